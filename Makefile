@@ -1,0 +1,55 @@
+# The one list of commands. Every target sets up what it needs in .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo test lint bench schemas tables builtin clean
+
+# Build the environment, then train and evaluate a thermal model on the built-in data: runs/thermal/report.html.
+demo: $(VENV)/.train
+	$(BIN)/cloudkit build thermal
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# Regenerate what is made from other files; CI fails if this changes anything.
+tables: $(VENV)/.train
+	$(BIN)/python spec/tools/compile_tables.py
+
+schemas: $(VENV)/.train
+	$(BIN)/python -m cloudkit.modelspec.schema > schemas/model.schema.json
+
+# The built-in data sets, from packages (spec/tools says which).
+builtin: $(VENV)/.test
+	$(BIN)/python spec/tools/build_data.py
+
+bench: $(VENV)/.test
+	$(BIN)/python -m pytest benchmarks -o python_files='bench_*.py' --benchmark-only
+
+$(VENV)/.base: constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) pip setuptools wheel cython numpy
+	touch $@
+
+$(VENV)/.train: $(VENV)/.base pyproject.toml setup.py $(wildcard csrc/*.c csrc/*.h cloudkit/_native/*.pyx)
+	$(PIP) --no-build-isolation -e '.[train]'
+	touch $@
+
+$(VENV)/.test: $(VENV)/.train
+	$(PIP) --no-build-isolation -e '.[test]'
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.test
+	$(PIP) --no-build-isolation -e '.[test,dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info cloudkit/_native/*.so cloudkit/_native/core.c

@@ -1,0 +1,26 @@
+"""From files to packed batches: tables, labels per atom, token ids without padding. NumPy only.
+
+    file or built-in name -> Table -> Crystals (strings + labels) -> Tokens (packed ids) -> Batch
+"""
+
+from cloudkit.data.batches import Batch, Tokens, epoch_batches, make_batch, split_crystals, tokenize
+from cloudkit.data.crystals import Crystals, Target, read_crystals
+from cloudkit.data.files import BUILTIN, builtin_path, read_builtin, read_table
+from cloudkit.data.table import Table
+
+__all__ = [
+    "BUILTIN",
+    "Batch",
+    "Crystals",
+    "Table",
+    "Target",
+    "Tokens",
+    "builtin_path",
+    "epoch_batches",
+    "make_batch",
+    "read_builtin",
+    "read_crystals",
+    "read_table",
+    "split_crystals",
+    "tokenize",
+]

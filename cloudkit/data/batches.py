@@ -1,0 +1,116 @@
+"""Packed token ids and batches of them: no padding, strings of equal length side by side.
+
+Which crystals form which batch depends on (seed, epoch) alone, so that an interrupted run goes on with the same batches.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cloudkit.data.crystals import Crystals
+from cloudkit.errors import DataError
+
+Value = TypeVar("Value", bound=np.generic)
+
+
+class Encodes(Protocol):
+    """What is needed of a tokenizer."""
+
+    def encode_batch(self, texts: Sequence[str]) -> tuple[NDArray[np.uint16], NDArray[np.int64]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Packed ids: string i is ``ids[offsets[i]:offsets[i + 1]]``; ids (tokens,) uint16, offsets (strings + 1,) int64."""
+
+    ids: NDArray[np.uint16]
+    offsets: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Tokens per string, (strings,)."""
+        return np.diff(self.offsets)
+
+    def save(self, folder: Path) -> None:
+        """Write ``ids.npy`` and ``offsets.npy``."""
+        np.save(folder / "ids.npy", self.ids)
+        np.save(folder / "offsets.npy", self.offsets)
+
+    @classmethod
+    def load(cls, folder: Path) -> "Tokens":
+        """Read what `save` wrote, memory-mapped."""
+        return cls(*(np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ("ids", "offsets")))
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some crystals and all their observations, ready for a model.
+
+    crystals (sequences,): which crystals, shortest string first. ids (tokens,) int64, offsets (sequences + 1,) int64.
+    sequence, quantity, temperature, value (observations,): place in this batch, then as in Crystals.
+    """
+
+    crystals: NDArray[np.int64]
+    ids: NDArray[np.int64]
+    offsets: NDArray[np.int64]
+    sequence: NDArray[np.int64]
+    quantity: NDArray[np.int64]
+    temperature: NDArray[np.float64]
+    value: NDArray[np.float64]
+
+
+def tokenize(texts: Sequence[str], tokenizer: Encodes, max_length: int, name: str = "data") -> Tokens:
+    """Ids of all texts, packed; DataError names the first string that is longer than `max_length` tokens."""
+    tokens = Tokens(*tokenizer.encode_batch(texts))
+    long = np.flatnonzero(tokens.lengths > max_length)
+    if len(long):
+        first = int(long[0])
+        more = f" (and {len(long) - 1} more)" if len(long) > 1 else ""
+        raise DataError(
+            f"{name}: {texts[first]!r} has {tokens.lengths[first]} tokens{more}, more than tokens.max_length = {max_length}; "
+            f"raise it to {int(tokens.lengths.max())} or leave the row out"
+        )
+    return tokens
+
+
+def make_batch(tokens: Tokens, chosen: NDArray[np.int64], crystals: Crystals | None = None) -> Batch:
+    """Pack the chosen strings, sorted by length, with the observations of their crystals (none without `crystals`)."""
+    chosen = chosen[np.argsort(tokens.lengths[chosen], kind="stable")]
+    ids, offsets = _gather(tokens.ids, tokens.offsets[chosen], tokens.lengths[chosen])
+    if crystals is None:
+        none = np.empty(0, np.int64)
+        return Batch(chosen, ids.astype(np.int64), offsets, none, none, np.empty(0), np.empty(0))
+    start, stop = (np.searchsorted(crystals.crystal, chosen, side) for side in ("left", "right"))
+    rows, bounds = _gather(np.arange(len(crystals.crystal)), start, stop - start)
+    sequence = np.repeat(np.arange(len(chosen)), np.diff(bounds))
+    picked = (column[rows] for column in (crystals.quantity, crystals.temperature, crystals.value))
+    return Batch(chosen, ids.astype(np.int64), offsets, sequence, *picked)
+
+
+def epoch_batches(chosen: NDArray[np.int64], size: int, seed: int, epoch: int) -> list[NDArray[np.int64]]:
+    """The chosen crystals in the order of one epoch, cut into batches of at most `size`."""
+    order = np.random.default_rng([seed, epoch]).permutation(chosen)
+    return [order[start : start + size] for start in range(0, len(order), size)]
+
+
+def split_crystals(count: int, fraction: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Split crystals 0 … count - 1 into training and validation; both sorted, neither empty unless it must be."""
+    held_out = min(round(count * fraction) or (fraction > 0), count - 1)
+    order = np.random.default_rng([seed, count]).permutation(count)
+    return np.sort(order[held_out:]), np.sort(order[:held_out])
+
+
+def _gather(
+    values: NDArray[Value], start: NDArray[np.int64], length: NDArray[np.int64]
+) -> tuple[NDArray[Value], NDArray[np.int64]]:
+    """Join the slices ``values[start : start + length]``; the joined array and its offsets (slices + 1,)."""
+    offsets = np.concatenate([[0], np.cumsum(length)])
+    index = np.arange(offsets[-1]) + np.repeat(start - offsets[:-1], length)
+    return values[index], offsets

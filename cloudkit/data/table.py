@@ -1,0 +1,81 @@
+"""A table in memory: named columns, and the two kinds of column that data needs, text and numbers."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cloudkit.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Columns of equal length, read from `name` (a file, as the user wrote it, or ``builtin thermal``).
+
+    Rows count from 1 in messages, without a header line.
+    """
+
+    name: str
+    columns: dict[str, list[object]]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values()), []))
+
+    def column(self, name: str) -> list[object]:
+        """The values of one column; DataError with the nearest name if there is none."""
+        if name in self.columns:
+            return self.columns[name]
+        near = get_close_matches(name, self.columns, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"it has {', '.join(map(repr, self.columns))}"
+        raise DataError(f"{self.name}: there is no column '{name}'; {hint}")
+
+    def text(self, name: str) -> list[str]:
+        """One column as text; DataError names the first row that holds none."""
+        values = self.column(name)
+        for row, value in enumerate(values, start=1):
+            if not isinstance(value, str) or not value.strip():
+                raise DataError(f"{self.name}: row {row}, column '{name}': expected text, found {value!r}")
+        return [str(value) for value in values]
+
+    def numbers(
+        self, name: str, allowed: Callable[[float], bool] = math.isfinite, wanted: str = "a finite number"
+    ) -> NDArray[np.float64]:
+        """One column as numbers (rows,); DataError names the first row that is not `wanted` and counts the rest."""
+        values = [_number(value) for value in self.column(name)]
+        wrong = [row for row, value in enumerate(values) if value is None or not allowed(value)]
+        if wrong:
+            more = f" (and {len(wrong) - 1} more rows)" if len(wrong) > 1 else ""
+            found = self.column(name)[wrong[0]]
+            raise DataError(f"{self.name}: row {wrong[0] + 1}, column '{name}': expected {wanted}, found {found!r}{more}")
+        return np.array(values, dtype=np.float64)
+
+    def where(self, keep: Sequence[bool]) -> "Table":
+        """The rows for which `keep` is true."""
+        chosen = {name: [v for v, k in zip(values, keep, strict=True) if k] for name, values in self.columns.items()}
+        return Table(self.name, chosen)
+
+    def text_column(self) -> str:
+        """The column that holds the strings: ``scope``, or else the only column of text that is no number."""
+        if "scope" in self.columns:
+            return "scope"
+        texts = [name for name, values in self.columns.items() if _is_text(values)]
+        if len(texts) == 1:
+            return texts[0]
+        raise DataError(f"{self.name}: which column holds the strings? candidates: {', '.join(texts) or 'none'}")
+
+
+def _number(value: object) -> float | None:
+    """The value as a float, None where it is not a number."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        return None
+
+
+def _is_text(values: list[object]) -> bool:
+    return all(isinstance(value, str) for value in values) and any(_number(value) is None for value in values)

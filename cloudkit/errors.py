@@ -1,0 +1,91 @@
+"""Every error a user can meet, in one tree, and the one place that knows the distribution's name.
+
+    CloudkitError                what went wrong, in a sentence; the command line prints it and exits with 2
+    ├── StructureError           a structure that cannot become a string (code S...)
+    ├── ScopeError               text that is not valid SCOPE (carries its diagnostics)
+    ├── SpecError                a model spec with mistakes (carries all of them)
+    ├── DataError                a data file, column or label that cannot be used
+    ├── ModelError               a model folder with a missing or damaged file
+    └── MissingExtra             an optional package that is not installed (also an ImportError)
+"""
+
+import importlib
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any, Final, NamedTuple
+
+DISTRIBUTION: Final = "cloudkit-scope"
+
+
+class CloudkitError(Exception):
+    """Base of all errors that cloudkit raises on purpose."""
+
+
+class StructureError(CloudkitError, ValueError):
+    """A structure that cannot become a string.
+
+    code: stable identifier such as "S203"; hint: how to fix it, may be empty.
+    """
+
+    def __init__(self, code: str, message: str, hint: str = "") -> None:
+        super().__init__(f"{code}: {message}" + (f" ({hint})" if hint else ""))
+        self.code = code
+        self.message = message
+        self.hint = hint
+
+    def __reduce__(self) -> tuple[type, tuple[str, str, str]]:
+        return type(self), (self.code, self.message, self.hint)
+
+
+class ScopeError(CloudkitError, ValueError):
+    """Text that is not valid SCOPE; `diagnostics` lists all that is wrong, in order of offset."""
+
+    def __init__(self, message: str, diagnostics: Sequence[Any] = ()) -> None:
+        super().__init__(message)
+        self.diagnostics = tuple(diagnostics)
+
+
+class Problem(NamedTuple):
+    """One mistake in a model spec, at `line` and `column` (both from 1) of `file`."""
+
+    file: str
+    line: int
+    column: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}  {self.message}"
+
+
+class SpecError(CloudkitError, ValueError):
+    """A model spec with mistakes; `problems` holds all of them, in order of appearance."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = tuple(problems)
+
+
+class DataError(CloudkitError, ValueError):
+    """A data file, column or label that cannot be used; the message names file, row and column."""
+
+
+class ModelError(CloudkitError, ValueError):
+    """A model folder with a missing or damaged file."""
+
+
+class MissingExtra(CloudkitError, ImportError):
+    """An optional package that is not installed; the message holds the command that installs it."""
+
+    def __init__(self, module: str, extra: str) -> None:
+        super().__init__(f"this needs {module}, which is not installed: pip install '{DISTRIBUTION}[{extra}]'")
+        self.extra = extra
+
+
+def require(module: str, extra: str) -> ModuleType:
+    """Import an optional module, or raise MissingExtra with the command that installs it."""
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not module.startswith(error.name):
+            raise
+        raise MissingExtra(module, extra) from error

@@ -1,0 +1,122 @@
+"""Debye thermodynamics in torch, float64: the path for CPUs, and the twin that the Triton kernel must equal.
+
+x = theta / T, n = 1 / (e^x - 1), D the Debye function, E = x² n (n + 1) the heat capacity of one Einstein mode. Below
+SPLIT, D is a polynomial in x²; above, four exponential series. Of the eight first derivatives six are products of the
+outputs; dU/dtheta and dCv (through x dCv/dx = 9 E - 3 Cv) cancel for small x and have polynomials of their own below SERIES.
+Derivation and error: spec/decisions/0002-debye-quadrature.md.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import repeat
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+
+from cloudkit.kernels._debye_coefficients import BULGE, CURVATURE, SERIES, SPLIT, STIFFENING
+from cloudkit.units import GAS_CONSTANT as R
+
+Four = tuple[Tensor, Tensor, Tensor, Tensor]
+
+COLD: Final = 1e120  # x at T = 0: its inverse cube is 0 in float64, its square is finite
+TINY: Final = 2.3e-308  # smallest x, so that ln x stays finite
+TAIL: Final = math.pi**4 / 5  # D -> TAIL / x³
+BLOCK: Final = 8192  # elements whose temporaries stay in a CPU core's cache
+POLYLOG: Final = tuple(tuple(float(k) ** -s for k in range(8, 0, -1)) for s in (2, 3, 4))  # Li_s(q) / q, q <= e^-SPLIT
+
+
+def polynomial(coefficients: Sequence[float], y: Tensor) -> Tensor:
+    """Horner's rule, highest power first."""
+    first, second, *rest = torch.tensor(coefficients, dtype=y.dtype, device=y.device).unbind()
+    value = torch.addcmul(second, first, y)
+    for coefficient in rest:
+        value = torch.addcmul(coefficient, value, y)
+    return value
+
+
+def evaluate(theta: Tensor, temperature: Tensor) -> Four:
+    """U, Cv, S and F of one mole of atoms; float64 tensors of one shape, theta > 0, temperature >= 0."""
+    x = (theta / temperature).clamp(TINY, COLD)
+    n = torch.expm1(x).reciprocal()
+    log1p_n = torch.log1p(n)  # -ln(1 - e^-x), to full precision at both ends
+    near = x.clamp(max=SPLIT)
+    debye_near = 1 + near * (near * polynomial(BULGE, near * near) - 0.375)
+    r, q = x.reciprocal(), n / (1 + n)
+    li2, li3, li4 = (polynomial(c, q) for c in POLYLOG)
+    debye_far = r * r * r * TAIL - 3 * log1p_n - 9 * q * r * (li2 + 2 * r * (li3 + r * li4))
+    debye = torch.where(x < SPLIT, debye_near, debye_far)
+    energy = R * (1.125 * theta + 3 * temperature * debye)
+    heat_capacity = R * (12 * debye - 9 * x * n)
+    entropy = R * (4 * debye + 3 * log1p_n)
+    return energy, heat_capacity, entropy, R * (1.125 * theta - temperature * (3 * log1p_n + debye))
+
+
+def slopes(theta: Tensor, temperature: Tensor, energy: Tensor, heat_capacity: Tensor) -> tuple[Tensor, Tensor]:
+    """dU/dtheta and theta dCv/dtheta = -T dCv/dT; differentiable, also at T = 0."""
+    x = torch.where(temperature > 0, theta / above_zero(temperature), COLD)
+    near, far = x.clamp(max=SERIES), x.clamp(1.0, 1e3)
+    y = near * near
+    einstein = far * far * torch.exp(-far) / torch.expm1(-far).square()
+    stiffening = R * near * polynomial(STIFFENING, y)
+    curvature = R * y * polynomial(CURVATURE, y)
+    above = (energy - temperature * heat_capacity) / theta
+    return (
+        torch.where(x < SERIES, stiffening, above),
+        torch.where(x < SERIES, curvature, 9 * R * einstein - 3 * heat_capacity),
+    )
+
+
+def above_zero(temperature: Tensor) -> Tensor:
+    """The temperature as a divisor: 1 at T = 0, where every numerator is 0."""
+    return torch.where(temperature > 0, temperature, 1.0)
+
+
+def pull_back(
+    theta: Tensor, temperature: Tensor, energy: Tensor, heat_capacity: Tensor, entropy: Tensor, *grads: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Gradients for theta and temperature from those of U, Cv, S, F (None: unused), in differentiable operations."""
+    for_u, for_cv, for_s, for_f = grads
+    divisor = above_zero(temperature)
+    by_theta, by_temperature = torch.zeros_like(theta), torch.zeros_like(theta)
+    if for_u is not None or for_cv is not None:
+        stiffening, curvature = slopes(theta, temperature, energy, heat_capacity)
+    if for_u is not None:
+        by_theta, by_temperature = by_theta + for_u * stiffening, by_temperature + for_u * heat_capacity
+    if for_cv is not None:
+        change = for_cv * curvature
+        by_theta, by_temperature = by_theta + change / theta, by_temperature - change / divisor
+    if for_s is not None:
+        change = for_s * heat_capacity
+        by_theta, by_temperature = by_theta - change / theta, by_temperature + change / divisor
+    if for_f is not None:
+        by_theta, by_temperature = by_theta + for_f * (energy / theta), by_temperature - for_f * entropy
+    return by_theta, by_temperature
+
+
+def by_blocks(function: Callable[..., tuple[Tensor, ...]], *tensors: Tensor | None) -> tuple[Tensor, ...]:
+    """A pointwise function of tensors of one shape; on a CPU block by block, unless a graph is recorded or compiled."""
+    first = next(tensor for tensor in tensors if tensor is not None)
+    whole = first.device.type != "cpu" or first.numel() <= BLOCK
+    if whole or torch.is_grad_enabled() or torch.compiler.is_compiling():
+        return function(*tensors)
+    blocks = zip(*(repeat(None) if t is None else t.reshape(-1).split(BLOCK) for t in tensors), strict=False)
+    parts = zip(*(function(*block) for block in blocks), strict=True)
+    return tuple(torch.cat(part).view(first.shape) for part in parts)
+
+
+class Debye(torch.autograd.Function):
+    """(theta, temperature) -> U, Cv, S, F; float64 tensors of one shape, differentiable to any order."""
+
+    @staticmethod
+    def forward(theta: Tensor, temperature: Tensor) -> tuple[Tensor, ...]:
+        return by_blocks(evaluate, theta, temperature)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Four) -> None:
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(*inputs, *output[:3])
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor, ...]:
+        return by_blocks(pull_back, *ctx.saved_tensors, *grads)

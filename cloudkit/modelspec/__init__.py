@@ -1,0 +1,37 @@
+"""Model specs: YAML text -> a checked `Spec`. The only door to pydantic and yaml."""
+
+from cloudkit.modelspec.dump import dump
+from cloudkit.modelspec.heads import Head, MaskedTokensHead, RegressionHead, ThermalHead
+from cloudkit.modelspec.library import presets, template
+from cloudkit.modelspec.loader import load_spec, parse_spec
+from cloudkit.modelspec.models import Encoder, Run, Spec, Tokens, TransformerEncoder
+from cloudkit.modelspec.schema import json_schema
+from cloudkit.modelspec.tables import BuiltinData, Columns, Data, FileData, Target
+from cloudkit.modelspec.tasks import EvaluateTask, FinetuneTask, PretrainTask, Task
+
+__all__ = [
+    "BuiltinData",
+    "Columns",
+    "Data",
+    "Encoder",
+    "EvaluateTask",
+    "FileData",
+    "FinetuneTask",
+    "Head",
+    "MaskedTokensHead",
+    "PretrainTask",
+    "RegressionHead",
+    "Run",
+    "Spec",
+    "Target",
+    "Task",
+    "ThermalHead",
+    "Tokens",
+    "TransformerEncoder",
+    "dump",
+    "json_schema",
+    "load_spec",
+    "parse_spec",
+    "presets",
+    "template",
+]

@@ -1,0 +1,45 @@
+"""Access to a draft, the form in which rules read a spec that may be wrong in other places.
+
+A draft, made by `Shape.filled`, is plain dicts with all defaults; UNKNOWN stands for what is absent or
+already reported. Rules say nothing about values of the wrong type, so all of them run however broken the rest is.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from cloudkit.modelspec.names import nearest
+
+Draft = dict[str, Any]
+
+
+def section(draft: Draft, name: str) -> Draft:
+    """A mapping inside the draft; empty if it is not one."""
+    value = draft.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def items(draft: Draft, name: str) -> list[Any]:
+    """A list inside the draft; empty if it is not one."""
+    value = draft.get(name)
+    return value if isinstance(value, list) else []
+
+
+def mappings(draft: Draft, name: str) -> Iterator[tuple[int, Draft]]:
+    """The readable mappings of a list inside the draft, with their indices."""
+    for index, value in enumerate(items(draft, name)):
+        if isinstance(value, dict):
+            yield index, value
+
+
+def head_name(draft: Draft, task: Draft) -> str | None:
+    """Name of the head that a task means: a misspelt one (it is reported elsewhere) counts as the nearest."""
+    name, heads = task.get("head"), section(draft, "heads")
+    if not isinstance(name, str):
+        return None
+    return name if name in heads else nearest(name, heads)
+
+
+def head_of(draft: Draft, task: Draft) -> Draft:
+    """The head that a task means; empty if there is none."""
+    name = head_name(draft, task)
+    return section(section(draft, "heads"), name) if name else {}

@@ -1,0 +1,49 @@
+"""The `heads` of a spec: what the model predicts. A new kind joins the union at the end."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from cloudkit.modelspec.base import Count, Part, Text
+
+ThermalQuantity = Literal["heat_capacity", "internal_energy", "entropy", "free_energy"]
+ALL_THERMAL: tuple[ThermalQuantity, ...] = ("heat_capacity", "internal_energy", "entropy", "free_energy")
+
+
+class MaskedTokensHead(Part):
+    """Predicts hidden tokens from the rest of the string; for pretraining."""
+
+    kind: Literal["masked_tokens"] = Field(description="hidden tokens are predicted from the others")
+    mask: Annotated[float, Field(gt=0, lt=1)] = Field(
+        default=0.15, description="share of the tokens of a string that is hidden"
+    )
+
+
+class RegressionHead(Part):
+    """Predicts numbers directly, one per output."""
+
+    kind: Literal["regression"] = Field(description="numbers predicted directly, without a physical model")
+    outputs: list[Text] = Field(
+        min_length=1, description="names of the predicted quantities; targets refer to them"
+    )
+    hidden: Count | None = Field(
+        default=None, description="width of the hidden layer; null: the width of the encoder"
+    )
+    transform: Literal["none", "log", "sqrt"] = Field(
+        default="none", description="the scale on which labels are learned; log and sqrt need positive labels"
+    )
+
+
+class ThermalHead(Part):
+    """Predicts vibrational modes; all thermodynamic quantities at any temperature follow from them."""
+
+    kind: Literal["thermal"] = Field(description="vibrational modes, from which all four quantities follow")
+    modes: Literal["debye"] = Field(
+        default="debye", description="form of the phonon spectrum; debye: one Debye temperature"
+    )
+    outputs: list[ThermalQuantity] = Field(
+        default=list(ALL_THERMAL), min_length=1, description="quantities that targets may refer to"
+    )
+
+
+Head = Annotated[MaskedTokensHead | RegressionHead | ThermalHead, Field(discriminator="kind")]

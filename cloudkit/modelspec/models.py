@@ -1,0 +1,81 @@
+"""The spec file as pydantic models: keys, types, defaults and their explanations, in one place.
+
+Schema, error messages and templates are made from these. Rules that join several keys are in `rules.py`.
+The parts: `heads.py`, `tasks.py`, `tables.py` (data and targets); here the rest and the whole.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from cloudkit.modelspec.base import Count, HeadName, Part, Share
+from cloudkit.modelspec.heads import Head
+from cloudkit.modelspec.tasks import Task
+
+
+class Tokens(Part):
+    """How crystals become token ids."""
+
+    dialect: Literal["orbit", "reduced", "full"] = Field(
+        default="orbit", description="SCOPE dialect that the model reads"
+    )
+    vocabulary: Literal["compact", "cloud"] = Field(
+        default="compact", description="compact: one token per symbol; cloud: the published 564 tokens"
+    )
+    max_length: Annotated[int, Field(ge=4, le=8192)] = Field(
+        default=64,
+        description="most tokens per string; a longer one is an error that names the row, never cut",
+    )
+
+
+class TransformerEncoder(Part):
+    """A pre-norm transformer over the tokens of one crystal."""
+
+    kind: Literal["transformer"] = Field(description="kind of encoder")
+    layers: Count = Field(default=4, description="number of transformer layers")
+    heads: Count = Field(default=4, description="attention heads per layer; must divide width")
+    width: Count = Field(default=256, description="size of a token's vector")
+    dropout: Share = Field(default=0.1, description="share of values dropped while training")
+    feedforward: Count | None = Field(
+        default=None, description="width of the feed-forward layer; null: 4 times width"
+    )
+    features: bool = Field(
+        default=True,
+        description="add linear maps of what is known about elements, orbits and groups; for compact",
+    )
+    pooling: Literal["cls", "mean", "cls_mean"] = Field(
+        default="cls_mean", description="what heads read: the first token, the mean of the others, or both"
+    )
+
+
+Encoder = TransformerEncoder
+
+
+class Run(Part):
+    """Where and how the build runs."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(default=0, description="seed of everything random")
+    precision: Literal["auto", "32-true", "16-mixed", "bf16-mixed", "64-true"] = Field(
+        default="auto",
+        description="as Lightning names it; auto: 32-true on a CPU, bf16-mixed on a GPU that has it",
+    )
+    devices: Literal["auto"] | Count = Field(default="auto", description="devices per node")
+    nodes: Count = Field(default=1, description="machines, as started by torchrun or SLURM")
+    strategy: Literal["auto", "ddp", "fsdp"] = Field(
+        default="auto", description="how the work is spread over devices"
+    )
+    accelerator: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="kind of device")
+
+
+class Spec(Part):
+    """A model and what is done with it."""
+
+    cloudkit: Annotated[int, Field(ge=1, le=1)] = Field(description="version of the spec format")
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)] = Field(
+        description="name of the model; `build` writes to runs/<name>"
+    )
+    tokens: Tokens = Field(default=Tokens(), description="how crystals become token ids")
+    encoder: Encoder = Field(description="the trunk that all heads share")
+    heads: dict[HeadName, Head] = Field(min_length=1, description="name -> what is predicted")
+    tasks: list[Task] = Field(min_length=1, description="what is done, in order")
+    run: Run = Field(default=Run(), description="where and how the build runs")

@@ -1,0 +1,69 @@
+"""Rules that join several keys of a spec; those of tasks and targets have files of their own."""
+
+from collections.abc import Callable, Iterator
+from math import log
+
+from cloudkit.modelspec.draft import Draft, items, mappings, section
+from cloudkit.modelspec.rules_targets import targets_fit
+from cloudkit.modelspec.rules_tasks import evaluated_heads_are_trained, heads_exist_and_fit
+from cloudkit.modelspec.shape import one_of
+from cloudkit.modelspec.tree import Finding, Path, dotted
+
+
+def heads_divide_width(draft: Draft) -> Iterator[Finding]:
+    """Every attention head gets the same share of the width."""
+    heads, width = section(draft, "encoder").get("heads"), section(draft, "encoder").get("width")
+    if isinstance(heads, int) and isinstance(width, int) and width % heads:
+        divisors = [d for d in range(1, min(width, 1024) + 1) if width % d == 0]
+        near = sorted(sorted(divisors, key=lambda d: abs(log(d / heads)))[:3])
+        advice = one_of([str(d) for d in near])
+        message = f"encoder.heads = {heads} does not divide encoder.width = {width}; try {advice}"
+        yield Finding(("encoder", "heads"), message)
+
+
+def vocabulary_fits(draft: Draft) -> Iterator[Finding]:
+    """What each vocabulary can hold, and which one the known features belong to."""
+    tokens, encoder = section(draft, "tokens"), section(draft, "encoder")
+    if tokens.get("vocabulary") == "compact" and tokens.get("dialect") == "full":
+        message = (
+            "tokens.dialect = 'full' does not fit vocabulary compact (orbit or reduced); use vocabulary cloud"
+        )
+        yield Finding(("tokens", "dialect"), message)
+    if tokens.get("vocabulary") == "cloud" and encoder.get("features") is True:
+        message = "tokens.vocabulary = 'cloud' has no features; set encoder.features = false or use 'compact'"
+        yield Finding(("tokens", "vocabulary"), message)
+
+
+def parts_exist(draft: Draft) -> Iterator[Finding]:
+    """Of the built-in tables only `thermal` is divided."""
+    for index, task in mappings(draft, "tasks"):
+        name, part = section(task, "data").get("builtin"), section(task, "data").get("part")
+        if name in ("minerals", "prototypes") and part in ("train", "test"):
+            path = ("tasks", index, "data", "part")
+            yield Finding(
+                path, f"{dotted(path)} = '{part}': {name} is not divided; leave it out or use thermal"
+            )
+
+
+def nothing_stands_twice(draft: Draft) -> Iterator[Finding]:
+    """Outputs and baselines are sets."""
+    heads = section(draft, "heads")
+    lists: list[tuple[Path, list[object]]] = [
+        (("heads", name, "outputs"), items(section(heads, name), "outputs")) for name in heads
+    ]
+    lists += [(("tasks", i, "baselines"), items(task, "baselines")) for i, task in mappings(draft, "tasks")]
+    for path, values in lists:
+        for index, value in enumerate(values):
+            if isinstance(value, str) and value in values[:index]:
+                yield Finding((*path, index), f"'{value}' stands twice in {dotted(path)}")
+
+
+RULES: tuple[Callable[[Draft], Iterator[Finding]], ...] = (
+    heads_divide_width,
+    vocabulary_fits,
+    parts_exist,
+    nothing_stands_twice,
+    heads_exist_and_fit,
+    evaluated_heads_are_trained,
+    targets_fit,
+)

@@ -1,0 +1,63 @@
+"""Rules of tasks: their heads exist, are of the right kind, and are trained before they are measured."""
+
+from collections.abc import Iterator
+
+from cloudkit.modelspec.draft import Draft, head_name, head_of, items, mappings, section
+from cloudkit.modelspec.names import suggest
+from cloudkit.modelspec.shape import one_of
+from cloudkit.modelspec.tree import Finding
+
+LABELLED = ("regression", "thermal")
+HEADS_OF = {"pretrain": ("masked_tokens",), "finetune": LABELLED, "evaluate": LABELLED}
+
+
+def heads_exist_and_fit(draft: Draft) -> Iterator[Finding]:
+    """A task names a head of the spec, of a kind that it can use."""
+    heads = section(draft, "heads")
+    for index, task in mappings(draft, "tasks"):
+        name, path = task.get("head"), ("tasks", index, "head")
+        wanted = HEADS_OF.get(str(task.get("kind")), ())
+        kind = head_of(draft, task).get("kind")
+        if isinstance(name, str) and isinstance(draft.get("heads"), dict) and name not in heads:
+            yield Finding(path, f"tasks.{index}.head = '{name}' is not in heads" + suggest(name, heads))
+        elif isinstance(kind, str) and wanted and kind not in wanted:
+            fitting = [other for other in heads if section(heads, other).get("kind") in wanted]
+            message = (
+                f"tasks.{index}.head = '{name}' is a {kind} head; {task['kind']} needs {one_of(list(wanted))}"
+            )
+            yield Finding(path, message + (f": {one_of(fitting)}" if fitting else ""))
+
+
+def evaluated_heads_are_trained(draft: Draft) -> Iterator[Finding]:
+    """An evaluate task follows a finetune task of its head that learns the same quantities.
+
+    A thermal head may predict what it never learned, but then there are no rows to train baselines on.
+    """
+    trained: dict[str, set[str]] = {}
+    for index, task in mappings(draft, "tasks"):
+        name, head = head_name(draft, task), head_of(draft, task)
+        if name is None or head.get("kind") not in LABELLED:
+            continue
+        if task.get("kind") == "finetune":
+            trained[name] = trained.get(name, set()) | _quantities(task)
+        elif task.get("kind") == "evaluate" and name not in trained:
+            message = f"tasks.{index} evaluates '{name}', which no finetune task before it trains"
+            yield Finding(("tasks", index, "head"), message)
+        elif task.get("kind") == "evaluate" and (head["kind"] == "regression" or task.get("baselines")):
+            yield from _untrained(index, name, _quantities(task) - trained[name], head)
+
+
+def _quantities(task: Draft) -> set[str]:
+    names = [target.get("quantity") for _, target in mappings(section(task, "data"), "targets")]
+    return {name for name in names if isinstance(name, str)}
+
+
+def _untrained(index: int, name: str, quantities: set[str], head: Draft) -> Iterator[Finding]:
+    """Quantities that a head never learned; those that it does not even have are reported elsewhere."""
+    hint = "; 'baselines: []' lets the thermal head predict it alone" if head["kind"] == "thermal" else ""
+    for quantity in items(head, "outputs"):
+        if quantity in quantities:
+            message = (
+                f"tasks.{index} evaluates {quantity}, which no finetune task of '{name}' before it learns"
+            )
+            yield Finding(("tasks", index, "data", "targets"), message + hint)

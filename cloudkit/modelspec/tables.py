@@ -1,0 +1,63 @@
+"""The `data` of a task: where rows come from, which columns hold what, and in which units."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from cloudkit.modelspec.base import Part, Text
+
+
+class Target(Part):
+    """One column of labels."""
+
+    column: Text = Field(description="column that holds the label")
+    quantity: Text = Field(description="what the label is: one of the outputs of the task's head")
+    temperature: Annotated[float, Field(ge=0)] | Text | None = Field(
+        default=None,
+        description="temperature of the label: a number in K or the name of a column; for thermal heads",
+    )
+    unit: str = Field(
+        default="",
+        description="unit of the label, such as J/mol_cell/K; needed for molar quantities, a note for others",
+    )
+
+
+class Columns(Part):
+    """Which columns of a table hold what besides the labels."""
+
+    text: Text = Field(default="scope", description="column of SCOPE strings")
+    n_atoms: Text | None = Field(
+        default="n_atoms",
+        description="atoms per cell or formula unit; read where a label's unit is not per atom",
+    )
+    id: Text | None = Field(default=None, description="column that names the rows; null: the row number")
+
+
+class BuiltinData(Part):
+    """A table that ships with cloudkit."""
+
+    builtin: Literal["thermal", "minerals", "prototypes"] = Field(description="name of the table")
+    part: Literal["train", "test", "all"] = Field(
+        default="all", description="which part; only thermal has train and test"
+    )
+    targets: list[Target] = Field(default=[], description="labels; not for pretrain")
+
+
+class FileData(Part):
+    """A table of the user: .csv, .jsonl or .parquet, gzipped or not."""
+
+    path: Text = Field(description="the file, relative to the folder of the spec")
+    columns: Columns = Field(default=Columns(), description="which columns hold what")
+    targets: list[Target] = Field(default=[], description="labels; not for pretrain")
+
+
+def _source(value: object) -> str:
+    """Tag of the union member that a `data` mapping stands for."""
+    builtin = "builtin" in value if isinstance(value, Mapping) else isinstance(value, BuiltinData)
+    return "<builtin>" if builtin else "<file>"
+
+
+Data = Annotated[
+    Annotated[BuiltinData, Tag("<builtin>")] | Annotated[FileData, Tag("<file>")], Discriminator(_source)
+]

@@ -1,0 +1,55 @@
+"""How far predictions are from labels: the few numbers that every result of cloudkit is told in."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from cloudkit.errors import DataError
+from cloudkit.units import DULONG_PETIT
+
+Array = npt.NDArray[np.float64]
+PER_KELVIN: Final = ("heat_capacity", "entropy")  # quantities whose error has a meaning as a share of 3R
+
+
+def errors_of(target: Any, prediction: Any) -> Array:
+    """prediction - target, both (n,); raises DataError if they differ in length, are empty or not finite."""
+    y, p = np.asarray(target, dtype=np.float64), np.asarray(prediction, dtype=np.float64)
+    if y.shape != p.shape or y.ndim != 1 or y.size == 0:
+        raise DataError(f"metrics need two equally long, non-empty columns, found shapes {y.shape} and {p.shape}")
+    bad = int(np.count_nonzero(~np.isfinite(y) | ~np.isfinite(p)))
+    if bad:
+        raise DataError(f"{bad} of {y.size} rows have a label or a prediction that is not a finite number")
+    return p - y
+
+
+def mae(target: Any, prediction: Any) -> float:
+    """Mean absolute error."""
+    return float(np.abs(errors_of(target, prediction)).mean())
+
+
+def rmse(target: Any, prediction: Any) -> float:
+    """Root of the mean squared error."""
+    return float(np.sqrt(np.square(errors_of(target, prediction)).mean()))
+
+
+def mad(target: Any, train_mean: float) -> float:
+    """Mean |target - mean of the training labels| over the test rows: the error of knowing nothing."""
+    return float(np.abs(np.asarray(target, dtype=np.float64) - train_mean).mean())
+
+
+def summarize(target: Any, prediction: Any, *, quantity: str, train_mean: float) -> dict[str, float]:
+    """All metrics of one column of per-atom predictions, ready for metrics.json.
+
+    Keys: mae, rmse, mae_over_mad (left out where the labels do not vary), and share_of_3R for
+    quantities in J/mol_atom/K.
+    """
+    measures: dict[str, Callable[[Any, Any], float]] = {"mae": mae, "rmse": rmse}
+    out = {name: measure(target, prediction) for name, measure in measures.items()}
+    spread = mad(target, train_mean)
+    if spread > 0:
+        out["mae_over_mad"] = out["mae"] / spread
+    if quantity in PER_KELVIN:
+        out["share_of_3R"] = out["mae"] / DULONG_PETIT
+    return out

@@ -1,0 +1,61 @@
+"""Temperatures as users write them: ``300``, ``75,300`` or ``0:600:10`` (start:stop:step, the end included)."""
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cloudkit.errors import CloudkitError
+
+MOST = 1_000_000  # a range longer than this is a slip, not a wish
+
+
+def check_temperatures(values: Any) -> npt.NDArray[np.float64]:
+    """Values in K as a (n,) float64 array; raises CloudkitError naming a negative, NaN or infinite one."""
+    try:
+        array = np.atleast_1d(np.asarray(values, dtype=np.float64)).ravel()
+    except (TypeError, ValueError):
+        raise CloudkitError(f"temperatures must be numbers in K, found {values!r}") from None
+    if array.size == 0:
+        raise CloudkitError("no temperature given; give at least one, in K, for example 300")
+    wrong = array[~np.isfinite(array) | (array < 0)]
+    if wrong.size:
+        raise CloudkitError(f"temperature {wrong[0]:g} K: temperatures are finite and 0 K or above")
+    return array
+
+
+def parse_temperatures(text: str) -> npt.NDArray[np.float64]:
+    """Read ``300``, ``75,300``, ``0:600:10`` or a mix such as ``0:100:5,300``; (n,) in K, in the order written.
+
+    A range holds its start, and its end even where the last step is shorter.
+    Raises CloudkitError naming the piece that is wrong.
+    """
+    pieces = [_piece(piece.strip()) for piece in text.split(",")]
+    return check_temperatures(np.concatenate(pieces))
+
+
+def _piece(piece: str) -> npt.NDArray[np.float64]:
+    try:
+        numbers = [float(number) for number in piece.split(":")]
+    except ValueError:
+        numbers = []
+    if len(numbers) == 1:
+        return np.array(numbers)
+    if len(numbers) != 3:
+        raise CloudkitError(f"temperatures '{piece}': write a number, or start:stop:step such as 0:600:10")
+    return _range(piece, *numbers)
+
+
+def _range(piece: str, start: float, stop: float, step: float) -> npt.NDArray[np.float64]:
+    check_temperatures([start, stop])
+    if not (math.isfinite(step) and step > 0 and stop >= start):
+        raise CloudkitError(f"temperatures '{piece}': start:stop:step needs stop >= start and a step above 0")
+    if (stop - start) / step >= MOST:
+        raise CloudkitError(f"temperatures '{piece}' are more than {MOST:,} values; take a larger step")
+    count = math.floor((stop - start) / step + 1e-9)
+    grid = start + step * np.arange(count + 1)
+    if stop - grid[-1] > 1e-9 * step:
+        return np.append(grid, stop)
+    grid[-1] = stop
+    return grid

@@ -1,0 +1,114 @@
+"""What is wrong with a string, in words: code, byte offset, length, message and hint for each issue of the core."""
+
+from difflib import get_close_matches
+from typing import Literal, NamedTuple
+
+from cloudkit import _native
+from cloudkit.tables import ELEMENT, GENERATOR_TEXTS, SPACE_GROUPS
+
+
+class Diagnostic(NamedTuple):
+    """One finding. offset and length count bytes of the UTF-8 text; severity "warning" leaves the string valid."""
+
+    code: str
+    offset: int
+    length: int
+    message: str
+    hint: str
+    severity: Literal["error", "warning"]
+
+
+def validate(text: str) -> list[Diagnostic]:
+    """All findings about a string, in order of offset; [] is valid, warnings leave it valid.
+
+    Grammar comes first, then tables (groups, elements, Wyckoff symbols), then semantics (sums, repeats): a level is
+    checked only where the one before it found no error.
+    """
+    group, issues = _native.check(text)
+    if not issues:
+        return []
+    data = text.encode("utf-8", "surrogatepass")
+    return [describe(data, group, *issue) for issue in issues]
+
+
+def describe(data: bytes, group: int, code: int, offset: int, length: int) -> Diagnostic:
+    found = data[offset : offset + min(length, 60)].decode("utf-8", "replace") + ("…" if length > 60 else "")
+    message, hint = _explain(code, found, group, data[:offset].decode("utf-8", "replace"))
+    warning = code >= 400
+    return Diagnostic(f"{'W' if warning else 'E'}{code}", offset, length, message, hint, "warning" if warning else "error")
+
+
+def _explain(code: int, found: str, group: int, before: str) -> tuple[str, str]:
+    match code:
+        case 101:
+            return "the string is empty", "a string reads 'generators | orbits', e.g. '… | Na 4a Cl 4b'"
+        case 102:
+            return "a blank too many", "exactly one blank stands between two tokens, none at the ends"
+        case 103:
+            return f"'{found}' cannot stand here", _expected(before)
+        case 104:
+            return "the string ends too early", _expected(before)
+        case 201:
+            near = get_close_matches(found, GENERATOR_TEXTS, n=1, cutoff=0.6)
+            hint = f"nearest: '{near[0]}', space group {GENERATOR_TEXTS.index(near[0]) + 1}" if near else ""
+            return f"'{found}' are the generators of no space group", hint
+        case 202:
+            near = get_close_matches(found, ELEMENT, n=3, cutoff=0.5)
+            return f"no element '{found}'", f"did you mean {' or '.join(near)}?" if near else "one of the 118 symbols"
+        case 203:
+            return _unknown_wyckoff(found, group)
+        case 301:
+            return f"the fractions of '{found}' do not sum to 1 within rounding", "each may be off by half a hundredth"
+        case 302:
+            return f"the occupancies of '{found}' sum to more than 1", ""
+        case 303:
+            return f"site '{found}' of space group {group} has no free parameter and is used twice", "one orbit fits there"
+        case 304:
+            return f"Wyckoff symbol '{found}' is listed twice", "the reduced dialect lists each symbol once"
+        case 305:
+            return f"element '{found}' is listed twice", ""
+        case 306:
+            return f"'{found}' is fully occupied by one element", "write the element without 1.0"
+        case 401:
+            return "a fraction rounds to 0.0", "the element is there, in less than half a hundredth"
+    raise ValueError(f"the core reported an unknown code {code}")
+
+
+def _expected(before: str) -> str:
+    """What may stand behind `before`, in words."""
+    _, bar, body = before.partition("|")
+    if not bar:
+        return "generators are single characters with one blank between, then ' | '"
+    if "|" in body:
+        return "the composition is pairs of element and fraction (0.0 to 1.0, two decimals, no trailing zero)"
+    words = body.split()
+    if words and words[0][0].isdigit():
+        return "expected Wyckoff symbols such as 4a, then ' | ' and the composition"
+    return "expected orbits such as 'Na 4a' or 'Fe 0.5 Ni 0.5 4a', or Wyckoff symbols such as 4a"
+
+
+def _unknown_wyckoff(found: str, group: int) -> tuple[str, str]:
+    positions = SPACE_GROUPS[group - 1].wyckoff
+    multiplicity, letter = int(found[:-1]), found[-1]
+    same_letter = [p for p in positions if p.letter == letter]
+    because = f"; letter {letter} has multiplicity {same_letter[0].multiplicity}" if same_letter else ""
+    same = [p.symbol for p in positions if p.multiplicity == multiplicity]
+    hint = f"multiplicity {multiplicity} in {group}: {', '.join(same)}" if same else f"its letters: a to {positions[-1].letter}"
+    return f"no Wyckoff symbol '{found}' in space group {group}{because}", hint
+
+
+def render(text: str, diagnostic: Diagnostic, width: int = 72) -> str:
+    """A diagnostic for the terminal: message, the text around it, a caret under what is meant, and the hint."""
+    data = text.encode("utf-8", "surrogatepass")
+    at = len(data[: diagnostic.offset].decode("utf-8", "replace"))
+    span = max(1, len(data[diagnostic.offset : diagnostic.offset + diagnostic.length].decode("utf-8", "replace")))
+    shown = "".join(c if c.isprintable() else "\ufffd" for c in text)
+    start = max(0, at - width // 2)
+    end = min(len(shown), start + width)
+    lead, tail = ("… " if start else ""), (" …" if end < len(shown) else "")
+    lines = [
+        f"ScopeError {diagnostic.code}: {diagnostic.message}   at offset {diagnostic.offset}",
+        f"  {lead}{shown[start:end]}{tail}",
+        "  " + " " * (len(lead) + at - start) + "^" * min(span, width),
+    ]
+    return "\n".join([*lines, f"  hint: {diagnostic.hint}"] if diagnostic.hint else lines)

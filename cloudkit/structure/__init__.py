@@ -1,0 +1,25 @@
+"""Structures: whatever people have -> Crystal -> symmetry orbits. The only package that talks to crystallography packages."""
+
+from cloudkit.structure.batch import find_symmetry_batch
+from cloudkit.structure.codes import CODES
+from cloudkit.structure.convert import as_crystal
+from cloudkit.structure.crystal import Crystal, Species
+from cloudkit.structure.guards import check_crystal
+from cloudkit.structure.read import Record, read_structures
+from cloudkit.structure.symmetry import ENGINES, Engine, Orbit, Symmetry, find_symmetry
+
+__all__ = [
+    "CODES",
+    "ENGINES",
+    "Crystal",
+    "Engine",
+    "Orbit",
+    "Record",
+    "Species",
+    "Symmetry",
+    "as_crystal",
+    "check_crystal",
+    "find_symmetry",
+    "find_symmetry_batch",
+    "read_structures",
+]

@@ -1,0 +1,74 @@
+"""The crystal: what every reader makes and every engine takes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cloudkit.structure.elements import Atom, write_species
+from cloudkit.tables import ELEMENT
+
+Species = tuple[tuple[str, float], ...]  # ((element, occupancy), ...) by electronegativity; occupancies sum to at most 1
+Parts = Sequence[tuple[Atom, float]]  # one site as written: atoms with oxidation states, and occupancies
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Crystal:
+    """A periodic arrangement of atoms.
+
+    lattice: (3, 3), rows are the cell vectors, Å.  positions: (n, 3), fractional.  labels: (n,) int32, index into species.
+    written: how each entry of species was written where that is more than its elements ("Na+", "D"); None if it is not.
+    Two entries of `species` are equal only where `written` tells them apart (Fe2+ and Fe3+).
+    """
+
+    lattice: NDArray[np.float64]
+    positions: NDArray[np.float64]
+    labels: NDArray[np.int32]
+    species: tuple[Species, ...]
+    written: tuple[str, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    @property
+    def species_texts(self) -> tuple[str, ...]:
+        """One text per entry of `species`, as the published full dialect writes it."""
+        return self.written or tuple(write_species((Atom(e), x) for e, x in species) for species in self.species)
+
+    def element_labels(self) -> NDArray[np.int32]:
+        """Labels (n,) in which entries of `species` with the same elements are one: oxidation states do not count."""
+        first = np.array([self.species.index(species) for species in self.species], dtype=np.int32)
+        return first[self.labels] if len(first) else self.labels
+
+
+def build_crystal(lattice: Any, positions: Any, sites: Sequence[Parts]) -> Crystal:
+    """A Crystal from one list of (atom, occupancy) per site, in the order of `positions`."""
+    labels, kinds = number_sites([tuple(parts) for parts in sites])
+    species = tuple(plain_species(parts) for parts in kinds)
+    written = tuple(map(write_species, kinds))
+    crystal = Crystal(
+        np.array(lattice, dtype=np.float64).reshape(3, 3),
+        np.array(positions, dtype=np.float64).reshape(-1, 3),
+        np.array(labels, dtype=np.int32),
+        species,
+    )
+    if written == crystal.species_texts:
+        return crystal
+    return Crystal(crystal.lattice, crystal.positions, crystal.labels, species, written)
+
+
+def number_sites(sites: Sequence[tuple[tuple[Atom, float], ...]]) -> tuple[list[int], list[Parts]]:
+    """Number the distinct sites in order of first appearance: (one number per site, the distinct ones)."""
+    seen: dict[tuple[tuple[Atom, float], ...], int] = {}
+    labels = [seen.setdefault(parts, len(seen)) for parts in sites]
+    return labels, list(seen)
+
+
+def plain_species(parts: Parts) -> Species:
+    """Elements and occupancies of one site, without oxidation states, by electronegativity."""
+    total: dict[str, float] = {}
+    for atom, occupancy in parts:
+        total[atom.element] = total.get(atom.element, 0.0) + occupancy
+    return tuple(sorted(total.items(), key=lambda item: ELEMENT[item[0]].order))

@@ -1,0 +1,102 @@
+"""Names of atoms, as files and programs write them, to element symbols, and species back to text."""
+
+import re
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from cloudkit.errors import StructureError
+from cloudkit.tables import ELEMENT
+
+HYDROGEN_ISOTOPES: Final = ("D", "T")
+WATER_LABELS: Final = {"OW": "O", "HW": "H", "WA": "O"}  # oxygen and hydrogen of water molecules
+LAST_COMMON: Final = 103  # a label in capitals such as NH1 or OG2 is not nihonium or oganesson
+
+_SYMBOL = re.compile(r"([A-Za-z]{1,2})(?![A-Za-z])\d*\.?\d*([+-]?)")
+_CHARGE = re.compile(r"^[A-Za-z]+(?:(\d*\.?\d*)([+-])|([+-])(\d+\.?\d*))$")
+_IMPLIED = (("Wat", 2), ("wat", 2), ("H2O", 2), ("OH2", 2), ("O-H", 1), ("OH", 1))
+
+
+class Atom(NamedTuple):
+    """One chemical species: the symbol as written (D stays D) and the oxidation state, None where none is given."""
+
+    symbol: str
+    charge: float | None = None
+
+    @property
+    def element(self) -> str:
+        """The element: deuterium and tritium are hydrogen."""
+        return "H" if self.symbol in HYDROGEN_ISOTOPES else self.symbol
+
+    def __str__(self) -> str:
+        if self.charge is None:
+            return self.symbol
+        size = round(abs(self.charge), 4)
+        digits = "" if size == 1 else f"{size:g}"
+        return f"{self.symbol}{digits}{'-' if self.charge < 0 else '+'}"
+
+    @property
+    def rank(self) -> tuple[int, str, float]:
+        """Sort key: electronegativity, then symbol, then oxidation state."""
+        return ELEMENT[self.element].order, self.symbol, self.charge or 0.0
+
+
+def is_element(symbol: str) -> bool:
+    """True for the 118 symbols and for D and T."""
+    return symbol in ELEMENT or symbol in HYDROGEN_ISOTOPES
+
+
+def read_symbol(text: str) -> Atom:
+    """An exact symbol, with or without a charge: "Fe", "FE1", "Fe3+", "O2-", "D". Raises StructureError S107."""
+    match = _SYMBOL.match(text.strip())
+    if match:
+        symbol = match.group(1).capitalize()
+        if is_element(symbol):
+            return Atom(symbol, _charge(text.strip()))
+        if symbol.upper() in WATER_LABELS:
+            return Atom(WATER_LABELS[symbol.upper()], _charge(text.strip()))
+    raise StructureError("S107", f"'{text}' is not a chemical element", "write the element's symbol, such as Na or Cl")
+
+
+def read_label(label: str, known: frozenset[str] = frozenset()) -> Atom:
+    """The element in the label of an atom site, such as "Fe1", "OA2" or "SiT1".
+
+    known: elements of the file's formula, which decide between cobalt and carbon in "CO1". Raises StructureError S107.
+    """
+    letters = re.match(r"[A-Za-z]*", label.strip()).group()  # type: ignore[union-attr]  # the pattern always matches
+    two, one = letters[:2].capitalize(), letters[:1].upper()
+    if two.upper() in WATER_LABELS and two not in known:
+        return Atom(WATER_LABELS[two.upper()])
+    in_capitals = len(letters) > 1 and letters[1].isupper()
+    if is_element(two) and two != one and (not in_capitals or _reads_as_two(two, one, known)):
+        return Atom(two)
+    if is_element(one):
+        return Atom(one)
+    raise StructureError("S107", f"the atom label '{label}' does not begin with a chemical element",
+                         "give the element in _atom_site_type_symbol")
+
+
+def implied_hydrogens(label: str) -> int:
+    """Hydrogen atoms that a label such as "Wat" or "O-H" implies without giving their positions."""
+    return next((count for start, count in _IMPLIED if label.startswith(start)), 0)
+
+
+def write_species(parts: Iterable[tuple[Atom, float]]) -> str:
+    """One site as the published full dialect writes it: "Na+", or "Fe:0.5, Ni:0.5" where mixed or partly filled."""
+    ordered = sorted(parts, key=lambda part: part[0].rank)
+    if len(ordered) == 1 and abs(ordered[0][1] - 1) < 1e-8:
+        return str(ordered[0][0])
+    return ", ".join(f"{atom}:{occupancy:.3}" for atom, occupancy in ordered)
+
+
+def _reads_as_two(two: str, one: str, known: frozenset[str]) -> bool:
+    if known:
+        return two in known or one not in known
+    return two not in HYDROGEN_ISOTOPES and ELEMENT[two].number <= LAST_COMMON
+
+
+def _charge(text: str) -> float | None:
+    match = _CHARGE.match(text)
+    if not match:
+        return None
+    size, sign = match.group(1) or match.group(4) or "1", match.group(2) or match.group(3)
+    return float(size) * (-1 if sign == "-" else 1) if size != "." else None

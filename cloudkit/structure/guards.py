@@ -1,0 +1,73 @@
+"""What a crystal must fulfil before an engine sees it: the engines panic, hang or answer nonsense otherwise."""
+
+from typing import Final
+
+import numpy as np
+
+from cloudkit.errors import StructureError
+from cloudkit.structure.crystal import Crystal
+from cloudkit.structure.neighbors import close_pairs, reduce_cell
+from cloudkit.tables import ELEMENT
+
+SHORTEST_CONTACT: Final = 0.5  # Å between atoms present at once; the shortest bond known, H-H, is 0.74 Å
+SAME_PLACE: Final = 0.05  # Å; alternatives (occupancies adding up to 1) closer than this are one mixed site
+FULL: Final = 1.01  # largest sum of occupancies that rounding in a file explains
+SMALLEST_VOLUME: Final = 0.1  # Å³; the densest atom known takes about 1
+LARGEST_LENGTH: Final = 1e5  # Å
+LARGEST_COORDINATE: Final = 1e6  # cells away from the origin: ten digits of the place are left
+
+
+def check_crystal(crystal: Crystal) -> None:
+    """Raise StructureError (S2xx) unless the crystal can be given to an engine."""
+    _check_numbers(crystal)
+    _check_species(crystal)
+    volume = abs(float(np.linalg.det(crystal.lattice)))
+    if not volume > SMALLEST_VOLUME:
+        raise StructureError("S203", f"the unit cell has no volume ({volume:.3g} Å³)",
+                             "its three vectors lie in one plane, or an angle is impossible")
+    shortest = float(np.linalg.norm(reduce_cell(crystal.lattice)[0]))
+    if shortest < SHORTEST_CONTACT:
+        raise StructureError("S206", f"every atom is {shortest:.3g} Å from its own periodic image",
+                             "the cell vectors must be in Å and independent of each other")
+    _check_distances(crystal)
+
+
+def _check_numbers(crystal: Crystal) -> None:
+    n = len(crystal.positions)
+    if crystal.lattice.shape != (3, 3) or crystal.positions.shape != (n, 3) or crystal.labels.shape != (n,):
+        raise StructureError("S113", "lattice, positions and labels must have the shapes (3, 3), (n, 3) and (n,)")
+    if n == 0:
+        raise StructureError("S201", "the crystal has no atoms")
+    if not np.isfinite(crystal.lattice).all() or np.abs(crystal.lattice).max() > LARGEST_LENGTH:
+        raise StructureError("S202", "a cell vector is not a finite number of Å, or longer than 10 µm")
+    bad = ~(np.abs(crystal.positions) <= LARGEST_COORDINATE).all(axis=1)
+    if bad.any():
+        raise StructureError("S202", f"atom {int(np.argmax(bad)) + 1} has a coordinate that is not a finite, sensible number")
+    if crystal.labels.min() < 0 or crystal.labels.max() >= len(crystal.species):
+        raise StructureError("S113", "a label points outside the list of species")
+
+
+def _check_species(crystal: Crystal) -> None:
+    for species in crystal.species:
+        for symbol, occupancy in species:
+            if symbol not in ELEMENT:
+                raise StructureError("S204", f"'{symbol}' is not a chemical element")
+            if not 0 < occupancy <= 1 + 1e-6:
+                raise StructureError("S205", f"the occupancy {occupancy:g} of {symbol} is outside (0, 1]")
+        if not 0 < sum(occupancy for _, occupancy in species) <= 1 + 1e-6:
+            raise StructureError("S205", f"the occupancies of {dict(species)} do not add up to a number in (0, 1]")
+
+
+def _check_distances(crystal: Crystal) -> None:
+    first, second, distance = close_pairs(crystal.lattice, crystal.positions, SHORTEST_CONTACT)
+    filled = np.array([sum(x for _, x in species) for species in crystal.species])[crystal.labels]
+    wrong = (filled[first] + filled[second] > FULL) | (distance < SAME_PLACE)
+    if not wrong.any():
+        return
+    at = int(np.flatnonzero(wrong)[np.argmin(distance[wrong])])
+    i, j = int(first[at]), int(second[at])
+    names = [crystal.species_texts[crystal.labels[k]] for k in (i, j)]
+    raise StructureError(
+        "S206", f"atoms {i + 1} ({names[0]}) and {j + 1} ({names[1]}) are {distance[at]:.4f} Å apart",
+        f"{SHORTEST_CONTACT} Å is the least for atoms present at once; alternatives at one place belong on one mixed site",
+    )

@@ -1,0 +1,79 @@
+"""Pairs of atoms that are close to each other in a periodic crystal: a cell list in numpy, bounded for any input."""
+
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAX_PAIRS = 2_000_000  # of candidate pairs looked at per direction; only crystals with heaps of coinciding atoms have more
+
+Pairs = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
+
+
+def reduce_cell(lattice: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Short, nearly orthogonal vectors of the same lattice: rows (3, 3), shortest first.
+
+    Each step shortens the longest vector by the nearest combination of the two others (Lagrange's method in three dimensions).
+    """
+    rows = lattice.copy()
+    for _ in range(1000):
+        rows = rows[np.argsort(np.einsum("ij,ij->i", rows, rows), kind="stable")]
+        if rows[0] @ rows[0] <= 0:
+            return rows
+        rows[1] -= np.round(rows[1] @ rows[0] / (rows[0] @ rows[0])) * rows[0]
+        base = np.linalg.lstsq(rows[:2].T, rows[2], rcond=None)[0]
+        steps = np.floor(base) + np.array(list(product((0.0, 1.0), repeat=2)))
+        candidates = rows[2] - steps @ rows[:2]
+        best = candidates[np.argmin(np.einsum("ij,ij->i", candidates, candidates))]
+        if best @ best >= rows[2] @ rows[2] * (1 - 1e-9) and rows[1] @ rows[1] >= rows[0] @ rows[0]:
+            return rows
+        if best @ best < rows[2] @ rows[2]:
+            rows[2] = best
+    return rows
+
+
+def close_pairs(lattice: NDArray[np.float64], positions: NDArray[np.float64], cutoff: float) -> Pairs:
+    """All pairs i < j of atoms, periodic images included, with a distance of at most `cutoff` Å.
+
+    lattice (3, 3) of non-zero volume; positions (n, 3), fractional. Returns i, j and the distance in Å of each pair.
+    A crystal with more than MAX_PAIRS candidates yields only a part of its pairs.
+    """
+    reduced = reduce_cell(lattice)
+    places = np.mod(positions @ (lattice @ np.linalg.inv(reduced)), 1.0)
+    thickness = 1 / np.linalg.norm(np.linalg.inv(reduced), axis=0)
+    bins = np.clip(thickness // cutoff, 1, 2**20).astype(np.int64)
+    index = np.minimum((places * bins).astype(np.int64), bins - 1)
+    weights = np.array([bins[1] * bins[2], bins[2], 1])
+    keys = index @ weights
+    order = np.argsort(keys, kind="stable")
+    ranges = [(-1, 0, 1) if n > 2 else tuple(range(n)) for n in bins]
+    found = [_pairs_towards(np.array(step), index, bins, weights, keys[order], order) for step in product(*ranges)]
+    first, second = (np.concatenate(part) for part in zip(*found, strict=True))
+    distance = _distances(places[second] - places[first], reduced, np.floor(cutoff / thickness + 0.5).astype(int))
+    near = distance <= cutoff
+    return first[near], second[near], distance[near]
+
+
+def _pairs_towards(
+    step: NDArray[np.int64], index: NDArray[np.int64], bins: NDArray[np.int64], weights: NDArray[np.int64],
+    sorted_keys: NDArray[np.int64], order: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pairs i < j whose bins differ by `step`."""
+    wanted = np.mod(index + step, bins) @ weights
+    start = np.searchsorted(sorted_keys, wanted, "left")
+    count = np.searchsorted(sorted_keys, wanted, "right") - start
+    count[np.cumsum(count) > MAX_PAIRS] = 0
+    first = np.repeat(np.arange(len(index)), count)
+    within = np.arange(len(first)) - np.repeat(np.cumsum(count) - count, count)
+    second = order[np.repeat(start, count) + within]
+    keep = first < second
+    return first[keep], second[keep]
+
+
+def _distances(difference: NDArray[np.float64], lattice: NDArray[np.float64], reach: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Shortest distance over periodic images; `reach`: images to look at beyond the nearest, per axis (0 in all but thin cells)."""
+    nearest = difference - np.round(difference)
+    shortest = np.full(len(difference), np.inf)
+    for shift in product(*(range(-min(n, 2), min(n, 2) + 1) for n in reach)):
+        shortest = np.minimum(shortest, np.linalg.norm((nearest + shift) @ lattice, axis=1))
+    return shortest

@@ -1,0 +1,108 @@
+"""VASP's POSCAR and CONTCAR: text to Crystal."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cloudkit.errors import StructureError
+from cloudkit.structure.crystal import Crystal, build_crystal
+from cloudkit.structure.elements import Atom, is_element, read_symbol
+
+MAX_ATOMS: Final = 1_000_000
+_NAME_THEM = "write the element symbols on the line above the atom counts (VASP 5 format)"
+
+
+def read_poscar(text: str) -> Crystal:
+    """The crystal of a POSCAR of VASP 4 (if its first line names the elements) or later.
+
+    One scale or three, negative = volume in Å³; selective dynamics; direct or Cartesian. Raises StructureError S103, S107, S111.
+    """
+    lines = text.splitlines()
+    if len(lines) < 7:
+        raise _broken(len(lines), "the file ends here; a POSCAR has a title, a scale, three vectors, counts and positions")
+    vectors = np.array([_numbers(lines, i, 3) for i in (2, 3, 4)])
+    scale = _scale(_numbers(lines, 1, None), vectors)
+    named = lines[5].split()
+    at = 5 if named and named[0].isdigit() else 6
+    counts = _counts(lines, at)
+    n = sum(counts)
+    mode = at + 1
+    if mode < len(lines) and lines[mode].strip()[:1].lower() == "s":
+        mode += 1
+    if mode >= len(lines) or not lines[mode].strip()[:1].isalpha():
+        raise _broken(mode + 1, "expected 'Direct' or 'Cartesian'")
+    positions = np.array([_numbers(lines, mode + 1 + i, 3) for i in range(n)]).reshape(n, 3)
+    symbols = named if at == 6 else _symbols_from_title(lines, mode + 1, counts)
+    if len(symbols) != len(counts):
+        raise _broken(6, f"{len(symbols)} element symbols but {len(counts)} atom counts")
+    atoms = [_symbol(symbol) for symbol, count in zip(symbols, counts, strict=True) for _ in range(count)]
+    if lines[mode].strip()[0].lower() in "ck":
+        positions = _to_fractional(positions * scale, vectors * scale)
+    return build_crystal(vectors * scale, positions, [((atom, 1.0),) for atom in atoms])
+
+
+def _scale(factors: list[float], vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    if len(factors) >= 3:
+        return np.array(factors[:3])
+    if factors[0] == 0:
+        raise _broken(2, "the scale is zero")
+    if factors[0] > 0:
+        return np.full(3, factors[0])
+    volume = abs(float(np.linalg.det(vectors)))
+    if volume == 0:
+        raise StructureError("S203", "the three cell vectors of the POSCAR lie in one plane")
+    return np.full(3, (-factors[0] / volume) ** (1 / 3))
+
+
+def _counts(lines: list[str], at: int) -> list[int]:
+    words = lines[at].split()
+    numbers = words[: next((i for i, word in enumerate(words) if not word.isdigit()), len(words))]
+    counts = [int(word) for word in numbers if len(word) < 9]
+    if not counts or len(counts) < len(numbers) or sum(counts) > MAX_ATOMS:
+        raise _broken(at + 1, f"expected how many atoms of each element there are, found '{lines[at].strip()[:40]}'")
+    return counts
+
+
+def _symbols_from_title(lines: list[str], first: int, counts: list[int]) -> list[str]:
+    """VASP 4 has no symbols: take them from the title line, or from the ends of the position lines."""
+    title = lines[0].split()
+    if len(title) == len(counts) and all(map(is_element, title)):
+        return title
+    ends = [line.split()[-1] for line in lines[first : first + sum(counts)]]
+    if ends and all(map(is_element, ends)):
+        heads = [ends[sum(counts[:i])] for i, count in enumerate(counts) if count]
+        if [symbol for symbol, n in zip(heads, filter(None, counts), strict=True) for _ in range(n)] == ends:
+            counts[:] = [count for count in counts if count]
+            return heads
+    raise StructureError("S111", "this POSCAR (VASP 4 format) does not say which elements its atoms are", _NAME_THEM)
+
+
+def _symbol(text: str) -> Atom:
+    """Fe, Fe_pv or Fe/0123abc (as VASP 6 appends hashes)."""
+    return Atom(read_symbol(text.split("_")[0].split("/")[0]).symbol)
+
+
+def _numbers(lines: list[str], at: int, n: int | None) -> list[float]:
+    words = lines[at].split() if at < len(lines) else []
+    values: list[float] = []
+    for word in words[: n or 3]:
+        try:
+            values.append(float(word))
+        except ValueError:
+            break
+    if not values or (n is not None and len(values) < n):
+        found = f"found '{lines[at].strip()[:40]}'" if at < len(lines) else "the file ends"
+        raise _broken(at + 1, f"expected {n or 'one or three'} numbers, {found}")
+    return values
+
+
+def _to_fractional(positions: NDArray[np.float64], lattice: NDArray[np.float64]) -> NDArray[np.float64]:
+    try:
+        return np.linalg.solve(lattice.T, positions.T).T
+    except np.linalg.LinAlgError as error:
+        raise StructureError("S203", "the three cell vectors of the POSCAR lie in one plane") from error
+
+
+def _broken(line: int, what: str) -> StructureError:
+    return StructureError("S103", f"line {line} of the POSCAR: {what}")

@@ -1,0 +1,107 @@
+"""The figures of the report, each an SVG made from what the run's folder holds (see property/charts.py)."""
+
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from cloudkit.property.charts import Axis, Series, chart
+from cloudkit.train.run_folder import Predictions
+from cloudkit.train.words import model_name, number, quantity_name, short_scope
+from cloudkit.units import DULONG_PETIT
+
+Array = npt.NDArray[np.float64]
+LOOKS: Final = {"mean": "e", "ridge": "c", "extra_trees": "b", "boosted_trees": "d"}
+PANELS: Final = 6  # crystals in the gallery of curves
+POINTS: Final = 4000  # rows in one parity plot
+BINS: Final = 40  # temperatures in the chart of errors
+
+
+def learning_curves(curves: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """(stage, svg) for every stage that trained: training and validation loss over its epochs."""
+    out = []
+    for stage in dict.fromkeys(str(row["stage"]) for row in curves):
+        rows = [row for row in curves if str(row["stage"]) == stage]
+        epoch = _column(rows, "epoch")
+        train, valid = _column(rows, "train_loss"), _column(rows, "valid_loss")
+        series = [Series(epoch, train, "training", "a")]
+        if np.isfinite(valid).any():
+            series += [Series(epoch, valid, "validation", "b")]
+        losses = np.concatenate([train, valid])
+        log = bool((losses[np.isfinite(losses)] > 0).all())
+        svg = chart(series, Axis("epoch"), Axis("loss", log=log), title=f"Loss of {stage} over its epochs")
+        out.append((stage, svg))
+    return out
+
+
+def _column(rows: list[dict[str, Any]], name: str) -> Array:
+    values = [row.get(name) for row in rows]
+    return np.array([np.nan if value is None else float(value) for value in values])
+
+
+def parity(group: Predictions, baseline: str | None = None) -> str:
+    """Prediction against reference, one cloud per crystal; of the model, or of one baseline."""
+    column = group.prediction if baseline is None else group.baselines[baseline]
+    look = "a" if baseline is None else LOOKS.get(baseline, "d")
+    crystals = list(group.rows_of().items())
+    step = -(-len(group.ids) // POINTS)
+    series = [
+        Series(group.target[rows][::step], column[rows][::step], "", look, "cloud", name) for name, rows in crystals
+    ] if step < 10 else [Series(group.target[::step], column[::step], "", look, "cloud")]
+    both = np.concatenate([group.target, group.prediction, *group.baselines.values()])
+    both = both[np.isfinite(both)]
+    room = 0.03 * float(np.ptp(both)) or 1.0
+    ends = float(both.min()) - room, float(both.max()) + room
+    who = "model" if baseline is None else model_name(baseline)
+    what = f"{quantity_name(group.quantity)} ({group.unit})" if group.unit else quantity_name(group.quantity)
+    return chart(series, Axis(f"reference: {what}", *ends), Axis(f"predicted by {who}", *ends),
+                 title=f"{who}: predicted against reference {what}", diagonal=True)  # fmt: skip
+
+
+def error_over_temperature(group: Predictions) -> str:
+    """Mean absolute error of the model and of each baseline at each temperature; "" for fewer than three."""
+    if np.unique(group.temperature[np.isfinite(group.temperature)]).size < 3:
+        return ""
+    names = {"model": group.prediction} | group.baselines
+    series = []
+    for name, column in names.items():
+        at, mean = _by_temperature(group.temperature, np.abs(column - group.target))
+        label, look = (name, "a") if name == "model" else (model_name(name), LOOKS.get(name, "d"))
+        series.append(Series(at, mean, label, look))
+    return chart(series, Axis("temperature (K)"), Axis(f"mean absolute error ({group.unit})", 0.0),
+                 title=f"Mean absolute error of {quantity_name(group.quantity)} over temperature")  # fmt: skip
+
+
+def _by_temperature(temperature: Array, error: Array) -> tuple[Array, Array]:
+    """Mean error per temperature, or per bin of temperatures where there are many."""
+    at, group = np.unique(temperature, return_inverse=True)
+    if at.size > BINS:
+        edges = np.quantile(at, np.linspace(0, 1, BINS + 1))
+        group = np.clip(np.searchsorted(edges, temperature, side="right") - 1, 0, BINS - 1)
+        at = (edges[1:] + edges[:-1]) / 2
+    count = np.bincount(group, minlength=at.size)
+    mean = np.bincount(group, error, minlength=at.size) / np.maximum(count, 1)
+    return at[count > 0], mean[count > 0]
+
+
+def crystal_curves(group: Predictions) -> list[tuple[str, str, str]]:
+    """(id, caption, svg) of crystals from the best to the worst predicted, evenly spaced by rank of their error."""
+    error = np.abs(group.error())
+    crystals = [(float(error[rows].mean()), name, rows) for name, rows in group.rows_of().items() if rows.size > 2]
+    crystals.sort(key=lambda one: one[:2])
+    chosen = np.unique(np.linspace(0, len(crystals) - 1, min(PANELS, len(crystals))).round().astype(int))
+    return [_crystal(group, *crystals[index]) for index in chosen.tolist()]
+
+
+def _crystal(group: Predictions, error: float, name: str, rows: npt.NDArray[np.int64]) -> tuple[str, str, str]:
+    rows = rows[np.argsort(group.temperature[rows])]
+    at = group.temperature[rows]
+    series = [Series(at, group.prediction[rows], "model", "a")]
+    if "extra_trees" in group.baselines:
+        series.append(Series(at, group.baselines["extra_trees"][rows], model_name("extra_trees"), "b"))
+    series.append(Series(at, group.target[rows], "reference", "ref", "rings"))
+    rules = [("3R", DULONG_PETIT)] if group.quantity == "heat_capacity" else []
+    what = f"{quantity_name(group.quantity)} ({group.unit})"
+    floor = 0.0 if group.quantity in ("heat_capacity", "entropy") else None
+    svg = chart(series, Axis("temperature (K)"), Axis(what, floor), title=f"{what} of {name}", rules=rules)
+    return name, f"{short_scope(group.scopes[int(rows[0])])}. Mean error {number(error)} {group.unit}", svg

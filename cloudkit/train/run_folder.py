@@ -1,0 +1,136 @@
+"""What a finished run left in its folder, read back for the report and the card. Nothing outside the folder is read."""
+
+import csv
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from cloudkit.errors import ModelError
+
+Array = npt.NDArray[np.float64]
+HASHED: Final = ("spec.yaml", "vocab.txt", "model.safetensors", "metrics.json", "predictions.csv")
+COLUMNS: Final = ("head", "id", "scope", "quantity", "temperature", "target", "prediction", "unit")
+
+
+class Predictions(NamedTuple):
+    """Held-out rows of one quantity of one head; all columns (rows,), temperature NaN where it has no meaning."""
+
+    head: str
+    quantity: str
+    unit: str
+    ids: list[str]
+    scopes: list[str]
+    temperature: Array
+    target: Array
+    prediction: Array
+    baselines: dict[str, Array]
+
+    def error(self) -> Array:
+        """prediction - target."""
+        return self.prediction - self.target
+
+    def rows_of(self) -> dict[str, npt.NDArray[np.int64]]:
+        """Row numbers of each crystal, in order of first appearance."""
+        found: dict[str, list[int]] = {}
+        for row, name in enumerate(self.ids):
+            found.setdefault(name, []).append(row)
+        return {name: np.array(rows, dtype=np.int64) for name, rows in found.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """The files of a run. `metrics` and `timing` as JSON holds them; `curves` one entry per recorded epoch."""
+
+    name: str
+    spec: str
+    metrics: dict[str, Any]
+    timing: dict[str, Any]
+    curves: list[dict[str, Any]]
+    predictions: list[Predictions]
+    hashes: dict[str, str]
+
+
+def read_run(folder: Path) -> RunFolder:
+    """Read a run's folder; raises ModelError naming a missing spec.yaml or metrics.json, or any damaged file."""
+    metrics, timing = _json(folder, "metrics.json", {}), _json(folder, "timing.json", {})
+    curves = _json(folder, "curves.json", [])
+    if not (folder / "metrics.json").is_file() or not isinstance(metrics.get("tasks"), list):
+        raise ModelError(f"{folder / 'metrics.json'}: needs a list 'tasks'; run `cloudkit build` for this folder again")
+    hashes = {name: _sha256(folder / name) for name in HASHED if (folder / name).is_file()}
+    spec = _text(folder / "spec.yaml")
+    return RunFolder(folder.resolve().name, spec, metrics, timing, curves, _predictions(folder), hashes)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"{path}: cannot be read ({error}); run `cloudkit build` for this folder again") from None
+
+
+def _json(folder: Path, name: str, empty: Any) -> Any:
+    """A JSON file of the type of `empty`, which stands for a file that is not there."""
+    path = folder / name
+    if not path.is_file():
+        return empty
+    try:
+        found = json.loads(_text(path))
+    except ValueError as error:
+        raise ModelError(f"{path}: not JSON ({error}); run `cloudkit build` for this folder again") from None
+    if not isinstance(found, type(empty)):
+        raise ModelError(f"{path}: expected a JSON {type(empty).__name__}, found {type(found).__name__}")
+    return found
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _predictions(folder: Path) -> list[Predictions]:
+    path = folder / "predictions.csv"
+    if not path.is_file():
+        return []
+    groups: dict[tuple[str, str], list[dict[str, str]]] = {}
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file, strict=True):
+                groups.setdefault((row.get("head") or "", row["quantity"]), []).append(row)
+        return [_group(head, quantity, rows) for (head, quantity), rows in groups.items()]
+    except (csv.Error, KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{path}: damaged ({type(error).__name__}: {error}); run `cloudkit build` again") from None
+
+
+def _group(head: str, quantity: str, rows: list[dict[str, str]]) -> Predictions:
+    names = [name for name in rows[0] if name not in COLUMNS]
+    return Predictions(
+        head, quantity, rows[0]["unit"],
+        [row["id"] for row in rows], [row["scope"] for row in rows],
+        _numbers(rows, "temperature"), _numbers(rows, "target"), _numbers(rows, "prediction"),
+        {name: _numbers(rows, name) for name in names},
+    )  # fmt: skip
+
+
+def _numbers(rows: list[dict[str, str]], column: str) -> Array:
+    return np.array([float(row[column]) if row[column] else math.nan for row in rows], dtype=np.float64)
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested JSON as "outer inner" -> text, for a two-column table."""
+    out: dict[str, str] = {}
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            out |= flatten(value, f"{name} ")
+        elif isinstance(value, list):
+            out[name] = ", ".join(map(str, value))
+        else:
+            out[name] = f"{value:,}" if isinstance(value, int) and abs(value) >= 10_000 else str(value)
+    return out

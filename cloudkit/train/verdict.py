@@ -1,0 +1,32 @@
+"""What the metrics say, in two plain sentences: how far off the model is, and whether a baseline beats it."""
+
+from typing import Any
+
+from cloudkit.train.words import model_name, number, quantity_name
+
+
+def lead(task: dict[str, Any], crystals: int | None = None) -> str:
+    """How far off the model is on the rows of one evaluated task."""
+    where = f"On {task['rows']:,} rows" + (f" of {crystals:,} crystals" if crystals else "")
+    unit = f" {task['unit']}" if task.get("unit") else ""
+    share = f", {100 * task['share_of_3R']:.1f} % of 3R" if "share_of_3R" in task else ""
+    what = quantity_name(task["quantity"])
+    return f"{where} that training has not seen, {what} is off by {number(task['mae'])}{unit} on average{share}."
+
+
+def verdict(task: dict[str, Any]) -> str:
+    """Whether a baseline trained on the same rows has a smaller mean absolute error, and by how much."""
+    baselines = {name: scores["mae"] for name, scores in task.get("baselines", {}).items()}
+    if not baselines:
+        return "No baseline was evaluated, so this figure says little by itself: add baselines to the evaluate task."
+    best = min(baselines, key=lambda name: (baselines[name], name))
+    mae, rival = task["mae"], baselines[best]
+    names = ", ".join(model_name(name) for name in baselines)
+    if rival < mae:
+        better = [model_name(name) for name, value in baselines.items() if value < mae]
+        verb = "predict" if len(better) > 1 or best.endswith("trees") else "predicts"
+        return (f"Here {' and '.join(better)} {verb} better than this model: {model_name(best)} "
+                f"{number(rival)} against {number(mae)} ({100 * (1 - rival / mae):.0f} % less error). "
+                f"Compared with {names}, all trained on the same rows.")
+    return (f"This model has the smallest error; the nearest baseline is {model_name(best)} with {number(rival)} "
+            f"({100 * (1 - mae / rival if rival else 0):.0f} % less error here). Compared with {names}, all trained on the same rows.")

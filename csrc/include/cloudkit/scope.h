@@ -1,0 +1,78 @@
+/* cloudkit/scope.h: check, tokenize and format SCOPE strings. This header is the manual.
+ *
+ * The library allocates nothing, keeps no state, reads no locale and sets no errno: every function is thread-safe, and
+ * the caller owns every buffer. Text is bytes with a length; no NUL is needed. All offsets are byte offsets.
+ *
+ *     uint16_t ids[64]; size_t n;
+ *     if (ck_encode_cloud(text, length, ids, 64, &n) == CK_OK) ...
+ *
+ * A SCOPE string is a space group's generators, a bar, and either orbits (dialect "orbit": `Na 4a Cl 4b`) or Wyckoff
+ * symbols, a bar and fractions (dialect "reduced": `4a 4b | Na 0.5 Cl 0.5`). The rules are in spec/scope.md.
+ */
+#ifndef CLOUDKIT_SCOPE_H
+#define CLOUDKIT_SCOPE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define CK_ABI_VERSION 1
+
+/* The ABI that the library was built with; compare it with CK_ABI_VERSION. */
+uint32_t ck_abi_version(void);
+
+typedef enum ck_status {
+    CK_OK = 0,
+    CK_INVALID = 1,  /* the text has errors; ck_check lists them */
+    CK_NO_SPACE = 2, /* the buffer is too small; *n_out is the length needed */
+    CK_NOT_ASCII = 3 /* ck_encode_cloud only: the text needs Unicode rules, which this library does not carry */
+} ck_status;
+
+/* What is wrong. 1xx: grammar, 2xx: tables, 3xx: semantics, 4xx: warnings. A level is checked only where the one
+ * before it found nothing; warnings come with semantics. */
+typedef enum ck_code {
+    CK_EMPTY = 101,             /* no text at all */
+    CK_BLANKS = 102,            /* a blank more than the one between tokens */
+    CK_UNEXPECTED = 103,        /* a token that cannot stand here */
+    CK_UNFINISHED = 104,        /* the text ends too early */
+    CK_UNKNOWN_GROUP = 201,     /* generators of no space group */
+    CK_UNKNOWN_ELEMENT = 202,   /* not one of the 118 elements */
+    CK_UNKNOWN_WYCKOFF = 203,   /* a Wyckoff symbol that the space group does not have */
+    CK_FRACTION_SUM = 301,      /* fractions of the composition do not sum to 1 within rounding */
+    CK_OCCUPANCY_SUM = 302,     /* occupancies of an orbit sum to more than 1 */
+    CK_FIXED_SITE_TWICE = 303,  /* a site without free parameters used twice */
+    CK_REPEATED_WYCKOFF = 304,  /* reduced dialect: a Wyckoff symbol listed twice */
+    CK_REPEATED_ELEMENT = 305,  /* an element twice in one composition or one orbit */
+    CK_FULL_OCCUPANCY = 306,    /* orbit dialect: a single species with its 1.0 written out */
+    CK_ZERO_FRACTION = 401      /* a fraction that rounds to 0.0 */
+} ck_code;
+
+typedef struct ck_issue {
+    uint32_t code;   /* a ck_code */
+    uint32_t length; /* bytes concerned, capped at UINT32_MAX; 0 at the end of the text */
+    uint64_t offset; /* first byte concerned */
+} ck_issue;
+
+/* Write what is wrong with the text, in order of offset, into issues[0..cap); more than cap are counted, not written.
+ * *space_group is the number 1..230, or 0 where the generators are unknown. Either pointer may be NULL (with cap 0).
+ * Returns the number of issues; 0 is valid, and warnings count. */
+size_t ck_check(const char *text, size_t length, ck_issue *issues, size_t cap, uint32_t *space_group);
+
+/* Ids in the published vocabulary of 564 tokens (spec/vocab/cloud.txt), [CLS] ... [SEP] included, for any ASCII text.
+ * Control characters and non-ASCII bytes give CK_NOT_ASCII. length + 2 ids always suffice. */
+ck_status ck_encode_cloud(const char *text, size_t length, uint16_t *ids, size_t cap, size_t *n_out);
+
+/* Ids in the compact vocabulary (spec/vocab/compact.txt), [CLS] ... [SEP] included, for text without errors. */
+ck_status ck_encode_compact(const char *text, size_t length, uint16_t *ids, size_t cap, size_t *n_out);
+
+/* The text of compact ids ([CLS] and [SEP] optional): the space group, then orbits, or Wyckoff symbols and fractions.
+ * CK_INVALID for ids of another shape. No NUL is written. */
+ck_status ck_format(const uint16_t *ids, size_t n_ids, char *out, size_t cap, size_t *n_out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,1 @@
+"""JSON Schemas of SCOPE trees, diagnostics, vectors and model specs."""

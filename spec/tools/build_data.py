@@ -1,0 +1,101 @@
+"""Write the built-in tables, cloudkit/data/builtin/*.csv.gz and SOURCES.md there.
+
+    pip install ncrystal==4.4.6 pymatgen==2026.10.24
+    pip download --no-deps --dest WHEELS larixite==2026.1.0
+    python spec/tools/build_data.py --larixite WHEELS/larixite-*.whl
+
+Without --larixite the wheel is downloaded to a temporary folder. The result depends on the three packages and on
+cloudkit's encoder only: run it again when a string changes (tests/unit/builtin_data notices).
+"""
+
+import argparse
+import csv
+import gzip
+import hashlib
+import io
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import data_minerals
+import data_prototypes
+import data_thermal
+from data_sources import Made, sources_page
+
+BUILTIN: Final = Path(__file__).resolve().parents[2] / "cloudkit" / "data" / "builtin"
+LARIXITE: Final = "2026.1.0"
+DATABASE: Final = "larixite/amcsd_cif1.db"
+
+
+def write_table(name: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> tuple[int, int, str]:
+    """Write NAME.csv.gz with nothing in it that changes from run to run; returns rows, bytes and SHA-256."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    body = list(rows)
+    writer.writerows(body)
+    data = gzip.compress(text.getvalue().encode(), compresslevel=9, mtime=0)
+    (BUILTIN / f"{name}.csv.gz").write_bytes(data)
+    return len(body), len(data), hashlib.sha256(data).hexdigest()
+
+
+def counted(names: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    return {f"{reason} ({len(ids)})": ", ".join(ids) for reason, ids in names.items()}
+
+
+def make_thermal() -> Made:
+    rows, excluded, source = data_thermal.build()
+    size = write_table("thermal", data_thermal.COLUMNS, rows)
+    crystals = {row[0]: row[-1] for row in rows}
+    test = sum(part == "test" for part in crystals.values())
+    note = f"{len(crystals)} crystals, {test} of them test, at {len(data_thermal.TEMPERATURES)} temperatures"
+    return Made("thermal", f"ncrystal {version('ncrystal')}", source, *size, note, counted(excluded))
+
+
+def make_minerals(wheel: Path) -> Made:
+    with tempfile.TemporaryDirectory() as folder:
+        with zipfile.ZipFile(wheel) as archive:
+            database = Path(archive.extract(DATABASE, folder))
+        source = hashlib.sha256(database.read_bytes()).hexdigest()
+        rows, refused = data_minerals.build(database)
+    size = write_table("minerals", data_minerals.COLUMNS, rows)
+    excluded = {f"{reason} ({n})": "" for reason, n in sorted(refused.items())}
+    return Made("minerals", f"larixite {LARIXITE}", source, *size, f"{len(rows)} structures", excluded)
+
+
+def make_prototypes() -> Made:
+    rows, failed, source = data_prototypes.build()
+    size = write_table("prototypes", data_prototypes.COLUMNS, rows)
+    excluded = {reason: label for label, reason in failed}
+    return Made(
+        "prototypes", f"pymatgen {version('pymatgen')}", source, *size, f"{len(rows)} prototypes", excluded
+    )
+
+
+def download_larixite(folder: str) -> Path:
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder]
+    subprocess.run([*command, f"larixite=={LARIXITE}"], check=True)
+    return next(Path(folder).glob("larixite-*.whl"))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--larixite", type=Path, help="wheel of larixite; downloaded if not given")
+    wheel = parser.parse_args().larixite
+    with tempfile.TemporaryDirectory() as folder:
+        minerals = make_minerals(wheel or download_larixite(folder))
+    made = [make_thermal(), minerals, make_prototypes()]
+    (BUILTIN / "SOURCES.md").write_text(sources_page(made), encoding="utf-8")
+    for table in made:
+        print(f"{table.name}: {table.note}, {table.rows} rows, {table.bytes} bytes")
+
+
+if __name__ == "__main__":
+    main()

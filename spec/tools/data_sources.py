@@ -1,0 +1,81 @@
+"""The page cloudkit/data/builtin/SOURCES.md: where each built-in table comes from, its hashes, and what was left out."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+
+class Made(NamedTuple):
+    """A table that was written. source: SHA-256 of what was read; excluded: reason -> names or ''."""
+
+    name: str
+    package: str
+    source: str
+    rows: int
+    bytes: int
+    sha256: str
+    note: str
+    excluded: Mapping[str, str]
+
+
+HEAD = """# Built-in data: sources
+
+Written by `python spec/tools/build_data.py`; do not edit. The tables hold facts (which element sits on which orbit of which
+space group, and numbers computed from densities of states), no text and no file of the packages they were read from.
+Strings are canonical `orbit` strings of cloudkit's default encoder (moyo, symprec 0.01 Å).
+"""
+
+ABOUT = {
+    "thermal": """Package licence: Apache-2.0. Source: the crystal structures (mostly from the Crystallography Open Database) and the phonon
+densities of states per element of NCrystal's standard library; each of its files names the papers behind it. Cite X.-X. Cai
+and T. Kittelmann, Comput. Phys. Commun. 246 (2020) 106851. The source hash is that of the texts of all materials that were read, in the
+order of their names.
+
+Made: an element's density is linear between the points of its grid, grows as E² from zero to the first of them, and is
+normalized to 3; a crystal's density is their mean weighted by atomic fraction. Heat capacity, internal energy, entropy and
+free energy are those of independent harmonic oscillators, integrated in float64 with 8 Gauss-Legendre points per interval,
+per mole of atoms, with zero-point energy, six significant digits. So they are harmonic at the volume of the source: no thermal
+expansion, no electrons, no magnetism, no melting or change of phase, and at a few kelvin they depend on the E² extension. A
+compound that melts or transforms below 1000 K still has numbers up to there.
+
+`id` is the name of NCrystal's material, `n_atoms` counts the conventional cell, `temperature` is in K, heat capacity and entropy are in
+J/mol_atom/K, internal and free energy in J/mol_atom. `part` is test where the first 8 bytes of the SHA-256 of the reduced formula,
+as a big-endian number, are divisible by 5: polymorphs share a part, and nothing was tuned. Hydrogen has its natural isotopes;
+enriched compounds are left out, because SCOPE writes D as H and two sets of numbers would share a string.""",
+    "minerals": """Package licence: MIT; the database file inside the wheel (`amcsd_cif1.db`, whose hash is the source hash) is a trimmed copy
+of the American Mineralogist Crystal Structure Database. Cite R. T. Downs and M. Hall-Wallace, American Mineralogist 88 (2003) 247.
+
+Made: the asymmetric unit is expanded with the listed symmetry operations; a site closer than 0.15 Å to its own image is moved
+onto the symmetry element. Only ordered structures whose cell has the published formula (1 % per element, D counted as H) are kept, with at
+most 60 compact tokens. `id` is the AMCSD code, `name` the mineral (empty for other compounds). Of several determinations of one
+string, the first with a mineral name stands.""",
+    "prototypes": """Package licence: MIT; the source file is `pymatgen/analysis/prototypes/aflow_prototypes.json.gz`. Cite M. J. Mehl et al.,
+Comput. Mater. Sci. 136 (2017) S1.
+
+Made: each example crystal as it stands. `id` is the AFLOW label, `name` the mineral and Strukturbericht symbols where there are any. The letters of the label are
+AFLOW's and need not be those of the string; two labels may share a string.""",
+}
+
+
+def _section(table: Made) -> str:
+    excluded = "\n".join(
+        f"- {reason}{': ' if names else ''}{names}" for reason, names in table.excluded.items()
+    )
+    return f"""
+## {table.name}
+
+{table.note}.
+
+| package | source SHA-256 | rows | bytes | `{table.name}.csv.gz` SHA-256 |
+| --- | --- | --- | --- | --- |
+| {table.package} | `{table.source}` | {table.rows} | {table.bytes} | `{table.sha256}` |
+
+{ABOUT[table.name]}
+
+Left out:
+
+{excluded or "- nothing"}
+"""
+
+
+def sources_page(made: Iterable[Made]) -> str:
+    return HEAD + "".join(_section(table) for table in made)

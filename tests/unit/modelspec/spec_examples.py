@@ -1,0 +1,92 @@
+"""Specs that the tests of this folder change."""
+
+RICH = """\
+cloudkit: 1
+name: rich
+tokens:
+  dialect: reduced
+  vocabulary: compact
+  max_length: 64
+encoder:
+  kind: transformer
+  layers: 3
+  heads: 4
+  width: 128
+  dropout: 0.05
+  feedforward: 256
+  features: true
+  pooling: cls_mean
+heads:
+  mlm:
+    kind: masked_tokens
+    mask: 0.15
+  gap:
+    kind: regression
+    outputs: [band_gap]
+    hidden: 32
+    transform: log
+  thermal:
+    kind: thermal
+    modes: debye
+    outputs: [heat_capacity, entropy]
+tasks:
+  - kind: pretrain
+    head: mlm
+    data:
+      builtin: thermal
+      part: train
+    epochs: 20
+    batch: 64
+    learning_rate: 1e-3
+    weight_decay: 0.01
+    warmup: 0.05
+    clip: 1.0
+    valid: 0.05
+  - kind: finetune
+    head: thermal
+    data:
+      path: cv.csv
+      columns:
+        text: cloud
+        n_atoms: n_atoms
+        id: name
+      targets:
+        - column: cv
+          quantity: heat_capacity
+          temperature: 300
+          unit: J/mol_cell/K
+    valid: 0.1
+    loss: huber
+  - kind: finetune
+    head: gap
+    data:
+      path: gap.csv
+      targets:
+        - column: gap
+          quantity: band_gap
+          unit: eV
+  - kind: evaluate
+    head: thermal
+    data:
+      builtin: thermal
+      part: test
+      targets:
+        - column: heat_capacity
+          quantity: heat_capacity
+          temperature: temperature
+          unit: J/mol_atom/K
+    baselines: [mean, ridge]
+run:
+  seed: 1
+  precision: auto
+  devices: 2
+  nodes: 1
+  strategy: ddp
+  accelerator: cpu
+"""
+
+
+def line_of(text: str, part: str) -> int:
+    """Line, from 1, of the only place where `part` stands in `text`."""
+    assert text.count(part) == 1, part
+    return text[: text.index(part)].count("\n") + 1

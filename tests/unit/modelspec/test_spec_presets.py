@@ -1,0 +1,69 @@
+"""The presets, as specs and as commented texts to start from."""
+
+from pathlib import Path
+
+import pytest
+from test_spec_misspellings import known_names
+
+from cloudkit.errors import CloudkitError
+from cloudkit.modelspec import load_spec, parse_spec, presets, template
+
+
+def test_each_preset_has_a_summary_of_one_line() -> None:
+    assert list(presets()) == ["cv300", "thermal"]
+    assert all(20 < len(summary) < 110 for summary in presets().values())
+
+
+def test_thermal_learns_from_builtin_data_alone_and_measures_unseen_crystals() -> None:
+    spec = load_spec("thermal")
+    assert [task.kind for task in spec.tasks] == ["pretrain", "finetune", "evaluate"]
+    assert [task.data.builtin for task in spec.tasks] == ["minerals", "thermal", "thermal"]
+    assert [task.data.part for task in spec.tasks] == ["all", "train", "test"]
+    assert spec.tasks[2].baselines == ["mean", "ridge", "extra_trees", "boosted_trees"]
+    assert spec.tokens.dialect == "orbit"
+
+
+def test_cv300_reads_the_table_beside_you(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cv.csv").write_text("cloud,cv,n_atoms\n")
+    monkeypatch.chdir(tmp_path)
+    spec = load_spec("cv300")
+    target = spec.tasks[1].data.targets[0]
+    assert (target.column, target.temperature, target.unit) == ("cv", 300, "J/mol_cell/K")
+    assert (spec.tokens.dialect, spec.tasks[1].data.columns.text) == ("reduced", "cloud")
+    assert spec.tasks[1].data.path == str(tmp_path / "cv.csv")
+
+
+def test_the_template_names_and_explains_every_key() -> None:
+    text = template()
+    assert "# yaml-language-server: $schema=" in text
+    assert [name for name in sorted(known_names()) if f"{name}:" not in text] == []
+
+
+@pytest.mark.parametrize("preset", presets())
+def test_each_top_level_key_and_scalar_of_a_template_has_a_comment_at_first_use(preset: str) -> None:
+    seen: set[str] = set()
+    for line in template(preset).splitlines():
+        key = line.strip().removeprefix("- ").split(":")[0]
+        if line.strip() and not line.lstrip().startswith("#") and key.isidentifier() and key not in seen:
+            seen.add(key)
+            explained = "#" in line or key in (
+                "outputs",
+                "kind",
+                "mlm",
+                "thermal",
+                "data",
+                "columns",
+                "targets",
+                "column",
+            )
+            assert explained, line
+
+
+def test_a_template_with_its_own_name_is_a_spec(tmp_path: Path) -> None:
+    text = template("thermal").replace("name: thermal", "name: mine")
+    assert parse_spec(text, "mine.yaml", tmp_path).name == "mine"
+
+
+def test_an_unknown_preset_names_the_nearest() -> None:
+    with pytest.raises(CloudkitError, match="no preset 'termal'; did you mean 'thermal'"):
+        template("termal")
