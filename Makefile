@@ -25,7 +25,7 @@ tables: $(VENV)/.train
 	$(BIN)/python spec/tools/compile_tables.py
 
 schemas: $(VENV)/.train
-	$(BIN)/python -m cloudkit.modelspec.schema > schemas/model.schema.json
+	$(BIN)/python -m cloudkit.modelspec > schemas/model.schema.json
 
 # The built-in data sets, from packages (spec/tools says which).
 builtin: $(VENV)/.test

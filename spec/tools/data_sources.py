@@ -37,6 +37,10 @@ per mole of atoms, with zero-point energy, six significant digits. So they are h
 expansion, no electrons, no magnetism, no melting or change of phase, and at a few kelvin they depend on the E² extension. A
 compound that melts or transforms below 1000 K still has numbers up to there.
 
+How good they are: the entropies at 298.15 K of 27 non-magnetic substances agree with CODATA's measured ones to 3 % in the
+median; the worst are rutile (+16 %), boric acid (-15 %) and corundum (+13 %), where the densities themselves, mostly digitized from
+figures or computed, are softer or harder than the crystal. tests/unit/builtin_data holds the comparison.
+
 `id` is the name of NCrystal's material, `n_atoms` counts the conventional cell, `temperature` is in K, heat capacity and entropy are in
 J/mol_atom/K, internal and free energy in J/mol_atom. `part` is test where the first 8 bytes of the SHA-256 of the reduced formula,
 as a big-endian number, are divisible by 5: polymorphs share a part, and nothing was tuned. Hydrogen has its natural isotopes;
@@ -52,7 +56,8 @@ string, the first with a mineral name stands.""",
 Comput. Mater. Sci. 136 (2017) S1.
 
 Made: each example crystal as it stands. `id` is the AFLOW label, `name` the mineral and Strukturbericht symbols where there are any. The letters of the label are
-AFLOW's and need not be those of the string; two labels may share a string.""",
+AFLOW's and need not be those of the string; two labels may share a string, and four examples
+(A2B_oC12_38_de_ab, AB3_tI16_140_b_ah, AB4_oC20_41_a_2b, AB_oP8_33_a_a) have a higher symmetry than their label says.""",
 }
 
 
