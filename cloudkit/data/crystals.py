@@ -5,6 +5,7 @@ A crystal with a heat capacity at forty temperatures is one string and forty obs
 
 import csv
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloudkit.data.table import Table
-from cloudkit.errors import CloudkitError, DataError, ScopeError
+from cloudkit.errors import DataError, ScopeError
 from cloudkit.scope import parse, project
-from cloudkit.units import to_per_atom
+from cloudkit.units import MOLAR_QUANTITIES, UnitError, parse_unit, to_per_atom
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,8 @@ def read_crystals(
 ) -> Crystals:
     """Check a table and turn it into strings of one dialect and labels per atom.
 
-    text, id, n_atoms: names of columns; text defaults to ``scope`` or the only column of text, id to ``id`` if there is one.
+    text, id, n_atoms: names of columns; text defaults to ``scope`` or the only column of text, id to the row's number;
+    n_atoms is read where a unit is not per atom.
     any_text: let strings pass that are not SCOPE (the cloud vocabulary takes any text).
     Raises DataError naming file, row and column.
     """
@@ -128,10 +130,10 @@ def _strings(table: Table, column: str, dialect: str, any_text: bool) -> tuple[l
 
 
 def _names(table: Table, column: str | None) -> list[str]:
-    """An identifier per row: the column given, else ``id``, else the row's number."""
-    if column is None and "id" not in table.columns:
+    """An identifier per row: the column given, else the row's number."""
+    if column is None:
         return [str(row) for row in range(1, len(table) + 1)]
-    return [str(value) for value in table.column(column or "id")]
+    return [str(value) for value in table.column(column)]
 
 
 def _observe(table: Table, target: Target, n_atoms: str | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -139,13 +141,22 @@ def _observe(table: Table, target: Target, n_atoms: str | None) -> tuple[NDArray
     labels = table.numbers(target.column)
     if isinstance(target.temperature, str):
         wanted = "a temperature in K, 0 or above"
-        temperature = table.numbers(target.temperature, lambda t: 0 <= t < float("inf"), wanted)
+        temperature = table.numbers(target.temperature, lambda t: 0 <= t < math.inf, wanted)
     else:
         temperature = np.full(len(table), np.nan if target.temperature is None else float(target.temperature))
-    atoms = [None] * len(table) if n_atoms is None else table.numbers(n_atoms, lambda n: 0 < n < float("inf"), "a number above 0").tolist()
     try:
+        atoms = _atoms(table, target, n_atoms)
         pairs = zip(labels.tolist(), atoms, strict=True)
         value = [to_per_atom(label, target.unit, target.quantity, n) for label, n in pairs]
-    except CloudkitError as error:
+    except UnitError as error:
         raise DataError(f"{table.name}: column '{target.column}': {error}") from None
     return temperature, np.array(value, dtype=np.float64)
+
+
+def _atoms(table: Table, target: Target, column: str | None) -> list[float] | list[None]:
+    """Atoms in what each label is given for; None for all where the label does not need it."""
+    molar = target.quantity in MOLAR_QUANTITIES
+    if column is None or not molar or parse_unit(target.unit).per == "atom":
+        return [None] * len(table)
+    counts: list[float] = table.numbers(column, lambda n: 0 < n < math.inf, "a number above 0").tolist()
+    return counts

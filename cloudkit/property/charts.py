@@ -16,10 +16,11 @@ from cloudkit.property.chart_parts import (
     LEFT, RIGHT, TOP, WIDTH, Axis, Series, axes, drawable, legend, mark, path, rule_lines, scale,
 )
 
-__all__ = ["Axis", "Series", "chart", "css", "standalone"]
+__all__ = ["SQUARE", "Axis", "Series", "chart", "css", "standalone"]
 
-HEIGHT: Final = 200.0  # of the plot inside its axes
 BOTTOM: Final = 40.0
+HEIGHT: Final = 262.0  # of the whole chart; a legend takes its rows from the plot
+SQUARE: Final = TOP + WIDTH - LEFT - RIGHT + BOTTOM  # height at which a chart without legend has a square plot
 
 
 @cache
@@ -29,14 +30,13 @@ def css() -> str:
 
 
 def chart(series: Sequence[Series], x: Axis, y: Axis, *, title: str, rules: Sequence[tuple[str, float]] = (),
-          diagonal: bool = False) -> str:
+          diagonal: bool = False, height: float = HEIGHT) -> str:
     """Draw series on common axes.
 
-    rules: (label, y), horizontal reference lines; diagonal: draw the line y = x, and the plot as a square.
+    rules: (label, y), horizontal reference lines; diagonal: draw the line y = x.
     """
     kept = [drawable(one, x.log, y.log) for one in series]
     names, top = legend(series)
-    height = top + (WIDTH - LEFT - RIGHT if diagonal else HEIGHT) + BOTTOM
     across = scale(x, [s.x for s in kept], LEFT, WIDTH - RIGHT)
     up = scale(y, [s.y for s in kept] + [np.array([value for _, value in rules])], height - BOTTOM, top)
     body = [*axes(across, up, x.label, y.label), *rule_lines(rules, across, up)]

@@ -1,29 +1,50 @@
-"""The order of orbits in a canonical string (spec/scope.md): letters first, then species."""
+"""One string per crystal: the order of orbits, and the choice of letters among those that mean the same crystal.
+
+The affine normalizer of a space group carries the group onto itself but renames its Wyckoff letters (an origin shift,
+an axis relabelling). The canonical form is the smallest sorted tuple of orbit keys over all those renamings.
+"""
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from cloudkit.scope.tree import Orbit, Species
-from cloudkit.tables import ELEMENT, LETTERS
+from cloudkit.tables import ELEMENT, LETTERS, letter_permutations
 
-OrbitKey = tuple[int, tuple[int, ...], tuple[float, ...]]
+SpeciesKey = tuple[tuple[int, ...], tuple[float, ...]]
+OrbitKey = tuple[int, SpeciesKey]
 
 
 def sort_species(species: Species) -> Species:
-    """Elements of one orbit by electronegativity rank, then symbol."""
-    return tuple(sorted(species, key=lambda item: ELEMENT[item[0]].order))
+    """Elements of one orbit by electronegativity rank, which symbols break."""
+    return species if len(species) == 1 else tuple(sorted(species, key=lambda item: ELEMENT[item[0]].order))
 
 
-def orbit_key(orbit: Orbit) -> OrbitKey:
-    """(letter index, element ranks, occupancies): the order that canonical strings are written in."""
-    species = orbit.species or ()
-    return (
-        LETTERS.index(orbit.letter),
-        tuple(ELEMENT[element].order for element, _ in species),
-        tuple(occupancy for _, occupancy in species),
-    )
+def species_key(species: Species) -> SpeciesKey:
+    """(element ranks, occupancies) of sorted species."""
+    return tuple(ELEMENT[element].order for element, _ in species), tuple(occupancy for _, occupancy in species)
 
 
-def canonical_orbits(orbits: Iterable[Orbit]) -> tuple[Orbit, ...]:
-    """Orbits with sorted species, in canonical order."""
-    clean = (Orbit(o.letter, o.multiplicity, sort_species(o.species or ())) for o in orbits)
-    return tuple(sorted(clean, key=orbit_key))
+@lru_cache(maxsize=8192)
+def renamings(space_group: int, letters: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+    """The distinct images of some letters (indices into LETTERS) under the normalizer."""
+    images = (tuple(LETTERS.index(p[i]) for i in letters) for p in letter_permutations(space_group))
+    return tuple(dict.fromkeys(images))
+
+
+def canonical_orbits(space_group: int, orbits: Iterable[Orbit]) -> tuple[Orbit, ...]:
+    """The same crystal's orbits with sorted species, canonical letters, and in canonical order."""
+    content: dict[int, list[tuple[SpeciesKey, Orbit]]] = {}
+    for orbit in orbits:
+        species = sort_species(orbit.species or ())
+        entry = (species_key(species), Orbit(orbit.letter, orbit.multiplicity, species))
+        content.setdefault(LETTERS.index(orbit.letter), []).append(entry)
+    for entries in content.values():
+        entries.sort(key=lambda entry: entry[0])
+    letters = tuple(content)
+    best = min(renamings(space_group, letters), key=lambda image: _crystal_key(image, content))
+    ordered = sorted(zip(best, content.values(), strict=True), key=lambda item: item[0])
+    return tuple(Orbit(LETTERS[letter], o.multiplicity, o.species) for letter, entries in ordered for _, o in entries)
+
+
+def _crystal_key(image: tuple[int, ...], content: dict[int, list[tuple[SpeciesKey, Orbit]]]) -> list[OrbitKey]:
+    return sorted((letter, key) for letter, entries in zip(image, content.values(), strict=True) for key, _ in entries)

@@ -39,7 +39,7 @@ def to_text(crystal: Crystal, symmetry: Symmetry, dialect: str, order: str) -> s
     if order == "input":
         return str(_input_order(crystal, symmetry, dialect))
     orbits = tuple(Orbit(o.letter, o.multiplicity, o.species) for o in symmetry.orbits)
-    text = str(Scope("orbit", symmetry.space_group, canonical_orbits(orbits)))
+    text = str(Scope("orbit", symmetry.space_group, canonical_orbits(symmetry.space_group, orbits)))
     return text if dialect == "orbit" else project(text, dialect)
 
 

@@ -36,7 +36,7 @@ def as_crystal(structure: Any) -> Crystal:
         return from_mapping(structure)
     if isinstance(structure, Sequence) and len(structure) == 3:
         return from_arrays(*structure)
-    raise StructureError("S113", f"a {type(structure).__name__} is not a crystal structure", _KINDS)
+    raise StructureError("S112", f"a {type(structure).__name__} is not a crystal structure", _KINDS)
 
 
 def from_arrays(lattice: Any, positions: Any, species: Any) -> Crystal:
@@ -47,11 +47,11 @@ def from_arrays(lattice: Any, positions: Any, species: Any) -> Crystal:
     except (TypeError, ValueError) as error:
         if isinstance(error, StructureError):
             raise
-        raise StructureError("S113", f"lattice, positions or species are not what they should be: {error}") from error
+        raise StructureError("S112", f"lattice, positions or species are not what they should be: {error}") from error
     if cell.shape != (3, 3):
-        raise StructureError("S113", f"the lattice has the shape {cell.shape}, not (3, 3)")
+        raise StructureError("S112", f"the lattice has the shape {cell.shape}, not (3, 3)")
     if places.shape != (len(sites), 3) and (places.size or sites):
-        raise StructureError("S113", f"{len(sites)} species but positions of shape {places.shape}")
+        raise StructureError("S112", f"{len(sites)} species but positions of shape {places.shape}")
     return build_crystal(cell, places, sites)
 
 
@@ -69,8 +69,8 @@ def from_mapping(data: Mapping[str, Any]) -> Crystal:
         if "lattice_vectors" in data:
             return _from_optimade(data)
     except (KeyError, TypeError, IndexError, AttributeError) as error:
-        raise StructureError("S113", f"the structure's dictionary is incomplete: {error!r}") from error
-    raise StructureError("S113", "the dictionary holds no structure", "it needs the keys lattice, species and frac")
+        raise StructureError("S112", f"the structure's dictionary is incomplete: {error!r}") from error
+    raise StructureError("S112", "the dictionary holds no structure", "it needs the keys lattice, species and frac")
 
 
 def _from_pymatgen(structure: Any) -> Crystal:

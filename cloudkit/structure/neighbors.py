@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAX_PAIRS = 2_000_000  # of candidate pairs looked at per direction; only crystals with heaps of coinciding atoms have more
+FEW = 100  # atoms up to which trying all pairs is faster than sorting them into bins
 
 Pairs = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
 
@@ -39,8 +40,22 @@ def close_pairs(lattice: NDArray[np.float64], positions: NDArray[np.float64], cu
     A crystal with more than MAX_PAIRS candidates yields only a part of its pairs.
     """
     reduced = reduce_cell(lattice)
+    reach = np.floor(cutoff * np.linalg.norm(np.linalg.inv(reduced), axis=0) + 0.5).astype(int)
     places = np.mod(positions @ (lattice @ np.linalg.inv(reduced)), 1.0)
-    thickness = 1 / np.linalg.norm(np.linalg.inv(reduced), axis=0)
+    if len(places) <= FEW:
+        first, second = np.triu_indices(len(places), 1)
+    else:
+        first, second = _candidates(places, np.linalg.inv(reduced), cutoff)
+    distance = _distances(places[second] - places[first], reduced, reach)
+    near = distance <= cutoff
+    return first[near], second[near], distance[near]
+
+
+def _candidates(
+    places: NDArray[np.float64], inverse: NDArray[np.float64], cutoff: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pairs i < j in the same or neighbouring bins, each bin at least `cutoff` thick."""
+    thickness = 1 / np.linalg.norm(inverse, axis=0)
     bins = np.clip(thickness // cutoff, 1, 2**20).astype(np.int64)
     index = np.minimum((places * bins).astype(np.int64), bins - 1)
     weights = np.array([bins[1] * bins[2], bins[2], 1])
@@ -48,10 +63,8 @@ def close_pairs(lattice: NDArray[np.float64], positions: NDArray[np.float64], cu
     order = np.argsort(keys, kind="stable")
     ranges = [(-1, 0, 1) if n > 2 else tuple(range(n)) for n in bins]
     found = [_pairs_towards(np.array(step), index, bins, weights, keys[order], order) for step in product(*ranges)]
-    first, second = (np.concatenate(part) for part in zip(*found, strict=True))
-    distance = _distances(places[second] - places[first], reduced, np.floor(cutoff / thickness + 0.5).astype(int))
-    near = distance <= cutoff
-    return first[near], second[near], distance[near]
+    first, second = zip(*found, strict=True)
+    return np.concatenate(first), np.concatenate(second)
 
 
 def _pairs_towards(

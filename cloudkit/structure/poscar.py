@@ -8,15 +8,17 @@ from numpy.typing import NDArray
 from cloudkit.errors import StructureError
 from cloudkit.structure.crystal import Crystal, build_crystal
 from cloudkit.structure.elements import Atom, is_element, read_symbol
+from cloudkit.tables import ELEMENTS
 
 MAX_ATOMS: Final = 1_000_000
-_NAME_THEM = "write the element symbols on the line above the atom counts (VASP 5 format)"
 
 
-def read_poscar(text: str) -> Crystal:
-    """The crystal of a POSCAR of VASP 4 (if its first line names the elements) or later.
+def read_poscar(text: str, notes: list[str]) -> Crystal:
+    """The crystal of a POSCAR of any VASP version; adds to `notes` what was assumed.
 
-    One scale or three, negative = volume in Å³; selective dynamics; direct or Cartesian. Raises StructureError S103, S107, S111.
+    One scale or three, negative = volume in Å³; selective dynamics; direct or Cartesian. VASP 4 names no elements: they are
+    taken from the title or the ends of the position lines, else H, He, Li, … stand in for them, as in the published script.
+    Raises StructureError S103, S107.
     """
     lines = text.splitlines()
     if len(lines) < 7:
@@ -33,7 +35,7 @@ def read_poscar(text: str) -> Crystal:
     if mode >= len(lines) or not lines[mode].strip()[:1].isalpha():
         raise _broken(mode + 1, "expected 'Direct' or 'Cartesian'")
     positions = np.array([_numbers(lines, mode + 1 + i, 3) for i in range(n)]).reshape(n, 3)
-    symbols = named if at == 6 else _symbols_from_title(lines, mode + 1, counts)
+    symbols = named if at == 6 else _symbols_elsewhere(lines, mode + 1, counts, notes)
     if len(symbols) != len(counts):
         raise _broken(6, f"{len(symbols)} element symbols but {len(counts)} atom counts")
     atoms = [_symbol(symbol) for symbol, count in zip(symbols, counts, strict=True) for _ in range(count)]
@@ -64,18 +66,21 @@ def _counts(lines: list[str], at: int) -> list[int]:
     return counts
 
 
-def _symbols_from_title(lines: list[str], first: int, counts: list[int]) -> list[str]:
-    """VASP 4 has no symbols: take them from the title line, or from the ends of the position lines."""
+def _symbols_elsewhere(lines: list[str], first: int, counts: list[int], notes: list[str]) -> list[str]:
+    """One symbol per count, for a POSCAR without the line of symbols."""
     title = lines[0].split()
     if len(title) == len(counts) and all(map(is_element, title)):
         return title
-    ends = [line.split()[-1] for line in lines[first : first + sum(counts)]]
-    if ends and all(map(is_element, ends)):
-        heads = [ends[sum(counts[:i])] for i, count in enumerate(counts) if count]
-        if [symbol for symbol, n in zip(heads, filter(None, counts), strict=True) for _ in range(n)] == ends:
-            counts[:] = [count for count in counts if count]
-            return heads
-    raise StructureError("S111", "this POSCAR (VASP 4 format) does not say which elements its atoms are", _NAME_THEM)
+    ends = [(line.split() or [""])[-1] for line in lines[first : first + sum(counts)]]
+    heads = [ends[min(sum(counts[:i]), len(ends) - 1)] for i in range(len(counts))]
+    if all(map(is_element, heads)) and [h for h, n in zip(heads, counts, strict=True) for _ in range(n)] == ends:
+        return heads
+    if len(counts) > len(ELEMENTS):
+        raise _broken(6, "more atom counts than there are elements")
+    stand_ins = [element.symbol for element in ELEMENTS[: len(counts)]]
+    notes.append(f"the POSCAR (VASP 4) names no elements: {', '.join(stand_ins)} stand in for them; "
+                 "write the symbols on the line above the atom counts")
+    return stand_ins
 
 
 def _symbol(text: str) -> Atom:

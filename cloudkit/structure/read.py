@@ -2,6 +2,7 @@
 
 import glob
 import gzip
+import logging
 import re
 import sys
 import zlib
@@ -15,6 +16,7 @@ from cloudkit.structure.crystal import Crystal
 from cloudkit.structure.poscar import read_poscar
 from cloudkit.structure.textforms import read_extxyz, read_json, read_json_lines
 
+_LOG: Final = logging.getLogger(__name__)
 STANDARD_INPUT: Final = "-"
 
 
@@ -45,13 +47,15 @@ def read_structures(inputs: Iterable[str | Path]) -> Iterator[Record]:
 
 
 def read_one(path: Path) -> Crystal:
-    """The only structure of a file. Raises StructureError, S112 if there are several."""
+    """The only structure of a file; what had to be assumed is logged. Raises StructureError, S111 if there are several."""
     records = list(_read_file(path, path.name, False))
     if len(records) > 1:
         names = ", ".join(record.id for record in records[:4])
-        raise StructureError("S112", f"{path.name} has {len(records)} structures ({names} …)", "use read_structures, or split it")
+        raise StructureError("S111", f"{path.name} has {len(records)} structures ({names} …)", "use read_structures, or split it")
     if records[0].crystal is None:
         raise records[0].error or StructureError("S104", f"{path.name} has no structure")
+    for note in records[0].notes:
+        _LOG.warning("%s: %s", path.name, note)
     return records[0].crystal
 
 
@@ -150,7 +154,9 @@ def _sniff(text: str) -> Iterator[tuple[str, Crystal | StructureError, tuple[str
 
 
 def _poscar(text: str) -> Iterator[tuple[str, Crystal | StructureError, tuple[str, ...]]]:
-    yield "", read_poscar(text), ()
+    notes: list[str] = []
+    crystal = read_poscar(text, notes)
+    yield "", crystal, tuple(notes)
 
 
 def _several(read: Callable[[str], Iterator[tuple[str, Crystal | StructureError]]], always_named: bool) -> Reader:

@@ -63,14 +63,14 @@ def read_extxyz(text: str) -> Iterator[Named]:
 
 def _read_row(row: Any, number: str) -> Named:
     if not isinstance(row, dict):
-        return number, StructureError("S113", "the entry is not a JSON object with a structure")
+        return number, StructureError("S112", "the entry is not a JSON object with a structure")
     name = str(row["id"]) if isinstance(row.get("id"), str | int) else number
     try:
         return name, from_mapping(row)
     except StructureError as error:
         return name, error
     except ValueError as error:
-        return name, StructureError("S113", f"the structure holds something that is not a number: {error}")
+        return name, StructureError("S112", f"the structure holds something that is not a number: {error}")
 
 
 def _read_frame(lines: list[str], n: int) -> Crystal:

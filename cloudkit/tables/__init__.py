@@ -1,5 +1,6 @@
 """Facts about space groups, Wyckoff positions and elements, compiled from spec/tables (see SOURCES.md there)."""
 
+from functools import cache
 from typing import Final, NamedTuple
 
 from cloudkit.tables import _generated
@@ -90,3 +91,12 @@ SPACE_GROUP_BY_GENERATORS: Final = {text: group for text, group in zip(GENERATOR
 def generator_text(number: int) -> str:
     """The generator part of a SCOPE string, one blank between characters; `number` is 1 to 230."""
     return GENERATOR_TEXTS[number - 1]
+
+
+@cache
+def letter_permutations(number: int) -> tuple[str, ...]:
+    """How the affine normalizer of a space group renames its Wyckoff letters: LETTERS[i] becomes s[i] in each string s.
+
+    The identity comes first; the strings form a group (derived in spec/tools/build_normalizer.py).
+    """
+    return tuple(_generated.NORMALIZER[number - 1].split())

@@ -46,7 +46,8 @@ def _headline(run: RunFolder) -> str:
     crystals = len(run.predictions[0].rows_of()) if run.predictions else None
     out = [f'<p class="lead">{escape(lead(tasks[0], crystals))}</p>', f'<p class="verdict">{escape(verdict(tasks[0]))}</p>']
     for task in tasks:
-        out += [f"<h3>{escape(quantity_name(task['quantity']))}</h3>", _scores(task)]
+        unit = f" ({task['unit']})" if task.get("unit") else ""
+        out += [f"<h3>{escape(quantity_name(task['quantity']) + unit)}</h3>", _scores(task)]
     return "\n".join(out)
 
 
@@ -54,8 +55,7 @@ def _scores(task: dict[str, Any]) -> str:
     """The model beside its baselines; a bar shows the error relative to the largest."""
     rows = {"this model": task} | {model_name(name): scores for name, scores in task.get("baselines", {}).items()}
     largest = max(scores["mae"] for scores in rows.values()) or 1.0
-    unit = f" ({task['unit']})" if task.get("unit") else ""
-    columns = {"mae": f"MAE{unit}", "rmse": f"RMSE{unit}", "share_of_3R": "MAE / 3R", "mae_over_mad": "MAE / MAD"}
+    columns = {"mae": "MAE", "rmse": "RMSE", "share_of_3R": "MAE / 3R", "mae_over_mad": "MAE / MAD"}
     shown = {key: label for key, label in columns.items() if any(key in scores for scores in rows.values())}
     head = "".join(f'<th class="n">{escape(label)}</th>' for label in shown.values())
     lines = []

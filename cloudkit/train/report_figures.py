@@ -5,7 +5,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from cloudkit.property.charts import Axis, Series, chart
+from cloudkit.property.charts import SQUARE, Axis, Series, chart
 from cloudkit.train.run_folder import Predictions
 from cloudkit.train.words import model_name, number, quantity_name, short_scope
 from cloudkit.units import DULONG_PETIT
@@ -55,7 +55,7 @@ def parity(group: Predictions, baseline: str | None = None) -> str:
     who = "model" if baseline is None else model_name(baseline)
     what = f"{quantity_name(group.quantity)} ({group.unit})" if group.unit else quantity_name(group.quantity)
     return chart(series, Axis(f"reference: {what}", *ends), Axis(f"predicted by {who}", *ends),
-                 title=f"{who}: predicted against reference {what}", diagonal=True)  # fmt: skip
+                 title=f"{who}: predicted against reference {what}", diagonal=True, height=SQUARE)  # fmt: skip
 
 
 def error_over_temperature(group: Predictions) -> str:
@@ -69,7 +69,7 @@ def error_over_temperature(group: Predictions) -> str:
         label, look = (name, "a") if name == "model" else (model_name(name), LOOKS.get(name, "d"))
         series.append(Series(at, mean, label, look))
     return chart(series, Axis("temperature (K)"), Axis(f"mean absolute error ({group.unit})", 0.0),
-                 title=f"Mean absolute error of {quantity_name(group.quantity)} over temperature")  # fmt: skip
+                 title=f"Mean absolute error of {quantity_name(group.quantity)} over temperature", height=SQUARE)  # fmt: skip
 
 
 def _by_temperature(temperature: Array, error: Array) -> tuple[Array, Array]:

@@ -64,6 +64,8 @@ def python_module(groups: list[Row], wyckoff: list[Row], elements: list[Row]) ->
     for row in elements:
         values = [repr(value) if key in text_columns else number(value) for key, value in row.items()]
         lines.append(f"    ({', '.join(values)}),")
+    lines += [")", "", "# letter permutations of the affine normalizer, one string for each space group", "NORMALIZER = ("]
+    lines += [f"    {row['permutations']!r}," for row in read("normalizer.csv")]
     return "\n".join([*lines, ")", ""])
 
 

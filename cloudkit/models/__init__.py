@@ -1,0 +1,31 @@
+"""Models over packed token ids: an encoder that all heads share, and the heads that a spec names.
+
+    Tokens -> Inputs -> Encoder (states, pooled) -> head -> logits or values per atom
+"""
+
+from cloudkit.errors import require
+
+require("torch", "train")
+
+from cloudkit.models.folder import load_model, save_weights, vocabulary_text  # noqa: E402 - the hint comes first
+from cloudkit.models.heads import MaskedTokens, Regression, Thermal, ValueHead  # noqa: E402
+from cloudkit.models.inputs import Inputs, make_inputs  # noqa: E402
+from cloudkit.models.model import CloudModel, HeadModel, build_model  # noqa: E402
+from cloudkit.models.predict import predict_theta, predict_values  # noqa: E402
+
+__all__ = [
+    "CloudModel",
+    "HeadModel",
+    "Inputs",
+    "MaskedTokens",
+    "Regression",
+    "Thermal",
+    "ValueHead",
+    "build_model",
+    "load_model",
+    "make_inputs",
+    "predict_theta",
+    "predict_values",
+    "save_weights",
+    "vocabulary_text",
+]

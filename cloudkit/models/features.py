@@ -1,0 +1,89 @@
+"""What is known about compact tokens, as numbers: elements, Wyckoff symbols, space groups, fractions.
+
+One row per token id, one block of columns per kind, zero outside its block; each column standardized over the tokens
+of its kind. A property that is not known takes the mean, and a flag column says so.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cloudkit.tables import CENTERING_POINTS, ELEMENT, ELEMENTS, SPACE_GROUPS, Element, SpaceGroup
+
+SPECIAL, BAR, SPACE_GROUP, WYCKOFF, ELEMENT_KIND, FRACTION = range(6)  # kinds, as Tokenizer.kinds numbers them
+
+CENTROSYMMETRIC: Final = ("-1", "2/m", "mmm", "4/m", "4/mmm", "-3", "-3m", "6/m", "6/mmm", "m-3", "m-3m")
+SYSTEMS: Final = tuple(dict.fromkeys(group.crystal_system for group in SPACE_GROUPS))
+BLOCKS: Final = tuple(dict.fromkeys(element.block for element in ELEMENTS))
+
+Array = NDArray[np.float64]
+
+
+def feature_table(vocabulary: Sequence[str], kinds: NDArray[np.uint8]) -> tuple[Array, tuple[int, int]]:
+    """Features (tokens, columns) of a compact vocabulary, and the columns (first, end) that describe elements."""
+    blocks = [_block(vocabulary, kinds, kind) for kind in (ELEMENT_KIND, SPACE_GROUP, WYCKOFF, FRACTION)]
+    return np.concatenate(blocks, axis=1), (0, blocks[0].shape[1])
+
+
+def amounts(vocabulary: Sequence[str], kinds: NDArray[np.uint8]) -> Array:
+    """The number that a token stands for (tokens,): multiplicity of a Wyckoff symbol, value of a fraction, else 0."""
+    value = np.zeros(len(vocabulary))
+    for index, (token, kind) in enumerate(zip(vocabulary, kinds.tolist(), strict=True)):
+        if kind == WYCKOFF:
+            value[index] = int(token[:-1])
+        elif kind == FRACTION:
+            value[index] = float(token)
+    return value
+
+
+def _block(vocabulary: Sequence[str], kinds: NDArray[np.uint8], kind: int) -> Array:
+    """The standardized columns of one kind, zero in the rows of all others."""
+    rows = np.flatnonzero(kinds == kind)
+    describe = {ELEMENT_KIND: _element, SPACE_GROUP: _space_group, WYCKOFF: _wyckoff, FRACTION: _fraction}[kind]
+    known = np.array([describe(vocabulary[row]) for row in rows])
+    missing = np.isnan(known)
+    known = np.where(missing, np.nanmean(known, axis=0), known)
+    flags = missing[:, missing.any(axis=0)].astype(np.float64)
+    columns = np.concatenate([known, flags], axis=1)
+    spread = columns.std(axis=0)
+    columns = (columns - columns.mean(axis=0))[:, spread > 0] / spread[spread > 0]
+    out = np.zeros((len(vocabulary), columns.shape[1]))
+    out[rows] = columns
+    return out
+
+
+def _element(token: str) -> list[float]:
+    element: Element = ELEMENT[token]
+    shape = [float(element.block == block) for block in BLOCKS]
+    sizes = [element.covalent_radius, element.atomic_radius, element.molar_volume]
+    energies = [element.electronegativity, element.ionization_energy, element.electron_affinity, element.melting_point]
+    charges = [element.highest_oxidation_state, element.lowest_oxidation_state]
+    place = [math.log(element.mass), element.mass**-0.5, element.period, element.group, element.mendeleev_number]
+    return [*place, *shape, *sizes, *energies, *charges]
+
+
+def _space_group(token: str) -> list[float]:
+    group: SpaceGroup = SPACE_GROUPS[int(token.removeprefix("sg:")) - 1]
+    order = group.wyckoff[-1].multiplicity / CENTERING_POINTS[group.centering]
+    system = [float(group.crystal_system == system) for system in SYSTEMS]
+    centering = [float(group.centering == centering) for centering in CENTERING_POINTS]
+    return [*system, *centering, math.log(order), float(group.point_group in CENTROSYMMETRIC), len(group.wyckoff)]
+
+
+_SITES: Final = {
+    symbol: [position for group in SPACE_GROUPS for position in group.wyckoff if position.symbol == symbol]
+    for symbol in {position.symbol for group in SPACE_GROUPS for position in group.wyckoff}
+}
+
+
+def _wyckoff(token: str) -> list[float]:
+    """A symbol means different sites in different groups: degrees of freedom are the mean over the groups that have it."""
+    freedom = [position.degrees_of_freedom for position in _SITES[token]]
+    return [math.log(int(token[:-1])), ord(token[-1].lower()) - ord("a"), sum(freedom) / len(freedom), min(freedom)]
+
+
+def _fraction(token: str) -> list[float]:
+    return [float(token), math.log(float(token) + 0.005)]

@@ -1,0 +1,71 @@
+"""A model on disk: ``spec.yaml``, ``model.safetensors`` and ``vocab.txt``. Never pickle."""
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from cloudkit.errors import CloudkitError, ModelError
+from cloudkit.models.model import CloudModel, build_model
+from cloudkit.modelspec import load_spec
+from cloudkit.tokens import Tokenizer
+
+
+def save_weights(weights: dict[str, Tensor], path: Path, metadata: dict[str, str] | None = None) -> None:
+    """Write named tensors, in one step: the file is whole or absent."""
+    part = path.with_name(path.name + ".part")
+    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, part, metadata)
+    part.replace(path)
+
+
+def load_weights(module: nn.Module, weights: dict[str, Tensor], name: str) -> None:
+    """Put named tensors into a module; ModelError says which are missing, left over or of another shape."""
+    wanted = module.state_dict()
+    missing = [key for key in wanted if key not in weights]
+    extra = [key for key in weights if key not in wanted]
+    odd = [key for key in wanted if key in weights and wanted[key].shape != weights[key].shape]
+    for words, keys in (("is missing", missing), ("is not part of the model", extra), ("has another shape", odd)):
+        if keys:
+            raise ModelError(f"{name} does not fit spec.yaml: {keys[0]} {words} (of {len(keys)} such)")
+    module.load_state_dict(weights)
+
+
+def vocabulary_text(tokenizer: Tokenizer) -> str:
+    """The content of ``vocab.txt``: one token per line, line number = id."""
+    return "\n".join(tokenizer.vocabulary) + "\n"
+
+
+def load_model(folder: str | Path) -> CloudModel:
+    """Read a trained model, on the CPU and ready to predict; its spec and tokenizer are `.spec` and `.tokenizer`.
+
+    Raises ModelError for a folder or file that is missing, damaged or does not fit the others.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ModelError(f"{folder}: there is no such model folder")
+    absent = [name for name in ("spec.yaml", "model.safetensors", "vocab.txt") if not (folder / name).is_file()]
+    if absent:
+        raise ModelError(f"{folder} is not a finished model: {', '.join(absent)} missing; `cloudkit build` writes it")
+    try:
+        spec = load_spec(folder / "spec.yaml", check_files=False)
+    except CloudkitError as error:
+        raise ModelError(f"{folder / 'spec.yaml'} is damaged: {error}") from None
+    tokenizer = Tokenizer(spec.tokens.vocabulary)
+    if (folder / "vocab.txt").read_bytes() != vocabulary_text(tokenizer).encode():
+        raise ModelError(f"{folder / 'vocab.txt'} is not the {spec.tokens.vocabulary} vocabulary of this version")
+    model = build_model(spec, tokenizer)
+    load_weights(model, _read_weights(folder / "model.safetensors"), str(folder / "model.safetensors"))
+    return model.eval()
+
+
+def _read_weights(path: Path) -> dict[str, Tensor]:
+    try:
+        weights = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path} is damaged ({error})") from None
+    broken = [name for name, tensor in weights.items() if tensor.is_floating_point() and not torch.isfinite(tensor).all()]
+    if broken:
+        raise ModelError(f"{path} is damaged: {broken[0]} holds values that are not finite numbers")
+    return weights

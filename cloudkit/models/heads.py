@@ -1,0 +1,149 @@
+"""Heads: what a model predicts from the states of the encoder.
+
+Heads of values work on a scale of their own (zero mean, unit spread of the training labels), kept in buffers so that a
+saved model carries it; `restore` leads back to canonical units per mole of atoms.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from cloudkit.errors import DataError
+from cloudkit.kernels import Thermodynamics, thermodynamics
+
+TYPICAL_THETA: Final = 450.0  # K, about the median of crystals: where an untrained head starts
+
+
+class MaskedTokens(nn.Module):
+    """Scores of all tokens at chosen places, and the recipe that hides them (Devlin 2018: 80 % mask, 10 % other, 10 % kept)."""
+
+    def __init__(self, width: int, size: int, share: float, mask_id: int, ordinary: Sequence[int]) -> None:
+        super().__init__()
+        self.share, self.mask_id = share, mask_id
+        self.dense, self.norm, self.scores = nn.Linear(width, width), nn.LayerNorm(width), nn.Linear(width, size)
+        self.register_buffer("ordinary", torch.tensor(ordinary), persistent=False)
+        self.ordinary: Tensor
+
+    def hide(self, ids: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Changed ids (tokens,) and the places (hidden,) to predict; special tokens stay, at least one place is hidden."""
+        eligible = torch.isin(ids.cpu(), self.ordinary.cpu()).nonzero()[:, 0]
+        draw = torch.rand(len(eligible), generator=generator)
+        places = eligible[draw <= max(self.share, float(draw.min()))]
+        fate = torch.rand(len(places), generator=generator)
+        other = self.ordinary.cpu()[torch.randint(len(self.ordinary), (len(places),), generator=generator)]
+        kept = ids.cpu()[places]
+        changed = ids.cpu().clone()
+        changed[places] = torch.where(fate < 0.8, self.mask_id, torch.where(fate < 0.9, other, kept))
+        return changed.to(ids.device), places.to(ids.device)
+
+    def forward(self, states: Tensor) -> Tensor:
+        """Scores (places, vocabulary) from states (places, width)."""
+        scores: Tensor = self.scores(self.norm(functional.gelu(self.dense(states))))
+        return scores
+
+
+class ValueHead(nn.Module):
+    """Base of heads that predict numbers: `outputs` names them, index into it is what `quantity` means everywhere."""
+
+    center: Tensor
+    spread: Tensor
+
+    def __init__(self, outputs: Sequence[str], pooled: int, hidden: int, numbers: int) -> None:
+        super().__init__()
+        self.outputs = tuple(outputs)
+        self.body = nn.Sequential(nn.Linear(pooled, hidden), nn.SiLU(), nn.Linear(hidden, numbers))
+        last = self.body[2]
+        assert isinstance(last, nn.Linear)
+        nn.init.normal_(last.weight, std=1e-3)
+        nn.init.zeros_(last.bias)
+        self.register_buffer("center", torch.zeros(len(outputs)))
+        self.register_buffer("spread", torch.ones(len(outputs)))
+
+    def fit_scale(self, quantity: Tensor, value: Tensor) -> None:
+        """Take the scale from training labels; quantity int64 and value float64, both (observations,)."""
+        for index in quantity.unique().tolist():
+            self._fit_one(index, self.transform(value[quantity == index]))
+
+    def _fit_one(self, index: int, labels: Tensor) -> None:
+        spread = float(labels.std(correction=0))
+        self.center[index] = float(labels.mean())
+        self.spread[index] = spread if spread > 1e-12 else 1.0
+
+    def transform(self, value: Tensor) -> Tensor:
+        """The scale on which labels are learned, before centering."""
+        return value
+
+    def invert(self, value: Tensor) -> Tensor:
+        """Undo `transform`."""
+        return value
+
+    def standardize(self, value: Tensor, quantity: Tensor) -> Tensor:
+        """Labels (observations,) float64 to the head's scale, float32."""
+        center, spread = self.center.double()[quantity], self.spread.double()[quantity]
+        return ((self.transform(value) - center) / spread).float()
+
+    def restore(self, scaled: Tensor, quantity: Tensor) -> Tensor:
+        """From the head's scale to canonical units, float64."""
+        center, spread = self.center.double()[quantity], self.spread.double()[quantity]
+        return self.invert(scaled.double() * spread + center)
+
+    def forward(self, pooled: Tensor, sequence: Tensor, quantity: Tensor, temperature: Tensor) -> Tensor:
+        """Predictions (observations,) on the head's scale.
+
+        pooled (strings, width); sequence: which string; quantity: which output; temperature in K; all (observations,).
+        """
+        raise NotImplementedError
+
+
+class Regression(ValueHead):
+    """One number per output; `transform`: learn the label, its logarithm or its square root."""
+
+    def __init__(self, outputs: Sequence[str], pooled: int, hidden: int, transform: str) -> None:
+        super().__init__(outputs, pooled, hidden, len(outputs))
+        self.scale = transform
+
+    def transform(self, value: Tensor) -> Tensor:
+        """As the spec says: none, log or sqrt; log and sqrt need labels above 0."""
+        if self.scale != "none" and bool((value <= 0).any()):
+            raise DataError(f"transform: {self.scale} needs labels above 0, found {float(value.min()):g}")
+        return {"none": value, "log": value.clamp(min=1e-300).log(), "sqrt": value.clamp(min=0).sqrt()}[self.scale]
+
+    def invert(self, value: Tensor) -> Tensor:
+        """Undo `transform`; a root below 0 counts as 0."""
+        return {"none": value, "log": value.exp(), "sqrt": value.clamp(min=0).square()}[self.scale]
+
+    def forward(self, pooled: Tensor, sequence: Tensor, quantity: Tensor, temperature: Tensor) -> Tensor:
+        """Predictions (observations,); the temperature plays no part."""
+        numbers: Tensor = self.body(pooled)
+        return numbers[sequence, quantity]
+
+
+class Thermal(ValueHead):
+    """One Debye temperature per crystal, from which all four quantities follow per mole of atoms.
+
+    theta = 450 K · softplus(z + ln(e - 1)): positive for every z, 450 K at z = 0, linear far above.
+    """
+
+    def __init__(self, outputs: Sequence[str], pooled: int, hidden: int) -> None:
+        super().__init__(outputs, pooled, hidden, 1)
+        self.register_buffer("columns", torch.tensor([Thermodynamics._fields.index(o) for o in outputs]), persistent=False)
+        self.columns: Tensor
+
+    def _fit_one(self, index: int, labels: Tensor) -> None:
+        super()._fit_one(index, labels)
+        self.center[index] = 0.0
+
+    def theta(self, pooled: Tensor) -> Tensor:
+        """Debye temperatures (strings,) in K, above 0."""
+        raw = self.body(pooled)[:, 0].float()
+        return TYPICAL_THETA * functional.softplus(raw + math.log(math.e - 1)).clamp(min=1e-3)
+
+    def forward(self, pooled: Tensor, sequence: Tensor, quantity: Tensor, temperature: Tensor) -> Tensor:
+        """Predictions (observations,) on the head's scale; temperature in K, 0 or above."""
+        values = torch.stack(thermodynamics(self.theta(pooled)[sequence], temperature.float()), dim=1)
+        picked = values[torch.arange(len(sequence), device=values.device), self.columns[quantity]]
+        return picked / self.spread[quantity]

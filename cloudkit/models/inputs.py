@@ -1,0 +1,66 @@
+"""Packed token ids as tensors, with what the encoder needs to know about their layout. No padding anywhere.
+
+A *run* is a stretch of neighbouring strings of equal length; batches come sorted by length, so that there are few.
+A *segment* is what belongs together in a string: ``Na 4a`` in orbit strings, ``Na 0.5`` in reduced ones.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cloudkit.models.features import ELEMENT_KIND, FRACTION, WYCKOFF
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """ids, sequence, place, segment (tokens,) int64: token id, its string, its position there, its segment (all strings).
+
+    runs: (first token, strings, length) of each run; count: strings. Lengths are at least 1.
+    """
+
+    ids: Tensor
+    sequence: Tensor
+    place: Tensor
+    segment: Tensor
+    runs: tuple[tuple[int, int, int], ...]
+    count: int
+
+    def to(self, device: torch.device) -> "Inputs":
+        """The same on another device."""
+        tensors = {name: getattr(self, name).to(device) for name in ("ids", "sequence", "place", "segment")}
+        return replace(self, **tensors)
+
+    def with_ids(self, ids: Tensor) -> "Inputs":
+        """Other ids in the same layout: what masking needs, as a hidden token still has its place."""
+        return replace(self, ids=ids)
+
+
+def make_inputs(ids: NDArray[Any], offsets: NDArray[np.int64], kinds: NDArray[np.uint8] | None, dialect: str) -> Inputs:
+    """Lay out packed ids (tokens,), offsets (strings + 1,); kinds (vocabulary,) is None for the cloud vocabulary."""
+    lengths = np.diff(offsets)
+    sequence = np.repeat(np.arange(len(lengths)), lengths)
+    place = np.arange(len(ids)) - np.repeat(offsets[:-1], lengths)
+    starts = place == 0
+    if kinds is not None:
+        kind = kinds[ids]
+        inside = (WYCKOFF, ELEMENT_KIND, FRACTION)
+        ends = ~np.isin(kind, inside) | (kind == WYCKOFF) | ((kind == FRACTION) & (dialect == "reduced"))
+        starts = starts | np.concatenate([[True], ends[:-1]]) | ~np.isin(kind, inside)
+    segment = np.cumsum(starts) - 1 if kinds is not None else np.arange(len(ids))
+    tensors = (torch.from_numpy(np.ascontiguousarray(part, dtype=np.int64)) for part in (ids, sequence, place, segment))
+    return Inputs(*tensors, runs=_runs(offsets, lengths), count=len(lengths))
+
+
+def _runs(offsets: NDArray[np.int64], lengths: NDArray[np.int64]) -> tuple[tuple[int, int, int], ...]:
+    first = np.flatnonzero(np.diff(lengths, prepend=-1))
+    counts = np.diff(first, append=len(lengths))
+    return tuple(zip(offsets[first].tolist(), counts.tolist(), lengths[first].tolist(), strict=True))
+
+
+def segment_sum(values: Tensor, index: Tensor, count: int) -> Tensor:
+    """Sums (count, ...) of the rows of values (tokens, ...) that share an index (tokens,)."""
+    return values.new_zeros(count, *values.shape[1:]).index_add_(0, index, values)

@@ -1,0 +1,92 @@
+"""A model: one encoder, any number of heads. `build_model` makes it from a spec, the same for the same seed."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from cloudkit.models.embedding import make_embedding
+from cloudkit.models.encoder import Encoded, Encoder
+from cloudkit.models.heads import MaskedTokens, Regression, Thermal, ValueHead
+from cloudkit.models.inputs import Inputs, make_inputs
+from cloudkit.modelspec import Head, MaskedTokensHead, RegressionHead, Spec
+from cloudkit.tokens import Tokenizer
+
+if TYPE_CHECKING:
+    from cloudkit.data import Tokens
+
+
+class CloudModel(nn.Module):
+    """`encoder` and `heads` by name; `inputs` lays out packed ids for it."""
+
+    def __init__(self, spec: Spec, tokenizer: Tokenizer) -> None:
+        super().__init__()
+        self.spec, self.tokenizer = spec, tokenizer
+        seed = spec.run.seed
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.encoder = Encoder(spec.encoder, make_embedding(tokenizer, spec.encoder, spec.tokens.max_length))
+            self.heads = nn.ModuleDict()
+            for name, head in spec.heads.items():
+                torch.manual_seed(seed + 1)  # a head starts the same whatever other heads there are
+                self.heads[name] = _make_head(head, self.encoder, tokenizer)
+
+    @property
+    def parameters_count(self) -> int:
+        """Number of trainable numbers."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    def inputs(self, ids: NDArray[Any], offsets: NDArray[np.int64]) -> Inputs:
+        """Lay out packed ids (tokens,), offsets (strings + 1,), on the device of the model."""
+        kinds = self.tokenizer.kinds if len(self.tokenizer.kinds) else None
+        device = next(self.parameters()).device
+        return make_inputs(ids, offsets, kinds, self.spec.tokens.dialect).to(device)
+
+    def value_head(self, name: str) -> ValueHead:
+        """A head that predicts numbers."""
+        head = self.heads[name]
+        assert isinstance(head, ValueHead), f"{name} predicts no numbers"
+        return head
+
+    def forward(self, inputs: Inputs) -> Encoded:
+        """States of tokens and strings."""
+        encoded: Encoded = self.encoder(inputs)
+        return encoded
+
+
+class HeadModel(nn.Module):
+    """The encoder and one head, as training sees them; shares its parameters with the model it was cut from."""
+
+    def __init__(self, model: CloudModel, name: str) -> None:
+        super().__init__()
+        self.encoder, self.head = model.encoder, model.heads[name]
+
+    def forward(self, inputs: Inputs, *rest: Tensor) -> Tensor:
+        """Scores at the hidden places `rest[0]`, or values for (sequence, quantity, temperature) = `rest`."""
+        encoded = self.encoder(inputs)
+        if isinstance(self.head, MaskedTokens):
+            scores: Tensor = self.head(encoded.states[rest[0]])
+            return scores
+        values: Tensor = self.head(encoded.pooled, *rest)
+        return values
+
+
+def build_model(spec: Spec, tokenizer: Tokenizer) -> CloudModel:
+    """An untrained model with the spec's encoder and heads, its weights drawn from ``run.seed``."""
+    return CloudModel(spec, tokenizer)
+
+
+def _make_head(head: Head, encoder: Encoder, tokenizer: Tokenizer) -> nn.Module:
+    width, pooled = encoder.norm.normalized_shape[0], encoder.pooled_width
+    if isinstance(head, MaskedTokensHead):
+        ordinary = sorted(set(range(tokenizer.size)) - set(_special(tokenizer)))
+        return MaskedTokens(width, tokenizer.size, head.mask, tokenizer.mask_id, ordinary)
+    if isinstance(head, RegressionHead):
+        return Regression(head.outputs, pooled, head.hidden or width, head.transform)
+    return Thermal(head.outputs, pooled, width)
+
+
+def _special(tokenizer: Tokenizer) -> tuple[int, ...]:
+    return tokenizer.cls_id, tokenizer.pad_id, tokenizer.sep_id, tokenizer.unk_id, tokenizer.mask_id

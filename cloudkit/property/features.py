@@ -1,0 +1,105 @@
+"""SCOPE text -> a row of numbers for linear models and trees: composition statistics and symmetry, no learning.
+
+Elements: mean, spread, minimum, maximum and range of tabulated properties, weighted by atomic fraction.
+Symmetry: group, crystal system, centering, point-group order, orbits and their freedom. Orbit strings know multiplicities
+of repeated orbits, reduced strings do not; both give the same columns.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from cloudkit.scope import Scope, parse
+from cloudkit.tables import CENTERING_POINTS, ELEMENT, LETTERS, SPACE_GROUPS, Element, SpaceGroup
+
+Array = npt.NDArray[np.float64]
+STATISTICS: Final = ("mean", "spread", "min", "max", "range")
+SYSTEMS: Final = ("triclinic", "monoclinic", "orthorhombic", "tetragonal", "trigonal", "hexagonal", "cubic")
+BLOCKS: Final = ("s", "p", "d", "f")
+PROPERTIES: Final = (
+    "number", "mass", "electronegativity", "period", "group", "covalent_radius", "atomic_radius", "mendeleev_number",
+    "ionization_energy", "electron_affinity", "melting_point", "molar_volume", "highest_oxidation_state",
+    "lowest_oxidation_state",
+)  # fmt: skip
+DERIVED: Final = ("log_mass", "inverse_root_mass", "stiffness")
+SYMMETRY: Final = (
+    "space_group", "system", "centering_points", "point_group_order", "centrosymmetric", "orbits", "distinct_orbits",
+    "log_multiplicities", "largest_multiplicity", "smallest_multiplicity", "mean_freedom", "fixed_share", "mean_letter",
+    "elements", "largest_fraction", "smallest_fraction", "mixed_orbits",
+)  # fmt: skip
+
+
+def feature_names() -> list[str]:
+    """Names of the columns of `features`."""
+    elements = [f"{name} {statistic}" for name in (*PROPERTIES, *DERIVED) for statistic in STATISTICS]
+    return elements + [f"{block}-block share" for block in BLOCKS] + list(SYMMETRY)
+
+
+def features(texts: Sequence[str]) -> Array:
+    """Features of strings of the orbit or reduced dialect, (n, len(feature_names())), all finite.
+
+    Raises ScopeError for text that is not valid SCOPE.
+    """
+    seen: dict[str, list[float]] = {}
+    for text in texts:
+        if text not in seen:
+            scope = parse(text)
+            seen[text] = _composition(scope) + _symmetry(scope)
+    return np.array([seen[text] for text in texts], dtype=np.float64).reshape(len(texts), len(feature_names()))
+
+
+def _element_row(element: Element) -> list[float]:
+    known = [float(getattr(element, name)) for name in PROPERTIES]
+    # Debye's theta goes as sqrt(stiffness / mass) / size; Lindemann takes the stiffness from the melting point.
+    lindemann = (element.melting_point / element.mass) ** 0.5 / element.molar_volume ** (1 / 3)
+    return [*known, float(np.log(element.mass)), element.mass**-0.5, lindemann]
+
+
+def _element_table() -> dict[str, Array]:
+    rows = np.array([_element_row(element) for element in ELEMENT.values()])
+    rows = np.where(np.isfinite(rows), rows, np.nanmedian(rows, axis=0))
+    return dict(zip(ELEMENT, rows, strict=True))
+
+
+_TABLE: Final = _element_table()
+
+
+def _composition(scope: Scope) -> list[float]:
+    counts = scope.composition
+    if sum(counts.values()) == 0:  # reduced strings may round every share of a trace element to 0.0
+        counts = dict.fromkeys(counts, 1.0)
+    weights = np.array(list(counts.values())) / sum(counts.values())
+    rows = np.array([_TABLE[element] for element in counts])
+    mean = weights @ rows
+    spread = weights @ np.abs(rows - mean)
+    low, high = rows.min(axis=0), rows.max(axis=0)
+    statistics = np.stack([mean, spread, low, high, high - low], axis=1).ravel()
+    blocks = [sum(w for w, e in zip(weights, counts, strict=True) if ELEMENT[e].block == block) for block in BLOCKS]
+    return [*statistics.tolist(), *map(float, blocks)]
+
+
+def point_group_order(group: SpaceGroup) -> int:
+    """Operations of the point group: general positions per lattice point."""
+    return group.wyckoff[-1].multiplicity // CENTERING_POINTS[group.centering]
+
+
+def _symmetry(scope: Scope) -> list[float]:
+    group = SPACE_GROUPS[scope.space_group - 1]
+    sizes = np.array([orbit.multiplicity for orbit in scope.orbits], dtype=np.float64)
+    freedom = np.array([group.position(orbit.letter).degrees_of_freedom for orbit in scope.orbits], dtype=np.float64)
+    letters = [LETTERS.index(orbit.letter) for orbit in scope.orbits]
+    shares = np.array(list(scope.composition.values()))
+    shares = shares / (shares.sum() or 1.0)
+    return [
+        float(scope.space_group), float(SYSTEMS.index(group.crystal_system)), float(CENTERING_POINTS[group.centering]),
+        float(point_group_order(group)), float(_centrosymmetric(group)), float(sizes.size), float(len(set(letters))),
+        float(np.log(sizes.sum())), float(sizes.max()), float(sizes.min()), float((sizes @ freedom) / sizes.sum()),
+        float(sizes[freedom == 0].sum() / sizes.sum()), float(np.mean(letters)), float(shares.size),
+        float(shares.max()), float(shares.min()), float(sum(len(orbit.species or (0,)) > 1 for orbit in scope.orbits)),
+    ]  # fmt: skip
+
+
+def _centrosymmetric(group: SpaceGroup) -> bool:
+    return group.correct_generators.startswith("1")

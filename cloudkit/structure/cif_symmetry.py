@@ -1,0 +1,94 @@
+"""The symmetry that a CIF states: its own list of operations, else the Hall symbol, the name or the number of the group."""
+
+from functools import lru_cache
+from typing import Any, Final
+
+import gemmi
+import numpy as np
+
+from cloudkit.errors import StructureError
+from cloudkit.structure.expand import Operations, form_group
+
+MAX_OPERATIONS: Final = 384  # the largest group has 192; magnetic lists can hold each operation twice
+OPERATION_TAGS: Final = (
+    "_space_group_symop_operation_xyz", "_symmetry_equiv_pos_as_xyz", "_space_group_symop.operation_xyz",
+    "_symmetry_equiv.pos_as_xyz", "_space_group_symop_magn_operation.xyz", "_space_group_symop_magn_operation_xyz",
+)
+CENTERING_TAGS: Final = ("_space_group_symop_magn_centering.xyz", "_space_group_symop_magn_centering_xyz")
+HALL_TAGS: Final = ("_space_group_name_Hall", "_symmetry_space_group_name_Hall", "_space_group.name_Hall")
+NAME_TAGS: Final = ("_space_group_name_H-M_alt", "_symmetry_space_group_name_H-M", "_space_group.name_H-M_alt",
+                    "_space_group_name_H-M_ref", "_symmetry_space_group_name_H-M_alt")
+NUMBER_TAGS: Final = ("_space_group_IT_number", "_symmetry_Int_Tables_number", "_space_group.IT_number")
+
+
+def read_operations(block: Any, alpha: float, gamma: float) -> tuple[Operations, str]:
+    """The operations of a gemmi block and a note (may be empty). alpha, gamma: cell angles, to tell settings apart.
+
+    Raises StructureError S109 if what the file states cannot be understood, S110 if its operations are no group.
+    """
+    triplets = _values(block, OPERATION_TAGS)
+    if triplets:
+        return _parse_listed(tuple(triplets), tuple(_values(block, CENTERING_TAGS))), ""
+    hall, name, number = (_values(block, tags) for tags in (HALL_TAGS, NAME_TAGS, NUMBER_TAGS))
+    if not (hall or name or number):
+        return _parse_listed(("x,y,z",), ()), "the file states no symmetry: read as P1"
+    group = _find_group(hall, name, number, alpha, gamma)
+    return _parse_listed(tuple(op.triplet() for op in group), ()), ""
+
+
+def _values(block: Any, tags: tuple[str, ...]) -> list[str]:
+    for tag in tags:
+        found = [gemmi.cif.as_string(value).strip() for value in block.find_values(tag)]
+        found = [value for value in found if value not in ("", "?", ".")]
+        if found:
+            return found
+    return []
+
+
+def _find_group(hall: list[str], name: list[str], number: list[str], alpha: float, gamma: float) -> Any:
+    if hall:
+        try:
+            return gemmi.symops_from_hall(hall[0])
+        except (RuntimeError, ValueError):
+            pass_on = f"the Hall symbol '{hall[0]}'"
+    else:
+        pass_on = ""
+    for text in name:
+        group = gemmi.find_spacegroup_by_name(text.replace("_", ""), alpha, gamma)
+        if group is not None:
+            return group.operations()
+        pass_on = f"the space group name '{text}'"
+    if number and number[0].isdigit() and 1 <= int(number[0]) <= 230:
+        return gemmi.find_spacegroup_by_number(int(number[0])).operations()
+    stated = pass_on or f"the space group number '{number[0]}'"
+    raise StructureError("S109", f"the file lists no symmetry operations, and {stated} is not known",
+                         "list the operations in _space_group_symop_operation_xyz")
+
+
+@lru_cache(maxsize=256)
+def _parse_listed(triplets: tuple[str, ...], centering: tuple[str, ...]) -> Operations:
+    if len(triplets) * max(len(centering), 1) > MAX_OPERATIONS:
+        raise StructureError("S109", f"the file lists {len(triplets)} symmetry operations; no space group has that many")
+    ops = [_parse(text) for text in triplets]
+    if centering:
+        ops = [op * shift for shift in map(_parse, centering) for op in ops]
+    distinct = list(dict.fromkeys(op.wrap().triplet() for op in ops))
+    ops = [gemmi.Op(text) for text in distinct]
+    unit = gemmi.Op.DEN
+    rotations = [[[entry // unit for entry in row] for row in op.rot] for op in ops]
+    if any(entry % unit for op in ops for row in op.rot for entry in row):
+        raise StructureError("S109", "a symmetry operation in the file has fractional factors")
+    translations = [op.tran for op in ops]
+    if not form_group(rotations, translations, unit):
+        raise StructureError("S110", f"the {len(ops)} symmetry operations listed in the file do not form a group",
+                             "one is missing or misprinted")
+    return Operations(np.array(rotations, dtype=np.float64), np.array(translations, dtype=np.float64) / unit)
+
+
+def _parse(text: str) -> Any:
+    """One triplet; a magnetic one carries a fourth entry, the time reversal, which moves no atom."""
+    parts = text.lower().strip("'\" ").split(",")
+    try:
+        return gemmi.Op(",".join(parts[:3]) if len(parts) == 4 else text.lower().strip("'\" "))
+    except (RuntimeError, ValueError) as error:
+        raise StructureError("S109", f"the symmetry operation '{text}' cannot be understood: {error}") from error
