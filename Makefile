@@ -25,6 +25,7 @@ tables: $(VENV)/.train
 	$(BIN)/python spec/tools/compile_tables.py
 
 schemas: $(VENV)/.train
+	$(BIN)/python spec/tools/build_schemas.py
 	$(BIN)/python -m cloudkit.modelspec > schemas/model.schema.json
 
 # The built-in data sets, from packages (spec/tools says which).

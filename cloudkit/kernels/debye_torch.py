@@ -22,7 +22,7 @@ Four = tuple[Tensor, Tensor, Tensor, Tensor]
 COLD: Final = 1e120  # x at T = 0: its inverse cube is 0 in float64, its square is finite
 TINY: Final = 2.3e-308  # smallest x, so that ln x stays finite
 TAIL: Final = math.pi**4 / 5  # D -> TAIL / x³
-BLOCK: Final = 8192  # elements whose temporaries stay in a CPU core's cache
+BLOCK: Final = 16000  # elements whose temporaries stay in a CPU core's cache
 POLYLOG: Final = tuple(tuple(float(k) ** -s for k in range(8, 0, -1)) for s in (2, 3, 4))  # Li_s(q) / q, q <= e^-SPLIT
 
 
@@ -42,29 +42,33 @@ def evaluate(theta: Tensor, temperature: Tensor) -> Four:
     log1p_n = torch.log1p(n)  # -ln(1 - e^-x), to full precision at both ends
     near = x.clamp(max=SPLIT)
     debye_near = 1 + near * (near * polynomial(BULGE, near * near) - 0.375)
-    r, q = x.reciprocal(), n / (1 + n)
+    r, q = x.clamp(min=SPLIT).reciprocal(), n / (1 + n)
     li2, li3, li4 = (polynomial(c, q) for c in POLYLOG)
     debye_far = r * r * r * TAIL - 3 * log1p_n - 9 * q * r * (li2 + 2 * r * (li3 + r * li4))
-    debye = torch.where(x < SPLIT, debye_near, debye_far)
+    debye = choose(x < SPLIT, debye_near, debye_far)
     energy = R * (1.125 * theta + 3 * temperature * debye)
     heat_capacity = R * (12 * debye - 9 * x * n)
     entropy = R * (4 * debye + 3 * log1p_n)
     return energy, heat_capacity, entropy, R * (1.125 * theta - temperature * (3 * log1p_n + debye))
 
 
-def slopes(theta: Tensor, temperature: Tensor, energy: Tensor, heat_capacity: Tensor) -> tuple[Tensor, Tensor]:
-    """dU/dtheta and theta dCv/dtheta = -T dCv/dT; differentiable, also at T = 0."""
-    x = torch.where(temperature > 0, theta / above_zero(temperature), COLD)
-    near, far = x.clamp(max=SERIES), x.clamp(1.0, 1e3)
-    y = near * near
-    einstein = far * far * torch.exp(-far) / torch.expm1(-far).square()
-    stiffening = R * near * polynomial(STIFFENING, y)
-    curvature = R * y * polynomial(CURVATURE, y)
+def choose(condition: Tensor, yes: Tensor, no: Tensor) -> Tensor:
+    """torch.where for finite tensors: exact, and without its branch, which costs 4 ns an element on a CPU."""
+    return torch.lerp(no, yes, condition.to(yes.dtype))
+
+
+def stiffening(x: Tensor, theta: Tensor, temperature: Tensor, energy: Tensor, heat_capacity: Tensor) -> Tensor:
+    """dU/dtheta, from U = theta dU/dtheta + T Cv where that does not cancel; differentiable."""
+    near = x.clamp(max=SERIES)
     above = (energy - temperature * heat_capacity) / theta
-    return (
-        torch.where(x < SERIES, stiffening, above),
-        torch.where(x < SERIES, curvature, 9 * R * einstein - 3 * heat_capacity),
-    )
+    return choose(x < SERIES, R * near * polynomial(STIFFENING, near * near), above)
+
+
+def curvature(x: Tensor, heat_capacity: Tensor) -> Tensor:
+    """x dCv/dx = theta dCv/dtheta = -T dCv/dT; differentiable."""
+    y, far = x.clamp(max=SERIES).square(), x.clamp(1.0, 1e3)
+    root = far / torch.sinh(0.5 * far)  # its square is 4 E(x)
+    return choose(x < SERIES, R * y * polynomial(CURVATURE, y), 2.25 * R * root * root - 3 * heat_capacity)
 
 
 def above_zero(temperature: Tensor) -> Tensor:
@@ -79,12 +83,12 @@ def pull_back(
     for_u, for_cv, for_s, for_f = grads
     divisor = above_zero(temperature)
     by_theta, by_temperature = torch.zeros_like(theta), torch.zeros_like(theta)
-    if for_u is not None or for_cv is not None:
-        stiffening, curvature = slopes(theta, temperature, energy, heat_capacity)
+    x = torch.where(temperature > 0, theta / divisor, COLD)
     if for_u is not None:
-        by_theta, by_temperature = by_theta + for_u * stiffening, by_temperature + for_u * heat_capacity
+        slope = stiffening(x, theta, temperature, energy, heat_capacity)
+        by_theta, by_temperature = by_theta + for_u * slope, by_temperature + for_u * heat_capacity
     if for_cv is not None:
-        change = for_cv * curvature
+        change = for_cv * curvature(x, heat_capacity)
         by_theta, by_temperature = by_theta + change / theta, by_temperature - change / divisor
     if for_s is not None:
         change = for_s * heat_capacity

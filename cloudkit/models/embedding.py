@@ -5,8 +5,6 @@ and the encoder does not depend on the order in which orbits are written. The cl
 character by character and gets learned positions instead.
 """
 
-from typing import Any
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -14,6 +12,8 @@ from torch import Tensor, nn
 
 from cloudkit.models.features import ELEMENT_KIND, FRACTION, WYCKOFF, amounts, feature_table
 from cloudkit.models.inputs import Inputs, segment_sum
+from cloudkit.modelspec import TransformerEncoder
+from cloudkit.tokens import Tokenizer
 
 INIT = 0.02
 
@@ -83,8 +83,8 @@ class SymbolEmbedding(nn.Module):
         return atoms / total.clamp(min=1e-6)[inputs.sequence]
 
 
-def make_embedding(tokenizer: Any, encoder: Any, max_length: int) -> PositionEmbedding | SymbolEmbedding:
+def make_embedding(tokenizer: Tokenizer, encoder: TransformerEncoder, max_length: int) -> PositionEmbedding | SymbolEmbedding:
     """The embedding that fits a tokenizer (cloud or compact) and the encoder part of a spec."""
-    if len(tokenizer.kinds):
+    if tokenizer.name == "compact":
         return SymbolEmbedding(tokenizer.vocabulary, tokenizer.kinds, encoder.width, encoder.features)
     return PositionEmbedding(tokenizer.size, encoder.width, max_length)

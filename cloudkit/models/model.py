@@ -1,6 +1,6 @@
 """A model: one encoder, any number of heads. `build_model` makes it from a spec, the same for the same seed."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,9 +13,6 @@ from cloudkit.models.heads import MaskedTokens, Regression, Thermal, ValueHead
 from cloudkit.models.inputs import Inputs, make_inputs
 from cloudkit.modelspec import Head, MaskedTokensHead, RegressionHead, Spec
 from cloudkit.tokens import Tokenizer
-
-if TYPE_CHECKING:
-    from cloudkit.data import Tokens
 
 
 class CloudModel(nn.Module):
@@ -40,7 +37,7 @@ class CloudModel(nn.Module):
 
     def inputs(self, ids: NDArray[Any], offsets: NDArray[np.int64]) -> Inputs:
         """Lay out packed ids (tokens,), offsets (strings + 1,), on the device of the model."""
-        kinds = self.tokenizer.kinds if len(self.tokenizer.kinds) else None
+        kinds = self.tokenizer.kinds if self.tokenizer.name == "compact" else None
         device = next(self.parameters()).device
         return make_inputs(ids, offsets, kinds, self.spec.tokens.dialect).to(device)
 

@@ -71,6 +71,24 @@ class Scope:
         return None if self.n_sites is None else self.n_sites // CENTERING_POINTS[centering]
 
 
+def to_tree(scope: Scope) -> dict[str, object]:
+    """The JSON form of a string, as schemas/scope.schema.json describes it."""
+    head = {"dialect": scope.dialect, "space_group": scope.space_group, "generators": generator_text(scope.space_group)}
+    if scope.dialect == "reduced":
+        wyckoff = [{"multiplicity": o.multiplicity, "letter": o.letter} for o in scope.orbits]
+        fractions = [{"element": element, "fraction": fraction} for element, fraction in scope.fractions]
+        return head | {"wyckoff": wyckoff, "fractions": fractions}
+    orbits = [
+        {
+            "multiplicity": orbit.multiplicity,
+            "letter": orbit.letter,
+            "species": [{"element": element, "occupancy": occupancy} for element, occupancy in orbit.species or ()],
+        }
+        for orbit in scope.orbits
+    ]
+    return head | {"orbits": orbits}
+
+
 def fraction_text(value: float) -> str:
     """Two decimals, no trailing zero but the first decimal: 0.5, 0.25, 1.0, 0.0."""
     return str(round(float(value), 2))

@@ -20,14 +20,14 @@ from cloudkit.structure.symmetry import Engine, Symmetry, find_symmetry, load_en
 
 CHUNK: Final = 32  # crystals per message: large enough to hide the pipe, small enough to spread
 
-Result = tuple[str, Symmetry | StructureError]
+Result = tuple[Record, Symmetry | StructureError]
 
 
 def find_symmetry_batch(
     records: Iterable[Record | Crystal], *, engine: Engine = "moyo", symprec: float = 1e-2,
     angle_tolerance: float | None = None, by_written: bool = False, jobs: int = 1,
 ) -> Iterator[Result]:
-    """(id, Symmetry or the reason why there is none) per record, in order. A bare Crystal's id is its number from 0.
+    """(record, Symmetry or the reason why there is none) per record, in order. A bare Crystal's id is its number from 0.
 
     jobs: worker processes; each holds a few dozen crystals at a time, and the input is read as they go.
     Options as in find_symmetry. Raises CloudkitError if a worker ends before its time.
@@ -38,7 +38,7 @@ def find_symmetry_batch(
     options = Task(engine, symprec, angle_tolerance, by_written)
     named = (item if isinstance(item, Record) else Record(str(i), item) for i, item in enumerate(records))
     if jobs == 1:
-        return ((record.id, _find_one(record, options)) for record in named)
+        return ((record, _find_one(record, options)) for record in named)
     return _find_parallel(named, options, jobs)
 
 
@@ -81,7 +81,7 @@ def _collect(chunk: list[Record], future: "Future[list[Answer]]") -> Iterator[Re
     answers = iter(future.result())
     for record in chunk:
         failed = record.error or StructureError("S104", "there is no structure")
-        yield record.id, next(answers) if record.crystal is not None else failed
+        yield record, next(answers) if record.crystal is not None else failed
 
 
 class Worker:

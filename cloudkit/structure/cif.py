@@ -16,6 +16,8 @@ COORDINATES: Final = (("_atom_site_fract_x", "_atom_site_fract_y", "_atom_site_f
 LENGTHS: Final = ("length_a", "length_b", "length_c")
 ANGLES: Final = ("angle_alpha", "angle_beta", "angle_gamma")
 
+_QUOTE_OVER_LINES = re.compile(r"^_\S+[ \t]+'[^'\n]*\n[^'_]*'[ \t]*$", re.MULTILINE)  # not CIF, but written by some programs
+
 
 def read_cif(text: str) -> Iterator[Result]:
     """Every structure of a CIF, with its block's name where the file has several blocks (else "").
@@ -68,6 +70,9 @@ def _parse_blocks(text: str) -> list[tuple[str, Any]]:
     try:
         return [(block.name, block) for block in gemmi.cif.read_string(text, 0)]
     except (ValueError, RuntimeError) as error:
+        repaired = _QUOTE_OVER_LINES.sub(lambda match: match.group().replace("\n", " "), text)
+        if repaired != text:
+            return _parse_blocks(repaired)
         parts = re.split(r"(?im)^(?=data_)", text)
         if len(parts) <= 2:
             raise _syntax_error(error, 0) from error

@@ -9,7 +9,7 @@ from cloudkit.tables import ELEMENT
 
 HYDROGEN_ISOTOPES: Final = ("D", "T")
 WATER_LABELS: Final = {"OW": "O", "HW": "H", "WA": "O"}  # oxygen and hydrogen of water molecules
-LAST_COMMON: Final = 103  # a label in capitals such as NH1 or OG2 is not nihonium or oganesson
+LAST_COMMON: Final = 96  # NH3 and NO3 in capitals are not nihonium and nobelium
 
 _SYMBOL = re.compile(r"([A-Za-z]{1,2})(?![A-Za-z])\d*\.?\d*([+-]?)")
 _CHARGE = re.compile(r"^[A-Za-z]+(?:(\d*\.?\d*)([+-])|([+-])(\d+\.?\d*))$")
@@ -45,16 +45,20 @@ def is_element(symbol: str) -> bool:
     return symbol in ELEMENT or symbol in HYDROGEN_ISOTOPES
 
 
-def read_symbol(text: str) -> Atom:
-    """An exact symbol, with or without a charge: "Fe", "FE1", "Fe3+", "O2-", "D". Raises StructureError S107."""
+def read_symbol(text: str, known: frozenset[str] = frozenset()) -> Atom:
+    """An exact symbol, with or without a charge: "Fe", "FE1", "Fe3+", "O2-", "D".
+
+    known: elements of the formula, if stated: "PO4" is polonium only where that occurs. Raises StructureError S107.
+    """
     match = _SYMBOL.match(text.strip())
     if match:
-        symbol = match.group(1).capitalize()
-        if is_element(symbol):
+        written = match.group(1)
+        symbol = written.capitalize()
+        if is_element(symbol) and (len(written) == 1 or written[1].islower() or _is_likely(symbol, known)):
             return Atom(symbol, _charge(text.strip()))
         if symbol.upper() in WATER_LABELS:
             return Atom(WATER_LABELS[symbol.upper()], _charge(text.strip()))
-    raise StructureError("S107", f"'{text}' is not a chemical element", "write the element's symbol, such as Na or Cl")
+    raise StructureError("S107", f"'{text}' is not a chemical element", "write the symbol of one element, such as Na or Cl")
 
 
 def read_label(label: str, known: frozenset[str] = frozenset()) -> Atom:
@@ -67,7 +71,7 @@ def read_label(label: str, known: frozenset[str] = frozenset()) -> Atom:
     if two.upper() in WATER_LABELS and two not in known:
         return Atom(WATER_LABELS[two.upper()])
     in_capitals = len(letters) > 1 and letters[1].isupper()
-    if is_element(two) and two != one and (not in_capitals or _reads_as_two(two, one, known)):
+    if is_element(two) and two != one and (not in_capitals or _is_likely(two, known) and not (one in known and two not in known)):
         return Atom(two)
     if is_element(one):
         return Atom(one)
@@ -88,10 +92,9 @@ def write_species(parts: Iterable[tuple[Atom, float]]) -> str:
     return ", ".join(f"{atom}:{occupancy:.3}" for atom, occupancy in ordered)
 
 
-def _reads_as_two(two: str, one: str, known: frozenset[str]) -> bool:
-    if known:
-        return two in known or one not in known
-    return two not in HYDROGEN_ISOTOPES and ELEMENT[two].number <= LAST_COMMON
+def _is_likely(symbol: str, known: frozenset[str]) -> bool:
+    """Whether two capitals are meant as this symbol."""
+    return symbol in known or (not known and ELEMENT[symbol].number <= LAST_COMMON)
 
 
 def _charge(text: str) -> float | None:

@@ -1,0 +1,63 @@
+"""The verbs as one program, and the one place where an error becomes a message and an exit code."""
+
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from typing import Annotated
+
+import typer
+
+from cloudkit.cli import build, doctor, encode, evaluate, new, predict, schema, tokenize, validate
+from cloudkit.cli.terminal import complain
+from cloudkit.errors import DISTRIBUTION, CloudkitError
+
+NOTHING_DONE, INTERRUPTED = 2, 130
+
+app = typer.Typer(
+    name="cloudkit",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for module in (build, encode, validate, tokenize, predict, evaluate, new, schema, doctor):
+    app.command(module.__name__.rpartition(".")[2], no_args_is_help=False)(module.command)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"cloudkit {metadata.version(DISTRIBUTION)}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+]
+
+
+@app.callback()
+def cloudkit(version: Version = False) -> None:
+    """Crystals as short symmetry strings (SCOPE), and models over them declared in YAML.
+
+    \b
+    cloudkit encode crystal.cif                    a structure as a string
+    cloudkit build thermal                         train and evaluate a model
+    cloudkit predict runs/thermal crystal.cif      heat capacity, energy, entropy
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and exit; `arguments` without the program's name, sys.argv by default."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        app(arguments, prog_name="cloudkit")
+    except CloudkitError as error:
+        complain("\n".join([str(error), *getattr(error, "__notes__", [])]))
+        sys.exit(NOTHING_DONE)
+    except OSError as error:
+        complain(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
+        sys.exit(NOTHING_DONE)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

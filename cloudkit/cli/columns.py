@@ -1,0 +1,82 @@
+"""Strings from wherever the user has them: arguments, standard input, lines of text, or a column of a table."""
+
+import gzip
+import sys
+import zlib
+from pathlib import Path
+from typing import Annotated, Final, NamedTuple
+
+import typer
+
+from cloudkit.errors import CloudkitError, DataError
+
+STANDARD_INPUT: Final = "-"
+TABLE_SUFFIXES: Final = (".csv", ".jsonl", ".parquet")
+
+Strings = Annotated[list[str] | None, typer.Argument(metavar="[STRING]...", help="SCOPE strings; - reads lines from standard input.", show_default=False)]  # fmt: skip
+File = Annotated[str | None, typer.Option("--file", "-f", metavar="F", help="Lines of text, .csv, .jsonl or .parquet (.gz may follow); - is standard input.")]  # fmt: skip
+Column = Annotated[str | None, typer.Option("--column", "-c", metavar="NAME", help="Column of strings. [default: scope, else the only column of text]", show_default=False)]  # fmt: skip
+
+
+class Texts(NamedTuple):
+    """Strings and where they come from; rows count from 1, without a header line."""
+
+    source: str
+    texts: list[str]
+
+    def place(self, row: int) -> str:
+        """The name of row `row` (from 0) in messages."""
+        return f"{self.source}, row {row + 1}"
+
+
+def gather(strings: list[str] | None, file: str | None, column: str | None) -> Texts:
+    """The strings of a command line. Raises CloudkitError where none, or two kinds of source, are given."""
+    if strings and file:
+        raise CloudkitError("give strings or --file, not both")
+    if not strings and not file:
+        raise CloudkitError("nothing to read: give strings, --file F, or - for standard input")
+    if column and (not file or not is_table(file)):
+        raise CloudkitError("--column needs a --file that is a table: .csv, .jsonl or .parquet")
+    if file:
+        return read_texts(file, column)
+    return (
+        read_texts(STANDARD_INPUT) if strings == [STANDARD_INPUT] else Texts("argument", list(strings or ()))
+    )
+
+
+def is_table(file: str) -> bool:
+    """Whether the name is that of a table with columns."""
+    return file.lower().removesuffix(".gz").endswith(TABLE_SUFFIXES)
+
+
+def read_texts(file: str, column: str | None = None) -> Texts:
+    """Strings of a file: one per line, or one column of a table. A missing value is an empty string.
+
+    Raises DataError for a file that cannot be read or is empty, and for values that are not text.
+    """
+    if not is_table(file):
+        return Texts("standard input" if file == STANDARD_INPUT else file, _lines(file))
+    from cloudkit.data import read_table
+
+    table = read_table(file)
+    name = column or table.text_column()
+    values = table.column(name)
+    for row, value in enumerate(values, start=1):
+        if not isinstance(value, str | None):
+            raise DataError(f"{file}: row {row}, column '{name}': expected text, found {value!r}")
+    return Texts(file, [str(value or "") for value in values])
+
+
+def _lines(file: str) -> list[str]:
+    try:
+        data = sys.stdin.buffer.read() if file == STANDARD_INPUT else Path(file).read_bytes()
+        text = (gzip.decompress(data) if file.endswith(".gz") else data).decode("utf-8-sig")
+    except FileNotFoundError:
+        raise DataError(f"{file}: no such file") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{file}: not UTF-8 text (byte {error.start})") from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{file}: cannot be read ({error})") from None
+    if not text.strip():
+        raise DataError(f"{file}: there are no strings in it")
+    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]

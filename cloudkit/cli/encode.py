@@ -1,0 +1,113 @@
+"""`cloudkit encode`: structures to SCOPE strings; every structure is a row of the output or an entry of the ledger."""
+
+import glob
+import math
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from cloudkit.cli.files import TABLES, check_target, open_table
+from cloudkit.cli.terminal import counting, emit, emit_json, say
+from cloudkit.errors import CloudkitError
+
+if TYPE_CHECKING:
+    from cloudkit.scope import Encoded
+
+COLUMNS = ("id", "scope", "space_group", "engine", "symprec")
+LEDGER = ("id", "code", "message", "hint")
+
+Inputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help="CIF, POSCAR, extxyz or JSON files (.gz may follow), folders, patterns; - is standard input.")]  # fmt: skip
+Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="OUT", help="A .csv or .jsonl file; without it, one string per line on standard output.")]  # fmt: skip
+Failures = Annotated[Path | None, typer.Option("--failures", metavar="FILE", help="The ledger, JSON lines: id, code, message, hint of each failure. Without it they go to standard error.")]  # fmt: skip
+
+
+def _length(value: float) -> float:
+    if not 0 < value < 10 or math.isnan(value):
+        raise typer.BadParameter(f"{value} is not a length in Å between 0 and 10")
+    return value
+
+
+def command(
+    inputs: Inputs,
+    output: Output = None,
+    dialect: Annotated[Literal["orbit", "reduced"], typer.Option(help="Form of the strings.")] = "orbit",
+    order: Annotated[Literal["canonical", "input"], typer.Option(help="canonical: the same crystal gives the same string; input: as the published script.")] = "canonical",
+    engine: Annotated[Literal["moyo", "spglib"] | None, typer.Option(help="Who finds the symmetry. [default: moyo, or spglib with --order input]", show_default=False)] = None,
+    symprec: Annotated[float, typer.Option(callback=_length, help="Largest distance, in Å, at which two sites count as one.")] = 0.01,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Worker processes.")] = 1,
+    failures: Failures = None,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON lines on standard output: each string or failure; with -o, the counts.")] = False,
+) -> None:  # fmt: skip
+    """Turn structures into SCOPE strings.
+
+    Columns of the output: id, scope, space_group, engine, symprec.
+
+    \b
+    Example:
+      cloudkit encode structures/ more/*.cif.gz -o strings.csv --failures failed.jsonl
+    """
+    output = None if output == Path("-") else output
+    _check(inputs, output, failures)
+    from cloudkit.scope import encode_records
+    from cloudkit.structure import read_structures
+
+    rows = encode_records(read_structures(inputs), dialect, order, engine, symprec, jobs)
+    done, failed = _write(rows, output, failures, as_json)
+    if as_json and output:
+        emit_json(
+            {"encoded": done, "failed": failed, "output": str(output), "failures": failures and str(failures)}
+        )
+    ledger = f", listed in {failures}" if failed and failures else ""
+    say(f"{done:,} encoded, {failed:,} failed{ledger}")
+    raise typer.Exit(1 if failed else 0)
+
+
+def _check(inputs: list[str], output: Path | None, failures: Path | None) -> None:
+    """Refuse what cannot work, before anything is read."""
+    if output:
+        check_target(output, TABLES)
+    if failures:
+        check_target(failures)
+    if output and failures and output.resolve() == failures.resolve():
+        raise CloudkitError(f"-o and --failures are the same file: {output}")
+    if not any(given == "-" or Path(given).exists() or _matches(given) for given in inputs):
+        raise CloudkitError(f"no such file or folder: {', '.join(inputs)}")
+
+
+def _matches(pattern: str) -> bool:
+    return bool(glob.glob(pattern, recursive=True))  # noqa: PTH207  Path.glob refuses absolute patterns
+
+
+def _write(
+    rows: "Iterator[Encoded]", output: Path | None, failures: Path | None, as_json: bool
+) -> tuple[int, int]:
+    """Send each result to where it belongs; (encoded, failed)."""
+    done = failed = 0
+    with ExitStack() as stack:
+        keep = open_table(
+            stack, output, COLUMNS, emit_json if as_json else lambda row: emit(str(row["scope"]))
+        )
+        lose = open_table(stack, failures, LEDGER, _on_stderr)
+        advance = stack.enter_context(counting("structures"))
+        for row in rows:
+            if row.error is None:
+                keep({name: getattr(row, name) for name in COLUMNS})
+                done += 1
+            else:
+                entry = {"id": row.id} | {name: getattr(row.error, name) for name in LEDGER[1:]}
+                lose(entry)
+                if as_json and not output:
+                    emit_json(entry)
+                failed += 1
+            advance()
+        if not done + failed:
+            raise CloudkitError(f"no structures in {', '.join(inputs)}")
+    return done, failed
+
+
+def _on_stderr(entry: dict[str, object]) -> None:
+    hint = f" ({entry['hint']})" if entry["hint"] else ""
+    say(f"{entry['id']}: {entry['code']}: {entry['message']}{hint}")

@@ -1,0 +1,65 @@
+"""Writing files whole or not at all: rows as .csv or .jsonl, and any other file through `replacing`."""
+
+import csv
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from cloudkit.cli.terminal import to_json
+from cloudkit.errors import CloudkitError
+
+Write = Callable[[dict[str, object]], None]
+TABLES = (".csv", ".jsonl")
+
+
+def check_target(path: Path, suffixes: Sequence[str] = ()) -> None:
+    """Raise CloudkitError, before any work is done, where `path` cannot be written or has none of the suffixes."""
+    if suffixes and path.suffix not in suffixes:
+        raise CloudkitError(
+            f"{path}: cannot write '{path.suffix or path.name}' files; use {' or '.join(suffixes)}"
+        )
+    if path.is_dir():
+        raise CloudkitError(f"{path} is a folder; name a file")
+    if not path.parent.is_dir():
+        raise CloudkitError(f"{path}: there is no folder {path.parent}")
+
+
+@contextmanager
+def replacing(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
+    """A file that takes the place of `path` when the block ends well, and vanishes when it does not."""
+    check_target(path)
+    path = path.resolve()
+    special = path.exists() and not path.is_file()  # a device or a pipe is written, never replaced
+    draft = path if special else path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    encoding, errors, newline = (None, None, None) if "b" in mode else ("utf-8", "backslashreplace", "")
+    try:
+        with draft.open(mode, encoding=encoding, errors=errors, newline=newline) as file:
+            yield file
+        if not special:
+            draft.replace(path)
+    finally:
+        if not special:
+            draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def table_writer(path: Path, columns: Sequence[str]) -> Iterator[Write]:
+    """Yield a function that writes one row; .jsonl by suffix, else .csv with a header."""
+    with replacing(path) as file:
+        if path.suffix == ".csv":
+            writer = csv.DictWriter(file, columns, lineterminator="\n")
+            writer.writeheader()
+            yield writer.writerow
+        else:
+            yield lambda row: _write_line(file, row)
+
+
+def _write_line(file: IO[Any], row: dict[str, object]) -> None:
+    file.write(to_json(row) + "\n")
+
+
+def open_table(stack: ExitStack, path: Path | None, columns: Sequence[str], otherwise: Write) -> Write:
+    """A row writer that lives as long as `stack`; `otherwise` where no path is given."""
+    return otherwise if path is None else stack.enter_context(table_writer(path, columns))

@@ -1,0 +1,44 @@
+"""`cloudkit new`: a commented spec to start from."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cloudkit.cli.files import check_target, replacing
+from cloudkit.cli.terminal import emit, emit_json, say
+from cloudkit.errors import CloudkitError
+
+
+def command(
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="The spec to write; an existing file is never overwritten.", show_default=False)] = None,
+    preset: Annotated[str, typer.Option("--preset", "-p", metavar="NAME", help="Which preset to copy.")] = "thermal",
+    names: Annotated[bool, typer.Option("--list", help="List the presets.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The answer as a JSON object.")] = False,
+) -> None:  # fmt: skip
+    """Write a commented model spec to start from.
+
+    \b
+    Example:
+      cloudkit new model.yaml --preset thermal && cloudkit build model.yaml
+    """
+    from cloudkit.modelspec import presets, template
+
+    if names:
+        known = presets()
+        if as_json:
+            emit_json(known)
+        else:
+            emit("\n".join(f"{name:<12}{summary}" for name, summary in known.items()))
+        return
+    if file is None:
+        raise CloudkitError("name the file to write, such as model.yaml; --list shows the presets")
+    text = template(preset)
+    check_target(file)
+    if file.exists():
+        raise CloudkitError(f"{file} exists and is left as it is; choose another name or delete it")
+    with replacing(file) as out:
+        out.write(text)
+    if as_json:
+        emit_json({"file": str(file), "preset": preset})
+    say(f"wrote {file} from preset {preset}; next: cloudkit build {file}")

@@ -1,0 +1,141 @@
+"""The list of atom sites in one CIF block: what each atom is, how much of it, and where."""
+
+import re
+from typing import Any, Final, NamedTuple
+
+import gemmi
+import numpy as np
+
+from cloudkit.errors import StructureError
+from cloudkit.structure.cif import COORDINATES
+from cloudkit.structure.elements import Atom, implied_hydrogens, is_element, read_label, read_symbol
+from cloudkit.structure.guards import FULL
+
+UNKNOWN: Final = ("?", ".", "")
+_SHARE = re.compile(r"\s*([\d.]+)(?:\(\d+\))?\s*([A-Z]\S*)\s*")  # one part of "0.8Nb + 0.2Zr"
+
+Parts = tuple[tuple[Atom, float], ...]
+
+
+class Row(NamedTuple):
+    """One listed atom: its label, the atoms on it with their occupancies (one, but for mixtures), and its place."""
+
+    label: str
+    parts: Parts
+    place: tuple[float, float, float]
+
+
+class Known(NamedTuple):
+    """What the block says about atoms in general: oxidation states by symbol (empty if it has none), elements of the formula."""
+
+    charges: dict[str, float]
+    formula: frozenset[str]
+
+
+def read_rows(block: Any, notes: list[str]) -> list[Row]:
+    """The listed atoms that are part of the structure; adds to `notes` what was left out or assumed. Raises StructureError."""
+    labels, kinds, occupancies = (_column(block, name) for name in ("label", "type_symbol", "occupancy"))
+    flags, attached = (_column(block, name) for name in ("calc_flag", "attached_hydrogens"))
+    places = _coordinates(block, notes)
+    known = Known(_charges(block), _formula(block))
+    rows, hydrogens = [], 0
+    for i, texts in enumerate(places):
+        kind = _at(kinds, i)
+        label = _at(labels, i) or kind or f"number {i + 1}"
+        if _at(flags, i) == "dum":
+            notes.append(f"dummy atom {label} left out")
+            continue
+        occupancy = _occupancy(_at(occupancies, i), label)
+        if occupancy == 0:
+            notes.append(f"atom {label} left out: its occupancy is 0")
+            continue
+        shares = _shares(kind or label)
+        parts = tuple((_atom(text, bool(kind), known), occupancy * share) for text, share in shares)
+        hydrogens += sum(implied_hydrogens(text) for text, _ in shares) or _count(_at(attached, i))
+        rows.append(Row(label, parts, _place(texts, label)))
+    if hydrogens and not any(atom.element == "H" for row in rows for atom, _ in row.parts):
+        notes.append(f"{hydrogens} hydrogen atoms per formula are implied but have no positions; they are left out")
+    return rows
+
+
+def _coordinates(block: Any, notes: list[str]) -> list[tuple[str, ...]]:
+    """Texts of x, y, z per row. Old files print zero as "." where they print one half as ".5"."""
+    tags = next(tags for tags in COORDINATES if any(len(block.find_values(tag)) for tag in tags))
+    axes = [[gemmi.cif.as_string(v) if v != "." else "." for v in block.find_values(tag)] for tag in tags]
+    if len({len(axis) for axis in axes}) > 1:
+        raise StructureError("S106", "the atoms have no complete coordinates: one of _atom_site_fract_x, y, z is missing")
+    if any("." in axis for axis in axes) and any(re.match(r"-?\.\d", text) for axis in axes for text in axis):
+        notes.append("coordinates given as '.' are read as 0, as the file writes .5 for 0.5")
+        axes = [["0" if text == "." else text for text in axis] for axis in axes]
+    return list(zip(*axes, strict=True))
+
+
+def _shares(kind: str) -> list[tuple[str, float]]:
+    """The atoms of a mixture such as "0.8Nb + 0.2Zr" with their shares; anything else is one atom."""
+    matches = [_SHARE.fullmatch(part) for part in kind.split("+")]
+    if not kind[:1].isdigit() or not all(matches):
+        return [(kind, 1.0)]
+    return [(match.group(2), float(gemmi.cif.as_number(match.group(1)))) for match in matches if match]
+
+
+def _atom(text: str, is_symbol: bool, known: Known) -> Atom:
+    """What an atom is; where the file states oxidation states at all, an atom without one has 0."""
+    if not is_symbol or implied_hydrogens(text):
+        atom = read_label(text, known.formula)
+    else:
+        atom = read_symbol(text, known.formula)
+    if not known.charges:
+        return Atom(atom.symbol)
+    return Atom(atom.symbol, known.charges.get(text, known.charges.get(atom.symbol, 0.0)))
+
+
+def _charges(block: Any) -> dict[str, float]:
+    """Oxidation states of _atom_type, by the symbol as written and by the bare element; empty unless all are numbers."""
+    symbols = [gemmi.cif.as_string(value) for value in block.find_values("_atom_type_symbol")]
+    numbers = [gemmi.cif.as_number(value) for value in block.find_values("_atom_type_oxidation_number")]
+    if len(symbols) != len(numbers) or not np.isfinite(numbers).all():
+        return {}
+    charges = dict(zip(symbols, numbers, strict=True))
+    return {re.sub(r"[\d.]*[+-]?[\d.]*$", "", symbol): number for symbol, number in charges.items()} | charges
+
+
+def _formula(block: Any) -> frozenset[str]:
+    """The elements of the stated formula."""
+    for tag in ("_chemical_formula_sum", "_chemical_formula.sum", "_chemical_formula_structural"):
+        values = block.find_values(tag)
+        if len(values):
+            return frozenset(filter(is_element, re.findall(r"[A-Z][a-z]?", gemmi.cif.as_string(values[0]))))
+    return frozenset()
+
+
+def _occupancy(text: str, label: str) -> float:
+    value = float(gemmi.cif.as_number(text)) if text else 1.0
+    if not 0 <= value <= FULL:
+        raise StructureError("S108", f"the occupancy of atom {label} is '{text}'; it must lie between 0 and 1")
+    return min(value, 1.0)
+
+
+def _place(texts: list[str], label: str) -> tuple[float, float, float]:
+    x, y, z = (float(gemmi.cif.as_number(text)) for text in texts)
+    if not np.isfinite([x, y, z]).all():
+        written = ", ".join(map(gemmi.cif.as_string, texts))
+        raise StructureError("S106", f"atom {label} has no complete coordinates ({written})",
+                             "the composition would be wrong without it")
+    return x, y, z
+
+
+def _column(block: Any, name: str) -> list[str]:
+    for tag in (f"_atom_site_{name}", f"_atom_site.{name}"):
+        values = block.find_values(tag)
+        if len(values):
+            return [gemmi.cif.as_string(value).strip() for value in values]
+    return []
+
+
+def _at(column: list[str], i: int) -> str:
+    """The entry of row i; "" where it is not given."""
+    return column[i] if i < len(column) and column[i] not in UNKNOWN else ""
+
+
+def _count(text: str) -> int:
+    return int(text) if text.isdigit() and len(text) < 4 else 0
