@@ -198,22 +198,15 @@ def is_punctuation(char: str) -> bool:
     return ascii_symbol or unicodedata.category(char).startswith("P")
 
 
-CJK = ((0x4E00, 0x9FFF), (0x3400, 0x4DBF), (0x20000, 0x2A6DF), (0x2A700, 0x2B73F), (0x2B740, 0x2B81F), (0x2B920, 0x2CEAF), (0xF900, 0xFAFF), (0x2F800, 0x2FA1F))  # fmt: skip
+CJK = ((0x4E00, 0x9FFF), (0x3400, 0x4DBF), (0x20000, 0x2A6DF), (0x2A700, 0x2B73F), (0x2B740, 0x2B81F), (0x2B820, 0x2CEAF), (0xF900, 0xFAFF), (0x2F800, 0x2FA1F))  # fmt: skip
 
 
 def words_of(text: str) -> list[str]:
-    """BERT's basic tokenizer without lower-casing: clean, set CJK apart, split at white space and punctuation."""
-    spaced = []
-    for char in text:
-        if is_removed(char):
-            continue
-        if char.isspace():
-            spaced.append(" ")
-        elif is_punctuation(char) or any(first <= ord(char) <= last for first, last in CJK):
-            spaced.append(f" {char} ")
-        else:
-            spaced.append(char)
-    return "".join(spaced).split()
+    """BERT's basic tokenizer without lower-casing: clean, set CJK apart, compose (NFC), split at white space and punctuation."""
+    clean = (char for char in text if not is_removed(char))
+    apart = (f" {char} " if any(first <= ord(char) <= last for first, last in CJK) else char for char in clean)
+    composed = unicodedata.normalize("NFC", "".join(apart))
+    return "".join(f" {char} " if is_punctuation(char) else char for char in composed).split()
 
 
 def pieces_of(word: str, ids: dict[str, int]) -> list[int]:

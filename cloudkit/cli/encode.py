@@ -104,7 +104,7 @@ def _write(
                 failed += 1
             advance()
         if not done + failed:
-            raise CloudkitError(f"no structures in {', '.join(inputs)}")
+            raise CloudkitError("the given folders hold no files, so there is nothing to encode")
     return done, failed
 
 

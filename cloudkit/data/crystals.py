@@ -7,7 +7,7 @@ import csv
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +59,11 @@ class Crystals:
         np.savez(folder / "observations.npz", temperature=self.temperature, value=self.value, **arrays)
         head = {"quantities": self.quantities, "notes": self.notes}
         (folder / "crystals.json").write_text(json.dumps(head, indent=1), encoding="utf-8")
+
+    def renumbered(self, outputs: Sequence[str]) -> "Crystals":
+        """The same with `quantity` counting from another list of names, such as the outputs of a head."""
+        places = np.array([outputs.index(name) for name in self.quantities], dtype=np.int64)
+        return replace(self, quantities=tuple(outputs), quantity=places[self.quantity])
 
     @classmethod
     def load(cls, folder: Path) -> "Crystals":
@@ -117,16 +122,24 @@ def _strings(table: Table, column: str, dialect: str, any_text: bool) -> tuple[l
     for row, text in enumerate(texts, start=1):
         if text in done:
             continue
+        found = _dialect(text)
         try:
-            found = parse(text).dialect
-            done[text] = text if found == dialect else project(text, dialect)
-            projected += found != dialect
+            if isinstance(found, ScopeError) and not any_text:
+                raise found
+            done[text] = text if found == dialect or isinstance(found, ScopeError) else project(text, dialect)
         except ScopeError as error:
-            if not any_text:
-                raise DataError(f"{table.name}: row {row}, column '{column}': {error}") from None
-            done[text] = text
-            odd += 1
+            raise DataError(f"{table.name}: row {row}, column '{column}': {error}") from None
+        odd += isinstance(found, ScopeError)
+        projected += done[text] != text
     return [done[text] for text in texts], projected, odd
+
+
+def _dialect(text: str) -> str | ScopeError:
+    """The dialect of a valid string, or what is wrong with it."""
+    try:
+        return parse(text).dialect
+    except ScopeError as error:
+        return error
 
 
 def _names(table: Table, column: str | None) -> list[str]:

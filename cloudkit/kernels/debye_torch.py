@@ -7,8 +7,7 @@ Derivation and error: spec/decisions/0002-debye-quadrature.md.
 """
 
 import math
-from collections.abc import Callable, Sequence
-from itertools import repeat
+from collections.abc import Sequence
 from typing import Any, Final
 
 import torch
@@ -22,7 +21,6 @@ Four = tuple[Tensor, Tensor, Tensor, Tensor]
 COLD: Final = 1e120  # x at T = 0: its inverse cube is 0 in float64, its square is finite
 TINY: Final = 2.3e-308  # smallest x, so that ln x stays finite
 TAIL: Final = math.pi**4 / 5  # D -> TAIL / x³
-BLOCK: Final = 16000  # elements whose temporaries stay in a CPU core's cache
 POLYLOG: Final = tuple(tuple(float(k) ** -s for k in range(8, 0, -1)) for s in (2, 3, 4))  # Li_s(q) / q, q <= e^-SPLIT
 
 
@@ -57,16 +55,16 @@ def choose(condition: Tensor, yes: Tensor, no: Tensor) -> Tensor:
     return torch.lerp(no, yes, condition.to(yes.dtype))
 
 
-def stiffening(x: Tensor, theta: Tensor, temperature: Tensor, energy: Tensor, heat_capacity: Tensor) -> Tensor:
-    """dU/dtheta, from U = theta dU/dtheta + T Cv where that does not cancel; differentiable."""
+def stiffening(x: Tensor, heat_capacity: Tensor) -> Tensor:
+    """dU/dtheta; differentiable."""
     near = x.clamp(max=SERIES)
-    above = (energy - temperature * heat_capacity) / theta
+    above = R * (1.125 + 2.25 * torch.expm1(x.clamp(1.0, 600.0)).reciprocal()) - 0.75 * heat_capacity / x.clamp(min=1.0)
     return choose(x < SERIES, R * near * polynomial(STIFFENING, near * near), above)
 
 
 def curvature(x: Tensor, heat_capacity: Tensor) -> Tensor:
     """x dCv/dx = theta dCv/dtheta = -T dCv/dT; differentiable."""
-    y, far = x.clamp(max=SERIES).square(), x.clamp(1.0, 1e3)
+    y, far = x.clamp(max=SERIES).square(), x.clamp(1.0, 600.0)
     root = far / torch.sinh(0.5 * far)  # its square is 4 E(x)
     return choose(x < SERIES, R * y * polynomial(CURVATURE, y), 2.25 * R * root * root - 3 * heat_capacity)
 
@@ -85,8 +83,7 @@ def pull_back(
     by_theta, by_temperature = torch.zeros_like(theta), torch.zeros_like(theta)
     x = torch.where(temperature > 0, theta / divisor, COLD)
     if for_u is not None:
-        slope = stiffening(x, theta, temperature, energy, heat_capacity)
-        by_theta, by_temperature = by_theta + for_u * slope, by_temperature + for_u * heat_capacity
+        by_theta, by_temperature = by_theta + for_u * stiffening(x, heat_capacity), by_temperature + for_u * heat_capacity
     if for_cv is not None:
         change = for_cv * curvature(x, heat_capacity)
         by_theta, by_temperature = by_theta + change / theta, by_temperature - change / divisor
@@ -98,23 +95,12 @@ def pull_back(
     return by_theta, by_temperature
 
 
-def by_blocks(function: Callable[..., tuple[Tensor, ...]], *tensors: Tensor | None) -> tuple[Tensor, ...]:
-    """A pointwise function of tensors of one shape; on a CPU block by block, unless a graph is recorded or compiled."""
-    first = next(tensor for tensor in tensors if tensor is not None)
-    whole = first.device.type != "cpu" or first.numel() <= BLOCK
-    if whole or torch.is_grad_enabled() or torch.compiler.is_compiling():
-        return function(*tensors)
-    blocks = zip(*(repeat(None) if t is None else t.reshape(-1).split(BLOCK) for t in tensors), strict=False)
-    parts = zip(*(function(*block) for block in blocks), strict=True)
-    return tuple(torch.cat(part).view(first.shape) for part in parts)
-
-
 class Debye(torch.autograd.Function):
     """(theta, temperature) -> U, Cv, S, F; float64 tensors of one shape, differentiable to any order."""
 
     @staticmethod
-    def forward(theta: Tensor, temperature: Tensor) -> tuple[Tensor, ...]:
-        return by_blocks(evaluate, theta, temperature)
+    def forward(theta: Tensor, temperature: Tensor) -> Four:
+        return evaluate(theta, temperature)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Four) -> None:
@@ -122,5 +108,5 @@ class Debye(torch.autograd.Function):
         ctx.save_for_backward(*inputs, *output[:3])
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor, ...]:
-        return by_blocks(pull_back, *ctx.saved_tensors, *grads)
+    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor, Tensor]:
+        return pull_back(*ctx.saved_tensors, *grads)

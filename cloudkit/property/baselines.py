@@ -16,6 +16,7 @@ from cloudkit.property.features import features
 
 Array = npt.NDArray[np.float64]
 MEAN_GRID: Final = 200  # temperatures at which the mean curve is held, at most
+ALPHAS: Final = np.logspace(-1, 5, 13)  # penalties that ridge chooses from
 SCALES: Final = (25.0, 50.0, 100.0, 200.0, 400.0, 800.0)  # K; T / (T + scale) are ridge's functions of temperature
 
 
@@ -109,20 +110,29 @@ def _mean(train: Rows, value: Array, test: Rows, seed: int) -> Array:
     return np.interp(test.temperature, grid[known], total[known] / count[known])
 
 
-def _fit(make: Callable[[], Any], train: Rows, value: Array, test: Rows, *, curves: bool, ridge: bool = False) -> Array:
-    """Fit curves on a common grid if there is one and `curves` is wanted, else rows with the temperature as an input."""
-    found = as_curves(train, value) if curves else None
-    if found is not None:
-        model = make().fit(features(found.texts), found.value if found.grid.size > 1 else found.value[:, 0])
-        distinct = {text: index for index, text in enumerate(dict.fromkeys(test.texts))}
-        predicted = np.asarray(model.predict(features(list(distinct)))).reshape(len(distinct), found.grid.size)
-        return _read_off(found.grid, predicted[[distinct[text] for text in test.texts]], test.temperature)
-    inputs = _products if ridge else _with_temperature
-    return np.asarray(make().fit(inputs(train), value).predict(inputs(test)), dtype=np.float64)
+def _fit_curves(model: Any, train: Curves, test: Rows) -> Array:
+    """Fit all grid points at once, then read the predicted curves off at the test temperatures."""
+    model.fit(features(train.texts), train.value if train.grid.size > 1 else train.value[:, 0])
+    distinct = {text: index for index, text in enumerate(dict.fromkeys(test.texts))}
+    predicted = np.asarray(model.predict(features(list(distinct)))).reshape(len(distinct), train.grid.size)
+    return _read_off(train.grid, predicted[[distinct[text] for text in test.texts]], test.temperature)
 
 
 def _with_temperature(rows: Rows) -> Array:
     return np.column_stack([features(rows.texts), rows.temperature])
+
+
+def _ridge(train: Rows, value: Array, test: Rows, seed: int) -> Array:
+    linear, scale = require("sklearn.linear_model", "train"), require("sklearn.preprocessing", "train")
+    curves, join = as_curves(train, value), require("sklearn.pipeline", "train").make_pipeline
+    if curves is not None:
+        return _fit_curves(join(scale.StandardScaler(), linear.RidgeCV(ALPHAS)), curves, test)
+    # Rows of one crystal stay together while the penalty is chosen, or it would be far too small.
+    selection = require("sklearn.model_selection", "train")
+    folds = selection.GroupKFold(max(2, min(5, len(set(train.texts)))))
+    options = {"cv": folds, "scoring": "neg_mean_absolute_error"}
+    search = selection.GridSearchCV(join(scale.StandardScaler(), linear.Ridge()), {"ridge__alpha": ALPHAS}, **options)
+    return np.asarray(search.fit(_products(train), value, groups=list(train.texts)).predict(_products(test)))
 
 
 def _products(rows: Rows) -> Array:
@@ -133,22 +143,18 @@ def _products(rows: Rows) -> Array:
     return np.asarray((ones[:, :, None] * basis[:, None, :]).reshape(len(ones), -1))
 
 
-def _ridge(train: Rows, value: Array, test: Rows, seed: int) -> Array:
-    linear, scale = require("sklearn.linear_model", "train"), require("sklearn.preprocessing", "train")
-    join = require("sklearn.pipeline", "train").make_pipeline
-    alphas = np.logspace(-1, 5, 13)
-    return _fit(lambda: join(scale.StandardScaler(), linear.RidgeCV(alphas)), train, value, test, curves=True, ridge=True)
-
-
 def _extra_trees(train: Rows, value: Array, test: Rows, seed: int) -> Array:
-    trees = require("sklearn.ensemble", "train").ExtraTreesRegressor
-    return _fit(lambda: trees(300, max_features=0.5, random_state=seed, n_jobs=-1), train, value, test, curves=True)
+    trees = require("sklearn.ensemble", "train").ExtraTreesRegressor(300, max_features=0.5, random_state=seed, n_jobs=-1)
+    curves = as_curves(train, value)
+    if curves is not None:
+        return _fit_curves(trees, curves, test)
+    return np.asarray(trees.fit(_with_temperature(train), value).predict(_with_temperature(test)))
 
 
 def _boosted_trees(train: Rows, value: Array, test: Rows, seed: int) -> Array:
-    trees = require("sklearn.ensemble", "train").HistGradientBoostingRegressor
     options = {"loss": "absolute_error", "max_iter": 400, "learning_rate": 0.05, "early_stopping": False}
-    return _fit(lambda: trees(random_state=seed, **options), train, value, test, curves=False)
+    trees = require("sklearn.ensemble", "train").HistGradientBoostingRegressor(random_state=seed, **options)
+    return np.asarray(trees.fit(_with_temperature(train), value).predict(_with_temperature(test)))
 
 
 BASELINES: Final[dict[str, Callable[[Rows, Array, Rows, int], Array]]] = {

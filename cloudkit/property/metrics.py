@@ -1,7 +1,7 @@
 """How far predictions are from labels: the few numbers that every result of cloudkit is told in."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,6 @@ from cloudkit.errors import DataError
 from cloudkit.units import DULONG_PETIT
 
 Array = npt.NDArray[np.float64]
-PER_KELVIN: Final = ("heat_capacity", "entropy")  # quantities whose error has a meaning as a share of 3R
 
 
 def errors_of(target: Any, prediction: Any) -> Array:
@@ -42,14 +41,14 @@ def mad(target: Any, train_mean: float) -> float:
 def summarize(target: Any, prediction: Any, *, quantity: str, train_mean: float) -> dict[str, float]:
     """All metrics of one column of per-atom predictions, ready for metrics.json.
 
-    Keys: mae, rmse, mae_over_mad (left out where the labels do not vary), and share_of_3R for
-    quantities in J/mol_atom/K.
+    Keys: mae, rmse, mae_over_mad (left out where the labels do not vary), and share_of_3R
+    for heat capacities, whose limit at high temperature is 3R per mole of atoms.
     """
     measures: dict[str, Callable[[Any, Any], float]] = {"mae": mae, "rmse": rmse}
     out = {name: measure(target, prediction) for name, measure in measures.items()}
     spread = mad(target, train_mean)
     if spread > 0:
         out["mae_over_mad"] = out["mae"] / spread
-    if quantity in PER_KELVIN:
+    if quantity == "heat_capacity":
         out["share_of_3R"] = out["mae"] / DULONG_PETIT
     return out

@@ -14,9 +14,9 @@ from typing import Final
 
 from cloudkit.errors import CloudkitError, StructureError
 from cloudkit.structure.crystal import Crystal
-from cloudkit.structure.messages import Answer, Task, read_message, read_answers, write_message, write_tasks
+from cloudkit.structure.messages import Answer, Task, read_answers, read_message, write_message, write_tasks
 from cloudkit.structure.read import Record
-from cloudkit.structure.symmetry import Engine, Symmetry, find_symmetry, load_engine
+from cloudkit.structure.symmetry import Engine, Symmetry, load_engine
 
 CHUNK: Final = 32  # crystals per message: large enough to hide the pipe, small enough to spread
 

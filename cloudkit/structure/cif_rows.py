@@ -8,13 +8,11 @@ import numpy as np
 
 from cloudkit.errors import StructureError
 from cloudkit.structure.cif import COORDINATES
-from cloudkit.structure.elements import Atom, implied_hydrogens, is_element, read_label, read_symbol
+from cloudkit.structure.elements import Atom, Parts, implied_hydrogens, is_element, read_label, read_symbol
 from cloudkit.structure.guards import FULL
 
 UNKNOWN: Final = ("?", ".", "")
 _SHARE = re.compile(r"\s*([\d.]+)(?:\(\d+\))?\s*([A-Z]\S*)\s*")  # one part of "0.8Nb + 0.2Zr"
-
-Parts = tuple[tuple[Atom, float], ...]
 
 
 class Row(NamedTuple):
@@ -115,7 +113,7 @@ def _occupancy(text: str, label: str) -> float:
     return min(value, 1.0)
 
 
-def _place(texts: list[str], label: str) -> tuple[float, float, float]:
+def _place(texts: tuple[str, ...], label: str) -> tuple[float, float, float]:
     x, y, z = (float(gemmi.cif.as_number(text)) for text in texts)
     if not np.isfinite([x, y, z]).all():
         written = ", ".join(map(gemmi.cif.as_string, texts))

@@ -6,14 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloudkit.errors import StructureError
-from cloudkit.structure.cif_rows import Parts, Row, read_rows
+from cloudkit.structure.cif_rows import Row, read_rows
 from cloudkit.structure.cif_symmetry import read_operations
 from cloudkit.structure.crystal import Crystal, build_crystal
-from cloudkit.structure.elements import Atom, write_species
+from cloudkit.structure.elements import Atom, Parts
 from cloudkit.structure.expand import Expanded, expand
 from cloudkit.structure.guards import FULL, SAME_PLACE
 from cloudkit.structure.neighbors import close_pairs
-from cloudkit.tables import ELEMENT
+from cloudkit.structure.site_order import order_sites
 
 
 def read_sites(block: Any, lattice: NDArray[np.float64], notes: list[str]) -> Crystal:
@@ -27,11 +27,11 @@ def read_sites(block: Any, lattice: NDArray[np.float64], notes: list[str]) -> Cr
         notes.append(note)
     expanded = expand(lattice, operations, np.array([row.place for row in rows]))
     groups = _rows_on_one_site(lattice, expanded, rows)
-    parts = {group[0]: _merge([rows[i] for i in group], notes) for group in groups}
-    order = sorted(parts, key=lambda row: _site_rank(parts[row]))
-    chosen = [np.flatnonzero(expanded.rows == row) for row in order]
-    sites = [parts[row] for row, members in zip(order, chosen, strict=True) for _ in members]
-    return build_crystal(lattice, expanded.positions[np.concatenate(chosen)], sites)
+    parts = [_merge([rows[i] for i in group], notes) for group in groups]
+    members = [np.flatnonzero(expanded.rows == group[0]) for group in groups]
+    order = order_sites(parts, [len(sites) for sites in members])
+    places = expanded.positions[[members[group][number] for group, number in order]]
+    return build_crystal(lattice, places, [parts[group] for group, _ in order])
 
 
 def _rows_on_one_site(lattice: NDArray[np.float64], expanded: Expanded, rows: list[Row]) -> list[list[int]]:
@@ -66,14 +66,7 @@ def _merge(rows: list[Row], notes: list[str]) -> Parts:
         where = f"atoms {names} share one site, and their" if len(rows) > 1 else f"on site {names} the"
         raise StructureError("S108", f"{where} occupancies add up to {filled:g}")
     scale = filled if filled > 1 else 1.0
-    return tuple(sorted(((atom, x / scale) for atom, x in total.items()), key=lambda part: part[0].rank))
-
-
-def _site_rank(parts: Parts) -> tuple[float, str]:
-    """Sites go by mean electronegativity, then by text, as in pymatgen: the order of the published script."""
-    weight = sum(x for _, x in parts)
-    mean = sum(ELEMENT[atom.element].electronegativity * x for atom, x in parts) / weight
-    return (mean if np.isfinite(mean) else np.inf), write_species(parts)
+    return tuple((atom, x / scale) for atom, x in total.items())
 
 
 def _angles(lattice: NDArray[np.float64]) -> tuple[float, float, float]:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from cloudkit.errors import StructureError
-from cloudkit.structure.crystal import Crystal, Parts, build_crystal
-from cloudkit.structure.elements import Atom, is_element, read_symbol
+from cloudkit.structure.crystal import Crystal, build_crystal
+from cloudkit.structure.elements import Atom, Parts, is_element, read_symbol
 from cloudkit.tables import ELEMENTS
 
 _KINDS = "give a pymatgen Structure, ASE Atoms, a path, a dict, or (lattice, positions, numbers)"
@@ -75,18 +75,18 @@ def from_mapping(data: Mapping[str, Any]) -> Crystal:
 
 def _from_pymatgen(structure: Any) -> Crystal:
     sites = [
-        [(_atom(str(kind.symbol), getattr(kind, "oxi_state", None)), float(x)) for kind, x in site.species.items()]
+        tuple((_atom(str(kind.symbol), getattr(kind, "oxi_state", None)), float(x)) for kind, x in site.species.items())
         for site in structure
     ]
-    return build_crystal(structure.lattice.matrix, structure.frac_coords, [_ordered(site) for site in sites])
+    return build_crystal(structure.lattice.matrix, structure.frac_coords, sites)
 
 
 def _from_pymatgen_dict(data: Mapping[str, Any]) -> Crystal:
     sites = [
-        [(_atom(kind["element"], kind.get("oxidation_state")), float(kind["occu"])) for kind in site["species"]]
+        tuple((_atom(kind["element"], kind.get("oxidation_state")), float(kind["occu"])) for kind in site["species"])
         for site in data["sites"]
     ]
-    return build_crystal(data["lattice"]["matrix"], [site["abc"] for site in data["sites"]], [_ordered(s) for s in sites])
+    return build_crystal(data["lattice"]["matrix"], [site["abc"] for site in data["sites"]], sites)
 
 
 def _from_optimade(data: Mapping[str, Any]) -> Crystal:
@@ -98,13 +98,13 @@ def _from_optimade(data: Mapping[str, Any]) -> Crystal:
     for name in data["species_at_sites"]:
         kind = kinds.get(name, {"chemical_symbols": [name], "concentration": [1.0]})
         pairs = zip(kind["chemical_symbols"], kind["concentration"], strict=True)
-        sites.append(_ordered([(_atom(symbol, None), float(x)) for symbol, x in pairs if symbol != "vacancy"]))
+        sites.append(tuple((_atom(symbol, None), float(x)) for symbol, x in pairs if symbol != "vacancy"))
     return build_crystal(cell, np.array(data["cartesian_site_positions"], dtype=np.float64) @ np.linalg.inv(cell), sites)
 
 
 def _parts(entry: Any) -> Parts:
     if isinstance(entry, Mapping):
-        return _ordered([(read_symbol(str(symbol)), float(x)) for symbol, x in entry.items()])
+        return tuple((read_symbol(str(symbol)), float(x)) for symbol, x in entry.items())
     if isinstance(entry, str):
         return ((read_symbol(entry), 1.0),)
     number = int(entry)
@@ -118,6 +118,3 @@ def _atom(symbol: str, charge: float | None) -> Atom:
         raise StructureError("S107", f"'{symbol}' is not a chemical element")
     return Atom(symbol, None if charge is None else float(charge))
 
-
-def _ordered(parts: Sequence[tuple[Atom, float]]) -> Parts:
-    return tuple(sorted(parts, key=lambda part: part[0].rank))

@@ -1,17 +1,16 @@
 """The crystal: what every reader makes and every engine takes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cloudkit.structure.elements import Atom, write_species
+from cloudkit.structure.elements import Atom, Parts, write_species
 from cloudkit.tables import ELEMENT
 
-Species = tuple[tuple[str, float], ...]  # ((element, occupancy), ...) by electronegativity; occupancies sum to at most 1
-Parts = Sequence[tuple[Atom, float]]  # one site as written: atoms with oxidation states, and occupancies
+Species = tuple[tuple[str, float], ...]  # ((element, occupancy), ...) of one site; occupancies sum to at most 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,6 +18,7 @@ class Crystal:
     """A periodic arrangement of atoms.
 
     lattice: (3, 3), rows are the cell vectors, Å.  positions: (n, 3), fractional.  labels: (n,) int32, index into species.
+    species: what sits on a site; its elements are in the order of the source, which makes no difference.
     written: how each entry of species was written where that is more than its elements ("Na+", "D"); None if it is not.
     Two entries of `species` are equal only where `written` tells them apart (Fe2+ and Fe3+).
     """
@@ -35,17 +35,18 @@ class Crystal:
     @property
     def species_texts(self) -> tuple[str, ...]:
         """One text per entry of `species`, as the published full dialect writes it."""
-        return self.written or tuple(write_species((Atom(e), x) for e, x in species) for species in self.species)
+        return self.written or tuple(write_species(tuple((Atom(e), x) for e, x in species)) for species in self.species)
 
     def element_labels(self) -> NDArray[np.int32]:
         """Labels (n,) in which entries of `species` with the same elements are one: oxidation states do not count."""
-        first = np.array([self.species.index(species) for species in self.species], dtype=np.int32)
+        kinds = [sort_species(species) for species in self.species]
+        first = np.array([kinds.index(kind) for kind in kinds], dtype=np.int32)
         return first[self.labels] if len(first) else self.labels
 
 
 def build_crystal(lattice: Any, positions: Any, sites: Sequence[Parts]) -> Crystal:
     """A Crystal from one list of (atom, occupancy) per site, in the order of `positions`."""
-    labels, kinds = number_sites([tuple(parts) for parts in sites])
+    labels, kinds = _number(sites)
     species = tuple(plain_species(parts) for parts in kinds)
     written = tuple(map(write_species, kinds))
     crystal = Crystal(
@@ -54,21 +55,31 @@ def build_crystal(lattice: Any, positions: Any, sites: Sequence[Parts]) -> Cryst
         np.array(labels, dtype=np.int32),
         species,
     )
-    if written == crystal.species_texts:
-        return crystal
-    return Crystal(crystal.lattice, crystal.positions, crystal.labels, species, written)
-
-
-def number_sites(sites: Sequence[tuple[tuple[Atom, float], ...]]) -> tuple[list[int], list[Parts]]:
-    """Number the distinct sites in order of first appearance: (one number per site, the distinct ones)."""
-    seen: dict[tuple[tuple[Atom, float], ...], int] = {}
-    labels = [seen.setdefault(parts, len(seen)) for parts in sites]
-    return labels, list(seen)
+    return crystal if written == crystal.species_texts else replace(crystal, written=written)
 
 
 def plain_species(parts: Parts) -> Species:
-    """Elements and occupancies of one site, without oxidation states, by electronegativity."""
+    """Elements and occupancies of one site, without oxidation states. A sum within 1e-8 of 1 is 1."""
     total: dict[str, float] = {}
     for atom, occupancy in parts:
         total[atom.element] = total.get(atom.element, 0.0) + occupancy
-    return tuple(sorted(total.items(), key=lambda item: ELEMENT[item[0]].order))
+    return tuple((element, 1.0 if abs(occupancy - 1) < 1e-8 else occupancy) for element, occupancy in total.items())
+
+
+def sort_species(species: Species) -> Species:
+    """The same site with its elements by electronegativity."""
+    return tuple(sorted(species, key=lambda item: ELEMENT[item[0]].order))
+
+
+def _number(sites: Sequence[Parts]) -> tuple[list[int], list[Parts]]:
+    """Number the distinct sites in order of first appearance: (one number per site, the distinct ones)."""
+    seen: dict[Parts, int] = {}
+    kinds: list[Parts] = []
+    labels: list[int] = []
+    for parts in sites:
+        key = parts if len(parts) == 1 else tuple(sorted(parts, key=lambda part: part[0].rank))
+        if key not in seen:
+            seen[key] = len(kinds)
+            kinds.append(parts)
+        labels.append(seen[key])
+    return labels, kinds

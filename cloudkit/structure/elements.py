@@ -1,7 +1,6 @@
 """Names of atoms, as files and programs write them, to element symbols, and species back to text."""
 
 import re
-from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from cloudkit.errors import StructureError
@@ -40,6 +39,9 @@ class Atom(NamedTuple):
         return ELEMENT[self.element].order, self.symbol, self.charge or 0.0
 
 
+Parts = tuple[tuple[Atom, float], ...]  # one site: the atoms on it with their occupancies, in the order of the source
+
+
 def is_element(symbol: str) -> bool:
     """True for the 118 symbols and for D and T."""
     return symbol in ELEMENT or symbol in HYDROGEN_ISOTOPES
@@ -54,7 +56,7 @@ def read_symbol(text: str, known: frozenset[str] = frozenset()) -> Atom:
     if match:
         written = match.group(1)
         symbol = written.capitalize()
-        if is_element(symbol) and (len(written) == 1 or written[1].islower() or _is_likely(symbol, known)):
+        if is_element(symbol) and (written[1:].islower() or len(written) == 1 or symbol in known or (not known and _is_common(symbol))):
             return Atom(symbol, _charge(text.strip()))
         if symbol.upper() in WATER_LABELS:
             return Atom(WATER_LABELS[symbol.upper()], _charge(text.strip()))
@@ -70,8 +72,7 @@ def read_label(label: str, known: frozenset[str] = frozenset()) -> Atom:
     two, one = letters[:2].capitalize(), letters[:1].upper()
     if two.upper() in WATER_LABELS and two not in known:
         return Atom(WATER_LABELS[two.upper()])
-    in_capitals = len(letters) > 1 and letters[1].isupper()
-    if is_element(two) and two != one and (not in_capitals or _is_likely(two, known) and not (one in known and two not in known)):
+    if len(two) == 2 and is_element(two) and (letters[1].islower() or two in known or (one not in known and _is_common(two))):
         return Atom(two)
     if is_element(one):
         return Atom(one)
@@ -84,7 +85,7 @@ def implied_hydrogens(label: str) -> int:
     return next((count for start, count in _IMPLIED if label.startswith(start)), 0)
 
 
-def write_species(parts: Iterable[tuple[Atom, float]]) -> str:
+def write_species(parts: Parts) -> str:
     """One site as the published full dialect writes it: "Na+", or "Fe:0.5, Ni:0.5" where mixed or partly filled."""
     ordered = sorted(parts, key=lambda part: part[0].rank)
     if len(ordered) == 1 and abs(ordered[0][1] - 1) < 1e-8:
@@ -92,9 +93,8 @@ def write_species(parts: Iterable[tuple[Atom, float]]) -> str:
     return ", ".join(f"{atom}:{occupancy:.3}" for atom, occupancy in ordered)
 
 
-def _is_likely(symbol: str, known: frozenset[str]) -> bool:
-    """Whether two capitals are meant as this symbol."""
-    return symbol in known or (not known and ELEMENT[symbol].number <= LAST_COMMON)
+def _is_common(symbol: str) -> bool:
+    return ELEMENT[symbol].number <= LAST_COMMON
 
 
 def _charge(text: str) -> float | None:

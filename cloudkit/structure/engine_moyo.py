@@ -2,6 +2,7 @@
 
 import logging
 from functools import cache
+from importlib import import_module
 from types import ModuleType
 
 import numpy as np
@@ -18,9 +19,7 @@ def _moyopy() -> ModuleType:
     logger = logging.getLogger("moyo")
     if logger.level == logging.NOTSET:
         logger.setLevel(logging.ERROR)
-    import moyopy
-
-    return moyopy
+    return import_module("moyopy")
 
 
 def version() -> str:

@@ -1,6 +1,7 @@
 """The spglib engine: the one behind the published strings, and the second opinion."""
 
 from functools import cache
+from importlib import import_module
 from types import ModuleType
 
 import numpy as np
@@ -14,8 +15,7 @@ from cloudkit.structure.symmetry import Found
 @cache
 def _spglib() -> ModuleType:
     """spglib, set to raise its errors where this version lets one choose."""
-    import spglib
-
+    spglib = import_module("spglib")
     if hasattr(spglib.error, "OLD_ERROR_HANDLING"):
         spglib.error.OLD_ERROR_HANDLING = False
     return spglib

@@ -2,7 +2,7 @@
 
 import json
 import struct
-from typing import Any, BinaryIO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
@@ -31,14 +31,14 @@ class Task(NamedTuple):
             return error
 
 
-def write_message(sink: BinaryIO, data: bytes) -> None:
+def write_message(sink: IO[bytes], data: bytes) -> None:
     """Send one message: its length as eight bytes, then its bytes."""
     sink.write(_LENGTH.pack(len(data)))
     sink.write(data)
     sink.flush()
 
 
-def read_message(source: BinaryIO) -> bytes:
+def read_message(source: IO[bytes]) -> bytes:
     """The next message; raises EOFError where the other side ended."""
     (length,) = _LENGTH.unpack(_read_exactly(source, _LENGTH.size))
     return _read_exactly(source, length)
@@ -97,7 +97,7 @@ def _species(entries: Any) -> Any:
     return tuple(tuple((symbol, occupancy) for symbol, occupancy in species) for species in entries)
 
 
-def _read_exactly(source: BinaryIO, length: int) -> bytes:
+def _read_exactly(source: IO[bytes], length: int) -> bytes:
     data = source.read(length)
     if len(data) < length:
         raise EOFError("the other process closed the pipe")

@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-MAX_PAIRS = 2_000_000  # of candidate pairs looked at per direction; only crystals with heaps of coinciding atoms have more
+MAX_PAIRS = 200_000  # of candidate pairs looked at per direction; only crystals with heaps of coinciding atoms have more
 FEW = 100  # atoms up to which trying all pairs is faster than sorting them into bins
 
 Pairs = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
@@ -40,23 +40,22 @@ def close_pairs(lattice: NDArray[np.float64], positions: NDArray[np.float64], cu
     A crystal with more than MAX_PAIRS candidates yields only a part of its pairs.
     """
     reduced = reduce_cell(lattice)
-    reach = np.floor(cutoff * np.linalg.norm(np.linalg.inv(reduced), axis=0) + 0.5).astype(int)
-    places = np.mod(positions @ (lattice @ np.linalg.inv(reduced)), 1.0)
+    inverse = np.linalg.inv(reduced).astype(np.float64)
+    thickness = 1 / np.linalg.norm(inverse, axis=0)
+    places = np.mod(positions @ lattice @ inverse, 1.0)
     if len(places) <= FEW:
         first, second = np.triu_indices(len(places), 1)
     else:
-        first, second = _candidates(places, np.linalg.inv(reduced), cutoff)
-    distance = _distances(places[second] - places[first], reduced, reach)
+        first, second = _candidates(places, np.clip(thickness // cutoff, 1, 2**20).astype(np.int64))
+    distance = _distances(places[second] - places[first], reduced, np.floor(cutoff / thickness + 0.5).astype(np.int64))
     near = distance <= cutoff
     return first[near], second[near], distance[near]
 
 
 def _candidates(
-    places: NDArray[np.float64], inverse: NDArray[np.float64], cutoff: float
+    places: NDArray[np.float64], bins: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Pairs i < j in the same or neighbouring bins, each bin at least `cutoff` thick."""
-    thickness = 1 / np.linalg.norm(inverse, axis=0)
-    bins = np.clip(thickness // cutoff, 1, 2**20).astype(np.int64)
+    """Pairs i < j in the same or neighbouring bins; bins (3,): how many there are along each cell vector."""
     index = np.minimum((places * bins).astype(np.int64), bins - 1)
     weights = np.array([bins[1] * bins[2], bins[2], 1])
     keys = index @ weights

@@ -104,7 +104,8 @@ def _numbers(lines: list[str], at: int, n: int | None) -> list[float]:
 
 def _to_fractional(positions: NDArray[np.float64], lattice: NDArray[np.float64]) -> NDArray[np.float64]:
     try:
-        return np.linalg.solve(lattice.T, positions.T).T
+        fractional: NDArray[np.float64] = np.linalg.solve(lattice.T, positions.T).T.astype(np.float64)
+        return fractional
     except np.linalg.LinAlgError as error:
         raise StructureError("S203", "the three cell vectors of the POSCAR lie in one plane") from error
 

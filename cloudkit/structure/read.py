@@ -68,8 +68,8 @@ def _expand(given: str) -> Iterator[tuple[Path, str, bool]]:
     elif path.exists() or not glob.has_magic(given):
         yield path, path.name, False
     else:
-        fixed = Path(*[part for part in _until_magic(path.parts)])
-        found = sorted(Path(match) for match in glob.glob(given, recursive=True))
+        fixed = Path(*_until_magic(path.parts))
+        found = sorted(fixed.glob(str(path.relative_to(fixed))))
         files = [match for match in found if not match.is_dir()]
         if not files:
             yield path, given, False

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloudkit.errors import StructureError
-from cloudkit.structure.crystal import Crystal, Species
+from cloudkit.structure.crystal import Crystal, Species, sort_species
 from cloudkit.structure.guards import check_crystal
 from cloudkit.tables import SPACE_GROUPS
 
@@ -20,7 +20,7 @@ ENGINES: Final = ("moyo", "spglib")
 
 
 class Orbit(NamedTuple):
-    """Sites that the symmetry maps onto each other; `multiplicity` is that of the conventional cell."""
+    """Sites that the symmetry maps onto each other; multiplicity: that of the conventional cell; species: by electronegativity."""
 
     letter: str
     multiplicity: int
@@ -79,7 +79,7 @@ def find_symmetry(
     heads = list(dict.fromkeys(found.orbits.tolist()))
     group = SPACE_GROUPS[found.space_group - 1]
     orbits = tuple(
-        Orbit(found.letters[head], group.position(found.letters[head]).multiplicity, crystal.species[labels[head]])
+        Orbit(found.letters[head], group.position(found.letters[head]).multiplicity, sort_species(crystal.species[labels[head]]))
         for head in heads
     )
     _check_counts(found, labels, heads, orbits)

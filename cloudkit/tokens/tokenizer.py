@@ -96,12 +96,13 @@ class Tokenizer:
         ]  # fmt: skip
         piece = {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100}
         template = [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}, {"SpecialToken": {"id": "[SEP]", "type_id": 0}}]  # fmt: skip
+        clean = {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True, "strip_accents": False, "lowercase": False}
         content = {
             "version": "1.0",
             "truncation": None,
             "padding": None,
             "added_tokens": specials,
-            "normalizer": {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True, "strip_accents": False, "lowercase": False},
+            "normalizer": {"type": "Sequence", "normalizers": [clean, {"type": "NFC"}]},
             "pre_tokenizer": {"type": "BertPreTokenizer"},
             "post_processor": {"type": "TemplateProcessing", "single": template, "pair": template, "special_tokens": {t: {"id": t, "ids": [i], "tokens": [t]} for t, i in (("[CLS]", 0), ("[SEP]", 2))}},
             "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": False},

@@ -32,16 +32,13 @@ LARIXITE: Final = "2026.1.0"
 DATABASE: Final = "larixite/amcsd_cif1.db"
 
 
-def write_table(name: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> tuple[int, int, str]:
-    """Write NAME.csv.gz with nothing in it that changes from run to run; returns rows, bytes and SHA-256."""
+def compressed(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
+    """The table as gzipped CSV, with nothing in it that changes from run to run."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
-    body = list(rows)
-    writer.writerows(body)
-    data = gzip.compress(text.getvalue().encode(), compresslevel=9, mtime=0)
-    (BUILTIN / f"{name}.csv.gz").write_bytes(data)
-    return len(body), len(data), hashlib.sha256(data).hexdigest()
+    writer.writerows(rows)
+    return gzip.compress(text.getvalue().encode(), compresslevel=9, mtime=0)
 
 
 def counted(names: Mapping[str, Sequence[str]]) -> dict[str, str]:
@@ -50,11 +47,13 @@ def counted(names: Mapping[str, Sequence[str]]) -> dict[str, str]:
 
 def make_thermal() -> Made:
     rows, excluded, source = data_thermal.build()
-    size = write_table("thermal", data_thermal.COLUMNS, rows)
+    data = compressed(data_thermal.COLUMNS, rows)
     crystals = {row[0]: row[-1] for row in rows}
     test = sum(part == "test" for part in crystals.values())
     note = f"{len(crystals)} crystals, {test} of them test, at {len(data_thermal.TEMPERATURES)} temperatures"
-    return Made("thermal", f"ncrystal {version('ncrystal')}", source, *size, note, counted(excluded))
+    return Made(
+        "thermal", f"ncrystal {version('ncrystal')}", source, data, len(rows), note, counted(excluded)
+    )
 
 
 def make_minerals(wheel: Path) -> Made:
@@ -63,17 +62,25 @@ def make_minerals(wheel: Path) -> Made:
             database = Path(archive.extract(DATABASE, folder))
         source = hashlib.sha256(database.read_bytes()).hexdigest()
         rows, refused = data_minerals.build(database)
-    size = write_table("minerals", data_minerals.COLUMNS, rows)
+    data = compressed(data_minerals.COLUMNS, rows)
     excluded = {f"{reason} ({n})": "" for reason, n in sorted(refused.items())}
-    return Made("minerals", f"larixite {LARIXITE}", source, *size, f"{len(rows)} structures", excluded)
+    return Made(
+        "minerals", f"larixite {LARIXITE}", source, data, len(rows), f"{len(rows)} structures", excluded
+    )
 
 
 def make_prototypes() -> Made:
     rows, failed, source = data_prototypes.build()
-    size = write_table("prototypes", data_prototypes.COLUMNS, rows)
+    data = compressed(data_prototypes.COLUMNS, rows)
     excluded = {reason: label for label, reason in failed}
     return Made(
-        "prototypes", f"pymatgen {version('pymatgen')}", source, *size, f"{len(rows)} prototypes", excluded
+        "prototypes",
+        f"pymatgen {version('pymatgen')}",
+        source,
+        data,
+        len(rows),
+        f"{len(rows)} prototypes",
+        excluded,
     )
 
 
@@ -92,9 +99,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         minerals = make_minerals(wheel or download_larixite(folder))
     made = [make_thermal(), minerals, make_prototypes()]
+    for table in made:
+        (BUILTIN / f"{table.name}.csv.gz").write_bytes(table.data)
     (BUILTIN / "SOURCES.md").write_text(sources_page(made), encoding="utf-8")
     for table in made:
-        print(f"{table.name}: {table.note}, {table.rows} rows, {table.bytes} bytes")
+        print(f"{table.name}: {table.note}, {table.rows} rows, {len(table.data)} bytes")
 
 
 if __name__ == "__main__":

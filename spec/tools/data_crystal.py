@@ -28,11 +28,12 @@ class Entry(NamedTuple):
 
 
 class Encoded(NamedTuple):
-    """An entry with its orbit string and space-group number."""
+    """An entry with its orbit string, space-group number and the number of atoms of the conventional cell."""
 
     entry: Entry
     scope: str
     space_group: int
+    n_atoms: int
 
 
 def reduced_formula(counts: dict[str, int]) -> str:
@@ -73,7 +74,7 @@ def encode_entries(entries: Sequence[Entry]) -> tuple[list[Encoded], list[tuple[
         counts = {symbol: round(n) for symbol, n in scope.composition.items()}
         if reduced_formula(counts) != entry_formula(entry):
             raise ValueError(f"{entry.id}: {text} is not {entry_formula(entry)}")
-        encoded.append(Encoded(entry, text, scope.space_group))
+        encoded.append(Encoded(entry, text, scope.space_group, sum(counts.values())))
     return encoded, failed
 
 

@@ -1,18 +1,18 @@
 """The page cloudkit/data/builtin/SOURCES.md: where each built-in table comes from, its hashes, and what was left out."""
 
 from collections.abc import Iterable, Mapping
+from hashlib import sha256
 from typing import NamedTuple
 
 
 class Made(NamedTuple):
-    """A table that was written. source: SHA-256 of what was read; excluded: reason -> names or ''."""
+    """A table. source: SHA-256 of what was read; data: the file; excluded: reason -> names or ''."""
 
     name: str
     package: str
     source: str
+    data: bytes
     rows: int
-    bytes: int
-    sha256: str
     note: str
     excluded: Mapping[str, str]
 
@@ -72,7 +72,7 @@ def _section(table: Made) -> str:
 
 | package | source SHA-256 | rows | bytes | `{table.name}.csv.gz` SHA-256 |
 | --- | --- | --- | --- | --- |
-| {table.package} | `{table.source}` | {table.rows} | {table.bytes} | `{table.sha256}` |
+| {table.package} | `{table.source}` | {table.rows} | {len(table.data)} | `{sha256(table.data).hexdigest()}` |
 
 {ABOUT[table.name]}
 

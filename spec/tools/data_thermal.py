@@ -11,7 +11,6 @@ import numpy as np
 from data_crystal import Encoded, Entry, Floats, encode_entries, entry_formula, lattice_rows
 from numpy.polynomial.legendre import leggauss
 
-import cloudkit
 from cloudkit.units import GAS_CONSTANT
 
 TEMPERATURES: Final = (
@@ -127,7 +126,7 @@ def read_materials() -> tuple[list[tuple[Entry, Density]], dict[str, list[str]],
 
 def _rows_of(item: Encoded, density: Density) -> list[tuple[str, ...]]:
     formula = entry_formula(item.entry)
-    head = (item.entry.id, formula, item.scope, f"{cloudkit.parse(item.scope).n_atoms:g}")
+    head = (item.entry.id, formula, item.scope, str(item.n_atoms))
     rows: list[tuple[str, ...]] = []
     for temperature in TEMPERATURES:
         values = (f"{value:.6g}" for value in thermodynamics(density, temperature))

@@ -1,0 +1,171 @@
+"""A trained model against labels it has not seen, beside baselines that were trained on its training rows."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from cloudkit.data import BUILTIN, Crystals, Table, Target, read_builtin, read_crystals, read_table, tokenize
+from cloudkit.errors import DataError
+from cloudkit.modelspec import BuiltinData, FinetuneTask, ThermalHead
+from cloudkit.property.baselines import BASELINES, fit_predict
+from cloudkit.property.metrics import summarize
+from cloudkit.property.predictor import Model
+from cloudkit.units import canonical_unit
+
+Array = npt.NDArray[np.float64]
+ALL: Final = tuple(BASELINES)
+
+
+class Scores(NamedTuple):
+    """One quantity of one head: `metrics` as an entry of "tasks" in metrics.json; the columns are (rows,), per atom.
+
+    columns: "temperature", "target", "prediction" and one per baseline; ids and texts (rows,) name the crystals.
+    """
+
+    metrics: dict[str, Any]
+    ids: list[str]
+    texts: list[str]
+    columns: dict[str, Array]
+
+
+class Evaluation(NamedTuple):
+    """Scores of all quantities, and what the reader must know about how they came about."""
+
+    scores: list[Scores]
+    notes: list[str]
+
+
+def evaluate(model: Model, data: str | Path | Table, *, targets: Sequence[Target] = (), text: str | None = None,
+             id: str | None = None, n_atoms: str | None = None, baselines: Sequence[str] = ALL) -> Evaluation:
+    """Compare a model with the labels of a table, and with baselines trained on the rows it was fine-tuned on.
+
+    data: a .csv, .jsonl or .parquet file, or the name of built-in data with an optional part, such as "thermal:test".
+    text, id, n_atoms: columns; targets: columns of labels. By default labels are in the columns that the spec's finetune
+    task names, else in columns that have the name of a quantity, in canonical units per atom.
+    Raises DataError if the data cannot be read, names no label, or a string is too long for the model.
+    """
+    table = data if isinstance(data, Table) else open_data(data)
+    scores, notes = list[Scores](), list[str]()
+    for head in model.heads:
+        wanted = _targets(model, head, table, targets)
+        if wanted:
+            options = {"text": text or _text_column(model, head, table), "id": id, "n_atoms": n_atoms or _column(table, "n_atoms")}
+            test = read_crystals(table, targets=wanted, dialect=model.spec.tokens.dialect, **options)
+            train, said = _training_rows(model, head)
+            notes += [*test.notes, *said, *_overlap(train, test)]
+            scores += compare(head, train, test, predict_crystals(model, head, test), baselines, model.spec.run.seed)
+    if not scores:
+        names = ", ".join(name for head in model.heads for name in model.network.value_head(head).outputs)
+        raise DataError(f"{table.name}: no column of labels found; name one of {names}, or give the targets")
+    return Evaluation(scores, list(dict.fromkeys(notes)))
+
+
+def open_data(name: str | Path) -> Table:
+    """A file, or built-in data such as ``thermal`` or ``thermal:test`` where no file has that name."""
+    builtin, _, part = str(name).partition(":")
+    if builtin in BUILTIN and not Path(name).exists():
+        return read_builtin(builtin, part or "all")
+    return read_table(name)
+
+
+def predict_crystals(model: Model, head: str, crystals: Crystals) -> Array:
+    """The model's value (observations,) of each labelled value, per atom."""
+    from cloudkit.models import predict_values
+
+    tokens = tokenize(crystals.texts, model.network.tokenizer, model.spec.tokens.max_length)
+    outputs = model.network.value_head(head).outputs
+    place = np.array([outputs.index(name) for name in crystals.quantities], dtype=np.int64)
+    return predict_values(model.network, head, tokens, crystals.crystal, place[crystals.quantity], crystals.temperature)
+
+
+def compare(head: str, train: Crystals | None, test: Crystals, prediction: Array, baselines: Sequence[str],
+            seed: int = 0) -> list[Scores]:
+    """Score predictions (observations of `test`,), quantity by quantity, beside baselines trained on `train`.
+
+    Without `train` there are no baselines, and MAD is taken about the mean of the test labels.
+    """
+    return [_score(head, name, train, test, prediction, baselines, seed) for name in test.quantities]
+
+
+def _score(head: str, quantity: str, train: Crystals | None, test: Crystals, prediction: Array,
+           baselines: Sequence[str], seed: int) -> Scores:
+    rows, texts, temperature, target = _observations(test, quantity)
+    columns = {"temperature": temperature, "target": target, "prediction": prediction[rows]}
+    mean = float(target.mean())
+    known = train is not None and quantity in train.quantities
+    if train is not None and known:
+        _, seen, kelvin, labels = _observations(train, quantity)
+        mean = float(labels.mean())
+        columns |= {name: fit_predict(name, seen, kelvin, labels, texts, temperature, seed=seed) for name in baselines}
+
+    def measure(name: str) -> dict[str, float]:
+        return summarize(target, columns[name], quantity=quantity, train_mean=mean)
+
+    metrics: dict[str, Any] = {"head": head, "quantity": quantity, "unit": canonical_unit(quantity), "rows": len(rows)}
+    metrics |= measure("prediction")
+    metrics["baselines"] = {name: measure(name) for name in baselines if known}
+    return Scores(metrics, [test.ids[i] for i in test.crystal[rows]], texts, columns)
+
+
+def _observations(crystals: Crystals, quantity: str) -> tuple[npt.NDArray[np.int64], list[str], Array, Array]:
+    """Rows of one quantity, with their strings, temperatures and values."""
+    rows = np.flatnonzero(crystals.quantity == crystals.quantities.index(quantity))
+    texts = [crystals.texts[i] for i in crystals.crystal[rows]]
+    return rows, texts, crystals.temperature[rows], crystals.value[rows]
+
+
+def _finetune(model: Model, head: str) -> FinetuneTask:
+    return next(task for task in reversed(model.spec.tasks) if isinstance(task, FinetuneTask) and task.head == head)
+
+
+def _targets(model: Model, head: str, table: Table, given: Sequence[Target]) -> list[Target]:
+    """The labels of one head: as given, as the spec names them, or columns with the name of a quantity."""
+    outputs = model.network.value_head(head).outputs
+    if given:
+        return [target for target in given if target.quantity in outputs]
+    told = [Target(t.column, t.quantity, t.temperature, t.unit) for t in _finetune(model, head).data.targets]
+    found = [target for target in told if target.column in table.columns]
+    have = {target.quantity for target in found}
+    thermal = isinstance(model.spec.heads[head], ThermalHead)
+    if thermal and "temperature" not in table.columns:
+        return found
+    temperature = "temperature" if thermal else None
+    more = [name for name in outputs if name in table.columns and name not in have]
+    return found + [Target(name, name, temperature, canonical_unit(name)) for name in more]
+
+
+def _column(table: Table, name: str) -> str | None:
+    return name if name in table.columns else None
+
+
+def _text_column(model: Model, head: str, table: Table) -> str | None:
+    """The spec's column of strings if the table has it; else the table decides."""
+    data = _finetune(model, head).data
+    return None if isinstance(data, BuiltinData) else _column(table, data.columns.text)
+
+
+def _training_rows(model: Model, head: str) -> tuple[Crystals | None, list[str]]:
+    """The rows that the head was fine-tuned on, if their file is still there, and a note if it is not."""
+    data = _finetune(model, head).data
+    targets = [Target(t.column, t.quantity, t.temperature, t.unit) for t in data.targets]
+    dialect = model.spec.tokens.dialect
+    if isinstance(data, BuiltinData):
+        return read_crystals(read_builtin(data.builtin, data.part), n_atoms="n_atoms", targets=targets, dialect=dialect), []
+    try:
+        columns = data.columns
+        table = read_table(data.path)
+        atoms = columns.n_atoms if columns.n_atoms in table.columns else None
+        return read_crystals(table, text=columns.text, id=columns.id, n_atoms=atoms, targets=targets, dialect=dialect), []
+    except DataError as error:
+        return None, [f"no baselines: the rows that {model.name} was trained on cannot be read ({error})"]
+
+
+def _overlap(train: Crystals | None, test: Crystals) -> list[str]:
+    """A warning if strings of the test rows were trained on."""
+    shared = len(set(test.texts) & set(train.texts)) if train else 0
+    if not shared:
+        return []
+    return [f"{shared} of {len(test)} strings were also trained on, so these errors are smaller than those on new crystals"]

@@ -1,0 +1,110 @@
+"""Whatever `predict` is given -> one record per input: an identifier and a SCOPE string, or the reason why there is none."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from math import gcd
+from os import PathLike
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cloudkit.errors import CloudkitError, ScopeError, StructureError
+from cloudkit.scope import encode, parse, project
+from cloudkit.units import Per
+
+
+class Input(NamedTuple):
+    """One thing to predict for: `scope` or `error`, never both. `cloudkit.scope.Encoded` fits as well."""
+
+    id: str
+    scope: str | None
+    error: CloudkitError | None
+
+
+class Failure(NamedTuple):
+    """An input without a prediction, as the ledger of failures lists it.
+
+    code: that of the structure or string (S..., E...), or P101: longer than the model reads, P102: a dialect that cannot
+    become the model's, P103: the number of atoms is not known.
+    """
+
+    id: str
+    code: str
+    message: str
+
+
+class Ready(NamedTuple):
+    """An input as the model reads it. text: in the model's dialect; atoms: that the value is given for, 1 for per atom."""
+
+    id: str
+    text: str
+    atoms: float
+
+
+def gather(inputs: Any) -> Iterator[Input]:
+    """Records of one structure or string, or of an iterable of them.
+
+    Text with a bar is SCOPE, other text is a path. An id is the file's name, else the position in the iterable.
+    """
+    for index, one in enumerate([inputs] if _is_single(inputs) else inputs):
+        if isinstance(one, str) and "|" in one:
+            yield Input(str(index), one, None)
+            continue
+        name = Path(one).name if isinstance(one, str | PathLike) else str(index)
+        try:
+            yield Input(name, encode(one), None)
+        except StructureError as error:
+            yield Input(name, None, error)
+
+
+def _is_single(inputs: Any) -> bool:
+    if isinstance(inputs, str | PathLike | Mapping) or hasattr(inputs, "lattice") or hasattr(inputs, "get_scaled_positions"):
+        return True
+    if isinstance(inputs, tuple) and len(inputs) == 3 and isinstance(inputs[0], list | tuple | np.ndarray):
+        return np.shape(inputs[0]) == (3, 3)
+    if not isinstance(inputs, Iterable):
+        raise CloudkitError(f"a {type(inputs).__name__} is neither a structure, nor SCOPE text, nor a list of these")
+    return False
+
+
+def prepare(one: Input, dialect: str, per: Per) -> Ready | Failure:
+    """Check one record, put its string into the model's dialect and count its atoms."""
+    if one.scope is None:
+        return failure(one.id, one.error or CloudkitError("there is no SCOPE string"))
+    try:
+        atoms = atoms_of(one.scope, per)
+    except CloudkitError as error:
+        return failure(one.id, error, "P103")
+    try:
+        return Ready(one.id, project(one.scope, dialect), atoms)
+    except ScopeError as error:
+        return failure(one.id, error, "P102")
+
+
+def failure(name: str, error: CloudkitError, code: str = "") -> Failure:
+    """The ledger's entry for an error; `code` counts where the error has none of its own."""
+    if isinstance(error, StructureError):
+        return Failure(name, error.code, f"{error.message}" + (f" ({error.hint})" if error.hint else ""))
+    if isinstance(error, ScopeError) and error.diagnostics:
+        first = error.diagnostics[0]
+        return Failure(name, str(first.code), f"{first.message} at offset {first.offset}")
+    return Failure(name, code, str(error))
+
+
+def atoms_of(text: str, per: Per) -> float:
+    """Atoms of the conventional cell or of the formula unit of a string; 1 for `per` "atom".
+
+    Raises CloudkitError where the string does not say (reduced strings; formula units that are not whole).
+    """
+    scope = parse(text)
+    if per == "atom":
+        return 1.0
+    if scope.dialect != "orbit":
+        raise CloudkitError(f"a {scope.dialect} string does not say how many atoms a {per} has; give an orbit string, or per atom")
+    counts = list(scope.composition.values())
+    if per == "cell":
+        return sum(counts)
+    whole = [round(count) for count in counts]
+    if any(abs(count - near) > 1e-6 or near == 0 for count, near in zip(counts, whole, strict=True)):
+        raise CloudkitError("a formula unit needs whole numbers of atoms, and this crystal has partly filled sites")
+    return sum(whole) / gcd(*whole)

@@ -1,0 +1,188 @@
+"""A trained model at work: structures or SCOPE strings in, a tidy table of values with units out."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from cloudkit.data import Tokens
+from cloudkit.errors import CloudkitError, ModelError, require
+from cloudkit.modelspec import RegressionHead, Spec, ThermalHead
+from cloudkit.property.inputs import Failure, Input, Ready, gather, prepare
+from cloudkit.property.temperatures import check_temperatures
+from cloudkit.units import MOLAR_QUANTITIES, PER, Per, canonical_unit
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from cloudkit.models import CloudModel
+
+Array = npt.NDArray[np.float64]
+ROOM: Final = 298.15  # K, where a thermal model predicts if no temperature is asked for
+BATCH: Final = 512  # crystals at a time
+ROWS: Final = 1_000_000  # rows of a table at a time
+COLUMNS: Final = ("id", "temperature", "quantity", "value", "unit", "lower", "upper")
+
+
+class Values(NamedTuple):
+    """Per mole of atoms: value (n, temperatures, quantities) at temperature (temperatures,) in K, NaN where it has no meaning."""
+
+    quantities: tuple[str, ...]
+    units: tuple[str, ...]
+    temperature: Array
+    value: Array
+
+
+def load(path: str | Path) -> "Model":
+    """Read a model folder that `cloudkit build` wrote; nothing in it is run, no pickle is read.
+
+    Raises ModelError naming a file that is missing or damaged; MissingExtra without torch.
+    """
+    require("torch", "train")
+    from cloudkit.models import load_model
+
+    return Model(load_model(path), Path(path).resolve().name)
+
+
+class Model:
+    """A trained model. `spec` is its resolved spec, `heads` the names of the heads that predict values."""
+
+    def __init__(self, network: "CloudModel", name: str) -> None:
+        self.network, self.name = network, name
+        self.spec: Spec = network.spec
+        trained = {task.head for task in self.spec.tasks if task.kind == "finetune"}
+        kinds = ThermalHead | RegressionHead
+        self.heads = [head for head, kind in self.spec.heads.items() if head in trained and isinstance(kind, kinds)]
+
+    @property
+    def thermal(self) -> bool:
+        """Whether values depend on temperature."""
+        return any(isinstance(self.spec.heads[head], ThermalHead) for head in self.heads)
+
+    def predict(self, inputs: Any, temperatures: Any = None, per: Per = "atom") -> "pd.DataFrame":
+        """Values of one or many structures or SCOPE strings.
+
+        inputs: a pymatgen Structure, ASE Atoms, path, dict, (lattice, positions, numbers), SCOPE text, or a list of these.
+        temperatures: in K, >= 0; 298.15 K unless given, for models of thermal quantities only.
+        per: mole of atoms, of formula units, or of conventional cells.
+        -> one row per input, temperature and quantity: id, temperature (NaN where it plays no part), quantity, value, unit,
+        lower, upper (NaN: the model states no uncertainty). Inputs without a prediction are in ``table.attrs["failures"]``.
+        Raises CloudkitError for a wrong temperature or `per`.
+        """
+        pandas = require("pandas", "train")
+        tables, failures = [], list[Failure]()
+        for table, failed in self.predict_batches(gather(inputs), temperatures, per):
+            tables.append(table)
+            failures += failed
+        filled = [table for table in tables if len(table)] or tables[:1]
+        whole: pd.DataFrame = pandas.concat(filled, ignore_index=True) if filled else pandas.DataFrame(columns=list(COLUMNS))
+        whole.attrs["failures"] = failures
+        return whole
+
+    def predict_batches(
+        self, inputs: Iterable[Input], temperatures: Any = None, per: Per = "atom"
+    ) -> "Iterator[tuple[pd.DataFrame, list[Failure]]]":
+        """As `predict`, over a stream of records (id, scope, error) in bounded memory: a table and failures per batch.
+
+        The arguments are checked at once, before the first record is read.
+        """
+        kelvin = self._temperatures(temperatures)
+        if per not in PER:
+            raise CloudkitError(f"per '{per}': choose from {', '.join(PER)}")
+        size = max(1, min(BATCH, ROWS // (4 * max(kelvin.size, 1))))
+        return self._batches(iter(inputs), kelvin, per, size)
+
+    def _temperatures(self, temperatures: Any) -> Array:
+        if not self.heads:
+            raise ModelError(f"model {self.name} predicts nothing yet: its spec fine-tunes no head of values")
+        if not self.thermal and temperatures is not None:
+            names = ", ".join(name for head in self.heads for name in self._outputs(head))
+            raise CloudkitError(f"model {self.name} predicts {names}, which depend on no temperature; leave temperatures out")
+        return check_temperatures(ROOM if temperatures is None else temperatures)
+
+    def _outputs(self, head: str) -> Sequence[str]:
+        return self.network.value_head(head).outputs
+
+    def _batches(
+        self, inputs: Iterator[Input], kelvin: Array, per: Per, size: int
+    ) -> "Iterator[tuple[pd.DataFrame, list[Failure]]]":
+        while chunk := list(islice(inputs, size)):
+            checked = [prepare(Input(one.id, one.scope, one.error), self.spec.tokens.dialect, per) for one in chunk]
+            failures = [one for one in checked if isinstance(one, Failure)]
+            ready, tokens, long = self._tokenize([one for one in checked if isinstance(one, Ready)])
+            yield self._table(ready, tokens, kelvin, per), failures + long
+
+    def _tokenize(self, ready: list[Ready]) -> tuple[list[Ready], Tokens, list[Failure]]:
+        """Ids of the strings that the model can read whole, and failures for the longer ones."""
+        limit = self.spec.tokens.max_length
+        tokens = Tokens(*self.network.tokenizer.encode_batch([one.text for one in ready]))
+        fits = (tokens.lengths <= limit).tolist()
+        if all(fits):
+            return ready, tokens, []
+        text = f"tokens, and model {self.name} reads at most {limit} (tokens.max_length of its spec)"
+        lengths = zip(ready, tokens.lengths.tolist(), fits, strict=True)
+        long = [Failure(one.id, "P101", f"the string has {length} {text}") for one, length, fit in lengths if not fit]
+        kept = [one for one, fit in zip(ready, fits, strict=True) if fit]
+        return kept, Tokens(*self.network.tokenizer.encode_batch([one.text for one in kept])), long
+
+    def _table(self, ready: list[Ready], tokens: Tokens, kelvin: Array, per: Per) -> "pd.DataFrame":
+        pandas = require("pandas", "train")
+        atoms = np.array([one.atoms for one in ready])
+        parts = [_frame(pandas, [one.id for one in ready], atoms, self.values(head, tokens, kelvin), per) for head in self.heads]
+        table: pd.DataFrame = pandas.concat(parts).sort_values("row", kind="stable", ignore_index=True)
+        return table[list(COLUMNS)]
+
+    def values(self, head: str, tokens: Tokens, kelvin: Array) -> Values:
+        """Values of one head per mole of atoms, in float64; kelvin (temperatures,) counts for thermal heads only."""
+        if isinstance(self.spec.heads[head], ThermalHead):
+            return _thermal(self.network, head, tokens, kelvin)
+        return _regression(self.network, self.spec, head, tokens)
+
+
+def _thermal(network: "CloudModel", head: str, tokens: Tokens, kelvin: Array) -> Values:
+    """All four quantities from the Debye temperatures, in float64 whatever the precision of the network."""
+    from cloudkit.kernels import thermodynamics
+    from cloudkit.models import predict_theta
+
+    torch = require("torch", "train")
+    theta = torch.from_numpy(predict_theta(network, head, tokens))
+    found = thermodynamics(theta[:, None], torch.from_numpy(kelvin)[None, :])
+    names = tuple(MOLAR_QUANTITIES)
+    value = np.stack([getattr(found, name).numpy() for name in names], axis=2)
+    return Values(names, tuple(canonical_unit(name) for name in names), kelvin, value)
+
+
+def _regression(network: "CloudModel", spec: Spec, head: str, tokens: Tokens) -> Values:
+    from cloudkit.models import predict_values
+
+    names = tuple(network.value_head(head).outputs)
+    count, width = len(tokens), len(names)
+    sequence, quantity = np.repeat(np.arange(count), width), np.tile(np.arange(width), count)
+    flat = predict_values(network, head, tokens, sequence, quantity, np.full(count * width, np.nan))
+    tasks = [task for task in spec.tasks if task.kind == "finetune" and task.head == head]
+    told = {target.quantity: target.unit for task in tasks for target in task.data.targets}
+    units = tuple(canonical_unit(name) or told.get(name, "") for name in names)
+    return Values(names, units, np.array([np.nan]), flat.reshape(count, 1, width))
+
+
+def _frame(pandas: Any, ids: list[str], atoms: Array, found: Values, per: Per) -> Any:
+    """Long table of one head; column `row` is the position of the input."""
+    count, kelvins, width = found.value.shape
+    factor = np.ones((count, 1, width))
+    molar = [name in MOLAR_QUANTITIES for name in found.quantities]
+    factor[:, :, molar] = atoms[:, None, None]
+    units = [canonical_unit(name, per) or unit for name, unit in zip(found.quantities, found.units, strict=True)]
+    row = np.repeat(np.arange(count), kelvins * width)
+    return pandas.DataFrame({
+        "row": row,
+        "id": np.array(ids, dtype=object)[row],
+        "temperature": np.tile(np.repeat(found.temperature, width), count),
+        "quantity": np.tile(np.array(found.quantities, dtype=object), count * kelvins),
+        "value": (found.value * factor).ravel(),
+        "unit": np.tile(np.array(units, dtype=object), count * kelvins),
+        "lower": np.nan,
+        "upper": np.nan,
+    })  # fmt: skip

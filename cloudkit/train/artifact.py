@@ -1,0 +1,82 @@
+"""The stage `report`: what a build leaves for its user, gathered from the stages before it."""
+
+import csv
+import filecmp
+import json
+import platform
+import shutil
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from cloudkit.data import Crystals
+from cloudkit.errors import DISTRIBUTION
+from cloudkit.models import CloudModel, save_weights, vocabulary_text
+from cloudkit.modelspec import Spec, dump
+from cloudkit.train.evaluate import write_lines
+from cloudkit.train.stages import StageResult
+
+
+def write_artifact(spec: Spec, model: CloudModel, results: Sequence[StageResult], folder: Path) -> None:
+    """Write spec, weights, vocabulary, metrics, curves, predictions, times, report and card of a build into `folder`."""
+    from cloudkit.train.card import write_card
+    from cloudkit.train.report import write_report
+
+    (folder / "spec.yaml").write_text(dump(spec), encoding="utf-8")
+    (folder / "vocab.txt").write_bytes(vocabulary_text(model.tokenizer).encode())
+    save_weights(model.state_dict(), folder / "model.safetensors")
+    trained = [result for result in results if result.stage.kind in ("pretrain", "finetune")]
+    evaluated = [result for result in results if result.stage.kind == "evaluate"]
+    _write_json(folder / "metrics.json", _metrics(spec, model, results, evaluated))
+    _write_json(folder / "curves.json", [row for result in trained for row in _json(result, "curves.json")])
+    seconds = {f"{result.stage.kind} {result.stage.label}": result.seconds for result in results}
+    _write_json(folder / "timing.json", seconds | {"total": round(sum(result.seconds for result in results), 3)})
+    if evaluated:
+        write_lines(folder / "predictions.csv", [line for result in evaluated for line in _predictions(result)])
+    write_report(folder)
+    write_card(folder)
+
+
+def publish(made: Path, out: Path) -> bool:
+    """Copy each file of a finished artifact into the run's folder, whole or not at all; False if all were there already."""
+    changed = False
+    for source in sorted(path for path in made.iterdir() if path.is_file()):
+        target = out / source.name
+        if target.exists() and filecmp.cmp(source, target, shallow=False):
+            continue
+        part = out / f"{source.name}.part"
+        shutil.copyfile(source, part)
+        part.replace(target)
+        changed = True
+    return changed
+
+
+def _metrics(
+    spec: Spec, model: CloudModel, results: Sequence[StageResult], evaluated: Sequence[StageResult]
+) -> dict[str, Any]:
+    """All metrics, and what is needed to judge them."""
+    trained = {f"{r.stage.kind} {r.stage.label}": _json(r, "training.json") for r in results if r.stage.kind in ("pretrain", "finetune")}
+    notes = [note for r in results if r.stage.kind == "encode" for note in Crystals.load(r.folder).notes]
+    return {
+        "name": spec.name,
+        "tasks": [task for result in evaluated for task in _json(result, "metrics.json")],
+        "parameters": model.parameters_count,
+        "training": trained,
+        "notes": notes,
+        "seed": spec.run.seed,
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in (DISTRIBUTION, "torch", "lightning")}},
+    }
+
+
+def _json(result: StageResult, name: str) -> Any:
+    return json.loads((result.folder / name).read_text(encoding="utf-8"))
+
+
+def _predictions(result: StageResult) -> list[dict[str, Any]]:
+    with (result.folder / "predictions.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=1), encoding="utf-8")

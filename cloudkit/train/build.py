@@ -1,0 +1,134 @@
+"""`build`: a spec in, a folder with a trained and evaluated model out; what did not change is not made again."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from cloudkit.data import Crystals, tokenize
+from cloudkit.errors import CloudkitError
+from cloudkit.modelspec import Data, FinetuneTask, Run, Spec
+from cloudkit.tokens import Tokenizer
+from cloudkit.train.artifact import publish, write_artifact
+from cloudkit.train.plan import plan
+from cloudkit.train.progress import Progress, Silent
+from cloudkit.train.stages import Stage, StageResult, Store
+from cloudkit.train.work import Work, check_labels, read_data
+
+DATA: Final = ("encode", "tokenize")  # stages that only read and check; they come first
+
+
+@dataclass(frozen=True, slots=True)
+class BuildResult:
+    """folder: the run; stages: what became of each, in order; metrics: the content of metrics.json (empty if dry)."""
+
+    folder: Path
+    stages: tuple[StageResult, ...]
+    metrics: dict[str, Any]
+
+    @property
+    def did_nothing(self) -> bool:
+        """Whether every stage was there already."""
+        return all(result.status == "reused" for result in self.stages)
+
+
+def build(
+    spec: Spec,
+    out: str | Path,
+    *,
+    progress: Progress | None = None,
+    dry_run: bool = False,
+    log: Callable[[str], None] = lambda line: None,
+) -> BuildResult:
+    """Run the stages of a spec into the folder `out` and leave the artifact there.
+
+    All data is read and checked before any training; a fault in it leaves nothing behind. dry_run: read, check and
+    say which stages would be made, write nothing. log: called with one line per stage.
+    Raises DataError, CloudkitError; KeyboardInterrupt leaves checkpoints that the next build goes on from.
+    """
+    _check_devices(spec.run)
+    out = Path(out)
+    if out.exists() and not out.is_dir():
+        raise CloudkitError(f"{out} is a file; --out names the folder of the run")
+    stages, work = plan(spec), Work(spec, Store(out / "stages"), progress or Silent())
+    if dry_run:
+        return _dry(spec, out, stages, work.store, log)
+    results = _check_data(spec, out, stages, work, log)
+    for stage in stages[len(results) :]:
+        make = work.run if stage.kind != "report" else _reporter(spec, work, results)
+        results.append(_say(work.store.make(stage, make), log))
+    made = results[-1].folder / "artifact"
+    if publish(made, out) and all(result.status == "reused" for result in results):
+        log(f"files of {out} were missing or changed and have been put back")
+    work.store.clean({stage.name for stage in stages})
+    metrics = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
+    return BuildResult(out, tuple(results), metrics)
+
+
+def _check_devices(run: Run) -> None:
+    if run.nodes > 1 or run.devices not in ("auto", 1) or run.strategy != "auto":
+        wanted = f"run.devices = {run.devices}, run.nodes = {run.nodes}, run.strategy = {run.strategy}"
+        raise CloudkitError(f"{wanted}: this version trains on one device; set devices: 1, nodes: 1, strategy: auto")
+
+
+def _check_data(spec: Spec, out: Path, stages: list[Stage], work: Work, log: Callable[[str], None]) -> list[StageResult]:
+    """The stages that read data, and the checks that join data and heads; an error leaves no new folder behind."""
+    fresh = not out.exists()
+    results = []
+    try:
+        for stage in (stage for stage in stages if stage.kind in DATA):
+            results.append(_say(work.store.make(stage, work.run), log))
+            if stage.kind == "encode":
+                _say_notes(Crystals.load(work.store.path(stage)), log)
+        for stage in stages:
+            if isinstance(stage.task, FinetuneTask):
+                check_labels(spec, stage.task, work.crystals(stage))
+    except OSError as error:
+        raise CloudkitError(f"cannot write to {out}: {error.strerror}") from None
+    except CloudkitError:
+        if fresh:
+            shutil.rmtree(out, ignore_errors=True)
+        raise
+    return results
+
+
+def _dry(spec: Spec, out: Path, stages: list[Stage], store: Store, log: Callable[[str], None]) -> BuildResult:
+    """Check the data in memory and say what a build would do."""
+    tokenizer = Tokenizer(spec.tokens.vocabulary)
+    checked: dict[str, Crystals] = {}
+    for stage in stages:
+        if stage.kind == "encode":
+            data: Data = stage.task
+            checked[stage.name] = read_data(spec, data)
+            _say_notes(checked[stage.name], log)
+            tokenize(checked[stage.name].texts, tokenizer, spec.tokens.max_length, stage.label)
+        if isinstance(stage.task, FinetuneTask):
+            check_labels(spec, stage.task, checked[stage.reads["crystals"].name])
+    results = [StageResult(s, store.path(s), "reused" if store.is_done(s) else "planned", 0.0) for s in stages]
+    for result in results:
+        _say(result, log)
+    return BuildResult(out, tuple(results), {})
+
+
+def _reporter(spec: Spec, work: Work, results: list[StageResult]) -> Callable[[Stage, Path], None]:
+    """The work of the last stage, which needs what became of all others."""
+
+    def report(stage: Stage, folder: Path) -> None:
+        named = folder / "artifact"
+        named.mkdir()
+        write_artifact(spec, work.model(stage), results, named)
+
+    return report
+
+
+def _say(result: StageResult, log: Callable[[str], None]) -> StageResult:
+    words = {"done": f"done in {result.seconds:.1f} s", "reused": "unchanged, not made again", "planned": "to be made"}
+    log(f"{result.stage.kind} {result.stage.label}: {words[result.status]}")
+    return result
+
+
+def _say_notes(crystals: Crystals, log: Callable[[str], None]) -> None:
+    for note in crystals.notes:
+        log(f"note: {note}")

@@ -1,0 +1,78 @@
+"""From a spec to the stages of its build, keys included, before anything is made."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from cloudkit.data import builtin_path
+from cloudkit.errors import DataError
+from cloudkit.modelspec import BuiltinData, Data, EvaluateTask, PretrainTask, Spec, Task
+from cloudkit.train.stages import Kind, Stage, file_hash, make_key
+
+
+def plan(spec: Spec) -> list[Stage]:
+    """Stages in the order in which they run: all data first, so that every fault in it shows before training.
+
+    Raises DataError for a data file that cannot be opened.
+    """
+    encoded = {index: _encode(spec, task.data) for index, task in enumerate(spec.tasks)}
+    tokens = {index: _tokenize(spec, stage) for index, stage in encoded.items()}
+    tasks = list(_tasks(spec, encoded, tokens))
+    stages = [*encoded.values(), *tokens.values(), *tasks, _report(spec, tasks)]
+    return list({stage.name: stage for stage in stages}.values())
+
+
+def _stage(kind: Kind, label: str, parts: object, task: Any = None, **reads: Stage) -> Stage:
+    return Stage(kind, label, make_key(kind, parts, reads), task, reads)
+
+
+def _encode(spec: Spec, data: Data) -> Stage:
+    if isinstance(data, BuiltinData):
+        source, name = builtin_path(data.builtin), f"{data.builtin} {data.part}"
+    else:
+        source, name = Path(data.path), Path(data.path).name
+    try:
+        content = file_hash(source)
+    except OSError as error:
+        raise DataError(f"{source}: cannot be read ({error.strerror})") from None
+    read_as = data.model_dump(mode="json", exclude={"path"})
+    parts = [read_as, name, content, spec.tokens.dialect, spec.tokens.vocabulary == "cloud"]
+    return _stage("encode", name, parts, data)
+
+
+def _tokenize(spec: Spec, encoded: Stage) -> Stage:
+    return _stage("tokenize", encoded.label, spec.tokens.model_dump(mode="json"), crystals=encoded)
+
+
+def _tasks(spec: Spec, encoded: dict[int, Stage], tokens: dict[int, Stage]) -> Iterator[Stage]:
+    """The stages of the tasks; each training goes on with the weights of the one before."""
+    model: dict[str, Stage] = {}
+    trained: dict[str, dict[str, Stage]] = {}
+    for index, task in enumerate(spec.tasks):
+        data = {"crystals": encoded[index], "tokens": tokens[index]}
+        if isinstance(task, EvaluateTask):
+            rows = {f"train_{name}": stage for name, stage in trained[task.head].items()}
+            parts = [_task(task), spec.tokens.model_dump(mode="json"), spec.encoder.model_dump(mode="json"), spec.run.seed]
+            yield _stage("evaluate", task.head, parts, task, **data, **model, **rows)
+            continue
+        stage = _stage(task.kind, task.head, _training(spec, task), task, **data, **model)
+        model = {"model": stage}
+        if not isinstance(task, PretrainTask):
+            trained[task.head] = {**data, "split": stage}
+        yield stage
+
+
+def _training(spec: Spec, task: Task) -> list[Any]:
+    """What decides the weights: not the names of other heads, not the data's path."""
+    parts = (spec.tokens, spec.encoder, spec.heads[task.head], spec.run)
+    return [_task(task), *(part.model_dump(mode="json") for part in parts)]
+
+
+def _task(task: Task) -> dict[str, Any]:
+    dumped: dict[str, Any] = task.model_dump(mode="json", exclude={"data"})
+    return dumped
+
+
+def _report(spec: Spec, tasks: list[Stage]) -> Stage:
+    made = {f"task_{index}": stage for index, stage in enumerate(tasks)}
+    return _stage("report", spec.name, spec.model_dump(mode="json"), None, **made)

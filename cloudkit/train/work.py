@@ -1,0 +1,165 @@
+"""The work of each stage: reads the folders of the stages before it, writes its own."""
+
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from lightning.fabric import Fabric
+from safetensors.torch import load_file
+from torch import Tensor
+
+from cloudkit.data import Crystals, Target, Tokens, read_builtin, read_crystals, read_table, split_crystals, tokenize
+from cloudkit.errors import DataError
+from cloudkit.models import CloudModel, HeadModel, MaskedTokens, build_model, predict_values, save_weights
+from cloudkit.modelspec import BuiltinData, Data, FinetuneTask, PretrainTask, RegressionHead, Run, Spec
+from cloudkit.tokens import Tokenizer
+from cloudkit.train.evaluate import evaluate_quantity, rows_of, write_evaluation
+from cloudkit.train.loop import AVERAGE, Recipe, fit
+from cloudkit.train.objectives import hidden_tokens, labels
+from cloudkit.train.progress import Progress
+from cloudkit.train.stages import Stage, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What the stages of one build share."""
+
+    spec: Spec
+    store: Store
+    progress: Progress
+
+    def run(self, stage: Stage, folder: Path) -> None:
+        """Make one stage into `folder`."""
+        work = {
+            "encode": self.encode,
+            "tokenize": self.tokenize,
+            "pretrain": self.train,
+            "finetune": self.train,
+            "evaluate": self.evaluate,
+        }
+        work[stage.kind](stage, folder)
+
+    def encode(self, stage: Stage, folder: Path) -> None:
+        """Data files -> distinct strings of the spec's dialect and labels per atom."""
+        crystals = read_data(self.spec, stage.task)
+        crystals.save(folder)
+
+    def tokenize(self, stage: Stage, folder: Path) -> None:
+        """Strings -> packed ids."""
+        crystals = self.crystals(stage)
+        tokenizer = Tokenizer(self.spec.tokens.vocabulary)
+        tokenize(crystals.texts, tokenizer, self.spec.tokens.max_length, stage.label).save(folder)
+
+    def train(self, stage: Stage, folder: Path) -> None:
+        """Pretrain or fine-tune one head together with the encoder."""
+        task: PretrainTask | FinetuneTask = stage.task
+        crystals, tokens = self.crystals(stage), self.tokens(stage)
+        train, valid = split_crystals(len(crystals), task.valid, self.spec.run.seed)
+        model = self.model(stage)
+        head = model.heads[task.head]
+        fabric = make_fabric(self.spec.run)
+        if isinstance(head, MaskedTokens):
+            loss = hidden_tokens(model, head, tokens)
+        else:
+            assert isinstance(task, FinetuneTask)
+            values = model.value_head(task.head)
+            crystals = crystals.renumbered(values.outputs)
+            inside = np.isin(crystals.crystal, train)
+            values.fit_scale(torch.tensor(crystals.quantity[inside]), torch.tensor(crystals.value[inside]))
+            loss = labels(model, values, tokens, crystals, task.loss)
+        recipe = _recipe(task, self.spec.run.seed)
+        weights, curves = fit(fabric, HeadModel(model, task.head), loss, train, valid, recipe, folder, self.progress)
+        state = self.weights(stage) | _full_names(weights, task.head)
+        save_weights(state, folder / "model.safetensors")
+        (folder / "curves.json").write_text(json.dumps([{"stage": f"{task.kind} {task.head}", **row} for row in curves]), encoding="utf-8")
+
+    def evaluate(self, stage: Stage, folder: Path) -> None:
+        """Predictions and metrics on held-out rows, beside baselines trained on the rows of the fine-tuning."""
+        crystals, tokens = self.crystals(stage), self.tokens(stage)
+        model = self.model(stage).eval()
+        outputs = model.value_head(stage.task.head).outputs
+        train = Crystals.load(self.store.path(stage.reads["train_crystals"]))
+        rows, _ = split_crystals(len(train), stage.reads["train_split"].task.valid, self.spec.run.seed)
+        metrics, lines = [], []
+        self.progress.start("evaluate", len(crystals.quantities))
+        for quantity in crystals.quantities:
+            test = rows_of(crystals, quantity)
+            which = np.full(len(test.value), outputs.index(quantity))
+            prediction = predict_values(model, stage.task.head, tokens, test.crystal, which, test.temperature)
+            one, some = evaluate_quantity(
+                stage.task.head, quantity, test, rows_of(train, quantity, rows), prediction, list(stage.task.baselines), self.spec.run.seed
+            )
+            metrics.append(one)
+            lines += some
+            self.progress.advance(1, quantity)
+        self.progress.stop()
+        write_evaluation(folder, metrics, lines)
+
+    def crystals(self, stage: Stage) -> Crystals:
+        """The strings and labels that a stage reads."""
+        return Crystals.load(self.store.path(stage.reads["crystals"]))
+
+    def tokens(self, stage: Stage) -> Tokens:
+        """The packed ids that a stage reads."""
+        return Tokens.load(self.store.path(stage.reads["tokens"]))
+
+    def weights(self, stage: Stage) -> dict[str, Tensor]:
+        """What the training before a stage left: the encoder and the heads trained so far; empty for the first."""
+        before = stage.reads.get("model")
+        return load_file(self.store.path(before) / "model.safetensors") if before else {}
+
+    def model(self, stage: Stage) -> CloudModel:
+        """The model as a stage finds it, on the CPU."""
+        model = build_model(self.spec, Tokenizer(self.spec.tokens.vocabulary))
+        model.load_state_dict(self.weights(stage), strict=False)
+        return model
+
+
+def read_data(spec: Spec, data: Data) -> Crystals:
+    """The rows of a task, checked; DataError names file, row and column."""
+    targets = [Target(**target.model_dump()) for target in data.targets]
+    dialect, any_text = spec.tokens.dialect, spec.tokens.vocabulary == "cloud"
+    if isinstance(data, BuiltinData):
+        table = read_builtin(data.builtin, data.part)
+        return read_crystals(table, text="scope", id="id", n_atoms="n_atoms", targets=targets, dialect=dialect)
+    columns = data.columns
+    return read_crystals(
+        read_table(data.path), text=columns.text, id=columns.id, n_atoms=columns.n_atoms, targets=targets,
+        dialect=dialect, any_text=any_text,
+    )  # fmt: skip
+
+
+def check_labels(spec: Spec, task: FinetuneTask, crystals: Crystals) -> None:
+    """What the head asks of labels: a logarithm or root needs them above 0."""
+    head = spec.heads[task.head]
+    if not isinstance(head, RegressionHead) or head.transform == "none" or not (crystals.value <= 0).any():
+        return
+    row = int(np.argmax(crystals.value <= 0))
+    name = crystals.quantities[crystals.quantity[row]]
+    found = f"{name} = {crystals.value[row]:g} of crystal {crystals.ids[crystals.crystal[row]]}"
+    raise DataError(f"heads.{task.head}.transform = {head.transform} needs labels above 0, found {found}")
+
+
+def make_fabric(run: Run) -> Fabric:
+    """Lightning Fabric on one device; `auto` precision is 32-true on a CPU, bf16-mixed on a GPU that has it."""
+    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
+    gpu = run.accelerator == "cuda" or (run.accelerator == "auto" and torch.cuda.is_available())
+    precision = run.precision
+    if precision == "auto":
+        precision = "bf16-mixed" if gpu and torch.cuda.is_bf16_supported() else "32-true"
+    return Fabric(accelerator="cuda" if gpu else "cpu", devices=1, precision=precision)
+
+
+def _recipe(task: PretrainTask | FinetuneTask, seed: int) -> Recipe:
+    return Recipe(
+        task.epochs, task.batch, task.learning_rate, task.weight_decay, task.warmup, task.clip, seed,
+        average=AVERAGE[task.kind], keep_best=task.kind == "finetune",
+    )  # fmt: skip
+
+
+def _full_names(weights: dict[str, Tensor], head: str) -> dict[str, Tensor]:
+    """Names of a HeadModel's weights as the whole model has them."""
+    return {f"heads.{head}{name.removeprefix('head')}" if name.startswith("head.") else name: tensor for name, tensor in weights.items()}

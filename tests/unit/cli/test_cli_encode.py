@@ -1,0 +1,111 @@
+"""`cloudkit encode`: each structure is in exactly one of the two outputs."""
+
+import csv
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cli_examples import POSCAR, ROCK_SALT
+
+
+def read_jsonl(path: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_strings_go_to_standard_output_and_failures_to_standard_error(cloudkit, structures):
+    answer = cloudkit("encode", structures)
+    assert answer.code == 1
+    assert answer.out == ROCK_SALT + "\n"
+    assert re.search(r"^broken\.cif: S\d{3}: ", answer.err, re.MULTILINE)
+    assert re.search(r"^notes\.md: S102: ", answer.err, re.MULTILINE)
+    assert answer.err.endswith("1 encoded, 2 failed\n")
+
+
+def test_a_table_has_one_row_per_structure_with_all_columns(cloudkit, structures, tmp_path):
+    answer = cloudkit("encode", structures / "salt.vasp", "-o", tmp_path / "out.csv")
+    assert answer.code == 0
+    with (tmp_path / "out.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    engine = row.pop("engine")
+    assert row == {"id": "salt.vasp", "scope": ROCK_SALT, "space_group": "225", "symprec": "0.01"}
+    assert engine.startswith("moyo ")
+
+
+def test_the_ledger_holds_code_and_message_of_each_failure(cloudkit, structures, tmp_path):
+    answer = cloudkit("encode", structures, "-o", tmp_path / "o.jsonl", "--failures", tmp_path / "bad.jsonl")
+    ledger = read_jsonl(tmp_path / "bad.jsonl")
+    assert answer.code == 1
+    assert [row["id"] for row in read_jsonl(tmp_path / "o.jsonl")] == ["salt.vasp"]
+    assert [row["id"] for row in ledger] == ["broken.cif", "notes.md"]
+    assert all(set(row) == {"id", "code", "message", "hint"} for row in ledger)
+    assert "broken.cif" not in answer.err
+
+
+def test_json_lists_strings_and_failures_in_order(cloudkit, structures):
+    lines = [json.loads(line) for line in cloudkit("encode", structures, "--json").out.splitlines()]
+    assert [line["id"] for line in lines] == ["broken.cif", "notes.md", "salt.vasp"]
+    assert [line.get("space_group") for line in lines] == [None, None, 225]
+
+
+def test_a_structure_comes_from_standard_input(cloudkit):
+    answer = cloudkit("encode", "-", "--dialect", "reduced", stdin=POSCAR)
+    assert (answer.code, answer.out.split(" | ")[1:]) == (0, ["4a 4b", "Na 0.5 Cl 0.5\n"])
+
+
+def test_two_workers_give_what_one_gives(cloudkit, structures):
+    one, two = cloudkit("encode", structures), cloudkit("encode", structures, "--jobs", 2)
+    assert one == two
+
+
+def test_a_missing_file_beside_a_good_one_is_a_failure(cloudkit, structures):
+    answer = cloudkit("encode", structures / "salt.vasp", structures / "absent.cif")
+    assert answer.code == 1
+    assert "absent.cif: S101: " in answer.err
+
+
+def test_an_empty_folder_is_an_error_and_no_file_is_written(cloudkit, tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert cloudkit("encode", tmp_path / "empty", "-o", tmp_path / "out.csv").code == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["empty"]
+
+
+def test_the_two_outputs_cannot_be_one_file(cloudkit, structures, tmp_path):
+    answer = cloudkit("encode", structures, "-o", tmp_path / "a.jsonl", "--failures", tmp_path / "a.jsonl")
+    assert (answer.code, "same file" in answer.err) == (2, True)
+
+
+def test_what_stops_half_way_leaves_the_old_output_as_it_was(cloudkit, structures, tmp_path, monkeypatch):
+    def stream(*_: object) -> Iterator[object]:
+        from cloudkit.structure import read_structures
+
+        yield from read_structures([structures / "salt.vasp"])
+        raise OSError(28, "No space left on device")
+
+    (tmp_path / "out.csv").write_text("precious\n")
+    monkeypatch.setattr("cloudkit.structure.read_structures", stream)
+    answer = cloudkit("encode", structures, "-o", tmp_path / "out.csv", "--failures", tmp_path / "bad.jsonl")
+    assert (answer.code, answer.err) == (2, "error: No space left on device\n")
+    assert (tmp_path / "out.csv").read_text() == "precious\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.csv", "structures"]
+
+
+def test_all_sixty_poscars_have_the_space_group_in_their_name(cloudkit, shared, tmp_path):
+    assert cloudkit("encode", shared / "data/structures/poscar", "-o", tmp_path / "o.jsonl").code == 0
+    rows = read_jsonl(tmp_path / "o.jsonl")
+    assert len(rows) == 60
+    for row in rows:
+        assert int(re.findall(r"\d+", str(row["id"]))[0]) == row["space_group"]
+
+
+@pytest.mark.parametrize("folder", ["odd_cif", "bad_cif", "cod_cif"])
+def test_every_file_of_a_folder_is_in_exactly_one_output(cloudkit, shared, tmp_path, folder):
+    given = shared / "data/structures" / folder
+    answer = cloudkit("encode", given, "-o", tmp_path / "o.jsonl", "--failures", tmp_path / "bad.jsonl")
+    done, failed = read_jsonl(tmp_path / "o.jsonl"), read_jsonl(tmp_path / "bad.jsonl")
+    ids = [str(row["id"]) for row in (*done, *failed)]
+    assert len(ids) == len(set(ids))
+    assert {name.partition("#")[0] for name in ids} == {path.name for path in given.iterdir()}
+    assert answer.code == (1 if failed else 0)
+    assert all(row["code"] and str(row["message"]).strip() for row in failed)

@@ -1,0 +1,114 @@
+"""The program as a whole: help, exit codes, and errors without tracebacks."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+VERBS = ("build", "encode", "validate", "tokenize", "predict", "evaluate", "new", "schema", "doctor")
+COMMAND = (sys.executable, "-c", "from cloudkit.cli import main; main()")
+
+
+def test_without_arguments_it_lists_the_verbs(cloudkit):
+    answer = cloudkit()
+    assert answer.code == 2
+    for verb in VERBS:
+        assert verb in answer.out + answer.err
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself_with_an_example_and_offers_json(cloudkit, verb):
+    answer = cloudkit(verb, "--help")
+    assert answer.code == 0
+    assert f"Example:\n    cloudkit {verb}" in answer.out
+    assert "--json" in answer.out
+
+
+def test_the_version_is_that_of_the_package(cloudkit):
+    from importlib.metadata import version
+
+    assert cloudkit("--version").out == f"cloudkit {version('cloudkit-scope')}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["encod"], "Did you mean 'encode'"),
+        (["encode"], "Missing argument"),
+        (["encode", "no-such-file.cif"], "no such file or folder: no-such-file.cif"),
+        (["encode", "no-such-*.cif"], "no such file or folder"),
+        (["encode", "x.cif", "--symprec", "0"], "between 0 and 10"),
+        (["encode", "x.cif", "--symprec", "nan"], "between 0 and 10"),
+        (["encode", "x.cif", "--engine", "phonopy"], "moyo"),
+        (["encode", "x.cif", "-o", "out.txt"], "use .csv or .jsonl"),
+        (["encode", "x.cif", "-o", "no-such-folder/out.csv"], "there is no folder"),
+        (["validate"], "nothing to read"),
+        (["validate", "--file", "no-such-file.csv"], "no such file"),
+        (["validate", "a", "--file", "b.txt"], "not both"),
+        (["validate", "a", "--column", "scope"], "--column needs"),
+        (["tokenize", "a", "--vocab", "bert"], "compact"),
+        (["tokenize", "a", "-o", "ids.txt"], "use .npy"),
+        (["schema", "nothing"], "there are: "),
+        (["new"], "name the file"),
+        (["new", "x.yaml", "--preset", "thermall"], "thermal"),
+        (["build", "no-such-spec.yaml"], "no file or preset"),
+        (["predict", "no-such-model", "x.cif"], "no-such-model"),
+        (["evaluate", "no-such-model", "x.csv"], "no-such-model"),
+    ],
+)
+def test_a_command_that_cannot_work_says_why_and_exits_2(cloudkit, tmp_path, monkeypatch, arguments, says):
+    monkeypatch.chdir(tmp_path)
+    answer = cloudkit(*arguments)
+    assert answer.code == 2
+    assert says in answer.err
+    assert answer.out == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_line_starts_without_the_heavy_packages():
+    heavy = "torch pandas lightning sklearn pydantic gemmi moyopy spglib".split()
+    code = f"import sys, cloudkit.cli; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_a_missing_package_is_named_with_the_command_that_installs_it(cloudkit, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    (tmp_path / "strings.parquet").write_bytes(b"PAR1")
+    answer = cloudkit("validate", "--file", tmp_path / "strings.parquet")
+    assert answer.code == 2
+    assert "pip install 'cloudkit-scope[tables]'" in answer.err
+
+
+def test_an_interrupted_command_exits_130_and_leaves_nothing_behind(structures, tmp_path):
+    pipe = tmp_path / "structures.extxyz"
+    os.mkfifo(pipe)
+    arguments = ["encode", str(structures / "salt.vasp"), str(pipe), "-o", str(tmp_path / "out.csv")]
+    process = subprocess.Popen([*COMMAND, *arguments], stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 20
+    while not list(tmp_path.glob(".out.csv.*")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert list(tmp_path.glob(".out.csv.*")), "the command never began to write"
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["structures", "structures.extxyz"]
+
+
+def test_a_reader_that_leaves_early_gets_no_traceback(tmp_path: Path):
+    (tmp_path / "many.txt").write_text("abc\n" * 20_000)
+    process = subprocess.Popen(
+        [*COMMAND, "tokenize", "--vocab", "cloud", "--file", str(tmp_path / "many.txt")],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert b"Traceback" not in process.stderr.read()
+    process.stderr.close()
+    assert process.wait(timeout=20) == 1
