@@ -23,7 +23,7 @@ typedef struct {
     unsigned group;
     uint32_t letters_seen;
     uint64_t elements_seen[2];
-    unsigned sum, species;    /* of the composition, or of the orbit being read */
+    size_t sum, species;      /* of the composition, or of the orbit being read */
     size_t item;              /* where that one starts */
     size_t generators_end;
 } scan;
@@ -116,7 +116,7 @@ static void end_orbit(scan *s, size_t end) {
 }
 
 static void end_composition(scan *s, size_t end) {
-    unsigned off = s->sum > 100 ? s->sum - 100 : 100 - s->sum;
+    size_t off = s->sum > 100 ? s->sum - 100 : 100 - s->sum;
     if (2 * off > s->species) report(s, CK_FRACTION_SUM, s->item, end - s->item);
 }
 

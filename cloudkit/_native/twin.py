@@ -66,7 +66,7 @@ def read_grammar(data: bytes) -> tuple[bytes, int, list[Token], list[Issue]]:
     for match in re.finditer(rb" +|[^ ]+", data):
         word, offset = match.group(), match.start()
         if word.startswith(b" "):
-            allowed = 0 < offset and match.end() < len(data)
+            allowed = offset > 0 and match.end() < len(data)
             if len(word) > allowed:
                 issues.append((BLANKS, offset + allowed, len(word) - allowed))
             continue
@@ -111,7 +111,9 @@ def check_parts(tokens: list[Token]) -> Iterator[Issue]:
     part: list[Token] = []
     for index, token in enumerate(tokens):
         if token.kind in ("element", "fraction"):
-            if token.kind == "element" and token.text in {other.text for other in part if other.kind == "element"}:
+            if token.kind == "element" and token.text in {
+                other.text for other in part if other.kind == "element"
+            }:
                 yield REPEATED_ELEMENT, token.offset, token.length
             if token.kind == "fraction" and hundredths(token) == 0:
                 yield ZERO_FRACTION, token.offset, token.length
@@ -204,7 +206,9 @@ CJK = ((0x4E00, 0x9FFF), (0x3400, 0x4DBF), (0x20000, 0x2A6DF), (0x2A700, 0x2B73F
 def words_of(text: str) -> list[str]:
     """BERT's basic tokenizer without lower-casing: clean, set CJK apart, compose (NFC), split at white space and punctuation."""
     clean = (char for char in text if not is_removed(char))
-    apart = (f" {char} " if any(first <= ord(char) <= last for first, last in CJK) else char for char in clean)
+    apart = (
+        f" {char} " if any(first <= ord(char) <= last for first, last in CJK) else char for char in clean
+    )
     composed = unicodedata.normalize("NFC", "".join(apart))
     return "".join(f" {char} " if is_punctuation(char) else char for char in composed).split()
 
@@ -247,13 +251,19 @@ def encode_text(text: str, vocabulary: str) -> NDArray[np.uint16] | None:
     return None if ids is None else np.array(ids, np.uint16)
 
 
-def encode_batch(texts: list[str], vocabulary: str) -> tuple[NDArray[np.uint16], NDArray[np.int64], list[int]]:
+def encode_batch(
+    texts: list[str], vocabulary: str
+) -> tuple[NDArray[np.uint16], NDArray[np.int64], list[int]]:
     """(ids (tokens,) uint16, offsets (n + 1,) int64, refused rows) of many texts; a refused row has no ids."""
     rows = [encode_text(text, vocabulary) for text in texts]
     lengths = [0 if ids is None else len(ids) for ids in rows]
     kept = [ids for ids in rows if ids is not None]
     packed = np.concatenate(kept) if kept else np.empty(0, np.uint16)
-    return packed, np.cumsum([0, *lengths], dtype=np.int64), [row for row, ids in enumerate(rows) if ids is None]
+    return (
+        packed,
+        np.cumsum([0, *lengths], dtype=np.int64),
+        [row for row, ids in enumerate(rows) if ids is None],
+    )
 
 
 def format_ids(ids: NDArray[np.uint16]) -> str:
@@ -264,7 +274,11 @@ def format_ids(ids: NDArray[np.uint16]) -> str:
     body = [int(i) for i in ids]
     body = body[1 if body[:1] == [CLS] else 0 : -1 if body[-1:] == [SEP] else None]
     words = [tokens[i] if BAR < i < len(tokens) else "" for i in body]
-    if len(words) < 2 or not words[0].startswith("sg:") or any(not w or w.startswith("sg:") for w in words[1:]):
+    if (
+        len(words) < 2
+        or not words[0].startswith("sg:")
+        or any(not w or w.startswith("sg:") for w in words[1:])
+    ):
         raise ValueError("these ids are not [CLS] space group, orbits or Wyckoff symbols and fractions [SEP]")
     kinds = [kind_of(word.encode()) for word in words]
     reduced = kinds[1] == "wyckoff"

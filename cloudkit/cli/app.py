@@ -1,5 +1,7 @@
 """The verbs as one program, and the one place where an error becomes a message and an exit code."""
 
+import io
+import os
 import sys
 from collections.abc import Sequence
 from importlib import metadata
@@ -8,10 +10,10 @@ from typing import Annotated
 import typer
 
 from cloudkit.cli import build, doctor, encode, evaluate, new, predict, schema, tokenize, validate
-from cloudkit.cli.terminal import complain
-from cloudkit.errors import DISTRIBUTION, CloudkitError
+from cloudkit.cli.terminal import complain, say
+from cloudkit.errors import DISTRIBUTION, CloudkitError, SpecError
 
-NOTHING_DONE, INTERRUPTED = 2, 130
+FAILED, NOTHING_DONE, INTERRUPTED = 1, 2, 130
 
 app = typer.Typer(
     name="cloudkit",
@@ -50,9 +52,21 @@ def cloudkit(version: Version = False) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit; `arguments` without the program's name, sys.argv by default."""
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # file names need not be UTF-8
     try:
-        app(arguments, prog_name="cloudkit")
+        try:
+            app(arguments, prog_name="cloudkit")
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # whoever read the output has left: nothing more to say, not even at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(FAILED)
+    except SpecError as error:
+        say(str(error))
+        count = len(error.problems)
+        complain(f"{count} mistake{'s' if count > 1 else ''} in the spec, nothing was done")
+        sys.exit(NOTHING_DONE)
     except CloudkitError as error:
         complain("\n".join([str(error), *getattr(error, "__notes__", [])]))
         sys.exit(NOTHING_DONE)

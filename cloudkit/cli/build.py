@@ -1,1 +1,78 @@
-def command() -> None: ...
+"""`cloudkit build`: from a spec to a trained and evaluated model; what did not change is not made again."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cloudkit.cli.evaluate import show_errors
+from cloudkit.cli.terminal import Bar, emit, emit_json, say
+
+if TYPE_CHECKING:
+    from cloudkit.train import BuildResult
+
+Changes = Annotated[list[str] | None, typer.Option("--set", metavar="A.B=C", help="Change a value of the spec; may be given often.", show_default=False)]  # fmt: skip
+Out = Annotated[Path | None, typer.Option("--out", "-o", metavar="DIR", help="Folder of the run. [default: runs/<name>]", show_default=False)]  # fmt: skip
+
+
+def command(
+    spec: Annotated[str, typer.Argument(metavar="SPEC", help="A spec file, or a preset's name (`cloudkit new --list`).")],
+    changes: Changes = None,
+    out: Out = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check spec and data, say what would be done, write nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Stages and metrics as one JSON document.")] = False,
+) -> None:  # fmt: skip
+    """Train, evaluate and report the model that a spec declares.
+
+    Stages whose inputs did not change are not run again; an interrupted build goes on where it was.
+
+    \b
+    Example:
+      cloudkit build thermal --set encoder.width=64 --out runs/small
+    """
+    from cloudkit.modelspec import load_spec
+
+    checked = load_spec(spec, changes or [])
+    folder = out or Path("runs") / checked.name
+    from cloudkit.train import build
+
+    bar = Bar()
+    try:
+        result = build(checked, folder, progress=bar, dry_run=dry_run, log=say)
+    except KeyboardInterrupt:
+        bar.stop()
+        say("interrupted; the same command goes on where this one was")
+        raise typer.Exit(130) from None
+    finally:
+        bar.stop()
+    if as_json:
+        _emit_result(result, dry_run)
+    elif dry_run:
+        emit(f"{spec} is in order; a build would write {folder}")
+    else:
+        _show_result(result)
+
+
+def _emit_result(result: "BuildResult", dry_run: bool) -> None:
+    stages = [
+        {"kind": r.stage.kind, "label": r.stage.label, "status": r.status, "seconds": r.seconds}
+        for r in result.stages
+    ]
+    report = None if dry_run else str(result.folder / "report.html")
+    emit_json(
+        {"folder": str(result.folder), "stages": stages, "metrics": result.metrics, "report": report}, 1
+    )
+
+
+def _show_result(result: "BuildResult") -> None:
+    """Errors beside the baselines, the verdict in words, and where the report lies."""
+    from cloudkit.train.verdict import lead, verdict
+
+    if result.did_nothing:
+        say("nothing changed, so nothing was done")
+    tasks = result.metrics.get("tasks", [])
+    for task in tasks:
+        show_errors(task)
+    for task in tasks[:1]:
+        emit(f"{lead(task)}\n{verdict(task)}\n")
+    emit(f"report: {result.folder / 'report.html'}")

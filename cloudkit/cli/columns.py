@@ -19,10 +19,11 @@ Column = Annotated[str | None, typer.Option("--column", "-c", metavar="NAME", he
 
 
 class Texts(NamedTuple):
-    """Strings and where they come from; rows count from 1, without a header line."""
+    """Strings and where they come from, with the identifiers of a table's column `id`; rows count from 1, without a header."""
 
     source: str
     texts: list[str]
+    ids: list[str] | None = None
 
     def place(self, row: int) -> str:
         """The name of row `row` (from 0) in messages."""
@@ -64,7 +65,8 @@ def read_texts(file: str, column: str | None = None) -> Texts:
     for row, value in enumerate(values, start=1):
         if not isinstance(value, str | None):
             raise DataError(f"{file}: row {row}, column '{name}': expected text, found {value!r}")
-    return Texts(file, [str(value or "") for value in values])
+    ids = [str(value) for value in table.columns["id"]] if "id" in table.columns else None
+    return Texts(file, [str(value or "") for value in values], ids)
 
 
 def _lines(file: str) -> list[str]:

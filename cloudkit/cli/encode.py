@@ -1,6 +1,5 @@
 """`cloudkit encode`: structures to SCOPE strings; every structure is a row of the output or an entry of the ledger."""
 
-import glob
 import math
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -9,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cloudkit.cli.files import TABLES, check_target, open_table
+from cloudkit.cli.files import TABLES, Write, check_target, table_writer
+from cloudkit.cli.inputs import check_inputs, say_failure
 from cloudkit.cli.terminal import counting, emit, emit_json, say
 from cloudkit.errors import CloudkitError
 
@@ -73,12 +73,7 @@ def _check(inputs: list[str], output: Path | None, failures: Path | None) -> Non
         check_target(failures)
     if output and failures and output.resolve() == failures.resolve():
         raise CloudkitError(f"-o and --failures are the same file: {output}")
-    if not any(given == "-" or Path(given).exists() or _matches(given) for given in inputs):
-        raise CloudkitError(f"no such file or folder: {', '.join(inputs)}")
-
-
-def _matches(pattern: str) -> bool:
-    return bool(glob.glob(pattern, recursive=True))  # noqa: PTH207  Path.glob refuses absolute patterns
+    check_inputs(inputs)
 
 
 def _write(
@@ -87,27 +82,27 @@ def _write(
     """Send each result to where it belongs; (encoded, failed)."""
     done = failed = 0
     with ExitStack() as stack:
-        keep = open_table(
-            stack, output, COLUMNS, emit_json if as_json else lambda row: emit(str(row["scope"]))
-        )
-        lose = open_table(stack, failures, LEDGER, _on_stderr)
-        advance = stack.enter_context(counting("structures"))
+        keep = stack.enter_context(table_writer(output, COLUMNS)) if output else _on_stdout(as_json)
+        ledger = stack.enter_context(table_writer(failures, LEDGER)) if failures else None
+        bar = stack.enter_context(counting("structures"))
         for row in rows:
             if row.error is None:
                 keep({name: getattr(row, name) for name in COLUMNS})
                 done += 1
             else:
                 entry = {"id": row.id} | {name: getattr(row.error, name) for name in LEDGER[1:]}
-                lose(entry)
+                if ledger:
+                    ledger(entry)
+                else:
+                    say_failure(row.id, row.error)
                 if as_json and not output:
                     emit_json(entry)
                 failed += 1
-            advance()
+            bar.advance()
         if not done + failed:
             raise CloudkitError("the given folders hold no files, so there is nothing to encode")
     return done, failed
 
 
-def _on_stderr(entry: dict[str, object]) -> None:
-    hint = f" ({entry['hint']})" if entry["hint"] else ""
-    say(f"{entry['id']}: {entry['code']}: {entry['message']}{hint}")
+def _on_stdout(as_json: bool) -> Write:
+    return emit_json if as_json else lambda row: emit(str(row["scope"]))

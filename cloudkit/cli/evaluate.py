@@ -1,1 +1,54 @@
-def command() -> None: ...
+"""`cloudkit evaluate`: how far a model is off on labelled data, beside baselines."""
+
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+import typer
+
+from cloudkit.cli.columns import Column
+from cloudkit.cli.terminal import emit, emit_json, emit_table, say
+
+MEASURES = {"mae": "MAE", "rmse": "RMSE", "share_of_3R": "% of 3R", "mae_over_mad": "MAE/MAD"}
+
+
+def command(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Folder that `cloudkit build` wrote.")],
+    data: Annotated[str, typer.Argument(metavar="DATA", help="A .csv, .jsonl or .parquet file with labels, or built-in data such as thermal:test.")],
+    column: Column = None,
+    as_json: Annotated[bool, typer.Option("--json", help="All metrics and notes as one JSON document.")] = False,
+) -> None:  # fmt: skip
+    """Measure a model's errors on labelled data, beside baselines trained on the rows it was trained on.
+
+    Labels are in the columns that the model's spec names, else in columns named like a quantity.
+
+    \b
+    Example:
+      cloudkit evaluate runs/thermal thermal:test
+    """
+    from cloudkit.property import evaluate, load
+
+    found = evaluate(load(model), data, text=column)
+    metrics = [score.metrics for score in found.scores]
+    if as_json:
+        emit_json({"tasks": metrics, "notes": found.notes}, indent=1)
+    else:
+        for task in metrics:
+            show_errors(task)
+    for note in found.notes:
+        say(f"note: {note}")
+
+
+def show_errors(task: dict[str, Any]) -> None:
+    """One quantity's errors as a table, the model first, then its baselines from the best; as in metrics.json."""
+    unit = f" in {task['unit']}" if task.get("unit") else ""
+    emit(f"{task['quantity']}{unit}, {task['rows']:,} rows")
+    rivals = sorted(task.get("baselines", {}).items(), key=lambda item: float(item[1]["mae"]))
+    shown = {key: label for key, label in MEASURES.items() if key in task}
+    rows = [(name, *_measures(scores, shown)) for name, scores in [("this model", task), *rivals]]
+    emit_table(["", *shown.values()], rows)
+    emit("")
+
+
+def _measures(scores: dict[str, float], shown: Iterable[str]) -> list[float | None]:
+    values = {**scores, "share_of_3R": 100 * scores.get("share_of_3R", 0.0)}
+    return [values.get(key) for key in shown]

@@ -3,7 +3,7 @@
 import csv
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -58,8 +58,3 @@ def table_writer(path: Path, columns: Sequence[str]) -> Iterator[Write]:
 
 def _write_line(file: IO[Any], row: dict[str, object]) -> None:
     file.write(to_json(row) + "\n")
-
-
-def open_table(stack: ExitStack, path: Path | None, columns: Sequence[str], otherwise: Write) -> Write:
-    """A row writer that lives as long as `stack`; `otherwise` where no path is given."""
-    return otherwise if path is None else stack.enter_context(table_writer(path, columns))

@@ -4,12 +4,13 @@ import functools
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress
 
 PATIENCE = 2.0  # seconds before progress is shown
 
@@ -54,15 +55,16 @@ def _finite(value: Any) -> Any:
     return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def emit_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Columns on standard output, numbers to the right."""
+def emit_table(header: Sequence[str] | None, rows: Sequence[Sequence[object]]) -> None:
+    """Columns on standard output, numbers to the right; without a header line for the rest of a long table."""
     cells = [[_cell(value) for value in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
-    right = [
-        all(isinstance(row[i], int | float) or row[i] is None for row in rows) for i in range(len(header))
+    lines = [list(header), *cells] if header else cells
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    numeric = [
+        all(isinstance(value, int | float | None) for value in column) for column in zip(*rows, strict=True)
     ]
-    for line in (header, *cells):
-        parts = [t.rjust(w) if r else t.ljust(w) for t, w, r in zip(line, widths, right, strict=True)]
+    for line in lines:
+        parts = [t.rjust(w) if n else t.ljust(w) for t, w, n in zip(line, widths, numeric, strict=True)]
         emit("  ".join(parts).rstrip())
 
 
@@ -72,23 +74,51 @@ def _cell(value: object) -> str:
     return f"{value:.5g}" if isinstance(value, float) else str(value)
 
 
+class Bar:
+    """A progress bar on a terminal's standard error, shown after two seconds; nothing elsewhere."""
+
+    def __init__(self) -> None:
+        self._bar: Progress | None = None
+
+    def start(self, label: str, total: int | None = None, done: int = 0) -> None:
+        """Begin at `done` of `total` steps; without a total it only counts."""
+        from rich import progress
+
+        self.stop()
+        amount = progress.MofNCompleteColumn() if total else progress.TextColumn("{task.completed:,.0f}")
+        middle = (
+            [progress.BarColumn(), progress.TimeRemainingColumn()] if total else [progress.SpinnerColumn()]
+        )
+        text = progress.TextColumn("{task.description}", markup=False)
+        self._label, self._begun = label, time.monotonic()
+        self._bar = progress.Progress(text, amount, *middle, console=_stderr(), transient=True)
+        self._task = self._bar.add_task(label, total=total, completed=done)
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        """`steps` more are done; `note` is shown beside the label."""
+        if self._bar is None:
+            return
+        self._bar.update(self._task, advance=steps, description=f"{self._label} {note}".rstrip())
+        if (
+            _stderr().is_terminal
+            and not self._bar.live.is_started
+            and time.monotonic() - self._begun > PATIENCE
+        ):
+            self._bar.start()
+
+    def stop(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None and self._bar.live.is_started:
+            self._bar.stop()
+        self._bar = None
+
+
 @contextmanager
-def counting(what: str) -> Iterator[Callable[[], None]]:
-    """Yield a function to call once per record; after two seconds a terminal shows how many there were."""
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = SpinnerColumn(), TextColumn("{task.completed:,.0f} {task.description}"), TimeElapsedColumn()
-    bar = Progress(*columns, console=_stderr(), transient=True)
-    task = bar.add_task(what, total=None)
-    begun = time.monotonic()
-
-    def advance() -> None:
-        bar.advance(task)
-        if _stderr().is_terminal and not bar.live.is_started and time.monotonic() - begun > PATIENCE:
-            bar.start()
-
+def counting(what: str) -> Iterator[Bar]:
+    """A bar that counts; it is taken away at the end, also by an error."""
+    bar = Bar()
+    bar.start(what)
     try:
-        yield advance
+        yield bar
     finally:
-        if bar.live.is_started:
-            bar.stop()
+        bar.stop()

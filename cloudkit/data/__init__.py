@@ -1,11 +1,12 @@
 """From files to packed batches: tables, labels per atom, token ids without padding. NumPy only.
 
-    file or built-in name -> Table -> Crystals (strings + labels) -> Tokens (packed ids) -> Batch
+file or built-in name -> Table -> Crystals (strings + labels) -> Tokens (packed ids) -> Batch
 """
 
 from cloudkit.data.batches import Batch, Tokens, epoch_batches, make_batch, split_crystals, tokenize
-from cloudkit.data.crystals import Crystals, Target, read_crystals
+from cloudkit.data.crystals import Crystals
 from cloudkit.data.files import BUILTIN, builtin_path, read_builtin, read_table
+from cloudkit.data.reading import Target, read_crystals
 from cloudkit.data.table import Table
 
 __all__ = [

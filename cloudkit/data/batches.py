@@ -46,7 +46,12 @@ class Tokens:
     @classmethod
     def load(cls, folder: Path) -> "Tokens":
         """Read what `save` wrote, memory-mapped."""
-        return cls(*(np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ("ids", "offsets")))
+        return cls(
+            *(
+                np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+                for name in ("ids", "offsets")
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +95,8 @@ def make_batch(tokens: Tokens, chosen: NDArray[np.int64], crystals: Crystals | N
     start, stop = (np.searchsorted(crystals.crystal, chosen, side) for side in ("left", "right"))
     rows, bounds = _gather(np.arange(len(crystals.crystal)), start, stop - start)
     sequence = np.repeat(np.arange(len(chosen)), np.diff(bounds))
-    picked = (column[rows] for column in (crystals.quantity, crystals.temperature, crystals.value))
-    return Batch(chosen, ids.astype(np.int64), offsets, sequence, *picked)
+    kelvin, value = crystals.temperature[rows], crystals.value[rows]
+    return Batch(chosen, ids.astype(np.int64), offsets, sequence, crystals.quantity[rows], kelvin, value)
 
 
 def epoch_batches(chosen: NDArray[np.int64], size: int, seed: int, epoch: int) -> list[NDArray[np.int64]]:

@@ -30,7 +30,9 @@ def read_table(path: str | Path) -> Table:
     elif suffix == ".jsonl":
         columns = _read_jsonl(path)
     else:
-        raise DataError(f"{path}: cannot tell what kind of table this is; use .csv, .jsonl or .parquet (.gz may follow)")
+        raise DataError(
+            f"{path}: cannot tell what kind of table this is; use .csv, .jsonl or .parquet (.gz may follow)"
+        )
     table = Table(str(path), columns)
     if not len(table):
         raise DataError(f"{path}: the table has no rows")
@@ -92,7 +94,9 @@ def _read_csv(path: Path) -> dict[str, list[object]]:
         raise DataError(f"{path}: column '{repeated[0]}' occurs more than once in the first line")
     for number, row in enumerate(rows[1:], start=1):
         if len(row) != len(header):
-            raise DataError(f"{path}: row {number} has {len(row)} fields, the first line names {len(header)} columns")
+            raise DataError(
+                f"{path}: row {number} has {len(row)} fields, the first line names {len(header)} columns"
+            )
     return {name: [row[i] for row in rows[1:]] for i, name in enumerate(header)}
 
 
@@ -106,7 +110,7 @@ def _read_jsonl(path: Path) -> dict[str, list[object]]:
         except ValueError as error:
             raise DataError(f"{path}: line {number} is not JSON ({error})") from None
         if not isinstance(record, dict):
-            raise DataError(f"{path}: line {number} is not an object like {{\"scope\": …}}")
+            raise DataError(f'{path}: line {number} is not an object like {{"scope": …}}')
         records.append(record)
     names = list(dict.fromkeys(name for record in records for name in record))
     return {name: [record.get(name) for record in records] for name in names}

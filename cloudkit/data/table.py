@@ -49,12 +49,16 @@ class Table:
         if wrong:
             more = f" (and {len(wrong) - 1} more rows)" if len(wrong) > 1 else ""
             found = self.column(name)[wrong[0]]
-            raise DataError(f"{self.name}: row {wrong[0] + 1}, column '{name}': expected {wanted}, found {found!r}{more}")
+            raise DataError(
+                f"{self.name}: row {wrong[0] + 1}, column '{name}': expected {wanted}, found {found!r}{more}"
+            )
         return np.array(values, dtype=np.float64)
 
     def where(self, keep: Sequence[bool]) -> "Table":
         """The rows for which `keep` is true."""
-        chosen = {name: [v for v, k in zip(values, keep, strict=True) if k] for name, values in self.columns.items()}
+        chosen = {
+            name: [v for v, k in zip(values, keep, strict=True) if k] for name, values in self.columns.items()
+        }
         return Table(self.name, chosen)
 
     def text_column(self) -> str:
@@ -64,7 +68,9 @@ class Table:
         texts = [name for name, values in self.columns.items() if _is_text(values)]
         if len(texts) == 1:
             return texts[0]
-        raise DataError(f"{self.name}: which column holds the strings? candidates: {', '.join(texts) or 'none'}")
+        raise DataError(
+            f"{self.name}: which column holds the strings? candidates: {', '.join(texts) or 'none'}"
+        )
 
 
 def _number(value: object) -> float | None:

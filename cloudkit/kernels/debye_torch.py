@@ -1,8 +1,9 @@
 """Debye thermodynamics in torch, float64: the path for CPUs, and the twin that the Triton kernel must equal.
 
-x = theta / T, n = 1 / (e^x - 1), D the Debye function, E = x² n (n + 1) the heat capacity of one Einstein mode. Below
-SPLIT, D is a polynomial in x²; above, four exponential series. Of the eight first derivatives six are products of the
-outputs; dU/dtheta and dCv (through x dCv/dx = 9 E - 3 Cv) cancel for small x and have polynomials of their own below SERIES.
+x = theta / T, n = 1 / (e^x - 1), D the Debye function, E = x² n (n + 1) the heat capacity of one Einstein
+mode. Below SPLIT, D is a polynomial in x²; above, exponential series. Of the eight first derivatives five are
+outputs over theta, T or 1; dU/dtheta and those of Cv (x dCv/dx = 9 R E - 3 Cv) cancel for small x and have
+polynomials of their own below SERIES.
 Derivation and error: spec/decisions/0002-debye-quadrature.md.
 """
 
@@ -21,7 +22,8 @@ Four = tuple[Tensor, Tensor, Tensor, Tensor]
 COLD: Final = 1e120  # x at T = 0: its inverse cube is 0 in float64, its square is finite
 TINY: Final = 2.3e-308  # smallest x, so that ln x stays finite
 TAIL: Final = math.pi**4 / 5  # D -> TAIL / x³
-POLYLOG: Final = tuple(tuple(float(k) ** -s for k in range(8, 0, -1)) for s in (2, 3, 4))  # Li_s(q) / q, q <= e^-SPLIT
+# Li_s(q) / q for s = 2, 3, 4 and q <= e^-SPLIT, highest power first
+POLYLOG: Final = tuple(tuple(float(k) ** -s for k in range(8, 0, -1)) for s in (2, 3, 4))
 
 
 def polynomial(coefficients: Sequence[float], y: Tensor) -> Tensor:
@@ -57,15 +59,16 @@ def choose(condition: Tensor, yes: Tensor, no: Tensor) -> Tensor:
 
 def stiffening(x: Tensor, heat_capacity: Tensor) -> Tensor:
     """dU/dtheta; differentiable."""
-    near = x.clamp(max=SERIES)
-    above = R * (1.125 + 2.25 * torch.expm1(x.clamp(1.0, 600.0)).reciprocal()) - 0.75 * heat_capacity / x.clamp(min=1.0)
+    near, far = x.clamp(max=SERIES), x.clamp(min=1.0)
+    n = torch.expm1(far.clamp(max=600.0)).reciprocal()
+    above = R * (1.125 + 2.25 * n) - 0.75 * heat_capacity / far
     return choose(x < SERIES, R * near * polynomial(STIFFENING, near * near), above)
 
 
 def curvature(x: Tensor, heat_capacity: Tensor) -> Tensor:
     """x dCv/dx = theta dCv/dtheta = -T dCv/dT; differentiable."""
-    y, far = x.clamp(max=SERIES).square(), x.clamp(1.0, 600.0)
-    root = far / torch.sinh(0.5 * far)  # its square is 4 E(x)
+    y, far = x.clamp(max=SERIES).square(), x.clamp(1.0, 1400.0)
+    root = far / torch.sinh(0.5 * far)  # its square is 4 E(x), and 0 in float64 at the upper end
     return choose(x < SERIES, R * y * polynomial(CURVATURE, y), 2.25 * R * root * root - 3 * heat_capacity)
 
 
@@ -75,20 +78,20 @@ def above_zero(temperature: Tensor) -> Tensor:
 
 
 def pull_back(
-    theta: Tensor, temperature: Tensor, energy: Tensor, heat_capacity: Tensor, entropy: Tensor, *grads: Tensor | None
+    theta: Tensor, temperature: Tensor, energy: Tensor, cv: Tensor, entropy: Tensor, *grads: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """Gradients for theta and temperature from those of U, Cv, S, F (None: unused), in differentiable operations."""
+    """Gradients for theta and temperature from those of U, Cv, S and F (None: unused); differentiable."""
     for_u, for_cv, for_s, for_f = grads
     divisor = above_zero(temperature)
     by_theta, by_temperature = torch.zeros_like(theta), torch.zeros_like(theta)
     x = torch.where(temperature > 0, theta / divisor, COLD)
     if for_u is not None:
-        by_theta, by_temperature = by_theta + for_u * stiffening(x, heat_capacity), by_temperature + for_u * heat_capacity
+        by_theta, by_temperature = by_theta + for_u * stiffening(x, cv), by_temperature + for_u * cv
     if for_cv is not None:
-        change = for_cv * curvature(x, heat_capacity)
+        change = for_cv * curvature(x, cv)
         by_theta, by_temperature = by_theta + change / theta, by_temperature - change / divisor
     if for_s is not None:
-        change = for_s * heat_capacity
+        change = for_s * cv
         by_theta, by_temperature = by_theta - change / theta, by_temperature + change / divisor
     if for_f is not None:
         by_theta, by_temperature = by_theta + for_f * (energy / theta), by_temperature - for_f * entropy

@@ -1,8 +1,9 @@
 """Debye thermodynamics as two pointwise Triton kernels; same formulas, names and coefficients as debye_torch.py.
 
-Per element of b bytes the forward kernel moves 6 b (reads 2, writes 4), the backward kernel 8 b, where unfused torch
-moves some 150 times 8; each runs about 60 float64 multiply-adds, two exponentials and three logarithms. All arithmetic is
-float64, also for narrower inputs. Second derivatives take the torch path.
+Per element of b bytes the forward kernel moves 6 b (reads 2, writes 4) and the backward kernel 8 b (reads 6,
+writes 2). The forward kernel runs about 60 float64 multiply-adds, 7 divisions, one exponential and two
+logarithms, the backward kernel 40 multiply-adds and 4 divisions more; arithmetic is float64 for every dtype.
+Second derivatives take the torch path.
 """
 
 from typing import Any, Final
@@ -36,7 +37,7 @@ def _polynomial(coefficients: tl.constexpr, degree: tl.constexpr, y):  # type: i
 
 @triton.jit
 def _expm1(x):  # type: ignore[no-untyped-def]
-    """e^x - 1 to full precision for 0 < x <= 600 (Kahan: the rounding of e^x cancels against its logarithm)."""
+    """e^x - 1 to full precision, 0 < x <= 600 (Kahan: the rounding of e^x cancels against its logarithm)."""
     u = tl.exp(x)
     near_one = u == 1.0
     return tl.where(near_one, x, (u - 1.0) * (x / tl.log(tl.where(near_one, 2.0, u))))
@@ -89,7 +90,16 @@ def debye_forward(  # type: ignore[no-untyped-def]
 
 @triton.jit
 def debye_backward(  # type: ignore[no-untyped-def]
-    theta_ptr, temperature_ptr, u_ptr, cv_ptr, s_ptr, f_ptr, by_theta_ptr, by_temperature_ptr, size, BLOCK: tl.constexpr
+    theta_ptr,
+    temperature_ptr,
+    u_ptr,
+    cv_ptr,
+    s_ptr,
+    f_ptr,
+    by_theta_ptr,
+    by_temperature_ptr,
+    size,
+    BLOCK: tl.constexpr,
 ):
     """Gradients of theta and temperature from those of U, Cv, S and F, as debye_torch.pull_back."""
     at = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
@@ -121,9 +131,10 @@ class FusedDebye(torch.autograd.Function):
 
     @staticmethod
     def forward(theta: Tensor, temperature: Tensor) -> Four:
-        outputs = (theta.new_empty(theta.shape), *(torch.empty_like(theta) for _ in range(3)))
-        _launch(debye_forward, theta, temperature, *outputs)
-        return outputs
+        energy, cv = torch.empty_like(theta), torch.empty_like(theta)
+        entropy, free_energy = torch.empty_like(theta), torch.empty_like(theta)
+        _launch(debye_forward, theta, temperature, energy, cv, entropy, free_energy)
+        return energy, cv, entropy, free_energy
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Four) -> None:
@@ -134,11 +145,12 @@ class FusedDebye(torch.autograd.Function):
         theta, temperature = ctx.saved_tensors
         if torch.is_grad_enabled():  # create_graph: second derivatives follow
             wide = theta.double(), temperature.double()
-            energy, heat_capacity, entropy, _ = debye_torch.Debye.apply(*wide)  # type: ignore[no-untyped-call]
-            pulled = debye_torch.pull_back(*wide, energy, heat_capacity, entropy, *(g.double() for g in grads))
+            wide_grads = (grad.double() for grad in grads)
+            pulled = debye_torch.pull_back(*wide, *debye_torch.Debye.apply(*wide)[:3], *wide_grads)
             return pulled[0].to(theta.dtype), pulled[1].to(theta.dtype)
         by_theta, by_temperature = torch.empty_like(theta), torch.empty_like(theta)
-        _launch(debye_backward, theta, temperature, *(g.contiguous() for g in grads), by_theta, by_temperature)
+        given = (grad.contiguous() for grad in grads)
+        _launch(debye_backward, theta, temperature, *given, by_theta, by_temperature)
         return by_theta, by_temperature
 
 
@@ -146,7 +158,7 @@ def debye(theta: Tensor, temperature: Tensor) -> Four:
     """U, Cv, S and F of one mole of atoms on a GPU (on the CPU under TRITON_INTERPRET=1); tensors of one shape."""
     if not theta.is_cuda and not triton.knobs.runtime.interpret:
         raise ValueError(f"impl='triton' needs theta on a GPU, found {theta.device}; use impl='torch' there")
-    outputs: Four = FusedDebye.apply(theta.contiguous(), temperature.contiguous())  # type: ignore[no-untyped-call]
+    outputs: Four = FusedDebye.apply(theta.contiguous(), temperature.contiguous())
     return outputs
 
 

@@ -1,6 +1,6 @@
 """Models over packed token ids: an encoder that all heads share, and the heads that a spec names.
 
-    Tokens -> Inputs -> Encoder (states, pooled) -> head -> logits or values per atom
+Tokens -> Inputs -> Encoder (states, pooled) -> head -> logits or values per atom
 """
 
 from cloudkit.errors import require

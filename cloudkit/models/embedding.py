@@ -43,7 +43,9 @@ class SymbolEmbedding(nn.Module):
     amount: Tensor
     kind: Tensor
 
-    def __init__(self, vocabulary: tuple[str, ...], kinds: NDArray[np.uint8], width: int, features: bool) -> None:
+    def __init__(
+        self, vocabulary: tuple[str, ...], kinds: NDArray[np.uint8], width: int, features: bool
+    ) -> None:
         super().__init__()
         self.table = nn.Embedding(len(vocabulary), width)
         nn.init.normal_(self.table.weight, std=INIT)
@@ -83,7 +85,9 @@ class SymbolEmbedding(nn.Module):
         return atoms / total.clamp(min=1e-6)[inputs.sequence]
 
 
-def make_embedding(tokenizer: Tokenizer, encoder: TransformerEncoder, max_length: int) -> PositionEmbedding | SymbolEmbedding:
+def make_embedding(
+    tokenizer: Tokenizer, encoder: TransformerEncoder, max_length: int
+) -> PositionEmbedding | SymbolEmbedding:
     """The embedding that fits a tokenizer (cloud or compact) and the encoder part of a spec."""
     if tokenizer.name == "compact":
         return SymbolEmbedding(tokenizer.vocabulary, tokenizer.kinds, encoder.width, encoder.features)

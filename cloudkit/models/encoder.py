@@ -18,7 +18,9 @@ class Encoded(NamedTuple):
     pooled: Tensor
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, runs: tuple[tuple[int, int, int], ...], dropout: float = 0.0) -> Tensor:
+def attend(
+    q: Tensor, k: Tensor, v: Tensor, runs: tuple[tuple[int, int, int], ...], dropout: float = 0.0
+) -> Tensor:
     """Softmax attention of each string with itself: (tokens, heads, dim) x3 -> (tokens, heads, dim).
 
     Strings of a run are viewed as one dense (strings, heads, length, dim) block: nothing is padded or copied.
@@ -26,8 +28,8 @@ def attend(q: Tensor, k: Tensor, v: Tensor, runs: tuple[tuple[int, int, int], ..
     out = []
     for first, strings, length in runs:
         rows = slice(first, first + strings * length)
-        block = [part[rows].unflatten(0, (strings, length)).transpose(1, 2) for part in (q, k, v)]
-        mixed = functional.scaled_dot_product_attention(*block, dropout_p=dropout)
+        qs, ks, vs = (part[rows].unflatten(0, (strings, length)).transpose(1, 2) for part in (q, k, v))
+        mixed = functional.scaled_dot_product_attention(qs, ks, vs, dropout_p=dropout)
         out.append(mixed.transpose(1, 2).flatten(0, 1))
     return torch.cat(out)
 
@@ -80,5 +82,7 @@ class Encoder(nn.Module):
         if self.pooling == "cls":
             return first
         total = segment_sum(weight, inputs.sequence, inputs.count).clamp(min=1e-6)
-        mean = segment_sum(states * (weight / total[inputs.sequence])[:, None].to(states), inputs.sequence, inputs.count)
+        mean = segment_sum(
+            states * (weight / total[inputs.sequence])[:, None].to(states), inputs.sequence, inputs.count
+        )
         return mean if self.pooling == "mean" else torch.cat([first, mean], dim=1)

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from cloudkit.tables import CENTERING_POINTS, ELEMENT, ELEMENTS, SPACE_GROUPS, Element, SpaceGroup
 
-SPECIAL, BAR, SPACE_GROUP, WYCKOFF, ELEMENT_KIND, FRACTION = range(6)  # kinds, as Tokenizer.kinds numbers them
+SPECIAL, BAR, SPACE_GROUP, WYCKOFF, ELEMENT_KIND, FRACTION = range(
+    6
+)  # kinds, as Tokenizer.kinds numbers them
 
 CENTROSYMMETRIC: Final = ("-1", "2/m", "mmm", "4/m", "4/mmm", "-3", "-3m", "6/m", "6/mmm", "m-3", "m-3m")
 SYSTEMS: Final = tuple(dict.fromkeys(group.crystal_system for group in SPACE_GROUPS))
@@ -42,8 +44,10 @@ def amounts(vocabulary: Sequence[str], kinds: NDArray[np.uint8]) -> Array:
 def _block(vocabulary: Sequence[str], kinds: NDArray[np.uint8], kind: int) -> Array:
     """The standardized columns of one kind, zero in the rows of all others."""
     rows = np.flatnonzero(kinds == kind)
-    describe = {ELEMENT_KIND: _element, SPACE_GROUP: _space_group, WYCKOFF: _wyckoff, FRACTION: _fraction}[kind]
-    known = np.array([describe(vocabulary[row]) for row in rows])
+    describe = {ELEMENT_KIND: _element, SPACE_GROUP: _space_group, WYCKOFF: _wyckoff, FRACTION: _fraction}[
+        kind
+    ]
+    known = np.array([describe(vocabulary[row]) for row in rows.tolist()])
     missing = np.isnan(known)
     known = np.where(missing, np.nanmean(known, axis=0), known)
     flags = missing[:, missing.any(axis=0)].astype(np.float64)
@@ -59,9 +63,20 @@ def _element(token: str) -> list[float]:
     element: Element = ELEMENT[token]
     shape = [float(element.block == block) for block in BLOCKS]
     sizes = [element.covalent_radius, element.atomic_radius, element.molar_volume]
-    energies = [element.electronegativity, element.ionization_energy, element.electron_affinity, element.melting_point]
+    energies = [
+        element.electronegativity,
+        element.ionization_energy,
+        element.electron_affinity,
+        element.melting_point,
+    ]
     charges = [element.highest_oxidation_state, element.lowest_oxidation_state]
-    place = [math.log(element.mass), element.mass**-0.5, element.period, element.group, element.mendeleev_number]
+    place = [
+        math.log(element.mass),
+        element.mass**-0.5,
+        element.period,
+        element.group,
+        element.mendeleev_number,
+    ]
     return [*place, *shape, *sizes, *energies, *charges]
 
 
@@ -70,7 +85,13 @@ def _space_group(token: str) -> list[float]:
     order = group.wyckoff[-1].multiplicity / CENTERING_POINTS[group.centering]
     system = [float(group.crystal_system == system) for system in SYSTEMS]
     centering = [float(group.centering == centering) for centering in CENTERING_POINTS]
-    return [*system, *centering, math.log(order), float(group.point_group in CENTROSYMMETRIC), len(group.wyckoff)]
+    return [
+        *system,
+        *centering,
+        math.log(order),
+        float(group.point_group in CENTROSYMMETRIC),
+        len(group.wyckoff),
+    ]
 
 
 _SITES: Final = {
@@ -82,7 +103,12 @@ _SITES: Final = {
 def _wyckoff(token: str) -> list[float]:
     """A symbol means different sites in different groups: degrees of freedom are the mean over the groups that have it."""
     freedom = [position.degrees_of_freedom for position in _SITES[token]]
-    return [math.log(int(token[:-1])), ord(token[-1].lower()) - ord("a"), sum(freedom) / len(freedom), min(freedom)]
+    return [
+        math.log(int(token[:-1])),
+        ord(token[-1].lower()) - ord("a"),
+        sum(freedom) / len(freedom),
+        min(freedom),
+    ]
 
 
 def _fraction(token: str) -> list[float]:

@@ -26,7 +26,11 @@ def load_weights(module: nn.Module, weights: dict[str, Tensor], name: str) -> No
     missing = [key for key in wanted if key not in weights]
     extra = [key for key in weights if key not in wanted]
     odd = [key for key in wanted if key in weights and wanted[key].shape != weights[key].shape]
-    for words, keys in (("is missing", missing), ("is not part of the model", extra), ("has another shape", odd)):
+    for words, keys in (
+        ("is missing", missing),
+        ("is not part of the model", extra),
+        ("has another shape", odd),
+    ):
         if keys:
             raise ModelError(f"{name} does not fit spec.yaml: {keys[0]} {words} (of {len(keys)} such)")
     module.load_state_dict(weights)
@@ -45,16 +49,22 @@ def load_model(folder: str | Path) -> CloudModel:
     folder = Path(folder)
     if not folder.is_dir():
         raise ModelError(f"{folder}: there is no such model folder")
-    absent = [name for name in ("spec.yaml", "model.safetensors", "vocab.txt") if not (folder / name).is_file()]
+    absent = [
+        name for name in ("spec.yaml", "model.safetensors", "vocab.txt") if not (folder / name).is_file()
+    ]
     if absent:
-        raise ModelError(f"{folder} is not a finished model: {', '.join(absent)} missing; `cloudkit build` writes it")
+        raise ModelError(
+            f"{folder} is not a finished model: {', '.join(absent)} missing; `cloudkit build` writes it"
+        )
     try:
         spec = load_spec(folder / "spec.yaml", check_files=False)
     except CloudkitError as error:
         raise ModelError(f"{folder / 'spec.yaml'} is damaged: {error}") from None
     tokenizer = Tokenizer(spec.tokens.vocabulary)
     if (folder / "vocab.txt").read_bytes() != vocabulary_text(tokenizer).encode():
-        raise ModelError(f"{folder / 'vocab.txt'} is not the {spec.tokens.vocabulary} vocabulary of this version")
+        raise ModelError(
+            f"{folder / 'vocab.txt'} is not the {spec.tokens.vocabulary} vocabulary of this version"
+        )
     model = build_model(spec, tokenizer)
     load_weights(model, _read_weights(folder / "model.safetensors"), str(folder / "model.safetensors"))
     return model.eval()
@@ -65,7 +75,11 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
         weights = load_file(path)
     except (SafetensorError, OSError) as error:
         raise ModelError(f"{path} is damaged ({error})") from None
-    broken = [name for name, tensor in weights.items() if tensor.is_floating_point() and not torch.isfinite(tensor).all()]
+    broken = [
+        name
+        for name, tensor in weights.items()
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all()
+    ]
     if broken:
         raise ModelError(f"{path} is damaged: {broken[0]} holds values that are not finite numbers")
     return weights

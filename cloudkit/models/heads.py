@@ -24,7 +24,11 @@ class MaskedTokens(nn.Module):
     def __init__(self, width: int, size: int, share: float, mask_id: int, ordinary: Sequence[int]) -> None:
         super().__init__()
         self.share, self.mask_id = share, mask_id
-        self.dense, self.norm, self.scores = nn.Linear(width, width), nn.LayerNorm(width), nn.Linear(width, size)
+        self.dense, self.norm, self.scores = (
+            nn.Linear(width, width),
+            nn.LayerNorm(width),
+            nn.Linear(width, size),
+        )
         self.register_buffer("ordinary", torch.tensor(ordinary), persistent=False)
         self.ordinary: Tensor
 
@@ -110,7 +114,9 @@ class Regression(ValueHead):
         """As the spec says: none, log or sqrt; log and sqrt need labels above 0."""
         if self.scale != "none" and bool((value <= 0).any()):
             raise DataError(f"transform: {self.scale} needs labels above 0, found {float(value.min()):g}")
-        return {"none": value, "log": value.clamp(min=1e-300).log(), "sqrt": value.clamp(min=0).sqrt()}[self.scale]
+        return {"none": value, "log": value.clamp(min=1e-300).log(), "sqrt": value.clamp(min=0).sqrt()}[
+            self.scale
+        ]
 
     def invert(self, value: Tensor) -> Tensor:
         """Undo `transform`; a root below 0 counts as 0."""
@@ -130,7 +136,9 @@ class Thermal(ValueHead):
 
     def __init__(self, outputs: Sequence[str], pooled: int, hidden: int) -> None:
         super().__init__(outputs, pooled, hidden, 1)
-        self.register_buffer("columns", torch.tensor([Thermodynamics._fields.index(o) for o in outputs]), persistent=False)
+        self.register_buffer(
+            "columns", torch.tensor([Thermodynamics._fields.index(o) for o in outputs]), persistent=False
+        )
         self.columns: Tensor
 
     def _fit_one(self, index: int, labels: Tensor) -> None:

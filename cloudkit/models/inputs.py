@@ -39,7 +39,9 @@ class Inputs:
         return replace(self, ids=ids)
 
 
-def make_inputs(ids: NDArray[Any], offsets: NDArray[np.int64], kinds: NDArray[np.uint8] | None, dialect: str) -> Inputs:
+def make_inputs(
+    ids: NDArray[Any], offsets: NDArray[np.int64], kinds: NDArray[np.uint8] | None, dialect: str
+) -> Inputs:
     """Lay out packed ids (tokens,), offsets (strings + 1,); kinds (vocabulary,) is None for the cloud vocabulary."""
     lengths = np.diff(offsets)
     sequence = np.repeat(np.arange(len(lengths)), lengths)
@@ -51,8 +53,18 @@ def make_inputs(ids: NDArray[Any], offsets: NDArray[np.int64], kinds: NDArray[np
         ends = ~np.isin(kind, inside) | (kind == WYCKOFF) | ((kind == FRACTION) & (dialect == "reduced"))
         starts = starts | np.concatenate([[True], ends[:-1]]) | ~np.isin(kind, inside)
     segment = np.cumsum(starts) - 1 if kinds is not None else np.arange(len(ids))
-    tensors = (torch.from_numpy(np.ascontiguousarray(part, dtype=np.int64)) for part in (ids, sequence, place, segment))
-    return Inputs(*tensors, runs=_runs(offsets, lengths), count=len(lengths))
+    return Inputs(
+        _tensor(ids),
+        _tensor(sequence),
+        _tensor(place),
+        _tensor(segment),
+        _runs(offsets, lengths),
+        len(lengths),
+    )
+
+
+def _tensor(values: NDArray[Any]) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(values, dtype=np.int64))
 
 
 def _runs(offsets: NDArray[np.int64], lengths: NDArray[np.int64]) -> tuple[tuple[int, int, int], ...]:

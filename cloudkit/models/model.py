@@ -24,7 +24,9 @@ class CloudModel(nn.Module):
         seed = spec.run.seed
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.encoder = Encoder(spec.encoder, make_embedding(tokenizer, spec.encoder, spec.tokens.max_length))
+            self.encoder = Encoder(
+                spec.encoder, make_embedding(tokenizer, spec.encoder, spec.tokens.max_length)
+            )
             self.heads = nn.ModuleDict()
             for name, head in spec.heads.items():
                 torch.manual_seed(seed + 1)  # a head starts the same whatever other heads there are

@@ -15,7 +15,12 @@ Array = NDArray[np.float64]
 
 
 def predict_values(
-    model: CloudModel, head: str, tokens: Tokens, sequence: NDArray[Any], quantity: NDArray[Any], temperature: Array
+    model: CloudModel,
+    head: str,
+    tokens: Tokens,
+    sequence: NDArray[Any],
+    quantity: NDArray[Any],
+    temperature: Array,
 ) -> Array:
     """Values (observations,) in canonical units per mole of atoms, float64.
 

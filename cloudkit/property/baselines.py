@@ -144,7 +144,7 @@ def _products(rows: Rows) -> Array:
 
 
 def _extra_trees(train: Rows, value: Array, test: Rows, seed: int) -> Array:
-    trees = require("sklearn.ensemble", "train").ExtraTreesRegressor(300, max_features=0.5, random_state=seed, n_jobs=-1)
+    trees = require("sklearn.ensemble", "train").ExtraTreesRegressor(300, max_features=0.5, random_state=seed)
     curves = as_curves(train, value)
     if curves is not None:
         return _fit_curves(trees, curves, test)

@@ -157,12 +157,14 @@ def legend(series: Sequence[Series]) -> tuple[list[str], float]:
     out: list[str] = []
     at, row = LEFT, 0
     for one in named:
-        needed = 34 + GLYPH * len(one.label)
+        most = int((WIDTH - LEFT - 34) / GLYPH)
+        name = one.label if len(one.label) <= most else one.label[: most - 1] + "…"
+        needed = 34 + GLYPH * len(name)
         if at > LEFT and at + needed > WIDTH:
             at, row = LEFT, row + 1
         y = 10 + ROW * row
         ends = np.array([at, at + 20]) if one.kind == "line" else np.array([at + 10])
         out.append(_shape(one, ends, np.full(ends.shape, y)))
-        out.append(f'<text class="k" x="{at + 26:.1f}" y="{y + 3.8:g}">{escape(one.label)}</text>')
+        out.append(f'<text class="k" x="{at + 26:.1f}" y="{y + 3.8:g}">{escape(name)}</text>')
         at += needed + 10
     return out, TOP + (ROW * (row + 1) if named else 0.0)

@@ -13,7 +13,19 @@ from typing import Final
 import numpy as np
 
 from cloudkit.property.chart_parts import (
-    LEFT, RIGHT, TOP, WIDTH, Axis, Series, axes, drawable, legend, mark, path, rule_lines, scale,
+    LEFT,
+    RIGHT,
+    TOP,
+    WIDTH,
+    Axis,
+    Series,
+    axes,
+    drawable,
+    legend,
+    mark,
+    path,
+    rule_lines,
+    scale,
 )
 
 __all__ = ["SQUARE", "Axis", "Series", "chart", "css", "standalone"]

@@ -1,13 +1,24 @@
 """A trained model against labels it has not seen, beside baselines that were trained on its training rows."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from cloudkit.data import BUILTIN, Crystals, Table, Target, read_builtin, read_crystals, read_table, tokenize
+from cloudkit.data import (
+    BUILTIN,
+    Crystals,
+    Table,
+    Target,
+    read_builtin,
+    read_crystals,
+    read_table,
+    split_crystals,
+    tokenize,
+)
 from cloudkit.errors import DataError
 from cloudkit.modelspec import BuiltinData, FinetuneTask, ThermalHead
 from cloudkit.property.baselines import BASELINES, fit_predict
@@ -40,7 +51,7 @@ class Evaluation(NamedTuple):
 
 def evaluate(model: Model, data: str | Path | Table, *, targets: Sequence[Target] = (), text: str | None = None,
              id: str | None = None, n_atoms: str | None = None, baselines: Sequence[str] = ALL) -> Evaluation:
-    """Compare a model with the labels of a table, and with baselines trained on the rows it was fine-tuned on.
+    """Compare a model with the labels of a table, and with baselines trained on the rows that it learned from.
 
     data: a .csv, .jsonl or .parquet file, or the name of built-in data with an optional part, such as "thermal:test".
     text, id, n_atoms: columns; targets: columns of labels. By default labels are in the columns that the spec's finetune
@@ -52,10 +63,13 @@ def evaluate(model: Model, data: str | Path | Table, *, targets: Sequence[Target
     for head in model.heads:
         wanted = _targets(model, head, table, targets)
         if wanted:
-            options = {"text": text or _text_column(model, head, table), "id": id, "n_atoms": n_atoms or _column(table, "n_atoms")}
-            test = read_crystals(table, targets=wanted, dialect=model.spec.tokens.dialect, **options)
-            train, said = _training_rows(model, head)
-            notes += [*test.notes, *said, *_overlap(train, test)]
+            test = read_crystals(
+                table, targets=wanted, dialect=model.spec.tokens.dialect, id=id,
+                text=text or _text_column(model, head, table), n_atoms=n_atoms or _column(table, "n_atoms"),
+            )  # fmt: skip
+            seen, said = _finetune_rows(model, head)
+            train = seen and _without_validation(model, head, seen)
+            notes += [*test.notes, *said, *_overlap(seen, test)]
             scores += compare(head, train, test, predict_crystals(model, head, test), baselines, model.spec.run.seed)
     if not scores:
         names = ", ".join(name for head in model.heads for name in model.network.value_head(head).outputs)
@@ -147,8 +161,8 @@ def _text_column(model: Model, head: str, table: Table) -> str | None:
     return None if isinstance(data, BuiltinData) else _column(table, data.columns.text)
 
 
-def _training_rows(model: Model, head: str) -> tuple[Crystals | None, list[str]]:
-    """The rows that the head was fine-tuned on, if their file is still there, and a note if it is not."""
+def _finetune_rows(model: Model, head: str) -> tuple[Crystals | None, list[str]]:
+    """The rows of the head's finetune task if their file is still there, and a note if it is not."""
     data = _finetune(model, head).data
     targets = [Target(t.column, t.quantity, t.temperature, t.unit) for t in data.targets]
     dialect = model.spec.tokens.dialect
@@ -163,9 +177,17 @@ def _training_rows(model: Model, head: str) -> tuple[Crystals | None, list[str]]
         return None, [f"no baselines: the rows that {model.name} was trained on cannot be read ({error})"]
 
 
+def _without_validation(model: Model, head: str, rows: Crystals) -> Crystals:
+    """The rows that the weights were fitted to: baselines learn from the same, no more."""
+    chosen, _ = split_crystals(len(rows), _finetune(model, head).valid, model.spec.run.seed)
+    keep = np.isin(rows.crystal, chosen)
+    columns = {name: getattr(rows, name)[keep] for name in ("crystal", "quantity", "temperature", "value")}
+    return replace(rows, **columns)
+
+
 def _overlap(train: Crystals | None, test: Crystals) -> list[str]:
-    """A warning if strings of the test rows were trained on."""
+    """A warning if strings of the test rows were among the rows for training or validation."""
     shared = len(set(test.texts) & set(train.texts)) if train else 0
     if not shared:
         return []
-    return [f"{shared} of {len(test)} strings were also trained on, so these errors are smaller than those on new crystals"]
+    return [f"{shared} of {len(test)} strings were also used for training, so these errors are smaller than those on new crystals"]

@@ -24,7 +24,7 @@ class Input(NamedTuple):
 class Failure(NamedTuple):
     """An input without a prediction, as the ledger of failures lists it.
 
-    code: that of the structure or string (S..., E...), or P101: longer than the model reads, P102: a dialect that cannot
+    code: that of the structure or string (S..., E...), or P100: nothing to predict for, P101: longer than the model reads, P102: a dialect that cannot
     become the model's, P103: the number of atoms is not known.
     """
 
@@ -70,7 +70,7 @@ def _is_single(inputs: Any) -> bool:
 def prepare(one: Input, dialect: str, per: Per) -> Ready | Failure:
     """Check one record, put its string into the model's dialect and count its atoms."""
     if one.scope is None:
-        return failure(one.id, one.error or CloudkitError("there is no SCOPE string"))
+        return failure(one.id, one.error or CloudkitError("there is no SCOPE string"), "P100")
     try:
         atoms = atoms_of(one.scope, per)
     except CloudkitError as error:
@@ -81,7 +81,7 @@ def prepare(one: Input, dialect: str, per: Per) -> Ready | Failure:
         return failure(one.id, error, "P102")
 
 
-def failure(name: str, error: CloudkitError, code: str = "") -> Failure:
+def failure(name: str, error: CloudkitError, code: str) -> Failure:
     """The ledger's entry for an error; `code` counts where the error has none of its own."""
     if isinstance(error, StructureError):
         return Failure(name, error.code, f"{error.message}" + (f" ({error.hint})" if error.hint else ""))

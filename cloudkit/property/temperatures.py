@@ -54,8 +54,8 @@ def _range(piece: str, start: float, stop: float, step: float) -> npt.NDArray[np
     if (stop - start) / step >= MOST:
         raise CloudkitError(f"temperatures '{piece}' are more than {MOST:,} values; take a larger step")
     count = math.floor((stop - start) / step + 1e-9)
-    grid = start + step * np.arange(count + 1)
+    grid = start + step * np.arange(count + 1, dtype=np.float64)
     if stop - grid[-1] > 1e-9 * step:
-        return np.append(grid, stop)
+        return np.append(grid, np.float64(stop))
     grid[-1] = stop
     return grid

@@ -98,8 +98,7 @@ def check(text: str) -> int:
     """The space group of a valid string; raises ScopeError with all diagnostics otherwise (warnings pass)."""
     group, issues = _native.check(text)
     if any(issue[0] < 400 for issue in issues):
-        data = text.encode("utf-8", "surrogatepass")
-        diagnostics = [describe(data, group, *issue) for issue in issues]
+        diagnostics = describe(text, group, issues)
         raise ScopeError("\n".join(render(text, d) for d in diagnostics[:20]), diagnostics)
     return group
 

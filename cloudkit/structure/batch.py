@@ -88,8 +88,7 @@ class Worker:
     """One process that finds symmetries; it is spoken to over its standard input and output."""
 
     def __init__(self) -> None:
-        home = str(Path(__file__).resolve().parents[2])
-        path = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))
+        path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)  # it finds what this process finds
         self.process = subprocess.Popen(
             [sys.executable, "-m", "cloudkit.structure.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
@@ -102,7 +101,7 @@ class Worker:
         try:
             write_message(sink, write_tasks(task, crystals))
             return read_answers(read_message(source))
-        except (EOFError, OSError, ValueError) as error:
+        except (EOFError, OSError) as error:
             raise CloudkitError(f"a worker process {_how_it_ended(self.process.wait())} before it had answered") from error
 
     def stop(self) -> None:

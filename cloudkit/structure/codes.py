@@ -24,6 +24,7 @@ CODES: Final = {
     "S204": "a species is not a chemical element",
     "S205": "an occupancy is outside (0, 1]",
     "S206": "two atoms are too close to each other",
+    "S207": "the cell has too many atoms for a search for symmetry",
     "S301": "the engine finds no space group",
     "S302": "the engine's orbits contradict its space group",
     "S303": "the engine broke down",

@@ -6,13 +6,13 @@ import numpy as np
 
 from cloudkit.errors import StructureError
 from cloudkit.structure.crystal import Crystal
-from cloudkit.structure.neighbors import close_pairs, reduce_cell
+from cloudkit.structure.neighbors import THIN, close_pairs, compact_cell
 from cloudkit.tables import ELEMENT
 
 # Å between atoms present at once. The shortest bond, H-H, has 0.74; but files that list split positions as full ones are real
 # (0.15 in spglib's own tests) and their symmetry is sound. Ten times the usual symprec is the least that an engine can tell apart.
 SHORTEST_CONTACT: Final = 0.1
-SHORTEST_PERIOD: Final = 0.5  # Å from an atom to its own image: no lattice repeats faster than the shortest bond
+MOST_SITES: Final = 20_000  # moyo takes 10 s for 10,000 sites, and the time grows with the square
 SAME_PLACE: Final = 0.05  # Å; alternatives (occupancies adding up to 1) closer than this are one mixed site
 FULL: Final = 1.01  # largest sum of occupancies that rounding in a file explains
 SMALLEST_VOLUME: Final = 0.1  # Å³; the densest atom known takes about 1
@@ -28,8 +28,8 @@ def check_crystal(crystal: Crystal) -> None:
     if not volume > SMALLEST_VOLUME:
         raise StructureError("S203", f"the unit cell has no volume ({volume:.3g} Å³)",
                              "its three vectors lie in one plane, or an angle is impossible")
-    shortest = float(np.linalg.norm(reduce_cell(crystal.lattice)[0]))
-    if shortest < SHORTEST_PERIOD:
+    shortest = float(np.linalg.norm(compact_cell(crystal.lattice), axis=1).min())
+    if shortest < THIN:  # no lattice repeats faster than the shortest bond
         raise StructureError("S206", f"every atom is {shortest:.3g} Å from its own periodic image",
                              "the cell vectors must be in Å and independent of each other")
     _check_distances(crystal)
@@ -41,6 +41,9 @@ def _check_numbers(crystal: Crystal) -> None:
         raise StructureError("S112", "lattice, positions and labels must have the shapes (3, 3), (n, 3) and (n,)")
     if n == 0:
         raise StructureError("S201", "the crystal has no atoms")
+    if n > MOST_SITES:
+        raise StructureError("S207", f"the cell has {n} atoms; symmetry is searched for up to {MOST_SITES}",
+                             "give the primitive or conventional cell")
     if not np.isfinite(crystal.lattice).all() or np.abs(crystal.lattice).max() > LARGEST_LENGTH:
         raise StructureError("S202", "a cell vector is not a finite number of Å, or longer than 10 µm")
     bad = ~(np.abs(crystal.positions) <= LARGEST_COORDINATE).all(axis=1)

@@ -1,14 +1,31 @@
 """Pairs of atoms that are close to each other in a periodic crystal: a cell list in numpy, bounded for any input."""
 
+from functools import lru_cache
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
 MAX_PAIRS = 200_000  # of candidate pairs looked at per direction; only crystals with heaps of coinciding atoms have more
+THIN = 0.5  # Å
 FEW = 100  # atoms up to which trying all pairs is faster than sorting them into bins
 
 Pairs = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
+
+
+def compact_cell(lattice: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The same lattice (3, 3) in a cell that is no flat plate: as it is where its planes are THIN Å apart, else reduced.
+
+    In a cell as it is, no lattice vector is shorter than THIN.
+    """
+    return lattice if plane_distances(lattice).min() >= THIN else reduce_cell(lattice)
+
+
+def plane_distances(lattice: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The distance in Å between opposite faces of the cell, (3,)."""
+    inverse: NDArray[np.float64] = np.linalg.inv(lattice).astype(np.float64)
+    distances: NDArray[np.float64] = 1 / np.sqrt((inverse * inverse).sum(axis=0))
+    return distances
 
 
 def reduce_cell(lattice: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -39,17 +56,21 @@ def close_pairs(lattice: NDArray[np.float64], positions: NDArray[np.float64], cu
     lattice (3, 3) of non-zero volume; positions (n, 3), fractional. Returns i, j and the distance in Å of each pair.
     A crystal with more than MAX_PAIRS candidates yields only a part of its pairs.
     """
-    reduced = reduce_cell(lattice)
-    inverse = np.linalg.inv(reduced).astype(np.float64)
-    thickness = 1 / np.linalg.norm(inverse, axis=0)
-    places = np.mod(positions @ lattice @ inverse, 1.0)
+    cell = compact_cell(lattice)
+    thickness = plane_distances(cell)
+    places = np.mod(positions if cell is lattice else positions @ lattice @ np.linalg.inv(cell), 1.0)
     if len(places) <= FEW:
-        first, second = np.triu_indices(len(places), 1)
+        first, second = _all_pairs(len(places))
     else:
         first, second = _candidates(places, np.clip(thickness // cutoff, 1, 2**20).astype(np.int64))
-    distance = _distances(places[second] - places[first], reduced, np.floor(cutoff / thickness + 0.5).astype(np.int64))
+    distance = _distances(places[second] - places[first], cell, np.floor(cutoff / thickness + 0.5).astype(np.int64))
     near = distance <= cutoff
     return first[near], second[near], distance[near]
+
+
+@lru_cache(maxsize=FEW)
+def _all_pairs(n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    return np.triu_indices(n, 1)
 
 
 def _candidates(

@@ -11,6 +11,7 @@ from cloudkit.structure.elements import Atom, is_element, read_symbol
 from cloudkit.tables import ELEMENTS
 
 MAX_ATOMS: Final = 1_000_000
+LARGEST: Final = 1e12  # of any number in the file
 
 
 def read_poscar(text: str, notes: list[str]) -> Crystal:
@@ -93,9 +94,12 @@ def _numbers(lines: list[str], at: int, n: int | None) -> list[float]:
     values: list[float] = []
     for word in words[: n or 3]:
         try:
-            values.append(float(word))
+            value = float(word)
         except ValueError:
             break
+        if not abs(value) < LARGEST:
+            raise _broken(at + 1, f"'{word}' is not a sensible number")
+        values.append(value)
     if not values or (n is not None and len(values) < n):
         found = f"found '{lines[at].strip()[:40]}'" if at < len(lines) else "the file ends"
         raise _broken(at + 1, f"expected {n or 'one or three'} numbers, {found}")

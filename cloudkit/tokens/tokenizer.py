@@ -88,15 +88,28 @@ class Tokenizer:
     def save(self, path: str | Path) -> None:
         """Write `cloud` as a tokenizer.json that Hugging Face's `PreTrainedTokenizerFast` loads."""
         if self.name != "cloud":
-            raise CloudkitError("only the cloud vocabulary can be written for Hugging Face: compact ids need SCOPE's grammar")
+            raise CloudkitError(
+                "only the cloud vocabulary can be written for Hugging Face: compact ids need SCOPE's grammar"
+            )
         specials = [
             {"id": i, "content": t, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": i < 5}
             for i, t in enumerate(self.vocabulary)
             if i < 5 or i >= 463
         ]  # fmt: skip
-        piece = {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100}
+        piece = {
+            "type": "WordPiece",
+            "unk_token": "[UNK]",
+            "continuing_subword_prefix": "##",
+            "max_input_chars_per_word": 100,
+        }
         template = [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}, {"SpecialToken": {"id": "[SEP]", "type_id": 0}}]  # fmt: skip
-        clean = {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True, "strip_accents": False, "lowercase": False}
+        clean = {
+            "type": "BertNormalizer",
+            "clean_text": True,
+            "handle_chinese_chars": True,
+            "strip_accents": False,
+            "lowercase": False,
+        }
         content = {
             "version": "1.0",
             "truncation": None,

@@ -31,9 +31,13 @@ def write_artifact(spec: Spec, model: CloudModel, results: Sequence[StageResult]
     _write_json(folder / "metrics.json", _metrics(spec, model, results, evaluated))
     _write_json(folder / "curves.json", [row for result in trained for row in _json(result, "curves.json")])
     seconds = {f"{result.stage.kind} {result.stage.label}": result.seconds for result in results}
-    _write_json(folder / "timing.json", seconds | {"total": round(sum(result.seconds for result in results), 3)})
+    _write_json(
+        folder / "timing.json", seconds | {"total": round(sum(result.seconds for result in results), 3)}
+    )
     if evaluated:
-        write_lines(folder / "predictions.csv", [line for result in evaluated for line in _predictions(result)])
+        write_lines(
+            folder / "predictions.csv", [line for result in evaluated for line in _predictions(result)]
+        )
     write_report(folder)
     write_card(folder)
 
@@ -56,7 +60,11 @@ def _metrics(
     spec: Spec, model: CloudModel, results: Sequence[StageResult], evaluated: Sequence[StageResult]
 ) -> dict[str, Any]:
     """All metrics, and what is needed to judge them."""
-    trained = {f"{r.stage.kind} {r.stage.label}": _json(r, "training.json") for r in results if r.stage.kind in ("pretrain", "finetune")}
+    trained = {
+        f"{r.stage.kind} {r.stage.label}": _json(r, "training.json")
+        for r in results
+        if r.stage.kind in ("pretrain", "finetune")
+    }
     notes = [note for r in results if r.stage.kind == "encode" for note in Crystals.load(r.folder).notes]
     return {
         "name": spec.name,
@@ -65,7 +73,10 @@ def _metrics(
         "training": trained,
         "notes": notes,
         "seed": spec.run.seed,
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in (DISTRIBUTION, "torch", "lightning")}},
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in (DISTRIBUTION, "torch", "lightning")},
+        },
     }
 
 

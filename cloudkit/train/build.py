@@ -14,8 +14,9 @@ from cloudkit.tokens import Tokenizer
 from cloudkit.train.artifact import publish, write_artifact
 from cloudkit.train.plan import plan
 from cloudkit.train.progress import Progress, Silent
+from cloudkit.train.source import check_labels, read_data
 from cloudkit.train.stages import Stage, StageResult, Store
-from cloudkit.train.work import Work, check_labels, read_data
+from cloudkit.train.work import Work
 
 DATA: Final = ("encode", "tokenize")  # stages that only read and check; they come first
 
@@ -59,7 +60,7 @@ def build(
     for stage in stages[len(results) :]:
         make = work.run if stage.kind != "report" else _reporter(spec, work, results)
         results.append(_say(work.store.make(stage, make), log))
-    made = results[-1].folder / "artifact"
+    made = results[-1].folder / "artifact" / spec.name
     if publish(made, out) and all(result.status == "reused" for result in results):
         log(f"files of {out} were missing or changed and have been put back")
     work.store.clean({stage.name for stage in stages})
@@ -70,10 +71,14 @@ def build(
 def _check_devices(run: Run) -> None:
     if run.nodes > 1 or run.devices not in ("auto", 1) or run.strategy != "auto":
         wanted = f"run.devices = {run.devices}, run.nodes = {run.nodes}, run.strategy = {run.strategy}"
-        raise CloudkitError(f"{wanted}: this version trains on one device; set devices: 1, nodes: 1, strategy: auto")
+        raise CloudkitError(
+            f"{wanted}: this version trains on one device; set devices: 1, nodes: 1, strategy: auto"
+        )
 
 
-def _check_data(spec: Spec, out: Path, stages: list[Stage], work: Work, log: Callable[[str], None]) -> list[StageResult]:
+def _check_data(
+    spec: Spec, out: Path, stages: list[Stage], work: Work, log: Callable[[str], None]
+) -> list[StageResult]:
     """The stages that read data, and the checks that join data and heads; an error leaves no new folder behind."""
     fresh = not out.exists()
     results = []
@@ -106,7 +111,9 @@ def _dry(spec: Spec, out: Path, stages: list[Stage], store: Store, log: Callable
             tokenize(checked[stage.name].texts, tokenizer, spec.tokens.max_length, stage.label)
         if isinstance(stage.task, FinetuneTask):
             check_labels(spec, stage.task, checked[stage.reads["crystals"].name])
-    results = [StageResult(s, store.path(s), "reused" if store.is_done(s) else "planned", 0.0) for s in stages]
+    results = [
+        StageResult(s, store.path(s), "reused" if store.is_done(s) else "planned", 0.0) for s in stages
+    ]
     for result in results:
         _say(result, log)
     return BuildResult(out, tuple(results), {})
@@ -116,15 +123,19 @@ def _reporter(spec: Spec, work: Work, results: list[StageResult]) -> Callable[[S
     """The work of the last stage, which needs what became of all others."""
 
     def report(stage: Stage, folder: Path) -> None:
-        named = folder / "artifact"
-        named.mkdir()
+        named = folder / "artifact" / spec.name
+        named.mkdir(parents=True)
         write_artifact(spec, work.model(stage), results, named)
 
     return report
 
 
 def _say(result: StageResult, log: Callable[[str], None]) -> StageResult:
-    words = {"done": f"done in {result.seconds:.1f} s", "reused": "unchanged, not made again", "planned": "to be made"}
+    words = {
+        "done": f"done in {result.seconds:.1f} s",
+        "reused": "unchanged, not made again",
+        "planned": "to be made",
+    }
     log(f"{result.stage.kind} {result.stage.label}: {words[result.status]}")
     return result
 

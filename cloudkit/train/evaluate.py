@@ -2,7 +2,6 @@
 
 import csv
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,9 @@ class Rows:
 
 def rows_of(crystals: Crystals, quantity: str, keep: NDArray[np.int64] | None = None) -> Rows:
     """The observations of a quantity, only of the crystals `keep` if given."""
-    chosen = np.isin(crystals.quantity, [crystals.quantities.index(quantity)] if quantity in crystals.quantities else [])
+    chosen = np.isin(
+        crystals.quantity, [crystals.quantities.index(quantity)] if quantity in crystals.quantities else []
+    )
     if keep is not None:
         chosen &= np.isin(crystals.crystal, keep)
     return Rows(crystals, crystals.crystal[chosen], crystals.temperature[chosen], crystals.value[chosen])
@@ -53,7 +54,10 @@ def evaluate_quantity(
         )
         for name in baselines
     }  # fmt: skip
-    score: Callable[[Array], dict[str, float]] = lambda guess: summarize(test.value, guess, quantity=quantity, train_mean=mean)  # noqa: E731
+
+    def score(guess: Array) -> dict[str, float]:
+        return summarize(test.value, guess, quantity=quantity, train_mean=mean)
+
     metrics = {
         "head": head,
         "quantity": quantity,
@@ -72,7 +76,9 @@ def _kelvin(rows: Rows) -> Array | None:
     return None if np.isnan(rows.temperature).all() else rows.temperature
 
 
-def _lines(head: str, quantity: str, test: Rows, prediction: Array, guesses: dict[str, Array]) -> list[dict[str, Any]]:
+def _lines(
+    head: str, quantity: str, test: Rows, prediction: Array, guesses: dict[str, Array]
+) -> list[dict[str, Any]]:
     unit = canonical_unit(quantity)
     lines = []
     for row, crystal in enumerate(test.crystal.tolist()):

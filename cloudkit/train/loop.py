@@ -5,7 +5,6 @@ goes on after its last finished epoch and ends with the weights of an unbroken o
 """
 
 import copy
-import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,24 +15,26 @@ import numpy as np
 import torch
 from lightning.fabric import Fabric
 from numpy.typing import NDArray
-from safetensors import safe_open
 from torch import Tensor, nn
 
 from cloudkit.data import epoch_batches
 from cloudkit.errors import CloudkitError
-from cloudkit.models import save_weights
+from cloudkit.train.checkpoint import State
 from cloudkit.train.progress import Progress
 
 Rows = NDArray[np.int64]
-Loss = Callable[[nn.Module, Rows, int], tuple[Tensor, int]]  # (module, crystals, seed) -> mean loss, how many it is the mean of
+Loss = Callable[[nn.Module, Rows, int], tuple[Tensor, int]]  # (module, crystals, seed) -> mean, of how many
 
 VALIDATION_SEED: Final = 1  # the same tokens are hidden at every validation
-AVERAGE: Final = {"pretrain": 0.998, "finetune": 0.99}  # decay of the average of the weights
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How to train. average: decay of the running mean of the weights; keep_best: end with the epoch of least validation loss."""
+    """How to train.
+
+    clip: largest norm of the gradient. average: decay of the running mean of the weights.
+    keep_best: end with the epoch of least validation loss instead of the last.
+    """
 
     epochs: int
     batch: int
@@ -46,74 +47,80 @@ class Recipe:
     keep_best: bool
 
 
-@dataclass(slots=True)
-class State:
-    """What a checkpoint holds. epoch: epochs done; curves: one row each; best: least validation loss so far."""
-
-    module: nn.Module
-    average: nn.Module
-    optimizer: torch.optim.Optimizer
-    epoch: int
-    curves: list[dict[str, float]]
-    best: float
-
-
 def fit(
-    fabric: Fabric, module: nn.Module, loss: Loss, train: Rows, valid: Rows, recipe: Recipe, folder: Path, progress: Progress
-) -> tuple[dict[str, Tensor], list[dict[str, float]]]:
+    fabric: Fabric,
+    module: nn.Module,
+    loss: Loss,
+    train: Rows,
+    valid: Rows,
+    recipe: Recipe,
+    folder: Path,
+    progress: Progress,
+    label: str = "train",
+) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
     """Train `module` on the crystals `train`; `valid` only measures. Returns averaged weights and learning curves.
 
-    Leaves ``checkpoint.safetensors`` and ``best.safetensors`` in `folder`, and goes on from them if they are there.
+    Keeps checkpoints in `folder`, and goes on from them if they are there. Raises CloudkitError if training diverges.
     """
-    state = _start(module, recipe)
-    wrapped, optimizer = fabric.setup(state.module, state.optimizer)
-    fabric.to_device(state.average)
-    _resume(state, folder)
-    steps = recipe.epochs * math.ceil(len(train) / recipe.batch)
-    step = state.epoch * (steps // recipe.epochs)
-    progress.start(folder.name.split("-")[0], steps, step)
-    for epoch in range(state.epoch, recipe.epochs):
-        torch.manual_seed(_seed(recipe.seed, epoch))
-        wrapped.train()
-        losses = []
-        for rows in epoch_batches(train, recipe.batch, recipe.seed, epoch):
-            _set_rate(optimizer, recipe, step, steps)
-            value, _ = loss(wrapped, rows, _seed(recipe.seed, epoch, step))
-            fabric.backward(value)
-            if recipe.clip is not None:
-                fabric.clip_gradients(wrapped, optimizer, max_norm=recipe.clip, error_if_nonfinite=False)
-            optimizer.step()
-            optimizer.zero_grad()
-            step += 1
-            _follow(state.average, state.module, min(recipe.average, step / (step + 10)))
-            losses.append(value.detach())
-            progress.advance(1, f"epoch {epoch + 1} of {recipe.epochs}")
-        _finish_epoch(state, step, float(torch.stack(losses).mean()), _measure(state.average, loss, valid, recipe), recipe, folder)
+    average = copy.deepcopy(module).requires_grad_(False).eval()
+    wrapped, optimizer = fabric.setup(module, _optimizer(module, recipe))
+    state = State(module, fabric.to_device(average), optimizer)
+    state.resume(folder)
+    per_epoch = math.ceil(len(train) / recipe.batch)
+    progress.start(label, recipe.epochs * per_epoch, state.epoch * per_epoch)
+    while state.epoch < recipe.epochs:
+        train_loss = _epoch(fabric, wrapped, state, loss, train, recipe, progress)
+        _finish_epoch(
+            state, train_loss, _measure(state.average, loss, valid, recipe), per_epoch, recipe, folder
+        )
     progress.stop()
-    return _result(state, recipe, folder), state.curves
+    return state.weights(folder), state.curves
 
 
-def _start(module: nn.Module, recipe: Recipe) -> State:
-    """AdamW with weight decay on matrices only, and a frozen copy of the module for the average."""
-    average = copy.deepcopy(module).requires_grad_(False)
-    parameters = [p for p in module.parameters() if p.requires_grad]
+def _epoch(
+    fabric: Fabric, wrapped: Any, state: State, loss: Loss, train: Rows, recipe: Recipe, progress: Progress
+) -> float:
+    """One pass over the training crystals; the mean of its losses."""
+    torch.manual_seed(_seed(recipe.seed, state.epoch))
+    wrapped.train()
+    batches = epoch_batches(train, recipe.batch, recipe.seed, state.epoch)
+    losses = []
+    for number, rows in enumerate(batches):
+        step = state.epoch * len(batches) + number
+        rate = recipe.learning_rate * _schedule(step, recipe.epochs * len(batches), recipe.warmup)
+        for group in state.optimizer.param_groups:
+            group["lr"] = rate
+        value, _ = loss(wrapped, rows, _seed(recipe.seed, step))
+        fabric.backward(value)
+        if recipe.clip is not None:
+            fabric.clip_gradients(wrapped, state.optimizer, max_norm=recipe.clip, error_if_nonfinite=False)
+        state.optimizer.step()
+        state.optimizer.zero_grad()
+        _follow(state.average, state.module, min(recipe.average, (step + 1) / (step + 10)))
+        losses.append(value.detach())
+        progress.advance(1, f"epoch {state.epoch + 1} of {recipe.epochs}")
+    return float(torch.stack(losses).mean())
+
+
+def _optimizer(module: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
+    """AdamW with weight decay on matrices only."""
     groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": [p for p in module.parameters() if p.ndim > 1], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in module.parameters() if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    return State(module, average.eval(), torch.optim.AdamW(groups, lr=0.0), 0, [], math.inf)
+    return torch.optim.AdamW(groups, lr=recipe.learning_rate)
 
 
 def _seed(*parts: int) -> int:
     return int(np.random.SeedSequence(parts).generate_state(1)[0])
 
 
-def _set_rate(optimizer: torch.optim.Optimizer, recipe: Recipe, step: int, steps: int) -> None:
-    """A line up over the share `warmup` of the steps, then a cosine down to 0."""
-    rise = recipe.warmup * steps
-    scale = (step + 1) / (rise + 1) if step < rise else 0.5 * (1 + math.cos(math.pi * (step - rise) / max(steps - rise, 1)))
-    for group in optimizer.param_groups:
-        group["lr"] = recipe.learning_rate * scale
+def _schedule(step: int, steps: int, warmup: float) -> float:
+    """Share of the learning rate: a line up over the share `warmup` of the steps, then a cosine down to 0."""
+    rise = warmup * steps
+    if step < rise:
+        return (step + 1) / (rise + 1)
+    return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(steps - rise, 1)))
 
 
 @torch.no_grad()
@@ -125,56 +132,23 @@ def _follow(average: nn.Module, module: nn.Module, decay: float) -> None:
 @torch.no_grad()
 def _measure(module: nn.Module, loss: Loss, rows: Rows, recipe: Recipe) -> float | None:
     """Mean loss over the validation crystals, None without any."""
-    parts = [loss(module, rows[start : start + recipe.batch], VALIDATION_SEED) for start in range(0, len(rows), recipe.batch)]
+    starts = range(0, len(rows), recipe.batch)
+    parts = [loss(module, rows[start : start + recipe.batch], VALIDATION_SEED) for start in starts]
     count = sum(number for _, number in parts)
     return sum(float(value) * number for value, number in parts) / count if count else None
 
 
 def _finish_epoch(
-    state: State, step: int, train_loss: float, valid_loss: float | None, recipe: Recipe, folder: Path
+    state: State, train_loss: float, valid_loss: float | None, per_epoch: int, recipe: Recipe, folder: Path
 ) -> None:
-    """Record the epoch and save it; the best weights go first, so that a checkpoint never points to missing ones."""
+    """Record the epoch and save it."""
     if not math.isfinite(train_loss) or not math.isfinite(valid_loss or 0.0):
-        raise CloudkitError(f"training diverged in epoch {state.epoch + 1}: the loss is {train_loss}; lower learning_rate")
+        found = f"the loss is {train_loss}, on validation {valid_loss}"
+        raise CloudkitError(f"training diverged in epoch {state.epoch + 1}: {found}; lower learning_rate")
     state.epoch += 1
-    row: dict[str, Any] = {"epoch": state.epoch, "step": step, "train_loss": train_loss, "valid_loss": valid_loss}
-    state.curves.append(row)
+    losses = {"train_loss": train_loss, "valid_loss": valid_loss}
+    state.curves.append({"epoch": state.epoch, "step": state.epoch * per_epoch, **losses})
     if recipe.keep_best and valid_loss is not None and valid_loss < state.best:
         state.best = valid_loss
-        save_weights(state.average.state_dict(), folder / "best.safetensors")
-    head = {"epoch": state.epoch, "best": state.best, "curves": state.curves}
-    save_weights(_tensors(state), folder / "checkpoint.safetensors", {"state": json.dumps(head)})
-
-
-def _tensors(state: State) -> dict[str, Tensor]:
-    tensors = {f"module.{name}": tensor for name, tensor in state.module.state_dict().items()}
-    tensors |= {f"average.{name}": tensor for name, tensor in state.average.state_dict().items()}
-    moments = state.optimizer.state_dict()["state"]
-    return tensors | {f"optimizer.{i}.{name}": tensor for i, one in moments.items() for name, tensor in one.items()}
-
-
-def _resume(state: State, folder: Path) -> None:
-    """Take over the checkpoint in `folder`, if there is one."""
-    path = folder / "checkpoint.safetensors"
-    if not path.exists():
-        return
-    with safe_open(path, "pt") as file:
-        head = json.loads(file.metadata()["state"])
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-    state.epoch, state.best, state.curves = head["epoch"], head["best"], head["curves"]
-    for prefix, module in (("module.", state.module), ("average.", state.average)):
-        module.load_state_dict({n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)})
-    moments: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        if name.startswith("optimizer."):
-            _, index, moment = name.split(".")
-            moments.setdefault(int(index), {})[moment] = tensor
-    state.optimizer.load_state_dict({**state.optimizer.state_dict(), "state": moments})
-
-
-def _result(state: State, recipe: Recipe, folder: Path) -> dict[str, Tensor]:
-    best = folder / "best.safetensors"
-    if not (recipe.keep_best and best.exists()):
-        return state.average.state_dict()
-    with safe_open(best, "pt") as file:
-        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+        state.save_best(folder)
+    state.save(folder)

@@ -1,5 +1,7 @@
 """What training minimizes: the surprise at hidden tokens, or the error of labels."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -8,7 +10,11 @@ from cloudkit.data import Batch, Crystals, Tokens, make_batch
 from cloudkit.models import CloudModel, MaskedTokens, ValueHead
 from cloudkit.train.loop import Loss, Rows
 
-ERRORS = {"l1": functional.l1_loss, "l2": functional.mse_loss, "huber": functional.huber_loss}
+ERRORS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "l1": functional.l1_loss,
+    "l2": functional.mse_loss,
+    "huber": functional.huber_loss,
+}
 
 
 def hidden_tokens(model: CloudModel, head: MaskedTokens, tokens: Tokens) -> Loss:

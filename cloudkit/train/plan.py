@@ -52,7 +52,12 @@ def _tasks(spec: Spec, encoded: dict[int, Stage], tokens: dict[int, Stage]) -> I
         data = {"crystals": encoded[index], "tokens": tokens[index]}
         if isinstance(task, EvaluateTask):
             rows = {f"train_{name}": stage for name, stage in trained[task.head].items()}
-            parts = [_task(task), spec.tokens.model_dump(mode="json"), spec.encoder.model_dump(mode="json"), spec.run.seed]
+            parts = [
+                _task(task),
+                spec.tokens.model_dump(mode="json"),
+                spec.encoder.model_dump(mode="json"),
+                spec.run.seed,
+            ]
             yield _stage("evaluate", task.head, parts, task, **data, **model, **rows)
             continue
         stage = _stage(task.kind, task.head, _training(spec, task), task, **data, **model)
@@ -74,5 +79,7 @@ def _task(task: Task) -> dict[str, Any]:
 
 
 def _report(spec: Spec, tasks: list[Stage]) -> Stage:
+    """Everything that the artifact gathers; `model`: the stage whose weights it carries."""
     made = {f"task_{index}": stage for index, stage in enumerate(tasks)}
-    return _stage("report", spec.name, spec.model_dump(mode="json"), None, **made)
+    last = [stage for stage in tasks if stage.kind != "evaluate"][-1]
+    return _stage("report", spec.name, spec.model_dump(mode="json"), None, **made, model=last)

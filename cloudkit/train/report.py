@@ -43,8 +43,7 @@ def _headline(run: RunFolder) -> str:
     tasks = run.metrics["tasks"]
     if not tasks:
         return '<p class="lead">This build evaluated nothing: its spec has no evaluate task.</p>'
-    crystals = len(run.predictions[0].rows_of()) if run.predictions else None
-    out = [f'<p class="lead">{escape(lead(tasks[0], crystals))}</p>', f'<p class="verdict">{escape(verdict(tasks[0]))}</p>']
+    out = [f'<p class="lead">{escape(lead(tasks[0]))}</p>', f'<p class="verdict">{escape(verdict(tasks[0]))}</p>']
     for task in tasks:
         unit = f" ({task['unit']})" if task.get("unit") else ""
         out += [f"<h3>{escape(quantity_name(task['quantity']) + unit)}</h3>", _scores(task)]

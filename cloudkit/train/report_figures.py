@@ -49,7 +49,6 @@ def parity(group: Predictions, baseline: str | None = None) -> str:
         Series(group.target[rows][::step], column[rows][::step], "", look, "cloud", name) for name, rows in crystals
     ] if step < 10 else [Series(group.target[::step], column[::step], "", look, "cloud")]
     both = np.concatenate([group.target, group.prediction, *group.baselines.values()])
-    both = both[np.isfinite(both)]
     room = 0.03 * float(np.ptp(both)) or 1.0
     ends = float(both.min()) - room, float(both.max()) + room
     who = "model" if baseline is None else model_name(baseline)

@@ -109,17 +109,24 @@ def _predictions(folder: Path) -> list[Predictions]:
 
 
 def _group(head: str, quantity: str, rows: list[dict[str, str]]) -> Predictions:
-    names = [name for name in rows[0] if name not in COLUMNS]
+    names = [name for name in rows[0] if name not in COLUMNS and all(row[name] for row in rows)]
     return Predictions(
         head, quantity, rows[0]["unit"],
         [row["id"] for row in rows], [row["scope"] for row in rows],
-        _numbers(rows, "temperature"), _numbers(rows, "target"), _numbers(rows, "prediction"),
-        {name: _numbers(rows, name) for name in names},
+        _numbers(rows, "temperature"), _finite(rows, "target"), _finite(rows, "prediction"),
+        {name: _finite(rows, name) for name in names},
     )  # fmt: skip
 
 
 def _numbers(rows: list[dict[str, str]], column: str) -> Array:
     return np.array([float(row[column]) if row[column] else math.nan for row in rows], dtype=np.float64)
+
+
+def _finite(rows: list[dict[str, str]], column: str) -> Array:
+    numbers = _numbers(rows, column)
+    if not np.isfinite(numbers).all():
+        raise ValueError(f"column '{column}' of {rows[0]['quantity']} holds values that are not finite numbers")
+    return numbers
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

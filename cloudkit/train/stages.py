@@ -16,13 +16,22 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import cloudkit
+from cloudkit.train.checkpoint import BEST, CHECKPOINT
 
 Kind = Literal["encode", "tokenize", "pretrain", "finetune", "evaluate", "report"]
 Status = Literal["done", "reused", "planned"]
 
-_MODEL: Final = ("models", "kernels", "data/batches.py", "train/loop.py", "train/objectives.py", "train/work.py")
+_MODEL: Final = (
+    "models",
+    "kernels",
+    "data/batches.py",
+    "train/loop.py",
+    "train/checkpoint.py",
+    "train/objectives.py",
+    "train/work.py",
+)
 CODE: Final[dict[Kind, tuple[str, ...]]] = {  # what a stage is made by, besides the stages that it reads
-    "encode": ("data", "scope", "_native", "tables", "units.py"),
+    "encode": ("data", "train/source.py", "scope", "_native", "tables", "units.py"),
     "tokenize": ("data", "tokens", "_native"),
     "pretrain": _MODEL,
     "finetune": _MODEL,
@@ -73,9 +82,15 @@ def file_hash(path: Path) -> str:
 def code_hash(paths: tuple[str, ...]) -> str:
     """SHA-256 over the sources and compiled modules under some paths of the package."""
     root = Path(cloudkit.__file__).parent
-    files = [file for path in paths for file in ([root / path] if (root / path).is_file() else (root / path).rglob("*"))]
+    files = [
+        file
+        for path in paths
+        for file in ([root / path] if (root / path).is_file() else (root / path).rglob("*"))
+    ]
     kept = sorted(file for file in files if file.suffix in (".py", ".so", ".pyd"))
-    return hashlib.sha256("\n".join(f"{f.relative_to(root)} {file_hash(f)}" for f in kept).encode()).hexdigest()
+    return hashlib.sha256(
+        "\n".join(f"{f.relative_to(root)} {file_hash(f)}" for f in kept).encode()
+    ).hexdigest()
 
 
 class Store:
@@ -101,7 +116,7 @@ class Store:
         if self.is_done(stage):
             return StageResult(stage, final, "reused", _seconds(final))
         part = self.folder / f"{stage.name}.part"
-        if not (part / "checkpoint.safetensors").exists():
+        if not (part / CHECKPOINT).exists():
             shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True, exist_ok=True)
         start = time.perf_counter()
@@ -111,10 +126,15 @@ class Store:
             shutil.rmtree(part)
             raise
         seconds = round(time.perf_counter() - start, 3)
-        record = {"kind": stage.kind, "label": stage.label, "seconds": seconds, "reads": {k: s.name for k, s in stage.reads.items()}}
+        record = {
+            "kind": stage.kind,
+            "label": stage.label,
+            "seconds": seconds,
+            "reads": {k: s.name for k, s in stage.reads.items()},
+        }
         (part / "stage.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
-        (part / "checkpoint.safetensors").unlink(missing_ok=True)
-        (part / "best.safetensors").unlink(missing_ok=True)
+        for name in (CHECKPOINT, BEST):
+            (part / name).unlink(missing_ok=True)
         part.rename(final)
         return StageResult(stage, final, "done", seconds)
 

@@ -5,9 +5,9 @@ from typing import Any
 from cloudkit.train.words import model_name, number, quantity_name
 
 
-def lead(task: dict[str, Any], crystals: int | None = None) -> str:
+def lead(task: dict[str, Any]) -> str:
     """How far off the model is on the rows of one evaluated task."""
-    where = f"On {task['rows']:,} rows" + (f" of {crystals:,} crystals" if crystals else "")
+    where = f"On {task['rows']:,} rows" + (f" of {task['crystals']:,} crystals" if "crystals" in task else "")
     unit = f" {task['unit']}" if task.get("unit") else ""
     share = f", {100 * task['share_of_3R']:.1f} % of 3R" if "share_of_3R" in task else ""
     what = quantity_name(task["quantity"])

@@ -28,7 +28,8 @@ def number(value: float | None) -> str:
     if value is None or value != value:
         return "–"
     if value and abs(value) < 1e-4:
-        return f"{value:.2e}"
+        mantissa, exponent = f"{value:.2e}".split("e")
+        return f"{mantissa}e{int(exponent)}".replace("-", "−")
     digits = 3 if abs(value) < 1 else 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
     text = f"{value:,.{digits}f}" if abs(value) >= 0.1 else f"{value:.3g}"
     return text.replace("-", "−")

@@ -4,6 +4,7 @@ import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import torch
@@ -11,16 +12,19 @@ from lightning.fabric import Fabric
 from safetensors.torch import load_file
 from torch import Tensor
 
-from cloudkit.data import Crystals, Target, Tokens, read_builtin, read_crystals, read_table, split_crystals, tokenize
-from cloudkit.errors import DataError
+from cloudkit.data import Crystals, Tokens, split_crystals, tokenize
 from cloudkit.models import CloudModel, HeadModel, MaskedTokens, build_model, predict_values, save_weights
-from cloudkit.modelspec import BuiltinData, Data, FinetuneTask, PretrainTask, RegressionHead, Run, Spec
+from cloudkit.modelspec import FinetuneTask, PretrainTask, Run, Spec
 from cloudkit.tokens import Tokenizer
 from cloudkit.train.evaluate import evaluate_quantity, rows_of, write_evaluation
-from cloudkit.train.loop import AVERAGE, Recipe, fit
+from cloudkit.train.loop import Recipe, fit
 from cloudkit.train.objectives import hidden_tokens, labels
 from cloudkit.train.progress import Progress
+from cloudkit.train.source import read_data
 from cloudkit.train.stages import Stage, Store
+
+SMALL: Final = 256  # encoder.width
+AVERAGE: Final = {"pretrain": 0.998, "finetune": 0.99}  # decay of the average of the weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ class Work:
         model = self.model(stage)
         head = model.heads[task.head]
         fabric = make_fabric(self.spec.run)
+        steady_threads(self.spec.encoder.width)
         if isinstance(head, MaskedTokens):
             loss = hidden_tokens(model, head, tokens)
         else:
@@ -71,10 +76,18 @@ class Work:
             values.fit_scale(torch.tensor(crystals.quantity[inside]), torch.tensor(crystals.value[inside]))
             loss = labels(model, values, tokens, crystals, task.loss)
         recipe = _recipe(task, self.spec.run.seed)
-        weights, curves = fit(fabric, HeadModel(model, task.head), loss, train, valid, recipe, folder, self.progress)
-        state = self.weights(stage) | _full_names(weights, task.head)
-        save_weights(state, folder / "model.safetensors")
-        (folder / "curves.json").write_text(json.dumps([{"stage": f"{task.kind} {task.head}", **row} for row in curves]), encoding="utf-8")
+        weights, curves = fit(
+            fabric, HeadModel(model, task.head), loss, train, valid, recipe, folder, self.progress
+        )
+        save_weights(self.weights(stage) | _full_names(weights, task.head), folder / "model.safetensors")
+        rows = [{"stage": f"{task.kind} {task.head}", **row} for row in curves]
+        seen = {
+            "crystals": len(train),
+            "validation_crystals": len(valid),
+            "strings_seen": len(train) * task.epochs,
+        }
+        _write_json(folder / "curves.json", rows)
+        _write_json(folder / "training.json", seen)
 
     def evaluate(self, stage: Stage, folder: Path) -> None:
         """Predictions and metrics on held-out rows, beside baselines trained on the rows of the fine-tuning."""
@@ -90,7 +103,13 @@ class Work:
             which = np.full(len(test.value), outputs.index(quantity))
             prediction = predict_values(model, stage.task.head, tokens, test.crystal, which, test.temperature)
             one, some = evaluate_quantity(
-                stage.task.head, quantity, test, rows_of(train, quantity, rows), prediction, list(stage.task.baselines), self.spec.run.seed
+                stage.task.head,
+                quantity,
+                test,
+                rows_of(train, quantity, rows),
+                prediction,
+                list(stage.task.baselines),
+                self.spec.run.seed,
             )
             metrics.append(one)
             lines += some
@@ -118,31 +137,6 @@ class Work:
         return model
 
 
-def read_data(spec: Spec, data: Data) -> Crystals:
-    """The rows of a task, checked; DataError names file, row and column."""
-    targets = [Target(**target.model_dump()) for target in data.targets]
-    dialect, any_text = spec.tokens.dialect, spec.tokens.vocabulary == "cloud"
-    if isinstance(data, BuiltinData):
-        table = read_builtin(data.builtin, data.part)
-        return read_crystals(table, text="scope", id="id", n_atoms="n_atoms", targets=targets, dialect=dialect)
-    columns = data.columns
-    return read_crystals(
-        read_table(data.path), text=columns.text, id=columns.id, n_atoms=columns.n_atoms, targets=targets,
-        dialect=dialect, any_text=any_text,
-    )  # fmt: skip
-
-
-def check_labels(spec: Spec, task: FinetuneTask, crystals: Crystals) -> None:
-    """What the head asks of labels: a logarithm or root needs them above 0."""
-    head = spec.heads[task.head]
-    if not isinstance(head, RegressionHead) or head.transform == "none" or not (crystals.value <= 0).any():
-        return
-    row = int(np.argmax(crystals.value <= 0))
-    name = crystals.quantities[crystals.quantity[row]]
-    found = f"{name} = {crystals.value[row]:g} of crystal {crystals.ids[crystals.crystal[row]]}"
-    raise DataError(f"heads.{task.head}.transform = {head.transform} needs labels above 0, found {found}")
-
-
 def make_fabric(run: Run) -> Fabric:
     """Lightning Fabric on one device; `auto` precision is 32-true on a CPU, bf16-mixed on a GPU that has it."""
     logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
@@ -153,6 +147,12 @@ def make_fabric(run: Run) -> Fabric:
     return Fabric(accelerator="cuda" if gpu else "cpu", devices=1, precision=precision)
 
 
+def steady_threads(width: int) -> None:
+    """One CPU thread for small models: a second gains little, and waits long where the machine has other work to do."""
+    if width < SMALL:
+        torch.set_num_threads(1)
+
+
 def _recipe(task: PretrainTask | FinetuneTask, seed: int) -> Recipe:
     return Recipe(
         task.epochs, task.batch, task.learning_rate, task.weight_decay, task.warmup, task.clip, seed,
@@ -160,6 +160,13 @@ def _recipe(task: PretrainTask | FinetuneTask, seed: int) -> Recipe:
     )  # fmt: skip
 
 
+def _write_json(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value), encoding="utf-8")
+
+
 def _full_names(weights: dict[str, Tensor], head: str) -> dict[str, Tensor]:
     """Names of a HeadModel's weights as the whole model has them."""
-    return {f"heads.{head}{name.removeprefix('head')}" if name.startswith("head.") else name: tensor for name, tensor in weights.items()}
+    return {
+        f"heads.{head}{name.removeprefix('head')}" if name.startswith("head.") else name: tensor
+        for name, tensor in weights.items()
+    }

@@ -25,7 +25,9 @@ def split_hundred(parts: int) -> st.SearchStrategy[list[int]]:
 @st.composite
 def mixtures(draw: st.DrawFn, parts: st.SearchStrategy[int]) -> str:
     """`El Fr El Fr …`, elements once, sum 1."""
-    elements = draw(parts.flatmap(lambda n: st.lists(st.sampled_from(SYMBOLS), min_size=n, max_size=n, unique=True)))
+    elements = draw(
+        parts.flatmap(lambda n: st.lists(st.sampled_from(SYMBOLS), min_size=n, max_size=n, unique=True))
+    )
     shares = draw(split_hundred(len(elements)))
     return " ".join(f"{element} {percent(share)}" for element, share in zip(elements, shares, strict=True))
 

@@ -11,19 +11,19 @@ from cloudkit._native import twin
 core = pytest.importorskip("cloudkit._native.core", reason="no compiled core in this installation")
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(st.one_of(mutated_texts(), st.text()))
 def test_core_and_twin_find_the_same_codes_at_the_same_places(text: str) -> None:
     assert core.check(text) == twin.check(text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.one_of(st.binary(), mutated_texts().map(lambda text: text.encode("utf-16", "surrogatepass"))))
 def test_core_and_twin_agree_on_bytes_that_are_no_text(data: bytes) -> None:
     assert core.check(data) == twin.check(data)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(valid_texts())
 def test_valid_text_has_no_issue_in_core_and_twin(text: str) -> None:
     group, issues = core.check(text)
@@ -32,7 +32,7 @@ def test_valid_text_has_no_issue_in_core_and_twin(text: str) -> None:
 
 
 @pytest.mark.parametrize("vocabulary", ["cloud", "compact"])
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(text=st.one_of(valid_texts(), mutated_texts(), st.text()))
 def test_core_and_twin_give_the_same_ids(vocabulary: str, text: str) -> None:
     fast, slow = core.encode_text(text, vocabulary), twin.encode_text(text, vocabulary)
@@ -43,7 +43,7 @@ def test_core_and_twin_give_the_same_ids(vocabulary: str, text: str) -> None:
 
 
 @pytest.mark.parametrize("vocabulary", ["cloud", "compact"])
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(texts=st.lists(st.one_of(valid_texts(), mutated_texts()), max_size=5))
 def test_a_batch_holds_the_ids_of_its_rows_in_core_and_twin(vocabulary: str, texts: list[str]) -> None:
     ids, offsets, refused = core.encode_batch(texts, vocabulary)
@@ -63,8 +63,12 @@ def outcome(format_ids: object, ids: list[int]) -> str:
         return f"refused: {error}"
 
 
-@settings(max_examples=300, deadline=None)
-@given(st.lists(st.one_of(st.integers(0, 700), st.sampled_from([0, 2, 6, 236, 422, 540, 640, 65535])), max_size=12))
+@settings(max_examples=120, deadline=None)
+@given(
+    st.lists(
+        st.one_of(st.integers(0, 700), st.sampled_from([0, 2, 6, 236, 422, 540, 640, 65535])), max_size=12
+    )
+)
 def test_core_and_twin_format_any_ids_alike(ids: list[int]) -> None:
     assert outcome(core.format_ids, ids) == outcome(twin.format_ids, ids)
     assert outcome(core.format_ids, [0, 17, *ids, 2]) == outcome(twin.format_ids, [0, 17, *ids, 2])

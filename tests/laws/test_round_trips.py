@@ -12,13 +12,13 @@ from cloudkit.tokens import Tokenizer
 COMPACT, CLOUD = Tokenizer("compact"), Tokenizer("cloud")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(valid_texts())
 def test_a_parsed_string_prints_as_it_was(text: str) -> None:
     assert str(parse(text)) == text
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(mutated_texts())
 def test_parse_accepts_what_validate_finds_no_error_in(text: str) -> None:
     errors = [d for d in validate(text) if d.severity == "error"]
@@ -31,14 +31,14 @@ def test_parse_accepts_what_validate_finds_no_error_in(text: str) -> None:
         assert str(scope) == text
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(valid_texts())
 def test_decoding_the_ids_of_a_valid_string_gives_the_string(text: str) -> None:
     assert COMPACT.decode(COMPACT.encode(text)) == text
     assert CLOUD.decode(CLOUD.encode(text)) == text
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(mutated_texts())
 def test_the_compact_vocabulary_refuses_what_parse_refuses(text: str) -> None:
     try:
@@ -51,7 +51,7 @@ def test_the_compact_vocabulary_refuses_what_parse_refuses(text: str) -> None:
         assert COMPACT.decode(ids) == text
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(valid_texts())
 def test_a_projected_orbit_string_is_a_valid_reduced_string_of_the_same_group(text: str) -> None:
     scope = cloudkit.parse(text)

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from cli_examples import POSCAR, ROCK_SALT
 
+from cloudkit.structure import read_structures
+
 
 def read_jsonl(path: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
@@ -78,8 +80,6 @@ def test_the_two_outputs_cannot_be_one_file(cloudkit, structures, tmp_path):
 
 def test_what_stops_half_way_leaves_the_old_output_as_it_was(cloudkit, structures, tmp_path, monkeypatch):
     def stream(*_: object) -> Iterator[object]:
-        from cloudkit.structure import read_structures
-
         yield from read_structures([structures / "salt.vasp"])
         raise OSError(28, "No space left on device")
 

@@ -56,7 +56,7 @@ def test_the_version_is_that_of_the_package(cloudkit):
         (["new"], "name the file"),
         (["new", "x.yaml", "--preset", "thermall"], "thermal"),
         (["build", "no-such-spec.yaml"], "no file or preset"),
-        (["predict", "no-such-model", "x.cif"], "no-such-model"),
+        (["predict", "no-such-model", "a | b"], "no-such-model"),
         (["evaluate", "no-such-model", "x.csv"], "no-such-model"),
     ],
 )
@@ -70,7 +70,7 @@ def test_a_command_that_cannot_work_says_why_and_exits_2(cloudkit, tmp_path, mon
 
 
 def test_the_command_line_starts_without_the_heavy_packages():
-    heavy = "torch pandas lightning sklearn pydantic gemmi moyopy spglib".split()
+    heavy = ["torch", "pandas", "lightning", "sklearn", "pydantic", "gemmi", "moyopy", "spglib"]
     code = f"import sys, cloudkit.cli; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
@@ -112,3 +112,11 @@ def test_a_reader_that_leaves_early_gets_no_traceback(tmp_path: Path):
     assert b"Traceback" not in process.stderr.read()
     process.stderr.close()
     assert process.wait(timeout=20) == 1
+
+
+def test_output_that_nobody_reads_is_no_error_message():
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "w") as closed:
+        done = subprocess.run([*COMMAND, "schema", "model"], stdout=closed, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (1, "")

@@ -1,6 +1,7 @@
 """`validate` and `tokenize`: strings from arguments, standard input, lines and tables."""
 
 import gzip
+import itertools
 import json
 
 import numpy as np
@@ -127,7 +128,7 @@ def test_packed_arrays_hold_what_the_lines_hold(cloudkit, tmp_path):
     assert cloudkit("tokenize", ROCK_SALT, WRONG, DOUBTFUL, "-o", tmp_path / "x.npy").code == 1
     ids, offsets = np.load(tmp_path / "x.npy"), np.load(tmp_path / "x.offsets.npy")
     assert (ids.dtype, offsets.dtype) == (np.uint16, np.int64)
-    rows = [ids[a:b].tolist() for a, b in zip(offsets, offsets[1:], strict=False)]
+    rows = [ids[a:b].tolist() for a, b in itertools.pairwise(offsets)]
     assert rows == [json.loads(line) or [] for line in lines]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x.npy", "x.offsets.npy"]
 

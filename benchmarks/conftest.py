@@ -1,0 +1,34 @@
+"""Single thread for everything that is timed; set before any library starts its pool."""
+
+import csv
+import gzip
+import os
+from pathlib import Path
+
+import pytest
+
+ONE_THREAD = {
+    "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
+    "RAYON_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1",
+}  # fmt: skip
+os.environ.update(ONE_THREAD)
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SHARED = Path(os.environ.get("CLOUDKIT_SHARED", REPOSITORY.parent / "shared")) / "data"
+
+
+def pytest_report_header() -> str:
+    return "threads: " + " ".join(f"{name}={value}" for name, value in ONE_THREAD.items())
+
+
+@pytest.fixture(scope="session")
+def strings() -> list[str]:
+    """Valid reduced strings: the published sample where shared data is at hand, else the built-in minerals."""
+    sample = SHARED / "pretrain_10k.csv"
+    if sample.exists():
+        with sample.open(newline="") as file:
+            return [row["cloud"] for row in csv.DictReader(file) if " X " not in row["cloud"]]
+    from cloudkit.scope import project
+
+    with gzip.open(REPOSITORY / "cloudkit/data/builtin/minerals.csv.gz", "rt", newline="") as file:
+        return [project(row["scope"], "reduced") for row in csv.DictReader(file)]

@@ -1,0 +1,76 @@
+"""Structures and strings as a user names them, and what is said about those that fail; `encode` and `predict` share it."""
+
+import glob
+import gzip
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from cloudkit.cli.columns import STANDARD_INPUT, is_table, read_texts
+from cloudkit.cli.terminal import say
+from cloudkit.errors import CloudkitError
+
+if TYPE_CHECKING:
+    from cloudkit.property import Input
+
+
+def check_inputs(inputs: Sequence[str]) -> None:
+    """Raise CloudkitError if nothing of what is named exists; one missing file among others is a failure, not an error."""
+    if not any(given == STANDARD_INPUT or "|" in given or _exists(given) for given in inputs):
+        raise CloudkitError(f"no such file or folder: {', '.join(inputs)}")
+
+
+def _exists(given: str) -> bool:
+    return Path(given).exists() or bool(glob.glob(given, recursive=True))  # noqa: PTH207  Path.glob is for relative patterns
+
+
+def records(inputs: Sequence[str], column: str | None) -> "Iterator[Input]":
+    """A record (id, string or error) for each string, row of a table, and structure, in order."""
+    from cloudkit.property import Input
+    from cloudkit.scope import encode_records
+    from cloudkit.structure import read_structures
+
+    for number, given in enumerate(inputs, start=1):
+        if "|" in given:
+            yield Input(str(number), given, None)
+        elif _holds_strings(given, column):
+            yield from (Input(name, text, None) for name, text in _rows(given, column))
+        else:
+            for row in encode_records(read_structures([given])):
+                yield Input(row.id, row.scope, row.error)
+
+
+def _holds_strings(given: str, column: str | None) -> bool:
+    """Whether a file is a table of strings: .csv and .parquet are; .jsonl if --column or its first line says so."""
+    if not is_table(given) or not Path(given).is_file():
+        return False
+    if column is not None or not given.lower().removesuffix(".gz").endswith(".jsonl"):
+        return True
+    try:
+        with gzip.open(given, "rt") if given.endswith(".gz") else Path(given).open(encoding="utf-8") as file:
+            first = json.loads(file.readline())
+    except (OSError, EOFError, ValueError):
+        return False
+    return isinstance(first, dict) and "scope" in first
+
+
+def _rows(given: str, column: str | None) -> Iterator[tuple[str, str]]:
+    """(id, string) of each row; the id is the column `id`, else the number of the row."""
+    texts = read_texts(given, column)
+    return zip(texts.ids or map(str, range(1, len(texts.texts) + 1)), texts.texts, strict=True)
+
+
+class Failed(Protocol):
+    """What is said of an input that failed."""
+
+    @property
+    def code(self) -> str: ...
+    @property
+    def message(self) -> str: ...
+
+
+def say_failure(name: str, failure: Failed) -> None:
+    """One line on standard error."""
+    hint = getattr(failure, "hint", "")
+    say(f"{name}: {failure.code}: {failure.message}" + (f" ({hint})" if hint else ""))

@@ -1,0 +1,132 @@
+"""Orbit text to the AFLOW protostructure label and back.
+
+A label such as ``AB_cF8_225_a_b:Cl-Na`` holds formula, Pearson symbol, space group, the letters of each element in
+alphabetical order (a number before a letter counts its orbits), and the elements. Among the letter choices that mean the
+same crystal it takes the least (sum of letter indices over the distinct letters of each element, text).
+"""
+
+import re
+from collections import Counter
+from math import gcd
+from string import ascii_uppercase
+from typing import Final
+
+from cloudkit.errors import ScopeError
+from cloudkit.scope.canonical import canonical_orbits, renamings
+from cloudkit.scope.tree import Orbit, Scope, parse
+from cloudkit.tables import ELEMENT, LETTERS, SPACE_GROUPS
+
+FAMILY: Final = {
+    "triclinic": "a", "monoclinic": "m", "orthorhombic": "o", "tetragonal": "t",
+    "trigonal": "h", "hexagonal": "h", "cubic": "c",
+}  # fmt: skip
+LETTER_COUNT: Final = re.compile("([1-9][0-9]{0,3})?([a-zA])")
+
+
+def aflow_label(orbit: str | Scope) -> str:
+    """The label of an ordered crystal; R groups count the hexagonal cell, A centring is written C (as pymatgen does).
+
+    Raises ScopeError for invalid text, another dialect, and mixed or partly filled orbits.
+    """
+    scope = parse(orbit) if isinstance(orbit, str) else orbit
+    if scope.dialect != "orbit":
+        raise ScopeError(f"an AFLOW label needs an orbit string; this one is of the '{scope.dialect}' dialect")
+    content = _letters_of_elements(scope)
+    used = tuple(sorted({letter for counts in content for letter in counts}))
+    choices = (dict(zip(used, image, strict=True)) for image in renamings(scope.space_group, used))
+    _, letters = min(_score(content, choice) for choice in choices)
+    elements = sorted(scope.composition)
+    head = f"{_formula(scope, elements)}_{_pearson_symbols(scope)[0]}_{scope.space_group}"
+    return f"{head}_{letters}:{'-'.join(elements)}"
+
+
+def _letters_of_elements(scope: Scope) -> list[Counter[int]]:
+    """Orbits of each element by letter index, elements in alphabetical order."""
+    content: dict[str, Counter[int]] = {}
+    for orbit in scope.orbits:
+        species = orbit.species or ()
+        if len(species) != 1 or species[0][1] != 1.0:
+            raise ScopeError(f"'{orbit}' is mixed or partly filled; an AFLOW label names ordered crystals only")
+        content.setdefault(species[0][0], Counter())[LETTERS.index(orbit.letter)] += 1
+    if len(content) > len(ascii_uppercase):
+        raise ScopeError(f"an AFLOW label names up to 26 elements; this crystal has {len(content)}")
+    return [content[element] for element in sorted(content)]
+
+
+def _score(content: list[Counter[int]], choice: dict[int, int]) -> tuple[int, str]:
+    """(sum of letter indices, text) under one choice of letters; capital A is written first, as ASCII has it."""
+    parts = []
+    for counts in content:
+        named = sorted((LETTERS[choice[letter]], count) for letter, count in counts.items())
+        parts.append("".join(f"{count if count > 1 else ''}{letter}" for letter, count in named))
+    return sum(choice[letter] for counts in content for letter in counts), "_".join(parts)
+
+
+def _formula(scope: Scope, elements: list[str]) -> str:
+    """A, B, C … for the elements in the given order, with the least whole numbers; 1 is not written."""
+    counts = [int(scope.composition[element]) for element in elements]
+    divisor = gcd(*counts)
+    numbers = (str(count // divisor) if count > divisor else "" for count in counts)
+    return "".join(f"{name}{number}" for name, number in zip(ascii_uppercase, numbers, strict=False))
+
+
+def _pearson_symbols(scope: Scope) -> list[str]:
+    """The symbol as pymatgen writes it, then the other forms in use: base centring by A or S, a rhombohedral cell."""
+    group = SPACE_GROUPS[scope.space_group - 1]
+    family, atoms = FAMILY[group.crystal_system], scope.n_sites or 0
+    if group.centering in "AC":
+        return [f"{family}{centering}{atoms}" for centering in "CAS"]
+    return [f"{family}{group.centering}{atoms}", *([f"{family}R{atoms // 3}"] if group.centering == "R" else [])]
+
+
+def from_aflow(label: str) -> str:
+    """The canonical orbit string of a label with elements; the label's letters need not be the least choice.
+
+    R groups may count the hexagonal or the rhombohedral cell; base centring may be written A, C or S.
+    Raises ScopeError for a label that is malformed or contradicts itself.
+    """
+    head, _, tail = label.partition(":")
+    fields = head.split("_")
+    if not tail or len(fields) < 4:
+        raise _bad(label, "it needs formula, Pearson symbol, space group, letters, a colon, elements")
+    formula, pearson, number, *parts = fields
+    elements = tail.split("-")
+    scope = _read_letters(label, number, parts, elements)
+    if formula != (expected := _formula(scope, elements)):
+        raise _bad(label, f"its letters make the formula {expected}, not '{formula}'")
+    if pearson not in (symbols := _pearson_symbols(scope)):
+        raise _bad(label, f"its letters make the Pearson symbol {symbols[0]}, not '{pearson}'")
+    return str(Scope("orbit", scope.space_group, canonical_orbits(scope.space_group, scope.orbits)))
+
+
+def _read_letters(label: str, number: str, parts: list[str], elements: list[str]) -> Scope:
+    """The orbits of all elements, each known, named once, on letters that the group has and that fit."""
+    if not re.fullmatch("[1-9][0-9]{0,2}", number) or int(number) > 230:
+        raise _bad(label, f"'{number}' is no space group; they are 1 to 230")
+    if unknown := [element for element in elements if element not in ELEMENT]:
+        raise _bad(label, f"'{unknown[0]}' is no element")
+    if len(set(elements)) < len(elements):
+        raise _bad(label, "an element is named twice")
+    if len(parts) != len(elements):
+        raise _bad(label, f"it has letters for {len(parts)} elements and names {len(elements)}")
+    if len(elements) > len(ascii_uppercase):
+        raise _bad(label, f"a formula names up to 26 elements, not {len(elements)}")
+    group = SPACE_GROUPS[int(number) - 1]
+    orbits = list[Orbit]()
+    for part, element in zip(parts, elements, strict=True):
+        if not re.fullmatch(f"({LETTER_COUNT.pattern})+", part):
+            raise _bad(label, f"'{part}' are no Wyckoff letters; they read like 'a' or '2ab'")
+        for count, letter in LETTER_COUNT.findall(part):
+            if LETTERS.index(letter) >= len(group.wyckoff):
+                raise _bad(label, f"space group {number} has no letter '{letter}'; it has a to {group.wyckoff[-1].letter}")
+            multiplicity = group.position(letter).multiplicity
+            orbits += [Orbit(letter, multiplicity, ((element, 1.0),))] * int(count or 1)
+    for letter, count in Counter(orbit.letter for orbit in orbits).items():
+        if count > 1 and not group.position(letter).degrees_of_freedom:
+            raise _bad(label, f"letter '{letter}' of space group {number} has no free parameter and is used twice")
+    return Scope("orbit", group.number, tuple(orbits))
+
+
+def _bad(label: str, reason: str) -> ScopeError:
+    shown = label if len(label) <= 80 else f"{label[:80]}…"
+    return ScopeError(f"'{shown}' is no AFLOW protostructure label: {reason}; one reads like 'AB_cF8_225_a_b:Cl-Na'")

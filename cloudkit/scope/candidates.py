@@ -1,0 +1,128 @@
+"""Reduced text back to orbits: all crystals that a reduced string may stand for, smallest cell first.
+
+The reduced dialect keeps the set of letters and rounded fractions. A candidate puts at least one orbit on every letter
+(one at most where the letter has no free parameter) so that whole numbers of atoms round to the fractions
+(assignments.py). Only candidates that are their own canonical form count.
+"""
+
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from cloudkit.errors import ScopeError
+from cloudkit.scope.assignments import Assignments, Content, Counts
+from cloudkit.scope.canonical import renamings
+from cloudkit.scope.tree import Orbit, Scope, parse
+from cloudkit.tables import ELEMENT, LETTERS, SPACE_GROUPS, generator_text
+
+MAX_ATOMS: Final = 80  # the largest conventional cell of 20 primitive sites (F centring)
+MAX_NODES: Final = 100_000
+NOT_THERE: Final = -1  # index of the empty content, which stands behind those of the letters
+
+
+class Candidates(NamedTuple):
+    """Canonical orbit strings by (atoms of the conventional cell, canonical order).
+
+    complete: no candidate of at most `max_atoms` atoms is missing; nodes: the assignments that were looked at.
+    """
+
+    texts: list[str]
+    complete: bool
+    nodes: int
+
+
+class Rivals(NamedTuple):
+    """Other choices of letters, as a tree: what would stand on the first letter where they differ from ours.
+
+    own: index of the content there; branches: (index of a rival's content there, the choices that share it).
+    """
+
+    own: int
+    branches: tuple[tuple[int, "Rivals | None"], ...]
+
+
+def candidates(reduced: str | Scope, *, max_atoms: int = MAX_ATOMS, max_nodes: int = MAX_NODES) -> Candidates:
+    """All ordered crystals, as canonical orbit strings, whose reduced projection is the given string.
+
+    max_atoms: atoms of the conventional cell. The search stops, incomplete, before the step that would make it look at
+    more than `max_nodes` assignments; cells smaller than the one it stopped at are complete.
+    Raises ScopeError for invalid text and for another dialect.
+    """
+    scope = parse(reduced) if isinstance(reduced, str) else reduced
+    if scope.dialect != "reduced":
+        raise ScopeError(f"candidates belong to a reduced string; this one is of the '{scope.dialect}' dialect")
+    fixed, free = _split_letters(scope)
+    letters = tuple(LETTERS.index(orbit.letter) for orbit in fixed + free)
+    fractions = sorted(scope.fractions, key=lambda item: ELEMENT[item[0]].order)
+    rivals = find_rivals(scope.space_group, letters)
+    in_order = sorted(range(len(letters)), key=letters.__getitem__)
+    search = Assignments([o.multiplicity for o in fixed], [o.multiplicity for o in free], len(fractions), max_atoms, max_nodes)
+    found = []
+    for atoms, contents in search.walk([fraction for _, fraction in fractions]):
+        if rivals is None or is_smallest(rivals, contents):
+            found.append((atoms, tuple(contents[i] for i in in_order)))
+    found.sort()
+    orbits = [(fixed + free)[i] for i in in_order]
+    head = f"{generator_text(scope.space_group)} | "
+    pieces = _Pieces([element for element, _ in fractions], orbits)
+    return Candidates([head + pieces.join(contents) for _, contents in found], search.complete, search.nodes)
+
+
+def _split_letters(scope: Scope) -> tuple[list[Orbit], list[Orbit]]:
+    """Letters without and with free parameters, large ones first: they fail, or fit, soonest."""
+    group = SPACE_GROUPS[scope.space_group - 1]
+    orbits = sorted(scope.orbits, key=lambda orbit: -orbit.multiplicity)
+    freedom = [group.position(orbit.letter).degrees_of_freedom for orbit in orbits]
+    fixed = [orbit for orbit, f in zip(orbits, freedom, strict=True) if not f]
+    return fixed, [orbit for orbit, f in zip(orbits, freedom, strict=True) if f]
+
+
+class _Pieces:
+    """The words of each letter's content, made once."""
+
+    def __init__(self, elements: list[str], orbits: list[Orbit]) -> None:
+        self.elements = elements
+        self.symbols = [str(orbit) for orbit in orbits]
+        self.known: dict[tuple[str, Content], str] = {}
+
+    def join(self, contents: tuple[Content, ...]) -> str:
+        return " ".join(map(self._piece, self.symbols, contents))
+
+    def _piece(self, symbol: str, content: Content) -> str:
+        key = (symbol, content)
+        if key not in self.known:
+            self.known[key] = " ".join(f"{self.elements[element]} {symbol}" for element in content[:-1])
+        return self.known[key]
+
+
+@lru_cache(maxsize=4096)
+def find_rivals(space_group: int, letters: Counts) -> Rivals | None:
+    """The choices that the normalizer allows beside `letters`; None if there are no others."""
+    positions = range(len(SPACE_GROUPS[space_group - 1].wyckoff))
+    rows = [
+        tuple(image.index(position) if position in image else NOT_THERE for position in positions)
+        for image in renamings(space_group, letters)
+    ]
+    own = tuple(letters.index(position) if position in letters else NOT_THERE for position in positions)
+    return _branch(own, rows, 0)
+
+
+def _branch(own: Counts, rows: list[Counts], position: int) -> Rivals | None:
+    while position < len(own) and all(row[position] == own[position] for row in rows):
+        position += 1
+    if position == len(own):
+        return None
+    groups: dict[int, list[Counts]] = {}
+    for row in rows:
+        groups.setdefault(row[position], []).append(row)
+    branches = ((source, _branch(own, group, position + 1)) for source, group in groups.items())
+    return Rivals(own[position], tuple(b for b in branches if b != (own[position], None)))
+
+
+def is_smallest(rivals: Rivals, contents: list[Content]) -> bool:
+    """Is no rival before us? The end mark sorts last, so a longer list of equal beginning comes first."""
+    mine = contents[rivals.own]
+    for source, below in rivals.branches:
+        theirs = contents[source]
+        if theirs < mine or (theirs == mine and below is not None and not is_smallest(below, contents)):
+            return False
+    return True

@@ -1,0 +1,12 @@
+"""Spec -> trained, evaluated, reported model: stages, the training loop and the files that a build leaves."""
+
+from cloudkit.errors import require
+
+require("torch", "train")
+require("lightning", "train")
+
+from cloudkit.train.build import BuildResult, build  # noqa: E402 - the hint above comes first
+from cloudkit.train.progress import Progress, Silent  # noqa: E402
+from cloudkit.train.stages import Stage, StageResult  # noqa: E402
+
+__all__ = ["BuildResult", "Progress", "Silent", "Stage", "StageResult", "build"]

@@ -1,0 +1,100 @@
+"""run folder -> card.md: what the model is, what it was made from, how good it is and where it ends (after Mitchell 2019)."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from cloudkit.errors import DISTRIBUTION
+from cloudkit.modelspec import BuiltinData, Spec, Task, ThermalHead, load_spec
+from cloudkit.train.run_folder import RunFolder, read_run
+from cloudkit.train.verdict import lead, verdict
+from cloudkit.train.words import model_name, number, quantity_name
+
+SOURCES: Final = {  # built-in data in one line each; all of it in cloudkit/data/builtin/SOURCES.md
+    "thermal": "crystals and phonon densities of states of NCrystal's standard library (Apache-2.0; cite X.-X. Cai and "
+    "T. Kittelmann, Comput. Phys. Commun. 246 (2020) 106851); harmonic, at the volume of the source",
+    "minerals": "ordered structures of the American Mineralogist Crystal Structure Database, read from larixite (MIT; cite "
+    "R. T. Downs and M. Hall-Wallace, Am. Mineral. 88 (2003) 247)",
+    "prototypes": "AFLOW prototypes as listed in pymatgen (MIT; cite M. J. Mehl et al., Comput. Mater. Sci. 136 (2017) S1)",
+}
+
+
+def write_card(folder: Path) -> Path:
+    """Write `folder`/card.md from spec.yaml and metrics.json in `folder`, and return its path.
+
+    Raises ModelError naming a damaged file.
+    """
+    run = read_run(folder)
+    spec = load_spec(folder / "spec.yaml", check_files=False)
+    parts = [_what(run, spec), _data(spec), _metrics(run), _limits(spec), _use(spec)]
+    path = folder / "card.md"
+    path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    return path
+
+
+def _what(run: RunFolder, spec: Spec) -> str:
+    tokens, encoder = spec.tokens, spec.encoder
+    size = f", {run.metrics['parameters']:,} parameters" if isinstance(run.metrics.get("parameters"), int) else ""
+    heads = [f"- `{name}`: {head.kind.replace('_', ' ')}" for name, head in spec.heads.items()]
+    return "\n".join([
+        f"# {spec.name}", "",
+        f"A model over symmetry strings of crystals (SCOPE, `{tokens.dialect}` dialect, `{tokens.vocabulary}` vocabulary), built with "
+        f"cloudkit. It reads no coordinates: elements, Wyckoff positions and space group only. {encoder.layers} layers of width "
+        f"{encoder.width}{size}, seed {spec.run.seed}. Heads:", "",
+        *heads,
+    ])  # fmt: skip
+
+
+def _data(spec: Spec) -> str:
+    lines = ["## Data", "", "| step | head | rows from | source and licence |", "| --- | --- | --- | --- |"]
+    return "\n".join(lines + [_row(task) for task in spec.tasks])
+
+
+def _row(task: Task) -> str:
+    if isinstance(task.data, BuiltinData):
+        name, source = f"built-in `{task.data.builtin}`, part {task.data.part}", SOURCES[task.data.builtin]
+    else:
+        name, source = f"`{_cell(Path(task.data.path).name)}`", "a file of the builder; its licence is not known to cloudkit"
+    return f"| {task.kind} | `{task.head}` | {name} | {source} |"
+
+
+def _cell(text: str) -> str:
+    """Text that cannot break out of a cell of a Markdown table."""
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("`", "'").replace("\n", " ")
+
+
+def _metrics(run: RunFolder) -> str:
+    tasks: list[dict[str, Any]] = run.metrics["tasks"]
+    if not tasks:
+        return "## Metrics\n\nNone: the spec has no evaluate task."
+    lines = ["## Metrics", "", f"{lead(tasks[0])} {verdict(tasks[0])}", "",
+             "| quantity | rows | | MAE | RMSE | MAE / MAD |", "| --- | --- | --- | --- | --- | --- |"]  # fmt: skip
+    for task in tasks:
+        unit = f" ({task['unit']})" if task.get("unit") else ""
+        rows = {"this model": task} | {model_name(name): scores for name, scores in task.get("baselines", {}).items()}
+        for name, scores in rows.items():
+            values = " | ".join(number(scores.get(key)) for key in ("mae", "rmse", "mae_over_mad"))
+            lines.append(f"| {_cell(quantity_name(task['quantity']) + unit)} | {task['rows']} | {_cell(name)} | {values} |")
+    lines += ["", "MAD is the mean |label − mean training label| over the same rows. Baselines saw the same training rows."]
+    return "\n".join(lines)
+
+
+def _limits(spec: Spec) -> str:
+    lines = [
+        "Two crystals with the same string get the same value: the model does not see volume, bond lengths or pressure.",
+        "Chemistry and structure types that are rare in the training rows are guesses, and no uncertainty is stated.",
+        f"Strings longer than {spec.tokens.max_length} tokens are refused.",
+    ]
+    if any(isinstance(head, ThermalHead) for head in spec.heads.values()):
+        lines.append("Thermal values come from one Debye temperature per crystal: harmonic, constant volume, no electrons, magnetism, "
+                     "melting or change of phase; low temperatures are the least certain. U and F include zero-point energy.")  # fmt: skip
+    return "## Limits\n\n" + "\n".join(f"- {line}" for line in lines)
+
+
+def _use(spec: Spec) -> str:
+    thermal = any(isinstance(head, ThermalHead) for head in spec.heads.values())
+    option, argument = (" --temperatures 0:600:10", ", temperatures=[75, 300]") if thermal else ("", "")
+    return "\n".join([
+        "## Use", "", "```sh", f"pip install '{DISTRIBUTION}[train]'", f"cloudkit predict FOLDER crystal.cif{option}", "```", "",
+        "```python", "import cloudkit", 'model = cloudkit.load("FOLDER")', f'model.predict("crystal.cif"{argument})', "```", "",
+        "FOLDER is the folder of this card. Values are per mole of atoms unless `--per` says otherwise.",
+    ])  # fmt: skip

@@ -1,0 +1,73 @@
+"""What training keeps on disk between epochs: one safetensors file, replaced in one step, and the best weights so far."""
+
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from cloudkit.models import save_weights
+
+CHECKPOINT, BEST = "checkpoint.safetensors", "best.safetensors"
+
+
+@dataclass(slots=True)
+class State:
+    """Training between two epochs.
+
+    average: running mean of the module's weights. epoch: epochs done. curves: a row for each of them.
+    best: least validation loss so far.
+    """
+
+    module: nn.Module
+    average: nn.Module
+    optimizer: torch.optim.Optimizer
+    epoch: int = 0
+    curves: list[dict[str, Any]] = field(default_factory=list)
+    best: float = math.inf
+
+    def save(self, folder: Path) -> None:
+        """Write the checkpoint, whole or not at all."""
+        head = {"epoch": self.epoch, "best": self.best, "curves": self.curves}
+        save_weights(self._tensors(), folder / CHECKPOINT, {"state": json.dumps(head)})
+
+    def save_best(self, folder: Path) -> None:
+        """Write the averaged weights as the best so far; goes before `save`, so that no checkpoint lacks them."""
+        save_weights(self.average.state_dict(), folder / BEST)
+
+    def resume(self, folder: Path) -> None:
+        """Take over the checkpoint in `folder`, if there is one."""
+        if not (folder / CHECKPOINT).exists():
+            return
+        with safe_open(folder / CHECKPOINT, "pt") as file:
+            head = json.loads(file.metadata()["state"])
+        tensors = load_file(folder / CHECKPOINT)
+        self.epoch, self.best, self.curves = head["epoch"], head["best"], head["curves"]
+        self.module.load_state_dict(_under("module.", tensors))
+        self.average.load_state_dict(_under("average.", tensors))
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in _under("optimizer.", tensors).items():
+            index, moment = name.split(".")
+            moments.setdefault(int(index), {})[moment] = tensor
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
+
+    def weights(self, folder: Path) -> dict[str, Tensor]:
+        """The averaged weights: of the best epoch if one was saved, else of the last."""
+        return load_file(folder / BEST) if (folder / BEST).exists() else self.average.state_dict()
+
+    def _tensors(self) -> dict[str, Tensor]:
+        moments = self.optimizer.state_dict()["state"]
+        parts = {"module": self.module.state_dict(), "average": self.average.state_dict()}
+        parts["optimizer"] = {
+            f"{i}.{name}": tensor for i, one in moments.items() for name, tensor in one.items()
+        }
+        return {f"{part}.{name}": tensor for part, some in parts.items() for name, tensor in some.items()}
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

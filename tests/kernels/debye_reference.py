@@ -1,0 +1,56 @@
+"""Debye thermodynamics at 60 digits, from one potential: phi(x) = F / (R T), x = theta / T, and its derivatives.
+
+Nothing here is shared with the kernels: all quantities are derivatives of F, those of phi numeric.
+"""
+
+import mpmath as mp
+
+DIGITS = 60
+with mp.workdps(DIGITS):
+    R = mp.mpf(831446261815324) / 10**14
+
+
+def debye_function(x: mp.mpf) -> mp.mpf:
+    """(3 / x³) ∫ t³ / (e^t - 1) from 0 to x, to the working precision, by two series that meet at x = 1.5."""
+    total, k = 1 - 3 * x / 8, 1
+    if x < 1.5:
+        while (
+            abs(term := 3 * mp.bernoulli(2 * k) * x ** (2 * k) / ((2 * k + 3) * mp.factorial(2 * k)))
+            > mp.eps**2
+        ):
+            total, k = total + term, k + 1
+        return total
+    total, q = mp.pi**4 / 15, mp.exp(-x)
+    power = q
+    while (term := power * (x**3 / k + 3 * x**2 / k**2 + 6 * x / k**3 + mp.mpf(6) / k**4)) > mp.eps:
+        total, power, k = total - term, power * q, k + 1
+    return 3 * total / x**3
+
+
+def potential(x: mp.mpf) -> mp.mpf:
+    return 9 * x / 8 + 3 * mp.log(-mp.expm1(-x)) - debye_function(x)
+
+
+def quantities(theta: float, temperature: float) -> dict[str, mp.mpf]:
+    """U, Cv, S, F, their derivatives ("Cv/theta", "Cv/T", ...) and "scale": the largest term of F; temperature > 0."""
+    with mp.workdps(DIGITS):
+        theta, t = mp.mpf(theta), mp.mpf(temperature)
+        x = theta / t
+        phi, d1, d2, d3 = (mp.diff(potential, x, order, relative=True) for order in range(4))
+        entropy, heat_capacity = -R * (phi - x * d1), -R * x**2 * d2
+        change = -R * (2 * x * d2 + x**2 * d3)
+        return {
+            "U": R * theta * d1,
+            "Cv": heat_capacity,
+            "S": entropy,
+            "F": R * t * phi,
+            "U/theta": R * (d1 + x * d2),
+            "U/T": heat_capacity,
+            "Cv/theta": change / t,
+            "Cv/T": -change * x / t,
+            "S/theta": R * x * d2 / t,
+            "S/T": heat_capacity / t,
+            "F/theta": R * d1,
+            "F/T": -entropy,
+            "scale": R * max(9 * theta / 8, 3 * t * abs(mp.log(-mp.expm1(-x))), t * debye_function(x)),
+        }

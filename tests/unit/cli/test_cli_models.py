@@ -1,0 +1,163 @@
+"""`build`, `predict` and `evaluate` on a model small enough to train here."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from cli_examples import ROCK_SALT
+
+from cloudkit.cli import main
+
+pytest.importorskip("lightning")
+
+SPEC = """cloudkit: 1
+name: tiny
+tokens: {dialect: orbit, vocabulary: compact, max_length: 64}
+encoder: {kind: transformer, layers: 1, heads: 1, width: 8, dropout: 0.0}
+heads:
+  thermal: {kind: thermal, modes: debye, outputs: [heat_capacity]}
+tasks:
+  - kind: finetune
+    head: thermal
+    data:
+      path: rows.csv
+      columns: {text: scope}
+      targets: [{column: cv, quantity: heat_capacity, temperature: 300, unit: J/mol_atom/K}]
+    epochs: 2
+  - kind: evaluate
+    head: thermal
+    data:
+      path: rows.csv
+      columns: {text: scope}
+      targets: [{column: cv, quantity: heat_capacity, temperature: 300, unit: J/mol_atom/K}]
+    baselines: [mean]
+run: {accelerator: cpu}
+"""
+TEXTS = [ROCK_SALT.replace("Na", metal) for metal in ("Li", "Na", "K", "Rb", "Cs", "Ag")]
+SALT_TOO_LONG = ROCK_SALT + " O 192l" * 40
+
+
+def write_spec(folder: Path) -> Path:
+    rows = "".join(f"{text},{20 + i}\n" for i, text in enumerate(TEXTS))
+    (folder / "rows.csv").write_text("scope,cv\n" + rows)
+    (folder / "tiny.yaml").write_text(SPEC)
+    return folder / "tiny.yaml"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a built model."""
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.raises(SystemExit) as ended:
+        main(["build", str(write_spec(folder)), "--out", str(folder / "run")])
+    assert not ended.value.code
+    return folder / "run"
+
+
+def test_a_second_build_does_nothing_and_shows_the_same_errors(cloudkit, trained):
+    answer = cloudkit("build", trained.parent / "tiny.yaml", "--out", trained)
+    assert answer.code == 0
+    assert "nothing changed" in answer.err
+    assert f"report: {trained / 'report.html'}" in answer.out
+    lines = answer.out.splitlines()
+    header = next(i for i, line in enumerate(lines) if "% of 3R" in line)
+    assert lines[header - 1] == "heat_capacity in J/mol_atom/K, 6 rows"
+    assert sorted(line.split("  ")[0] for line in lines[header + 1 : header + 3]) == ["mean", "this model"]
+
+
+def test_json_of_a_build_has_stages_and_metrics(cloudkit, trained):
+    document = json.loads(cloudkit("build", trained.parent / "tiny.yaml", "--out", trained, "--json").out)
+    assert {stage["status"] for stage in document["stages"]} == {"reused"}
+    assert document["metrics"]["tasks"][0]["rows"] == 6
+
+
+def test_a_dry_run_writes_nothing(cloudkit, tmp_path):
+    answer = cloudkit("build", write_spec(tmp_path), "--out", tmp_path / "run", "--dry-run")
+    assert (answer.code, "is in order" in answer.out) == (0, True)
+    assert not (tmp_path / "run").exists()
+
+
+def test_all_mistakes_of_a_spec_come_at_once_with_line_and_column(cloudkit, tmp_path):
+    spec = write_spec(tmp_path)
+    wrong = SPEC.replace("heads: 1, width: 8", "heads: 3, width: 8").replace("dropout", "dropuot")
+    spec.write_text(wrong.replace("path: rows.csv", "path: absent.csv", 1))
+    answer = cloudkit("build", spec, "--out", tmp_path / "run")
+    places = [line for line in answer.err.splitlines() if line.startswith(f"{spec}:")]
+    assert answer.code == 2
+    assert [line.removeprefix(f"{spec}:").split(":")[0] for line in places] == ["4", "4", "11"]
+    assert not (tmp_path / "run").exists()
+
+
+def test_set_changes_the_spec_and_a_wrong_value_is_refused(cloudkit, tmp_path):
+    answer = cloudkit("build", write_spec(tmp_path), "--set", "tasks.0.epochs=never", "--dry-run")
+    assert (answer.code, "tasks.0.epochs" in answer.err) == (2, True)
+
+
+def test_a_structure_gets_values_with_units_over_temperature(cloudkit, trained, structures, tmp_path):
+    out = tmp_path / "cv.csv"
+    answer = cloudkit("predict", trained, structures / "salt.vasp", "-t", "0:600:100", "-o", out)
+    assert (answer.code, answer.err) == (0, "1 predicted, 0 failed\n")
+    with out.open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["quantity"] == "heat_capacity"]
+    assert [float(row["temperature"]) for row in rows] == [0, 100, 200, 300, 400, 500, 600]
+    values = [float(row["value"]) for row in rows]
+    assert values == sorted(values)
+    assert values[0] == 0 < values[-1] < 3 * 8.32
+    assert {row["unit"] for row in rows} == {"J/mol_atom/K"}
+
+
+def test_strings_and_tables_of_strings_are_inputs_too(cloudkit, trained, tmp_path):
+    (tmp_path / "s.csv").write_text(f"id,scope\nsalt,{ROCK_SALT}\nworse,nonsense\n")
+    answer = cloudkit("predict", trained, ROCK_SALT, tmp_path / "s.csv", "--json")
+    lines = [json.loads(line) for line in answer.out.splitlines()]
+    values = {row["id"]: row["value"] for row in lines if row.get("quantity") == "heat_capacity"}
+    assert answer.code == 1
+    assert set(values) == {"1", "salt"}
+    assert values["1"] == pytest.approx(values["salt"], rel=1e-6)
+    assert [row["id"] for row in lines if "code" in row] == ["worse"]
+    assert answer.err.endswith("2 predicted, 1 failed\n")
+
+
+def test_what_encode_writes_predict_reads(cloudkit, trained, structures, tmp_path):
+    for name in ("strings.csv", "strings.jsonl"):
+        cloudkit("encode", structures / "salt.vasp", "-o", tmp_path / name)
+        assert "salt.vasp" in cloudkit("predict", trained, tmp_path / name).out
+
+
+def test_a_string_longer_than_the_model_reads_is_listed(cloudkit, trained):
+    answer = cloudkit("predict", trained, SALT_TOO_LONG)
+    assert (answer.code, "P101" in answer.err, answer.out) == (1, True, "")
+
+
+def test_a_temperature_below_zero_is_refused_before_anything_is_written(cloudkit, trained, tmp_path):
+    answer = cloudkit("predict", trained, ROCK_SALT, "-t", "-5", "-o", tmp_path / "out.csv")
+    assert (answer.code, "0 K or above" in answer.err) == (2, True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_evaluate_shows_the_model_beside_its_baselines(cloudkit, trained):
+    rows = trained.parent / "rows.csv"
+    assert "this model" in cloudkit("evaluate", trained, rows).out
+    document = json.loads(cloudkit("evaluate", trained, rows, "--json").out)
+    assert document["tasks"][0]["rows"] == 6
+    assert "mean" in document["tasks"][0]["baselines"]
+
+
+@pytest.mark.parametrize(
+    "content", ["scope,heat\nx,1\n", f"scope,cv\n{ROCK_SALT},nan\n", "", "scope,cv\nx,1\n"]
+)
+def test_data_without_usable_labels_is_an_error(cloudkit, trained, tmp_path, content):
+    (tmp_path / "d.csv").write_text(content)
+    answer = cloudkit("evaluate", trained, tmp_path / "d.csv")
+    assert (answer.code, answer.out) == (2, "")
+    assert "d.csv" in answer.err
+
+
+@pytest.mark.parametrize("name", ["spec.yaml", "model.safetensors", "vocab.txt"])
+def test_a_damaged_model_is_named(cloudkit, trained, tmp_path, name):
+    for part in ("spec.yaml", "model.safetensors", "vocab.txt"):
+        content = (trained / part).read_bytes()
+        (tmp_path / part).write_bytes(content[: len(content) // 2] if part == name else content)
+    answer = cloudkit("predict", tmp_path, ROCK_SALT)
+    assert (answer.code, name in answer.err) == (2, True)

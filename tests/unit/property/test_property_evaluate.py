@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+from property_examples import ROCK_SALT, make_model
+
+from cloudkit.data import Table, Target, read_builtin
+from cloudkit.errors import CloudkitError, DataError
+from cloudkit.property import curve_plot, evaluate, load, parity_plot, save_plot
+from cloudkit.property.baselines import fit_predict
+from cloudkit.units import GAS_CONSTANT
+
+
+@pytest.fixture(scope="module")
+def model(thermal_folder):
+    return load(thermal_folder)
+
+
+@pytest.fixture(scope="module")
+def small_test():
+    """The first rows of the built-in test part whose strings the small model can read whole."""
+    table = read_builtin("thermal", "test")
+    return table.where([len(text.split("|")[1].split()) <= 6 for text in table.text("scope")])
+
+
+def own_labels(model, **columns):
+    """A table whose labels are the model's own predictions."""
+    table = model.predict(ROCK_SALT, [100, 300])
+    value = table[table["quantity"] == "heat_capacity"]["value"].tolist()
+    return Table("own", {"scope": [ROCK_SALT] * 2, "temperature": [100.0, 300.0], "heat_capacity": value, **columns})
+
+
+def test_a_model_has_no_error_on_its_own_predictions(model):
+    found = evaluate(model, own_labels(model), baselines=[])
+    assert [score.metrics["quantity"] for score in found.scores] == ["heat_capacity"]
+    assert found.scores[0].metrics["mae"] < 1e-4 * 3 * GAS_CONSTANT and found.scores[0].metrics["rows"] == 2
+
+
+def test_labels_per_cell_are_compared_per_atom(model):
+    table = own_labels(model, n_atoms=[8, 8])
+    table.columns["cv"] = [8 * value for value in table.columns.pop("heat_capacity")]
+    target = Target("cv", "heat_capacity", "temperature", "J/mol_cell/K")
+    found = evaluate(model, table, targets=[target], baselines=[])
+    assert found.scores[0].metrics["mae"] < 1e-4 * 3 * GAS_CONSTANT
+
+
+def test_strings_that_were_trained_on_are_reported(model):
+    table = read_builtin("thermal", "train")
+    text = table.text("scope")[0]
+    seen = table.where([one == text for one in table.text("scope")])
+    assert any("1 of 1 strings were also used for training" in note for note in evaluate(model, seen, baselines=[]).notes)
+
+
+def test_baselines_learn_from_the_rows_that_the_model_was_fitted_to(model, small_test):
+    found = evaluate(model, small_test, baselines=["mean"])
+    score = found.scores[0]
+    assert set(score.metrics["baselines"]) == {"mean"} and found.notes == []
+    table = read_builtin("thermal", "train")
+    everything = fit_predict("mean", table.text("scope"), table.numbers("temperature"), table.numbers("heat_capacity"),
+                             score.texts, score.columns["temperature"])  # fmt: skip
+    assert not np.allclose(everything, score.columns["mean"])  # the validation crystals taught nothing
+    assert np.allclose(everything, score.columns["mean"], atol=1.0)
+
+
+def test_training_rows_that_are_gone_leave_a_note_and_no_baselines(tmp_path):
+    labels = f"scope,temperature,heat_capacity\n{ROCK_SALT},100,18.5\n{ROCK_SALT},300,24\n"
+    for name in ("train.csv", "test.csv"):
+        (tmp_path / name).write_text(labels)
+    model = load(make_model(tmp_path / "m", data=f"path: {tmp_path / 'train.csv'}"))
+    (tmp_path / "train.csv").unlink()
+    found = evaluate(model, tmp_path / "test.csv")
+    assert found.scores[0].metrics["baselines"] == {} and found.scores[0].metrics["rows"] == 2
+    assert any("train.csv" in note and "no baselines" in note for note in found.notes)
+
+
+def test_a_table_without_labels_names_what_it_looked_for(model):
+    with pytest.raises(DataError, match="heat_capacity"):
+        evaluate(model, Table("plain", {"scope": [ROCK_SALT]}))
+
+
+def test_a_file_that_is_not_there_is_named(model, tmp_path):
+    with pytest.raises(DataError, match=r"absent\.csv"):
+        evaluate(model, tmp_path / "absent.csv")
+
+
+def test_figures_are_written_as_files_that_stand_alone(model, small_test, tmp_path):
+    score = evaluate(model, small_test, baselines=[]).scores[0]
+    table = model.predict([ROCK_SALT], [0, 100, 200])
+    for name, svg in (("parity.svg", parity_plot(score)), ("curves.svg", curve_plot(table))):
+        save_plot(svg, tmp_path / name)
+        text = (tmp_path / name).read_text(encoding="utf-8")
+        assert text.count("<svg") == 1 and "<style>" in text and "href" not in text
+
+
+def test_curves_need_two_temperatures(model):
+    with pytest.raises(CloudkitError, match="two temperatures"):
+        curve_plot(model.predict(ROCK_SALT, 300))

@@ -1,0 +1,135 @@
+import numpy as np
+import pytest
+from property_examples import ROCK_SALT, ROCK_SALT_REDUCED, make_model
+
+from cloudkit.errors import CloudkitError, ModelError
+from cloudkit.property import Failure, Input, load
+from cloudkit.tables import generator_text
+from cloudkit.units import GAS_CONSTANT
+
+CELL = ([[5.6, 0, 0], [0, 5.6, 0], [0, 0, 5.6]], [[0, 0, 0], [0.5, 0.5, 0.5]], ["Cs", "Cl"])
+
+
+@pytest.fixture(scope="module")
+def model(thermal_folder):
+    return load(thermal_folder)
+
+
+def column(table, quantity):
+    return table[table["quantity"] == quantity]["value"].to_numpy()
+
+
+def test_a_thermal_table_is_tidy_and_names_its_units(model):
+    table = model.predict(ROCK_SALT, [0, 300])
+    assert list(table.columns) == ["id", "temperature", "quantity", "value", "unit", "lower", "upper"]
+    assert table["temperature"].tolist() == [0.0] * 4 + [300.0] * 4
+    assert dict(zip(table["quantity"], table["unit"], strict=True)) == {
+        "heat_capacity": "J/mol_atom/K", "entropy": "J/mol_atom/K", "internal_energy": "J/mol_atom", "free_energy": "J/mol_atom"}
+    assert table["lower"].isna().all() and table["upper"].isna().all() and table.attrs["failures"] == []
+
+
+def test_heat_capacity_starts_at_zero_rises_and_ends_at_three_gas_constants(model):
+    limit = 3 * GAS_CONSTANT
+    cv = column(model.predict(ROCK_SALT, [0, *range(10, 2000, 10), 20_000, 1e9]), "heat_capacity")
+    assert cv[0] == 0 and (np.diff(cv) >= 0).all() and (cv <= limit).all()
+    assert cv[-2] == pytest.approx(limit, rel=1e-3)
+
+
+def test_free_energy_is_energy_minus_temperature_times_entropy(model):
+    kelvin = np.array([10.0, 300.0, 3000.0])
+    table = model.predict(ROCK_SALT, kelvin)
+    u, s, f = (column(table, name) for name in ("internal_energy", "entropy", "free_energy"))
+    assert np.allclose(f, u - kelvin * s, rtol=1e-9)
+
+
+def test_values_per_cell_and_per_formula_count_their_atoms(model):
+    text = f"{generator_text(225)} | Ca 4a F 8c"
+    atom, formula, cell = (model.predict(text, 300, per=per) for per in ("atom", "formula", "cell"))
+    assert np.allclose(formula["value"], 3 * atom["value"]) and np.allclose(cell["value"], 12 * atom["value"])
+    assert cell["unit"].tolist()[0] == "J/mol_cell/K" and formula["unit"].tolist()[1] == "J/mol_formula"
+
+
+def test_structures_texts_and_lists_of_them_are_read(model, tmp_path):
+    poscar = tmp_path / "CsCl.vasp"
+    poscar.write_text("CsCl\n1.0\n4.1 0 0\n0 4.1 0\n0 0 4.1\nCs Cl\n1 1\nDirect\n0 0 0\n0.5 0.5 0.5\n")
+    table = model.predict([poscar, CELL, ROCK_SALT], 300)
+    assert table["id"].unique().tolist() == ["CsCl.vasp", "1", "2"]
+    cv = column(table, "heat_capacity")
+    assert cv[0] == cv[1] == column(model.predict(CELL, 300), "heat_capacity")[0] == column(model.predict(str(poscar), 300), "heat_capacity")[0]
+
+
+def test_inputs_without_a_prediction_are_listed_and_the_others_stand(model, tmp_path):
+    long = f"{generator_text(1)} |" + " Na 1a" * 9
+    table = model.predict([tmp_path / "absent.cif", ROCK_SALT, "1 | Na", long, ROCK_SALT_REDUCED], 300)
+    assert table["id"].unique().tolist() == ["1"]
+    codes = {failure.id: failure.code for failure in table.attrs["failures"]}
+    assert codes.keys() == {"absent.cif", "2", "3", "4"}
+    assert codes["3"] == "P101" and codes["4"] == "P102" and codes["absent.cif"].startswith("S") and codes["2"].startswith("E")
+
+
+def test_a_reduced_string_has_no_value_per_cell(reduced_folder):
+    model = load(reduced_folder)
+    assert len(model.predict(ROCK_SALT_REDUCED, 300)) == 4
+    failures = model.predict(ROCK_SALT_REDUCED, 300, per="cell").attrs["failures"]
+    assert [failure.code for failure in failures] == ["P103"]
+
+
+def test_a_model_of_reduced_strings_reads_orbit_strings(reduced_folder):
+    model = load(reduced_folder)
+    table = model.predict([ROCK_SALT, ROCK_SALT_REDUCED], 300)
+    assert len(table) == 8 and np.array_equal(table["value"][:4], table["value"][4:])
+
+
+def test_a_stream_is_predicted_in_batches_as_it_would_be_at_once(model, monkeypatch):
+    texts = [f"{generator_text(n)} | Na 1a" for n in (1, 2, 3, 6, 10)]
+    records = [Input(str(i), text, None) for i, text in enumerate(texts)]
+    records.insert(2, Input("bad", None, CloudkitError("no such thing")))
+    whole = model.predict(texts, [100, 300])
+    monkeypatch.setattr("cloudkit.property.predictor.BATCH", 2)
+    batches = list(model.predict_batches(records, [100, 300]))
+    assert [len(table) for table, _ in batches] == [16, 8, 16]
+    assert np.allclose(np.concatenate([table["value"] for table, _ in batches]), whole["value"])
+    assert [failure for _, failures in batches for failure in failures] == [Failure("bad", "P100", "no such thing")]
+
+
+@pytest.mark.parametrize("wrong", [[-5.0], [np.nan], ["warm"], []])
+def test_wrong_temperatures_are_refused_before_anything_is_read(model, wrong):
+    with pytest.raises(CloudkitError, match="temperature"):
+        model.predict_batches(iter(()), wrong)
+
+
+def test_an_unknown_per_is_refused(model):
+    with pytest.raises(CloudkitError, match="atom, formula, cell"):
+        model.predict(ROCK_SALT, 300, per="mole")
+
+
+def test_a_model_without_thermal_head_predicts_its_quantity_and_refuses_temperatures(gap_folder):
+    model = load(gap_folder)
+    table = model.predict([ROCK_SALT, CELL], per="cell")
+    assert table["quantity"].tolist() == ["band_gap"] * 2 and table["unit"].tolist() == ["eV"] * 2
+    assert table["temperature"].isna().all() and np.isfinite(table["value"]).all()
+    assert np.array_equal(table["value"], model.predict([ROCK_SALT, CELL])["value"])
+    with pytest.raises(CloudkitError, match="band_gap"):
+        model.predict(ROCK_SALT, 300)
+
+
+def test_nothing_in_gives_an_empty_table_with_all_columns(model):
+    for nothing in ([], ["x | y"]):
+        table = model.predict(nothing)
+        assert len(table) == 0 and list(table.columns) == list(model.predict(ROCK_SALT).columns)
+
+
+@pytest.mark.parametrize("name", ["spec.yaml", "model.safetensors", "vocab.txt"])
+def test_a_missing_or_damaged_file_is_named(name, tmp_path):
+    folder = make_model(tmp_path / "m")
+    (folder / name).write_bytes((folder / name).read_bytes()[:40])
+    with pytest.raises(ModelError, match=name):
+        load(folder)
+    (folder / name).unlink()
+    with pytest.raises(ModelError, match=name):
+        load(folder)
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(ModelError, match="nowhere"):
+        load(tmp_path / "nowhere")

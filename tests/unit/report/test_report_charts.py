@@ -1,0 +1,63 @@
+import re
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+
+from cloudkit.property.chart_parts import ticks
+from cloudkit.property.charts import Axis, Series, chart, standalone
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def draw(series, x=None, y=None, **options):
+    return ET.fromstring(chart(series, x or Axis("x"), y or Axis("y"), title="t", **options))
+
+
+def points(element):
+    return [tuple(map(float, pair)) for pair in re.findall(r"[ML]([-\d.]+) ([-\d.]+)", element.get("d"))]
+
+
+def test_points_lie_where_the_axes_say():
+    root = draw([Series(np.array([0.0, 5.0, 10.0]), np.array([0.0, 50.0, 100.0]))], Axis("x", 0, 10), Axis("y", 0, 100))
+    (x0, y0), (x1, y1), (x2, y2) = points(root.find(f"{SVG}path"))
+    assert x1 == pytest.approx((x0 + x2) / 2) and y1 == pytest.approx((y0 + y2) / 2)
+    assert x2 > x0 and y2 < y0  # up is up
+
+
+def test_equal_ratios_are_equal_distances_on_a_logarithmic_axis():
+    root = draw([Series(np.array([1.0, 2.0, 3.0]), np.array([1.0, 10.0, 100.0]))], y=Axis("y", log=True))
+    heights = [y for _, y in points(root.find(f"{SVG}path"))]
+    assert heights[0] - heights[1] == pytest.approx(heights[1] - heights[2], abs=0.11)
+
+
+def test_values_that_cannot_be_drawn_are_left_out():
+    root = draw([Series(np.array([1.0, np.nan, 3.0, 4.0]), np.array([1.0, 2.0, 0.0, 5.0]))], y=Axis("y", log=True))
+    assert len(points(root.find(f"{SVG}path"))) == 2
+
+
+@pytest.mark.parametrize("values", [[3.0], [0.0, 0.0], [], [1e-30, 2e-30], [-1e300, 1e300]])
+def test_odd_data_still_makes_a_chart_within_its_frame(values):
+    root = draw([Series(np.array(values), np.array(values), "odd")])
+    width, height = map(float, root.get("viewBox").split()[2:])
+    for path in root.iter(f"{SVG}path"):
+        assert all(0 <= x <= width and 0 <= y <= height for x, y in points(path))
+
+
+@pytest.mark.parametrize(("low", "high", "expected"), [(0, 25, [0, 5, 10, 15, 20, 25]), (0, 1000, [0, 200, 400, 600, 800, 1000]), (-1, 1, [-1, -0.5, 0, 0.5, 1])])
+def test_ticks_are_round_numbers(low, high, expected):
+    assert ticks(low, high) == expected
+
+
+def test_series_are_told_apart_without_colour():
+    looks = "abcde"
+    text = standalone(chart([Series(np.arange(2.0), np.arange(2.0), look, look) for look in looks], Axis("x"), Axis("y"), title="t"))
+    dashes = {look: re.search(rf"\.line\.{look}\{{stroke-dasharray:([^}}]*)", text) for look in looks}
+    patterns = [match.group(1) if match else "solid" for match in dashes.values()]
+    assert len(set(patterns)) == len(looks)
+
+
+def test_names_are_escaped_and_long_ones_cut_to_the_width():
+    root = draw([Series(np.arange(2.0), np.arange(2.0), "<b>&" + "x" * 200)])
+    names = [element.text for element in root.iter(f"{SVG}text") if element.get("class") == "k"]
+    assert names[0].startswith("<b>&") and names[0].endswith("…") and len(names[0]) < 60

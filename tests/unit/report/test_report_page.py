@@ -1,0 +1,137 @@
+import hashlib
+import json
+from html.parser import HTMLParser
+
+import pytest
+from report_examples import TEMPERATURES, make_run
+
+from cloudkit.errors import ModelError
+from cloudkit.train.report import write_report
+
+VOID = {"meta", "br"}
+
+
+class Page(HTMLParser):
+    """Collects tags, attributes and text, and fails on tags that do not match."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.tags, self.attributes, self.text = [], [], [], ""
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def read(folder):
+    return Page(write_report(folder).read_text(encoding="utf-8"))
+
+
+def test_the_page_is_well_formed_and_refers_to_nothing_outside(tmp_path):
+    page = read(make_run(tmp_path / "run"))
+    assert not {"script", "link", "img", "iframe"} & set(page.tags)
+    assert not [value for name, value in page.attributes if name in ("src", "href")]
+    style = write_report(tmp_path / "run").read_text(encoding="utf-8").split("</style>")[0]
+    assert "url(" not in style and "@import" not in style
+
+
+def test_the_page_has_every_figure_and_fact(tmp_path):
+    page = read(make_run(tmp_path / "run"))
+    labels = [value for name, value in page.attributes if name == "aria-label"]
+    assert sum("predicted against reference" in label for label in labels) == 2  # the model and the best baseline
+    assert sum(label.startswith("heat capacity Cv (J/mol_atom/K) of Cr") for label in labels) == 6
+    assert sum("over temperature" in label for label in labels) == 1 and sum("epochs" in label for label in labels) == 1
+    digest = hashlib.sha256((tmp_path / "run" / "predictions.csv").read_bytes()).hexdigest()
+    for fact in ("0.500", "extra trees", "torch", "9.9.9", "12.3 s", digest, "max_length: 64", "Fm-3m | Na 4a Cl 4b"):
+        assert fact in page.text, fact
+
+
+def test_the_page_says_whether_trees_or_the_model_win(tmp_path):
+    lost = read(make_run(tmp_path / "lost", model_error=1.0, tree_error=0.4)).text
+    assert "extra trees predict better than this model" in lost and "60 % less error" in lost
+    won = read(make_run(tmp_path / "won", model_error=0.4, tree_error=1.0)).text
+    assert "This model has the smallest error" in won and "better than this model" not in won
+
+
+def test_text_from_files_cannot_become_markup(tmp_path):
+    hostile = '<script>alert("{}")</script>&"'
+    folder = make_run(tmp_path / "run", name=hostile)
+    (folder / "spec.yaml").write_text("# </pre><script>1</script>\n", encoding="utf-8")
+    page = read(folder)
+    assert "script" not in page.tags and '<script>alert("7")</script>&"' in page.text
+
+
+def test_the_same_run_gives_the_same_bytes(tmp_path):
+    folder = make_run(tmp_path / "run")
+    assert write_report(folder).read_bytes() == write_report(folder).read_bytes()
+
+
+def test_many_rows_stay_under_two_megabytes(tmp_path):
+    folder = make_run(tmp_path / "run", crystals=8000)
+    assert 8000 * len(TEMPERATURES) == 40_000
+    assert write_report(folder).stat().st_size < 2_000_000
+
+
+def test_a_run_that_evaluated_nothing_says_so(tmp_path):
+    folder = make_run(tmp_path / "run")
+    for name in ("predictions.csv", "curves.json", "timing.json"):
+        (folder / name).unlink()
+    (folder / "metrics.json").write_text('{"tasks": []}')
+    page = read(folder)
+    assert "evaluated nothing" in page.text and "svg" not in page.tags
+
+
+def test_labels_without_temperature_have_a_parity_plot_and_no_curves(tmp_path):
+    folder = make_run(tmp_path / "run")
+    lines = (folder / "predictions.csv").read_text().replace("heat_capacity", "band_gap").replace("J/mol_atom/K", "")
+    for kelvin in TEMPERATURES:
+        lines = lines.replace(f",band_gap,{kelvin},", ",band_gap,,")
+    (folder / "predictions.csv").write_text(lines)
+    labels = [value for name, value in read(folder).attributes if name == "aria-label"]
+    assert [label for label in labels if "band gap" in label] and not [label for label in labels if "temperature" in label]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("metrics.json", "{"), ("metrics.json", "[]"), ("metrics.json", "{}"), ("curves.json", "{}"), ("timing.json", "nope"),
+        ("predictions.csv", "id,scope\na,b\n"), ("predictions.csv", "id,scope,quantity,temperature,target,prediction,unit\na,b,c,x,1,2,\n"),
+        ("predictions.csv", "id,scope,quantity,temperature,target,prediction,unit\na,b,c,1\n"),
+    ],
+)  # fmt: skip
+def test_a_damaged_file_is_named(name, content, tmp_path):
+    folder = make_run(tmp_path / "run")
+    (folder / name).write_text(content)
+    with pytest.raises(ModelError, match=name):
+        write_report(folder)
+
+
+@pytest.mark.parametrize("name", ["metrics.json", "spec.yaml"])
+def test_a_missing_file_is_named(name, tmp_path):
+    folder = make_run(tmp_path / "run")
+    (folder / name).unlink()
+    with pytest.raises(ModelError, match=name):
+        write_report(folder)
+    assert not (folder / "report.html").exists()
+
+
+def test_runs_without_baselines_are_not_praised(tmp_path):
+    folder = make_run(tmp_path / "run")
+    metrics = json.loads((folder / "metrics.json").read_text())
+    metrics["tasks"][0]["baselines"] = {}
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+    assert "No baseline was evaluated" in read(folder).text

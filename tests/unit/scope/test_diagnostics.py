@@ -1,0 +1,63 @@
+"""Diagnostics in words: what was wanted, what was found, where, and how to fix it."""
+
+import pytest
+
+import cloudkit
+from cloudkit.errors import ScopeError
+from cloudkit.scope import render, validate
+from cloudkit.tables import generator_text
+
+ROCK_SALT = generator_text(225)
+
+
+def test_an_unknown_wyckoff_symbol_says_what_the_letter_has() -> None:
+    (found,) = validate(f"{ROCK_SALT} | Na 4a Cl 8h")
+    assert found.code == "E203"
+    assert found.message == "no Wyckoff symbol '8h' in space group 225; letter h has multiplicity 48"
+    assert "8c" in found.hint
+
+
+def test_an_unknown_element_names_near_ones() -> None:
+    (found,) = validate(f"{ROCK_SALT} | Nx 4a")
+    assert "Nx" in found.message
+    assert "Na" in found.hint or "Nb" in found.hint or "N" in found.hint
+
+
+def test_misspelt_generators_name_the_nearest_group() -> None:
+    (found,) = validate(f"{ROCK_SALT[:-1]}1 | Na 4a")
+    assert found.code == "E201"
+    assert "space group 225" in found.hint
+
+
+def test_the_caret_stands_under_what_is_meant() -> None:
+    text = f"{ROCK_SALT} | 4a 8h | Na 0.5 Cl 0.5"
+    (found,) = validate(text)
+    _, line, caret, hint = render(text, found).splitlines()
+    assert line[caret.index("^") : caret.rindex("^") + 1] == "8h"
+    assert hint.startswith("  hint: ")
+
+
+def test_the_caret_stands_right_behind_wide_and_broken_characters() -> None:
+    text = f"{ROCK_SALT} | 中 \ud800 é Na 8h"
+    found = validate(text)[-1]
+    assert found.code == "E103" or found.code == "E104"
+    for diagnostic in validate(text)[:3]:
+        _, line, caret, *_ = render(text, diagnostic).splitlines()
+        marked = line[caret.index("^") : caret.rindex("^") + 1]
+        assert marked in {"中", "\ufffd", "é"}
+        assert len(marked) == 1
+
+
+def test_parse_raises_with_all_diagnostics() -> None:
+    text = f"{ROCK_SALT} | X 4a Cl 9b"
+    with pytest.raises(ScopeError) as caught:
+        cloudkit.parse(text)
+    assert [d.code for d in caught.value.diagnostics] == ["E202", "E203"]
+    assert "E202" in str(caught.value)
+    assert "E203" in str(caught.value)
+
+
+def test_a_warning_leaves_the_string_valid() -> None:
+    text = f"{ROCK_SALT} | 4a 4b | Na 1.0 Cl 0.0"
+    assert [d.severity for d in validate(text)] == ["warning"]
+    assert cloudkit.parse(text).fractions == (("Na", 1.0), ("Cl", 0.0))

@@ -1,0 +1,48 @@
+"""Strings as trees: orbits, composition, projection to the reduced dialect."""
+
+import pytest
+
+from cloudkit.errors import ScopeError
+from cloudkit.scope import Orbit, parse, project
+from cloudkit.tables import generator_text
+
+
+def test_an_orbit_string_has_orbits_with_species_and_integer_counts() -> None:
+    scope = parse(f"{generator_text(225)} | Na 4a Cl 4b")
+    assert (scope.dialect, scope.space_group) == ("orbit", 225)
+    assert scope.orbits == (Orbit("a", 4, (("Na", 1.0),)), Orbit("b", 4, (("Cl", 1.0),)))
+    assert scope.composition == {"Na": 4.0, "Cl": 4.0}
+
+
+def test_a_mixed_orbit_counts_its_occupancies() -> None:
+    scope = parse(f"{generator_text(225)} | Fe 0.5 Ni 0.25 4a O 4b")
+    assert scope.orbits[0].species == (("Fe", 0.5), ("Ni", 0.25))
+    assert scope.composition == {"Fe": 2.0, "Ni": 1.0, "O": 4.0}
+
+
+def test_a_reduced_string_has_orbits_without_species_and_its_fractions() -> None:
+    scope = parse(f"{generator_text(225)} | 4a 4b | Na 0.5 Cl 0.5")
+    assert scope.dialect == "reduced"
+    assert scope.orbits == (Orbit("a", 4, None), Orbit("b", 4, None))
+    assert scope.composition == {"Na": 0.5, "Cl": 0.5}
+
+
+def test_projection_writes_letters_once_and_elements_by_electronegativity() -> None:
+    text = f"{generator_text(221)} | O 3c Ti 1b Ba 1a O 6e O 6e"
+    assert project(text, "reduced") == f"{generator_text(221)} | 1a 1b 3c 6e | Ba 0.06 Ti 0.06 O 0.88"
+
+
+def test_projection_of_a_reduced_string_to_itself_changes_nothing() -> None:
+    text = f"{generator_text(225)} | 4b 4a | Cl 0.5 Na 0.5"
+    assert project(text, "reduced") == text
+
+
+def test_a_reduced_string_does_not_become_an_orbit_string() -> None:
+    with pytest.raises(ScopeError, match="orbit"):
+        project(f"{generator_text(225)} | 4a | Na 1.0", "orbit")
+
+
+def test_equal_strings_make_equal_trees() -> None:
+    text = f"{generator_text(225)} | Na 4a Cl 4b"
+    assert parse(text) == parse(text)
+    assert parse(text) != parse(text.replace("Na", "K"))

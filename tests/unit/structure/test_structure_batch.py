@@ -1,0 +1,143 @@
+"""Batches keep order and lose nothing, in one process or several, whatever happens to the workers."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cloudkit.errors import CloudkitError, StructureError
+from cloudkit.structure import Crystal, Record, Symmetry, as_crystal, find_symmetry_batch
+from cloudkit.structure.batch import CHUNK
+from cloudkit.structure.messages import Task, read_answers, read_message, read_tasks, write_answers, write_message, write_tasks
+
+SCRIPT = """
+import cloudkit.structure as s
+made = (s.as_crystal(([[4, 0, 0], [0, 4, 0], [0, 0, 5 + i / 10]], [[0, 0, 0], [.5, .5, .5]], [55, 17])) for i in range({n}))
+groups = [found.space_group for record, found in s.find_symmetry_batch(made, jobs=2)]
+print(len(groups), set(groups), flush=True)
+"""
+
+
+def _crystals(n: int) -> Iterator[Crystal]:
+    """Tetragonal cells with one or two kinds of atom, so that neighbours in the list differ."""
+    for i in range(n):
+        numbers = [55, 17] if i % 2 else [55, 55]
+        yield as_crystal((np.diag([4, 4, 5 + i / 100]), [[0, 0, 0], [0.5, 0.5, 0.5]], numbers))
+
+
+def _mixed(n: int) -> Iterator[Record]:
+    for i, crystal in enumerate(_crystals(n)):
+        if i % 7 == 3:
+            yield Record(f"r{i}", None, StructureError("S104", "nothing here"))
+        elif i % 7 == 5:
+            yield Record(f"r{i}", as_crystal((np.eye(3) * 4, [[0, 0, 0], [0, 0, 0]], ["H", "H"])))
+        else:
+            yield Record(f"r{i}", crystal)
+
+
+def _summary(results: Iterator[tuple[Record, Symmetry | StructureError]]) -> list[tuple[str, object]]:
+    return [(r.id, str(found) if isinstance(found, StructureError) else found) for r, found in results]
+
+
+def test_workers_give_what_one_process_gives_in_the_same_order() -> None:
+    n = 5 * CHUNK + 3
+    alone = _summary(find_symmetry_batch(_mixed(n)))
+    together = _summary(find_symmetry_batch(_mixed(n), jobs=2))
+    assert together == alone
+    assert [name for name, _ in alone] == [f"r{i}" for i in range(n)]
+    assert {found.space_group for _, found in alone if isinstance(found, Symmetry)} == {123, 139}
+
+
+def test_the_input_is_read_as_the_results_are_taken() -> None:
+    taken = 0
+
+    def counted() -> Iterator[Crystal]:
+        nonlocal taken
+        for crystal in _crystals(100 * CHUNK):
+            taken += 1
+            yield crystal
+
+    results = find_symmetry_batch(counted(), jobs=2)
+    next(results)
+    assert taken <= 6 * CHUNK
+    results.close()  # type: ignore[attr-defined]
+
+
+def test_a_killed_worker_is_an_error_and_not_a_hang(monkeypatch: pytest.MonkeyPatch) -> None:
+    import cloudkit.structure.batch as batch
+
+    started: list[subprocess.Popen[bytes]] = []
+
+    class Fragile(batch.Worker):
+        def __init__(self) -> None:
+            super().__init__()
+            started.append(self.process)
+
+    monkeypatch.setattr(batch, "Worker", Fragile)
+    results = find_symmetry_batch(_crystals(1000 * CHUNK), jobs=2)
+    next(results)
+    started[0].kill()
+    with pytest.raises(CloudkitError, match="was killed by SIGKILL"):
+        list(results)
+    assert all(process.poll() is not None for process in started)
+
+
+def test_an_unknown_engine_or_no_jobs_fail_before_anything_is_read() -> None:
+    with pytest.raises(ValueError, match="unknown engine"):
+        find_symmetry_batch([], engine="magic")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="jobs"):
+        find_symmetry_batch([], jobs=0)
+
+
+def test_a_script_without_main_guard_and_one_on_standard_input_both_work(tmp_path: Path) -> None:
+    (tmp_path / "plain.py").write_text(SCRIPT.format(n=100))
+    as_file = subprocess.run([sys.executable, "plain.py"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    as_input = subprocess.run([sys.executable], input=SCRIPT.format(n=100), capture_output=True, text=True, timeout=60)
+    for done in (as_file, as_input):
+        assert (done.returncode, done.stdout, done.stderr) == (0, "100 {123}\n", "")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals to process groups")
+def test_an_interrupt_ends_the_script_and_its_workers(tmp_path: Path) -> None:
+    script = SCRIPT.format(n=10**7).replace("groups =", "print('go', flush=True)\ngroups =")
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               start_new_session=True, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "go\n"
+    time.sleep(1.5)
+    os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does: to the script and its workers alike
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == -signal.SIGINT
+    assert errors.count("Traceback") == 1
+    assert errors.rstrip().endswith("KeyboardInterrupt")
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+
+
+def test_messages_carry_tasks_and_answers_unchanged() -> None:
+    task = Task("spglib", 0.02, 5.0, True)
+    crystals = [*_crystals(3), as_crystal((np.eye(3), [], [])), as_crystal((np.eye(3), [[0, 0, 0]], [{"Fe2+": 0.5, "Ni": 0.5}]))]
+    got_task, got = read_tasks(write_tasks(task, crystals))
+    assert got_task == task
+    for a, b in zip(got, crystals, strict=True):
+        assert (a.species, a.written) == (b.species, b.written)
+        for name in ("lattice", "positions", "labels"):
+            np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
+    answers = [task.run(crystal) for crystal in crystals]
+    assert list(map(repr, read_answers(write_answers(answers)))) == list(map(repr, answers))
+
+
+def test_a_message_cut_short_is_the_end_of_the_conversation() -> None:
+    pipe = io.BytesIO()
+    write_message(pipe, b"hello")
+    assert read_message(io.BytesIO(pipe.getvalue())) == b"hello"
+    for length in (0, 3, 9):
+        with pytest.raises(EOFError):
+            read_message(io.BytesIO(pipe.getvalue()[:length]))

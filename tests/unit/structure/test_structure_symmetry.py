@@ -1,0 +1,106 @@
+"""Both engines find the orbits of the crystal, not of the cell it was given in."""
+
+import logging
+
+import numpy as np
+import pytest
+from structure_examples import caesium_chloride, rock_salt_supercell
+
+from cloudkit.errors import StructureError
+from cloudkit.structure import ENGINES, Crystal, Orbit, Symmetry, as_crystal, find_symmetry
+
+SODIUM, CHLORINE = (("Na", 1.0),), (("Cl", 1.0),)
+
+
+def _content(symmetry: Symmetry) -> list[tuple[int, object]]:
+    return sorted((orbit.multiplicity, orbit.species) for orbit in symmetry.orbits)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_a_supercell_has_the_orbits_of_its_crystal(engine: str, n: int) -> None:
+    crystal = as_crystal(rock_salt_supercell(n))
+    symmetry = find_symmetry(crystal, engine=engine)  # type: ignore[arg-type]
+    assert symmetry.space_group == 225
+    assert symmetry.orbits == (Orbit("a", 4, SODIUM), Orbit("b", 4, CHLORINE))
+    assert symmetry.site_letters == "a" * (4 * n**3) + "b" * (4 * n**3)
+    assert symmetry.site_orbits == (0,) * (4 * n**3) + (1,) * (4 * n**3)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_primitive_cell_has_the_multiplicities_of_the_conventional_one(engine: str) -> None:
+    lattice = np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]]) * 2.82
+    symmetry = find_symmetry(as_crystal((lattice, [[0, 0, 0], [0.5, 0.5, 0.5]], ["Na", "Cl"])), engine=engine)  # type: ignore[arg-type]
+    assert _content(symmetry) == [(4, SODIUM), (4, CHLORINE)] or _content(symmetry) == [(4, CHLORINE), (4, SODIUM)]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_skewed_and_left_handed_cells_are_fine(engine: str) -> None:
+    lattice, positions, numbers = caesium_chloride()
+    skew = np.array([[1, 7, -3], [0, 1, 11], [0, 0, 1]])
+    for cell, places in ((skew @ lattice, positions @ np.linalg.inv(skew)), (-lattice, positions)):
+        assert find_symmetry(as_crystal((cell, places, numbers)), engine=engine).space_group == 221  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_mixed_sites_differ_from_full_ones(engine: str) -> None:
+    positions = [[0, 0, 0], [0.5, 0.5, 0.5]]
+    mixed = as_crystal((np.eye(3) * 3, positions, [{"Fe": 0.5, "Ni": 0.5}, {"Ni": 0.5, "Fe": 0.5}]))
+    ordered = as_crystal((np.eye(3) * 3, positions, [{"Fe": 0.5, "Ni": 0.5}, {"Fe": 1}]))
+    assert find_symmetry(mixed, engine=engine).orbits == (Orbit("a", 2, (("Fe", 0.5), ("Ni", 0.5))),)  # type: ignore[arg-type]
+    assert find_symmetry(ordered, engine=engine).space_group == 221  # type: ignore[arg-type]
+
+
+def test_oxidation_states_count_only_when_asked() -> None:
+    positions = [[0, 0, 0], [0.5, 0.5, 0.5]]
+    crystal = as_crystal((np.eye(3) * 3, positions, ["Fe2+", "Fe3+"]))
+    assert find_symmetry(crystal).space_group == 229
+    assert find_symmetry(crystal, by_written=True).space_group == 221
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_tolerance_is_a_length_in_angstrom(engine: str) -> None:
+    distorted = as_crystal(([[4, 0, 0], [0, 4, 0], [0, 0, 4.03]], [[0, 0, 0], [0.5, 0.5, 0.5]], ["Cs", "Cl"]))
+    assert find_symmetry(distorted, engine=engine, symprec=1e-3).space_group == 123  # type: ignore[arg-type]
+    assert find_symmetry(distorted, engine=engine, symprec=0.1).space_group == 221  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_angle_tolerance_is_in_degrees(engine: str) -> None:
+    angle = np.radians(90.5)
+    lattice = [[40, 0, 0], [40 * np.cos(angle), 40 * np.sin(angle), 0], [0, 0, 30]]
+    crystal = as_crystal((lattice, [[0, 0, 0]], ["Si"]))
+    groups = [find_symmetry(crystal, engine=engine, symprec=1, angle_tolerance=x).space_group for x in (0.1, 5.0)]  # type: ignore[arg-type]
+    assert groups == [65, 123]
+
+
+def test_the_engine_is_named_with_its_version() -> None:
+    import moyopy
+    import spglib
+
+    crystal = as_crystal(caesium_chloride())
+    assert find_symmetry(crystal).engine == f"moyo {moyopy.__version__}"
+    assert find_symmetry(crystal, engine="spglib").engine == f"spglib {spglib.__version__}"
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_failing_engine_is_a_structure_error_and_prints_nothing(engine: str, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(StructureError) as caught:
+        find_symmetry(as_crystal(rock_salt_supercell(1)), engine=engine, symprec=9.0)  # type: ignore[arg-type]
+    assert caught.value.code in ("S301", "S302")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_supercells_log_no_warnings(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        find_symmetry(as_crystal(rock_salt_supercell(3)))
+    assert not caplog.records
+
+
+def test_wrong_options_are_refused() -> None:
+    crystal: Crystal = as_crystal(caesium_chloride())
+    with pytest.raises(ValueError, match="unknown engine 'magic'; choose moyo or spglib"):
+        find_symmetry(crystal, engine="magic")  # type: ignore[arg-type]
+    for symprec in (0.0, -1.0, float("nan"), 50.0):
+        with pytest.raises(ValueError, match="symprec"):
+            find_symmetry(crystal, symprec=symprec)
