@@ -118,22 +118,27 @@ def print_labels(rows: list[dict[str, Any]], texts: list[str], theirs: dict[str,
     print(f"  different strings {len(set(texts))}, different labels {len(set(ours))}")
 
 
+def facts_of(label: str) -> tuple[str, ...]:
+    """(space group, label, elements) that pymatgen found, the label's letters chosen over the whole normalizer."""
+    try:
+        label = aflow_label(from_aflow(label))
+    except ScopeError:
+        return (label,)
+    return label.split("_")[2], label, label.partition(":")[2]
+
+
 def print_agreement(rows: list[dict[str, Any]], texts: list[str], theirs: dict[str, str]) -> None:
     """Two structures of one string must agree in what pymatgen, for itself, says about each."""
-    facts: dict[str, list[tuple[str, tuple[str, str, str]]]] = defaultdict(list)
+    members: dict[str, list[str]] = defaultdict(list)
     for row, text in zip(rows, texts, strict=True):
-        label = theirs[row["id"]]
-        try:
-            label = aflow_label(from_aflow(label))
-        except ScopeError:
-            pass
-        _, _, number, *_ = label.split("_")
-        facts[text].append((row["id"], (number, label, label.partition(":")[2])))
-    shared = {text: members for text, members in facts.items() if len(members) > 1}
-    bad = {text: members for text, members in shared.items() if len({fact for _, fact in members}) > 1}
-    print(f"one string, several structures: {len(shared)} strings; they differ for pymatgen in {len(bad)}")
-    for text, members in bad.items():
-        print(f"  {text}: {members}")
+        members[text].append(row["id"])
+    shared = {text: ids for text, ids in members.items() if len(ids) > 1}
+    raw = sum(len({theirs[i] for i in ids}) > 1 for ids in shared.values())
+    bad = {text: ids for text, ids in shared.items() if len({facts_of(theirs[i]) for i in ids}) > 1}
+    print(f"strings of several structures: {len(shared)}, of {sum(map(len, shared.values()))} structures")
+    print(f"  pymatgen's labels differ in {raw}; (space group, label over the whole normalizer, elements) in {len(bad)}")
+    for text, ids in bad.items():
+        print(f"  {text}: {[(i, theirs[i]) for i in ids]}")
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ letters, for each element alone.
 """
 
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import product
 from math import ceil, floor, prod
 
@@ -22,8 +22,8 @@ class Assignments:
         self.fixed, self.free, self.max_atoms, self.max_nodes = tuple(fixed), tuple(free), max_atoms, max_nodes
         self.nodes, self.complete = 0, True
         self.ways = count_sums(self.free, max_atoms)
-        self.sums: dict[int, list[Counts]] = {}
-        self.contents: dict[Counts, Content] = {}
+        self.sums = cache(lambda total: list(sums(total, self.free)))
+        self.content = cache(self._content)
         self.end: Content = (elements,)
         self.nothing: Counts = (0,) * elements
         self.alone = [(element, elements) for element in range(elements)]
@@ -48,22 +48,13 @@ class Assignments:
 
     def _shares(self, left: Counts) -> Iterator[list[Content]]:
         """Every way to split what is left of each element over the free letters, none of which stays empty."""
-        for shares in product(*(self._sums(n) for n in left)):
+        for shares in product(*map(self.sums, left)):
             rows = list(zip(*shares, strict=True))
             if self.nothing not in rows:
-                yield [*map(self._content, rows), self.end]
-
-    def _sums(self, total: int) -> list[Counts]:
-        if total not in self.sums:
-            self.sums[total] = list(sums(total, self.free))
-        return self.sums[total]
+                yield [*map(self.content, rows), self.end]
 
     def _content(self, counts: Counts) -> Content:
-        content = self.contents.get(counts)
-        if content is None:
-            content = tuple(e for e, n in enumerate(counts) for _ in range(n)) + self.end
-            self.contents[counts] = content
-        return content
+        return tuple(element for element, n in enumerate(counts) for _ in range(n)) + self.end
 
 
 def integer_counts(atoms: int, fractions: list[float]) -> Iterator[Counts]:

@@ -5,7 +5,8 @@ The reduced dialect keeps the set of letters and rounded fractions. A candidate 
 (assignments.py). Only candidates that are their own canonical form count.
 """
 
-from functools import lru_cache
+from collections.abc import Callable
+from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
 from cloudkit.errors import ScopeError
@@ -61,10 +62,16 @@ def candidates(reduced: str | Scope, *, max_atoms: int = MAX_ATOMS, max_nodes: i
         if rivals is None or is_smallest(rivals, contents):
             found.append((atoms, tuple(contents[i] for i in in_order)))
     found.sort()
-    orbits = [(fixed + free)[i] for i in in_order]
     head = f"{generator_text(scope.space_group)} | "
-    pieces = _Pieces([element for element, _ in fractions], orbits)
-    return Candidates([head + pieces.join(contents) for _, contents in found], search.complete, search.nodes)
+    symbols = [str((fixed + free)[i]) for i in in_order]
+    words = _words_of([element for element, _ in fractions])
+    texts = [head + " ".join(map(words, symbols, contents)) for _, contents in found]
+    return Candidates(texts, search.complete, search.nodes)
+
+
+def _words_of(elements: list[str]) -> Callable[[str, Content], str]:
+    """A function that writes the orbits of one letter."""
+    return cache(lambda symbol, content: " ".join(f"{elements[element]} {symbol}" for element in content[:-1]))
 
 
 def _split_letters(scope: Scope) -> tuple[list[Orbit], list[Orbit]]:
@@ -74,24 +81,6 @@ def _split_letters(scope: Scope) -> tuple[list[Orbit], list[Orbit]]:
     freedom = [group.position(orbit.letter).degrees_of_freedom for orbit in orbits]
     fixed = [orbit for orbit, f in zip(orbits, freedom, strict=True) if not f]
     return fixed, [orbit for orbit, f in zip(orbits, freedom, strict=True) if f]
-
-
-class _Pieces:
-    """The words of each letter's content, made once."""
-
-    def __init__(self, elements: list[str], orbits: list[Orbit]) -> None:
-        self.elements = elements
-        self.symbols = [str(orbit) for orbit in orbits]
-        self.known: dict[tuple[str, Content], str] = {}
-
-    def join(self, contents: tuple[Content, ...]) -> str:
-        return " ".join(map(self._piece, self.symbols, contents))
-
-    def _piece(self, symbol: str, content: Content) -> str:
-        key = (symbol, content)
-        if key not in self.known:
-            self.known[key] = " ".join(f"{self.elements[element]} {symbol}" for element in content[:-1])
-        return self.known[key]
 
 
 @lru_cache(maxsize=4096)

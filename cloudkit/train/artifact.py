@@ -66,18 +66,29 @@ def _metrics(
         if r.stage.kind in ("pretrain", "finetune")
     }
     notes = [note for r in results if r.stage.kind == "encode" for note in Crystals.load(r.folder).notes]
+    tasks = [task for result in evaluated for task in _json(result, "metrics.json")]
     return {
         "name": spec.name,
-        "tasks": [task for result in evaluated for task in _json(result, "metrics.json")],
+        "tasks": tasks,
         "parameters": model.parameters_count,
         "training": trained,
-        "notes": notes,
+        "notes": notes + overlap_notes(tasks),
         "seed": spec.run.seed,
         "versions": {
             "python": platform.python_version(),
             **{name: version(name) for name in (DISTRIBUTION, "torch", "lightning")},
         },
     }
+
+
+def overlap_notes(tasks: Sequence[dict[str, Any]]) -> list[str]:
+    """A warning for each evaluated quantity some of whose crystals the model was trained on."""
+    return [
+        f"{task['crystals_in_training']} of {task['crystals']} crystals that {task['head']} is evaluated on for "
+        f"{task['quantity']} were also trained on: their errors say little about new crystals"
+        for task in tasks
+        if task["crystals_in_training"]
+    ]
 
 
 def _json(result: StageResult, name: str) -> Any:

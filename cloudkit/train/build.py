@@ -2,7 +2,8 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -11,7 +12,7 @@ from cloudkit.data import Crystals, tokenize
 from cloudkit.errors import CloudkitError
 from cloudkit.modelspec import Data, FinetuneTask, Run, Spec
 from cloudkit.tokens import Tokenizer
-from cloudkit.train.artifact import publish, write_artifact
+from cloudkit.train.artifact import overlap_notes, publish, write_artifact
 from cloudkit.train.plan import plan
 from cloudkit.train.progress import Progress, Silent
 from cloudkit.train.source import check_labels, read_data
@@ -56,7 +57,21 @@ def build(
     stages, work = plan(spec), Work(spec, Store(out / "stages"), progress or Silent())
     if dry_run:
         return _dry(spec, out, stages, work.store, log)
-    results = _check_data(spec, out, stages, work, log)
+    with _emptied_on_error(out), work.store.lock():
+        results = _check_data(spec, stages, work, log)
+    with work.store.lock():
+        return _make(spec, out, stages, work, results, log)
+
+
+def _make(
+    spec: Spec,
+    out: Path,
+    stages: list[Stage],
+    work: Work,
+    results: list[StageResult],
+    log: Callable[[str], None],
+) -> BuildResult:
+    """The stages after the data's, and the artifact."""
     for stage in stages[len(results) :]:
         make = work.run if stage.kind != "report" else _reporter(spec, work, results)
         results.append(_say(work.store.make(stage, make), log))
@@ -65,6 +80,8 @@ def build(
         log(f"files of {out} were missing or changed and have been put back")
     work.store.clean({stage.name for stage in stages})
     metrics = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
+    for note in overlap_notes(metrics["tasks"]):
+        log(f"note: {note}")
     return BuildResult(out, tuple(results), metrics)
 
 
@@ -76,26 +93,28 @@ def _check_devices(run: Run) -> None:
         )
 
 
-def _check_data(
-    spec: Spec, out: Path, stages: list[Stage], work: Work, log: Callable[[str], None]
-) -> list[StageResult]:
-    """The stages that read data, and the checks that join data and heads; an error leaves no new folder behind."""
+@contextmanager
+def _emptied_on_error(out: Path) -> Iterator[None]:
+    """Remove a folder that this build has made, where its data turns out to be wrong."""
     fresh = not out.exists()
-    results = []
     try:
-        for stage in (stage for stage in stages if stage.kind in DATA):
-            results.append(_say(work.store.make(stage, work.run), log))
-            if stage.kind == "encode":
-                _say_notes(Crystals.load(work.store.path(stage)), log)
-        for stage in stages:
-            if isinstance(stage.task, FinetuneTask):
-                check_labels(spec, stage.task, work.crystals(stage))
-    except OSError as error:
-        raise CloudkitError(f"cannot write to {out}: {error.strerror}") from None
+        yield
     except CloudkitError:
         if fresh:
             shutil.rmtree(out, ignore_errors=True)
         raise
+
+
+def _check_data(spec: Spec, stages: list[Stage], work: Work, log: Callable[[str], None]) -> list[StageResult]:
+    """The stages that read data, and the checks that join data and heads."""
+    results = []
+    for stage in (stage for stage in stages if stage.kind in DATA):
+        results.append(_say(work.store.make(stage, work.run), log))
+        if stage.kind == "encode":
+            _say_notes(Crystals.load(work.store.path(stage)), log)
+    for stage in stages:
+        if isinstance(stage.task, FinetuneTask):
+            check_labels(spec, stage.task, work.crystals(stage))
     return results
 
 

@@ -66,6 +66,7 @@ def evaluate_quantity(
         "crystals": len(np.unique(test.crystal)),
         "train_rows": len(train.value),
         "train_crystals": len(np.unique(train.crystal)),
+        "crystals_in_training": len(set(test.texts) & set(train.texts)),
         **score(prediction),
         "baselines": {name: score(guess) for name, guess in guesses.items()},
     }

@@ -56,7 +56,7 @@ def fit(
     recipe: Recipe,
     folder: Path,
     progress: Progress,
-    label: str = "train",
+    label: str,
 ) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
     """Train `module` on the crystals `train`; `valid` only measures. Returns averaged weights and learning curves.
 

@@ -8,14 +8,17 @@ holds a checkpoint, is gone on with. A stage whose folder is there is never made
 import hashlib
 import json
 import shutil
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import cloudkit
+from cloudkit.errors import CloudkitError
 from cloudkit.train.checkpoint import BEST, CHECKPOINT
 
 Kind = Literal["encode", "tokenize", "pretrain", "finetune", "evaluate", "report"]
@@ -107,6 +110,21 @@ class Store:
         """Whether a stage was finished, by this build or an earlier one."""
         return (self.path(stage) / "stage.json").is_file()
 
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep other builds out of this run while one works in it; the system lifts it when the process ends."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            file = (self.folder / ".lock").open("w")
+        except OSError as error:
+            raise CloudkitError(f"cannot write to {self.folder.parent}: {error.strerror}") from None
+        with file:
+            if not _take(file.fileno()):
+                raise CloudkitError(
+                    f"another build is at work in {self.folder.parent}; wait for it or choose --out"
+                )
+            yield
+
     def make(self, stage: Stage, work: Callable[[Stage, Path], None]) -> StageResult:
         """Run `work` into a folder beside the final one and rename it; or reuse what is there.
 
@@ -143,6 +161,19 @@ class Store:
         for part in self.folder.glob("*.part"):
             if part.name.removesuffix(".part") not in keep:
                 shutil.rmtree(part)
+
+
+def _take(descriptor: int) -> bool:
+    """Lock an open file without waiting; False where another process holds it."""
+    if sys.platform == "win32":
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _seconds(folder: Path) -> float:

@@ -48,8 +48,7 @@ class Work:
 
     def encode(self, stage: Stage, folder: Path) -> None:
         """Data files -> distinct strings of the spec's dialect and labels per atom."""
-        crystals = read_data(self.spec, stage.task)
-        crystals.save(folder)
+        read_data(self.spec, stage.task).save(folder)
 
     def tokenize(self, stage: Stage, folder: Path) -> None:
         """Strings -> packed ids."""
@@ -76,18 +75,12 @@ class Work:
             values.fit_scale(torch.tensor(crystals.quantity[inside]), torch.tensor(crystals.value[inside]))
             loss = labels(model, values, tokens, crystals, task.loss)
         recipe = _recipe(task, self.spec.run.seed)
-        weights, curves = fit(
-            fabric, HeadModel(model, task.head), loss, train, valid, recipe, folder, self.progress
-        )
+        module, label = HeadModel(model, task.head), f"{task.kind} {task.head}"
+        weights, curves = fit(fabric, module, loss, train, valid, recipe, folder, self.progress, label)
         save_weights(self.weights(stage) | _full_names(weights, task.head), folder / "model.safetensors")
-        rows = [{"stage": f"{task.kind} {task.head}", **row} for row in curves]
-        seen = {
-            "crystals": len(train),
-            "validation_crystals": len(valid),
-            "strings_seen": len(train) * task.epochs,
-        }
-        _write_json(folder / "curves.json", rows)
-        _write_json(folder / "training.json", seen)
+        _write_json(folder / "curves.json", [{"stage": label, **row} for row in curves])
+        counts = {"crystals": len(train), "validation_crystals": len(valid)}
+        _write_json(folder / "training.json", counts | {"strings_seen": len(train) * task.epochs})
 
     def evaluate(self, stage: Stage, folder: Path) -> None:
         """Predictions and metrics on held-out rows, beside baselines trained on the rows of the fine-tuning."""

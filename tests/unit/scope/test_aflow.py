@@ -35,7 +35,7 @@ def test_labels_equal_those_of_pymatgen(shared: Path) -> None:
     prototypes = pytest.importorskip("pymatgen.analysis.prototypes")
     core = pytest.importorskip("pymatgen.core")
     with gzip.open(shared / "data" / "mp20_binary_ternary.jsonl.gz", "rt") as file:
-        rows = [json.loads(line)["structure"] for line in islice(file, 40)]
+        rows = [json.loads(line)["structure"] for line in islice(file, 20)]
     compared = 0
     for row in rows:
         text = encode(row)
@@ -44,7 +44,7 @@ def test_labels_equal_those_of_pymatgen(shared: Path) -> None:
             expected = prototypes.get_protostructure_label_from_spglib(structure, init_symprec=0.01)
             assert aflow_label(text) == expected
             compared += 1
-    assert compared > 20
+    assert compared > 8
 
 
 def test_repeated_letters_are_counted_and_base_centring_is_c() -> None:

@@ -1,0 +1,97 @@
+"""Strings and labels: checked, brought to one dialect, per mole of atoms."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cloudkit.data import Crystals, Table, Target, read_crystals
+from cloudkit.errors import DataError
+from cloudkit.tables import generator_text
+
+SALT = f"{generator_text(225)} | Na 4a Cl 4b"
+REDUCED = f"{generator_text(225)} | 4a 4b | Na 0.5 Cl 0.5"
+IRON = f"{generator_text(229)} | Fe 2a"
+CV = Target("cv", "heat_capacity", "t", "J/mol_cell/K")
+
+
+def table(**columns: list[object]) -> Table:
+    given = {"scope": [SALT, IRON, SALT], "cv": ["80", "50", "160"], "t": ["100", "300", "300"], "n": ["8", "2", "8"]}
+    return Table("cv.csv", {**given, **columns})
+
+
+def test_a_string_with_several_labels_is_kept_once_and_labels_are_per_atom() -> None:
+    crystals = read_crystals(table(), n_atoms="n", targets=[CV])
+    assert crystals.texts == [SALT, IRON]
+    assert crystals.ids == ["1", "2"]
+    assert crystals.crystal.tolist() == [0, 0, 1]
+    assert crystals.temperature.tolist() == [100, 300, 300]
+    assert crystals.value.tolist() == [10, 20, 25]
+
+
+def test_two_columns_of_labels_become_two_quantities_of_the_same_crystals() -> None:
+    targets = [
+        Target("cv", "heat_capacity", 300, "cal/mol_atom/K"),
+        Target("u", "internal_energy", 300, "kJ/mol_atom"),
+    ]
+    crystals = read_crystals(table(u=["1", "2", "3"]), targets=targets)
+    assert crystals.quantities == ("heat_capacity", "internal_energy")
+    assert crystals.value[crystals.quantity == 1].tolist() == [1000, 3000, 2000]
+    assert crystals.value[crystals.quantity == 0].tolist() == pytest.approx([80 * 4.184, 160 * 4.184, 50 * 4.184])
+    swapped = crystals.renumbered(["internal_energy", "entropy", "heat_capacity"])
+    assert swapped.quantity.tolist() == [{0: 2, 1: 0}[q] for q in crystals.quantity.tolist()]
+
+
+def test_orbit_strings_are_projected_to_reduced_and_the_notes_say_how_many() -> None:
+    crystals = read_crystals(table(scope=[SALT, REDUCED, IRON]), dialect="reduced")
+    assert crystals.texts == [REDUCED, f"{generator_text(229)} | 2a | Fe 1.0"]
+    assert crystals.notes == ("cv.csv: 2 strings projected to the reduced dialect",)
+
+
+@pytest.mark.parametrize("any_text", [True, False])
+def test_a_reduced_string_cannot_become_an_orbit_string(any_text: bool) -> None:
+    with pytest.raises(DataError, match=r"cv.csv: row 2, column 'scope'"):
+        read_crystals(table(scope=[SALT, REDUCED, IRON]), any_text=any_text)
+
+
+def test_text_that_is_not_scope_is_refused_with_its_row_unless_any_text_is_allowed() -> None:
+    odd = table(scope=[SALT, "hello world", IRON])
+    with pytest.raises(DataError, match=r"row 2, column 'scope'"):
+        read_crystals(odd)
+    crystals = read_crystals(odd, any_text=True)
+    assert crystals.texts[1] == "hello world"
+    assert crystals.notes == ("cv.csv: 1 strings are not valid SCOPE and are taken as plain text",)
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"cv": ["1", "nan", "2"]}, r"row 2, column 'cv': expected a finite number, found 'nan'"),
+        ({"t": ["1", "-3", "2"]}, r"row 2, column 't': expected a temperature in K, 0 or above, found '-3'"),
+        ({"n": ["1", "0", "2"]}, r"row 2, column 'n': expected a number above 0, found '0'"),
+        ({"scope": [SALT, "", SALT]}, r"row 2, column 'scope': expected text"),
+        ({"scope": [SALT, 5, SALT]}, r"row 2, column 'scope': expected text"),
+    ],
+)
+def test_a_wrong_value_is_named_with_file_row_and_column(columns: dict[str, list[object]], message: str) -> None:
+    with pytest.raises(DataError, match=f"cv.csv: {message}"):
+        read_crystals(table(**columns), n_atoms="n", targets=[CV])
+
+
+def test_a_label_per_cell_without_numbers_of_atoms_is_refused() -> None:
+    with pytest.raises(DataError, match="needs the number of atoms"):
+        read_crystals(table(), targets=[CV])
+
+
+def test_numbers_of_atoms_are_not_read_where_no_label_needs_them() -> None:
+    target = Target("cv", "heat_capacity", 300, "J/mol_atom/K")
+    assert read_crystals(table(), n_atoms="absent", targets=[target]).value.tolist() == [80, 160, 50]
+
+
+def test_crystals_read_back_as_they_were_saved(tmp_path: Path) -> None:
+    crystals = read_crystals(table(), n_atoms="n", targets=[CV], id="cv")
+    crystals.save(tmp_path)
+    again = Crystals.load(tmp_path)
+    assert (again.texts, again.ids, again.quantities) == (crystals.texts, crystals.ids, crystals.quantities)
+    for name in ("crystal", "quantity", "temperature", "value"):
+        assert np.array_equal(getattr(again, name), getattr(crystals, name))
