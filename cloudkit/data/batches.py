@@ -71,16 +71,27 @@ class Batch:
     value: NDArray[np.float64]
 
 
-def tokenize(texts: Sequence[str], tokenizer: Encodes, max_length: int, name: str = "data") -> Tokens:
-    """Ids of all texts, packed; DataError names the first string that is longer than `max_length` tokens."""
+def tokenize(
+    texts: Sequence[str],
+    tokenizer: Encodes,
+    max_length: int,
+    name: str = "data",
+    ids: Sequence[str] | None = None,
+) -> Tokens:
+    """Ids of all texts, packed.
+
+    Raises DataError that shows the first text longer than `max_length` tokens; name: of the data, ids: of the texts
+    (their row numbers unless given).
+    """
     tokens = Tokens(*tokenizer.encode_batch(texts))
     long = np.flatnonzero(tokens.lengths > max_length)
     if len(long):
-        first = int(long[0])
+        first, longest = int(long[0]), int(tokens.lengths.max())
         more = f" (and {len(long) - 1} more)" if len(long) > 1 else ""
+        where = f"row {first + 1}" if ids is None else f"row or id {ids[first]}"
         raise DataError(
-            f"{name}: {texts[first]!r} has {tokens.lengths[first]} tokens{more}, more than tokens.max_length = {max_length}; "
-            f"raise it to {int(tokens.lengths.max())} or leave the row out"
+            f"{name}: the string of {where} has {tokens.lengths[first]} tokens{more}, more than "
+            f"tokens.max_length = {max_length}; raise it to {longest} or leave the row out: {texts[first]}"
         )
     return tokens
 

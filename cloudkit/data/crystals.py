@@ -49,6 +49,17 @@ class Crystals:
         head = {"quantities": self.quantities, "notes": self.notes}
         (folder / "crystals.json").write_text(json.dumps(head, indent=1), encoding="utf-8")
 
+    def of(self, chosen: NDArray[np.int64]) -> "Crystals":
+        """The same with the observations of the chosen crystals only."""
+        keep = np.isin(self.crystal, chosen)
+        return replace(
+            self,
+            crystal=self.crystal[keep],
+            quantity=self.quantity[keep],
+            temperature=self.temperature[keep],
+            value=self.value[keep],
+        )
+
     def renumbered(self, outputs: Sequence[str]) -> "Crystals":
         """The same with `quantity` counting from another list of names, such as the outputs of a head."""
         places = np.array([outputs.index(name) for name in self.quantities], dtype=np.int64)

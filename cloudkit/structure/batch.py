@@ -24,8 +24,13 @@ Result = tuple[Record, Symmetry | StructureError]
 
 
 def find_symmetry_batch(
-    records: Iterable[Record | Crystal], *, engine: Engine = "moyo", symprec: float = 1e-2,
-    angle_tolerance: float | None = None, by_written: bool = False, jobs: int = 1,
+    records: Iterable[Record | Crystal],
+    *,
+    engine: Engine = "moyo",
+    symprec: float = 1e-2,
+    angle_tolerance: float | None = None,
+    by_written: bool = False,
+    jobs: int = 1,
 ) -> Iterator[Result]:
     """(record, Symmetry or the reason why there is none) per record, in order. A bare Crystal's id is its number from 0.
 
@@ -88,9 +93,13 @@ class Worker:
     """One process that finds symmetries; it is spoken to over its standard input and output."""
 
     def __init__(self) -> None:
-        path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)  # it finds what this process finds
+        path = os.pathsep.join(
+            entry or str(Path.cwd()) for entry in sys.path
+        )  # it finds what this process finds
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "cloudkit.structure.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            [sys.executable, "-m", "cloudkit.structure.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
             env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
         )
 
@@ -102,7 +111,9 @@ class Worker:
             write_message(sink, write_tasks(task, crystals))
             return read_answers(read_message(source))
         except (EOFError, OSError) as error:
-            raise CloudkitError(f"a worker process {_how_it_ended(self.process.wait())} before it had answered") from error
+            raise CloudkitError(
+                f"a worker process {_how_it_ended(self.process.wait())} before it had answered"
+            ) from error
 
     def stop(self) -> None:
         """End the process, whatever it is doing."""

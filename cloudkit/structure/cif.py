@@ -11,12 +11,16 @@ from cloudkit.errors import StructureError
 from cloudkit.structure.crystal import Crystal
 
 Result = tuple[str, Crystal | StructureError, tuple[str, ...]]  # block name, crystal or reason, notes
-COORDINATES: Final = (("_atom_site_fract_x", "_atom_site_fract_y", "_atom_site_fract_z"),
-                      ("_atom_site.fract_x", "_atom_site.fract_y", "_atom_site.fract_z"))
+COORDINATES: Final = (
+    ("_atom_site_fract_x", "_atom_site_fract_y", "_atom_site_fract_z"),
+    ("_atom_site.fract_x", "_atom_site.fract_y", "_atom_site.fract_z"),
+)
 LENGTHS: Final = ("length_a", "length_b", "length_c")
 ANGLES: Final = ("angle_alpha", "angle_beta", "angle_gamma")
 
-_QUOTE_OVER_LINES = re.compile(r"^_\S+[ \t]+'[^'\n]*\n[^'_]*'[ \t]*$", re.MULTILINE)  # not CIF, but written by some programs
+_QUOTE_OVER_LINES = re.compile(
+    r"^_\S+[ \t]+'[^'\n]*\n[^'_]*'[ \t]*$", re.MULTILINE
+)  # not CIF, but written by some programs
 
 
 def read_cif(text: str) -> Iterator[Result]:
@@ -46,11 +50,19 @@ def read_cell(block: Any) -> NDArray[np.float64]:
     cos_a, cos_b, cos_c = np.cos([alpha, beta, gamma])
     flatness = 1 - cos_a**2 - cos_b**2 - cos_c**2 + 2 * cos_a * cos_b * cos_c
     if min(a, b, c) <= 0 or not flatness > 1e-9:
-        raise StructureError("S105", f"no cell has the lengths {a:g}, {b:g}, {c:g} Å and the angles "
-                             f"{np.degrees(alpha):g}, {np.degrees(beta):g}, {np.degrees(gamma):g}°: it would have no volume")
+        raise StructureError(
+            "S105",
+            f"no cell has the lengths {a:g}, {b:g}, {c:g} Å and the angles "
+            f"{np.degrees(alpha):g}, {np.degrees(beta):g}, {np.degrees(gamma):g}°: it would have no volume",
+        )
     sin_c = np.sin(gamma)
-    return np.array([[a, 0, 0], [b * cos_c, b * sin_c, 0],
-                     [c * cos_b, c * (cos_a - cos_b * cos_c) / sin_c, c * np.sqrt(flatness) / sin_c]]).round(12)
+    return np.array(
+        [
+            [a, 0, 0],
+            [b * cos_c, b * sin_c, 0],
+            [c * cos_b, c * (cos_a - cos_b * cos_c) / sin_c, c * np.sqrt(flatness) / sin_c],
+        ]
+    ).round(12)
 
 
 def _read_block(block: Any) -> tuple[Crystal | StructureError, tuple[str, ...]]:
@@ -96,7 +108,9 @@ def _syntax_error(error: Exception, lines_before: int) -> StructureError:
     match = re.match(r"^[^:]*:(\d+):\d+(?:\(\d+\))?:\s*(.*)$", str(error), re.DOTALL)
     if not match:
         return StructureError("S103", f"not valid CIF: {error}")
-    return StructureError("S103", f"not valid CIF at line {int(match.group(1)) + lines_before}: {match.group(2)}")
+    return StructureError(
+        "S103", f"not valid CIF at line {int(match.group(1)) + lines_before}: {match.group(2)}"
+    )
 
 
 def _unique_names(names: list[str]) -> list[str]:
@@ -122,8 +136,12 @@ def _has_sites(block: Any) -> bool:
 def _no_structure(blocks: list[Any]) -> StructureError:
     labels = [block for block in blocks if block is not None and len(block.find_values("_atom_site_label"))]
     if labels:
-        return StructureError("S106", "the file lists atoms, but gives none of them coordinates (_atom_site_fract_x, y, z)")
-    return StructureError("S104", "there is no crystal structure in the file: no data block lists atom sites with coordinates")
+        return StructureError(
+            "S106", "the file lists atoms, but gives none of them coordinates (_atom_site_fract_x, y, z)"
+        )
+    return StructureError(
+        "S104", "there is no crystal structure in the file: no data block lists atom sites with coordinates"
+    )
 
 
 def _cell_value(block: Any, name: str) -> float:
@@ -135,7 +153,9 @@ def _cell_value(block: Any, name: str) -> float:
             value = gemmi.cif.as_number(column[0])
             if np.isfinite(value):
                 return float(value)
-            raise StructureError("S105", f"the unit cell is incomplete: {tag} is '{gemmi.cif.as_string(column[0])}'")
+            raise StructureError(
+                "S105", f"the unit cell is incomplete: {tag} is '{gemmi.cif.as_string(column[0])}'"
+            )
     if name in ANGLES:
         return 90.0
     raise StructureError("S105", f"the unit cell is incomplete: _cell_{name} is missing")

@@ -52,7 +52,9 @@ def read_rows(block: Any, notes: list[str]) -> list[Row]:
         hydrogens += sum(implied_hydrogens(text) for text, _ in shares) or _count(_at(attached, i))
         rows.append(Row(label, parts, _place(texts, label)))
     if hydrogens and not any(atom.element == "H" for row in rows for atom, _ in row.parts):
-        notes.append(f"{hydrogens} hydrogen atoms per formula are implied but have no positions; they are left out")
+        notes.append(
+            f"{hydrogens} hydrogen atoms per formula are implied but have no positions; they are left out"
+        )
     return rows
 
 
@@ -61,7 +63,9 @@ def _coordinates(block: Any, notes: list[str]) -> list[tuple[str, ...]]:
     tags = next(tags for tags in COORDINATES if any(len(block.find_values(tag)) for tag in tags))
     axes = [[gemmi.cif.as_string(v) if v != "." else "." for v in block.find_values(tag)] for tag in tags]
     if len({len(axis) for axis in axes}) > 1:
-        raise StructureError("S106", "the atoms have no complete coordinates: one of _atom_site_fract_x, y, z is missing")
+        raise StructureError(
+            "S106", "the atoms have no complete coordinates: one of _atom_site_fract_x, y, z is missing"
+        )
     if any("." in axis for axis in axes) and any(re.match(r"-?\.\d", text) for axis in axes for text in axis):
         notes.append("coordinates given as '.' are read as 0, as the file writes .5 for 0.5")
         axes = [["0" if text == "." else text for text in axis] for axis in axes]
@@ -109,7 +113,9 @@ def _formula(block: Any) -> frozenset[str]:
 def _occupancy(text: str, label: str) -> float:
     value = float(gemmi.cif.as_number(text)) if text else 1.0
     if not 0 <= value <= FULL:
-        raise StructureError("S108", f"the occupancy of atom {label} is '{text}'; it must lie between 0 and 1")
+        raise StructureError(
+            "S108", f"the occupancy of atom {label} is '{text}'; it must lie between 0 and 1"
+        )
     return min(value, 1.0)
 
 
@@ -117,8 +123,11 @@ def _place(texts: tuple[str, ...], label: str) -> tuple[float, float, float]:
     x, y, z = (float(gemmi.cif.as_number(text)) for text in texts)
     if not np.isfinite([x, y, z]).all():
         written = ", ".join(map(gemmi.cif.as_string, texts))
-        raise StructureError("S106", f"atom {label} has no complete coordinates ({written})",
-                             "the composition would be wrong without it")
+        raise StructureError(
+            "S106",
+            f"atom {label} has no complete coordinates ({written})",
+            "the composition would be wrong without it",
+        )
     return x, y, z
 
 

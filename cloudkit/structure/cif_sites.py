@@ -20,7 +20,9 @@ def read_sites(block: Any, lattice: NDArray[np.float64], notes: list[str]) -> Cr
     """The crystal of a block with coordinates; adds to `notes` what was left out or assumed. Raises StructureError S1xx."""
     rows = read_rows(block, notes)
     if not rows:
-        raise StructureError("S104", "no atom of the list is part of the structure: all are dummies or have occupancy 0")
+        raise StructureError(
+            "S104", "no atom of the list is part of the structure: all are dummies or have occupancy 0"
+        )
     angles = _angles(lattice)
     operations, note = read_operations(block, angles[0], angles[2])
     if note:
@@ -41,8 +43,11 @@ def _rows_on_one_site(lattice: NDArray[np.float64], expanded: Expanded, rows: li
     size = np.bincount(expanded.rows, minlength=len(rows))
     for i, j in zip(expanded.rows[first].tolist(), expanded.rows[second].tolist(), strict=True):
         if size[i] != size[j]:
-            raise StructureError("S108", f"atoms {rows[i].label} and {rows[j].label} nearly share a place, "
-                                 "but one is on a special position and the other is not")
+            raise StructureError(
+                "S108",
+                f"atoms {rows[i].label} and {rows[j].label} nearly share a place, "
+                "but one is on a special position and the other is not",
+            )
         low, high = sorted((head[i], head[j]))
         if low != high:
             head = [low if h == high else h for h in head]
@@ -72,5 +77,7 @@ def _merge(rows: list[Row], notes: list[str]) -> Parts:
 def _angles(lattice: NDArray[np.float64]) -> tuple[float, float, float]:
     lengths = np.linalg.norm(lattice, axis=1)
     pairs = ((1, 2), (0, 2), (0, 1))
-    alpha, beta, gamma = (np.degrees(np.arccos(lattice[i] @ lattice[j] / lengths[i] / lengths[j])) for i, j in pairs)
+    alpha, beta, gamma = (
+        np.degrees(np.arccos(lattice[i] @ lattice[j] / lengths[i] / lengths[j])) for i, j in pairs
+    )
     return float(alpha), float(beta), float(gamma)

@@ -11,13 +11,22 @@ from cloudkit.structure.expand import Operations, form_group
 
 MAX_OPERATIONS: Final = 384  # the largest group has 192; magnetic lists can hold each operation twice
 OPERATION_TAGS: Final = (
-    "_space_group_symop_operation_xyz", "_symmetry_equiv_pos_as_xyz", "_space_group_symop.operation_xyz",
-    "_symmetry_equiv.pos_as_xyz", "_space_group_symop_magn_operation.xyz", "_space_group_symop_magn_operation_xyz",
+    "_space_group_symop_operation_xyz",
+    "_symmetry_equiv_pos_as_xyz",
+    "_space_group_symop.operation_xyz",
+    "_symmetry_equiv.pos_as_xyz",
+    "_space_group_symop_magn_operation.xyz",
+    "_space_group_symop_magn_operation_xyz",
 )
 CENTERING_TAGS: Final = ("_space_group_symop_magn_centering.xyz", "_space_group_symop_magn_centering_xyz")
 HALL_TAGS: Final = ("_space_group_name_Hall", "_symmetry_space_group_name_Hall", "_space_group.name_Hall")
-NAME_TAGS: Final = ("_space_group_name_H-M_alt", "_symmetry_space_group_name_H-M", "_space_group.name_H-M_alt",
-                    "_space_group_name_H-M_ref", "_symmetry_space_group_name_H-M_alt")
+NAME_TAGS: Final = (
+    "_space_group_name_H-M_alt",
+    "_symmetry_space_group_name_H-M",
+    "_space_group.name_H-M_alt",
+    "_space_group_name_H-M_ref",
+    "_symmetry_space_group_name_H-M_alt",
+)
 NUMBER_TAGS: Final = ("_space_group_IT_number", "_symmetry_Int_Tables_number", "_space_group.IT_number")
 
 
@@ -61,14 +70,19 @@ def _find_group(hall: list[str], name: list[str], number: list[str], alpha: floa
     if number and number[0].isdigit() and 1 <= int(number[0]) <= 230:
         return gemmi.find_spacegroup_by_number(int(number[0])).operations()
     stated = pass_on or f"the space group number '{number[0]}'"
-    raise StructureError("S109", f"the file lists no symmetry operations, and {stated} is not known",
-                         "list the operations in _space_group_symop_operation_xyz")
+    raise StructureError(
+        "S109",
+        f"the file lists no symmetry operations, and {stated} is not known",
+        "list the operations in _space_group_symop_operation_xyz",
+    )
 
 
 @lru_cache(maxsize=256)
 def _parse_listed(triplets: tuple[str, ...], centering: tuple[str, ...]) -> Operations:
     if len(triplets) * max(len(centering), 1) > MAX_OPERATIONS:
-        raise StructureError("S109", f"the file lists {len(triplets)} symmetry operations; no space group has that many")
+        raise StructureError(
+            "S109", f"the file lists {len(triplets)} symmetry operations; no space group has that many"
+        )
     ops = [_parse(text) for text in triplets]
     if centering:
         ops = [op * shift for shift in map(_parse, centering) for op in ops]
@@ -80,8 +94,11 @@ def _parse_listed(triplets: tuple[str, ...], centering: tuple[str, ...]) -> Oper
         raise StructureError("S109", "a symmetry operation in the file has fractional factors")
     translations = [op.tran for op in ops]
     if not form_group(rotations, translations, unit):
-        raise StructureError("S110", f"the {len(ops)} symmetry operations listed in the file do not form a group",
-                             "one is missing or misprinted")
+        raise StructureError(
+            "S110",
+            f"the {len(ops)} symmetry operations listed in the file do not form a group",
+            "one is missing or misprinted",
+        )
     return Operations(np.array(rotations, dtype=np.float64), np.array(translations, dtype=np.float64) / unit)
 
 
@@ -91,4 +108,6 @@ def _parse(text: str) -> Any:
     try:
         return gemmi.Op(",".join(parts[:3]) if len(parts) == 4 else text.lower().strip("'\" "))
     except (RuntimeError, ValueError) as error:
-        raise StructureError("S109", f"the symmetry operation '{text}' cannot be understood: {error}") from error
+        raise StructureError(
+            "S109", f"the symmetry operation '{text}' cannot be understood: {error}"
+        ) from error

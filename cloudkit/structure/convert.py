@@ -47,7 +47,9 @@ def from_arrays(lattice: Any, positions: Any, species: Any) -> Crystal:
     except (TypeError, ValueError) as error:
         if isinstance(error, StructureError):
             raise
-        raise StructureError("S112", f"lattice, positions or species are not what they should be: {error}") from error
+        raise StructureError(
+            "S112", f"lattice, positions or species are not what they should be: {error}"
+        ) from error
     if cell.shape != (3, 3):
         raise StructureError("S112", f"the lattice has the shape {cell.shape}, not (3, 3)")
     if places.shape != (len(sites), 3) and (places.size or sites):
@@ -70,12 +72,17 @@ def from_mapping(data: Mapping[str, Any]) -> Crystal:
             return _from_optimade(data)
     except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise StructureError("S112", f"the structure's dictionary is incomplete: {error!r}") from error
-    raise StructureError("S112", "the dictionary holds no structure", "it needs the keys lattice, species and frac")
+    raise StructureError(
+        "S112", "the dictionary holds no structure", "it needs the keys lattice, species and frac"
+    )
 
 
 def _from_pymatgen(structure: Any) -> Crystal:
     sites = [
-        tuple((_atom(str(kind.symbol), getattr(kind, "oxi_state", None)), float(x)) for kind, x in site.species.items())
+        tuple(
+            (_atom(str(kind.symbol), getattr(kind, "oxi_state", None)), float(x))
+            for kind, x in site.species.items()
+        )
         for site in structure
     ]
     return build_crystal(structure.lattice.matrix, structure.frac_coords, sites)
@@ -83,7 +90,10 @@ def _from_pymatgen(structure: Any) -> Crystal:
 
 def _from_pymatgen_dict(data: Mapping[str, Any]) -> Crystal:
     sites = [
-        tuple((_atom(kind["element"], kind.get("oxidation_state")), float(kind["occu"])) for kind in site["species"])
+        tuple(
+            (_atom(kind["element"], kind.get("oxidation_state")), float(kind["occu"]))
+            for kind in site["species"]
+        )
         for site in data["sites"]
     ]
     return build_crystal(data["lattice"]["matrix"], [site["abc"] for site in data["sites"]], sites)
@@ -99,7 +109,9 @@ def _from_optimade(data: Mapping[str, Any]) -> Crystal:
         kind = kinds.get(name, {"chemical_symbols": [name], "concentration": [1.0]})
         pairs = zip(kind["chemical_symbols"], kind["concentration"], strict=True)
         sites.append(tuple((_atom(symbol, None), float(x)) for symbol, x in pairs if symbol != "vacancy"))
-    return build_crystal(cell, np.array(data["cartesian_site_positions"], dtype=np.float64) @ np.linalg.inv(cell), sites)
+    return build_crystal(
+        cell, np.array(data["cartesian_site_positions"], dtype=np.float64) @ np.linalg.inv(cell), sites
+    )
 
 
 def _parts(entry: Any) -> Parts:
@@ -117,4 +129,3 @@ def _atom(symbol: str, charge: float | None) -> Atom:
     if not is_element(symbol):
         raise StructureError("S107", f"'{symbol}' is not a chemical element")
     return Atom(symbol, None if charge is None else float(charge))
-

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from cloudkit.structure.elements import Atom, Parts, write_species
 from cloudkit.tables import ELEMENT
 
-Species = tuple[tuple[str, float], ...]  # ((element, occupancy), ...) of one site; occupancies sum to at most 1
+Species = tuple[
+    tuple[str, float], ...
+]  # ((element, occupancy), ...) of one site; occupancies sum to at most 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +37,9 @@ class Crystal:
     @property
     def species_texts(self) -> tuple[str, ...]:
         """One text per entry of `species`, as the published full dialect writes it."""
-        return self.written or tuple(write_species(tuple((Atom(e), x) for e, x in species)) for species in self.species)
+        return self.written or tuple(
+            write_species(tuple((Atom(e), x) for e, x in species)) for species in self.species
+        )
 
     def element_labels(self) -> NDArray[np.int32]:
         """Labels (n,) in which entries of `species` with the same elements are one: oxidation states do not count."""
@@ -63,7 +67,9 @@ def plain_species(parts: Parts) -> Species:
     total: dict[str, float] = {}
     for atom, occupancy in parts:
         total[atom.element] = total.get(atom.element, 0.0) + occupancy
-    return tuple((element, 1.0 if abs(occupancy - 1) < 1e-8 else occupancy) for element, occupancy in total.items())
+    return tuple(
+        (element, 1.0 if abs(occupancy - 1) < 1e-8 else occupancy) for element, occupancy in total.items()
+    )
 
 
 def sort_species(species: Species) -> Species:

@@ -39,7 +39,9 @@ class Atom(NamedTuple):
         return ELEMENT[self.element].order, self.symbol, self.charge or 0.0
 
 
-Parts = tuple[tuple[Atom, float], ...]  # one site: the atoms on it with their occupancies, in the order of the source
+Parts = tuple[
+    tuple[Atom, float], ...
+]  # one site: the atoms on it with their occupancies, in the order of the source
 
 
 def is_element(symbol: str) -> bool:
@@ -56,11 +58,18 @@ def read_symbol(text: str, known: frozenset[str] = frozenset()) -> Atom:
     if match:
         written = match.group(1)
         symbol = written.capitalize()
-        if is_element(symbol) and (written[1:].islower() or len(written) == 1 or symbol in known or (not known and _is_common(symbol))):
+        if is_element(symbol) and (
+            written[1:].islower()
+            or len(written) == 1
+            or symbol in known
+            or (not known and _is_common(symbol))
+        ):
             return Atom(symbol, _charge(text.strip()))
         if symbol.upper() in WATER_LABELS:
             return Atom(WATER_LABELS[symbol.upper()], _charge(text.strip()))
-    raise StructureError("S107", f"'{text}' is not a chemical element", "write the symbol of one element, such as Na or Cl")
+    raise StructureError(
+        "S107", f"'{text}' is not a chemical element", "write the symbol of one element, such as Na or Cl"
+    )
 
 
 def read_label(label: str, known: frozenset[str] = frozenset()) -> Atom:
@@ -72,12 +81,19 @@ def read_label(label: str, known: frozenset[str] = frozenset()) -> Atom:
     two, one = letters[:2].capitalize(), letters[:1].upper()
     if two.upper() in WATER_LABELS and two not in known:
         return Atom(WATER_LABELS[two.upper()])
-    if len(two) == 2 and is_element(two) and (letters[1].islower() or two in known or (one not in known and _is_common(two))):
+    if (
+        len(two) == 2
+        and is_element(two)
+        and (letters[1].islower() or two in known or (one not in known and _is_common(two)))
+    ):
         return Atom(two)
     if is_element(one):
         return Atom(one)
-    raise StructureError("S107", f"the atom label '{label}' does not begin with a chemical element",
-                         "give the element in _atom_site_type_symbol")
+    raise StructureError(
+        "S107",
+        f"the atom label '{label}' does not begin with a chemical element",
+        "give the element in _atom_site_type_symbol",
+    )
 
 
 def implied_hydrogens(label: str) -> int:

@@ -26,18 +26,27 @@ def version() -> str:
     return str(_moyopy().__version__)
 
 
-def analyze(crystal: Crystal, labels: NDArray[np.int32], symprec: float, angle_tolerance: float | None) -> Found:
+def analyze(
+    crystal: Crystal, labels: NDArray[np.int32], symprec: float, angle_tolerance: float | None
+) -> Found:
     """Symmetry of a crystal that passed the guards; angle_tolerance in degrees. Raises StructureError S301 or S303."""
     moyopy = _moyopy()
     radians = None if angle_tolerance is None else float(np.radians(angle_tolerance))
     try:
-        cell = moyopy.Cell(crystal.lattice.tolist(), np.mod(crystal.positions, 1.0).tolist(), (labels + 1).tolist())
+        cell = moyopy.Cell(
+            crystal.lattice.tolist(), np.mod(crystal.positions, 1.0).tolist(), (labels + 1).tolist()
+        )
         dataset = moyopy.MoyoDataset(cell, symprec=symprec, angle_tolerance=radians)
     except Exception as error:
-        raise StructureError("S301", f"moyo finds no space group at symprec {symprec:g} Å: {error}",
-                             "try another symprec, or the spglib engine") from error
+        raise StructureError(
+            "S301",
+            f"moyo finds no space group at symprec {symprec:g} Å: {error}",
+            "try another symprec, or the spglib engine",
+        ) from error
     except BaseException as error:  # a Rust panic does not derive from Exception
         if type(error).__name__ != "PanicException":
             raise
         raise StructureError("S303", f"moyo broke down: {error}", "try the spglib engine") from error
-    return Found(dataset.number, "".join(dataset.wyckoffs), np.array(dataset.orbits), len(dataset.std_cell.numbers))
+    return Found(
+        dataset.number, "".join(dataset.wyckoffs), np.array(dataset.orbits), len(dataset.std_cell.numbers)
+    )

@@ -25,7 +25,9 @@ def version() -> str:
     return str(_spglib().__version__)
 
 
-def analyze(crystal: Crystal, labels: NDArray[np.int32], symprec: float, angle_tolerance: float | None) -> Found:
+def analyze(
+    crystal: Crystal, labels: NDArray[np.int32], symprec: float, angle_tolerance: float | None
+) -> Found:
     """Symmetry of a crystal that passed the guards; angle_tolerance in degrees. Raises StructureError S301."""
     spglib = _spglib()
     cell = (crystal.lattice, crystal.positions, labels + 1)
@@ -37,9 +39,14 @@ def analyze(crystal: Crystal, labels: NDArray[np.int32], symprec: float, angle_t
         raise _no_group(symprec, str(error)) from error
     if dataset is None:
         raise _no_group(symprec, "no reason given")
-    return Found(dataset.number, "".join(dataset.wyckoffs), dataset.crystallographic_orbits, len(dataset.std_types))
+    return Found(
+        dataset.number, "".join(dataset.wyckoffs), dataset.crystallographic_orbits, len(dataset.std_types)
+    )
 
 
 def _no_group(symprec: float, reason: str) -> StructureError:
-    return StructureError("S301", f"spglib finds no space group at symprec {symprec:g} Å: {reason}",
-                          "try another symprec, or the moyo engine")
+    return StructureError(
+        "S301",
+        f"spglib finds no space group at symprec {symprec:g} Å: {reason}",
+        "try another symprec, or the moyo engine",
+    )

@@ -40,7 +40,9 @@ def expand(lattice: NDArray[np.float64], operations: Operations, positions: NDAr
     return Expanded(np.concatenate(rows), np.mod(np.concatenate(sites), 1.0))
 
 
-def form_group(rotations: Sequence[Sequence[Sequence[int]]], translations: Sequence[Sequence[int]], unit: int) -> bool:
+def form_group(
+    rotations: Sequence[Sequence[Sequence[int]]], translations: Sequence[Sequence[int]], unit: int
+) -> bool:
     """True if the operations, modulo lattice translations, are closed under multiplication. Translations in 1/unit."""
     turn, shift = np.array(rotations, dtype=np.int64), np.mod(np.array(translations, dtype=np.int64), unit)
     own = np.unique(_keys(turn, shift, unit))
@@ -57,7 +59,9 @@ def _keys(turn: NDArray[np.int64], shift: NDArray[np.int64], unit: int) -> NDArr
 
 
 def _images(operations: Operations, positions: NDArray[np.float64]) -> NDArray[np.float64]:
-    images: NDArray[np.float64] = np.einsum("kij,mj->mki", operations.rotations, positions) + operations.translations
+    images: NDArray[np.float64] = (
+        np.einsum("kij,mj->mki", operations.rotations, positions) + operations.translations
+    )
     return images
 
 

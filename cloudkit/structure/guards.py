@@ -26,29 +26,42 @@ def check_crystal(crystal: Crystal) -> None:
     _check_species(crystal)
     volume = abs(float(np.linalg.det(crystal.lattice)))
     if not volume > SMALLEST_VOLUME:
-        raise StructureError("S203", f"the unit cell has no volume ({volume:.3g} Å³)",
-                             "its three vectors lie in one plane, or an angle is impossible")
+        raise StructureError(
+            "S203",
+            f"the unit cell has no volume ({volume:.3g} Å³)",
+            "its three vectors lie in one plane, or an angle is impossible",
+        )
     shortest = float(np.linalg.norm(compact_cell(crystal.lattice), axis=1).min())
     if shortest < THIN:  # no lattice repeats faster than the shortest bond
-        raise StructureError("S206", f"every atom is {shortest:.3g} Å from its own periodic image",
-                             "the cell vectors must be in Å and independent of each other")
+        raise StructureError(
+            "S206",
+            f"every atom is {shortest:.3g} Å from its own periodic image",
+            "the cell vectors must be in Å and independent of each other",
+        )
     _check_distances(crystal)
 
 
 def _check_numbers(crystal: Crystal) -> None:
     n = len(crystal.positions)
     if crystal.lattice.shape != (3, 3) or crystal.positions.shape != (n, 3) or crystal.labels.shape != (n,):
-        raise StructureError("S112", "lattice, positions and labels must have the shapes (3, 3), (n, 3) and (n,)")
+        raise StructureError(
+            "S112", "lattice, positions and labels must have the shapes (3, 3), (n, 3) and (n,)"
+        )
     if n == 0:
         raise StructureError("S201", "the crystal has no atoms")
     if n > MOST_SITES:
-        raise StructureError("S207", f"the cell has {n} atoms; symmetry is searched for up to {MOST_SITES}",
-                             "give the primitive or conventional cell")
+        raise StructureError(
+            "S207",
+            f"the cell has {n} atoms; symmetry is searched for up to {MOST_SITES}",
+            "give the primitive or conventional cell",
+        )
     if not np.isfinite(crystal.lattice).all() or np.abs(crystal.lattice).max() > LARGEST_LENGTH:
         raise StructureError("S202", "a cell vector is not a finite number of Å, or longer than 10 µm")
     bad = ~(np.abs(crystal.positions) <= LARGEST_COORDINATE).all(axis=1)
     if bad.any():
-        raise StructureError("S202", f"atom {int(np.argmax(bad)) + 1} has a coordinate that is not a finite, sensible number")
+        raise StructureError(
+            "S202", f"atom {int(np.argmax(bad)) + 1} has a coordinate that is not a finite, sensible number"
+        )
     if crystal.labels.min() < 0 or crystal.labels.max() >= len(crystal.species):
         raise StructureError("S112", "a label points outside the list of species")
 
@@ -61,7 +74,9 @@ def _check_species(crystal: Crystal) -> None:
             if not 0 < occupancy <= 1 + 1e-6:
                 raise StructureError("S205", f"the occupancy {occupancy:g} of {symbol} is outside (0, 1]")
         if not 0 < sum(occupancy for _, occupancy in species) <= 1 + 1e-6:
-            raise StructureError("S205", f"the occupancies of {dict(species)} do not add up to a number in (0, 1]")
+            raise StructureError(
+                "S205", f"the occupancies of {dict(species)} do not add up to a number in (0, 1]"
+            )
 
 
 def _check_distances(crystal: Crystal) -> None:
@@ -74,6 +89,7 @@ def _check_distances(crystal: Crystal) -> None:
     i, j = int(first[at]), int(second[at])
     names = [crystal.species_texts[crystal.labels[k]] for k in (i, j)]
     raise StructureError(
-        "S206", f"atoms {i + 1} ({names[0]}) and {j + 1} ({names[1]}) are {distance[at]:.4f} Å apart",
+        "S206",
+        f"atoms {i + 1} ({names[0]}) and {j + 1} ({names[1]}) are {distance[at]:.4f} Å apart",
         f"{SHORTEST_CONTACT} Å is the least for atoms present at once; alternatives at one place belong on one mixed site",
     )

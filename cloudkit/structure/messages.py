@@ -25,8 +25,13 @@ class Task(NamedTuple):
     def run(self, crystal: Crystal) -> Answer:
         """The crystal's symmetry, or the reason why there is none."""
         try:
-            return find_symmetry(crystal, engine=self.engine, symprec=self.symprec, angle_tolerance=self.angle_tolerance,
-                                 by_written=self.by_written)
+            return find_symmetry(
+                crystal,
+                engine=self.engine,
+                symprec=self.symprec,
+                angle_tolerance=self.angle_tolerance,
+                by_written=self.by_written,
+            )
         except StructureError as error:
             return error
 
@@ -46,8 +51,13 @@ def read_message(source: IO[bytes]) -> bytes:
 
 def write_tasks(task: Task, crystals: list[Crystal]) -> bytes:
     """Options and crystals as one message: JSON, then the numbers of all crystals as raw float64 and int32."""
-    head = {"task": task, "crystals": [{"sites": len(c), "labels": len(c.labels), "species": c.species, "written": c.written}
-                                       for c in crystals]}
+    head = {
+        "task": task,
+        "crystals": [
+            {"sites": len(c), "labels": len(c.labels), "species": c.species, "written": c.written}
+            for c in crystals
+        ],
+    }
     text = json.dumps(head).encode()
     arrays = b"".join(c.lattice.tobytes() + c.positions.tobytes() + c.labels.tobytes() for c in crystals)
     return _LENGTH.pack(len(text)) + text + arrays
@@ -65,7 +75,15 @@ def read_tasks(data: bytes) -> tuple[Task, list[Crystal]]:
         labels = np.frombuffer(data, np.int32, entry["labels"], at + numbers.nbytes)
         at += numbers.nbytes + labels.nbytes
         written = None if entry["written"] is None else tuple(entry["written"])
-        crystals.append(Crystal(numbers[:9].reshape(3, 3), numbers[9:].reshape(n, 3), labels, _species(entry["species"]), written))
+        crystals.append(
+            Crystal(
+                numbers[:9].reshape(3, 3),
+                numbers[9:].reshape(n, 3),
+                labels,
+                _species(entry["species"]),
+                written,
+            )
+        )
     return Task(*head["task"]), crystals
 
 
@@ -82,14 +100,23 @@ def read_answers(data: bytes) -> list[Answer]:
 def _pack(answer: Answer) -> Any:
     if isinstance(answer, StructureError):
         return {"code": answer.code, "message": answer.message, "hint": answer.hint}
-    return [answer.space_group, answer.orbits, answer.site_letters, answer.site_orbits, answer.engine, answer.symprec]
+    return [
+        answer.space_group,
+        answer.orbits,
+        answer.site_letters,
+        answer.site_orbits,
+        answer.engine,
+        answer.symprec,
+    ]
 
 
 def _unpack(entry: Any) -> Answer:
     if isinstance(entry, dict):
         return StructureError(**entry)
     group, orbits, letters, site_orbits, engine, symprec = entry
-    unpacked = tuple(Orbit(letter, multiplicity, *_species([species])) for letter, multiplicity, species in orbits)
+    unpacked = tuple(
+        Orbit(letter, multiplicity, *_species([species])) for letter, multiplicity, species in orbits
+    )
     return Symmetry(group, unpacked, letters, tuple(site_orbits), engine, symprec)
 
 

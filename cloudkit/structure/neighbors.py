@@ -63,7 +63,9 @@ def close_pairs(lattice: NDArray[np.float64], positions: NDArray[np.float64], cu
         first, second = _all_pairs(len(places))
     else:
         first, second = _candidates(places, np.clip(thickness // cutoff, 1, 2**20).astype(np.int64))
-    distance = _distances(places[second] - places[first], cell, np.floor(cutoff / thickness + 0.5).astype(np.int64))
+    distance = _distances(
+        places[second] - places[first], cell, np.floor(cutoff / thickness + 0.5).astype(np.int64)
+    )
     near = distance <= cutoff
     return first[near], second[near], distance[near]
 
@@ -82,14 +84,20 @@ def _candidates(
     keys = index @ weights
     order = np.argsort(keys, kind="stable")
     ranges = [(-1, 0, 1) if n > 2 else tuple(range(n)) for n in bins]
-    found = [_pairs_towards(np.array(step), index, bins, weights, keys[order], order) for step in product(*ranges)]
+    found = [
+        _pairs_towards(np.array(step), index, bins, weights, keys[order], order) for step in product(*ranges)
+    ]
     first, second = zip(*found, strict=True)
     return np.concatenate(first), np.concatenate(second)
 
 
 def _pairs_towards(
-    step: NDArray[np.int64], index: NDArray[np.int64], bins: NDArray[np.int64], weights: NDArray[np.int64],
-    sorted_keys: NDArray[np.int64], order: NDArray[np.int64],
+    step: NDArray[np.int64],
+    index: NDArray[np.int64],
+    bins: NDArray[np.int64],
+    weights: NDArray[np.int64],
+    sorted_keys: NDArray[np.int64],
+    order: NDArray[np.int64],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Pairs i < j whose bins differ by `step`."""
     wanted = np.mod(index + step, bins) @ weights
@@ -103,7 +111,9 @@ def _pairs_towards(
     return first[keep], second[keep]
 
 
-def _distances(difference: NDArray[np.float64], lattice: NDArray[np.float64], reach: NDArray[np.int64]) -> NDArray[np.float64]:
+def _distances(
+    difference: NDArray[np.float64], lattice: NDArray[np.float64], reach: NDArray[np.int64]
+) -> NDArray[np.float64]:
     """Shortest distance over periodic images; `reach`: images to look at beyond the nearest, per axis (0 in all but thin cells)."""
     nearest = difference - np.round(difference)
     shortest = np.full(len(difference), np.inf)

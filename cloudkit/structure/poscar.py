@@ -23,7 +23,10 @@ def read_poscar(text: str, notes: list[str]) -> Crystal:
     """
     lines = text.splitlines()
     if len(lines) < 7:
-        raise _broken(len(lines), "the file ends here; a POSCAR has a title, a scale, three vectors, counts and positions")
+        raise _broken(
+            len(lines),
+            "the file ends here; a POSCAR has a title, a scale, three vectors, counts and positions",
+        )
     vectors = np.array([_numbers(lines, i, 3) for i in (2, 3, 4)])
     scale = _scale(_numbers(lines, 1, None), vectors)
     named = lines[5].split()
@@ -35,10 +38,10 @@ def read_poscar(text: str, notes: list[str]) -> Crystal:
         mode += 1
     if mode >= len(lines) or not lines[mode].strip()[:1].isalpha():
         raise _broken(mode + 1, "expected 'Direct' or 'Cartesian'")
-    positions = np.array([_numbers(lines, mode + 1 + i, 3) for i in range(n)]).reshape(n, 3)
     symbols = named if at == 6 else _symbols_elsewhere(lines, mode + 1, counts, notes)
     if len(symbols) != len(counts):
         raise _broken(6, f"{len(symbols)} element symbols but {len(counts)} atom counts")
+    positions = np.array([_numbers(lines, mode + 1 + i, 3) for i in range(n)]).reshape(n, 3)
     atoms = [_symbol(symbol) for symbol, count in zip(symbols, counts, strict=True) for _ in range(count)]
     if lines[mode].strip()[0].lower() in "ck":
         positions = _to_fractional(positions * scale, vectors * scale)
@@ -63,7 +66,9 @@ def _counts(lines: list[str], at: int) -> list[int]:
     numbers = words[: next((i for i, word in enumerate(words) if not word.isdigit()), len(words))]
     counts = [int(word) for word in numbers if len(word) < 9]
     if not counts or len(counts) < len(numbers) or sum(counts) > MAX_ATOMS:
-        raise _broken(at + 1, f"expected how many atoms of each element there are, found '{lines[at].strip()[:40]}'")
+        raise _broken(
+            at + 1, f"expected how many atoms of each element there are, found '{lines[at].strip()[:40]}'"
+        )
     return counts
 
 
@@ -74,13 +79,18 @@ def _symbols_elsewhere(lines: list[str], first: int, counts: list[int], notes: l
         return title
     ends = [(line.split() or [""])[-1] for line in lines[first : first + sum(counts)]]
     heads = [ends[min(sum(counts[:i]), len(ends) - 1)] for i in range(len(counts))]
-    if all(map(is_element, heads)) and [h for h, n in zip(heads, counts, strict=True) for _ in range(n)] == ends:
+    if (
+        all(map(is_element, heads))
+        and [h for h, n in zip(heads, counts, strict=True) for _ in range(n)] == ends
+    ):
         return heads
     if len(counts) > len(ELEMENTS):
         raise _broken(6, "more atom counts than there are elements")
     stand_ins = [element.symbol for element in ELEMENTS[: len(counts)]]
-    notes.append(f"the POSCAR (VASP 4) names no elements: {', '.join(stand_ins)} stand in for them; "
-                 "write the symbols on the line above the atom counts")
+    notes.append(
+        f"the POSCAR (VASP 4) names no elements: {', '.join(stand_ins)} stand in for them; "
+        "write the symbols on the line above the atom counts"
+    )
     return stand_ins
 
 

@@ -51,7 +51,11 @@ def read_one(path: Path) -> Crystal:
     records = list(_read_file(path, path.name, False))
     if len(records) > 1:
         names = ", ".join(record.id for record in records[:4])
-        raise StructureError("S111", f"{path.name} has {len(records)} structures ({names} …)", "use read_structures, or split it")
+        raise StructureError(
+            "S111",
+            f"{path.name} has {len(records)} structures ({names} …)",
+            "use read_structures, or split it",
+        )
     if records[0].crystal is None:
         raise records[0].error or StructureError("S104", f"{path.name} has no structure")
     for note in records[0].notes:
@@ -87,8 +91,14 @@ def _until_magic(parts: tuple[str, ...]) -> Iterator[str]:
 def _read_file(path: Path, name: str, must_recognise: bool) -> Iterator[Record]:
     reader = _reader_by_name(path.name)
     if reader is None and must_recognise:
-        yield _failure(name, StructureError("S102", f"the kind of file of {path.name} is not recognised",
-                       "known: .cif, POSCAR, CONTCAR, .vasp, .extxyz, .xyz, .jsonl, .json, also with .gz"))
+        yield _failure(
+            name,
+            StructureError(
+                "S102",
+                f"the kind of file of {path.name} is not recognised",
+                "known: .cif, POSCAR, CONTCAR, .vasp, .extxyz, .xyz, .jsonl, .json, also with .gz",
+            ),
+        )
         return
     try:
         text = _decode(_read_bytes(path))
@@ -108,7 +118,11 @@ def _read_text(name: str, text: str, reader: Reader) -> Iterator[Record]:
         for block, result, notes in reader(text):
             count += 1
             full = f"{name}#{block}" if block else name
-            yield Record(full, None, result, notes) if isinstance(result, StructureError) else Record(full, result, None, notes)
+            yield (
+                Record(full, None, result, notes)
+                if isinstance(result, StructureError)
+                else Record(full, result, None, notes)
+            )
     except StructureError as error:
         count += 1
         yield _failure(name, error)
@@ -161,7 +175,9 @@ def _poscar(text: str) -> Iterator[tuple[str, Crystal | StructureError, tuple[st
     yield "", crystal, tuple(notes)
 
 
-def _several(read: Callable[[str], Iterator[tuple[str, Crystal | StructureError]]], always_named: bool) -> Reader:
+def _several(
+    read: Callable[[str], Iterator[tuple[str, Crystal | StructureError]]], always_named: bool
+) -> Reader:
     """A reader of files with many structures: they get names unless there is only one (and naming is not always wanted)."""
 
     def reader(text: str) -> Iterator[tuple[str, Crystal | StructureError, tuple[str, ...]]]:

@@ -61,7 +61,11 @@ class Analyze(Protocol):
 
 
 def find_symmetry(
-    crystal: Crystal, *, engine: Engine = "moyo", symprec: float = 1e-2, angle_tolerance: float | None = None,
+    crystal: Crystal,
+    *,
+    engine: Engine = "moyo",
+    symprec: float = 1e-2,
+    angle_tolerance: float | None = None,
     by_written: bool = False,
 ) -> Symmetry:
     """Space group, orbits and Wyckoff letters of a crystal.
@@ -79,7 +83,11 @@ def find_symmetry(
     heads = list(dict.fromkeys(found.orbits.tolist()))
     group = SPACE_GROUPS[found.space_group - 1]
     orbits = tuple(
-        Orbit(found.letters[head], group.position(found.letters[head]).multiplicity, sort_species(crystal.species[labels[head]]))
+        Orbit(
+            found.letters[head],
+            group.position(found.letters[head]).multiplicity,
+            sort_species(crystal.species[labels[head]]),
+        )
         for head in heads
     )
     _check_counts(found, labels, heads, orbits)
@@ -96,7 +104,9 @@ def load_engine(engine: str) -> tuple[Analyze, str]:
     return module.analyze, f"{engine} {module.version()}"
 
 
-def _check_counts(found: Found, labels: NDArray[np.int32], heads: list[int], orbits: tuple[Orbit, ...]) -> None:
+def _check_counts(
+    found: Found, labels: NDArray[np.int32], heads: list[int], orbits: tuple[Orbit, ...]
+) -> None:
     """Per letter and species: sites × (standard cell / input cell) / multiplicity must be the number of orbits."""
     keys = [(letter, int(label)) for letter, label in zip(found.letters, labels, strict=True)]
     sites: dict[tuple[str, int], int] = {}
@@ -108,6 +118,7 @@ def _check_counts(found: Found, labels: NDArray[np.int32], heads: list[int], orb
     for key, n in sites.items():
         if n * found.n_standard != counted.get(key, 0) * len(labels):
             raise StructureError(
-                "S302", f"the engine's orbits do not fit space group {found.space_group} at Wyckoff letter {key[0]}",
+                "S302",
+                f"the engine's orbits do not fit space group {found.space_group} at Wyckoff letter {key[0]}",
                 "the tolerance sits at a threshold: try a smaller or larger symprec",
             )

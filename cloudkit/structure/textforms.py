@@ -24,7 +24,9 @@ def read_json_lines(text: str) -> Iterator[Named]:
         except (json.JSONDecodeError, RecursionError) as error:
             yield str(number), StructureError("S103", f"line {number} is not JSON: {error}")
             continue
-        if not (isinstance(row, dict) and ("x-optimade" in row or row.get("type") not in (None, "structures"))):
+        if not (
+            isinstance(row, dict) and ("x-optimade" in row or row.get("type") not in (None, "structures"))
+        ):
             yield _read_row(row, str(number))
 
 
@@ -51,7 +53,12 @@ def read_extxyz(text: str) -> Iterator[Named]:
             continue
         number += 1
         if not lines[at].strip().isdigit() or len(lines[at].strip()) > 9:
-            yield str(number), StructureError("S103", f"line {at + 1}: expected a number of atoms, found '{lines[at][:40]}'")
+            yield (
+                str(number),
+                StructureError(
+                    "S103", f"line {at + 1}: expected a number of atoms, found '{lines[at][:40]}'"
+                ),
+            )
             return
         n = int(lines[at])
         try:
@@ -77,16 +84,23 @@ def _read_frame(lines: list[str], n: int) -> Crystal:
     if len(lines) < n + 1:
         raise StructureError("S103", f"the file ends before the {n} atoms of the frame")
     fields = dict(re.findall(r"(\w+)\s*=\s*(?:\"([^\"]*)\")?", lines[0]))
-    fields.update({key.capitalize() if key.lower() in ("lattice", "properties") else key: value
-                   for key, value in re.findall(r"(\w+)=([^\s\"]+)", lines[0])} | {k: v for k, v in fields.items() if v})
+    fields.update(
+        {
+            key.capitalize() if key.lower() in ("lattice", "properties") else key: value
+            for key, value in re.findall(r"(\w+)=([^\s\"]+)", lines[0])
+        }
+        | {k: v for k, v in fields.items() if v}
+    )
     if not fields.get("Lattice"):
-        raise StructureError("S105", "the frame has no Lattice=\"...\": without a cell it is no crystal")
+        raise StructureError("S105", 'the frame has no Lattice="...": without a cell it is no crystal')
     columns = _columns(fields.get("Properties") or "species:S:1:pos:R:3")
     rows = [line.split() for line in lines[1:]]
     try:
         cell = np.array([float(word) for word in fields["Lattice"].split()]).reshape(3, 3)
         symbols = [row[columns["species"]] for row in rows]
-        places = np.array([[float(word) for word in row[columns["pos"] : columns["pos"] + 3]] for row in rows])
+        places = np.array(
+            [[float(word) for word in row[columns["pos"] : columns["pos"] + 3]] for row in rows]
+        )
         return from_arrays(cell, places.reshape(-1, 3) @ np.linalg.inv(cell), symbols)
     except np.linalg.LinAlgError as error:
         raise StructureError("S203", "the unit cell has no volume") from error

@@ -16,7 +16,8 @@ from cloudkit.train.artifact import overlap_notes, publish, write_artifact
 from cloudkit.train.plan import plan
 from cloudkit.train.progress import Progress, Silent
 from cloudkit.train.source import check_labels, read_data
-from cloudkit.train.stages import Stage, StageResult, Store
+from cloudkit.train.stages import Stage, StageResult
+from cloudkit.train.store import Store
 from cloudkit.train.work import Work
 
 DATA: Final = ("encode", "tokenize")  # stages that only read and check; they come first
@@ -127,7 +128,8 @@ def _dry(spec: Spec, out: Path, stages: list[Stage], store: Store, log: Callable
             data: Data = stage.task
             checked[stage.name] = read_data(spec, data)
             _say_notes(checked[stage.name], log)
-            tokenize(checked[stage.name].texts, tokenizer, spec.tokens.max_length, stage.label)
+            texts, ids = checked[stage.name].texts, checked[stage.name].ids
+            tokenize(texts, tokenizer, spec.tokens.max_length, stage.label, ids)
         if isinstance(stage.task, FinetuneTask):
             check_labels(spec, stage.task, checked[stage.reads["crystals"].name])
     results = [

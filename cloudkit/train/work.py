@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 import torch
 from lightning.fabric import Fabric
 from safetensors.torch import load_file
@@ -16,12 +15,13 @@ from cloudkit.data import Crystals, Tokens, split_crystals, tokenize
 from cloudkit.models import CloudModel, HeadModel, MaskedTokens, build_model, predict_values, save_weights
 from cloudkit.modelspec import FinetuneTask, PretrainTask, Run, Spec
 from cloudkit.tokens import Tokenizer
-from cloudkit.train.evaluate import evaluate_quantity, rows_of, write_evaluation
+from cloudkit.train.evaluate import write_evaluation
 from cloudkit.train.loop import Recipe, fit
 from cloudkit.train.objectives import hidden_tokens, labels
 from cloudkit.train.progress import Progress
 from cloudkit.train.source import read_data
-from cloudkit.train.stages import Stage, Store
+from cloudkit.train.stages import Stage
+from cloudkit.train.store import Store
 
 SMALL: Final = 256  # encoder.width
 AVERAGE: Final = {"pretrain": 0.998, "finetune": 0.99}  # decay of the average of the weights
@@ -54,7 +54,8 @@ class Work:
         """Strings -> packed ids."""
         crystals = self.crystals(stage)
         tokenizer = Tokenizer(self.spec.tokens.vocabulary)
-        tokenize(crystals.texts, tokenizer, self.spec.tokens.max_length, stage.label).save(folder)
+        limit = self.spec.tokens.max_length
+        tokenize(crystals.texts, tokenizer, limit, stage.label, crystals.ids).save(folder)
 
     def train(self, stage: Stage, folder: Path) -> None:
         """Pretrain or fine-tune one head together with the encoder."""
@@ -71,8 +72,8 @@ class Work:
             assert isinstance(task, FinetuneTask)
             values = model.value_head(task.head)
             crystals = crystals.renumbered(values.outputs)
-            inside = np.isin(crystals.crystal, train)
-            values.fit_scale(torch.tensor(crystals.quantity[inside]), torch.tensor(crystals.value[inside]))
+            fitted = crystals.of(train)
+            values.fit_scale(torch.tensor(fitted.quantity), torch.tensor(fitted.value))
             loss = labels(model, values, tokens, crystals, task.loss)
         recipe = _recipe(task, self.spec.run.seed)
         module, label = HeadModel(model, task.head), f"{task.kind} {task.head}"
@@ -84,31 +85,17 @@ class Work:
 
     def evaluate(self, stage: Stage, folder: Path) -> None:
         """Predictions and metrics on held-out rows, beside baselines trained on the rows of the fine-tuning."""
-        crystals, tokens = self.crystals(stage), self.tokens(stage)
-        model = self.model(stage).eval()
-        outputs = model.value_head(stage.task.head).outputs
+        test, tokens, task = self.crystals(stage), self.tokens(stage), stage.task
+        model = self.model(stage)
+        quantity = test.renumbered(model.value_head(task.head).outputs).quantity
+        prediction = predict_values(model, task.head, tokens, test.crystal, quantity, test.temperature)
         train = Crystals.load(self.store.path(stage.reads["train_crystals"]))
-        rows, _ = split_crystals(len(train), stage.reads["train_split"].task.valid, self.spec.run.seed)
-        metrics, lines = [], []
-        self.progress.start("evaluate", len(crystals.quantities))
-        for quantity in crystals.quantities:
-            test = rows_of(crystals, quantity)
-            which = np.full(len(test.value), outputs.index(quantity))
-            prediction = predict_values(model, stage.task.head, tokens, test.crystal, which, test.temperature)
-            one, some = evaluate_quantity(
-                stage.task.head,
-                quantity,
-                test,
-                rows_of(train, quantity, rows),
-                prediction,
-                list(stage.task.baselines),
-                self.spec.run.seed,
-            )
-            metrics.append(one)
-            lines += some
-            self.progress.advance(1, quantity)
+        chosen, _ = split_crystals(len(train), stage.reads["train_split"].task.valid, self.spec.run.seed)
+        self.progress.start(f"evaluate {task.head}", 1)
+        write_evaluation(
+            task.head, train.of(chosen), test, prediction, task.baselines, self.spec.run.seed, folder
+        )
         self.progress.stop()
-        write_evaluation(folder, metrics, lines)
 
     def crystals(self, stage: Stage) -> Crystals:
         """The strings and labels that a stage reads."""

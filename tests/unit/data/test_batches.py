@@ -62,13 +62,19 @@ def test_batches_of_an_epoch_hold_every_crystal_once_and_depend_on_seed_and_epoc
     batches = epoch_batches(chosen, 4, seed=3, epoch=5)
     assert [len(batch) for batch in batches] == [4, 4, 4, 4, 4, 1]
     assert sorted(np.concatenate(batches)) == chosen.tolist()
-    again, later, other = (np.concatenate(epoch_batches(chosen, 4, s, e)) for s, e in ((3, 5), (3, 6), (4, 5)))
+    again, later, other = (
+        np.concatenate(epoch_batches(chosen, 4, s, e)) for s, e in ((3, 5), (3, 6), (4, 5))
+    )
     assert np.array_equal(again, np.concatenate(batches))
     assert not np.array_equal(again, later) and not np.array_equal(again, other)
 
 
-@pytest.mark.parametrize(("count", "fraction", "held_out"), [(100, 0.1, 10), (5, 0.01, 1), (1, 0.5, 0), (7, 0.0, 0), (2, 0.99, 1)])
-def test_a_split_holds_out_its_share_and_always_leaves_something_to_train_on(count: int, fraction: float, held_out: int) -> None:
+@pytest.mark.parametrize(
+    ("count", "fraction", "held_out"), [(100, 0.1, 10), (5, 0.01, 1), (1, 0.5, 0), (7, 0.0, 0), (2, 0.99, 1)]
+)
+def test_a_split_holds_out_its_share_and_always_leaves_something_to_train_on(
+    count: int, fraction: float, held_out: int
+) -> None:
     train, valid = split_crystals(count, fraction, seed=1)
     assert len(valid) == held_out
     assert sorted([*train, *valid]) == list(range(count))
@@ -77,6 +83,8 @@ def test_a_split_holds_out_its_share_and_always_leaves_something_to_train_on(cou
 def test_a_string_longer_than_the_limit_is_an_error_that_shows_it() -> None:
     longest = int(TOKENS.lengths.max())
     text = CRYSTALS.texts[int(TOKENS.lengths.argmax())]
-    with pytest.raises(DataError, match=f"has {longest} tokens") as error:
-        tokenize(CRYSTALS.texts, Tokenizer("compact"), longest - 1, "cv.csv")
+    with pytest.raises(
+        DataError, match=f"id {CRYSTALS.ids[int(TOKENS.lengths.argmax())]} has {longest} tokens"
+    ) as error:
+        tokenize(CRYSTALS.texts, Tokenizer("compact"), longest - 1, "cv.csv", CRYSTALS.ids)
     assert text in str(error.value) and f"raise it to {longest}" in str(error.value)

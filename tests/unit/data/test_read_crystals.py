@@ -16,7 +16,12 @@ CV = Target("cv", "heat_capacity", "t", "J/mol_cell/K")
 
 
 def table(**columns: list[object]) -> Table:
-    given = {"scope": [SALT, IRON, SALT], "cv": ["80", "50", "160"], "t": ["100", "300", "300"], "n": ["8", "2", "8"]}
+    given = {
+        "scope": [SALT, IRON, SALT],
+        "cv": ["80", "50", "160"],
+        "t": ["100", "300", "300"],
+        "n": ["8", "2", "8"],
+    }
     return Table("cv.csv", {**given, **columns})
 
 
@@ -37,7 +42,9 @@ def test_two_columns_of_labels_become_two_quantities_of_the_same_crystals() -> N
     crystals = read_crystals(table(u=["1", "2", "3"]), targets=targets)
     assert crystals.quantities == ("heat_capacity", "internal_energy")
     assert crystals.value[crystals.quantity == 1].tolist() == [1000, 3000, 2000]
-    assert crystals.value[crystals.quantity == 0].tolist() == pytest.approx([80 * 4.184, 160 * 4.184, 50 * 4.184])
+    assert crystals.value[crystals.quantity == 0].tolist() == pytest.approx(
+        [80 * 4.184, 160 * 4.184, 50 * 4.184]
+    )
     swapped = crystals.renumbered(["internal_energy", "entropy", "heat_capacity"])
     assert swapped.quantity.tolist() == [{0: 2, 1: 0}[q] for q in crystals.quantity.tolist()]
 
@@ -73,7 +80,9 @@ def test_text_that_is_not_scope_is_refused_with_its_row_unless_any_text_is_allow
         ({"scope": [SALT, 5, SALT]}, r"row 2, column 'scope': expected text"),
     ],
 )
-def test_a_wrong_value_is_named_with_file_row_and_column(columns: dict[str, list[object]], message: str) -> None:
+def test_a_wrong_value_is_named_with_file_row_and_column(
+    columns: dict[str, list[object]], message: str
+) -> None:
     with pytest.raises(DataError, match=f"cv.csv: {message}"):
         read_crystals(table(**columns), n_atoms="n", targets=[CV])
 

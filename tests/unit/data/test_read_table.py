@@ -17,9 +17,13 @@ def rows() -> dict[str, list[object]]:
     return {"scope": ["a, b", "c"], "cv": [24.5, 7.0]}
 
 
-def test_csv_jsonl_parquet_and_their_gzipped_forms_hold_the_same_table(tmp_path: Path, rows: dict[str, list[object]]) -> None:
+def test_csv_jsonl_parquet_and_their_gzipped_forms_hold_the_same_table(
+    tmp_path: Path, rows: dict[str, list[object]]
+) -> None:
     csv_text = 'scope,cv\n"a, b",24.5\nc,7.0\n\n'
-    jsonl = "".join(json.dumps({"scope": s, "cv": v}) + "\n" for s, v in zip(rows["scope"], rows["cv"], strict=True))
+    jsonl = "".join(
+        json.dumps({"scope": s, "cv": v}) + "\n" for s, v in zip(rows["scope"], rows["cv"], strict=True)
+    )
     (tmp_path / "t.csv").write_text("\ufeff" + csv_text)
     (tmp_path / "t.jsonl").write_text(jsonl)
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(csv_text.encode()))

@@ -31,7 +31,9 @@ Direct
 """
 
 
-def cif(sites: str, *, columns: str = "label fract_x fract_y fract_z", operations: str = "x,y,z", more: str = "") -> str:
+def cif(
+    sites: str, *, columns: str = "label fract_x fract_y fract_z", operations: str = "x,y,z", more: str = ""
+) -> str:
     """A CIF of a 5 x 6 x 7 Å cell with the given rows of atom sites."""
     names = "\n".join(f"_atom_site_{name}" for name in columns.split())
     triplets = "\n".join(f"'{triplet}'" for triplet in operations.split())

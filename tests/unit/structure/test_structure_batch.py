@@ -15,7 +15,15 @@ import pytest
 from cloudkit.errors import CloudkitError, StructureError
 from cloudkit.structure import Crystal, Record, Symmetry, as_crystal, find_symmetry_batch
 from cloudkit.structure.batch import CHUNK
-from cloudkit.structure.messages import Task, read_answers, read_message, read_tasks, write_answers, write_message, write_tasks
+from cloudkit.structure.messages import (
+    Task,
+    read_answers,
+    read_message,
+    read_tasks,
+    write_answers,
+    write_message,
+    write_tasks,
+)
 
 SCRIPT = """
 import cloudkit.structure as s
@@ -98,8 +106,12 @@ def test_an_unknown_engine_or_no_jobs_fail_before_anything_is_read() -> None:
 
 def test_a_script_without_main_guard_and_one_on_standard_input_both_work(tmp_path: Path) -> None:
     (tmp_path / "plain.py").write_text(SCRIPT.format(n=100))
-    as_file = subprocess.run([sys.executable, "plain.py"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
-    as_input = subprocess.run([sys.executable], input=SCRIPT.format(n=100), capture_output=True, text=True, timeout=60)
+    as_file = subprocess.run(
+        [sys.executable, "plain.py"], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    as_input = subprocess.run(
+        [sys.executable], input=SCRIPT.format(n=100), capture_output=True, text=True, timeout=60
+    )
     for done in (as_file, as_input):
         assert (done.returncode, done.stdout, done.stderr) == (0, "100 {123}\n", "")
 
@@ -107,8 +119,13 @@ def test_a_script_without_main_guard_and_one_on_standard_input_both_work(tmp_pat
 @pytest.mark.skipif(os.name != "posix", reason="signals to process groups")
 def test_an_interrupt_ends_the_script_and_its_workers(tmp_path: Path) -> None:
     script = SCRIPT.format(n=10**7).replace("groups =", "print('go', flush=True)\ngroups =")
-    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                               start_new_session=True, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+    )
     assert process.stdout is not None
     assert process.stdout.readline() == "go\n"
     time.sleep(1.5)
@@ -123,7 +140,11 @@ def test_an_interrupt_ends_the_script_and_its_workers(tmp_path: Path) -> None:
 
 def test_messages_carry_tasks_and_answers_unchanged() -> None:
     task = Task("spglib", 0.02, 5.0, True)
-    crystals = [*_crystals(3), as_crystal((np.eye(3), [], [])), as_crystal((np.eye(3), [[0, 0, 0]], [{"Fe2+": 0.5, "Ni": 0.5}]))]
+    crystals = [
+        *_crystals(3),
+        as_crystal((np.eye(3), [], [])),
+        as_crystal((np.eye(3), [[0, 0, 0]], [{"Fe2+": 0.5, "Ni": 0.5}])),
+    ]
     got_task, got = read_tasks(write_tasks(task, crystals))
     assert got_task == task
     for a, b in zip(got, crystals, strict=True):

@@ -48,11 +48,16 @@ def test_a_space_group_name_expands_the_asymmetric_unit() -> None:
 
 def test_hall_symbol_and_number_serve_where_there_is_no_name() -> None:
     for line in ("_symmetry_space_group_name_Hall '-F 4 2 3'", "_space_group_IT_number 225"):
-        assert _contents(_read(ROCK_SALT.replace("_symmetry_space_group_name_H-M 'F m -3 m'", line))) == {"Na": 4, "Cl": 4}
+        assert _contents(_read(ROCK_SALT.replace("_symmetry_space_group_name_H-M 'F m -3 m'", line))) == {
+            "Na": 4,
+            "Cl": 4,
+        }
 
 
 def test_listed_operations_win_over_a_name_that_contradicts_them() -> None:
-    text = cif("Na1 0.1 0.2 0.3", operations="x,y,z -x,-y,-z", more="_symmetry_space_group_name_H-M 'F m -3 m'")
+    text = cif(
+        "Na1 0.1 0.2 0.3", operations="x,y,z -x,-y,-z", more="_symmetry_space_group_name_H-M 'F m -3 m'"
+    )
     assert _contents(_read(text)) == {"Na": 2}
 
 
@@ -78,7 +83,9 @@ Mg1 0.333 0.667 0.25
 
 def test_rows_at_one_place_become_one_mixed_site_even_through_symmetry() -> None:
     columns = "label type_symbol fract_x fract_y fract_z occupancy"
-    text = cif("Fe1 Fe 0.1 0.2 0.3 0.75\nNi1 Ni -0.1 -0.2 -0.3 0.25", columns=columns, operations="x,y,z -x,-y,-z")
+    text = cif(
+        "Fe1 Fe 0.1 0.2 0.3 0.75\nNi1 Ni -0.1 -0.2 -0.3 0.25", columns=columns, operations="x,y,z -x,-y,-z"
+    )
     crystal = _read(text)
     assert len(crystal) == 2
     assert crystal.species == ((("Fe", 0.75), ("Ni", 0.25)),)
@@ -110,7 +117,8 @@ def test_mixtures_in_one_row_are_split_into_their_elements() -> None:
     columns = "label type_symbol fract_x fract_y fract_z occupancy"
     crystal = _read(cif("M1 '0.75(2)Si + 0.25Al' 0 0 0 1\nM2 '0.7OH + 0.3F' .5 .5 .5 1", columns=columns))
     assert {frozenset(species) for species in crystal.species} == {
-        frozenset({("Si", 0.75), ("Al", 0.25)}), frozenset({("O", 0.7), ("F", 0.3)}),
+        frozenset({("Si", 0.75), ("Al", 0.25)}),
+        frozenset({("O", 0.7), ("F", 0.3)}),
     }
 
 
@@ -119,12 +127,16 @@ def test_oxidation_states_and_isotopes_go_into_the_written_species_only() -> Non
     columns = "label type_symbol fract_x fract_y fract_z"
     crystal = _read(cif("Na1 Na1+ 0 0 0\nD1 D1+ .5 .5 .5\nO1 O2- 0 .5 .5", columns=columns, more=types))
     assert dict(zip(crystal.species_texts, crystal.species, strict=True)) == {
-        "Na+": (("Na", 1.0),), "D+": (("H", 1.0),), "O2-": (("O", 1.0),),
+        "Na+": (("Na", 1.0),),
+        "D+": (("H", 1.0),),
+        "O2-": (("O", 1.0),),
     }
 
 
 def test_magnetic_operations_expand_as_their_space_parts() -> None:
-    text = cif("Fe1 0.1 0.2 0.3").replace("_space_group_symop_operation_xyz", "_space_group_symop_magn_operation.xyz")
+    text = cif("Fe1 0.1 0.2 0.3").replace(
+        "_space_group_symop_operation_xyz", "_space_group_symop_magn_operation.xyz"
+    )
     text = text.replace("'x,y,z'", "'x,y,z,+1'\n'-x,-y,-z,-1'")
     assert _contents(_read(text)) == {"Fe": 2}
 
@@ -132,9 +144,23 @@ def test_magnetic_operations_expand_as_their_space_parts() -> None:
 @pytest.mark.parametrize(
     ("label", "formula", "element"),
     [
-        ("Na1", "", "Na"), ("NA1", "", "Na"), ("SiT1", "", "Si"), ("OA2", "", "O"), ("KA", "", "K"), ("O-H(1)", "", "O"),
-        ("Wat", "", "O"), ("Ow3", "", "O"), ("HW1", "", "H"), ("Dw1", "", "H"), ("CO1", "C6 H5 O2", "C"), ("CO1", "Co O", "Co"),
-        ("NH1", "", "N"), ("HO1", "H2 O", "H"), ("FE1", "Fe O", "Fe"), ("fe1", "", "Fe"), ("C12A", "", "C"),
+        ("Na1", "", "Na"),
+        ("NA1", "", "Na"),
+        ("SiT1", "", "Si"),
+        ("OA2", "", "O"),
+        ("KA", "", "K"),
+        ("O-H(1)", "", "O"),
+        ("Wat", "", "O"),
+        ("Ow3", "", "O"),
+        ("HW1", "", "H"),
+        ("Dw1", "", "H"),
+        ("CO1", "C6 H5 O2", "C"),
+        ("CO1", "Co O", "Co"),
+        ("NH1", "", "N"),
+        ("HO1", "H2 O", "H"),
+        ("FE1", "Fe O", "Fe"),
+        ("fe1", "", "Fe"),
+        ("C12A", "", "C"),
     ],
 )
 def test_labels_tell_the_element(label: str, formula: str, element: str) -> None:

@@ -56,12 +56,15 @@ def test_pymatgen_structures_and_their_dictionaries_are_read() -> None:
 def test_ase_atoms_are_read() -> None:
     ase = pytest.importorskip("ase")
     lattice, positions, numbers = caesium_chloride()
-    _assert_caesium_chloride(as_crystal(ase.Atoms(numbers=numbers, cell=lattice, scaled_positions=positions, pbc=True)))
+    _assert_caesium_chloride(
+        as_crystal(ase.Atoms(numbers=numbers, cell=lattice, scaled_positions=positions, pbc=True))
+    )
 
 
 def test_optimade_entries_are_read_with_vacancies() -> None:
     entry = {
-        "id": "odbx/1", "type": "structures",
+        "id": "odbx/1",
+        "type": "structures",
         "attributes": {
             "lattice_vectors": [[4, 0, 0], [0, 4, 0], [0, 0, 8]],
             "cartesian_site_positions": [[0, 0, 0], [2, 2, 4]],

@@ -31,8 +31,10 @@ def _records(*inputs: Path | str) -> dict[str, str]:
         CUBIC_POSCAR.replace("Direct", "Selective dynamics\nDirect").replace("0.5\n", "0.5 T F T\n"),
         CUBIC_POSCAR.replace("Direct", "Cartesian").replace("0.5 0.5 0.5", "2.06 2.06 2.06"),
         CUBIC_POSCAR.replace("\n1.0\n", "\n-69.934528\n").replace("4.12", "1"),
-        CUBIC_POSCAR.replace("\n1.0\n", "\n4.12 4.12 4.12\n").replace("\n4.12 0", "\n1 0").replace("0 4.12 0", "0 1 0").replace(
-            "0 0 4.12\n", "0 0 1\n"),
+        CUBIC_POSCAR.replace("\n1.0\n", "\n4.12 4.12 4.12\n")
+        .replace("\n4.12 0", "\n1 0")
+        .replace("0 4.12 0", "0 1 0")
+        .replace("0 0 4.12\n", "0 0 1\n"),
         CUBIC_POSCAR.replace("Cs Cl", "Cs_sv Cl/0a1b2c"),
         CUBIC_POSCAR.replace("Cs Cl\n", "").replace("caesium chloride", "Cs Cl"),
         CUBIC_POSCAR.replace("Cs Cl\n", "").replace("0 0 0", "0 0 0 Cs").replace("0.5\n", "0.5 Cl\n"),
@@ -84,8 +86,14 @@ def test_a_folder_gives_relative_ids_and_a_failure_for_each_stranger(tmp_path: P
     (tmp_path / "empty.cif").write_text(" \n")
     (tmp_path / "torn.cif.gz").write_bytes(gzip.compress(ROCK_SALT.encode())[:40])
     assert _records(tmp_path) == {
-        "deep/a.cif": "ok", "two.cif#rock_salt": "ok", "two.cif#test": "ok", "POSCAR": "ok", "b.cif.gz": "ok",
-        "notes.txt": "S102", "empty.cif": "S101", "torn.cif.gz": "S101",
+        "deep/a.cif": "ok",
+        "two.cif#rock_salt": "ok",
+        "two.cif#test": "ok",
+        "POSCAR": "ok",
+        "b.cif.gz": "ok",
+        "notes.txt": "S102",
+        "empty.cif": "S101",
+        "torn.cif.gz": "S101",
     }
 
 
@@ -103,11 +111,20 @@ def test_single_files_patterns_and_missing_files_have_ids_too(tmp_path: Path) ->
 def test_json_lines_take_their_ids_from_the_rows(tmp_path: Path) -> None:
     lattice, positions, _ = caesium_chloride()
     row = {"lattice": lattice.tolist(), "frac": positions.tolist(), "species": ["Cs", "Cl"]}
-    lines = [json.dumps({"id": "mp-1", "structure": row}), "{broken", json.dumps({"structure": row}), json.dumps([1]),
-             json.dumps({"x-optimade": {}}), json.dumps({"id": "bad", "structure": {**row, "frac": [["a", 0, 0]] * 2}})]
+    lines = [
+        json.dumps({"id": "mp-1", "structure": row}),
+        "{broken",
+        json.dumps({"structure": row}),
+        json.dumps([1]),
+        json.dumps({"x-optimade": {}}),
+        json.dumps({"id": "bad", "structure": {**row, "frac": [["a", 0, 0]] * 2}}),
+    ]
     (tmp_path / "many.jsonl.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
     assert _records(tmp_path) == {
-        "many.jsonl.gz#mp-1": "ok", "many.jsonl.gz#2": "S103", "many.jsonl.gz#3": "ok", "many.jsonl.gz#4": "S112",
+        "many.jsonl.gz#mp-1": "ok",
+        "many.jsonl.gz#2": "S103",
+        "many.jsonl.gz#3": "ok",
+        "many.jsonl.gz#4": "S112",
         "many.jsonl.gz#bad": "S112",
     }
 
@@ -118,15 +135,29 @@ def test_json_documents_hold_one_structure_or_many(tmp_path: Path) -> None:
     (tmp_path / "one.json").write_text(json.dumps(row))
     (tmp_path / "many.json").write_text(json.dumps({"data": [row, {"id": "b", **row}]}))
     (tmp_path / "none.json").write_text("nope")
-    assert _records(tmp_path) == {"one.json": "ok", "many.json#1": "ok", "many.json#b": "ok", "none.json": "S103"}
+    assert _records(tmp_path) == {
+        "one.json": "ok",
+        "many.json#1": "ok",
+        "many.json#b": "ok",
+        "none.json": "S103",
+    }
 
 
 def test_extended_xyz_frames_are_read_by_their_columns(tmp_path: Path) -> None:
     lattice = 'Lattice="4.12 0 0 0 4.12 0 0 0 4.12"'
-    first = f'2\n{lattice} Properties=id:I:1:species:S:1:pos:R:3 pbc="T T T"\n1 Cs 0 0 0\n2 Cl 2.06 2.06 2.06\n'
+    first = (
+        f'2\n{lattice} Properties=id:I:1:species:S:1:pos:R:3 pbc="T T T"\n1 Cs 0 0 0\n2 Cl 2.06 2.06 2.06\n'
+    )
     second = f"2\n{lattice}\nCs 0 0 0\nCl 2.06 2.06 2.06\n"
-    (tmp_path / "run.extxyz").write_text(first + second + "1\nno cell here\nH 0 0 0\n" + "2\n" + lattice + "\nH 0 0 0\n")
-    assert _records(tmp_path) == {"run.extxyz#1": "ok", "run.extxyz#2": "ok", "run.extxyz#3": "S105", "run.extxyz#4": "S103"}
+    (tmp_path / "run.extxyz").write_text(
+        first + second + "1\nno cell here\nH 0 0 0\n" + "2\n" + lattice + "\nH 0 0 0\n"
+    )
+    assert _records(tmp_path) == {
+        "run.extxyz#1": "ok",
+        "run.extxyz#2": "ok",
+        "run.extxyz#3": "S105",
+        "run.extxyz#4": "S103",
+    }
     for record in list(read_structures([tmp_path]))[:2]:
         assert record.crystal is not None
         np.testing.assert_allclose(record.crystal.positions, [[0, 0, 0], [0.5, 0.5, 0.5]], atol=1e-12)
@@ -142,7 +173,12 @@ def test_a_path_with_several_structures_is_refused_where_one_is_wanted(tmp_path:
 
 def test_every_code_in_use_is_explained() -> None:
     source = Path(read_structures.__code__.co_filename).parent
-    used = {word for path in source.glob("*.py") for word in path.read_text().split('"') if word[:1] == "S" and word[1:].isdigit()}
+    used = {
+        word
+        for path in source.glob("*.py")
+        for word in path.read_text().split('"')
+        if word[:1] == "S" and word[1:].isdigit()
+    }
     assert used == set(CODES)
 
 

@@ -10,7 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from cloudkit.structure import CODES, ENGINES, Crystal, Record, Symmetry, find_symmetry, find_symmetry_batch, read_structures
+from cloudkit.structure import (
+    CODES,
+    ENGINES,
+    Crystal,
+    Record,
+    Symmetry,
+    find_symmetry,
+    find_symmetry_batch,
+    read_structures,
+)
 from cloudkit.tables import SPACE_GROUPS
 
 # Atom groups that pymatgen mistakes: it drops OH and H2O from mixtures and reads NH3 as nihonium.
@@ -43,8 +52,10 @@ def test_all_60_poscars_have_the_space_group_of_their_name(structures: Path, eng
 
 
 def test_both_engines_find_the_same_orbits(shared: Path, structures: Path) -> None:
-    records = [*read_structures([structures / "poscar"]),
-               *islice(read_structures([shared / "data" / "mp20_binary_ternary.jsonl.gz"]), 0, 12_000, 40)]
+    records = [
+        *read_structures([structures / "poscar"]),
+        *islice(read_structures([shared / "data" / "mp20_binary_ternary.jsonl.gz"]), 0, 12_000, 40),
+    ]
     pairs = [[found for _, found in find_symmetry_batch(records, engine=engine)] for engine in ENGINES]
     different = 0
     for record, moyo, spglib in zip(records, *pairs, strict=True):
@@ -90,9 +101,12 @@ def test_cifs_are_the_crystals_that_pymatgen_reads(structures: Path, folder: str
 def test_input_order_is_that_of_the_published_script(shared: Path, structures: Path) -> None:
     with gzip.open(shared / "data" / "published_strings.csv.gz", "rt") as file:
         published = {row["id"]: row for row in csv.DictReader(file) if not row["id"].startswith("mp20")}
-    records = [record._replace(id=f"{folder}/{record.id.split('#')[0]}")
-               for folder in ("poscar", "odd_cif", "cod_cif") for record in _first_of_each_file(structures / folder)
-               if record.crystal and record.id.split("#")[0] not in MISREAD_BY_PYMATGEN]
+    records = [
+        record._replace(id=f"{folder}/{record.id.split('#')[0]}")
+        for folder in ("poscar", "odd_cif", "cod_cif")
+        for record in _first_of_each_file(structures / folder)
+        if record.crystal and record.id.split("#")[0] not in MISREAD_BY_PYMATGEN
+    ]
     compared = 0
     for record, found in find_symmetry_batch(records, engine="spglib", angle_tolerance=5, by_written=True):
         assert isinstance(found, Symmetry)
@@ -104,7 +118,10 @@ def test_input_order_is_that_of_the_published_script(shared: Path, structures: P
         assert " ".join(dict.fromkeys(symbols)) == published[record.id]["reduced"].split(" | ")[1], record.id
         if published[record.id]["full"]:
             species = [record.crystal.species_texts[label] for label in record.crystal.labels]
-            assert f"{' '.join(symbols)} | {' '.join(species)}" == published[record.id]["full"].split(" | ", 1)[1]
+            assert (
+                f"{' '.join(symbols)} | {' '.join(species)}"
+                == published[record.id]["full"].split(" | ", 1)[1]
+            )
         compared += 1
     assert compared == len(published) - len(MISREAD_BY_PYMATGEN)
 
@@ -113,7 +130,9 @@ def test_every_structure_of_odd_and_bad_files_is_a_success_or_one_clear_failure(
     for folder, files, readable in (("bad_cif", 40, 3), ("odd_cif", 59, 65), ("cod_cif", 59, 59)):
         records = list(read_structures([structures / folder]))
         assert len({record.id for record in records}) == len(records)
-        assert {record.id.split("#")[0] for record in records} == {path.name for path in (structures / folder).iterdir()}
+        assert {record.id.split("#")[0] for record in records} == {
+            path.name for path in (structures / folder).iterdir()
+        }
         assert len({record.id.split("#")[0] for record in records}) == files
         assert sum(record.crystal is not None for record in records) == readable
         for record in records:

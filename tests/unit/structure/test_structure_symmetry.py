@@ -31,7 +31,10 @@ def test_a_supercell_has_the_orbits_of_its_crystal(engine: str, n: int) -> None:
 def test_the_primitive_cell_has_the_multiplicities_of_the_conventional_one(engine: str) -> None:
     lattice = np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]]) * 2.82
     symmetry = find_symmetry(as_crystal((lattice, [[0, 0, 0], [0.5, 0.5, 0.5]], ["Na", "Cl"])), engine=engine)  # type: ignore[arg-type]
-    assert _content(symmetry) == [(4, SODIUM), (4, CHLORINE)] or _content(symmetry) == [(4, CHLORINE), (4, SODIUM)]
+    assert _content(symmetry) == [(4, SODIUM), (4, CHLORINE)] or _content(symmetry) == [
+        (4, CHLORINE),
+        (4, SODIUM),
+    ]
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -70,7 +73,9 @@ def test_the_angle_tolerance_is_in_degrees(engine: str) -> None:
     angle = np.radians(90.5)
     lattice = [[40, 0, 0], [40 * np.cos(angle), 40 * np.sin(angle), 0], [0, 0, 30]]
     crystal = as_crystal((lattice, [[0, 0, 0]], ["Si"]))
-    groups = [find_symmetry(crystal, engine=engine, symprec=1, angle_tolerance=x).space_group for x in (0.1, 5.0)]  # type: ignore[arg-type]
+    groups = [
+        find_symmetry(crystal, engine=engine, symprec=1, angle_tolerance=x).space_group for x in (0.1, 5.0)
+    ]  # type: ignore[arg-type]
     assert groups == [65, 123]
 
 
@@ -83,12 +88,37 @@ def test_the_engine_is_named_with_its_version() -> None:
     assert find_symmetry(crystal, engine="spglib").engine == f"spglib {spglib.__version__}"
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_a_failing_engine_is_a_structure_error_and_prints_nothing(engine: str, capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(StructureError) as caught:
-        find_symmetry(as_crystal(rock_salt_supercell(1)), engine=engine, symprec=9.0)  # type: ignore[arg-type]
-    assert caught.value.code in ("S301", "S302")
+def test_a_failing_search_is_a_structure_error_and_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(StructureError, match="spglib finds no space group at symprec 9 Å") as caught:
+        find_symmetry(as_crystal(rock_salt_supercell(1)), engine="spglib", symprec=9.0)
+    assert caught.value.code == "S301"
     assert capfd.readouterr() == ("", "")
+
+
+class PanicException(BaseException):
+    """Named and derived as the one that Rust panics raise."""
+
+
+@pytest.mark.parametrize(("raised", "code"), [(ValueError("no"), "S301"), (PanicException("boom"), "S303")])
+def test_errors_and_panics_of_moyo_are_structure_errors(
+    monkeypatch: pytest.MonkeyPatch, raised: BaseException, code: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise raised
+
+    monkeypatch.setattr("moyopy.MoyoDataset", fail)
+    with pytest.raises(StructureError) as caught:
+        find_symmetry(as_crystal(caesium_chloride()))
+    assert caught.value.code == code
+
+
+def test_an_interrupt_during_the_search_is_not_swallowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("moyopy.MoyoDataset", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        find_symmetry(as_crystal(caesium_chloride()))
 
 
 def test_supercells_log_no_warnings(caplog: pytest.LogCaptureFixture) -> None:

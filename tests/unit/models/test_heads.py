@@ -1,0 +1,69 @@
+"""Heads: what masking hides, and the scale on which labels are learned."""
+
+import pytest
+import torch
+
+from cloudkit.errors import DataError
+from cloudkit.kernels import thermodynamics
+from cloudkit.models import MaskedTokens, Regression, Thermal
+
+
+@pytest.fixture
+def head() -> MaskedTokens:
+    return MaskedTokens(8, 100, 0.15, mask_id=4, ordinary=range(5, 100))
+
+
+def test_masking_hides_its_share_of_ordinary_tokens_and_no_special_one(head: MaskedTokens) -> None:
+    ids = torch.randint(0, 100, (40_000,), generator=torch.Generator().manual_seed(1))
+    changed, places = head.hide(ids, torch.Generator().manual_seed(2))
+    assert (ids[places] >= 5).all()
+    assert len(places) / int((ids >= 5).sum()) == pytest.approx(0.15, abs=0.01)
+    assert ((changed != ids).nonzero()[:, 0][:, None] == places).any(dim=1).all()
+    masked = (changed[places] == 4).float().mean().item()
+    kept = (changed[places] == ids[places]).float().mean().item()
+    assert (masked, kept) == pytest.approx((0.8, 0.1), abs=0.02)
+
+
+def test_masking_follows_its_seed_and_always_hides_something(head: MaskedTokens) -> None:
+    ids = torch.tensor([0, 7, 2])
+    for seed in range(20):
+        first, again = (head.hide(ids, torch.Generator().manual_seed(seed)) for _ in range(2))
+        assert torch.equal(first[0], again[0]) and first[1].tolist() == again[1].tolist() == [1]
+
+
+@pytest.mark.parametrize("transform", ["none", "log", "sqrt"])
+def test_a_label_comes_back_from_the_scale_of_its_head(transform: str) -> None:
+    head = Regression(["gap", "modulus"], 4, 4, transform)
+    quantity = torch.tensor([0, 1, 0, 1, 0, 1])
+    value = torch.tensor([1.0, 150.0, 2.0, 90.0, 6.0, 30.0], dtype=torch.float64)
+    head.fit_scale(quantity, value)
+    scaled = head.standardize(value, quantity)
+    for index in (0, 1):
+        assert scaled[quantity == index].mean().item() == pytest.approx(0, abs=1e-6)
+        assert scaled[quantity == index].std(correction=0).item() == pytest.approx(1, abs=1e-6)
+    assert head.restore(scaled, quantity).tolist() == pytest.approx(value.tolist(), rel=1e-5)
+
+
+def test_labels_that_do_not_vary_are_learned_without_dividing_by_zero() -> None:
+    head = Regression(["gap"], 4, 4, "none")
+    head.fit_scale(torch.zeros(3, dtype=torch.int64), torch.full((3,), 2.0, dtype=torch.float64))
+    assert head.restore(torch.zeros(1), torch.zeros(1, dtype=torch.int64)).item() == 2.0
+
+
+def test_a_logarithm_of_labels_not_above_zero_is_refused() -> None:
+    with pytest.raises(DataError, match="needs labels above 0, found -1"):
+        Regression(["gap"], 4, 4, "log").transform(torch.tensor([1.0, -1.0]))
+
+
+def test_a_thermal_head_returns_each_quantity_at_its_temperature() -> None:
+    outputs = ["entropy", "heat_capacity", "free_energy", "internal_energy"]
+    head = Thermal(outputs, 3, 4)
+    pooled = torch.randn(2, 3, generator=torch.Generator().manual_seed(0))
+    head.fit_scale(torch.arange(4), torch.tensor([10.0, 20.0, 30.0, 40.0], dtype=torch.float64))
+    sequence, quantity = torch.tensor([0, 1, 1, 0, 1]), torch.tensor([0, 1, 2, 3, 0])
+    kelvin = torch.tensor([50.0, 100.0, 0.0, 300.0, 900.0])
+    found = head.restore(head(pooled, sequence, quantity, kelvin), quantity)
+    theta = head.theta(pooled)
+    for row in range(5):
+        at = thermodynamics(theta[sequence[row]], kelvin[row])
+        assert found[row].item() == pytest.approx(getattr(at, outputs[quantity[row]]).item(), rel=1e-5)
