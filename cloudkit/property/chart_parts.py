@@ -87,6 +87,8 @@ def scale(axis: Axis, columns: Sequence[Array], start: float, end: float) -> Sca
 def _tick_values(scale: Scale) -> list[float]:
     if not scale.log:
         return ticks(scale.low, scale.high)
+    if scale.high - scale.low < 1:
+        return ticks(10**scale.low, 10**scale.high)
     decades = range(math.floor(scale.low), math.ceil(scale.high) + 1)
     factors = (1,) if scale.high - scale.low > 3 else (1, 2, 5)
     values = [factor * 10.0**decade for decade in decades for factor in factors]
@@ -143,7 +145,7 @@ def mark(series: Series, across: Scale, up: Scale) -> str:
 
 
 def _shape(series: Series, x: Array, y: Array) -> str:
-    if series.kind == "line":
+    if series.kind == "line" and x.size != 1:
         return f'<path class="line {series.look}" d="{path(x, y)}"/>'
     if series.kind == "rings":
         return f'<path class="rings {series.look}" d="{path(x - 2.6, y, "a2.6 2.6 0 1 0 5.2 0a2.6 2.6 0 1 0-5.2 0")}"/>'

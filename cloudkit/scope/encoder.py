@@ -68,6 +68,7 @@ def _options(dialect: str, order: str, engine: str | None) -> dict[str, Any]:
     return {
         "engine": engine or ("spglib" if published else "moyo"),
         "angle_tolerance": PUBLISHED_ANGLE_TOLERANCE if published else None,
+        "by_written": published,
     }
 
 

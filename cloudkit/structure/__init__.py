@@ -1,4 +1,7 @@
-"""Structures: whatever people have -> Crystal -> symmetry orbits. The only package that talks to crystallography packages."""
+"""Structures: whatever people have -> Crystal -> symmetry orbits.
+
+The only package that talks to crystallography packages.
+"""
 
 from cloudkit.structure.batch import find_symmetry_batch
 from cloudkit.structure.codes import CODES

@@ -32,7 +32,8 @@ def find_symmetry_batch(
     by_written: bool = False,
     jobs: int = 1,
 ) -> Iterator[Result]:
-    """(record, Symmetry or the reason why there is none) per record, in order. A bare Crystal's id is its number from 0.
+    """(record, Symmetry or the reason why there is none) per record, in order. A bare Crystal's id is its
+    number from 0.
 
     jobs: worker processes; each holds a few dozen crystals at a time, and the input is read as they go.
     Options as in find_symmetry. Raises CloudkitError if a worker ends before its time.

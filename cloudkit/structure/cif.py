@@ -26,7 +26,8 @@ _QUOTE_OVER_LINES = re.compile(
 def read_cif(text: str) -> Iterator[Result]:
     """Every structure of a CIF, with its block's name where the file has several blocks (else "").
 
-    A block with a cell or coordinates that cannot be read yields a StructureError. Raises StructureError S103 or S104 where
+    A block with a cell or coordinates that cannot be read yields a StructureError.
+    Raises StructureError S103 or S104 where
     the file as a whole has no structure.
     """
     blocks = _parse_blocks(text)
@@ -44,7 +45,10 @@ def read_cif(text: str) -> Iterator[Result]:
 
 
 def read_cell(block: Any) -> NDArray[np.float64]:
-    """Cell vectors (3, 3) in Å, a along x and b in the xy plane. An angle that is not given is 90° (CIF core dictionary)."""
+    """Cell vectors (3, 3) in Å, a along x and b in the xy plane.
+
+    An angle that is not given is 90° (CIF core dictionary).
+    """
     a, b, c = (_cell_value(block, name) for name in LENGTHS)
     alpha, beta, gamma = (np.radians(_cell_value(block, name)) for name in ANGLES)
     cos_a, cos_b, cos_c = np.cos([alpha, beta, gamma])
@@ -76,7 +80,9 @@ def _read_block(block: Any) -> tuple[Crystal | StructureError, tuple[str, ...]]:
 
 
 def _parse_blocks(text: str) -> list[tuple[str, Any]]:
-    """(name, gemmi block or the error of that block); a syntax error costs only its own block, and only if that has atoms."""
+    """(name, gemmi block or the error of that block); a syntax error costs only its own block, and only if
+    that has atoms.
+    """
     import gemmi
 
     try:

@@ -16,7 +16,9 @@ _SHARE = re.compile(r"\s*([\d.]+)(?:\(\d+\))?\s*([A-Z]\S*)\s*")  # one part of "
 
 
 class Row(NamedTuple):
-    """One listed atom: its label, the atoms on it with their occupancies (one, but for mixtures), and its place."""
+    """One listed atom: its label, the atoms on it with their occupancies (one, but for mixtures), and its
+    place.
+    """
 
     label: str
     parts: Parts
@@ -24,14 +26,19 @@ class Row(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What the block says about atoms in general: oxidation states by symbol (empty if it has none), elements of the formula."""
+    """What the block says about atoms in general: oxidation states by symbol (empty if it has none),
+    elements of the formula.
+    """
 
     charges: dict[str, float]
     formula: frozenset[str]
 
 
 def read_rows(block: Any, notes: list[str]) -> list[Row]:
-    """The listed atoms that are part of the structure; adds to `notes` what was left out or assumed. Raises StructureError."""
+    """The listed atoms that are part of the structure; adds to `notes` what was left out or assumed.
+
+    Raises StructureError.
+    """
     labels, kinds, occupancies = (_column(block, name) for name in ("label", "type_symbol", "occupancy"))
     flags, attached = (_column(block, name) for name in ("calc_flag", "attached_hydrogens"))
     places = _coordinates(block, notes)
@@ -53,7 +60,7 @@ def read_rows(block: Any, notes: list[str]) -> list[Row]:
         rows.append(Row(label, parts, _place(texts, label)))
     if hydrogens and not any(atom.element == "H" for row in rows for atom, _ in row.parts):
         notes.append(
-            f"{hydrogens} hydrogen atoms per formula are implied but have no positions; they are left out"
+            f"{hydrogens} hydrogen atoms are implied by the list but have no positions; they are left out"
         )
     return rows
 
@@ -92,7 +99,9 @@ def _atom(text: str, is_symbol: bool, known: Known) -> Atom:
 
 
 def _charges(block: Any) -> dict[str, float]:
-    """Oxidation states of _atom_type, by the symbol as written and by the bare element; empty unless all are numbers."""
+    """Oxidation states of _atom_type, by the symbol as written and by the bare element; empty unless all are
+    numbers.
+    """
     symbols = [gemmi.cif.as_string(value) for value in block.find_values("_atom_type_symbol")]
     numbers = [gemmi.cif.as_number(value) for value in block.find_values("_atom_type_oxidation_number")]
     if len(symbols) != len(numbers) or not np.isfinite(numbers).all():

@@ -1,4 +1,6 @@
-"""The listed atoms of one CIF block to the crystal: symmetry expansion, and one mixed site where rows share a place."""
+"""The listed atoms of one CIF block to the crystal: symmetry expansion, and one mixed site where rows share
+a place.
+"""
 
 from typing import Any
 
@@ -17,7 +19,10 @@ from cloudkit.structure.site_order import order_sites
 
 
 def read_sites(block: Any, lattice: NDArray[np.float64], notes: list[str]) -> Crystal:
-    """The crystal of a block with coordinates; adds to `notes` what was left out or assumed. Raises StructureError S1xx."""
+    """The crystal of a block with coordinates; adds to `notes` what was left out or assumed.
+
+    Raises StructureError S1xx.
+    """
     rows = read_rows(block, notes)
     if not rows:
         raise StructureError(

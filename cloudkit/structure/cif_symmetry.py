@@ -1,4 +1,6 @@
-"""The symmetry that a CIF states: its own list of operations, else the Hall symbol, the name or the number of the group."""
+"""The symmetry that a CIF states: its own list of operations, else the Hall symbol, the name or the number
+of the group.
+"""
 
 from functools import lru_cache
 from typing import Any, Final
@@ -31,9 +33,11 @@ NUMBER_TAGS: Final = ("_space_group_IT_number", "_symmetry_Int_Tables_number", "
 
 
 def read_operations(block: Any, alpha: float, gamma: float) -> tuple[Operations, str]:
-    """The operations of a gemmi block and a note (may be empty). alpha, gamma: cell angles, to tell settings apart.
+    """The operations of a gemmi block and a note (may be empty). alpha, gamma: cell angles, to tell settings
+    apart.
 
-    Raises StructureError S109 if what the file states cannot be understood, S110 if its operations are no group.
+    Raises StructureError S109 if what the file states cannot be understood,
+    S110 if its operations are no group.
     """
     triplets = _values(block, OPERATION_TAGS)
     if triplets:

@@ -1,6 +1,7 @@
 """Every code that a structure can fail with; codes never change their meaning, new ones are added at the end.
 
-S1xx: what was given cannot be read as a crystal.  S2xx: the crystal is not physical.  S3xx: the symmetry engine failed.
+S1xx: what was given cannot be read as a crystal.  S2xx: the crystal is not physical.
+S3xx: the symmetry engine failed.
 """
 
 from typing import Final

@@ -18,9 +18,12 @@ _KINDS = "give a pymatgen Structure, ASE Atoms, a path, a dict, or (lattice, pos
 def as_crystal(structure: Any) -> Crystal:
     """A Crystal from whatever people have.
 
-    structure: Crystal; pymatgen Structure or its as_dict(); ASE Atoms; the path of a file with exactly one structure;
-    {"lattice", "species", "frac"}; or (lattice, positions, numbers) with positions fractional and numbers Z or symbols.
-    Raises StructureError S1xx where that cannot be read; whether the crystal is physical is checked by find_symmetry.
+    structure: Crystal; pymatgen Structure or its as_dict(); ASE Atoms;
+    the path of a file with exactly one structure;
+    {"lattice", "species", "frac"}; or (lattice, positions, numbers) with positions fractional and numbers Z
+    or symbols.
+    Raises StructureError S1xx where that cannot be read;
+    whether the crystal is physical is checked by find_symmetry.
     """
     if isinstance(structure, Crystal):
         return structure
@@ -40,7 +43,9 @@ def as_crystal(structure: Any) -> Crystal:
 
 
 def from_arrays(lattice: Any, positions: Any, species: Any) -> Crystal:
-    """lattice (3, 3) rows in Å; positions (n, 3) fractional; species (n,): atomic numbers, symbols or {symbol: occupancy}."""
+    """lattice (3, 3) rows in Å; positions (n, 3) fractional; species (n,): atomic numbers, symbols or
+    {symbol: occupancy}.
+    """
     try:
         cell, places = np.array(lattice, dtype=np.float64), np.array(positions, dtype=np.float64)
         sites = [_parts(entry) for entry in species]
@@ -58,7 +63,9 @@ def from_arrays(lattice: Any, positions: Any, species: Any) -> Crystal:
 
 
 def from_mapping(data: Mapping[str, Any]) -> Crystal:
-    """The dictionary forms: {"lattice", "species", "frac"}, the same under "structure", pymatgen's as_dict, OPTIMADE's."""
+    """The dictionary forms: {"lattice", "species", "frac"}, the same under "structure", pymatgen's as_dict,
+    OPTIMADE's.
+    """
     try:
         if isinstance(data.get("structure"), Mapping):
             return from_mapping(data["structure"])

@@ -19,9 +19,11 @@ Species = tuple[
 class Crystal:
     """A periodic arrangement of atoms.
 
-    lattice: (3, 3), rows are the cell vectors, Å.  positions: (n, 3), fractional.  labels: (n,) int32, index into species.
+    lattice: (3, 3), rows are the cell vectors, Å.  positions: (n, 3), fractional.
+    labels: (n,) int32, index into species.
     species: what sits on a site; its elements are in the order of the source, which makes no difference.
-    written: how each entry of species was written where that is more than its elements ("Na+", "D"); None if it is not.
+    written: how each entry of species was written where that is more than its elements ("Na+", "D");
+    None if it is not.
     Two entries of `species` are equal only where `written` tells them apart (Fe2+ and Fe3+).
     """
 
@@ -42,7 +44,9 @@ class Crystal:
         )
 
     def element_labels(self) -> NDArray[np.int32]:
-        """Labels (n,) in which entries of `species` with the same elements are one: oxidation states do not count."""
+        """Labels (n,) in which entries of `species` with the same elements are one: oxidation states do not
+        count.
+        """
         kinds = [sort_species(species) for species in self.species]
         first = np.array([kinds.index(kind) for kind in kinds], dtype=np.int32)
         return first[self.labels] if len(first) else self.labels

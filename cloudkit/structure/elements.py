@@ -16,7 +16,9 @@ _IMPLIED = (("Wat", 2), ("wat", 2), ("H2O", 2), ("OH2", 2), ("O-H", 1), ("OH", 1
 
 
 class Atom(NamedTuple):
-    """One chemical species: the symbol as written (D stays D) and the oxidation state, None where none is given."""
+    """One chemical species: the symbol as written (D stays D) and the oxidation state, None where none is
+    given.
+    """
 
     symbol: str
     charge: float | None = None
@@ -52,7 +54,8 @@ def is_element(symbol: str) -> bool:
 def read_symbol(text: str, known: frozenset[str] = frozenset()) -> Atom:
     """An exact symbol, with or without a charge: "Fe", "FE1", "Fe3+", "O2-", "D".
 
-    known: elements of the formula, if stated: "PO4" is polonium only where that occurs. Raises StructureError S107.
+    known: elements of the formula, if stated: "PO4" is polonium only where that occurs.
+    Raises StructureError S107.
     """
     match = _SYMBOL.match(text.strip())
     if match:
@@ -75,9 +78,10 @@ def read_symbol(text: str, known: frozenset[str] = frozenset()) -> Atom:
 def read_label(label: str, known: frozenset[str] = frozenset()) -> Atom:
     """The element in the label of an atom site, such as "Fe1", "OA2" or "SiT1".
 
-    known: elements of the file's formula, which decide between cobalt and carbon in "CO1". Raises StructureError S107.
+    known: elements of the file's formula, which decide between cobalt and carbon in "CO1".
+    Raises StructureError S107.
     """
-    letters = re.match(r"[A-Za-z]*", label.strip()).group()  # type: ignore[union-attr]  # the pattern always matches
+    letters = re.sub(r"[^A-Za-z].*", "", label.strip(), flags=re.DOTALL)
     two, one = letters[:2].capitalize(), letters[:1].upper()
     if two.upper() in WATER_LABELS and two not in known:
         return Atom(WATER_LABELS[two.upper()])
@@ -102,7 +106,9 @@ def implied_hydrogens(label: str) -> int:
 
 
 def write_species(parts: Parts) -> str:
-    """One site as the published full dialect writes it: "Na+", or "Fe:0.5, Ni:0.5" where mixed or partly filled."""
+    """One site as the published full dialect writes it: "Na+", or "Fe:0.5, Ni:0.5" where mixed or partly
+    filled.
+    """
     ordered = sorted(parts, key=lambda part: part[0].rank)
     if len(ordered) == 1 and abs(ordered[0][1] - 1) < 1e-8:
         return str(ordered[0][0])

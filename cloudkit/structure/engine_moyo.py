@@ -29,7 +29,10 @@ def version() -> str:
 def analyze(
     crystal: Crystal, labels: NDArray[np.int32], symprec: float, angle_tolerance: float | None
 ) -> Found:
-    """Symmetry of a crystal that passed the guards; angle_tolerance in degrees. Raises StructureError S301 or S303."""
+    """Symmetry of a crystal that passed the guards; angle_tolerance in degrees.
+
+    Raises StructureError S301 or S303.
+    """
     moyopy = _moyopy()
     radians = None if angle_tolerance is None else float(np.radians(angle_tolerance))
     try:

@@ -28,7 +28,10 @@ def version() -> str:
 def analyze(
     crystal: Crystal, labels: NDArray[np.int32], symprec: float, angle_tolerance: float | None
 ) -> Found:
-    """Symmetry of a crystal that passed the guards; angle_tolerance in degrees. Raises StructureError S301."""
+    """Symmetry of a crystal that passed the guards; angle_tolerance in degrees.
+
+    Raises StructureError S301.
+    """
     spglib = _spglib()
     cell = (crystal.lattice, crystal.positions, labels + 1)
     try:

@@ -6,7 +6,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-SPECIAL: Final = 0.1  # Å; images of one atom closer than this are one atom on a special position (0.33 for 1/3 in a 10 Å cell)
+# Å; images of one atom closer than this are one atom on a special position (0.33 for 1/3 in a 10 Å cell)
+SPECIAL: Final = 0.1
 EXACT: Final = 1e-5  # fractional; images that coincide after the atom was moved onto its special position
 
 
@@ -43,7 +44,10 @@ def expand(lattice: NDArray[np.float64], operations: Operations, positions: NDAr
 def form_group(
     rotations: Sequence[Sequence[Sequence[int]]], translations: Sequence[Sequence[int]], unit: int
 ) -> bool:
-    """True if the operations, modulo lattice translations, are closed under multiplication. Translations in 1/unit."""
+    """True if the operations, modulo lattice translations, are closed under multiplication.
+
+    Translations in 1/unit.
+    """
     turn, shift = np.array(rotations, dtype=np.int64), np.mod(np.array(translations, dtype=np.int64), unit)
     own = np.unique(_keys(turn, shift, unit))
     products = np.einsum("aij,bjk->abik", turn, turn).reshape(-1, 3, 3)
@@ -52,7 +56,9 @@ def form_group(
 
 
 def _keys(turn: NDArray[np.int64], shift: NDArray[np.int64], unit: int) -> NDArray[np.int64]:
-    """One integer per operation. Entries of crystallographic rotations are -1, 0, 1 in most settings, at most ±4 in all."""
+    """One integer per operation. Entries of crystallographic rotations are -1, 0, 1 in most settings, at
+    most ±4 in all.
+    """
     digits = (turn.reshape(-1, 9) + 4) @ (9 ** np.arange(9))
     places: NDArray[np.int64] = digits * unit**3 + shift @ np.array([unit**2, unit, 1])
     return places
@@ -68,7 +74,9 @@ def _images(operations: Operations, positions: NDArray[np.float64]) -> NDArray[n
 def _settle(
     lattice: NDArray[np.float64], operations: Operations, positions: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Positions (m, 3) moved onto their special positions, and how many operations leave each in place (m,)."""
+    """Positions (m, 3) moved onto their special positions, and how many operations leave each in place
+    (m,).
+    """
     stabilizer = np.zeros(len(positions), dtype=np.int64)
     for _ in range(5):
         difference = _images(operations, positions) - positions[:, None]

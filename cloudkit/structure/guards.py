@@ -1,4 +1,6 @@
-"""What a crystal must fulfil before an engine sees it: the engines panic, hang or answer nonsense otherwise."""
+"""What a crystal must fulfil before an engine sees it: the engines panic, hang or answer nonsense
+otherwise.
+"""
 
 from typing import Final
 
@@ -9,8 +11,8 @@ from cloudkit.structure.crystal import Crystal
 from cloudkit.structure.neighbors import THIN, close_pairs, compact_cell
 from cloudkit.tables import ELEMENT
 
-# Å between atoms present at once. The shortest bond, H-H, has 0.74; but files that list split positions as full ones are real
-# (0.15 in spglib's own tests) and their symmetry is sound. Ten times the usual symprec is the least that an engine can tell apart.
+# Å between atoms present at once. The shortest bond, H-H, has 0.74; but files that list split positions as
+# full ones are real (0.15 in spglib's own tests) and their symmetry is sound. This is ten times the usual symprec.
 SHORTEST_CONTACT: Final = 0.1
 MOST_SITES: Final = 20_000  # moyo takes 10 s for 10,000 sites, and the time grows with the square
 SAME_PLACE: Final = 0.05  # Å; alternatives (occupancies adding up to 1) closer than this are one mixed site
@@ -91,5 +93,5 @@ def _check_distances(crystal: Crystal) -> None:
     raise StructureError(
         "S206",
         f"atoms {i + 1} ({names[0]}) and {j + 1} ({names[1]}) are {distance[at]:.4f} Å apart",
-        f"{SHORTEST_CONTACT} Å is the least for atoms present at once; alternatives at one place belong on one mixed site",
+        f"at least {SHORTEST_CONTACT} Å is wanted; alternatives at one place belong on one mixed site",
     )

@@ -1,4 +1,4 @@
-"""What parent and worker processes say to each other: a length, then JSON with arrays as lists of numbers; no pickle."""
+"""What parent and worker processes say to each other: lengths, JSON and raw numbers; no pickle."""
 
 import json
 import struct
@@ -50,7 +50,9 @@ def read_message(source: IO[bytes]) -> bytes:
 
 
 def write_tasks(task: Task, crystals: list[Crystal]) -> bytes:
-    """Options and crystals as one message: JSON, then the numbers of all crystals as raw float64 and int32."""
+    """Options and crystals as one message: JSON, then the numbers of all crystals as raw float64 and
+    int32.
+    """
     head = {
         "task": task,
         "crystals": [

@@ -1,4 +1,6 @@
-"""Pairs of atoms that are close to each other in a periodic crystal: a cell list in numpy, bounded for any input."""
+"""Pairs of atoms that are close to each other in a periodic crystal: a cell list in numpy, bounded for any
+input.
+"""
 
 from functools import lru_cache
 from itertools import product
@@ -6,7 +8,9 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-MAX_PAIRS = 200_000  # of candidate pairs looked at per direction; only crystals with heaps of coinciding atoms have more
+MAX_PAIRS = (
+    200_000  # candidates looked at per direction; only crystals with heaps of coinciding atoms have more
+)
 THIN = 0.5  # Å
 FEW = 100  # atoms up to which trying all pairs is faster than sorting them into bins
 
@@ -14,7 +18,8 @@ Pairs = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
 
 
 def compact_cell(lattice: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The same lattice (3, 3) in a cell that is no flat plate: as it is where its planes are THIN Å apart, else reduced.
+    """The same lattice (3, 3) in a cell that is no flat plate: as it is where its planes are THIN Å apart,
+    else reduced.
 
     In a cell as it is, no lattice vector is shorter than THIN.
     """
@@ -31,7 +36,8 @@ def plane_distances(lattice: NDArray[np.float64]) -> NDArray[np.float64]:
 def reduce_cell(lattice: NDArray[np.float64]) -> NDArray[np.float64]:
     """Short, nearly orthogonal vectors of the same lattice: rows (3, 3), shortest first.
 
-    Each step shortens the longest vector by the nearest combination of the two others (Lagrange's method in three dimensions).
+    Each step shortens the longest vector by the nearest combination of the two others (Lagrange's method in
+    three dimensions).
     """
     rows = lattice.copy()
     for _ in range(1000):
@@ -53,7 +59,8 @@ def reduce_cell(lattice: NDArray[np.float64]) -> NDArray[np.float64]:
 def close_pairs(lattice: NDArray[np.float64], positions: NDArray[np.float64], cutoff: float) -> Pairs:
     """All pairs i < j of atoms, periodic images included, with a distance of at most `cutoff` Å.
 
-    lattice (3, 3) of non-zero volume; positions (n, 3), fractional. Returns i, j and the distance in Å of each pair.
+    lattice (3, 3) of non-zero volume; positions (n, 3), fractional.
+    Returns i, j and the distance in Å of each pair.
     A crystal with more than MAX_PAIRS candidates yields only a part of its pairs.
     """
     cell = compact_cell(lattice)
@@ -114,7 +121,9 @@ def _pairs_towards(
 def _distances(
     difference: NDArray[np.float64], lattice: NDArray[np.float64], reach: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Shortest distance over periodic images; `reach`: images to look at beyond the nearest, per axis (0 in all but thin cells)."""
+    """Shortest distance over periodic images; `reach`: images to look at beyond the nearest, per axis (0 in
+    all but thin cells).
+    """
     nearest = difference - np.round(difference)
     shortest = np.full(len(difference), np.inf)
     for shift in product(*(range(-min(n, 2), min(n, 2) + 1) for n in reach)):

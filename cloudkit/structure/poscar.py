@@ -17,8 +17,10 @@ LARGEST: Final = 1e12  # of any number in the file
 def read_poscar(text: str, notes: list[str]) -> Crystal:
     """The crystal of a POSCAR of any VASP version; adds to `notes` what was assumed.
 
-    One scale or three, negative = volume in Å³; selective dynamics; direct or Cartesian. VASP 4 names no elements: they are
-    taken from the title or the ends of the position lines, else H, He, Li, … stand in for them, as in the published script.
+    One scale or three, negative = volume in Å³; selective dynamics; direct or Cartesian.
+    VASP 4 names no elements: they are
+    taken from the title or the ends of the position lines, else H, He,
+    Li, … stand in for them, as in the published script.
     Raises StructureError S103, S107.
     """
     lines = text.splitlines()

@@ -1,11 +1,8 @@
 """Files, folders and patterns to records: every structure becomes one record, and nothing is dropped."""
 
-import glob
-import gzip
 import logging
 import re
 import sys
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -13,6 +10,7 @@ from typing import Final, NamedTuple
 from cloudkit.errors import StructureError
 from cloudkit.structure.cif import read_cif
 from cloudkit.structure.crystal import Crystal
+from cloudkit.structure.inputs import decode, find_files, read_bytes
 from cloudkit.structure.poscar import read_poscar
 from cloudkit.structure.textforms import read_extxyz, read_json, read_json_lines
 
@@ -21,7 +19,9 @@ STANDARD_INPUT: Final = "-"
 
 
 class Record(NamedTuple):
-    """One structure of the input: a crystal or the reason why there is none; `notes` says what was left out or assumed."""
+    """One structure of the input: a crystal or the reason why there is none; `notes` says what was left out
+    or assumed.
+    """
 
     id: str
     crystal: Crystal | None
@@ -33,21 +33,26 @@ Reader = Callable[[str], Iterator[tuple[str, Crystal | StructureError, tuple[str
 
 
 def read_structures(inputs: Iterable[str | Path]) -> Iterator[Record]:
-    """All structures of files, folders (with all below them), patterns such as "*.cif" and "-" (standard input), in order.
+    """All structures of files, folders (with all below them), patterns such as "*.cif" and "-" (standard
+    input), in order.
 
-    A record's id is the path relative to the given folder (the file name for a single file), with #block where a file has
+    A record's id is the path relative to the given folder (the file name for a single file),
+    with #block where a file has
     several. Files may be gzipped. What cannot be read is a record with an error.
     """
     for given in inputs:
         if str(given) == STANDARD_INPUT:
-            yield from _read_text("stdin", _decode(sys.stdin.buffer.read()), _sniff)
+            yield from _read_text("stdin", decode(sys.stdin.buffer.read()), _sniff)
             continue
-        for path, name, must_recognise in _expand(str(given)):
+        for path, name, must_recognise in find_files(str(given)):
             yield from _read_file(path, name, must_recognise)
 
 
 def read_one(path: Path) -> Crystal:
-    """The only structure of a file; what had to be assumed is logged. Raises StructureError, S111 if there are several."""
+    """The only structure of a file; what had to be assumed is logged.
+
+    Raises StructureError, S111 if there are several.
+    """
     records = list(_read_file(path, path.name, False))
     if len(records) > 1:
         names = ", ".join(record.id for record in records[:4])
@@ -63,31 +68,6 @@ def read_one(path: Path) -> Crystal:
     return records[0].crystal
 
 
-def _expand(given: str) -> Iterator[tuple[Path, str, bool]]:
-    """(path, id, whether the name must tell the kind of file) of each file meant."""
-    path = Path(given)
-    if path.is_dir():
-        for below in sorted(p for p in path.rglob("*") if not p.is_dir()):
-            yield below, below.relative_to(path).as_posix(), True
-    elif path.exists() or not glob.has_magic(given):
-        yield path, path.name, False
-    else:
-        fixed = Path(*_until_magic(path.parts))
-        found = sorted(fixed.glob(str(path.relative_to(fixed))))
-        files = [match for match in found if not match.is_dir()]
-        if not files:
-            yield path, given, False
-        for match in files:
-            yield match, match.relative_to(fixed).as_posix(), True
-
-
-def _until_magic(parts: tuple[str, ...]) -> Iterator[str]:
-    for part in parts[:-1]:
-        if glob.has_magic(part):
-            return
-        yield part
-
-
 def _read_file(path: Path, name: str, must_recognise: bool) -> Iterator[Record]:
     reader = _reader_by_name(path.name)
     if reader is None and must_recognise:
@@ -101,7 +81,7 @@ def _read_file(path: Path, name: str, must_recognise: bool) -> Iterator[Record]:
         )
         return
     try:
-        text = _decode(_read_bytes(path))
+        text = decode(read_bytes(path))
     except StructureError as error:
         yield _failure(name, error)
         return
@@ -128,25 +108,6 @@ def _read_text(name: str, text: str, reader: Reader) -> Iterator[Record]:
         yield _failure(name, error)
     if not count:
         yield _failure(name, StructureError("S104", "there is no crystal structure in the file"))
-
-
-def _read_bytes(path: Path) -> bytes:
-    try:
-        data = path.read_bytes()
-        return gzip.decompress(data) if path.name.lower().endswith(".gz") else data
-    except FileNotFoundError as error:
-        raise StructureError("S101", f"there is no file {path}") from error
-    except (OSError, EOFError, zlib.error) as error:
-        raise StructureError("S101", f"{path.name} cannot be read: {error}") from error
-
-
-def _decode(data: bytes) -> str:
-    """Text with plain line ends, from UTF-8 or else Latin-1."""
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = data.decode("latin-1")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _reader_by_name(name: str) -> Reader | None:
@@ -178,7 +139,9 @@ def _poscar(text: str) -> Iterator[tuple[str, Crystal | StructureError, tuple[st
 def _several(
     read: Callable[[str], Iterator[tuple[str, Crystal | StructureError]]], always_named: bool
 ) -> Reader:
-    """A reader of files with many structures: they get names unless there is only one (and naming is not always wanted)."""
+    """A reader of files with many structures: they get names unless there is only one (and naming is not
+    always wanted).
+    """
 
     def reader(text: str) -> Iterator[tuple[str, Crystal | StructureError, tuple[str, ...]]]:
         found = read(text)

@@ -8,7 +8,9 @@ from cloudkit.tables import ELEMENT
 
 
 class _SiteKey(NamedTuple):
-    """Mean electronegativity, then text. NaN (an element without electronegativity) is neither less nor more: the text decides."""
+    """Mean electronegativity, then text. NaN (an element without electronegativity) is neither less nor
+    more: the text decides.
+    """
 
     mean: float
     text: str
@@ -24,8 +26,10 @@ class _SiteKey(NamedTuple):
 def order_sites(rows: Sequence[Parts], counts: Sequence[int]) -> list[tuple[int, int]]:
     """(row, number within the row) of every site, in pymatgen's order.
 
-    rows: the atoms of each listed site; counts: how many sites of the cell each stands for. With elements of unknown
-    electronegativity the order is not transitive, so the sites are sorted one by one from the same start as there.
+    rows: the atoms of each listed site; counts: how many sites of the cell each stands for.
+    With elements of unknown
+    electronegativity the order is not transitive, so the sites are sorted one by one from the same start as
+    there.
     """
     atoms = sorted({atom for parts in rows for atom, _ in parts}, key=lambda atom: atom.rank)
     amounts = [dict(parts) for parts in rows]

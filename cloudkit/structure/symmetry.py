@@ -20,7 +20,9 @@ ENGINES: Final = ("moyo", "spglib")
 
 
 class Orbit(NamedTuple):
-    """Sites that the symmetry maps onto each other; multiplicity: that of the conventional cell; species: by electronegativity."""
+    """Sites that the symmetry maps onto each other; multiplicity: that of the conventional cell; species: by
+    electronegativity.
+    """
 
     letter: str
     multiplicity: int
@@ -31,8 +33,10 @@ class Orbit(NamedTuple):
 class Symmetry:
     """The symmetry of one crystal.
 
-    space_group: 1 to 230.  orbits: in order of first appearance over the sites.  site_letters: one letter per site of the input.
-    site_orbits: (n,) index into `orbits`.  engine: its name and version.  symprec: the tolerance asked for, Å.
+    space_group: 1 to 230.  orbits: in order of first appearance over the sites.
+    site_letters: one letter per site of the input.
+    site_orbits: (n,) index into `orbits`.  engine: its name and version.
+    symprec: the tolerance asked for, Å.
     """
 
     space_group: int
@@ -44,7 +48,9 @@ class Symmetry:
 
 
 class Found(NamedTuple):
-    """What an engine answers. orbits: (n,) the first site of each site's orbit; n_standard: sites of the standardized cell."""
+    """What an engine answers. orbits: (n,) the first site of each site's orbit; n_standard: sites of the
+    standardized cell.
+    """
 
     space_group: int
     letters: str
@@ -70,8 +76,10 @@ def find_symmetry(
 ) -> Symmetry:
     """Space group, orbits and Wyckoff letters of a crystal.
 
-    symprec: largest distance, in Å, at which two sites count as one.  angle_tolerance: degrees, None for the engine's own rule.
-    by_written: atoms that differ only in oxidation state or isotope (Fe2+ and Fe3+, H and D) count as different.
+    symprec: largest distance, in Å, at which two sites count as one.
+    angle_tolerance: degrees, None for the engine's own rule.
+    by_written: atoms that differ only in oxidation state or isotope (Fe2+ and Fe3+,
+    H and D) count as different.
     Raises StructureError: S2xx for a crystal that is not physical, S3xx where the engine fails.
     """
     analyze, name = load_engine(engine)
@@ -107,7 +115,9 @@ def load_engine(engine: str) -> tuple[Analyze, str]:
 def _check_counts(
     found: Found, labels: NDArray[np.int32], heads: list[int], orbits: tuple[Orbit, ...]
 ) -> None:
-    """Per letter and species: sites × (standard cell / input cell) / multiplicity must be the number of orbits."""
+    """Per letter and species: sites × (standard cell / input cell) / multiplicity must be the number of
+    orbits.
+    """
     keys = [(letter, int(label)) for letter, label in zip(found.letters, labels, strict=True)]
     sites: dict[tuple[str, int], int] = {}
     for key in keys:

@@ -1,4 +1,6 @@
-"""Text with one structure after another: JSON, JSON lines (shared-data and OPTIMADE form) and extended XYZ."""
+"""Text with one structure after another: JSON, JSON lines (shared-data and OPTIMADE form) and extended
+XYZ.
+"""
 
 import json
 import re
@@ -15,7 +17,10 @@ Named = tuple[str, Crystal | StructureError]  # the structure's name within its 
 
 
 def read_json_lines(text: str) -> Iterator[Named]:
-    """One structure per line; its name is the line's "id", else the line number. OPTIMADE header lines are passed over."""
+    """One structure per line; its name is the line's "id", else the line number.
+
+    OPTIMADE header lines are passed over.
+    """
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue

@@ -1,4 +1,6 @@
-"""A worker process: `python -m cloudkit.structure.worker` reads crystals from standard input and writes their symmetry."""
+"""A worker process: `python -m cloudkit.structure.worker` reads crystals from standard input and writes
+their symmetry.
+"""
 
 import os
 import signal
@@ -9,7 +11,8 @@ from cloudkit.structure.messages import read_message, read_tasks, write_answers,
 def serve() -> None:
     """Answer messages until the parent closes the pipe or is gone.
 
-    Ctrl-C is the parent's to handle. Whatever an engine prints goes to standard error: standard output carries answers only.
+    Ctrl-C is the parent's to handle. Whatever an engine prints goes to standard error:
+    standard output carries answers only.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     answers_to = os.dup(1)

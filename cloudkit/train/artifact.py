@@ -85,7 +85,7 @@ def overlap_notes(tasks: Sequence[dict[str, Any]]) -> list[str]:
     """A warning for each evaluated quantity some of whose crystals the model was trained on."""
     return [
         f"{task['crystals_in_training']} of {task['crystals']} crystals that {task['head']} is evaluated on for "
-        f"{task['quantity']} were also trained on: their errors say little about new crystals"
+        f"{task['quantity']} were also used in training: their errors say little about new crystals"
         for task in tasks
         if task["crystals_in_training"]
     ]

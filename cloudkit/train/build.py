@@ -10,12 +10,12 @@ from typing import Any, Final
 
 from cloudkit.data import Crystals, tokenize
 from cloudkit.errors import CloudkitError
-from cloudkit.modelspec import Data, FinetuneTask, Run, Spec
+from cloudkit.modelspec import Data, Run, Spec
 from cloudkit.tokens import Tokenizer
 from cloudkit.train.artifact import overlap_notes, publish, write_artifact
 from cloudkit.train.plan import plan
 from cloudkit.train.progress import Progress, Silent
-from cloudkit.train.source import check_labels, read_data
+from cloudkit.train.source import check_tasks, read_data
 from cloudkit.train.stages import Stage, StageResult
 from cloudkit.train.store import Store
 from cloudkit.train.work import Work
@@ -108,14 +108,13 @@ def _emptied_on_error(out: Path) -> Iterator[None]:
 
 def _check_data(spec: Spec, stages: list[Stage], work: Work, log: Callable[[str], None]) -> list[StageResult]:
     """The stages that read data, and the checks that join data and heads."""
-    results = []
+    results, crystals = [], {}
     for stage in (stage for stage in stages if stage.kind in DATA):
         results.append(_say(work.store.make(stage, work.run), log))
         if stage.kind == "encode":
-            _say_notes(Crystals.load(work.store.path(stage)), log)
-    for stage in stages:
-        if isinstance(stage.task, FinetuneTask):
-            check_labels(spec, stage.task, work.crystals(stage))
+            crystals[stage.name] = Crystals.load(work.store.path(stage))
+            _say_notes(crystals[stage.name], log)
+    check_tasks(spec, stages, crystals)
     return results
 
 
@@ -130,8 +129,7 @@ def _dry(spec: Spec, out: Path, stages: list[Stage], store: Store, log: Callable
             _say_notes(checked[stage.name], log)
             texts, ids = checked[stage.name].texts, checked[stage.name].ids
             tokenize(texts, tokenizer, spec.tokens.max_length, stage.label, ids)
-        if isinstance(stage.task, FinetuneTask):
-            check_labels(spec, stage.task, checked[stage.reads["crystals"].name])
+    check_tasks(spec, stages, checked)
     results = [
         StageResult(s, store.path(s), "reused" if store.is_done(s) else "planned", 0.0) for s in stages
     ]

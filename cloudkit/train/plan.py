@@ -36,7 +36,7 @@ def _encode(spec: Spec, data: Data) -> Stage:
     except OSError as error:
         raise DataError(f"{source}: cannot be read ({error.strerror})") from None
     read_as = data.model_dump(mode="json", exclude={"path"})
-    parts = [read_as, name, content, spec.tokens.dialect, spec.tokens.vocabulary == "cloud"]
+    parts = [read_as, content, spec.tokens.dialect, spec.tokens.vocabulary == "cloud"]
     return _stage("encode", name, parts, data)
 
 

@@ -63,7 +63,7 @@ def _scores(task: dict[str, Any]) -> str:
         bar = f'<td class="bar"><i style="width:{100 * scores["mae"] / largest:.1f}%"></i></td>'
         kind = ' class="model"' if scores is task else ""
         lines.append(f"<tr{kind}><td>{escape(name)}</td>{cells}{bar}</tr>")
-    return f'<div class="wide"><table><tr><th></th>{head}<th></th></tr>{"".join(lines)}</table></div>'
+    return f'<div class="wide"><table><tr><th></th>{head}<th class="bar"></th></tr>{"".join(lines)}</table></div>'
 
 
 def _quantity(group: Predictions, gallery: bool) -> str:

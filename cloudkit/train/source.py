@@ -1,10 +1,14 @@
 """The data of a task, read and checked as its spec says."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from cloudkit.data import Crystals, Target, read_builtin, read_crystals, read_table
-from cloudkit.errors import DataError
-from cloudkit.modelspec import BuiltinData, Data, FinetuneTask, RegressionHead, Spec
+from cloudkit.errors import DataError, ScopeError
+from cloudkit.modelspec import BuiltinData, Data, EvaluateTask, FinetuneTask, RegressionHead, Spec
+from cloudkit.scope import parse
+from cloudkit.train.stages import Stage
 
 
 def read_data(spec: Spec, data: Data) -> Crystals:
@@ -25,7 +29,33 @@ def read_data(spec: Spec, data: Data) -> Crystals:
     )
 
 
-def check_labels(spec: Spec, task: FinetuneTask, crystals: Crystals) -> None:
+def check_tasks(spec: Spec, stages: Sequence[Stage], crystals: Mapping[str, Crystals]) -> None:
+    """What tasks ask of their data beyond its own faults; crystals: by the name of the stage that read them."""
+    for stage in stages:
+        if isinstance(stage.task, FinetuneTask):
+            _check_labels(spec, stage.task, crystals[stage.reads["crystals"].name])
+        elif (
+            isinstance(stage.task, EvaluateTask)
+            and stage.task.baselines
+            and spec.tokens.vocabulary == "cloud"
+        ):
+            for source in ("crystals", "train_crystals"):
+                _check_texts(stage.reads[source].label, crystals[stage.reads[source].name])
+
+
+def _check_texts(name: str, crystals: Crystals) -> None:
+    """Baselines read composition and symmetry off a string, whatever the model's vocabulary takes."""
+    for id, text in zip(crystals.ids, crystals.texts, strict=True):
+        try:
+            parse(text)
+        except ScopeError as error:
+            where = f"{name}: row or id {id}"
+            raise DataError(
+                f"{where}: baselines need valid SCOPE; correct it or set baselines: []\n{error}"
+            ) from None
+
+
+def _check_labels(spec: Spec, task: FinetuneTask, crystals: Crystals) -> None:
     """What a head asks of labels: a logarithm or root needs them above 0."""
     head = spec.heads[task.head]
     wrong = np.flatnonzero(crystals.value <= 0)

@@ -76,14 +76,14 @@ def file_hash(path: Path) -> str:
 
 @cache
 def code_hash(paths: tuple[str, ...]) -> str:
-    """SHA-256 over the sources and compiled modules under some paths of the package."""
+    """SHA-256 over the sources, page templates and compiled modules under some paths of the package."""
     root = Path(cloudkit.__file__).parent
     files = [
         file
         for path in paths
         for file in ([root / path] if (root / path).is_file() else (root / path).rglob("*"))
     ]
-    kept = sorted(file for file in files if file.suffix in (".py", ".so", ".pyd"))
+    kept = sorted(file for file in files if file.suffix in (".py", ".so", ".pyd", ".html", ".css"))
     return hashlib.sha256(
         "\n".join(f"{f.relative_to(root)} {file_hash(f)}" for f in kept).encode()
     ).hexdigest()

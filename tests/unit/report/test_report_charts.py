@@ -36,6 +36,17 @@ def test_values_that_cannot_be_drawn_are_left_out():
     assert len(points(root.find(f"{SVG}path"))) == 2
 
 
+def test_a_line_of_one_point_is_seen():
+    path = draw([Series(np.array([1.0]), np.array([2.0]))]).find(f"{SVG}path")
+    assert path.get("class") == "dots a" and path.get("d").endswith("h0")
+
+
+def test_a_logarithmic_axis_of_less_than_a_decade_has_its_numbers():
+    root = draw([Series(np.arange(2.0), np.array([0.07, 0.3]))], y=Axis("y", log=True))
+    numbers = [float(e.text) for e in root.iter(f"{SVG}text") if e.get("text-anchor") == "end"]
+    assert len(numbers) >= 3 and all(0.06 < number < 0.35 for number in numbers)
+
+
 @pytest.mark.parametrize("values", [[3.0], [0.0, 0.0], [], [1e-30, 2e-30], [-1e300, 1e300]])
 def test_odd_data_still_makes_a_chart_within_its_frame(values):
     root = draw([Series(np.array(values), np.array(values), "odd")])

@@ -1,0 +1,207 @@
+"""A build from end to end at tiny size: what it leaves, what it does again, and what it never does."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.torch import load_file
+
+from cloudkit.data import read_table
+from cloudkit.errors import CloudkitError
+from cloudkit.models import load_model
+from cloudkit.modelspec import Spec, load_spec
+from cloudkit.train import BuildResult, build
+
+ARTIFACT = {
+    "card.md", "curves.json", "metrics.json", "model.safetensors", "predictions.csv", "report.html", "spec.yaml",
+    "timing.json", "vocab.txt",
+}  # fmt: skip
+
+
+def status(result: BuildResult) -> dict[str, str]:
+    return {f"{r.stage.kind} {r.stage.label}": r.status for r in result.stages}
+
+
+def same_weights(first: Path, second: Path) -> bool:
+    one, two = (load_file(folder / "model.safetensors") for folder in (first, second))
+    return one.keys() == two.keys() and all(bool((one[name] == two[name]).all()) for name in one)
+
+
+def test_a_build_leaves_a_whole_model_and_its_story(project: Path, spec: Any) -> None:
+    result = build(spec(), project / "run")
+    assert {path.name for path in (project / "run").iterdir()} == ARTIFACT | {"stages"}
+    assert not list((project / "run").rglob("*.part"))
+    assert load_spec(project / "run" / "spec.yaml") == spec()
+    assert load_model(project / "run").parameters_count == result.metrics["parameters"]
+    curves = json.loads((project / "run" / "curves.json").read_text())
+    assert [(row["stage"], row["epoch"]) for row in curves] == [
+        ("pretrain mlm", 1), ("pretrain mlm", 2),
+        ("finetune thermal", 1), ("finetune thermal", 2), ("finetune thermal", 3),
+    ]  # fmt: skip
+    assert all(np.isfinite([row["train_loss"], row["valid_loss"]]).all() for row in curves)
+    assert result.metrics["training"]["finetune thermal"] == {
+        "crystals": 16,
+        "validation_crystals": 4,
+        "strings_seen": 48,
+    }
+
+
+def test_metrics_are_those_of_the_written_predictions(project: Path, spec: Any) -> None:
+    task = build(spec(), project / "run").metrics["tasks"][0]
+    with (project / "run" / "predictions.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    columns = {
+        name: np.array([float(row[name]) for row in rows])
+        for name in ("target", "prediction", "mean", "ridge")
+    }
+    given = read_table(project / "test.csv")
+    assert sorted(columns["target"]) == pytest.approx(sorted(given.numbers("cv") / given.numbers("n_atoms")))
+    assert {row["id"] for row in rows} == set(given.text("name"))
+    assert task["rows"] == len(rows) == 18 and task["crystals"] == 6 and task["crystals_in_training"] == 0
+    error = columns["prediction"] - columns["target"]
+    assert task["mae"] == pytest.approx(np.abs(error).mean())
+    assert task["share_of_3R"] == pytest.approx(np.abs(error).mean() / 24.943388)
+    for name in ("mean", "ridge"):
+        assert task["baselines"][name]["mae"] == pytest.approx(
+            np.abs(columns[name] - columns["target"]).mean()
+        )
+
+
+def test_a_second_build_does_nothing_and_says_so(project: Path, spec: Any) -> None:
+    build(spec(), project / "run")
+    before = {
+        path: path.stat().st_mtime_ns
+        for path in (project / "run").rglob("*")
+        if path.is_file() and path.name != ".lock"
+    }
+    lines: list[str] = []
+    result = build(spec(), project / "run", log=lines.append)
+    assert result.did_nothing and lines and all("unchanged" in line for line in lines)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_a_changed_learning_rate_redoes_only_what_follows_from_it(project: Path, spec: Any) -> None:
+    build(spec(), project / "run")
+    assert status(build(spec("tasks.1.learning_rate=2e-3"), project / "run")) == {
+        "encode train.csv": "reused",
+        "encode test.csv": "reused",
+        "tokenize train.csv": "reused",
+        "tokenize test.csv": "reused",
+        "pretrain mlm": "reused",
+        "finetune thermal": "done",
+        "evaluate thermal": "done",
+        "report tiny": "done",
+    }
+    assert build(spec(), project / "run").did_nothing
+
+
+def test_changed_test_rows_redo_no_training(project: Path, spec: Any) -> None:
+    build(spec(), project / "run")
+    path = project / "test.csv"
+    path.write_text("\n".join(path.read_text().splitlines()[:-3]) + "\n")
+    made = {name for name, what in status(build(spec(), project / "run")).items() if what == "done"}
+    assert made == {"encode test.csv", "tokenize test.csv", "evaluate thermal", "report tiny"}
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(project: Path, spec: Any) -> None:
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        build(spec(f"run.seed={seed}"), project / name)
+    assert same_weights(project / "a", project / "b")
+    assert not same_weights(project / "a", project / "c")
+
+
+def test_the_test_rows_and_the_place_of_files_decide_no_weights(project: Path, spec: Any) -> None:
+    build(spec(), project / "run")
+    (project / "moved.csv").write_bytes((project / "train.csv").read_bytes())
+    (project / "test.csv").write_bytes((project / "train.csv").read_bytes())
+    lines: list[str] = []
+    changes = ["tasks.0.data.path=moved.csv", "tasks.1.data.path=moved.csv"]
+    changed = load_spec(
+        project / "tiny.yaml", [change.replace("moved", f"{project}/moved") for change in changes]
+    )
+    build(changed, project / "other", log=lines.append)
+    assert same_weights(project / "run", project / "other")
+    assert status(build(changed, project / "run"))["finetune thermal"] == "reused"
+    assert any("20 of 20 crystals that thermal is evaluated on" in line for line in lines)
+
+
+class Interrupt:
+    """Progress that presses Ctrl-C after some steps of all stages together."""
+
+    def __init__(self, after: int) -> None:
+        self.left = after
+        self.resumed_at: dict[str, int] = {}
+
+    def start(self, label: str, total: int, done: int = 0) -> None:
+        self.resumed_at[label] = done
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        self.left -= steps
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+    def stop(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("after", [2, 4, 6, 9, 11])
+def test_an_interrupted_build_ends_with_the_weights_of_an_unbroken_one(
+    project: Path, spec: Any, after: int
+) -> None:
+    build(spec(), project / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        build(spec(), project / "broken", progress=Interrupt(after))
+    assert not (project / "broken" / "model.safetensors").exists()
+    going_on = Interrupt(10**6)
+    build(spec(), project / "broken", progress=going_on)
+    assert same_weights(project / "whole", project / "broken")
+    metrics = [(project / name / "metrics.json").read_text() for name in ("whole", "broken")]
+    assert metrics[0] == metrics[1]
+    assert (sum(going_on.resumed_at.values()) > 0) == (after not in (2,))
+
+
+def test_a_file_of_the_artifact_that_was_lost_is_put_back(project: Path, spec: Any) -> None:
+    build(spec(), project / "run")
+    kept = (project / "run" / "vocab.txt").read_bytes()
+    (project / "run" / "vocab.txt").unlink()
+    (project / "run" / "metrics.json").write_text("{}")
+    result = build(spec(), project / "run")
+    assert result.did_nothing and result.metrics["tasks"]
+    assert (project / "run" / "vocab.txt").read_bytes() == kept
+
+
+def test_a_dry_run_checks_the_data_and_writes_nothing(project: Path, spec: Any) -> None:
+    result = build(spec(), project / "run", dry_run=True)
+    assert set(status(result).values()) == {"planned"}
+    assert not (project / "run").exists()
+
+
+def test_another_build_in_the_same_folder_is_refused(project: Path, spec: Any) -> None:
+    class Second(Interrupt):
+        def advance(self, steps: int = 1, note: str = "") -> None:
+            with pytest.raises(CloudkitError, match="another build is at work"):
+                build(spec(), project / "run")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build(spec(), project / "run", progress=Second(0))
+
+
+@pytest.mark.parametrize("change", ["run.devices=2", "run.nodes=2", "run.strategy=ddp"])
+def test_more_than_one_device_is_refused_by_this_version(project: Path, spec: Any, change: str) -> None:
+    with pytest.raises(CloudkitError, match="one device"):
+        build(spec(change), project / "run")
+    assert not (project / "run").exists()
+
+
+def test_reduced_strings_and_the_published_vocabulary_build_as_well(project: Path, spec: Any) -> None:
+    lines: list[str] = []
+    changes = ["tokens.dialect=reduced", "tokens.vocabulary=cloud", "encoder.features=false"]
+    checked: Spec = spec(*changes)
+    result = build(checked, project / "run", log=lines.append)
+    assert np.isfinite(result.metrics["tasks"][0]["mae"])
+    assert any("projected to the reduced dialect" in line for line in lines)
+    assert any("projected to the reduced dialect" in note for note in result.metrics["notes"])
