@@ -34,7 +34,10 @@ class OptionalBuild(build_ext):
         except Exception as error:
             if os.environ.get("CLOUDKIT_REQUIRE_CORE") == "1":
                 raise
-            print(f"warning: no compiled core ({error}); cloudkit will use its slower Python twin", file=sys.stderr)
+            print(
+                f"warning: no compiled core ({error}); cloudkit will use its slower Python twin",
+                file=sys.stderr,
+            )
 
 
 setup(

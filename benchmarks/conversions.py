@@ -27,7 +27,15 @@ from cloudkit.scope.candidates import candidates
 
 SHARED = Path(os.environ.get("CLOUDKIT_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 SYMPREC = 0.01  # Å
-SHORT_IN_PYMATGEN = {2, 3, 10, 11, 12, 13, 14}  # groups whose table of equivalent letters is incomplete in pymatgen
+SHORT_IN_PYMATGEN = {
+    2,
+    3,
+    10,
+    11,
+    12,
+    13,
+    14,
+}  # groups whose table of equivalent letters is incomplete in pymatgen
 
 
 def read_rows(count: int | None, seed: int) -> list[dict[str, Any]]:
@@ -59,7 +67,9 @@ def print_candidates(texts: list[str]) -> None:
     for rank in (1, 3, 10, 100):
         print(f"  truth among the first {rank:3d} {sum(0 < r <= rank for r in ranks) / complete:8.2%}")
     print(f"  cut short, truth found    {found_anyway:8d} of {len(texts) - complete}")
-    print(f"  median, 90 %, longest     {statistics.median(times) * 1e3:.2f} ms, {statistics.quantiles(times, n=10)[-1] * 1e3:.1f} ms, {max(times):.2f} s")
+    print(
+        f"  median, 90 %, longest     {statistics.median(times) * 1e3:.2f} ms, {statistics.quantiles(times, n=10)[-1] * 1e3:.1f} ms, {max(times):.2f} s"
+    )
     print(f"  median assignments        {statistics.median(nodes):8.0f}")
 
 
@@ -92,7 +102,9 @@ def classify(ours: str, theirs: str) -> str:
         return "the engines find different space groups"
     if same_crystal:
         short = int(group) in SHORT_IN_PYMATGEN
-        return "same crystal, pymatgen's table of letters is short" if short else "same crystal, other letters"
+        return (
+            "same crystal, pymatgen's table of letters is short" if short else "same crystal, other letters"
+        )
     return "the engines find different orbits"
 
 
@@ -107,7 +119,9 @@ def print_labels(rows: list[dict[str, Any]], texts: list[str], theirs: dict[str,
         classes[kind].append(f"{row['id']} {label} | {theirs[row['id']]}")
         if kind.startswith("same"):
             groups[parse(text).space_group] += 1
-    print(f"AFLOW labels beside pymatgen's (spglib, {SYMPREC} Å), {len(texts)} structures; {spent * 1e6:.0f} µs a label")
+    print(
+        f"AFLOW labels beside pymatgen's (spglib, {SYMPREC} Å), {len(texts)} structures; {spent * 1e6:.0f} µs a label"
+    )
     for kind, examples in sorted(classes.items(), key=lambda item: -len(item[1])):
         print(f"  {len(examples):6d} {len(examples) / len(texts):8.2%}  {kind}")
         if kind != "equal":
@@ -136,13 +150,17 @@ def print_agreement(rows: list[dict[str, Any]], texts: list[str], theirs: dict[s
     raw = sum(len({theirs[i] for i in ids}) > 1 for ids in shared.values())
     bad = {text: ids for text, ids in shared.items() if len({facts_of(theirs[i]) for i in ids}) > 1}
     print(f"strings of several structures: {len(shared)}, of {sum(map(len, shared.values()))} structures")
-    print(f"  pymatgen's labels differ in {raw}; (space group, label over the whole normalizer, elements) in {len(bad)}")
+    print(
+        f"  pymatgen's labels differ in {raw}; (space group, label over the whole normalizer, elements) in {len(bad)}"
+    )
     for text, ids in bad.items():
         print(f"  {text}: {[(i, theirs[i]) for i in ids]}")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Conversions between SCOPE dialects and AFLOW labels, measured.")
+    parser = argparse.ArgumentParser(
+        description="Conversions between SCOPE dialects and AFLOW labels, measured."
+    )
     parser.add_argument("rows", nargs="?", type=int)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--labels", type=Path)

@@ -19,7 +19,9 @@ __all__ = [
     "encode", "encode_batch", "load", "parse", "validate",
 ]  # fmt: skip
 
-_HOME = dict.fromkeys(("Diagnostic", "Scope", "encode", "encode_batch", "parse", "validate"), "cloudkit.scope")
+_HOME = dict.fromkeys(
+    ("Diagnostic", "Scope", "encode", "encode_batch", "parse", "validate"), "cloudkit.scope"
+)
 _HOME |= {"Tokenizer": "cloudkit.tokens", "load": "cloudkit.property"}
 
 

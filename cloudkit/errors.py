@@ -1,12 +1,12 @@
 """Every error a user can meet, in one tree, and the one place that knows the distribution's name.
 
-    CloudkitError                what went wrong, in a sentence; the command line prints it and exits with 2
-    ├── StructureError           a structure that cannot become a string (code S...)
-    ├── ScopeError               text that is not valid SCOPE (carries its diagnostics)
-    ├── SpecError                a model spec with mistakes (carries all of them)
-    ├── DataError                a data file, column or label that cannot be used
-    ├── ModelError               a model folder with a missing or damaged file
-    └── MissingExtra             an optional package that is not installed (also an ImportError)
+CloudkitError                what went wrong, in a sentence; the command line prints it and exits with 2
+├── StructureError           a structure that cannot become a string (code S...)
+├── ScopeError               text that is not valid SCOPE (carries its diagnostics)
+├── SpecError                a model spec with mistakes (carries all of them)
+├── DataError                a data file, column or label that cannot be used
+├── ModelError               a model folder with a missing or damaged file
+└── MissingExtra             an optional package that is not installed (also an ImportError)
 """
 
 import importlib
@@ -77,7 +77,9 @@ class MissingExtra(CloudkitError, ImportError):
     """An optional package that is not installed; the message holds the command that installs it."""
 
     def __init__(self, module: str, extra: str) -> None:
-        super().__init__(f"this needs {module}, which is not installed: pip install '{DISTRIBUTION}[{extra}]'")
+        super().__init__(
+            f"this needs {module}, which is not installed: pip install '{DISTRIBUTION}[{extra}]'"
+        )
         self.extra = extra
 
 

@@ -67,7 +67,10 @@ def parse_unit(text: str) -> Unit:
             return Unit(factor, next(p for p in PER if p == name), MOLAR_QUANTITIES[quantity])
     known = units_of("heat_capacity") + units_of("internal_energy")
     near = get_close_matches(text, known, n=1, cutoff=0.4)
-    raise UnitError(f"unknown unit '{text}'" + (f"; did you mean '{near[0]}'?" if near else f"; known: {', '.join(known)}"))
+    raise UnitError(
+        f"unknown unit '{text}'"
+        + (f"; did you mean '{near[0]}'?" if near else f"; known: {', '.join(known)}")
+    )
 
 
 def to_per_atom(value: float, unit: str, quantity: str, n_atoms: float | None = None) -> float:
@@ -80,9 +83,13 @@ def to_per_atom(value: float, unit: str, quantity: str, n_atoms: float | None = 
         return value
     parsed = parse_unit(unit)
     if parsed.per_kelvin != MOLAR_QUANTITIES[quantity]:
-        raise UnitError(f"unit '{unit}' does not fit {quantity}; use e.g. '{canonical_unit(quantity, parsed.per)}'")
+        raise UnitError(
+            f"unit '{unit}' does not fit {quantity}; use e.g. '{canonical_unit(quantity, parsed.per)}'"
+        )
     if parsed.per == "atom":
         return value * parsed.factor
     if n_atoms is None or not (math.isfinite(n_atoms) and n_atoms > 0):
-        raise UnitError(f"a label in '{unit}' needs the number of atoms of its {parsed.per} (> 0), found {n_atoms}")
+        raise UnitError(
+            f"a label in '{unit}' needs the number of atoms of its {parsed.per} (> 0), found {n_atoms}"
+        )
     return value * parsed.factor / n_atoms

@@ -1,6 +1,6 @@
 """Numbers with units: features, baselines, metrics, a trained model's predictions and their figures.
 
-    structure or SCOPE text -> Model.predict -> table with units;   labels + baselines -> evaluate -> metrics, parity plot
+structure or SCOPE text -> Model.predict -> table with units;   labels + baselines -> evaluate -> metrics, parity plot
 """
 
 from cloudkit.property.baselines import BASELINES, fit_predict

@@ -17,7 +17,14 @@ from cloudkit.property.features import features
 Array = npt.NDArray[np.float64]
 MEAN_GRID: Final = 200  # temperatures at which the mean curve is held, at most
 ALPHAS: Final = np.logspace(-1, 5, 13)  # penalties that ridge chooses from
-SCALES: Final = (25.0, 50.0, 100.0, 200.0, 400.0, 800.0)  # K; T / (T + scale) are ridge's functions of temperature
+SCALES: Final = (
+    25.0,
+    50.0,
+    100.0,
+    200.0,
+    400.0,
+    800.0,
+)  # K; T / (T + scale) are ridge's functions of temperature
 
 
 class Rows(NamedTuple):
@@ -35,8 +42,16 @@ class Curves(NamedTuple):
     value: Array
 
 
-def fit_predict(name: str, train_texts: Sequence[str], train_temperature: Any, train_value: Any,
-                test_texts: Sequence[str], test_temperature: Any, *, seed: int = 0) -> Array:
+def fit_predict(
+    name: str,
+    train_texts: Sequence[str],
+    train_temperature: Any,
+    train_value: Any,
+    test_texts: Sequence[str],
+    test_temperature: Any,
+    *,
+    seed: int = 0,
+) -> Array:
     """Train one baseline and predict the test observations, (n_test,), in the unit of the training values.
 
     One row per observation; texts are orbit or reduced strings; temperature (n,) in K, None or NaN where it has no meaning.
@@ -48,7 +63,9 @@ def fit_predict(name: str, train_texts: Sequence[str], train_temperature: Any, t
     value = np.asarray(train_value, dtype=np.float64)
     train, test = _rows(train_texts, train_temperature), _rows(test_texts, test_temperature)
     if value.shape != train.temperature.shape or not np.isfinite(value).all() or not value.size:
-        raise DataError(f"baseline '{name}' needs one finite label per training row: {len(train_texts)} rows, {value.size} labels")
+        raise DataError(
+            f"baseline '{name}' needs one finite label per training row: {len(train_texts)} rows, {value.size} labels"
+        )
     return BASELINES[name](train, value, test, seed)
 
 
@@ -58,7 +75,9 @@ def _rows(texts: Sequence[str], temperature: Any) -> Rows:
         raise DataError(f"{len(texts)} strings need as many temperatures, found shape {kelvin.shape}")
     known = np.isfinite(kelvin)
     if known.any() and not known.all():
-        raise DataError(f"{np.count_nonzero(~known)} of {kelvin.size} rows have no temperature and the others have one")
+        raise DataError(
+            f"{np.count_nonzero(~known)} of {kelvin.size} rows have no temperature and the others have one"
+        )
     return Rows(texts, np.where(known, kelvin, 0.0))
 
 
@@ -131,7 +150,9 @@ def _ridge(train: Rows, value: Array, test: Rows, seed: int) -> Array:
     selection = require("sklearn.model_selection", "train")
     folds = selection.GroupKFold(max(2, min(5, len(set(train.texts)))))
     options = {"cv": folds, "scoring": "neg_mean_absolute_error"}
-    search = selection.GridSearchCV(join(scale.StandardScaler(), linear.Ridge()), {"ridge__alpha": ALPHAS}, **options)
+    search = selection.GridSearchCV(
+        join(scale.StandardScaler(), linear.Ridge()), {"ridge__alpha": ALPHAS}, **options
+    )
     return np.asarray(search.fit(_products(train), value, groups=list(train.texts)).predict(_products(test)))
 
 

@@ -81,7 +81,13 @@ def scale(axis: Axis, columns: Sequence[Array], start: float, end: float) -> Sca
     if high - low <= 1e-9 * max(abs(high), abs(low), 1e-300):
         low, high = low - (abs(low) * 0.1 or 0.5), high + (abs(high) * 0.1 or 0.5)
     room = 0.04 * (high - low)
-    return Scale(low if axis.low is not None else low - room, high if axis.high is not None else high + room, start, end, axis.log)
+    return Scale(
+        low if axis.low is not None else low - room,
+        high if axis.high is not None else high + room,
+        start,
+        end,
+        axis.log,
+    )
 
 
 def _tick_values(scale: Scale) -> list[float]:
@@ -114,8 +120,12 @@ def axes(across: Scale, up: Scale, x_label: str, y_label: str) -> list[str]:
         out.append(f'<line class="grid" x1="{at:.1f}" x2="{at:.1f}" y1="{top:g}" y2="{bottom:g}"/>')
         out.append(f'<text x="{at:.1f}" y="{bottom + 15:g}" text-anchor="middle">{_number(value)}</text>')
     middle = (top + bottom) / 2
-    out.append(f'<text x="{(left + right) / 2:g}" y="{bottom + 33:g}" text-anchor="middle">{escape(x_label)}</text>')
-    out.append(f'<text transform="translate(12 {middle:g}) rotate(-90)" text-anchor="middle">{escape(y_label)}</text>')
+    out.append(
+        f'<text x="{(left + right) / 2:g}" y="{bottom + 33:g}" text-anchor="middle">{escape(x_label)}</text>'
+    )
+    out.append(
+        f'<text transform="translate(12 {middle:g}) rotate(-90)" text-anchor="middle">{escape(y_label)}</text>'
+    )
     return out
 
 
@@ -124,7 +134,9 @@ def rule_lines(lines: Sequence[tuple[str, float]], across: Scale, up: Scale) -> 
     out = []
     for label, value in lines:
         at = float(up(np.array([value]))[0])
-        out.append(f'<line class="rule" x1="{across.start:g}" x2="{across.end:g}" y1="{at:.1f}" y2="{at:.1f}"/>')
+        out.append(
+            f'<line class="rule" x1="{across.start:g}" x2="{across.end:g}" y1="{at:.1f}" y2="{at:.1f}"/>'
+        )
         out.append(f'<text x="{across.start + 5:g}" y="{at - 4:.1f}">{escape(label)}</text>')
     return out
 

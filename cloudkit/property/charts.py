@@ -32,7 +32,9 @@ __all__ = ["SQUARE", "Axis", "Series", "chart", "css", "standalone"]
 
 BOTTOM: Final = 40.0
 HEIGHT: Final = 262.0  # of the whole chart; a legend takes its rows from the plot
-SQUARE: Final = TOP + WIDTH - LEFT - RIGHT + BOTTOM  # height at which a chart without legend has a square plot
+SQUARE: Final = (
+    TOP + WIDTH - LEFT - RIGHT + BOTTOM
+)  # height at which a chart without legend has a square plot
 
 
 @cache
@@ -41,8 +43,16 @@ def css() -> str:
     return files("cloudkit.property").joinpath("charts.css").read_text(encoding="utf-8")
 
 
-def chart(series: Sequence[Series], x: Axis, y: Axis, *, title: str, rules: Sequence[tuple[str, float]] = (),
-          diagonal: bool = False, height: float = HEIGHT) -> str:
+def chart(
+    series: Sequence[Series],
+    x: Axis,
+    y: Axis,
+    *,
+    title: str,
+    rules: Sequence[tuple[str, float]] = (),
+    diagonal: bool = False,
+    height: float = HEIGHT,
+) -> str:
     """Draw series on common axes.
 
     rules: (label, y), horizontal reference lines; diagonal: draw the line y = x.
@@ -65,6 +75,6 @@ def standalone(svg: str) -> str:
     """The same chart as a file of its own: its style inside, on a plain background."""
     paper = "svg.ck{background:#fff}@media (prefers-color-scheme:dark){svg.ck{background:#12161d}}"
     start = svg.index(">") + 1
-    return f'<?xml version="1.0" encoding="utf-8"?>\n{svg[:start]}<style>{css()}{paper}</style>{svg[start:]}\n'
-
-
+    return (
+        f'<?xml version="1.0" encoding="utf-8"?>\n{svg[:start]}<style>{css()}{paper}</style>{svg[start:]}\n'
+    )

@@ -49,8 +49,16 @@ class Evaluation(NamedTuple):
     notes: list[str]
 
 
-def evaluate(model: Model, data: str | Path | Table, *, targets: Sequence[Target] = (), text: str | None = None,
-             id: str | None = None, n_atoms: str | None = None, baselines: Sequence[str] = ALL) -> Evaluation:
+def evaluate(
+    model: Model,
+    data: str | Path | Table,
+    *,
+    targets: Sequence[Target] = (),
+    text: str | None = None,
+    id: str | None = None,
+    n_atoms: str | None = None,
+    baselines: Sequence[str] = ALL,
+) -> Evaluation:
     """Compare a model with the labels of a table, and with baselines trained on the rows that it learned from.
 
     data: a .csv, .jsonl or .parquet file, or the name of built-in data with an optional part, such as "thermal:test".
@@ -70,7 +78,9 @@ def evaluate(model: Model, data: str | Path | Table, *, targets: Sequence[Target
             seen, said = _finetune_rows(model, head)
             train = seen and _without_validation(model, head, seen)
             notes += [*test.notes, *said, *_overlap(seen, test)]
-            scores += compare(head, train, test, predict_crystals(model, head, test), baselines, model.spec.run.seed)
+            scores += compare(
+                head, train, test, predict_crystals(model, head, test), baselines, model.spec.run.seed
+            )
     if not scores:
         names = ", ".join(name for head in model.heads for name in model.network.value_head(head).outputs)
         raise DataError(f"{table.name}: no column of labels found; name one of {names}, or give the targets")
@@ -92,11 +102,19 @@ def predict_crystals(model: Model, head: str, crystals: Crystals) -> Array:
     tokens = tokenize(crystals.texts, model.network.tokenizer, model.spec.tokens.max_length)
     outputs = model.network.value_head(head).outputs
     place = np.array([outputs.index(name) for name in crystals.quantities], dtype=np.int64)
-    return predict_values(model.network, head, tokens, crystals.crystal, place[crystals.quantity], crystals.temperature)
+    return predict_values(
+        model.network, head, tokens, crystals.crystal, place[crystals.quantity], crystals.temperature
+    )
 
 
-def compare(head: str, train: Crystals | None, test: Crystals, prediction: Array, baselines: Sequence[str],
-            seed: int = 0) -> list[Scores]:
+def compare(
+    head: str,
+    train: Crystals | None,
+    test: Crystals,
+    prediction: Array,
+    baselines: Sequence[str],
+    seed: int = 0,
+) -> list[Scores]:
     """Score predictions (observations of `test`,), quantity by quantity, beside baselines trained on `train`.
 
     Without `train` there are no baselines, and MAD is taken about the mean of the test labels.
@@ -104,8 +122,15 @@ def compare(head: str, train: Crystals | None, test: Crystals, prediction: Array
     return [_score(head, name, train, test, prediction, baselines, seed) for name in test.quantities]
 
 
-def _score(head: str, quantity: str, train: Crystals | None, test: Crystals, prediction: Array,
-           baselines: Sequence[str], seed: int) -> Scores:
+def _score(
+    head: str,
+    quantity: str,
+    train: Crystals | None,
+    test: Crystals,
+    prediction: Array,
+    baselines: Sequence[str],
+    seed: int,
+) -> Scores:
     rows, texts, temperature, target = _observations(test, quantity)
     columns = {"temperature": temperature, "target": target, "prediction": prediction[rows]}
     mean = float(target.mean())
@@ -113,12 +138,19 @@ def _score(head: str, quantity: str, train: Crystals | None, test: Crystals, pre
     if train is not None and known:
         _, seen, kelvin, labels = _observations(train, quantity)
         mean = float(labels.mean())
-        columns |= {name: fit_predict(name, seen, kelvin, labels, texts, temperature, seed=seed) for name in baselines}
+        columns |= {
+            name: fit_predict(name, seen, kelvin, labels, texts, temperature, seed=seed) for name in baselines
+        }
 
     def measure(name: str) -> dict[str, float]:
         return summarize(target, columns[name], quantity=quantity, train_mean=mean)
 
-    metrics: dict[str, Any] = {"head": head, "quantity": quantity, "unit": canonical_unit(quantity), "rows": len(rows)}
+    metrics: dict[str, Any] = {
+        "head": head,
+        "quantity": quantity,
+        "unit": canonical_unit(quantity),
+        "rows": len(rows),
+    }
     metrics |= measure("prediction")
     metrics["baselines"] = {name: measure(name) for name in baselines if known}
     return Scores(metrics, [test.ids[i] for i in test.crystal[rows]], texts, columns)
@@ -132,7 +164,9 @@ def _observations(crystals: Crystals, quantity: str) -> tuple[npt.NDArray[np.int
 
 
 def _finetune(model: Model, head: str) -> FinetuneTask:
-    return next(task for task in reversed(model.spec.tasks) if isinstance(task, FinetuneTask) and task.head == head)
+    return next(
+        task for task in reversed(model.spec.tasks) if isinstance(task, FinetuneTask) and task.head == head
+    )
 
 
 def _targets(model: Model, head: str, table: Table, given: Sequence[Target]) -> list[Target]:
@@ -167,12 +201,16 @@ def _finetune_rows(model: Model, head: str) -> tuple[Crystals | None, list[str]]
     targets = [Target(t.column, t.quantity, t.temperature, t.unit) for t in data.targets]
     dialect = model.spec.tokens.dialect
     if isinstance(data, BuiltinData):
-        return read_crystals(read_builtin(data.builtin, data.part), n_atoms="n_atoms", targets=targets, dialect=dialect), []
+        return read_crystals(
+            read_builtin(data.builtin, data.part), n_atoms="n_atoms", targets=targets, dialect=dialect
+        ), []
     try:
         columns = data.columns
         table = read_table(data.path)
         atoms = columns.n_atoms if columns.n_atoms in table.columns else None
-        return read_crystals(table, text=columns.text, id=columns.id, n_atoms=atoms, targets=targets, dialect=dialect), []
+        return read_crystals(
+            table, text=columns.text, id=columns.id, n_atoms=atoms, targets=targets, dialect=dialect
+        ), []
     except DataError as error:
         return None, [f"no baselines: the rows that {model.name} was trained on cannot be read ({error})"]
 
@@ -190,4 +228,6 @@ def _overlap(train: Crystals | None, test: Crystals) -> list[str]:
     shared = len(set(test.texts) & set(train.texts)) if train else 0
     if not shared:
         return []
-    return [f"{shared} of {len(test)} strings were also used for training, so these errors are smaller than those on new crystals"]
+    return [
+        f"{shared} of {len(test)} strings were also used for training, so these errors are smaller than those on new crystals"
+    ]

@@ -47,7 +47,9 @@ def features(texts: Sequence[str]) -> Array:
         if text not in seen:
             scope = parse(text)
             seen[text] = _composition(scope) + _symmetry(scope)
-    return np.array([seen[text] for text in texts], dtype=np.float64).reshape(len(texts), len(feature_names()))
+    return np.array([seen[text] for text in texts], dtype=np.float64).reshape(
+        len(texts), len(feature_names())
+    )
 
 
 def _element_row(element: Element) -> list[float]:
@@ -76,7 +78,9 @@ def _composition(scope: Scope) -> list[float]:
     spread = weights @ np.abs(rows - mean)
     low, high = rows.min(axis=0), rows.max(axis=0)
     statistics = np.stack([mean, spread, low, high, high - low], axis=1).ravel()
-    blocks = [sum(w for w, e in zip(weights, counts, strict=True) if ELEMENT[e].block == block) for block in BLOCKS]
+    blocks = [
+        sum(w for w, e in zip(weights, counts, strict=True) if ELEMENT[e].block == block) for block in BLOCKS
+    ]
     return [*statistics.tolist(), *map(float, blocks)]
 
 
@@ -88,7 +92,9 @@ def point_group_order(group: SpaceGroup) -> int:
 def _symmetry(scope: Scope) -> list[float]:
     group = SPACE_GROUPS[scope.space_group - 1]
     sizes = np.array([orbit.multiplicity for orbit in scope.orbits], dtype=np.float64)
-    freedom = np.array([group.position(orbit.letter).degrees_of_freedom for orbit in scope.orbits], dtype=np.float64)
+    freedom = np.array(
+        [group.position(orbit.letter).degrees_of_freedom for orbit in scope.orbits], dtype=np.float64
+    )
     letters = [LETTERS.index(orbit.letter) for orbit in scope.orbits]
     shares = np.array(list(scope.composition.values()))
     shares = shares / (shares.sum() or 1.0)

@@ -58,12 +58,18 @@ def gather(inputs: Any) -> Iterator[Input]:
 
 
 def _is_single(inputs: Any) -> bool:
-    if isinstance(inputs, str | PathLike | Mapping) or hasattr(inputs, "lattice") or hasattr(inputs, "get_scaled_positions"):
+    if (
+        isinstance(inputs, str | PathLike | Mapping)
+        or hasattr(inputs, "lattice")
+        or hasattr(inputs, "get_scaled_positions")
+    ):
         return True
     if isinstance(inputs, tuple) and len(inputs) == 3 and isinstance(inputs[0], list | tuple | np.ndarray):
         return np.shape(inputs[0]) == (3, 3)
     if not isinstance(inputs, Iterable):
-        raise CloudkitError(f"a {type(inputs).__name__} is neither a structure, nor SCOPE text, nor a list of these")
+        raise CloudkitError(
+            f"a {type(inputs).__name__} is neither a structure, nor SCOPE text, nor a list of these"
+        )
     return False
 
 
@@ -100,11 +106,15 @@ def atoms_of(text: str, per: Per) -> float:
     if per == "atom":
         return 1.0
     if scope.dialect != "orbit":
-        raise CloudkitError(f"a {scope.dialect} string does not say how many atoms a {per} has; give an orbit string, or per atom")
+        raise CloudkitError(
+            f"a {scope.dialect} string does not say how many atoms a {per} has; give an orbit string, or per atom"
+        )
     counts = list(scope.composition.values())
     if per == "cell":
         return sum(counts)
     whole = [round(count) for count in counts]
     if any(abs(count - near) > 1e-6 or near == 0 for count, near in zip(counts, whole, strict=True)):
-        raise CloudkitError("a formula unit needs whole numbers of atoms, and this crystal has partly filled sites")
+        raise CloudkitError(
+            "a formula unit needs whole numbers of atoms, and this crystal has partly filled sites"
+        )
     return sum(whole) / gcd(*whole)

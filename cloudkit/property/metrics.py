@@ -16,7 +16,9 @@ def errors_of(target: Any, prediction: Any) -> Array:
     """prediction - target, both (n,); raises DataError if they differ in length, are empty or not finite."""
     y, p = np.asarray(target, dtype=np.float64), np.asarray(prediction, dtype=np.float64)
     if y.shape != p.shape or y.ndim != 1 or y.size == 0:
-        raise DataError(f"metrics need two equally long, non-empty columns, found shapes {y.shape} and {p.shape}")
+        raise DataError(
+            f"metrics need two equally long, non-empty columns, found shapes {y.shape} and {p.shape}"
+        )
     bad = int(np.count_nonzero(~np.isfinite(y) | ~np.isfinite(p)))
     if bad:
         raise DataError(f"{bad} of {y.size} rows have a label or a prediction that is not a finite number")

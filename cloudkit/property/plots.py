@@ -34,7 +34,9 @@ def curve_plot(table: "pd.DataFrame", quantity: str = "heat_capacity") -> str:
     """Values over temperature of the first crystals of a table that `Model.predict` made, as SVG."""
     rows = table[table["quantity"] == quantity]
     if not len(rows) or rows["temperature"].nunique() < 2:
-        raise CloudkitError(f"nothing to plot: {quantity} at two temperatures or more is needed; give --temperatures 0:600:10")
+        raise CloudkitError(
+            f"nothing to plot: {quantity} at two temperatures or more is needed; give --temperatures 0:600:10"
+        )
     series = []
     for look, name in zip(LOOKS, dict.fromkeys(rows["id"]), strict=False):
         own = rows[rows["id"] == name].sort_values("temperature")

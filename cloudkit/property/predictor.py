@@ -55,7 +55,9 @@ class Model:
         self.spec: Spec = network.spec
         trained = {task.head for task in self.spec.tasks if task.kind == "finetune"}
         kinds = ThermalHead | RegressionHead
-        self.heads = [head for head, kind in self.spec.heads.items() if head in trained and isinstance(kind, kinds)]
+        self.heads = [
+            head for head, kind in self.spec.heads.items() if head in trained and isinstance(kind, kinds)
+        ]
 
     @property
     def thermal(self) -> bool:
@@ -78,7 +80,9 @@ class Model:
             tables.append(table)
             failures += failed
         filled = [table for table in tables if len(table)] or tables[:1]
-        whole: pd.DataFrame = pandas.concat(filled, ignore_index=True) if filled else pandas.DataFrame(columns=list(COLUMNS))
+        whole: pd.DataFrame = (
+            pandas.concat(filled, ignore_index=True) if filled else pandas.DataFrame(columns=list(COLUMNS))
+        )
         whole.attrs["failures"] = failures
         return whole
 
@@ -100,7 +104,9 @@ class Model:
             raise ModelError(f"model {self.name} predicts nothing yet: its spec fine-tunes no head of values")
         if not self.thermal and temperatures is not None:
             names = ", ".join(name for head in self.heads for name in self._outputs(head))
-            raise CloudkitError(f"model {self.name} predicts {names}, which depend on no temperature; leave temperatures out")
+            raise CloudkitError(
+                f"model {self.name} predicts {names}, which depend on no temperature; leave temperatures out"
+            )
         return check_temperatures(ROOM if temperatures is None else temperatures)
 
     def _outputs(self, head: str) -> Sequence[str]:
@@ -110,7 +116,9 @@ class Model:
         self, inputs: Iterator[Input], kelvin: Array, per: Per, size: int
     ) -> "Iterator[tuple[pd.DataFrame, list[Failure]]]":
         while chunk := list(islice(inputs, size)):
-            checked = [prepare(Input(one.id, one.scope, one.error), self.spec.tokens.dialect, per) for one in chunk]
+            checked = [
+                prepare(Input(one.id, one.scope, one.error), self.spec.tokens.dialect, per) for one in chunk
+            ]
             failures = [one for one in checked if isinstance(one, Failure)]
             ready, tokens, long = self._tokenize([one for one in checked if isinstance(one, Ready)])
             yield self._table(ready, tokens, kelvin, per), failures + long
@@ -124,14 +132,21 @@ class Model:
             return ready, tokens, []
         text = f"tokens, and model {self.name} reads at most {limit} (tokens.max_length of its spec)"
         lengths = zip(ready, tokens.lengths.tolist(), fits, strict=True)
-        long = [Failure(one.id, "P101", f"the string has {length} {text}") for one, length, fit in lengths if not fit]
+        long = [
+            Failure(one.id, "P101", f"the string has {length} {text}")
+            for one, length, fit in lengths
+            if not fit
+        ]
         kept = [one for one, fit in zip(ready, fits, strict=True) if fit]
         return kept, Tokens(*self.network.tokenizer.encode_batch([one.text for one in kept])), long
 
     def _table(self, ready: list[Ready], tokens: Tokens, kelvin: Array, per: Per) -> "pd.DataFrame":
         pandas = require("pandas", "train")
         atoms = np.array([one.atoms for one in ready])
-        parts = [_frame(pandas, [one.id for one in ready], atoms, self.values(head, tokens, kelvin), per) for head in self.heads]
+        parts = [
+            _frame(pandas, [one.id for one in ready], atoms, self.values(head, tokens, kelvin), per)
+            for head in self.heads
+        ]
         table: pd.DataFrame = pandas.concat(parts).sort_values("row", kind="stable", ignore_index=True)
         return table[list(COLUMNS)]
 
@@ -174,7 +189,9 @@ def _frame(pandas: Any, ids: list[str], atoms: Array, found: Values, per: Per) -
     factor = np.ones((count, 1, width))
     molar = [name in MOLAR_QUANTITIES for name in found.quantities]
     factor[:, :, molar] = atoms[:, None, None]
-    units = [canonical_unit(name, per) or unit for name, unit in zip(found.quantities, found.units, strict=True)]
+    units = [
+        canonical_unit(name, per) or unit for name, unit in zip(found.quantities, found.units, strict=True)
+    ]
     row = np.repeat(np.arange(count), kelvins * width)
     return pandas.DataFrame({
         "row": row,

@@ -30,7 +30,9 @@ def aflow_label(orbit: str | Scope) -> str:
     """
     scope = parse(orbit) if isinstance(orbit, str) else orbit
     if scope.dialect != "orbit":
-        raise ScopeError(f"an AFLOW label needs an orbit string; this one is of the '{scope.dialect}' dialect")
+        raise ScopeError(
+            f"an AFLOW label needs an orbit string; this one is of the '{scope.dialect}' dialect"
+        )
     content = _letters_of_elements(scope)
     used = tuple(sorted({letter for counts in content for letter in counts}))
     choices = (dict(zip(used, image, strict=True)) for image in renamings(scope.space_group, used))
@@ -46,7 +48,9 @@ def _letters_of_elements(scope: Scope) -> list[Counter[int]]:
     for orbit in scope.orbits:
         species = orbit.species or ()
         if len(species) != 1 or species[0][1] != 1.0:
-            raise ScopeError(f"'{orbit}' is mixed or partly filled; an AFLOW label names ordered crystals only")
+            raise ScopeError(
+                f"'{orbit}' is mixed or partly filled; an AFLOW label names ordered crystals only"
+            )
         content.setdefault(species[0][0], Counter())[LETTERS.index(orbit.letter)] += 1
     if len(content) > len(ascii_uppercase):
         raise ScopeError(f"an AFLOW label names up to 26 elements; this crystal has {len(content)}")
@@ -76,7 +80,10 @@ def _pearson_symbols(scope: Scope) -> list[str]:
     family, atoms = FAMILY[group.crystal_system], scope.n_sites or 0
     if group.centering in "AC":
         return [f"{family}{centering}{atoms}" for centering in "CAS"]
-    return [f"{family}{group.centering}{atoms}", *([f"{family}R{atoms // 3}"] if group.centering == "R" else [])]
+    return [
+        f"{family}{group.centering}{atoms}",
+        *([f"{family}R{atoms // 3}"] if group.centering == "R" else []),
+    ]
 
 
 def from_aflow(label: str) -> str:
@@ -118,15 +125,22 @@ def _read_letters(label: str, number: str, parts: list[str], elements: list[str]
             raise _bad(label, f"'{part}' are no Wyckoff letters; they read like 'a' or '2ab'")
         for count, letter in LETTER_COUNT.findall(part):
             if LETTERS.index(letter) >= len(group.wyckoff):
-                raise _bad(label, f"space group {number} has no letter '{letter}'; it has a to {group.wyckoff[-1].letter}")
+                raise _bad(
+                    label,
+                    f"space group {number} has no letter '{letter}'; it has a to {group.wyckoff[-1].letter}",
+                )
             multiplicity = group.position(letter).multiplicity
             orbits += [Orbit(letter, multiplicity, ((element, 1.0),))] * int(count or 1)
     for letter, count in Counter(orbit.letter for orbit in orbits).items():
         if count > 1 and not group.position(letter).degrees_of_freedom:
-            raise _bad(label, f"letter '{letter}' of space group {number} has no free parameter and is used twice")
+            raise _bad(
+                label, f"letter '{letter}' of space group {number} has no free parameter and is used twice"
+            )
     return Scope("orbit", group.number, tuple(orbits))
 
 
 def _bad(label: str, reason: str) -> ScopeError:
     shown = label if len(label) <= 80 else f"{label[:80]}…"
-    return ScopeError(f"'{shown}' is no AFLOW protostructure label: {reason}; one reads like 'AB_cF8_225_a_b:Cl-Na'")
+    return ScopeError(
+        f"'{shown}' is no AFLOW protostructure label: {reason}; one reads like 'AB_cF8_225_a_b:Cl-Na'"
+    )

@@ -12,14 +12,23 @@ from math import ceil, floor, prod
 from cloudkit.scope.tree import round_fraction
 
 Counts = tuple[int, ...]  # one number per element, per orbit size, or per letter
-Content = tuple[int, ...]  # elements on one letter, as indices in order, then the number of elements as the end mark
+Content = tuple[
+    int, ...
+]  # elements on one letter, as indices in order, then the number of elements as the end mark
 
 
 class Assignments:
     """One walk over all assignments; `nodes` and `complete` tell afterwards how far it came."""
 
-    def __init__(self, fixed: list[int], free: list[int], elements: int, max_atoms: int, max_nodes: int) -> None:
-        self.fixed, self.free, self.max_atoms, self.max_nodes = tuple(fixed), tuple(free), max_atoms, max_nodes
+    def __init__(
+        self, fixed: list[int], free: list[int], elements: int, max_atoms: int, max_nodes: int
+    ) -> None:
+        self.fixed, self.free, self.max_atoms, self.max_nodes = (
+            tuple(fixed),
+            tuple(free),
+            max_atoms,
+            max_nodes,
+        )
         self.nodes, self.complete = 0, True
         self.ways = count_sums(self.free, max_atoms)
         self.sums = cache(lambda total: list(sums(total, self.free)))

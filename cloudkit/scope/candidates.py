@@ -50,13 +50,17 @@ def candidates(reduced: str | Scope, *, max_atoms: int = MAX_ATOMS, max_nodes: i
     """
     scope = parse(reduced) if isinstance(reduced, str) else reduced
     if scope.dialect != "reduced":
-        raise ScopeError(f"candidates belong to a reduced string; this one is of the '{scope.dialect}' dialect")
+        raise ScopeError(
+            f"candidates belong to a reduced string; this one is of the '{scope.dialect}' dialect"
+        )
     fixed, free = _split_letters(scope)
     letters = tuple(LETTERS.index(orbit.letter) for orbit in fixed + free)
     fractions = sorted(scope.fractions, key=lambda item: ELEMENT[item[0]].order)
     rivals = find_rivals(scope.space_group, letters)
     in_order = sorted(range(len(letters)), key=letters.__getitem__)
-    search = Assignments([o.multiplicity for o in fixed], [o.multiplicity for o in free], len(fractions), max_atoms, max_nodes)
+    search = Assignments(
+        [o.multiplicity for o in fixed], [o.multiplicity for o in free], len(fractions), max_atoms, max_nodes
+    )
     found = []
     for atoms, contents in search.walk([fraction for _, fraction in fractions]):
         if rivals is None or is_smallest(rivals, contents):
@@ -71,7 +75,9 @@ def candidates(reduced: str | Scope, *, max_atoms: int = MAX_ATOMS, max_nodes: i
 
 def _words_of(elements: list[str]) -> Callable[[str, Content], str]:
     """A function that writes the orbits of one letter."""
-    return cache(lambda symbol, content: " ".join(f"{elements[element]} {symbol}" for element in content[:-1]))
+    return cache(
+        lambda symbol, content: " ".join(f"{elements[element]} {symbol}" for element in content[:-1])
+    )
 
 
 def _split_letters(scope: Scope) -> tuple[list[Orbit], list[Orbit]]:

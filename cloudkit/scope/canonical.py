@@ -21,7 +21,9 @@ def sort_species(species: Species) -> Species:
 
 def species_key(species: Species) -> SpeciesKey:
     """(element ranks, occupancies) of sorted species."""
-    return tuple(ELEMENT[element].order for element, _ in species), tuple(occupancy for _, occupancy in species)
+    return tuple(ELEMENT[element].order for element, _ in species), tuple(
+        occupancy for _, occupancy in species
+    )
 
 
 @lru_cache(maxsize=8192)
@@ -43,8 +45,14 @@ def canonical_orbits(space_group: int, orbits: Iterable[Orbit]) -> tuple[Orbit, 
     letters = tuple(content)
     best = min(renamings(space_group, letters), key=lambda image: _crystal_key(image, content))
     ordered = sorted(zip(best, content.values(), strict=True), key=lambda item: item[0])
-    return tuple(Orbit(LETTERS[letter], o.multiplicity, o.species) for letter, entries in ordered for _, o in entries)
+    return tuple(
+        Orbit(LETTERS[letter], o.multiplicity, o.species) for letter, entries in ordered for _, o in entries
+    )
 
 
-def _crystal_key(image: tuple[int, ...], content: dict[int, list[tuple[SpeciesKey, Orbit]]]) -> list[OrbitKey]:
-    return sorted((letter, key) for letter, entries in zip(image, content.values(), strict=True) for key, _ in entries)
+def _crystal_key(
+    image: tuple[int, ...], content: dict[int, list[tuple[SpeciesKey, Orbit]]]
+) -> list[OrbitKey]:
+    return sorted(
+        (letter, key) for letter, entries in zip(image, content.values(), strict=True) for key, _ in entries
+    )

@@ -49,7 +49,9 @@ def _input_order(crystal: Crystal, symmetry: Symmetry, dialect: str) -> Scope:
         orbits = tuple(Orbit(o.letter, o.multiplicity, o.species) for o in symmetry.orbits)
         return Scope("orbit", symmetry.space_group, orbits)
     group = SPACE_GROUPS[symmetry.space_group - 1]
-    letters = tuple(Orbit(x, group.position(x).multiplicity, None) for x in dict.fromkeys(symmetry.site_letters))
+    letters = tuple(
+        Orbit(x, group.position(x).multiplicity, None) for x in dict.fromkeys(symmetry.site_letters)
+    )
     counts: dict[str, float] = {}
     for label in crystal.labels:
         for element, occupancy in crystal.species[label]:

@@ -73,7 +73,11 @@ class Scope:
 
 def to_tree(scope: Scope) -> dict[str, object]:
     """The JSON form of a string, as schemas/scope.schema.json describes it."""
-    head = {"dialect": scope.dialect, "space_group": scope.space_group, "generators": generator_text(scope.space_group)}
+    head = {
+        "dialect": scope.dialect,
+        "space_group": scope.space_group,
+        "generators": generator_text(scope.space_group),
+    }
     if scope.dialect == "reduced":
         wyckoff = [{"multiplicity": o.multiplicity, "letter": o.letter} for o in scope.orbits]
         fractions = [{"element": element, "fraction": fraction} for element, fraction in scope.fractions]
@@ -82,7 +86,9 @@ def to_tree(scope: Scope) -> dict[str, object]:
         {
             "multiplicity": orbit.multiplicity,
             "letter": orbit.letter,
-            "species": [{"element": element, "occupancy": occupancy} for element, occupancy in orbit.species or ()],
+            "species": [
+                {"element": element, "occupancy": occupancy} for element, occupancy in orbit.species or ()
+            ],
         }
         for orbit in scope.orbits
     ]
@@ -143,7 +149,9 @@ def project(text: str, dialect: str) -> str:
     if scope.dialect == dialect:
         return text
     if scope.dialect != "orbit" or dialect != "reduced":
-        raise ScopeError(f"a {scope.dialect} string cannot be projected to '{dialect}'; orbit strings can become reduced ones")
+        raise ScopeError(
+            f"a {scope.dialect} string cannot be projected to '{dialect}'; orbit strings can become reduced ones"
+        )
     symbols = sorted({(LETTERS.index(o.letter), o.multiplicity) for o in scope.orbits})
     orbits = tuple(Orbit(LETTERS[letter], multiplicity, None) for letter, multiplicity in symbols)
     return str(Scope("reduced", scope.space_group, orbits, reduced_fractions(scope.composition.items())))

@@ -7,7 +7,14 @@ from cloudkit.tables import _generated
 
 LETTERS: Final = "abcdefghijklmnopqrstuvwxyzA"  # Wyckoff letters in order; 'A' is the 27th of space group 47
 
-CENTERING_POINTS: Final = {"P": 1, "A": 2, "C": 2, "I": 2, "R": 3, "F": 4}  # lattice points of a conventional cell
+CENTERING_POINTS: Final = {
+    "P": 1,
+    "A": 2,
+    "C": 2,
+    "I": 2,
+    "R": 3,
+    "F": 4,
+}  # lattice points of a conventional cell
 
 
 class WyckoffPosition(NamedTuple):
@@ -85,7 +92,9 @@ SPACE_GROUPS: Final = tuple(
 ELEMENTS: Final = tuple(Element(*row) for row in _generated.ELEMENTS)
 ELEMENT: Final = {element.symbol: element for element in ELEMENTS}
 GENERATOR_TEXTS: Final = tuple(" ".join(group.generators) for group in SPACE_GROUPS)
-SPACE_GROUP_BY_GENERATORS: Final = {text: group for text, group in zip(GENERATOR_TEXTS, SPACE_GROUPS, strict=True)}
+SPACE_GROUP_BY_GENERATORS: Final = {
+    text: group for text, group in zip(GENERATOR_TEXTS, SPACE_GROUPS, strict=True)
+}
 
 
 def generator_text(number: int) -> str:

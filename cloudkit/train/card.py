@@ -33,7 +33,11 @@ def write_card(folder: Path) -> Path:
 
 def _what(run: RunFolder, spec: Spec) -> str:
     tokens, encoder = spec.tokens, spec.encoder
-    size = f", {run.metrics['parameters']:,} parameters" if isinstance(run.metrics.get("parameters"), int) else ""
+    size = (
+        f", {run.metrics['parameters']:,} parameters"
+        if isinstance(run.metrics.get("parameters"), int)
+        else ""
+    )
     heads = [f"- `{name}`: {head.kind.replace('_', ' ')}" for name, head in spec.heads.items()]
     return "\n".join([
         f"# {spec.name}", "",
@@ -53,7 +57,10 @@ def _row(task: Task) -> str:
     if isinstance(task.data, BuiltinData):
         name, source = f"built-in `{task.data.builtin}`, part {task.data.part}", SOURCES[task.data.builtin]
     else:
-        name, source = f"`{_cell(Path(task.data.path).name)}`", "a file of the builder; its licence is not known to cloudkit"
+        name, source = (
+            f"`{_cell(Path(task.data.path).name)}`",
+            "a file of the builder; its licence is not known to cloudkit",
+        )
     return f"| {task.kind} | `{task.head}` | {name} | {source} |"
 
 
@@ -70,11 +77,18 @@ def _metrics(run: RunFolder) -> str:
              "| quantity | rows | | MAE | RMSE | MAE / MAD |", "| --- | --- | --- | --- | --- | --- |"]  # fmt: skip
     for task in tasks:
         unit = f" ({task['unit']})" if task.get("unit") else ""
-        rows = {"this model": task} | {model_name(name): scores for name, scores in task.get("baselines", {}).items()}
+        rows = {"this model": task} | {
+            model_name(name): scores for name, scores in task.get("baselines", {}).items()
+        }
         for name, scores in rows.items():
             values = " | ".join(number(scores.get(key)) for key in ("mae", "rmse", "mae_over_mad"))
-            lines.append(f"| {_cell(quantity_name(task['quantity']) + unit)} | {task['rows']} | {_cell(name)} | {values} |")
-    lines += ["", "MAD is the mean |label − mean training label| over the same rows. Baselines saw the same training rows."]
+            lines.append(
+                f"| {_cell(quantity_name(task['quantity']) + unit)} | {task['rows']} | {_cell(name)} | {values} |"
+            )
+    lines += [
+        "",
+        "MAD is the mean |label − mean training label| over the same rows. Baselines saw the same training rows.",
+    ]
     return "\n".join(lines)
 
 

@@ -43,7 +43,10 @@ def _headline(run: RunFolder) -> str:
     tasks = run.metrics["tasks"]
     if not tasks:
         return '<p class="lead">This build evaluated nothing: its spec has no evaluate task.</p>'
-    out = [f'<p class="lead">{escape(lead(tasks[0]))}</p>', f'<p class="verdict">{escape(verdict(tasks[0]))}</p>']
+    out = [
+        f'<p class="lead">{escape(lead(tasks[0]))}</p>',
+        f'<p class="verdict">{escape(verdict(tasks[0]))}</p>',
+    ]
     for task in tasks:
         unit = f" ({task['unit']})" if task.get("unit") else ""
         out += [f"<h3>{escape(quantity_name(task['quantity']) + unit)}</h3>", _scores(task)]
@@ -52,7 +55,9 @@ def _headline(run: RunFolder) -> str:
 
 def _scores(task: dict[str, Any]) -> str:
     """The model beside its baselines; a bar shows the error relative to the largest."""
-    rows = {"this model": task} | {model_name(name): scores for name, scores in task.get("baselines", {}).items()}
+    rows = {"this model": task} | {
+        model_name(name): scores for name, scores in task.get("baselines", {}).items()
+    }
     largest = max(scores["mae"] for scores in rows.values()) or 1.0
     columns = {"mae": "MAE", "rmse": "RMSE", "share_of_3R": "MAE / 3R", "mae_over_mad": "MAE / MAD"}
     shown = {key: label for key, label in columns.items() if any(key in scores for scores in rows.values())}
@@ -70,9 +75,17 @@ def _quantity(group: Predictions, gallery: bool) -> str:
     """Figures of one quantity on the held-out rows; gallery: with the curves of single crystals."""
     title = f"<h2>{escape(quantity_name(group.quantity))} of crystals not seen in training</h2>"
     best = min(group.baselines, key=lambda name: _mae(group, group.baselines[name]), default=None)
-    plots = [("", "Model: every held-out row, one shade per crystal; the dotted line is exact.", figures.parity(group))]
+    plots = [
+        (
+            "",
+            "Model: every held-out row, one shade per crystal; the dotted line is exact.",
+            figures.parity(group),
+        )
+    ]
     if best:
-        plots.append(("", f"The same for the best baseline, {model_name(best)}.", figures.parity(group, best)))
+        plots.append(
+            ("", f"The same for the best baseline, {model_name(best)}.", figures.parity(group, best))
+        )
     over = figures.error_over_temperature(group)
     if over:
         plots.append(("", "Mean absolute error at each temperature.", over))
@@ -108,25 +121,44 @@ def _worst(run: RunFolder) -> str:
     if group is None:
         return ""
     error = np.abs(group.error())
-    crystals = [(float(error[rows].mean()), name, int(rows[error[rows].argmax()])) for name, rows in group.rows_of().items()]
+    crystals = [
+        (float(error[rows].mean()), name, int(rows[error[rows].argmax()]))
+        for name, rows in group.rows_of().items()
+    ]
     crystals.sort(reverse=True)
     heads = ["crystal", "string", "mean error", "largest", "at T (K)", "reference there", "model there"]
     lines = []
     for mean, name, row in crystals[:WORST]:
-        cells = "".join(f'<td class="n">{number(value)}</td>' for value in (
-            mean, float(error[row]), float(group.temperature[row]), float(group.target[row]), float(group.prediction[row])))
-        lines.append(f"<tr><td>{escape(name)}</td><td><code>{escape(short_scope(group.scopes[row]))}</code></td>{cells}</tr>")
+        cells = "".join(
+            f'<td class="n">{number(value)}</td>'
+            for value in (
+                mean,
+                float(error[row]),
+                float(group.temperature[row]),
+                float(group.target[row]),
+                float(group.prediction[row]),
+            )
+        )
+        lines.append(
+            f"<tr><td>{escape(name)}</td><td><code>{escape(short_scope(group.scopes[row]))}</code></td>{cells}</tr>"
+        )
     row0 = "".join(f"<th{'' if i < 2 else ' class=n'}>{head}</th>" for i, head in enumerate(heads))
-    what = escape(f"{quantity_name(group.quantity)}, {group.unit}" if group.unit else quantity_name(group.quantity))
-    return (f'<h2>Largest errors</h2><p class="dim">{what}</p>'
-            f'<div class="wide"><table><tr>{row0}</tr>{"".join(lines)}</table></div>')
+    what = escape(
+        f"{quantity_name(group.quantity)}, {group.unit}" if group.unit else quantity_name(group.quantity)
+    )
+    return (
+        f'<h2>Largest errors</h2><p class="dim">{what}</p>'
+        f'<div class="wide"><table><tr>{row0}</tr>{"".join(lines)}</table></div>'
+    )
 
 
 def _provenance(run: RunFolder) -> str:
     """Spec, versions, seed, times and hashes."""
     facts = flatten({key: value for key, value in run.metrics.items() if key != "tasks"})
     facts |= {f"SHA-256 of {name}": value for name, value in run.hashes.items()}
-    out = [f"<h2>How it was made</h2><details open><summary>Spec</summary><pre>{escape(run.spec)}</pre></details>"]
+    out = [
+        f"<h2>How it was made</h2><details open><summary>Spec</summary><pre>{escape(run.spec)}</pre></details>"
+    ]
     if run.timing:
         out.append(f"<details open><summary>Time per stage</summary>{_pairs(_seconds(run.timing))}</details>")
     out.append(f"<details open><summary>Seed, versions and hashes</summary>{_pairs(facts)}</details>")
@@ -134,7 +166,10 @@ def _provenance(run: RunFolder) -> str:
 
 
 def _seconds(timing: dict[str, Any]) -> dict[str, str]:
-    return {key: f"{value:.1f} s" if isinstance(value, int | float) else str(value) for key, value in timing.items()}
+    return {
+        key: f"{value:.1f} s" if isinstance(value, int | float) else str(value)
+        for key, value in timing.items()
+    }
 
 
 def _pairs(facts: dict[str, str]) -> str:

@@ -45,9 +45,14 @@ def parity(group: Predictions, baseline: str | None = None) -> str:
     look = "a" if baseline is None else LOOKS.get(baseline, "d")
     crystals = list(group.rows_of().items())
     step = -(-len(group.ids) // POINTS)
-    series = [
-        Series(group.target[rows][::step], column[rows][::step], "", look, "cloud", name) for name, rows in crystals
-    ] if step < 10 else [Series(group.target[::step], column[::step], "", look, "cloud")]
+    series = (
+        [
+            Series(group.target[rows][::step], column[rows][::step], "", look, "cloud", name)
+            for name, rows in crystals
+        ]
+        if step < 10
+        else [Series(group.target[::step], column[::step], "", look, "cloud")]
+    )
     both = np.concatenate([group.target, group.prediction, *group.baselines.values()])
     room = 0.03 * float(np.ptp(both)) or 1.0
     ends = float(both.min()) - room, float(both.max()) + room
@@ -86,13 +91,17 @@ def _by_temperature(temperature: Array, error: Array) -> tuple[Array, Array]:
 def crystal_curves(group: Predictions) -> list[tuple[str, str, str]]:
     """(id, caption, svg) of crystals from the best to the worst predicted, evenly spaced by rank of their error."""
     error = np.abs(group.error())
-    crystals = [(float(error[rows].mean()), name, rows) for name, rows in group.rows_of().items() if rows.size > 2]
+    crystals = [
+        (float(error[rows].mean()), name, rows) for name, rows in group.rows_of().items() if rows.size > 2
+    ]
     crystals.sort(key=lambda one: one[:2])
     chosen = np.unique(np.linspace(0, len(crystals) - 1, min(PANELS, len(crystals))).round().astype(int))
     return [_crystal(group, *crystals[index]) for index in chosen.tolist()]
 
 
-def _crystal(group: Predictions, error: float, name: str, rows: npt.NDArray[np.int64]) -> tuple[str, str, str]:
+def _crystal(
+    group: Predictions, error: float, name: str, rows: npt.NDArray[np.int64]
+) -> tuple[str, str, str]:
     rows = rows[np.argsort(group.temperature[rows])]
     at = group.temperature[rows]
     series = [Series(at, group.prediction[rows], "model", "a")]

@@ -62,7 +62,9 @@ def read_run(folder: Path) -> RunFolder:
     metrics, timing = _json(folder, "metrics.json", {}), _json(folder, "timing.json", {})
     curves = _json(folder, "curves.json", [])
     if not (folder / "metrics.json").is_file() or not isinstance(metrics.get("tasks"), list):
-        raise ModelError(f"{folder / 'metrics.json'}: needs a list 'tasks'; run `cloudkit build` for this folder again")
+        raise ModelError(
+            f"{folder / 'metrics.json'}: needs a list 'tasks'; run `cloudkit build` for this folder again"
+        )
     hashes = {name: _sha256(folder / name) for name in HASHED if (folder / name).is_file()}
     spec = _text(folder / "spec.yaml")
     return RunFolder(folder.resolve().name, spec, metrics, timing, curves, _predictions(folder), hashes)
@@ -72,7 +74,9 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"{path}: cannot be read ({error}); run `cloudkit build` for this folder again") from None
+        raise ModelError(
+            f"{path}: cannot be read ({error}); run `cloudkit build` for this folder again"
+        ) from None
 
 
 def _json(folder: Path, name: str, empty: Any) -> Any:
@@ -105,7 +109,9 @@ def _predictions(folder: Path) -> list[Predictions]:
                 groups.setdefault((row.get("head") or "", row["quantity"]), []).append(row)
         return [_group(head, quantity, rows) for (head, quantity), rows in groups.items()]
     except (csv.Error, KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"{path}: damaged ({type(error).__name__}: {error}); run `cloudkit build` again") from None
+        raise ModelError(
+            f"{path}: damaged ({type(error).__name__}: {error}); run `cloudkit build` again"
+        ) from None
 
 
 def _group(head: str, quantity: str, rows: list[dict[str, str]]) -> Predictions:
@@ -125,7 +131,9 @@ def _numbers(rows: list[dict[str, str]], column: str) -> Array:
 def _finite(rows: list[dict[str, str]], column: str) -> Array:
     numbers = _numbers(rows, column)
     if not np.isfinite(numbers).all():
-        raise ValueError(f"column '{column}' of {rows[0]['quantity']} holds values that are not finite numbers")
+        raise ValueError(
+            f"column '{column}' of {rows[0]['quantity']} holds values that are not finite numbers"
+        )
     return numbers
 
 

@@ -11,7 +11,9 @@ def lead(task: dict[str, Any]) -> str:
     unit = f" {task['unit']}" if task.get("unit") else ""
     share = f", {100 * task['share_of_3R']:.1f} % of 3R" if "share_of_3R" in task else ""
     what = quantity_name(task["quantity"])
-    return f"{where} that training has not seen, {what} is off by {number(task['mae'])}{unit} on average{share}."
+    return (
+        f"{where} that training has not seen, {what} is off by {number(task['mae'])}{unit} on average{share}."
+    )
 
 
 def verdict(task: dict[str, Any]) -> str:
@@ -25,8 +27,12 @@ def verdict(task: dict[str, Any]) -> str:
     if rival < mae:
         better = [model_name(name) for name, value in baselines.items() if value < mae]
         verb = "predict" if len(better) > 1 or best.endswith("trees") else "predicts"
-        return (f"Here {' and '.join(better)} {verb} better than this model: {model_name(best)} "
-                f"{number(rival)} against {number(mae)} ({100 * (1 - rival / mae):.0f} % less error). "
-                f"Compared with {names}, all trained on the same rows.")
-    return (f"This model has the smallest error; the nearest baseline is {model_name(best)} with {number(rival)} "
-            f"({100 * (1 - mae / rival if rival else 0):.0f} % less error here). Compared with {names}, all trained on the same rows.")
+        return (
+            f"Here {' and '.join(better)} {verb} better than this model: {model_name(best)} "
+            f"{number(rival)} against {number(mae)} ({100 * (1 - rival / mae):.0f} % less error). "
+            f"Compared with {names}, all trained on the same rows."
+        )
+    return (
+        f"This model has the smallest error; the nearest baseline is {model_name(best)} with {number(rival)} "
+        f"({100 * (1 - mae / rival if rival else 0):.0f} % less error here). Compared with {names}, all trained on the same rows."
+    )

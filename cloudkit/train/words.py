@@ -10,7 +10,12 @@ QUANTITIES: Final = {
     "entropy": "entropy S",
     "free_energy": "free energy F",
 }
-MODELS: Final = {"mean": "mean curve", "ridge": "ridge", "extra_trees": "extra trees", "boosted_trees": "boosted trees"}
+MODELS: Final = {
+    "mean": "mean curve",
+    "ridge": "ridge",
+    "extra_trees": "extra trees",
+    "boosted_trees": "boosted trees",
+}
 
 
 def quantity_name(quantity: str) -> str:

@@ -66,7 +66,11 @@ def read_coordinate(text: str) -> tuple[list[int], float]:
 
 def normals(linear: np.ndarray) -> np.ndarray:
     """Primitive integer rows that span what is orthogonal to the columns of `linear`, as a lattice basis."""
-    small = [np.array(v) for v in itertools.product(range(-2, 3), repeat=3) if any(v) and not np.any(np.array(v) @ linear)]
+    small = [
+        np.array(v)
+        for v in itertools.product(range(-2, 3), repeat=3)
+        if any(v) and not np.any(np.array(v) @ linear)
+    ]
     small.sort(key=lambda v: int(v @ v))
     chosen: list[np.ndarray] = []
     size = 3 - np.linalg.matrix_rank(linear)
@@ -82,7 +86,12 @@ def linear_parts(number: int) -> list[np.ndarray]:
         return [np.array(m) for m in ([[0, 0, 1], [1, 0, 0], [0, 1, 0]], [[0, 1, 0], [1, 0, 0], [0, 0, 1]], [[1, 1, 0], [0, 1, 0], [0, 0, 1]], [[-1, 0, 0], [0, 1, 0], [0, 0, 1]])]  # fmt: skip
     if number <= 15:
         blocks = itertools.product(range(-2, 3), repeat=4)
-        found = [np.array([[a, 0, b], [0, s, 0], [c, 0, d]]) for a, b, c, d in blocks if abs(a * d - b * c) == 1 for s in (1, -1)]
+        found = [
+            np.array([[a, 0, b], [0, s, 0], [c, 0, d]])
+            for a, b, c, d in blocks
+            if abs(a * d - b * c) == 1
+            for s in (1, -1)
+        ]
     else:
         matrices = np.array(list(itertools.product((-1, 0, 1), repeat=9))).reshape(-1, 3, 3)
         found = list(matrices[np.abs(np.abs(np.linalg.det(matrices)) - 1) < SMALL])
@@ -112,7 +121,13 @@ def shifts(matrix: np.ndarray, rotations: np.ndarray, translations: np.ndarray) 
     return left
 
 
-def permutation(matrix: np.ndarray, shift: np.ndarray, positions: list[Position], rotations: np.ndarray, translations: np.ndarray) -> tuple[int, ...]:
+def permutation(
+    matrix: np.ndarray,
+    shift: np.ndarray,
+    positions: list[Position],
+    rotations: np.ndarray,
+    translations: np.ndarray,
+) -> tuple[int, ...]:
     images = []
     for position in positions:
         orbit = rotations @ (matrix @ position.point + shift) + translations

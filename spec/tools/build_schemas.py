@@ -47,26 +47,44 @@ def group_schema(row: dict[str, str], wyckoff: list[dict[str, str]]) -> Json:
 
 def scope_schema() -> Json:
     groups, wyckoff = read("space_groups.csv"), read("wyckoff.csv")
-    symbol = {"multiplicity": {"type": "integer", "minimum": 1, "maximum": 192}, "letter": {"type": "string", "pattern": "^[a-zA]$"}}
+    symbol = {
+        "multiplicity": {"type": "integer", "minimum": 1, "maximum": 192},
+        "letter": {"type": "string", "pattern": "^[a-zA]$"},
+    }
     fraction = {"type": "number", "minimum": 0, "maximum": 1}
     head = {
         "space_group": {"type": "integer", "minimum": 1, "maximum": 230},
         "generators": {"type": "string"},
     }
-    species = closed({"element": {"$ref": "#/$defs/element"}, "occupancy": fraction}, "What sits on an orbit, and how much of it.")
-    share = closed({"element": {"$ref": "#/$defs/element"}, "fraction": fraction}, "An element's share of all atoms.")
-    orbit = closed(symbol | {"species": listed({"$ref": "#/$defs/species"})}, "Sites that symmetry makes one.")
+    species = closed(
+        {"element": {"$ref": "#/$defs/element"}, "occupancy": fraction},
+        "What sits on an orbit, and how much of it.",
+    )
+    share = closed(
+        {"element": {"$ref": "#/$defs/element"}, "fraction": fraction}, "An element's share of all atoms."
+    )
+    orbit = closed(
+        symbol | {"species": listed({"$ref": "#/$defs/species"})}, "Sites that symmetry makes one."
+    )
     definitions = {
         "element": {"enum": [row["symbol"] for row in read("elements.csv")]},
         "species": species,
-        "orbit": closed({"dialect": {"const": "orbit"}} | head | {"orbits": listed(orbit)}, "Which element sits on which orbit."),
+        "orbit": closed(
+            {"dialect": {"const": "orbit"}} | head | {"orbits": listed(orbit)},
+            "Which element sits on which orbit.",
+        ),
         "reduced": closed(
-            {"dialect": {"const": "reduced"}} | head | {"wyckoff": listed(closed(symbol, "A Wyckoff symbol.")), "fractions": listed(share)},
+            {"dialect": {"const": "reduced"}}
+            | head
+            | {"wyckoff": listed(closed(symbol, "A Wyckoff symbol.")), "fractions": listed(share)},
             "Wyckoff symbols and composition, as published.",
         ),
     }
     rules = [
-        {"if": {"properties": {"space_group": {"const": int(row["number"])}}}, "then": {"$ref": f"#/$defs/group{row['number']}"}}
+        {
+            "if": {"properties": {"space_group": {"const": int(row["number"])}}},
+            "then": {"$ref": f"#/$defs/group{row['number']}"},
+        }
         for row in groups
     ]
     definitions |= {f"group{row['number']}": group_schema(row, wyckoff) for row in groups}
@@ -88,7 +106,12 @@ def diagnostics_schema() -> Json:
         },
         "One finding; offset and length count bytes of the UTF-8 text.",
     )  # fmt: skip
-    return {"$schema": DRAFT, "title": "What is wrong with a SCOPE string", "type": "array", "items": diagnostic}
+    return {
+        "$schema": DRAFT,
+        "title": "What is wrong with a SCOPE string",
+        "type": "array",
+        "items": diagnostic,
+    }
 
 
 def lines(schema: Json) -> str:

@@ -55,7 +55,13 @@ def space_group_rows() -> Iterable[list[object]]:
         encoding = generators[number]
         published = PUBLISHED.get(number, encoding)
         correct = encoding if number in WRONG else published
-        system = "trigonal" if 143 <= number <= 167 else "hexagonal" if 168 <= number <= 194 else kind.crystal_system.lower()
+        system = (
+            "trigonal"
+            if 143 <= number <= 167
+            else "hexagonal"
+            if 168 <= number <= 194
+            else kind.crystal_system.lower()
+        )
         symbol = kind.hm_short.replace(" ", "")
         yield [number, symbol, published, correct, kind.geometric_crystal_class, symbol[0], system]
 
@@ -63,7 +69,9 @@ def space_group_rows() -> Iterable[list[object]]:
 def linear_part(expression: str) -> tuple[list[int], Fraction]:
     """Read a coordinate such as ``-2x+y+1/4`` as (coefficients of x, y, z; constant)."""
     coefficients, constant = [0, 0, 0], Fraction(0)
-    for sign, factor, symbol, number in re.findall(r"([+-]?)(\d*)([xyz])|([+-]?\d+(?:/\d+)?)", expression.replace(" ", "")):
+    for sign, factor, symbol, number in re.findall(
+        r"([+-]?)(\d*)([xyz])|([+-]?\d+(?:/\d+)?)", expression.replace(" ", "")
+    ):
         if symbol:
             coefficients["xyz".index(symbol)] += int(f"{sign}{factor or 1}")
         else:
@@ -92,7 +100,11 @@ def wyckoff_rows(wheel: Path) -> Iterable[list[object]]:
     csv.field_size_limit(10_000_000)
     with zipfile.ZipFile(wheel) as archive:
         text = archive.read("pyxtal/database/wyckoff_list.csv").decode()
-    positions = {int(row[0]): ast.literal_eval(row[1]) for row in csv.reader(io.StringIO(text)) if row[1].startswith("[[")}
+    positions = {
+        int(row[0]): ast.literal_eval(row[1])
+        for row in csv.reader(io.StringIO(text))
+        if row[1].startswith("[[")
+    }
     for number in range(1, 231):
         for index, orbit in enumerate(reversed(positions[number])):
             letter = "abcdefghijklmnopqrstuvwxyzA"[index]
@@ -122,12 +134,30 @@ def element_rows() -> Iterable[list[object]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--wyckoff", type=Path, required=True, help="the pyxtal wheel")
     wheel = parser.parse_args().wyckoff
     warnings.simplefilter("ignore")  # pymatgen warns for each property that an element lacks
-    write("space_groups.csv", ["number", "symbol", "generators", "correct_generators", "point_group", "centering", "crystal_system"], space_group_rows())
-    write("wyckoff.csv", ["space_group", "letter", "multiplicity", "degrees_of_freedom", "representative"], wyckoff_rows(wheel))
+    write(
+        "space_groups.csv",
+        [
+            "number",
+            "symbol",
+            "generators",
+            "correct_generators",
+            "point_group",
+            "centering",
+            "crystal_system",
+        ],
+        space_group_rows(),
+    )
+    write(
+        "wyckoff.csv",
+        ["space_group", "letter", "multiplicity", "degrees_of_freedom", "representative"],
+        wyckoff_rows(wheel),
+    )
     write("elements.csv", ["number", "symbol", "name", "mass", "electronegativity", "order", "period", "group", "block", "covalent_radius", "atomic_radius", "mendeleev_number", "ionization_energy", "electron_affinity", "melting_point", "molar_volume", "highest_oxidation_state", "lowest_oxidation_state"], element_rows())  # fmt: skip
 
 

@@ -26,10 +26,16 @@ TARGETS = {
 }
 
 
-def make_model(folder: Path, head: str = "thermal", dialect: str = "orbit",
-               data: str = "builtin: thermal, part: train") -> Path:
+def make_model(
+    folder: Path, head: str = "thermal", dialect: str = "orbit", data: str = "builtin: thermal, part: train"
+) -> Path:
     """Write a model folder with random weights."""
-    text = SPEC.replace("DIALECT", dialect).replace("HEAD", head).replace("TARGET", TARGETS[head]).replace("DATA", data)
+    text = (
+        SPEC.replace("DIALECT", dialect)
+        .replace("HEAD", head)
+        .replace("TARGET", TARGETS[head])
+        .replace("DATA", data)
+    )
     spec, tokenizer = parse_spec(text, "small.yaml", folder.parent), Tokenizer("compact")
     folder.mkdir()
     (folder / "spec.yaml").write_text(dump(spec), encoding="utf-8")

@@ -52,7 +52,10 @@ def test_a_common_grid_is_not_needed(name, rows, errors):
 @pytest.mark.parametrize("name", BASELINES)
 def test_labels_without_temperature_are_learned_too(name, rows):
     train, test = rows
-    at = [np.flatnonzero(part[1] == 300.0) if 300.0 in part[1] else np.flatnonzero(part[1] == part[1][10]) for part in rows]
+    at = [
+        np.flatnonzero(part[1] == 300.0) if 300.0 in part[1] else np.flatnonzero(part[1] == part[1][10])
+        for part in rows
+    ]
     texts, value = [train[0][i] for i in at[0]], train[2][at[0]]
     found = fit_predict(name, texts, None, value, [test[0][i] for i in at[1]], None)
     assert found.shape == (len(at[1]),)
@@ -64,7 +67,9 @@ def test_labels_without_temperature_are_learned_too(name, rows):
 
 def test_the_mean_baseline_is_the_mean_over_crystals_at_each_temperature():
     texts = ["a", "a", "b", "b"]
-    found = fit_predict("mean", texts, [0.0, 100.0, 0.0, 100.0], [0.0, 10.0, 2.0, 20.0], ["c"] * 4, [0.0, 50.0, 100.0, 900.0])
+    found = fit_predict(
+        "mean", texts, [0.0, 100.0, 0.0, 100.0], [0.0, 10.0, 2.0, 20.0], ["c"] * 4, [0.0, 50.0, 100.0, 900.0]
+    )
     assert found.tolist() == [1.0, 8.0, 15.0, 15.0]
 
 

@@ -25,7 +25,9 @@ def own_labels(model, **columns):
     """A table whose labels are the model's own predictions."""
     table = model.predict(ROCK_SALT, [100, 300])
     value = table[table["quantity"] == "heat_capacity"]["value"].tolist()
-    return Table("own", {"scope": [ROCK_SALT] * 2, "temperature": [100.0, 300.0], "heat_capacity": value, **columns})
+    return Table(
+        "own", {"scope": [ROCK_SALT] * 2, "temperature": [100.0, 300.0], "heat_capacity": value, **columns}
+    )
 
 
 def test_a_model_has_no_error_on_its_own_predictions(model):
@@ -46,7 +48,10 @@ def test_strings_that_were_trained_on_are_reported(model):
     table = read_builtin("thermal", "train")
     text = table.text("scope")[0]
     seen = table.where([one == text for one in table.text("scope")])
-    assert any("1 of 1 strings were also used for training" in note for note in evaluate(model, seen, baselines=[]).notes)
+    assert any(
+        "1 of 1 strings were also used for training" in note
+        for note in evaluate(model, seen, baselines=[]).notes
+    )
 
 
 def test_baselines_learn_from_the_rows_that_the_model_was_fitted_to(model, small_test):

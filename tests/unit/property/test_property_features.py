@@ -30,10 +30,16 @@ def test_swapping_the_elements_of_an_orbit_string_changes_no_composition_feature
 
 
 def test_every_built_in_crystal_has_finite_features_and_no_column_is_constant():
-    texts = [*dict.fromkeys(read_builtin("minerals").text("scope")), f"{generator_text(47)} | Na 8A", f"{generator_text(225)} | Xe 4a"]
+    texts = [
+        *dict.fromkeys(read_builtin("minerals").text("scope")),
+        f"{generator_text(47)} | Na 8A",
+        f"{generator_text(225)} | Xe 4a",
+    ]
     table = features(texts)
     assert table.shape == (len(texts), len(feature_names())) and np.isfinite(table).all()
-    constant = [name for name, spread in zip(feature_names(), np.ptp(table, axis=0), strict=True) if spread == 0]
+    constant = [
+        name for name, spread in zip(feature_names(), np.ptp(table, axis=0), strict=True) if spread == 0
+    ]
     assert constant == ["mixed_orbits"]  # minerals are ordered
 
 
@@ -41,7 +47,10 @@ def test_mixed_orbits_and_the_noble_gases_are_counted():
     assert named(f"{generator_text(225)} | Fe 0.5 Ni 0.5 4a")["mixed_orbits"] == 1
 
 
-@pytest.mark.parametrize(("symbol", "order"), [("P1", 1), ("P2/m", 4), ("R-3c", 12), ("P6_3/mmc", 24), ("Fd-3m", 48), ("I-43m", 24)])
+@pytest.mark.parametrize(
+    ("symbol", "order"),
+    [("P1", 1), ("P2/m", 4), ("R-3c", 12), ("P6_3/mmc", 24), ("Fd-3m", 48), ("I-43m", 24)],
+)
 def test_point_group_orders(symbol, order):
     assert point_group_order(next(group for group in SPACE_GROUPS if group.symbol == symbol)) == order
 

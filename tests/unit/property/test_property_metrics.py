@@ -21,7 +21,9 @@ def test_labels_that_do_not_vary_have_no_mae_over_mad():
     assert "mae_over_mad" not in summarize([3.0, 3.0], [1.0, 5.0], quantity="x", train_mean=3.0)
 
 
-@pytest.mark.parametrize(("target", "prediction"), [([1.0], [1.0, 2.0]), ([], []), ([1.0, np.nan], [1.0, 2.0]), ([1.0], [np.inf])])
+@pytest.mark.parametrize(
+    ("target", "prediction"), [([1.0], [1.0, 2.0]), ([], []), ([1.0, np.nan], [1.0, 2.0]), ([1.0], [np.inf])]
+)
 def test_columns_without_a_meaningful_error_are_refused(target, prediction):
     for measure in (mae, rmse):
         with pytest.raises(DataError):

@@ -24,7 +24,11 @@ def test_a_thermal_table_is_tidy_and_names_its_units(model):
     assert list(table.columns) == ["id", "temperature", "quantity", "value", "unit", "lower", "upper"]
     assert table["temperature"].tolist() == [0.0] * 4 + [300.0] * 4
     assert dict(zip(table["quantity"], table["unit"], strict=True)) == {
-        "heat_capacity": "J/mol_atom/K", "entropy": "J/mol_atom/K", "internal_energy": "J/mol_atom", "free_energy": "J/mol_atom"}
+        "heat_capacity": "J/mol_atom/K",
+        "entropy": "J/mol_atom/K",
+        "internal_energy": "J/mol_atom",
+        "free_energy": "J/mol_atom",
+    }
     assert table["lower"].isna().all() and table["upper"].isna().all() and table.attrs["failures"] == []
 
 
@@ -55,7 +59,12 @@ def test_structures_texts_and_lists_of_them_are_read(model, tmp_path):
     table = model.predict([poscar, CELL, ROCK_SALT], 300)
     assert table["id"].unique().tolist() == ["CsCl.vasp", "1", "2"]
     cv = column(table, "heat_capacity")
-    assert cv[0] == cv[1] == column(model.predict(CELL, 300), "heat_capacity")[0] == column(model.predict(str(poscar), 300), "heat_capacity")[0]
+    assert (
+        cv[0]
+        == cv[1]
+        == column(model.predict(CELL, 300), "heat_capacity")[0]
+        == column(model.predict(str(poscar), 300), "heat_capacity")[0]
+    )
 
 
 def test_inputs_without_a_prediction_are_listed_and_the_others_stand(model, tmp_path):
@@ -64,7 +73,12 @@ def test_inputs_without_a_prediction_are_listed_and_the_others_stand(model, tmp_
     assert table["id"].unique().tolist() == ["1"]
     codes = {failure.id: failure.code for failure in table.attrs["failures"]}
     assert codes.keys() == {"absent.cif", "2", "3", "4"}
-    assert codes["3"] == "P101" and codes["4"] == "P102" and codes["absent.cif"].startswith("S") and codes["2"].startswith("E")
+    assert (
+        codes["3"] == "P101"
+        and codes["4"] == "P102"
+        and codes["absent.cif"].startswith("S")
+        and codes["2"].startswith("E")
+    )
 
 
 def test_a_reduced_string_has_no_value_per_cell(reduced_folder):
@@ -89,7 +103,9 @@ def test_a_stream_is_predicted_in_batches_as_it_would_be_at_once(model, monkeypa
     batches = list(model.predict_batches(records, [100, 300]))
     assert [len(table) for table, _ in batches] == [16, 8, 16]
     assert np.allclose(np.concatenate([table["value"] for table, _ in batches]), whole["value"])
-    assert [failure for _, failures in batches for failure in failures] == [Failure("bad", "P100", "no such thing")]
+    assert [failure for _, failures in batches for failure in failures] == [
+        Failure("bad", "P100", "no such thing")
+    ]
 
 
 @pytest.mark.parametrize("wrong", [[-5.0], [np.nan], ["warm"], []])

@@ -26,7 +26,10 @@ def test_a_range_with_a_step_that_no_float_holds_ends_exactly_at_its_end():
     assert np.allclose(np.diff(grid), 0.1)
 
 
-@pytest.mark.parametrize("text", ["-5", "nan", "inf", "0:inf:1", "100:0:10", "0:100:0", "0:100:-1", "0:100", "x", "", "0:1e300:1e-300"])
+@pytest.mark.parametrize(
+    "text",
+    ["-5", "nan", "inf", "0:inf:1", "100:0:10", "0:100:0", "0:100:-1", "0:100", "x", "", "0:1e300:1e-300"],
+)
 def test_wrong_temperatures_are_refused_by_name(text):
     with pytest.raises(CloudkitError, match="temperature"):
         parse_temperatures(text)

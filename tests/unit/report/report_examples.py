@@ -8,10 +8,23 @@ from cloudkit.modelspec import dump, load_spec
 from cloudkit.tables import generator_text
 
 TEMPERATURES = (10, 100, 200, 300, 600)
-HEAD = ("head", "id", "scope", "quantity", "temperature", "target", "prediction", "unit", "mean", "extra_trees")
+HEAD = (
+    "head",
+    "id",
+    "scope",
+    "quantity",
+    "temperature",
+    "target",
+    "prediction",
+    "unit",
+    "mean",
+    "extra_trees",
+)
 
 
-def make_run(folder: Path, *, model_error: float = 0.5, tree_error: float = 0.8, crystals: int = 8, name: str = "Cr{}") -> Path:
+def make_run(
+    folder: Path, *, model_error: float = 0.5, tree_error: float = 0.8, crystals: int = 8, name: str = "Cr{}"
+) -> Path:
     """Write the files of a run whose model and trees are off by a constant on every row."""
     folder.mkdir()
     text = f"{generator_text(225)} | Na 4a Cl 4b"
@@ -26,8 +39,15 @@ def make_run(folder: Path, *, model_error: float = 0.5, tree_error: float = 0.8,
         "mae": model_error, "rmse": model_error, "mae_over_mad": 0.25, "share_of_3R": model_error / 24.9,
         "baselines": {"mean": {"mae": 2.5, "rmse": 3.0}, "extra_trees": {"mae": tree_error, "rmse": tree_error}},
     }  # fmt: skip
-    curves = [{"stage": "finetune thermal", "epoch": e, "step": 2 * e, "train_loss": 1 / e, "valid_loss": 2 / e} for e in range(1, 6)]
-    write = {"metrics.json": {"tasks": [task], "seed": 7, "versions": {"torch": "9.9.9"}}, "curves.json": curves, "timing.json": {"finetune": 12.34}}
+    curves = [
+        {"stage": "finetune thermal", "epoch": e, "step": 2 * e, "train_loss": 1 / e, "valid_loss": 2 / e}
+        for e in range(1, 6)
+    ]
+    write = {
+        "metrics.json": {"tasks": [task], "seed": 7, "versions": {"torch": "9.9.9"}},
+        "curves.json": curves,
+        "timing.json": {"finetune": 12.34},
+    }
     for file_name, content in write.items():
         (folder / file_name).write_text(json.dumps(content), encoding="utf-8")
     (folder / "spec.yaml").write_text(dump(load_spec("thermal")), encoding="utf-8")

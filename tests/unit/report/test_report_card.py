@@ -10,7 +10,14 @@ def test_the_card_says_what_from_what_how_good_and_how_to_use(tmp_path):
     text = write_card(make_run(tmp_path / "run")).read_text(encoding="utf-8")
     for heading in ("# thermal", "## Data", "## Metrics", "## Limits", "## Use"):
         assert f"{heading}\n" in text
-    for fact in ("Apache-2.0", "American Mineralogist", "0.500", "extra trees", "pip install 'cloudkit-scope[train]'", "volume"):
+    for fact in (
+        "Apache-2.0",
+        "American Mineralogist",
+        "0.500",
+        "extra trees",
+        "pip install 'cloudkit-scope[train]'",
+        "volume",
+    ):
         assert fact in text, fact
 
 
@@ -31,7 +38,17 @@ def test_a_damaged_spec_is_refused(tmp_path):
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.0341, "0.0341"), (0.8595, "0.860"), (2.84, "2.84"), (24.94, "24.9"), (1407.3, "1,407"), (-3.0, "−3.00"), (0, "0"), (None, "–"), (2e-7, "2.00e−7")],
+    [
+        (0.0341, "0.0341"),
+        (0.8595, "0.860"),
+        (2.84, "2.84"),
+        (24.94, "24.9"),
+        (1407.3, "1,407"),
+        (-3.0, "−3.00"),
+        (0, "0"),
+        (None, "–"),
+        (2e-7, "2.00e−7"),
+    ],
 )
 def test_numbers_are_written_with_three_digits(value, text):
     assert number(value) == text

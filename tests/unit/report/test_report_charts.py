@@ -19,7 +19,11 @@ def points(element):
 
 
 def test_points_lie_where_the_axes_say():
-    root = draw([Series(np.array([0.0, 5.0, 10.0]), np.array([0.0, 50.0, 100.0]))], Axis("x", 0, 10), Axis("y", 0, 100))
+    root = draw(
+        [Series(np.array([0.0, 5.0, 10.0]), np.array([0.0, 50.0, 100.0]))],
+        Axis("x", 0, 10),
+        Axis("y", 0, 100),
+    )
     (x0, y0), (x1, y1), (x2, y2) = points(root.find(f"{SVG}path"))
     assert x1 == pytest.approx((x0 + x2) / 2) and y1 == pytest.approx((y0 + y2) / 2)
     assert x2 > x0 and y2 < y0  # up is up
@@ -32,7 +36,9 @@ def test_equal_ratios_are_equal_distances_on_a_logarithmic_axis():
 
 
 def test_values_that_cannot_be_drawn_are_left_out():
-    root = draw([Series(np.array([1.0, np.nan, 3.0, 4.0]), np.array([1.0, 2.0, 0.0, 5.0]))], y=Axis("y", log=True))
+    root = draw(
+        [Series(np.array([1.0, np.nan, 3.0, 4.0]), np.array([1.0, 2.0, 0.0, 5.0]))], y=Axis("y", log=True)
+    )
     assert len(points(root.find(f"{SVG}path"))) == 2
 
 
@@ -55,14 +61,28 @@ def test_odd_data_still_makes_a_chart_within_its_frame(values):
         assert all(0 <= x <= width and 0 <= y <= height for x, y in points(path))
 
 
-@pytest.mark.parametrize(("low", "high", "expected"), [(0, 25, [0, 5, 10, 15, 20, 25]), (0, 1000, [0, 200, 400, 600, 800, 1000]), (-1, 1, [-1, -0.5, 0, 0.5, 1])])
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (0, 25, [0, 5, 10, 15, 20, 25]),
+        (0, 1000, [0, 200, 400, 600, 800, 1000]),
+        (-1, 1, [-1, -0.5, 0, 0.5, 1]),
+    ],
+)
 def test_ticks_are_round_numbers(low, high, expected):
     assert ticks(low, high) == expected
 
 
 def test_series_are_told_apart_without_colour():
     looks = "abcde"
-    text = standalone(chart([Series(np.arange(2.0), np.arange(2.0), look, look) for look in looks], Axis("x"), Axis("y"), title="t"))
+    text = standalone(
+        chart(
+            [Series(np.arange(2.0), np.arange(2.0), look, look) for look in looks],
+            Axis("x"),
+            Axis("y"),
+            title="t",
+        )
+    )
     dashes = {look: re.search(rf"\.line\.{look}\{{stroke-dasharray:([^}}]*)", text) for look in looks}
     patterns = [match.group(1) if match else "solid" for match in dashes.values()]
     assert len(set(patterns)) == len(looks)

@@ -52,11 +52,25 @@ def test_the_page_is_well_formed_and_refers_to_nothing_outside(tmp_path):
 def test_the_page_has_every_figure_and_fact(tmp_path):
     page = read(make_run(tmp_path / "run"))
     labels = [value for name, value in page.attributes if name == "aria-label"]
-    assert sum("predicted against reference" in label for label in labels) == 2  # the model and the best baseline
+    assert (
+        sum("predicted against reference" in label for label in labels) == 2
+    )  # the model and the best baseline
     assert sum(label.startswith("heat capacity Cv (J/mol_atom/K) of Cr") for label in labels) == 6
-    assert sum("over temperature" in label for label in labels) == 1 and sum("epochs" in label for label in labels) == 1
+    assert (
+        sum("over temperature" in label for label in labels) == 1
+        and sum("epochs" in label for label in labels) == 1
+    )
     digest = hashlib.sha256((tmp_path / "run" / "predictions.csv").read_bytes()).hexdigest()
-    for fact in ("0.500", "extra trees", "torch", "9.9.9", "12.3 s", digest, "max_length: 64", "Fm-3m | Na 4a Cl 4b"):
+    for fact in (
+        "0.500",
+        "extra trees",
+        "torch",
+        "9.9.9",
+        "12.3 s",
+        digest,
+        "max_length: 64",
+        "Fm-3m | Na 4a Cl 4b",
+    ):
         assert fact in page.text, fact
 
 
@@ -97,12 +111,19 @@ def test_a_run_that_evaluated_nothing_says_so(tmp_path):
 
 def test_labels_without_temperature_have_a_parity_plot_and_no_curves(tmp_path):
     folder = make_run(tmp_path / "run")
-    lines = (folder / "predictions.csv").read_text().replace("heat_capacity", "band_gap").replace("J/mol_atom/K", "")
+    lines = (
+        (folder / "predictions.csv")
+        .read_text()
+        .replace("heat_capacity", "band_gap")
+        .replace("J/mol_atom/K", "")
+    )
     for kelvin in TEMPERATURES:
         lines = lines.replace(f",band_gap,{kelvin},", ",band_gap,,")
     (folder / "predictions.csv").write_text(lines)
     labels = [value for name, value in read(folder).attributes if name == "aria-label"]
-    assert [label for label in labels if "band gap" in label] and not [label for label in labels if "temperature" in label]
+    assert [label for label in labels if "band gap" in label] and not [
+        label for label in labels if "temperature" in label
+    ]
 
 
 @pytest.mark.parametrize(

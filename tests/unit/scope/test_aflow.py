@@ -14,7 +14,15 @@ from cloudkit.scope.aflow import aflow_label, from_aflow
 from cloudkit.scope.canonical import canonical_orbits
 from cloudkit.tables import LETTERS, SPACE_GROUPS, generator_text, letter_permutations
 
-SHORT_IN_PYMATGEN = {2, 3, 10, 11, 12, 13, 14}  # its table of equivalent letters lacks some of the normalizer's there
+SHORT_IN_PYMATGEN = {
+    2,
+    3,
+    10,
+    11,
+    12,
+    13,
+    14,
+}  # its table of equivalent letters lacks some of the normalizer's there
 KNOWN = [
     (225, "Cu 4a", "A_cF4_225_a:Cu"),
     (225, "Na 4a Cl 4b", "AB_cF8_225_a_b:Cl-Na"),
