@@ -77,7 +77,9 @@ def _element(token: str) -> list[float]:
         element.group,
         element.mendeleev_number,
     ]
-    return [*place, *shape, *sizes, *energies, *charges]
+    # Lindemann (1910): the melting point measures stiffness, so that θ goes as sqrt(T_melt / mass) / size
+    lindemann = 0.5 * math.log(element.melting_point / element.mass) - math.log(element.molar_volume) / 3
+    return [*place, *shape, *sizes, *energies, *charges, lindemann]
 
 
 def _space_group(token: str) -> list[float]:

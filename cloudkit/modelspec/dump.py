@@ -18,6 +18,14 @@ class _Dumper(yaml.SafeDumper):
 add_scalars(_Dumper)
 
 
+def _write_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    """Only double quotes keep text that holds line ends such as U+0085."""
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if text.isprintable() else '"')
+
+
+_Dumper.add_representer(str, _write_text)
+
+
 def dump(spec: Spec) -> str:
     """YAML with every key written out, defaults included, in the order of the models."""
     data = spec.model_dump(mode="json")

@@ -92,9 +92,7 @@ SPACE_GROUPS: Final = tuple(
 ELEMENTS: Final = tuple(Element(*row) for row in _generated.ELEMENTS)
 ELEMENT: Final = {element.symbol: element for element in ELEMENTS}
 GENERATOR_TEXTS: Final = tuple(" ".join(group.generators) for group in SPACE_GROUPS)
-SPACE_GROUP_BY_GENERATORS: Final = {
-    text: group for text, group in zip(GENERATOR_TEXTS, SPACE_GROUPS, strict=True)
-}
+SPACE_GROUP_BY_GENERATORS: Final = dict(zip(GENERATOR_TEXTS, SPACE_GROUPS, strict=True))
 
 
 def generator_text(number: int) -> str:

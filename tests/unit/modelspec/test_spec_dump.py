@@ -38,6 +38,7 @@ TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size
     column=TEXT, rate=st.floats(min_value=0, exclude_min=True, allow_infinity=False), unit=st.text(max_size=5)
 )
 @example(column="1e-3", rate=5e-324, unit="null")
+@example(column="c", rate=1.0, unit="\x85")
 @example(column="yes", rate=1e22, unit="1:30")
 @example(column="2024-01-01", rate=1e-5, unit="007")
 @example(column="a: b\n# c", rate=1.5, unit="\x85 \u2028")
