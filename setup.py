@@ -17,7 +17,7 @@ sanitizers = ["-fsanitize=address,undefined", "-fno-omit-frame-pointer"] if SANI
 
 core = Extension(
     "cloudkit._native.core",
-    ["cloudkit/_native/core.pyx", "csrc/check.c", "csrc/encode.c", "csrc/tables.c"],
+    ["cloudkit/_native/core.pyx", "csrc/canonical.c", "csrc/check.c", "csrc/encode.c", "csrc/tables.c"],
     include_dirs=["csrc/include", "csrc"],
     depends=["csrc/include/cloudkit/scope.h", "csrc/scan.h", "csrc/tables.h", "cloudkit/_native/scope.pxd"],
     extra_compile_args=flags + sanitizers,

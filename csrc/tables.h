@@ -19,5 +19,8 @@ extern const char ck_compact_text[641][5];
 extern const uint16_t ck_cloud_continuation[128];
 extern const uint32_t ck_cloud_key[2048];
 extern const uint16_t ck_cloud_id[2048];
+extern const uint8_t ck_letter_count[230];
+extern const uint32_t ck_normalizer_start[231];
+extern const uint8_t ck_normalizer[22791];
 
 #endif

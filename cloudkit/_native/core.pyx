@@ -2,7 +2,7 @@
 """The C core for Python: buffers and errors here, rules in csrc/."""
 
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
-from libc.stdint cimport int64_t, uint16_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 
 import numpy as np
 
@@ -130,3 +130,24 @@ def format_ids(ids):
     if view.shape[0] == 0 or c.ck_format(&view[0], view.shape[0], <char *>out, cap, &n) != c.CK_OK:
         raise ValueError("these ids are not [CLS] space group, orbits or Wyckoff symbols and fractions [SEP]")
     return out[:n].decode("ascii")
+
+
+def canonical(unsigned int space_group, list letters, list contents):
+    """[(place in the input, canonical letter), ...] of orbits given by letter index and content number, in any order."""
+    cdef Py_ssize_t n = len(letters), i
+    cdef char *memory = <char *>PyMem_Malloc(n * 10 + 1)
+    if memory == NULL:
+        raise MemoryError
+    cdef uint32_t *content = <uint32_t *>memory
+    cdef uint32_t *order = content + n
+    cdef uint8_t *old = <uint8_t *>(order + n)
+    cdef uint8_t *new = old + n
+    try:
+        places = sorted(zip(letters, contents, range(n), strict=True))
+        for i in range(n):
+            old[i], content[i], _ = places[i]
+        if c.ck_canonical(space_group, old, content, n, new, order) != c.CK_OK:
+            raise ValueError(f"space group {space_group} has no Wyckoff letters {sorted(set(letters))}")
+        return [(places[order[i]][2], new[i]) for i in range(n)]
+    finally:
+        PyMem_Free(memory)

@@ -286,3 +286,18 @@ def format_ids(ids: NDArray[np.uint16]) -> str:
     for word, kind, before in zip(words[2:], kinds[2:], kinds[1:], strict=False):
         out += ["|", word] if reduced and before == "wyckoff" and kind != "wyckoff" else [word]
     return " ".join(out)
+
+
+def canonical(space_group: int, letters: list[int], contents: list[int]) -> list[tuple[int, int]]:
+    """[(place in the input, canonical letter), ...] of orbits given by letter index and content number, in any order."""
+    from cloudkit.tables import LETTERS, letter_permutations
+
+    if not 1 <= space_group <= 230 or max(letters, default=0) >= len(letter_permutations(space_group)[0]):
+        raise ValueError(f"space group {space_group} has no Wyckoff letters {sorted(set(letters))}")
+    best: list[tuple[int, int, int]] = []
+    for renaming in letter_permutations(space_group):
+        new = [LETTERS.index(renaming[letter]) for letter in letters]
+        image = sorted(zip(new, contents, range(len(letters)), strict=True))
+        if not best or [key[:2] for key in image] < [key[:2] for key in best]:
+            best = image
+    return [(place, letter) for letter, _, place in best]

@@ -163,7 +163,7 @@ def c_tables(
     continuation: list[object] = [index.get(f"##{chr(c)}", 0) for c in range(128)]
     keys, ids = cloud_words(cloud)
     first_wyckoff = compact_index["|"] + 1 + 230
-    arrays = {
+    arrays: dict[str, list[object]] = {
         "char *const ck_generator_text[230]": [f'"{text}"' for text in texts],
         "uint8_t ck_generator_length[230]": [len(text) for text in texts],
         "uint8_t ck_generator_slot[1024]": generator_slots(groups),
@@ -179,6 +179,14 @@ def c_tables(
         "uint16_t ck_cloud_continuation[128]": continuation,
         "uint32_t ck_cloud_key[2048]": keys,
         "uint16_t ck_cloud_id[2048]": ids,
+    }
+    renamings = [row["permutations"].split() for row in read("normalizer.csv")]
+    flat: list[object] = [LETTERS.index(letter) for row in renamings for word in row for letter in word]
+    sizes = [len(row) * len(row[0]) for row in renamings]
+    arrays |= {
+        "uint8_t ck_letter_count[230]": [len(row[0]) for row in renamings],
+        "uint32_t ck_normalizer_start[231]": [sum(sizes[:i]) for i in range(231)],
+        f"uint8_t ck_normalizer[{len(flat)}]": flat,
     }
     numbers = {
         "ID_WYCKOFF": first_wyckoff, "ID_ELEMENT": compact_index["H"], "ID_FRACTION": compact_index["0.0"],

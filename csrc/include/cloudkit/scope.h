@@ -72,6 +72,15 @@ ck_status ck_encode_compact(const char *text, size_t length, uint16_t *ids, size
  * CK_INVALID for ids of another shape. No NUL is written. */
 ck_status ck_format(const uint16_t *ids, size_t n_ids, char *out, size_t cap, size_t *n_out);
 
+/* The canonical letters and order of n orbits: the smallest sequence of (letter, content) over the renamings of Wyckoff
+ * letters that the affine normalizer of the space group induces (spec/scope.md, the clause on the canonical form).
+ * letters: 0 for a, ... 26 for A. contents: numbers that order what sits on an orbit; equal numbers mean the same.
+ * The orbits come sorted by (letter, content); CK_INVALID if they are not, or for a letter that the group lacks.
+ * Writes n values each: new_letters[k] is the letter of the k-th orbit of the canonical form, order[k] its place in the
+ * input. */
+ck_status ck_canonical(uint32_t space_group, const uint8_t *letters, const uint32_t *contents, size_t n,
+                       uint8_t *new_letters, uint32_t *order);
+
 #ifdef __cplusplus
 }
 #endif
