@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint bench schemas tables builtin clean
+.PHONY: demo test lint bench schemas tables vectors ajv builtin clean
 
 # Build the environment, then train and evaluate a thermal model on the built-in data: runs/thermal/report.html.
 demo: $(VENV)/.train
@@ -27,6 +27,14 @@ tables: $(VENV)/.train
 schemas: $(VENV)/.train
 	$(BIN)/python spec/tools/build_schemas.py
 	$(BIN)/python -m cloudkit.modelspec > schemas/model.schema.json
+
+# The conformance vectors, from the tables.
+vectors: $(VENV)/.train
+	$(BIN)/python spec/tools/build_vectors.py
+
+# The JavaScript validator that tests/conformance/test_ajv.py asks for a second opinion.
+ajv:
+	npm install --silent --no-audit --no-fund --prefix .ajv ajv@8.17.1
 
 # The built-in data sets, from packages (spec/tools says which).
 builtin: $(VENV)/.test
@@ -53,4 +61,4 @@ $(VENV)/.dev: $(VENV)/.test
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info cloudkit/_native/*.so cloudkit/_native/core.c
+	rm -rf $(VENV) .ajv build dist *.egg-info cloudkit/_native/*.so cloudkit/_native/core.c

@@ -1,4 +1,4 @@
-"""Write schemas/scope.schema.json and schemas/diagnostics.schema.json; CI diffs the result (`make schemas`).
+"""Write schemas/{scope,diagnostics,vector}.schema.json; CI diffs the result (`make schemas`).
 
     python spec/tools/build_schemas.py
 
@@ -114,6 +114,38 @@ def diagnostics_schema() -> Json:
     }
 
 
+def vector_schema() -> Json:
+    text, clause = {"type": "string"}, {"type": "string", "pattern": "^[0-9]+\\.[0-9]+$"}
+    ids = {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 3}
+    vocabularies = closed(
+        {"cloud": ids, "compact": ids}, "Ids in both vocabularies, [CLS] and [SEP] included."
+    )
+    found = closed(
+        {"code": text, "offset": {"type": "integer"}, "length": {"type": "integer"}},
+        "One finding; bytes of UTF-8.",
+    )
+    return {
+        "$schema": DRAFT,
+        "title": "A conformance vector of SCOPE",
+        "oneOf": [
+            closed(
+                {
+                    "clause": clause,
+                    "text": text,
+                    "tree": {"type": "object"},
+                    "canonical": text,
+                    "ids": vocabularies,
+                },
+                "Valid.",
+            ),
+            closed(
+                {"clause": clause, "text": text, "diagnostics": listed(found)},
+                "Not valid, or with a warning.",
+            ),
+        ],
+    }
+
+
 def lines(schema: Json) -> str:
     """JSON with one definition a line, so that a diff shows what changed."""
     parts = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in schema.items() if key != "$defs"]
@@ -124,7 +156,11 @@ def lines(schema: Json) -> str:
 
 
 def main() -> None:
-    for name, schema in (("scope", scope_schema()), ("diagnostics", diagnostics_schema())):
+    for name, schema in (
+        ("scope", scope_schema()),
+        ("diagnostics", diagnostics_schema()),
+        ("vector", vector_schema()),
+    ):
         (ROOT / "schemas" / f"{name}.schema.json").write_text(lines(schema) + "\n")
 
 

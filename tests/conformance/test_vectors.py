@@ -1,0 +1,95 @@
+"""The vectors of spec/vectors are well formed, cover every clause and code, and are what core and twin find."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from cloudkit import _native
+from cloudkit._native import twin
+from cloudkit.scope import Scope, parse, to_tree
+from cloudkit.scope.canonical import canonical_orbits
+from cloudkit.tokens import Tokenizer
+
+ROOT = Path(__file__).resolve().parents[2]
+SIDES = pytest.mark.parametrize("side", [_native, twin], ids=["core", "twin"])
+
+
+def load(kind: str) -> dict[str, dict[str, Any]]:
+    files = sorted((ROOT / "spec/vectors" / kind).glob("*/*.json"))
+    return {f"{file.parent.name}/{file.stem}": json.loads(file.read_text("utf-8")) for file in files}
+
+
+VALID, INVALID = load("valid"), load("invalid")
+
+
+def schema(name: str) -> jsonschema.Draft202012Validator:
+    return jsonschema.Draft202012Validator(json.loads((ROOT / f"schemas/{name}.schema.json").read_text()))
+
+
+def test_there_are_enough_vectors_and_each_has_the_form_of_its_schema() -> None:
+    assert len(VALID) >= 400
+    assert len(INVALID) >= 300
+    rules = schema("vector")
+    for name, vector in {**VALID, **INVALID}.items():
+        assert rules.is_valid(vector), name
+        assert name.startswith(vector["clause"].split(".")[0] + "-"), name
+    texts = Counter(vector["text"] for vector in VALID.values())
+    assert len(texts) >= 400
+
+
+def test_every_code_and_every_space_group_has_a_vector() -> None:
+    standard = (ROOT / "spec/scope.md").read_text("utf-8")
+    codes = {issue["code"] for vector in INVALID.values() for issue in vector["diagnostics"]}
+    assert codes == {
+        line.split("|")[1].strip() for line in standard.splitlines() if line.startswith(("| E", "| W"))
+    }
+    assert {vector["tree"]["space_group"] for vector in VALID.values()} == set(range(1, 231))
+
+
+@SIDES
+def test_a_reader_finds_nothing_in_valid_text_and_the_listed_faults_elsewhere(side: Any) -> None:
+    for name, vector in VALID.items():
+        assert side.check(vector["text"]) == (vector["tree"]["space_group"], []), name
+    for name, vector in INVALID.items():
+        listed = [(int(i["code"][1:]), i["offset"], i["length"]) for i in vector["diagnostics"]]
+        assert side.check(vector["text"])[1] == listed, name
+
+
+@SIDES
+def test_ids_are_those_of_the_vectors(side: Any) -> None:
+    for name, vector in VALID.items():
+        for vocabulary, ids in vector["ids"].items():
+            assert side.encode_text(vector["text"], vocabulary).tolist() == ids, name
+
+
+def test_trees_print_and_decode_to_the_text() -> None:
+    rules = schema("scope")
+    tokenizers = {name: Tokenizer(name) for name in ("cloud", "compact")}
+    for name, vector in VALID.items():
+        scope = parse(vector["text"])
+        assert to_tree(scope) == vector["tree"], name
+        assert str(scope) == vector["text"], name
+        assert rules.is_valid(vector["tree"]), name
+        for vocabulary, tokenizer in tokenizers.items():
+            assert tokenizer.decode(vector["ids"][vocabulary]) == vector["text"], name
+
+
+def test_the_canonical_form_is_that_of_the_vectors() -> None:
+    for name, vector in VALID.items():
+        scope = parse(vector["text"])
+        if scope.dialect == "orbit":
+            orbits = canonical_orbits(scope.space_group, scope.orbits)
+            assert str(Scope("orbit", scope.space_group, orbits)) == vector["canonical"], name
+
+
+def test_the_schema_refuses_a_letter_that_the_group_lacks() -> None:
+    rules = schema("scope")
+    for vector in VALID.values():
+        tree = json.loads(json.dumps(vector["tree"]))
+        place = (tree.get("orbits") or tree["wyckoff"])[0]
+        place["multiplicity"] += 1
+        assert not rules.is_valid(tree), vector["text"]
