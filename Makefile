@@ -3,9 +3,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+COUNT ?= 1000000
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint bench schemas tables vectors ajv builtin clean
+.PHONY: demo test lint bench schemas tables vectors ajv mutants builtin clean
 
 # Build the environment, then train and evaluate a thermal model on the built-in data: runs/thermal/report.html.
 demo: $(VENV)/.train
@@ -31,6 +32,10 @@ schemas: $(VENV)/.train
 # The conformance vectors, from the tables.
 vectors: $(VENV)/.train
 	$(BIN)/python spec/tools/build_vectors.py
+
+# The long run of law 2: core against twin on damaged strings.
+mutants: $(VENV)/.test
+	$(BIN)/python tests/laws/mutants.py $(COUNT)
 
 # The JavaScript validator that tests/conformance/test_ajv.py asks for a second opinion.
 ajv:
