@@ -9,7 +9,20 @@ from typing import Annotated
 
 import typer
 
-from cloudkit.cli import build, doctor, encode, evaluate, new, predict, schema, tokenize, validate
+from cloudkit.cli import (
+    build,
+    convert,
+    decode,
+    doctor,
+    encode,
+    evaluate,
+    explain,
+    new,
+    predict,
+    schema,
+    tokenize,
+    validate,
+)
 from cloudkit.cli.terminal import complain, say
 from cloudkit.errors import DISTRIBUTION, CloudkitError, SpecError
 
@@ -23,7 +36,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (build, encode, validate, tokenize, predict, evaluate, new, schema, doctor):
+for module in (
+    build,
+    encode,
+    explain,
+    validate,
+    decode,
+    convert,
+    tokenize,
+    predict,
+    evaluate,
+    new,
+    schema,
+    doctor,
+):
     app.command(module.__name__.rpartition(".")[2], no_args_is_help=False)(module.command)
 
 

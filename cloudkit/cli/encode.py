@@ -24,7 +24,8 @@ Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="OUT", he
 Failures = Annotated[Path | None, typer.Option("--failures", metavar="FILE", help="The ledger, JSON lines: id, code, message, hint of each failure. Without it they go to standard error.")]  # fmt: skip
 
 
-def _length(value: float) -> float:
+def check_length(value: float) -> float:
+    """A tolerance as the option gives it; refuses what is no length between 0 and 10 Å."""
     if not 0 < value < 10 or math.isnan(value):
         raise typer.BadParameter(f"{value} is not a length in Å between 0 and 10")
     return value
@@ -36,7 +37,7 @@ def command(
     dialect: Annotated[Literal["orbit", "reduced"], typer.Option(help="Form of the strings.")] = "orbit",
     order: Annotated[Literal["canonical", "input"], typer.Option(help="canonical: the same crystal gives the same string; input: as the published script.")] = "canonical",
     engine: Annotated[Literal["moyo", "spglib"] | None, typer.Option(help="Who finds the symmetry. [default: moyo, or spglib with --order input]", show_default=False)] = None,
-    symprec: Annotated[float, typer.Option(callback=_length, help="Largest distance, in Å, at which two sites count as one.")] = 0.01,
+    symprec: Annotated[float, typer.Option(callback=check_length, help="Largest distance, in Å, at which two sites count as one.")] = 0.01,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Worker processes.")] = 1,
     failures: Failures = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on standard output: each string or failure; with -o, the counts.")] = False,

@@ -1,24 +1,33 @@
 """`cloudkit validate`: what is wrong with strings, with a caret in the terminal, as JSON elsewhere."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from cloudkit.cli.columns import Column, File, Strings, Texts, gather
-from cloudkit.cli.terminal import emit, emit_json, say
+from cloudkit.cli.terminal import counting, emit, emit_json, say
 
 if TYPE_CHECKING:
     from cloudkit.scope import Diagnostic
 
-MOST_SHOWN = 20  # diagnostics in the terminal; --json has all
+MOST_SHOWN = 20  # findings in the terminal; --json has all
+
+
+class Findings(NamedTuple):
+    """(row from 0, what was found) of all strings, in order; `schema` holds breaches of the JSON Schema."""
+
+    diagnostics: "list[tuple[int, Diagnostic]]"
+    schema: list[tuple[int, str]]
 
 
 def command(
     strings: Strings = None,
     file: File = None,
     column: Column = None,
+    schema: Annotated[bool, typer.Option("--schema", help="Also hold each valid string's tree against the JSON Schema (10 ms each).")] = False,
+    deep: Annotated[bool, typer.Option("--deep", help="Also warn of reduced strings that no ordered crystal can have (W402).")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="All findings as one JSON document.")] = False,
-) -> None:
+) -> None:  # fmt: skip
     """Check SCOPE strings against grammar, tables and semantics. Warnings leave a string valid.
 
     \b
@@ -26,32 +35,49 @@ def command(
       cloudkit validate --file strings.csv --column scope
     """
     texts = gather(strings, file, column)
-    findings = diagnose(texts)
-    invalid = {row for row, found in findings if found.severity == "error"}
-    doubtful = {row for row, found in findings if found.severity == "warning"} - invalid
+    found = diagnose(texts, schema, deep)
+    invalid = {row for row, d in found.diagnostics if d.severity == "error"} | {
+        row for row, _ in found.schema
+    }
+    doubtful = {row for row, d in found.diagnostics if d.severity == "warning"} - invalid
     if as_json:
-        entries = [{"row": row + 1, "text": texts.texts[row], **found._asdict()} for row, found in findings]
+        entries = [{"row": row + 1, "text": texts.texts[row], **d._asdict()} for row, d in found.diagnostics]
         counts = {"strings": len(texts.texts), "invalid": len(invalid), "warnings": len(doubtful)}
-        emit_json({**counts, "diagnostics": entries}, indent=1)
+        breaches = [{"row": row + 1, "text": texts.texts[row], "message": text} for row, text in found.schema]
+        emit_json({**counts, "diagnostics": entries} | ({"schema": breaches} if schema else {}), indent=1)
     else:
-        show(texts, findings)
+        show(texts, found)
     say(f"{len(texts.texts):,} strings, {len(invalid):,} invalid, {len(doubtful):,} with warnings")
     raise typer.Exit(1 if invalid else 0)
 
 
-def diagnose(texts: Texts) -> "list[tuple[int, Diagnostic]]":
-    """(row from 0, finding) of all strings, in order."""
-    from cloudkit.scope import validate
+def diagnose(texts: Texts, schema: bool = False, deep: bool = False) -> Findings:
+    """All findings; `schema` and `deep` look at the strings without errors only."""
+    from cloudkit.scope import check_deep, check_tree, parse, to_tree, validate
 
-    return [(row, found) for row, text in enumerate(texts.texts) for found in validate(text)]
+    found = Findings([], [])
+    with counting("strings") as bar:
+        for row, text in enumerate(texts.texts):
+            here = validate(text)
+            valid = all(d.severity == "warning" for d in here)
+            if deep and valid:
+                here += check_deep(text)
+            found.diagnostics.extend((row, d) for d in here)
+            if schema and valid:
+                found.schema.extend((row, breach) for breach in check_tree(to_tree(parse(text))))
+            bar.advance()
+    return found
 
 
-def show(texts: Texts, findings: "list[tuple[int, Diagnostic]]") -> None:
+def show(texts: Texts, found: Findings) -> None:
     """The first findings, errors before warnings, each with its place and a caret; then how many more there are."""
     from cloudkit.scope import render
 
-    ordered = sorted(findings, key=lambda finding: finding[1].severity)
-    for row, found in ordered[:MOST_SHOWN]:
-        emit(f"{texts.place(row)}: {found.severity}\n{render(texts.texts[row], found)}\n")
-    if len(ordered) > MOST_SHOWN:
-        emit(f"... and {len(ordered) - MOST_SHOWN:,} more; --json shows all")
+    ordered = sorted(found.diagnostics, key=lambda finding: finding[1].severity)
+    blocks = [f"{texts.place(row)}: schema\n{breach}\n" for row, breach in found.schema[:MOST_SHOWN]]
+    for row, d in ordered[: MOST_SHOWN - len(blocks)]:
+        blocks.append(f"{texts.place(row)}: {d.severity}\n{render(texts.texts[row], d)}\n")
+    for block in blocks:
+        emit(block)
+    if (total := len(ordered) + len(found.schema)) > MOST_SHOWN:
+        emit(f"... and {total - MOST_SHOWN:,} more; --json shows all")

@@ -1,10 +1,34 @@
 """SCOPE text: crystals to strings, strings to trees, and what is wrong with a string."""
 
+from cloudkit.scope.aflow import aflow_label, from_aflow
+from cloudkit.scope.candidates import MAX_ATOMS, Candidates, candidates
+from cloudkit.scope.deep import check_deep
 from cloudkit.scope.diagnostics import Diagnostic, render, validate
 from cloudkit.scope.encoder import Batch, Encoded, encode, encode_batch, encode_records
+from cloudkit.scope.letters import canonical_letters
+from cloudkit.scope.schema import check_tree
 from cloudkit.scope.tree import Orbit, Scope, parse, project, to_tree
 
 __all__ = [
-    "Batch", "Diagnostic", "Encoded", "Orbit", "Scope",
-    "encode", "encode_batch", "encode_records", "parse", "project", "render", "to_tree", "validate",
+    "MAX_ATOMS",
+    "Batch",
+    "Candidates",
+    "Diagnostic",
+    "Encoded",
+    "Orbit",
+    "Scope",
+    "aflow_label",
+    "candidates",
+    "canonical_letters",
+    "check_deep",
+    "check_tree",
+    "encode",
+    "encode_batch",
+    "encode_records",
+    "from_aflow",
+    "parse",
+    "project",
+    "render",
+    "to_tree",
+    "validate",
 ]  # fmt: skip

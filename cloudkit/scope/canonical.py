@@ -44,5 +44,6 @@ def canonical_orbits(space_group: int, orbits: Iterable[Orbit]) -> tuple[Orbit, 
     letters = [LETTER_INDEX[letter] for letter, _, _ in given]
     chosen = _native.canonical(space_group, letters, [rank[key] for key in keys])
     return tuple(
-        Orbit(LETTERS[letter], given[i].multiplicity, sort_species(given[i].species or ())) for i, letter in chosen
+        Orbit(LETTERS[letter], given[i].multiplicity, sort_species(given[i].species or ()))
+        for i, letter in chosen
     )

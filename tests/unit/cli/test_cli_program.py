@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
-VERBS = ("build", "encode", "validate", "tokenize", "predict", "evaluate", "new", "schema", "doctor")
+VERBS = (
+    *("build", "encode", "explain", "validate", "decode", "convert", "tokenize"),
+    *("predict", "evaluate", "new", "schema", "doctor"),
+)
 COMMAND = (sys.executable, "-c", "from cloudkit.cli import main; main()")
 
 
@@ -50,6 +53,16 @@ def test_the_version_is_that_of_the_package(cloudkit):
         (["validate", "--file", "no-such-file.csv"], "no such file"),
         (["validate", "a", "--file", "b.txt"], "not both"),
         (["validate", "a", "--column", "scope"], "--column needs"),
+        (["decode"], "nothing to read"),
+        (["decode", "a", "--format", "yaml"], "json"),
+        (["convert", "--to", "orbit"], "nothing to read"),
+        (["convert", "a"], "--to"),
+        (["convert", "a", "--to", "cif"], "aflow"),
+        (["convert", "a", "--to", "orbit", "--top", "0"], "--top"),
+        (["explain"], "Missing argument"),
+        (["explain", "no-such-file.cif"], "no such file: no-such-file.cif"),
+        (["explain", "."], "a folder; name one file"),
+        (["explain", "x.cif", "--symprec", "-1"], "between 0 and 10"),
         (["tokenize", "a", "--vocab", "bert"], "compact"),
         (["tokenize", "a", "-o", "ids.txt"], "use .npy"),
         (["schema", "nothing"], "there are: "),

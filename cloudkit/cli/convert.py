@@ -1,0 +1,103 @@
+"""`cloudkit convert`: strings between dialects, and to and from AFLOW protostructure labels."""
+
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+
+import typer
+
+from cloudkit.cli.columns import Column, File, Strings, gather
+from cloudkit.cli.failures import Failures
+from cloudkit.cli.terminal import counting, emit, emit_json, say
+from cloudkit.errors import ScopeError
+
+if TYPE_CHECKING:
+    from cloudkit.scope import Scope
+
+Target = Literal["orbit", "reduced", "aflow"]
+
+
+def command(
+    to: Annotated[Target, typer.Option("--to", help="Dialect, or aflow for an AFLOW protostructure label.", show_default=False)],
+    strings: Strings = None,
+    file: File = None,
+    column: Column = None,
+    top: Annotated[int | None, typer.Option("--top", min=1, metavar="K", help="Print at most K candidates of a reduced string. [default: all]", show_default=False)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON lines: row, text, strings, count, complete, error.")] = False,
+) -> None:  # fmt: skip
+    """Turn SCOPE strings or AFLOW labels into another dialect or into AFLOW labels, one per line.
+
+    A reduced string does not say who sits where: to orbit gives its candidates, smallest cell first, and says whether
+    they are complete (up to 80 atoms in the conventional cell).
+
+    \b
+    Example:
+      cloudkit convert AB_cF8_225_a_b:Cl-Na --to orbit
+    """
+    texts = gather(strings, file, column)
+    failures = Failures(texts, "--json")
+    with counting("strings") as bar:
+        for row, text in enumerate(texts.texts):
+            result = _convert(text, to)
+            if result.error:
+                failures.add(row, result.error)
+            if as_json:
+                _emit_row(row, text, result, top)
+            elif result.strings:
+                emit("\n".join(result.strings[:top]))
+                if result.verdict:
+                    cut = f", {top:,} shown" if top and top < len(result.strings) else ""
+                    say(f"{texts.place(row)}: {result.verdict}{cut}")
+            bar.advance()
+    if failures.report():
+        say(f"{len(texts.texts) - failures.count:,} converted, {failures.count:,} failed")
+    raise typer.Exit(1 if failures.count else 0)
+
+
+class Result(NamedTuple):
+    """What one string became, and why it became nothing. complete: nothing is missing; verdict: of a search, in words."""
+
+    strings: list[str]
+    complete: bool
+    error: ScopeError | None = None
+    verdict: str = ""
+
+
+def _convert(text: str, to: Target) -> Result:
+    """The string or strings that a string or label becomes."""
+    from cloudkit.scope import aflow_label, from_aflow, parse, project
+
+    try:
+        if "|" not in text and "_" in text:
+            text = from_aflow(text)
+        if to == "aflow":
+            return Result([aflow_label(text)], complete=True)
+        scope = parse(text)
+        if to == "orbit" and scope.dialect == "reduced":
+            return _search(scope)
+        return Result([project(text, to)], complete=True)
+    except ScopeError as error:
+        return Result([], complete=False, error=error)
+
+
+def _search(scope: "Scope") -> Result:
+    """The candidates of a reduced string, with a verdict; none at all is a failure."""
+    from cloudkit.scope import MAX_ATOMS, candidates
+
+    found = candidates(scope)
+    bound = f"ordered crystals of up to {MAX_ATOMS} atoms in the conventional cell"
+    state = (
+        f"complete, all {bound}" if found.complete else f"incomplete, {found.nodes:,} assignments looked at"
+    )
+    count = len(found.texts)
+    error = None
+    if not count:
+        error = ScopeError(f"no candidate among {bound} ({'complete' if found.complete else state})")
+    return Result(
+        found.texts, found.complete, error, f"{count:,} candidate{'' if count == 1 else 's'} ({state})"
+    )
+
+
+def _emit_row(row: int, text: str, result: Result, top: int | None) -> None:
+    error = result.error
+    reason = error and ("; ".join(f"{d.code}: {d.message}" for d in error.diagnostics) or str(error))
+    answer = {"strings": result.strings[:top], "count": len(result.strings), "complete": result.complete}
+    emit_json({"row": row + 1, "text": text, **answer, "error": reason})

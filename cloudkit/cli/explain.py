@@ -1,0 +1,151 @@
+"""`cloudkit explain`: how one structure was read, by both engines, over the tolerances, before and after the normalizer."""
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
+
+import typer
+
+from cloudkit.cli.columns import STANDARD_INPUT
+from cloudkit.cli.encode import LEDGER, check_length
+from cloudkit.cli.terminal import emit, emit_json, emit_table, say
+from cloudkit.errors import CloudkitError, StructureError
+
+if TYPE_CHECKING:
+    from cloudkit.structure import Crystal, Engine, Record, Symmetry
+
+LADDER: Final = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)  # Å
+LETTER_COLUMNS: Final = ("engine", "species", "multiplicity", "letter", "canonical", "orbits")
+MOST_NAMED: Final = 5
+
+
+class Rung(NamedTuple):
+    """What one engine finds at one tolerance: a symmetry and its canonical string, or the reason why not."""
+
+    symprec: float
+    engine: str
+    symmetry: "Symmetry | None"
+    scope: str | None
+    error: StructureError | None
+
+
+def command(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A structure; FILE#BLOCK picks one of several; - is standard input.")],
+    symprec: Annotated[float, typer.Option(callback=check_length, help="Tolerance, in Å, at which the letters are shown.")] = 0.01,
+    as_json: Annotated[bool, typer.Option("--json", help="Everything as one JSON document.")] = False,
+) -> None:  # fmt: skip
+    """Show how one structure becomes a string: engines, tolerances, Wyckoff letters.
+
+    The ladder holds both engines' space groups and the string from the tightest tolerance to the loosest. The letters
+    are those of each engine, and those that the canonical string uses instead.
+
+    \b
+    Example:
+      cloudkit explain crystal.cif
+    """
+    record, crystal = _read(file)
+    from cloudkit.structure import ENGINES
+
+    tolerances = sorted({*LADDER, symprec})
+    rungs = [_climb(crystal, engine, value) for value in tolerances for engine in ENGINES]
+    if not any(rung.symmetry for rung in rungs):
+        raise rungs[0].error or CloudkitError(f"{file}: no engine finds a symmetry")
+    chosen = [rung for rung in rungs if rung.symprec == symprec]
+    if as_json:
+        _emit_document(record, len(crystal.labels), rungs, chosen)
+        return
+    emit(f"{record.id}: {len(crystal.labels):,} sites\n")
+    for note in record.notes:
+        say(f"note: {note}")
+    _show_ladder(rungs)
+    emit(f"\nletters at symprec {symprec:g}")
+    rows = [list(entry.values()) for rung in chosen for entry in _letters(rung)]
+    if rows:
+        emit_table(LETTER_COLUMNS, rows)
+    for rung in rungs:
+        if rung.error:
+            say(f"{rung.engine} at symprec {rung.symprec:g}: {rung.error}")
+
+
+def _read(file: str) -> "tuple[Record, Crystal]":
+    """The one structure that is meant. Raises StructureError if it cannot be read, CloudkitError if it is not one."""
+    from cloudkit.structure import read_structures
+
+    path, _, block = (file, "", "") if Path(file).exists() else file.partition("#")
+    if Path(path).is_dir():
+        raise CloudkitError(f"{path} is a folder; name one file")
+    if path != STANDARD_INPUT and not Path(path).exists():
+        raise CloudkitError(f"no such file: {path}")
+    records = list(read_structures([path]))
+    names = [record.id for record in records]
+    if block:
+        records = [record for record in records if record.id.endswith(f"#{block}")]
+    if len(records) != 1:
+        what = f"no structure '{block}'" if block else f"{len(names)} structures"
+        more = ", …" if len(names) > MOST_NAMED else ""
+        listed = f": {', '.join(names[:MOST_NAMED])}{more}" if names else ""
+        raise CloudkitError(f"{path} has {what}; name one as FILE#BLOCK{listed}")
+    record = records[0]
+    if record.crystal is None:
+        raise record.error or CloudkitError(f"{file} has no structure")
+    return record, record.crystal
+
+
+def _climb(crystal: "Crystal", engine: "Engine", symprec: float) -> Rung:
+    from cloudkit.scope.encoder import to_text
+    from cloudkit.structure import find_symmetry
+    from cloudkit.structure.symmetry import load_engine
+
+    name = load_engine(engine)[1]
+    try:
+        found = find_symmetry(crystal, engine=engine, symprec=symprec)
+    except StructureError as error:
+        return Rung(symprec, name, None, None, error)
+    return Rung(symprec, name, found, to_text(crystal, found, "orbit", "canonical"), None)
+
+
+def _letters(rung: Rung) -> list[dict[str, object]]:
+    """Orbits by letter and species: the letter as the engine gave it, as the canonical string has it, how many."""
+    if rung.symmetry is None:
+        return []
+    from cloudkit.scope import Orbit, canonical_letters
+    from cloudkit.tables import LETTERS
+
+    orbits = [Orbit(o.letter, o.multiplicity, o.species) for o in rung.symmetry.orbits]
+    renamed = canonical_letters(rung.symmetry.space_group, orbits)
+    rows = Counter(
+        (str(o).rpartition(" ")[0], o.multiplicity, o.letter, renamed[o.letter])
+        for o in sorted(orbits, key=lambda o: (LETTERS.index(o.letter), str(o)))
+    )
+    return [dict(zip(LETTER_COLUMNS, (rung.engine, *row, n), strict=True)) for row, n in rows.items()]
+
+
+def _show_ladder(rungs: list[Rung]) -> None:
+    """A line per tolerance with the string of the first engine, and of the other where it differs."""
+    engines = list(dict.fromkeys(rung.engine for rung in rungs))
+    rows: list[list[object]] = []
+    for symprec in dict.fromkeys(rung.symprec for rung in rungs):
+        here = [rung for rung in rungs if rung.symprec == symprec]
+        groups = [rung.symmetry and rung.symmetry.space_group for rung in here]
+        strings = list(dict.fromkeys(rung.scope for rung in here if rung.scope))
+        rows.append([symprec, *groups, strings[0] if strings else None])
+        rows += [[None, *(None for _ in groups), other] for other in strings[1:]]
+    emit_table(["symprec", *engines, "string"], rows)
+
+
+def _emit_document(record: "Record", sites: int, rungs: list[Rung], chosen: list[Rung]) -> None:
+    ladder = [
+        {
+            "symprec": rung.symprec,
+            "engine": rung.engine,
+            "space_group": rung.symmetry and rung.symmetry.space_group,
+            "scope": rung.scope,
+            "error": rung.error and {name: getattr(rung.error, name) for name in LEDGER[1:]},
+        }
+        for rung in rungs
+    ]
+    letters = [entry for rung in chosen for entry in _letters(rung)]
+    emit_json(
+        {"id": record.id, "sites": sites, "notes": record.notes, "ladder": ladder, "letters": letters},
+        indent=1,
+    )

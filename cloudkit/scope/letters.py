@@ -1,0 +1,27 @@
+"""How the normalizer renamed the Wyckoff letters of one crystal on the way to its canonical string."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from cloudkit.scope.canonical import canonical_orbits, renamings, sort_species
+from cloudkit.scope.tree import Orbit
+from cloudkit.tables import LETTERS
+
+
+def canonical_letters(space_group: int, orbits: Iterable[Orbit]) -> dict[str, str]:
+    """Letter as given -> letter of the canonical string; the first choice of letters that leads there."""
+    given = list(orbits)
+    wanted = _content(canonical_orbits(space_group, given))
+    used = tuple(dict.fromkeys(LETTERS.index(orbit.letter) for orbit in given))
+    choices = (
+        {LETTERS[old]: LETTERS[new] for old, new in zip(used, image, strict=True)}
+        for image in renamings(space_group, used)
+    )
+    return next(choice for choice in choices if _content(given, choice) == wanted)
+
+
+def _content(orbits: Iterable[Orbit], choice: Mapping[str, str] | None = None) -> Counter[Orbit]:
+    return Counter(
+        Orbit(choice[o.letter] if choice else o.letter, o.multiplicity, sort_species(o.species or ()))
+        for o in orbits
+    )
