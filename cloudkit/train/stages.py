@@ -20,6 +20,7 @@ Status = Literal["done", "reused", "planned"]
 _MODEL: Final = (
     "models",
     "kernels",
+    "tables",
     "data/batches.py",
     "train/loop.py",
     "train/checkpoint.py",
