@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LOOKS: Final = "abcde"
-CURVES: Final = len(LOOKS)  # crystals in one figure
 
 
 def parity_plot(scores: Scores, name: str = "prediction") -> str:

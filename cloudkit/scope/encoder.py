@@ -1,7 +1,7 @@
 """Structure to text: the one place where symmetry becomes a SCOPE string."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from cloudkit.errors import CloudkitError, StructureError
 from cloudkit.scope.canonical import canonical_orbits
@@ -9,7 +9,6 @@ from cloudkit.scope.tree import Orbit, Scope, project, round_fraction
 from cloudkit.structure import Crystal, Record, Symmetry, as_crystal, find_symmetry, find_symmetry_batch
 from cloudkit.tables import SPACE_GROUPS
 
-Order = Literal["canonical", "input"]
 DIALECTS = ("orbit", "reduced")
 ORDERS = ("canonical", "input")
 PUBLISHED_ANGLE_TOLERANCE = 5.0  # degrees; pymatgen's default, which the published strings were made with

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from cloudkit import _native
 from cloudkit.errors import ScopeError
 from cloudkit.scope.diagnostics import describe, render
-from cloudkit.tables import CENTERING_POINTS, ELEMENT, LETTERS, SPACE_GROUPS, generator_text
+from cloudkit.tables import ELEMENT, LETTERS, generator_text
 
 Dialect = Literal["orbit", "reduced"]
 Species = tuple[tuple[str, float], ...]  # ((element, occupancy), ...)
@@ -63,12 +63,6 @@ class Scope:
     def n_sites(self) -> int | None:
         """Sites of the conventional cell; None in `reduced`, which drops repeated orbits."""
         return sum(orbit.multiplicity for orbit in self.orbits) if self.dialect == "orbit" else None
-
-    @property
-    def n_primitive(self) -> int | None:
-        """Sites of the primitive cell; None in `reduced`."""
-        centering = SPACE_GROUPS[self.space_group - 1].centering
-        return None if self.n_sites is None else self.n_sites // CENTERING_POINTS[centering]
 
 
 def to_tree(scope: Scope) -> dict[str, object]:

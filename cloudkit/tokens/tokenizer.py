@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,6 @@ from cloudkit import _native
 from cloudkit.errors import CloudkitError
 from cloudkit.scope.tree import check
 
-Vocabulary = Literal["cloud", "compact"]
 KINDS: Final = ("special", "bar", "space_group", "wyckoff", "element", "fraction")  # of compact tokens
 
 
