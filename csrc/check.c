@@ -3,15 +3,25 @@
 #include "scan.h"
 #include "tables.h"
 
-typedef enum { T_OTHER, T_BAR, T_WYCKOFF, T_ELEMENT, T_FRACTION } token_kind;
+typedef enum { T_OTHER, T_BAR, T_WYCKOFF, T_ELEMENT, T_FRACTION, T_ION, T_PART, T_PART_COMMA } token_kind;
 
-typedef struct { token_kind kind; unsigned value, letter; } token;  /* value: multiplicity, element number or hundredths */
+typedef struct {
+    token_kind kind;
+    unsigned value, letter; /* value: multiplicity, element number, or millionths of a fraction */
+    unsigned symbol, share; /* of an ion or part: length of the element's symbol; millionths */
+    unsigned share_at;      /* where the occupancy of a part starts in the token; 0 if there is none */
+    int charged;
+} token;
 
 typedef enum {
     AT_GENERATOR, AT_BODY,                                     /* before the first bar, just after it */
     AT_ORBIT, AT_SITE, AT_MIXTURE, AT_OCCUPANCY,               /* orbit: El ^, El ^ Wy, El Fr ^, El Fr El ^ */
-    AT_WYCKOFF, AT_COMPOSITION, AT_FRACTION, AT_NEXT_ELEMENT   /* reduced */
+    AT_WYCKOFF, AT_COMPOSITION, AT_FIRST,                      /* reduced and full: Wy ^, | ^, | El ^ */
+    AT_FRACTION, AT_NEXT_ELEMENT,                              /* reduced: Fr El ^, El Fr ^ */
+    AT_NEXT_SITE, AT_NEXT_PART                                 /* full: El ^, El:Fr, ^ */
 } place;
+
+enum { WHOLE = 1000000, HALF_HUNDREDTH = 5000 };
 
 typedef struct {
     const char *text;
@@ -20,11 +30,15 @@ typedef struct {
     unsigned level, found[4]; /* level: report only this one, 0 for none; found: issues per hundred of codes */
     ck_writer *out;
     place at;
-    unsigned group;
-    uint32_t letters_seen;
+    unsigned group, no_token;
     uint64_t elements_seen[2];
-    size_t sum, species;      /* of the composition, or of the orbit being read */
-    size_t item;              /* where that one starts */
+    uint32_t letters_seen;
+    size_t symbols, sites;    /* Wyckoff symbols and species of reduced and full */
+    size_t positions, composition;  /* where those parts start */
+    size_t letter_count[27], letter_at[27];
+    size_t sum, species;      /* of the composition, or of the orbit or site being read */
+    size_t item, item_end;    /* where that one starts, and ends so far */
+    int signs;                /* that one has an oxidation state or an occupancy behind a colon */
     size_t generators_end;
 } scan;
 
@@ -44,19 +58,58 @@ static void report(scan *s, unsigned code, size_t offset, size_t length) {
     s->n_issues++;
 }
 
-static int read_fraction(const char *p, size_t n, unsigned *value) {
-    if (n < 3 || n > 4 || p[1] != '.' || !is_digit(p[2])) return 0;
-    if (p[0] == '1') { *value = 100; return n == 3 && p[2] == '0'; }
-    if (p[0] != '0' || (n == 4 && (!is_digit(p[3]) || p[3] == '0'))) return 0;
-    *value = (unsigned)(p[2] - '0') * 10 + (n == 4 ? (unsigned)(p[3] - '0') : 0);
-    return 1;
+/* 0.5, 0.25, 1.0: one to `decimals` digits behind the point, no trailing zero but the first. Millionths. */
+static int read_fraction(const char *p, size_t n, size_t decimals, unsigned *value) {
+    if (n < 3 || n > 2 + decimals || p[1] != '.' || (p[0] != '0' && p[0] != '1')) return 0;
+    unsigned unit = WHOLE;
+    *value = p[0] == '1' ? WHOLE : 0;
+    for (size_t i = 2; i < n; i++) {
+        if (!is_digit(p[i])) return 0;
+        unit /= 10;
+        *value += (unsigned)(p[i] - '0') * unit;
+    }
+    return *value <= WHOLE && (n == 3 || (p[0] == '0' && p[n - 1] != '0'));
+}
+
+/* The length of an oxidation state: + or -, a number but 1 before it: +, 2-, 0+, 2.5+; 0 for none. */
+static size_t read_charge(const char *p, size_t n) {
+    size_t i = 0;
+    while (i < n && is_digit(p[i])) i++;
+    size_t whole = i;
+    if (i < n && p[i] == '.') {
+        i++;
+        while (i < n && is_digit(p[i])) i++;
+        if (whole != 1 || i < 3 || i > 6 || p[i - 1] == '0') return 0;
+    } else if (whole > 2 || (whole == 1 && p[0] == '1') || (whole == 2 && p[0] == '0')) {
+        return 0;
+    }
+    if (i == n || (p[i] != '+' && (p[i] != '-' || (i == 1 && p[0] == '0')))) return 0;
+    return i + 1;
+}
+
+/* A species of full beyond a plain element: Na+, Fe:0.5 or Fe3+:0.125, the latter two with a comma if more follow. */
+static token read_species(const char *p, size_t n) {
+    token t = {.kind = T_OTHER, .symbol = n > 1 && is_lower(p[1]) ? 2 : 1};
+    t.value = ck_element_number[(p[0] - 'A') * 27 + (t.symbol == 2 ? p[1] - 'a' + 1 : 0)];
+    size_t charge = read_charge(p + t.symbol, n - t.symbol), i = t.symbol + charge;
+    t.charged = charge > 0;
+    if (i == n) {
+        t.kind = T_ION;
+    } else if (p[i] == ':') {
+        int comma = p[n - 1] == ',';
+        t.share_at = (unsigned)i + 1;
+        if (read_fraction(p + i + 1, n - i - 1 - (size_t)comma, 6, &t.share)) t.kind = comma ? T_PART_COMMA : T_PART;
+    }
+    return t;
 }
 
 static token read_token(const char *p, size_t n) {
-    token t = {T_OTHER, 0, 0};
+    token t = {.kind = T_OTHER};
     if (n == 1 && p[0] == '|') t.kind = T_BAR;
-    else if (is_upper(p[0]) && (n == 1 || (n == 2 && is_lower(p[1])))) {
+    else if (is_upper(p[0])) {
+        if (n > 2 || (n == 2 && !is_lower(p[1]))) return read_species(p, n);
         t.kind = T_ELEMENT;
+        t.symbol = (unsigned)n;
         t.value = ck_element_number[(p[0] - 'A') * 27 + (n == 2 ? p[1] - 'a' + 1 : 0)];
     } else if (n >= 2 && n <= 4 && p[0] >= '1' && p[0] <= '9' && (is_lower(p[n - 1]) || p[n - 1] == 'A')) {
         for (size_t i = 0; i < n - 1; i++) {
@@ -65,59 +118,177 @@ static token read_token(const char *p, size_t n) {
         }
         t.kind = T_WYCKOFF;
         t.letter = p[n - 1] == 'A' ? 26 : (unsigned)(p[n - 1] - 'a');
-    } else if (read_fraction(p, n, &t.value)) t.kind = T_FRACTION;
+    } else if (read_fraction(p, n, 2, &t.value)) t.kind = T_FRACTION;
     return t;
 }
 
 static void begin_item(scan *s, size_t offset) {
     s->elements_seen[0] = s->elements_seen[1] = 0;
     s->sum = s->species = 0;
+    s->signs = 0;
     s->item = offset;
 }
 
-static void take_element(scan *s, token t, size_t offset, size_t length) {
+static void take_element(scan *s, token t, size_t offset) {
     s->species++;
     if (t.value == 0) {
-        report(s, CK_UNKNOWN_ELEMENT, offset, length);
+        report(s, CK_UNKNOWN_ELEMENT, offset, t.symbol);
         return;
     }
     uint64_t bit = (uint64_t)1 << (t.value % 64);
-    if (s->elements_seen[t.value / 64] & bit) report(s, CK_REPEATED_ELEMENT, offset, length);
-    s->elements_seen[t.value / 64] |= bit;
+    if (!t.charged) { /* Fe2+ and Fe3+ may share a site */
+        if (s->elements_seen[t.value / 64] & bit) report(s, CK_REPEATED_ELEMENT, offset, t.symbol);
+        s->elements_seen[t.value / 64] |= bit;
+    }
     put(s->out, ID_ELEMENT + t.value - 1);
 }
 
-static void take_fraction(scan *s, token t, size_t offset, size_t length) {
-    s->sum += t.value;
-    if (t.value == 0) report(s, CK_ZERO_FRACTION, offset, length);
-    put(s->out, ID_FRACTION + t.value);
+static void take_fraction(scan *s, unsigned value, size_t offset, size_t length) {
+    s->sum += value;
+    if (value == 0) report(s, CK_ZERO_FRACTION, offset, length);
+    if (value % (WHOLE / 100)) s->no_token = 1;
+    put(s->out, ID_FRACTION + value / (WHOLE / 100));
 }
 
-static void take_wyckoff(scan *s, token t, size_t offset, size_t length, int reduced) {
+static void take_wyckoff(scan *s, token t, size_t offset, size_t length) {
     if (s->group == 0) return;
     unsigned known = t.value <= 192 ? ck_wyckoff_multiplicity[(s->group - 1) * 27 + t.letter] : 0;
     if (known == 0 || known != t.value) {
         report(s, CK_UNKNOWN_WYCKOFF, offset, length);
         return;
     }
-    uint32_t bit = (uint32_t)1 << t.letter;
-    if (s->letters_seen & bit) {
-        if (reduced) report(s, CK_REPEATED_WYCKOFF, offset, length);
-        else if (ck_wyckoff_fixed[s->group - 1] & bit) report(s, CK_FIXED_SITE_TWICE, offset, length);
-    }
-    s->letters_seen |= bit;
     put(s->out, ck_wyckoff_id[t.value * 27 + t.letter]);
+}
+
+/* An orbit's symbol: a position without free parameters holds one orbit. */
+static void take_orbit(scan *s, token t, size_t offset, size_t length) {
+    uint32_t bit = (uint32_t)1 << t.letter;
+    take_wyckoff(s, t, offset, length);
+    if (s->group && (s->letters_seen & ck_wyckoff_fixed[s->group - 1] & bit))
+        report(s, CK_FIXED_SITE_TWICE, offset, length);
+    s->letters_seen |= bit;
+}
+
+static void take_position(scan *s, token t, size_t offset, size_t length) {
+    if (s->symbols++ == 0) s->positions = offset;
+    if (s->letter_count[t.letter]++ == 0) s->letter_at[t.letter] = offset;
+    take_wyckoff(s, t, offset, length);
 }
 
 static void end_orbit(scan *s, size_t end) {
     if (s->sum == 0) return;
-    if (s->species == 1 && s->sum == 100) report(s, CK_FULL_OCCUPANCY, s->item, end - s->item);
-    else if (s->sum > 100 && 2 * (s->sum - 100) > s->species) report(s, CK_OCCUPANCY_SUM, s->item, end - s->item);
+    if (s->species == 1 && s->sum == WHOLE) report(s, CK_FULL_OCCUPANCY, s->item, end - s->item);
+    else if (s->sum > WHOLE + s->species * HALF_HUNDREDTH) report(s, CK_OCCUPANCY_SUM, s->item, end - s->item);
 }
 
 static void end_composition(scan *s, size_t end) {
-    size_t off = s->sum > 100 ? s->sum - 100 : 100 - s->sum;
-    if (2 * off > s->species) report(s, CK_FRACTION_SUM, s->item, end - s->item);
+    size_t off = s->sum > WHOLE ? s->sum - WHOLE : WHOLE - s->sum;
+    if (off > s->species * HALF_HUNDREDTH) report(s, CK_FRACTION_SUM, s->item, end - s->item);
+}
+
+static void end_site(scan *s) {
+    size_t length = s->item_end - s->item;
+    if (s->sum > WHOLE + s->species * HALF_HUNDREDTH) report(s, CK_OCCUPANCY_SUM, s->item, length);
+    if (s->signs) report(s, CK_SIGNS, s->item, length);
+}
+
+/* One species of full, or one part of it; the bar in the ids ends a site that is mixed or partly filled. */
+static void take_species(scan *s, token t, size_t offset, size_t length) {
+    if (s->at != AT_NEXT_PART) {
+        if (s->sites++) {
+            end_site(s);
+            if (s->signs) put(s->out, ID_BAR);
+        } else put(s->out, ID_BAR);
+        begin_item(s, offset);
+    }
+    take_element(s, t, offset);
+    if (t.share_at) take_fraction(s, t.share, offset + t.share_at, length - t.share_at - (t.kind == T_PART_COMMA));
+    s->signs |= t.kind != T_ELEMENT;
+    s->no_token |= (unsigned)t.charged;
+    s->item_end = offset + length;
+    s->at = t.kind == T_PART_COMMA ? AT_NEXT_PART : AT_NEXT_SITE;
+}
+
+/* What was read as the first element of a composition is the first site of full. */
+static void begin_sites(scan *s) {
+    size_t last = --s->out->n;
+    unsigned element = last < s->out->cap ? s->out->ids[last] : ID_BAR;
+    put(s->out, ID_BAR);
+    put(s->out, element);
+    s->sites = 1;
+}
+
+/* The next token of a part that holds no faults in its blanks; returns the offset behind it. */
+static size_t next_word(const char *text, size_t length, size_t *at) {
+    while (*at < length && text[*at] == ' ') ++*at;
+    size_t end = *at;
+    while (end < length && text[end] != ' ') end++;
+    return end;
+}
+
+static void check_repeats(scan *s, size_t length) {
+    if (s->found[0] + s->found[1]) return;
+    uint32_t seen = 0;
+    for (size_t at = s->positions, i = 0, end; i < s->symbols; i++, at = end) {
+        end = next_word(s->text, length, &at);
+        uint32_t bit = (uint32_t)1 << read_token(s->text + at, end - at).letter;
+        if (seen & bit) report(s, CK_REPEATED_WYCKOFF, at, end - at);
+        seen |= bit;
+    }
+}
+
+/* The end of one species: behind its last part. */
+static size_t next_species(const char *text, size_t length, size_t *at) {
+    size_t end = next_word(text, length, at);
+    while (text[end - 1] == ',') {
+        size_t part = end;
+        end = next_word(text, length, &part);
+    }
+    return end;
+}
+
+/* A position without free parameters is one orbit: all its sites hold the same. */
+static void check_fixed_sites(scan *s, size_t length) {
+    size_t first_at[27], first_length[27] = {0};
+    size_t symbol = s->positions, species = s->composition;
+    for (size_t i = 0, symbol_end, species_end; i < s->symbols; i++, symbol = symbol_end, species = species_end) {
+        symbol_end = next_word(s->text, length, &symbol);
+        species_end = next_species(s->text, length, &species);
+        unsigned letter = read_token(s->text + symbol, symbol_end - symbol).letter;
+        if (!(ck_wyckoff_fixed[s->group - 1] >> letter & 1)) continue;
+        if (first_length[letter] == 0) {
+            first_at[letter] = species;
+            first_length[letter] = species_end - species;
+        } else if (first_length[letter] != species_end - species ||
+                   memcmp(s->text + first_at[letter], s->text + species, species_end - species) != 0) {
+            report(s, CK_FIXED_SITE_TWICE, symbol, symbol_end - symbol);
+        }
+    }
+}
+
+/* Sites per multiplicity is the number of orbits times the cells listed, and a position without free parameters is one
+ * orbit: the first such tells the cells; what other positions have must be a multiple, or for such positions the same. */
+static void check_whole_orbits(scan *s, size_t length) {
+    const uint8_t *multiplicity = ck_wyckoff_multiplicity + (s->group - 1) * 27;
+    uint32_t fixed = ck_wyckoff_fixed[s->group - 1];
+    unsigned first = 27;
+    for (unsigned i = 0; i < 27; i++)
+        if ((fixed >> i & 1) && s->letter_count[i] && (first == 27 || s->letter_at[i] < s->letter_at[first])) first = i;
+    if (first == 27) return;
+    for (unsigned i = 0; i < 27; i++) {
+        size_t have = s->letter_count[i] * multiplicity[first], unit = s->letter_count[first] * multiplicity[i];
+        if (have == 0 || have == unit || (!(fixed >> i & 1) && have % unit == 0)) continue;
+        size_t at = s->letter_at[i];
+        report(s, CK_BROKEN_ORBIT, at, next_word(s->text, length, &at) - s->letter_at[i]);
+    }
+}
+
+static void end_sites(scan *s, size_t length) {
+    end_site(s);
+    if (s->found[0] + s->found[1]) return;
+    if (s->sites == s->symbols) check_fixed_sites(s, length);
+    else report(s, CK_SITE_COUNT, s->composition, s->item_end - s->composition);
+    check_whole_orbits(s, length);
 }
 
 /* The grammar: one token at one place. An unexpected token is reported and passed over. */
@@ -143,12 +314,12 @@ static void step(scan *s, size_t offset, size_t length) {
     case AT_WYCKOFF:
         if (t.kind == T_ELEMENT && s->at != AT_WYCKOFF) {
             begin_item(s, offset);
-            take_element(s, t, offset, length);
+            take_element(s, t, offset);
             s->at = AT_SITE;
             return;
         }
         if (t.kind == T_WYCKOFF && s->at != AT_ORBIT) {
-            take_wyckoff(s, t, offset, length, 1);
+            take_position(s, t, offset, length);
             s->at = AT_WYCKOFF;
             return;
         }
@@ -161,38 +332,61 @@ static void step(scan *s, size_t offset, size_t length) {
     case AT_MIXTURE:
         if (t.kind == T_WYCKOFF) {
             end_orbit(s, offset - 1);
-            take_wyckoff(s, t, offset, length, 0);
+            take_orbit(s, t, offset, length);
             s->at = AT_ORBIT;
             return;
         }
         if (t.kind == T_FRACTION && s->at == AT_SITE) {
-            take_fraction(s, t, offset, length);
+            take_fraction(s, t.value, offset, length);
             s->at = AT_MIXTURE;
             return;
         }
         if (t.kind == T_ELEMENT && s->at == AT_MIXTURE) {
-            take_element(s, t, offset, length);
+            take_element(s, t, offset);
             s->at = AT_OCCUPANCY;
             return;
         }
         break;
     case AT_COMPOSITION:
+        if (t.kind < T_ELEMENT || t.kind == T_FRACTION) break;
+        s->composition = offset;
+        if (t.kind != T_ELEMENT) {
+            take_species(s, t, offset, length);
+            return;
+        }
+        begin_item(s, offset);
+        take_element(s, t, offset);
+        s->item_end = offset + length;
+        s->at = AT_FIRST;
+        return;
     case AT_NEXT_ELEMENT:
         if (t.kind == T_ELEMENT) {
-            if (s->at == AT_COMPOSITION) begin_item(s, offset);
-            take_element(s, t, offset, length);
+            take_element(s, t, offset);
             s->at = AT_FRACTION;
             return;
         }
         break;
+    case AT_FIRST:
+        if (t.kind >= T_ELEMENT && t.kind != T_FRACTION) {
+            begin_sites(s);
+            take_species(s, t, offset, length);
+            return;
+        }
+        /* fall through */
     case AT_OCCUPANCY:
     case AT_FRACTION:
         if (t.kind == T_FRACTION) {
-            take_fraction(s, t, offset, length);
+            take_fraction(s, t.value, offset, length);
             s->at = s->at == AT_OCCUPANCY ? AT_MIXTURE : AT_NEXT_ELEMENT;
             return;
         }
         break;
+    case AT_NEXT_SITE:
+    case AT_NEXT_PART:
+        if (t.kind < T_ELEMENT || t.kind == T_FRACTION) break;
+        if (s->at == AT_NEXT_PART && t.kind != T_PART && t.kind != T_PART_COMMA) break;
+        take_species(s, t, offset, length);
+        return;
     }
     report(s, CK_UNEXPECTED, offset, length);
 }
@@ -226,7 +420,11 @@ static void run(scan *s, size_t length) {
         while (i < length && text[i] != ' ') i++;
         if (i > start) step(s, start, i - start);
     }
-    if (s->at == AT_NEXT_ELEMENT) end_composition(s, length);
+    if (s->at == AT_FIRST) begin_sites(s);
+    if (s->at == AT_NEXT_ELEMENT) {
+        check_repeats(s, length);
+        end_composition(s, length);
+    } else if (s->at == AT_FIRST || s->at == AT_NEXT_SITE) end_sites(s, length);
     else if (s->at != AT_ORBIT) report(s, CK_UNFINISHED, length, 0);
     put(s->out, ID_SEP);
 }
@@ -241,13 +439,31 @@ unsigned ck_find_group(const char *text, size_t length) {
     return 0;
 }
 
-/* Sums are reported where they end but concern where they start: a nearly sorted list, put in order. */
+static int comes_before(ck_issue a, ck_issue b) {
+    return a.offset != b.offset ? a.offset < b.offset : a.code < b.code;
+}
+
+static void sink(ck_issue *issues, size_t root, size_t n) {
+    ck_issue moved = issues[root];
+    for (size_t child; (child = 2 * root + 1) < n; root = child) {
+        if (child + 1 < n && comes_before(issues[child], issues[child + 1])) child++;
+        if (!comes_before(moved, issues[child])) break;
+        issues[root] = issues[child];
+    }
+    issues[root] = moved;
+}
+
+/* What concerns a whole part is reported where the part ends. Heapsort: in place, and no text makes it slow. */
 static void sort_by_offset(ck_issue *issues, size_t n) {
-    for (size_t i = 1; i < n; i++) {
-        ck_issue moved = issues[i];
-        size_t j = i;
-        for (; j > 0 && issues[j - 1].offset > moved.offset; j--) issues[j] = issues[j - 1];
-        issues[j] = moved;
+    size_t sorted = 1;
+    while (sorted < n && !comes_before(issues[sorted], issues[sorted - 1])) sorted++;
+    if (sorted >= n) return;
+    for (size_t i = n / 2; i-- > 0;) sink(issues, i, n);
+    for (size_t end = n - 1; end > 0; end--) {
+        ck_issue last = issues[end];
+        issues[end] = issues[0];
+        issues[0] = last;
+        sink(issues, 0, end);
     }
 }
 
@@ -270,5 +486,6 @@ ck_status ck_encode_compact(const char *text, size_t length, uint16_t *ids, size
     run(&s, length);
     *n_out = out.n;
     if (s.found[0] + s.found[1] + s.found[2]) return CK_INVALID;
+    if (s.no_token) return CK_NO_TOKEN;
     return out.n > cap ? CK_NO_SPACE : CK_OK;
 }

@@ -119,12 +119,26 @@ ck_status ck_format(const uint16_t *ids, size_t n_ids, char *out, size_t cap, si
     unsigned group = ids[i++] - ID_GROUP;
     put_text(&text, ck_generator_text[group], ck_generator_length[group]);
     put_text(&text, " |", 2);
-    int reduced = ids[i] < ID_ELEMENT;
+    int listed = ids[i] < ID_ELEMENT, full = 0; /* listed: Wyckoff symbols come first */
     for (size_t first = i; i < end; i++) {
-        if (ids[i] < ID_WYCKOFF || ids[i] >= ID_END) return CK_INVALID;
-        if (reduced && i > first && ids[i] >= ID_ELEMENT && ids[i - 1] < ID_ELEMENT) put_text(&text, " |", 2);
-        put_text(&text, " ", 1);
-        put_text(&text, ck_compact_text[ids[i]], strlen(ck_compact_text[ids[i]]));
+        unsigned id = ids[i], before = i > first ? ids[i - 1] : ID_BAR;
+        int behind_symbol = before >= ID_WYCKOFF && before < ID_ELEMENT, behind_share = before >= ID_FRACTION;
+        if (id == ID_BAR) {
+            if (i + 1 == end || !(full ? behind_share : listed && behind_symbol)) return CK_INVALID;
+            if (!full) put_text(&text, " |", 2);
+            full = 1;
+            continue;
+        }
+        if (id < (full ? ID_ELEMENT : ID_WYCKOFF) || id >= ID_END) return CK_INVALID;
+        if (full && id >= ID_FRACTION) {
+            if (before == ID_BAR || behind_share) return CK_INVALID;
+            put_text(&text, ":", 1);
+        } else {
+            if (full && behind_share) put_text(&text, ",", 1);
+            if (!full && listed && behind_symbol && id >= ID_ELEMENT) put_text(&text, " |", 2);
+            put_text(&text, " ", 1);
+        }
+        put_text(&text, ck_compact_text[id], strlen(ck_compact_text[id]));
     }
     *n_out = text.n;
     return text.n > cap ? CK_NO_SPACE : CK_OK;

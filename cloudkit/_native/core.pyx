@@ -8,9 +8,21 @@ import numpy as np
 
 from cloudkit._native cimport scope as c
 from cloudkit._native import twin
+from cloudkit._native.twin.ids import NO_STRING
 
 cdef extern from "Python.h":
     const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
+
+cdef str LETTERS = "abcdefghijklmnopqrstuvwxyzA"
+cdef enum: FEW = 64
+
+
+cpdef uint8_t letter_index(Py_UCS4 letter):
+    """0 for a to 25 for z, 26 for A; 255 for anything else."""
+    if 97 <= letter <= 122:
+        return <uint8_t>(<uint32_t>letter - 97)
+    return 26 if letter == 65 else 255
+
 
 ctypedef c.ck_status (*encoder)(const char *, size_t, uint16_t *, size_t, size_t *) noexcept nogil
 
@@ -67,7 +79,7 @@ def encode_text(str text, str vocabulary):
     status = encode(data, size, few, 256, &n)
     if status == c.CK_NOT_ASCII:
         return twin.encode_text(text, vocabulary)
-    if status == c.CK_INVALID:
+    if status in (c.CK_INVALID, c.CK_NO_TOKEN):
         return None
     ids = np.empty(n, np.uint16)
     if n == 0:
@@ -125,29 +137,43 @@ def encode_batch(list texts, str vocabulary):
 def format_ids(ids):
     """The text of compact ids; raises ValueError for ids that are no string."""
     cdef const uint16_t[::1] view = np.ascontiguousarray(ids, np.uint16)
-    cdef size_t n = 0, cap = 6 * view.shape[0] + 80
+    cdef size_t n = 0, cap = 7 * view.shape[0] + 80
     cdef bytes out = b"\0" * cap
     if view.shape[0] == 0 or c.ck_format(&view[0], view.shape[0], <char *>out, cap, &n) != c.CK_OK:
-        raise ValueError("these ids are not [CLS] space group, orbits or Wyckoff symbols and fractions [SEP]")
+        raise ValueError(NO_STRING)
     return out[:n].decode("ascii")
 
 
-def canonical(unsigned int space_group, list letters, list contents):
-    """[(place in the input, canonical letter), ...] of orbits given by letter index and content number, in any order."""
-    cdef Py_ssize_t n = len(letters), i
-    cdef char *memory = <char *>PyMem_Malloc(n * 10 + 1)
+def canonical(unsigned int space_group, str letters, list contents):
+    """[(place in the input, canonical letter), ...] of orbits given by letter and content number, in any order."""
+    cdef Py_ssize_t n = len(contents), i, j
+    cdef uint32_t key, place
+    cdef uint8_t letter
+    if len(letters) != n:
+        raise ValueError(f"{len(letters)} letters but {n} contents")
+    cdef char *memory = <char *>PyMem_Malloc(n * 14 + 1)
     if memory == NULL:
         raise MemoryError
     cdef uint32_t *content = <uint32_t *>memory
     cdef uint32_t *order = content + n
-    cdef uint8_t *old = <uint8_t *>(order + n)
+    cdef uint32_t *places = order + n
+    cdef uint8_t *old = <uint8_t *>(places + n)
     cdef uint8_t *new = old + n
     try:
-        places = sorted(zip(letters, contents, range(n), strict=True))
-        for i in range(n):
-            old[i], content[i], _ = places[i]
+        if n <= FEW:  # insertion sort by (letter, content)
+            for i in range(n):
+                letter = letter_index(letters[i])
+                key, place = contents[i], i
+                j = i
+                while j > 0 and (old[j - 1] > letter or (old[j - 1] == letter and content[j - 1] > key)):
+                    old[j], content[j], places[j] = old[j - 1], content[j - 1], places[j - 1]
+                    j -= 1
+                old[j], content[j], places[j] = letter, key, place
+        else:
+            for i, (letter, key, place) in enumerate(sorted(zip(map(letter_index, letters), contents, range(n)))):
+                old[i], content[i], places[i] = letter, key, place
         if c.ck_canonical(space_group, old, content, n, new, order) != c.CK_OK:
             raise ValueError(f"space group {space_group} has no Wyckoff letters {sorted(set(letters))}")
-        return [(places[order[i]][2], new[i]) for i in range(n)]
+        return [(places[order[i]], LETTERS[new[i]]) for i in range(n)]
     finally:
         PyMem_Free(memory)

@@ -6,6 +6,7 @@ cdef extern from "cloudkit/scope.h" nogil:
         CK_INVALID
         CK_NO_SPACE
         CK_NOT_ASCII
+        CK_NO_TOKEN
 
     ctypedef struct ck_issue:
         uint32_t code

@@ -12,7 +12,7 @@ from cloudkit.errors import ScopeError
 if TYPE_CHECKING:
     from cloudkit.scope import Scope
 
-Target = Literal["orbit", "reduced", "aflow"]
+Target = Literal["orbit", "reduced", "full", "aflow"]
 
 
 def command(

@@ -23,7 +23,8 @@ def command(
 ) -> None:  # fmt: skip
     """Show what SCOPE strings say: space group, orbits, who sits on them.
 
-    As JSON, one string is an object and several are a list, in which an invalid one is null.
+    As JSON, one string is an object and several are a list, in which one that breaks the grammar is null. What else is
+    wrong is listed, and does not keep a string from being shown.
 
     \b
     Example:
@@ -44,15 +45,18 @@ def command(
 
 
 def _decoded(texts: Texts, failures: Failures) -> Iterator[Tree | None]:
-    """A tree for each string, in order; None for an invalid one, which is listed."""
-    from cloudkit.scope import parse, to_tree
+    """A tree for each string that the grammar accepts, else None, in order; invalid ones are listed."""
+    from cloudkit.scope import parse, read, to_tree
 
     for row, text in enumerate(texts.texts):
         try:
             yield to_tree(parse(text))
         except ScopeError as error:
             failures.add(row, error)
-            yield None
+            try:
+                yield to_tree(read(text))
+            except ScopeError:  # listed by the line above
+                yield None
 
 
 def _lines(tree: Tree | None) -> list[str]:
@@ -61,8 +65,10 @@ def _lines(tree: Tree | None) -> list[str]:
         return []
     from cloudkit.tables import SPACE_GROUPS
 
-    group = SPACE_GROUPS[tree["space_group"] - 1]
-    lines = [f"{tree['dialect']}: space group {group.number} ({group.symbol}), {group.crystal_system}"]
+    lines = [f"{tree['dialect']}: unknown space group"]
+    if tree["space_group"]:
+        group = SPACE_GROUPS[tree["space_group"] - 1]
+        lines = [f"{tree['dialect']}: space group {group.number} ({group.symbol}), {group.crystal_system}"]
     parts = [part for part in PARTS if part in tree]
     for part in parts:
         last_part = part == parts[-1]
@@ -81,5 +87,10 @@ def _row(entry: Tree) -> str:
     symbol = f"{entry['multiplicity']}{entry['letter']}"
     species = entry.get("species", ())
     if len(species) == 1 and species[0]["occupancy"] == 1.0:
-        return f"{symbol:<4} {species[0]['element']}"
-    return " ".join([f"{symbol:<4}", *(f"{s['element']} {s['occupancy']}" for s in species)]).rstrip()
+        return f"{symbol:<4} {_name(species[0])}"
+    return " ".join([f"{symbol:<4}", *(f"{_name(s)} {s['occupancy']}" for s in species)]).rstrip()
+
+
+def _name(species: Tree) -> str:
+    state = species.get("oxidation_state")
+    return species["element"] if state is None else f"{species['element']} ({state:+g})"

@@ -34,7 +34,7 @@ def check_length(value: float) -> float:
 def command(
     inputs: Inputs,
     output: Output = None,
-    dialect: Annotated[Literal["orbit", "reduced"], typer.Option(help="Form of the strings.")] = "orbit",
+    dialect: Annotated[Literal["orbit", "reduced", "full"], typer.Option(help="Form of the strings.")] = "orbit",
     order: Annotated[Literal["canonical", "input"], typer.Option(help="canonical: the same crystal gives the same string; input: as the published script.")] = "canonical",
     engine: Annotated[Literal["moyo", "spglib"] | None, typer.Option(help="Who finds the symmetry. [default: moyo, or spglib with --order input]", show_default=False)] = None,
     symprec: Annotated[float, typer.Option(callback=check_length, help="Largest distance, in Å, at which two sites count as one.")] = 0.01,

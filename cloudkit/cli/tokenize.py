@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from cloudkit.cli.columns import Column, File, Strings, Texts, gather
+from cloudkit.cli.failures import Failures
 from cloudkit.cli.files import check_target, replacing
 from cloudkit.cli.terminal import emit_json, say
+from cloudkit.errors import ScopeError
 
 if TYPE_CHECKING:
     from cloudkit.tokens import Tokenizer
-
-MOST_SHOWN = 20
 
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="X.npy", help="Packed arrays: ids (uint16) in X.npy, offsets (int64) in X.offsets.npy; row i is ids[offsets[i]:offsets[i+1]].")]  # fmt: skip
 
@@ -39,33 +39,35 @@ def command(
     from cloudkit.tokens import Tokenizer
 
     tokenizer = Tokenizer(vocab)
-    refused = _refused(texts) if vocab == "compact" else []
+    refused = _refused(tokenizer, texts) if vocab == "compact" else set()
     if output:
-        _save(tokenizer, texts, set(refused), output)
+        _save(tokenizer, texts, refused, output)
         if as_json:
             emit_json(
-                {"strings": len(texts.texts), "refused": [row + 1 for row in refused], "output": str(output)}
+                {
+                    "strings": len(texts.texts),
+                    "refused": [row + 1 for row in sorted(refused)],
+                    "output": str(output),
+                }
             )
     else:
-        _print(tokenizer, texts, set(refused), as_json)
+        _print(tokenizer, texts, refused, as_json)
     if refused or output:
         say(f"{len(texts.texts) - len(refused):,} tokenized, {len(refused):,} refused")
     raise typer.Exit(1 if refused else 0)
 
 
-def _refused(texts: Texts) -> list[int]:
-    """Rows (from 0) of invalid strings, listed on standard error."""
-    from cloudkit.scope import render, validate
-
-    refused = []
+def _refused(tokenizer: "Tokenizer", texts: Texts) -> set[int]:
+    """Rows (from 0) of strings that have no ids, listed on standard error."""
+    refused = set()
+    failures = Failures(texts, "`cloudkit validate --json`")
     for row, text in enumerate(texts.texts):
-        errors = [found for found in validate(text) if found.severity == "error"]
-        if errors:
-            refused.append(row)
-            if len(refused) <= MOST_SHOWN:
-                say(f"{texts.place(row)}: {render(text, errors[0])}")
-    if len(refused) > MOST_SHOWN:
-        say(f"... and {len(refused) - MOST_SHOWN:,} more; `cloudkit validate --json` shows all")
+        try:
+            tokenizer.encode(text)
+        except ScopeError as error:
+            refused.add(row)
+            failures.add(row, error)
+    failures.report()
     return refused
 
 

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from cloudkit.scope import Scope, parse
+from cloudkit.scope import Scope, parse, project_scope
 from cloudkit.tables import CENTERING_POINTS, ELEMENT, LETTERS, SPACE_GROUPS, Element, SpaceGroup
 
 Array = npt.NDArray[np.float64]
@@ -38,7 +38,7 @@ def feature_names() -> list[str]:
 
 
 def features(texts: Sequence[str]) -> Array:
-    """Features of strings of the orbit or reduced dialect, (n, len(feature_names())), all finite.
+    """Features of SCOPE strings, (n, len(feature_names())), all finite.
 
     Raises ScopeError for text that is not valid SCOPE.
     """
@@ -46,6 +46,8 @@ def features(texts: Sequence[str]) -> Array:
     for text in texts:
         if text not in seen:
             scope = parse(text)
+            if scope.dialect == "full":  # its sites count cells, not orbits
+                scope = project_scope(scope, "reduced")
             seen[text] = _composition(scope) + _symmetry(scope)
     return np.array([seen[text] for text in texts], dtype=np.float64).reshape(
         len(texts), len(feature_names())

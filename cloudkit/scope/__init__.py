@@ -2,12 +2,14 @@
 
 from cloudkit.scope.aflow import aflow_label, from_aflow
 from cloudkit.scope.candidates import MAX_ATOMS, Candidates, candidates
+from cloudkit.scope.canonical import canonical_text
 from cloudkit.scope.deep import check_deep
 from cloudkit.scope.diagnostics import Diagnostic, render, validate
 from cloudkit.scope.encoder import Batch, Encoded, encode, encode_batch, encode_records
 from cloudkit.scope.letters import canonical_letters
+from cloudkit.scope.project import project, project_scope
 from cloudkit.scope.schema import check_tree
-from cloudkit.scope.tree import Orbit, Scope, parse, project, to_tree
+from cloudkit.scope.tree import Orbit, Scope, parse, read, to_tree
 
 __all__ = [
     "MAX_ATOMS",
@@ -20,6 +22,7 @@ __all__ = [
     "aflow_label",
     "candidates",
     "canonical_letters",
+    "canonical_text",
     "check_deep",
     "check_tree",
     "encode",
@@ -28,6 +31,8 @@ __all__ = [
     "from_aflow",
     "parse",
     "project",
+    "project_scope",
+    "read",
     "render",
     "to_tree",
     "validate",

@@ -12,7 +12,7 @@ from string import ascii_uppercase
 from typing import Final
 
 from cloudkit.errors import ScopeError
-from cloudkit.scope.canonical import canonical_orbits, renamings
+from cloudkit.scope.canonical import canonical_scope, renamings
 from cloudkit.scope.tree import Orbit, Scope, parse
 from cloudkit.tables import ELEMENT, LETTERS, SPACE_GROUPS
 
@@ -103,7 +103,7 @@ def from_aflow(label: str) -> str:
         raise _bad(label, f"its letters make the formula {expected}, not '{formula}'")
     if pearson not in (symbols := _pearson_symbols(scope)):
         raise _bad(label, f"its letters make the Pearson symbol {symbols[0]}, not '{pearson}'")
-    return str(Scope("orbit", scope.space_group, canonical_orbits(scope.space_group, scope.orbits)))
+    return str(canonical_scope(scope))
 
 
 def _read_letters(label: str, number: str, parts: list[str], elements: list[str]) -> Scope:

@@ -9,16 +9,19 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from cloudkit import _native
-from cloudkit.scope.tree import Orbit, Species
-from cloudkit.tables import ELEMENT, LETTERS, letter_permutations
+from cloudkit.errors import ScopeError
+from cloudkit.scope.tree import Orbit, Scope, Species, parse
+from cloudkit.tables import ELEMENT, ELEMENTS, LETTERS, letter_permutations
 
 LETTER_INDEX = {letter: index for index, letter in enumerate(LETTERS)}
+PURE_RANK: dict[Species, int] = {((element.symbol, 1.0),): element.order for element in ELEMENTS}
 SpeciesKey = tuple[tuple[int, ...], tuple[float, ...]]
 
 
-@lru_cache(maxsize=4096)
 def sort_species(species: Species) -> Species:
     """Elements of one orbit by electronegativity rank, which symbols break."""
+    if len(species) == 1:
+        return species
     return tuple(sorted(species, key=lambda item: ELEMENT[item[0]].order))
 
 
@@ -38,12 +41,35 @@ def renamings(space_group: int, letters: tuple[int, ...]) -> tuple[tuple[int, ..
 
 def canonical_orbits(space_group: int, orbits: Iterable[Orbit]) -> tuple[Orbit, ...]:
     """The same crystal's orbits with sorted species, canonical letters, and in canonical order."""
-    given = tuple(orbits)
-    keys = [species_key(species or ()) for _, _, species in given]
+    given = [(orbit.letter, orbit.multiplicity, sort_species(orbit.species or ())) for orbit in orbits]
+    letters = "".join([letter for letter, _, _ in given])
+    chosen = _native.canonical(space_group, letters, content_numbers([species for _, _, species in given]))
+    return tuple([Orbit(letter, *given[place][1:]) for place, letter in chosen])
+
+
+def content_numbers(contents: list[Species]) -> list[int]:
+    """Numbers that order sorted species as their keys do; equal numbers mean the same species."""
+    pure = [PURE_RANK.get(species, -1) for species in contents]
+    if -1 not in pure:
+        return pure
+    keys = [species_key(species) for species in contents]
     rank = {key: index for index, key in enumerate(sorted(set(keys)))}
-    letters = [LETTER_INDEX[letter] for letter, _, _ in given]
-    chosen = _native.canonical(space_group, letters, [rank[key] for key in keys])
-    return tuple(
-        Orbit(LETTERS[letter], given[i].multiplicity, sort_species(given[i].species or ()))
-        for i, letter in chosen
-    )
+    return [rank[key] for key in keys]
+
+
+def canonical_scope(scope: Scope) -> Scope:
+    """The canonical string of an orbit string, both read."""
+    return Scope("orbit", scope.space_group, canonical_orbits(scope.space_group, scope.orbits))
+
+
+def canonical_text(text: str) -> str:
+    """The canonical string of a valid orbit string, whatever its letters and order.
+
+    Raises ScopeError for invalid text, and for the other dialects: they do not say which sites make an orbit.
+    """
+    scope = parse(text)
+    if scope.dialect != "orbit":
+        raise ScopeError(
+            f"a {scope.dialect} string does not say enough to choose its canonical letters; orbit strings do"
+        )
+    return str(canonical_scope(scope))

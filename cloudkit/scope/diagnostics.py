@@ -12,7 +12,8 @@ EXPECTED: Final = {
     "generators": "generators are single characters with one blank between, then ' | '",
     "orbits": "expected orbits such as 'Na 4a' or 'Fe 0.5 Ni 0.5 4a', or Wyckoff symbols such as 4a",
     "symbols": "expected Wyckoff symbols such as 4a, then ' | ' and the composition",
-    "composition": "the composition is pairs of element and fraction (0.0 to 1.0, two decimals, no trailing zero)",
+    "composition": "expected pairs of element and fraction (0.0 to 1.0, two decimals, no trailing zero), or one species "
+    "per site (Na, Na+, or Fe:0.5, Ni:0.5)",
 }
 
 
@@ -86,11 +87,11 @@ def _explain(code: int, found: str, group: int, part: str) -> tuple[str, str]:
                 "each may be off by half a hundredth",
             )
         case 302:
-            return f"the occupancies of '{found}' sum to more than 1", ""
+            return f"the occupancies of '{found}' sum to more than 1", "each may be off by half a hundredth"
         case 303:
             return (
-                f"site '{found}' of space group {group} has no free parameter and is used twice",
-                "one orbit fits there",
+                f"site '{found}' of space group {group} has no free parameter and is used for two orbits",
+                "one orbit fits there, with the same species on all its sites",
             )
         case 304:
             return f"Wyckoff symbol '{found}' is listed twice", "the reduced dialect lists each symbol once"
@@ -98,8 +99,23 @@ def _explain(code: int, found: str, group: int, part: str) -> tuple[str, str]:
             return f"element '{found}' is listed twice", ""
         case 306:
             return f"'{found}' is fully occupied by one element", "write the element without 1.0"
+        case 307:
+            return (
+                "there are more or fewer species than Wyckoff symbols",
+                "the full dialect gives each site both",
+            )
+        case 308:
+            return (
+                f"the sites of '{found}' do not make up whole orbits beside those of the other positions",
+                "a cell holds each position its multiplicity times the orbits on it, divided by the centring points",
+            )
         case 401:
             return "a fraction rounds to 0.0", "the element is there, in less than half a hundredth"
+        case 403:
+            return (
+                f"'{found}' has signs that the published vocabulary reads as [UNK]",
+                "canonical strings leave oxidation states out; the orbit dialect writes mixed sites in tokens",
+            )
     raise ValueError(f"the core reported an unknown code {code}")
 
 

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from cloudkit.errors import CloudkitError, StructureError
-from cloudkit.scope.canonical import canonical_orbits
-from cloudkit.scope.tree import Orbit, Scope, project, round_fraction
+from cloudkit.scope.canonical import canonical_scope
+from cloudkit.scope.project import project_scope, round_fraction
+from cloudkit.scope.tree import Orbit, Scope, Species
 from cloudkit.structure import Crystal, Record, Symmetry, as_crystal, find_symmetry, find_symmetry_batch
-from cloudkit.tables import SPACE_GROUPS
+from cloudkit.tables import SPACE_GROUPS, generator_text
 
-DIALECTS = ("orbit", "reduced")
+DIALECTS = ("orbit", "reduced", "full")
 ORDERS = ("canonical", "input")
 PUBLISHED_ANGLE_TOLERANCE = 5.0  # degrees; pymatgen's default, which the published strings were made with
 
@@ -36,18 +37,29 @@ class Batch(NamedTuple):
 def to_text(crystal: Crystal, symmetry: Symmetry, dialect: str, order: str) -> str:
     """The string of a crystal whose symmetry is known."""
     if order == "input":
-        return str(_input_order(crystal, symmetry, dialect))
-    orbits = tuple(Orbit(o.letter, o.multiplicity, o.species) for o in symmetry.orbits)
-    text = str(Scope("orbit", symmetry.space_group, canonical_orbits(symmetry.space_group, orbits)))
-    return text if dialect == "orbit" else project(text, dialect)
+        return _input_order(crystal, symmetry, dialect)
+    orbits = (Orbit(o.letter, o.multiplicity, _round_species(o.species)) for o in symmetry.orbits)
+    scope = canonical_scope(Scope("orbit", symmetry.space_group, tuple(orbits)))
+    return str(project_scope(scope, dialect))
 
 
-def _input_order(crystal: Crystal, symmetry: Symmetry, dialect: str) -> Scope:
-    """Letters as the engine gave them for the input, in order of first appearance."""
-    if dialect == "orbit":
-        orbits = tuple(Orbit(o.letter, o.multiplicity, o.species) for o in symmetry.orbits)
-        return Scope("orbit", symmetry.space_group, orbits)
+def _round_species(species: Species) -> Species:
+    """Occupancies as orbit text holds them, so that equal text means an equal place in the order."""
+    if len(species) == 1 and species[0][1] == 1.0:
+        return species
+    return tuple((element, round_fraction(x)) for element, x in species)
+
+
+def _input_order(crystal: Crystal, symmetry: Symmetry, dialect: str) -> str:
+    """Letters as the engine gave them for the input, in order of first appearance; `full`: for each site."""
     group = SPACE_GROUPS[symmetry.space_group - 1]
+    if dialect == "orbit":
+        orbits = (Orbit(o.letter, o.multiplicity, _round_species(o.species)) for o in symmetry.orbits)
+        return str(Scope("orbit", group.number, tuple(orbits)))
+    if dialect == "full":
+        symbols = " ".join(group.position(letter).symbol for letter in symmetry.site_letters)
+        species = " ".join(crystal.species_texts[label] for label in crystal.labels)
+        return f"{generator_text(group.number)} | {symbols} | {species}"
     letters = tuple(
         Orbit(x, group.position(x).multiplicity, None) for x in dict.fromkeys(symmetry.site_letters)
     )
@@ -57,7 +69,7 @@ def _input_order(crystal: Crystal, symmetry: Symmetry, dialect: str) -> Scope:
             counts[element] = counts.get(element, 0.0) + occupancy
     whole = sum(counts.values())
     fractions = tuple((element, round_fraction(count / whole)) for element, count in counts.items())
-    return Scope("reduced", symmetry.space_group, letters, fractions)
+    return str(Scope("reduced", group.number, letters, fractions))
 
 
 def _options(dialect: str, order: str, engine: str | None) -> dict[str, Any]:

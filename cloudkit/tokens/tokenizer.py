@@ -10,10 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloudkit import _native
-from cloudkit.errors import CloudkitError
+from cloudkit.errors import CloudkitError, ScopeError
+from cloudkit.scope import validate
 from cloudkit.scope.tree import check
 
 KINDS: Final = ("special", "bar", "space_group", "wyckoff", "element", "fraction")  # of compact tokens
+
+
+def refusal(text: str) -> ScopeError:
+    """Why `compact` has no ids for a text: it is invalid, or says what no token says."""
+    try:
+        check(text)
+    except ScopeError as error:
+        return error
+    found = next(d for d in validate(text) if d.code == "W403")
+    site = text.encode()[found.offset : found.offset + found.length].decode()
+    return ScopeError(
+        "the compact vocabulary has no tokens for oxidation states and for occupancies of more than two decimals, "
+        f"as in '{site}'; canonical strings have neither"
+    )
 
 
 class Tokenizer:
@@ -44,8 +59,7 @@ class Tokenizer:
         """Ids (n,) of one text. Raises ScopeError where `compact` refuses it."""
         ids = _native.encode_text(text, self.name)
         if ids is None:
-            check(text)
-            raise AssertionError(f"the tokenizer refused valid text: {text!r}")
+            raise refusal(text)
         return ids
 
     def encode_batch(self, texts: Iterable[str]) -> tuple[NDArray[np.uint16], NDArray[np.int64]]:
@@ -56,12 +70,9 @@ class Tokenizer:
         texts = list(texts)
         ids, offsets, refused = _native.encode_batch(texts, self.name)
         if refused:
-            try:
-                check(texts[refused[0]])
-            except CloudkitError as error:
-                error.add_note(f"in row {refused[0]} ({len(refused)} of {len(texts)} rows are invalid)")
-                raise
-            raise AssertionError(f"the tokenizer refused valid text: {texts[refused[0]]!r}")
+            error = refusal(texts[refused[0]])
+            error.add_note(f"in row {refused[0]} ({len(refused)} of {len(texts)} rows are refused)")
+            raise error
         return ids, offsets
 
     def decode(self, ids: Sequence[int] | NDArray[np.integer]) -> str:

@@ -42,7 +42,7 @@ def group_schema(row: dict[str, str], wyckoff: list[dict[str, str]]) -> Json:
     ]
     sites = {"items": {"anyOf": pairs}}
     generators = {"const": " ".join(row["generators"])}
-    return {"properties": {"generators": generators, "orbits": sites, "wyckoff": sites}}
+    return {"properties": {"generators": generators, "orbits": sites, "wyckoff": sites, "sites": sites}}
 
 
 def scope_schema() -> Json:
@@ -60,15 +60,19 @@ def scope_schema() -> Json:
         {"element": {"$ref": "#/$defs/element"}, "occupancy": fraction},
         "What sits on an orbit, and how much of it.",
     )
+    ion = closed(species["properties"], "What sits on a site; oxidation_state as an input file gave it.")
+    ion["properties"] = ion["properties"] | {"oxidation_state": {"type": "number"}}
     share = closed(
         {"element": {"$ref": "#/$defs/element"}, "fraction": fraction}, "An element's share of all atoms."
     )
     orbit = closed(
         symbol | {"species": listed({"$ref": "#/$defs/species"})}, "Sites that symmetry makes one."
     )
+    site = closed(symbol | {"species": listed({"$ref": "#/$defs/ion"})}, "One site of the listed cell.")
     definitions = {
         "element": {"enum": [row["symbol"] for row in read("elements.csv")]},
         "species": species,
+        "ion": ion,
         "orbit": closed(
             {"dialect": {"const": "orbit"}} | head | {"orbits": listed(orbit)},
             "Which element sits on which orbit.",
@@ -78,6 +82,10 @@ def scope_schema() -> Json:
             | head
             | {"wyckoff": listed(closed(symbol, "A Wyckoff symbol.")), "fractions": listed(share)},
             "Wyckoff symbols and composition, as published.",
+        ),
+        "full": closed(
+            {"dialect": {"const": "full"}} | head | {"sites": listed(site)},
+            "A Wyckoff symbol and a species for each site, as published.",
         ),
     }
     rules = [
@@ -91,7 +99,7 @@ def scope_schema() -> Json:
     return {
         "$schema": DRAFT,
         "title": "A decoded SCOPE string",
-        "oneOf": [{"$ref": "#/$defs/orbit"}, {"$ref": "#/$defs/reduced"}],
+        "oneOf": [{"$ref": f"#/$defs/{dialect}"} for dialect in ("orbit", "reduced", "full")],
         "allOf": rules,
         "$defs": definitions,
     }
@@ -141,6 +149,10 @@ def vector_schema() -> Json:
             closed(
                 {"clause": clause, "text": text, "diagnostics": listed(found)},
                 "Not valid, or with a warning.",
+            ),
+            closed(
+                {"clause": clause, "text": text, "deep": listed(found)},
+                "Valid; the warnings are those of a closer look (clause 7.4).",
             ),
         ],
     }

@@ -29,6 +29,8 @@ def read(name: str) -> list[dict[str, str]]:
 
 GENERATORS = {int(row["number"]): " ".join(row["generators"]) for row in read("space_groups.csv")}
 ELEMENTS = {row["symbol"]: int(row["order"]) for row in read("elements.csv")}
+CENTERING = {int(row["number"]): row["centering"] for row in read("space_groups.csv")}
+POINTS = {"P": 1, "A": 2, "C": 2, "I": 2, "R": 3, "F": 4}  # lattice points of a conventional cell
 RENAMINGS = {int(row["space_group"]): row["permutations"].split() for row in read("normalizer.csv")}
 POSITIONS: dict[int, dict[str, tuple[int, int]]] = {}
 for row in read("wyckoff.csv"):
@@ -97,6 +99,34 @@ def reduced_vector(
     return valid(clause, text, tree, text)
 
 
+def full_vector(clause: str, group: int, sites: list[Site], cells: int = 1) -> dict[str, Any]:
+    """`full` of the primitive cell, or of a supercell of `cells` of them, in the order of the sites given."""
+    text, listed = full_text(group, sites, cells)
+    entries = [
+        place(group, letter) | {"species": [{"element": e, "occupancy": x} for e, x in species]}
+        for letter, species in listed
+    ]
+    canonical_text, _ = full_text(group, canonical(group, sites))
+    return valid(clause, text, head("full", group) | {"sites": entries}, canonical_text)
+
+
+def full_text(group: int, sites: list[Site], cells: int = 1) -> tuple[str, list[Site]]:
+    """(text, the sites listed) of a cell that holds as many primitive cells."""
+    counts = [POSITIONS[group][letter][0] * cells // POINTS[CENTERING[group]] for letter, _ in sites]
+    listed = [site for site, count in zip(sites, counts, strict=True) for _ in range(count)]
+    symbols = " ".join(symbol(group, letter) for letter, _ in listed)
+    return (
+        f"{GENERATORS[group]} | {symbols} | {' '.join(site_text(species) for _, species in listed)}",
+        listed,
+    )
+
+
+def site_text(species: list[tuple[str, float]]) -> str:
+    if len(species) == 1 and species[0][1] == 1.0:
+        return species[0][0]
+    return ", ".join(f"{element}:{x}" for element, x in species)
+
+
 def some_sites(random_: random.Random, group: int, count: int) -> list[Site]:
     sites: list[Site] = []
     for _ in range(count):
@@ -144,6 +174,26 @@ def valid_vectors(random_: random.Random) -> Iterator[Vector]:
             "2.2", group, letters, [(pair[0], share / 100), (pair[1], (100 - share) / 100)]
         )
         yield "2-grammar", f"reduced-{index:03d}", content
+    yield from valid_listings(random_)
+    for index, freedom in enumerate([0, 1, 2, 3] * 6):
+        group = random_.choice([g for g in GENERATORS if any(f == freedom for _, f in POSITIONS[g].values())])
+        letter = random_.choice([x for x, (_, f) in POSITIONS[group].items() if f == freedom])
+        text = orbit_vector("1.1", group, [(letter, [(random_.choice(elements), 1.0)])])
+        yield "1-text", f"one-orbit-{index:02d}", text
+
+
+def valid_listings(random_: random.Random) -> Iterator[Vector]:
+    """`full`: primitive cells and supercells, ordered ones (what no vocabulary holds is a warning, so not here)."""
+    small = [g for g in GENERATORS if POSITIONS[g][list(POSITIONS[g])[-1]][0] <= 48]
+    for index in range(60):
+        group = random_.choice(small)
+        sites, cells = some_sites(random_, group, random_.randint(1, 4)), random_.choice([1, 1, 2, 3])
+        clause = "5.9" if cells > 1 else "5.8"
+        yield "5-meaning", f"listing-{index:03d}", full_vector(clause, group, sites, cells)
+    for index in range(30):
+        group = random_.choice(small)
+        sites = canonical(group, some_sites(random_, group, random_.randint(1, 4)))
+        yield "6-canonical", f"full-{index:03d}", full_vector("6.5", group, sites)
 
 
 def invalid(clause: str, text: str, *issues: tuple[int, int, int]) -> dict[str, Any]:
@@ -170,7 +220,23 @@ def invalid_vectors(random_: random.Random) -> Iterator[Vector]:
         )
         yield "1-text", f"trailing-{name}", invalid("1.1", good + " " * blanks, (102, len(good), blanks))
         junk = random_.choice(
-            ["0.50", "x", "4", "1000a", "é", "Na+", "|", "1e-05", "-0.5", ".5", "0.125", "NA", "\t", "\0"]
+            [
+                "0.50",
+                "x",
+                "4",
+                "1000a",
+                "é",
+                "Na+",
+                "Fe:0.5",
+                "|",
+                "1e-05",
+                "-0.5",
+                ".5",
+                "0.125",
+                "NA",
+                "\t",
+                "\0",
+            ]
         )
         size = len(junk.encode())
         yield "2-grammar", f"token-{name}", invalid("2.1", f"{good} {junk}", (103, len(good) + 1, size))
@@ -240,6 +306,92 @@ def invalid_meanings(random_: random.Random) -> Iterator[Vector]:
         once = f"{GENERATORS[group]} | {first} {symbol(group, letter)} {second} "
         again = symbol(group, letter)
         yield "5-meaning", f"fixed-{name}", invalid("5.4", once + again, (303, len(once), len(again)))
+    yield from invalid_listings(random_, fixed)
+    yield from invalid_forms(random_)
+
+
+def invalid_listings(random_: random.Random, fixed: list[tuple[int, str]]) -> Iterator[Vector]:
+    """What is wrong with sites in `full`."""
+    for index in range(16):
+        name = f"{index:02d}"
+        first, second = random_.sample(list(ELEMENTS), 2)
+        group, letter = random_.choice(fixed)
+        start, site = GENERATORS[group] + " | ", symbol(group, letter)
+        body = f"{start}{site} {site} | "
+        at = len(start) + len(site) + 1
+        yield (
+            "5-meaning",
+            f"two-kinds-{name}",
+            invalid("5.9", f"{body}{first} {second}", (303, at, len(site))),
+        )
+        species = random_.choice([first, f"{first} {second} {first}"])
+        yield "5-meaning", f"count-{name}", invalid("5.8", body + species, (307, len(body), len(species)))
+        ion = random_.choice(
+            ["+", "-", "2-", "3+", "0+", "2.5+", "12-", "0.3333+", ":0.5", "3+:0.125", ":0.0001"]
+        )
+        text = f"{start}{site} | {first}{ion}"
+        yield (
+            "5-meaning",
+            f"signs-{name}",
+            invalid("5.10", text, (403, len(text) - len(first + ion), len(first + ion))),
+        )
+        wrong = random_.choice(
+            ["1+", "0-", "00+", "2.50+", "+2", "123+", "2.12345+", ":0.50", ":.5", ":", ":1e-05", "+:1.5"]
+        )
+        text = f"{start}{site} {site} | {first} "
+        yield (
+            "2-grammar",
+            f"species-{name}",
+            invalid("2.4", text + second + wrong, (103, len(text), len(second + wrong))),
+        )
+        text = f"{start}{site} | {first}:0.5,"
+        yield "2-grammar", f"comma-{name}", invalid("2.5", text, (104, len(text), 0))
+        text = f"{start}{site} | "
+        fake = random_.choice(["X", "D", "Xx"])
+        yield "4-tables", f"ion-{name}", invalid("4.1", f"{text}{fake}2+", (202, len(text), len(fake)))
+    pairs = [(g, x, y) for g, x in fixed for h, y in fixed if g == h and x != y]
+    for index in range(16):
+        group, one, other = random_.choice(pairs)
+        n, m = POSITIONS[group][one][0], POSITIONS[group][other][0]
+        listed = [symbol(group, one)] * n + [symbol(group, other)] * (m + 1)
+        text = f"{GENERATORS[group]} | {' '.join(listed)} | {' '.join(['H'] * n + ['O'] * (m + 1))}"
+        at = len(GENERATORS[group]) + 3 + n * (len(listed[0]) + 1)
+        yield "5-meaning", f"broken-{index:02d}", invalid("5.9", text, (308, at, len(listed[-1])))
+
+
+def invalid_forms(random_: random.Random) -> Iterator[Vector]:
+    """Valid strings that are not canonical, or that stand for no crystal; and several faults at once."""
+    swapped = [g for g in GENERATORS if len(RENAMINGS[g]) > 1]
+    for index in range(16):
+        group = random_.choice(swapped)
+        sites = some_sites(random_, group, random_.randint(2, 5))
+        text, body = orbit_text(group, sites), len(GENERATORS[group]) + 3
+        if canonical(group, sites) != sites:
+            yield "6-canonical", f"other-{index:02d}", deep("6.3", text, (404, body, len(text) - body))
+        name = f"{index:02d}"
+        two = [
+            g
+            for g in GENERATORS
+            if POSITIONS[g].get("b", (0, 1)) == POSITIONS[g]["a"] and POSITIONS[g]["a"][1] == 0
+        ]
+        group, share = random_.choice(two), random_.choice([x for x in range(1, 100) if x != 50])
+        start = f"{GENERATORS[group]} | {symbol(group, 'a')} {symbol(group, 'b')} | "
+        parts = f"Na {share / 100} Cl {(100 - share) / 100}"
+        yield "7-diagnostics", f"no-crystal-{name}", deep("7.4", start + parts, (402, len(start), len(parts)))
+        first, second = f"{GENERATORS[group]} | ", random_.choice(["0.50", "Na|", "4"])
+        text = f"{first}{second} H {symbol(group, 'a')}  {second}"
+        at = len(first)
+        places = [
+            (103, at, len(second)),
+            (102, len(text) - len(second) - 1, 1),
+            (103, len(text) - len(second), len(second)),
+        ]
+        yield "7-diagnostics", f"several-{name}", invalid("7.3", text, *places)
+
+
+def deep(clause: str, text: str, *issues: tuple[int, int, int]) -> dict[str, Any]:
+    content = invalid(clause, text, *issues)
+    return {"clause": clause, "text": text, "deep": content["diagnostics"]}
 
 
 def write(kind: str, vectors: Iterator[Vector]) -> None:

@@ -15,7 +15,7 @@ ROOT = HERE.parents[1]
 def damaged(tree: dict[str, object], index: int) -> dict[str, object]:
     """A copy with one fault, another kind for each index."""
     copy = json.loads(json.dumps(tree))
-    place = (copy.get("orbits") or copy["wyckoff"])[0]
+    place = next(copy[part] for part in ("orbits", "wyckoff", "sites") if part in copy)[0]
     match index % 5:
         case 0:
             place["multiplicity"] += 1

@@ -10,8 +10,7 @@ import pytest
 
 from cloudkit import _native
 from cloudkit._native import twin
-from cloudkit.scope import Scope, parse, to_tree
-from cloudkit.scope.canonical import canonical_orbits
+from cloudkit.scope import canonical_text, check_deep, parse, to_tree
 from cloudkit.tokens import Tokenizer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,13 +40,28 @@ def test_there_are_enough_vectors_and_each_has_the_form_of_its_schema() -> None:
     assert len(texts) >= 400
 
 
+def findings(vector: dict[str, Any]) -> list[tuple[int, int, int]]:
+    listed = vector.get("diagnostics", vector.get("deep"))
+    return [(int(i["code"][1:]), i["offset"], i["length"]) for i in listed]
+
+
 def test_every_code_and_every_space_group_has_a_vector() -> None:
     standard = (ROOT / "spec/scope.md").read_text("utf-8")
-    codes = {issue["code"] for vector in INVALID.values() for issue in vector["diagnostics"]}
-    assert codes == {
-        line.split("|")[1].strip() for line in standard.splitlines() if line.startswith(("| E", "| W"))
-    }
+    codes = {code for vector in INVALID.values() for code, _, _ in findings(vector)}
+    table = [line.split("|")[1].strip() for line in standard.splitlines() if line.startswith(("| E", "| W"))]
+    assert codes == {int(code[1:]) for code in table}
     assert {vector["tree"]["space_group"] for vector in VALID.values()} == set(range(1, 231))
+
+
+def test_every_section_that_judges_strings_has_vectors_of_both_kinds() -> None:
+    sections = {"1-text", "2-grammar", "3-space-group", "4-tables", "5-meaning", "6-canonical"}
+    assert {name.partition("/")[0] for name in VALID} == sections
+    assert {name.partition("/")[0] for name in INVALID} == sections | {"7-diagnostics"}
+
+
+def test_every_dialect_has_vectors() -> None:
+    dialects = Counter(vector["tree"]["dialect"] for vector in VALID.values())
+    assert min(dialects[dialect] for dialect in ("orbit", "reduced", "full")) >= 40
 
 
 @SIDES
@@ -55,8 +69,14 @@ def test_a_reader_finds_nothing_in_valid_text_and_the_listed_faults_elsewhere(si
     for name, vector in VALID.items():
         assert side.check(vector["text"]) == (vector["tree"]["space_group"], []), name
     for name, vector in INVALID.items():
-        listed = [(int(i["code"][1:]), i["offset"], i["length"]) for i in vector["diagnostics"]]
-        assert side.check(vector["text"])[1] == listed, name
+        assert side.check(vector["text"])[1] == (findings(vector) if "diagnostics" in vector else []), name
+
+
+def test_a_closer_look_warns_where_the_vectors_do() -> None:
+    for name, vector in INVALID.items():
+        if "deep" in vector:
+            found = [(int(d.code[1:]), d.offset, d.length) for d in check_deep(vector["text"])]
+            assert found == findings(vector), name
 
 
 @SIDES
@@ -80,16 +100,16 @@ def test_trees_print_and_decode_to_the_text() -> None:
 
 def test_the_canonical_form_is_that_of_the_vectors() -> None:
     for name, vector in VALID.items():
-        scope = parse(vector["text"])
-        if scope.dialect == "orbit":
-            orbits = canonical_orbits(scope.space_group, scope.orbits)
-            assert str(Scope("orbit", scope.space_group, orbits)) == vector["canonical"], name
+        if vector["tree"]["dialect"] == "orbit":
+            assert canonical_text(vector["text"]) == vector["canonical"], name
+        else:
+            assert _native.check(vector["canonical"])[1] == [], name
 
 
 def test_the_schema_refuses_a_letter_that_the_group_lacks() -> None:
     rules = schema("scope")
     for vector in VALID.values():
         tree = json.loads(json.dumps(vector["tree"]))
-        place = (tree.get("orbits") or tree["wyckoff"])[0]
+        place = next(tree[part] for part in ("orbits", "wyckoff", "sites") if part in tree)[0]
         place["multiplicity"] += 1
         assert not rules.is_valid(tree), vector["text"]

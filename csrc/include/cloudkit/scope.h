@@ -6,8 +6,9 @@
  *     uint16_t ids[64]; size_t n;
  *     if (ck_encode_cloud(text, length, ids, 64, &n) == CK_OK) ...
  *
- * A SCOPE string is a space group's generators, a bar, and either orbits (dialect "orbit": `Na 4a Cl 4b`) or Wyckoff
- * symbols, a bar and fractions (dialect "reduced": `4a 4b | Na 0.5 Cl 0.5`). The rules are in spec/scope.md.
+ * A SCOPE string is a space group's generators, a bar, and orbits (dialect "orbit": `Na 4a Cl 4b`), or Wyckoff symbols, a
+ * bar and fractions (dialect "reduced": `4a 4b | Na 0.5 Cl 0.5`), or one Wyckoff symbol per site, a bar and one species
+ * per site (dialect "full": `4a 4b | Na Cl`). The rules are in spec/scope.md.
  */
 #ifndef CLOUDKIT_SCOPE_H
 #define CLOUDKIT_SCOPE_H
@@ -26,9 +27,10 @@ uint32_t ck_abi_version(void);
 
 typedef enum ck_status {
     CK_OK = 0,
-    CK_INVALID = 1,  /* the text has errors; ck_check lists them */
-    CK_NO_SPACE = 2, /* the buffer is too small; *n_out is the length needed */
-    CK_NOT_ASCII = 3 /* ck_encode_cloud only: the text needs Unicode rules, which this library does not carry */
+    CK_INVALID = 1,   /* the text has errors; ck_check lists them */
+    CK_NO_SPACE = 2,  /* the buffer is too small; *n_out is the length needed */
+    CK_NOT_ASCII = 3, /* ck_encode_cloud only: the text needs Unicode rules, which this library does not carry */
+    CK_NO_TOKEN = 4   /* ck_encode_compact only: valid text with an oxidation state, or an occupancy of three or more decimals */
 } ck_status;
 
 /* What is wrong. 1xx: grammar, 2xx: tables, 3xx: semantics, 4xx: warnings. A level is checked only where the one
@@ -42,12 +44,15 @@ typedef enum ck_code {
     CK_UNKNOWN_ELEMENT = 202,   /* not one of the 118 elements */
     CK_UNKNOWN_WYCKOFF = 203,   /* a Wyckoff symbol that the space group does not have */
     CK_FRACTION_SUM = 301,      /* fractions of the composition do not sum to 1 within rounding */
-    CK_OCCUPANCY_SUM = 302,     /* occupancies of an orbit sum to more than 1 */
-    CK_FIXED_SITE_TWICE = 303,  /* a site without free parameters used twice */
+    CK_OCCUPANCY_SUM = 302,     /* occupancies of an orbit or site sum to more than 1 */
+    CK_FIXED_SITE_TWICE = 303,  /* a position without free parameters used for two orbits */
     CK_REPEATED_WYCKOFF = 304,  /* reduced dialect: a Wyckoff symbol listed twice */
-    CK_REPEATED_ELEMENT = 305,  /* an element twice in one composition or one orbit */
+    CK_REPEATED_ELEMENT = 305,  /* an element twice in one composition, orbit or site */
     CK_FULL_OCCUPANCY = 306,    /* orbit dialect: a single species with its 1.0 written out */
-    CK_ZERO_FRACTION = 401      /* a fraction that rounds to 0.0 */
+    CK_SITE_COUNT = 307,        /* full dialect: as many species as Wyckoff symbols are wanted */
+    CK_BROKEN_ORBIT = 308,      /* full dialect: the sites of a position do not make up whole orbits */
+    CK_ZERO_FRACTION = 401,     /* a fraction of 0.0 */
+    CK_SIGNS = 403              /* full dialect: a species with signs that the published vocabulary reads as [UNK] */
 } ck_code;
 
 typedef struct ck_issue {
@@ -56,7 +61,8 @@ typedef struct ck_issue {
     uint64_t offset; /* first byte concerned */
 } ck_issue;
 
-/* Write what is wrong with the text, in order of offset, into issues[0..cap); more than cap are counted, not written.
+/* Write what is wrong with the text, in order of offset, into issues[0..cap); more than cap are counted, not written
+ * (those written are then the first that were found, not those of the least offset).
  * *space_group is the number 1..230, or 0 where the generators are unknown. Either pointer may be NULL (with cap 0).
  * Returns the number of issues; 0 is valid, and warnings count. */
 size_t ck_check(const char *text, size_t length, ck_issue *issues, size_t cap, uint32_t *space_group);
@@ -68,7 +74,8 @@ ck_status ck_encode_cloud(const char *text, size_t length, uint16_t *ids, size_t
 /* Ids in the compact vocabulary (spec/vocab/compact.txt), [CLS] ... [SEP] included, for text without errors. */
 ck_status ck_encode_compact(const char *text, size_t length, uint16_t *ids, size_t cap, size_t *n_out);
 
-/* The text of compact ids ([CLS] and [SEP] optional): the space group, then orbits, or Wyckoff symbols and fractions.
+/* The text of compact ids ([CLS] and [SEP] optional): the space group, then orbits, or Wyckoff symbols and fractions, or
+ * Wyckoff symbols, | and sites, where | also stands between a site that ends in an occupancy and the next site.
  * CK_INVALID for ids of another shape. No NUL is written. */
 ck_status ck_format(const uint16_t *ids, size_t n_ids, char *out, size_t cap, size_t *n_out);
 

@@ -1,0 +1,52 @@
+"""From a richer dialect to a poorer one: orbit to full and reduced, full to reduced."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from cloudkit.errors import ScopeError
+from cloudkit.scope.tree import Orbit, Scope, Species, parse
+from cloudkit.tables import CENTERING_POINTS, ELEMENT, LETTERS, SPACE_GROUPS
+
+POORER: Final = {"orbit": ("full", "reduced"), "full": ("reduced",), "reduced": ()}
+
+
+def project(text: str, dialect: str) -> str:
+    """The same crystal in a poorer dialect. Raises ScopeError for invalid text, and where the text says too little."""
+    scope = parse(text)
+    return text if scope.dialect == dialect else str(project_scope(scope, dialect))
+
+
+def project_scope(scope: Scope, dialect: str) -> Scope:
+    """As `project`, of a string already read."""
+    if scope.dialect == dialect:
+        return scope
+    if dialect not in POORER[scope.dialect]:
+        known = " and ".join(POORER[scope.dialect])
+        raise ScopeError(
+            f"a {scope.dialect} string cannot be projected to '{dialect}'; "
+            + (f"it can become {known}" if known else "it says too little to become another dialect")
+        )
+    if dialect == "full":
+        return Scope("full", scope.space_group, tuple(_list_sites(scope)))
+    symbols = sorted({(LETTERS.index(o.letter), o.multiplicity) for o in scope.orbits})
+    orbits = tuple(Orbit(LETTERS[letter], multiplicity, None) for letter, multiplicity in symbols)
+    return Scope("reduced", scope.space_group, orbits, reduced_fractions(scope.composition.items()))
+
+
+def _list_sites(scope: Scope) -> Iterable[Orbit]:
+    """The sites of the primitive cell, orbit by orbit."""
+    points = CENTERING_POINTS[SPACE_GROUPS[scope.space_group - 1].centering]
+    return (orbit for orbit in scope.orbits for _ in range(orbit.multiplicity // points))
+
+
+def reduced_fractions(counts: Iterable[tuple[str, float]]) -> Species:
+    """Atomic fractions rounded to two decimals as NumPy rounds, elements by electronegativity."""
+    totals = dict(counts)
+    whole = sum(totals.values())
+    ordered = sorted(totals, key=lambda element: ELEMENT[element].order)
+    return tuple((element, round_fraction(totals[element] / whole)) for element in ordered)
+
+
+def round_fraction(value: float) -> float:
+    """NumPy's rounding to two decimals: scale, round half to even, unscale (Python's own rounds the exact decimal)."""
+    return round(value * 100.0) / 100.0
