@@ -16,26 +16,17 @@ import random
 import statistics
 import time
 import warnings
-from collections import Counter, defaultdict
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 from cloudkit.errors import ScopeError
-from cloudkit.scope import encode_batch, parse, project
-from cloudkit.scope.aflow import aflow_label, from_aflow
+from cloudkit.scope import encode_batch, project
+from cloudkit.scope.aflow import AXES_KEPT, aflow_label, from_aflow
 from cloudkit.scope.candidates import candidates
 
 SHARED = Path(os.environ.get("CLOUDKIT_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 SYMPREC = 0.01  # Å
-SHORT_IN_PYMATGEN = {
-    2,
-    3,
-    10,
-    11,
-    12,
-    13,
-    14,
-}  # groups whose table of equivalent letters is incomplete in pymatgen
 
 
 def read_rows(count: int | None, seed: int) -> list[dict[str, Any]]:
@@ -101,35 +92,38 @@ def classify(ours: str, theirs: str) -> str:
     if group != other:
         return "the engines find different space groups"
     if same_crystal:
-        short = int(group) in SHORT_IN_PYMATGEN
-        return (
-            "same crystal, pymatgen's table of letters is short" if short else "same crystal, other letters"
-        )
+        short = int(group) in AXES_KEPT
+        return "same crystal, pymatgen keeps spglib's axes" if short else "same crystal, other letters"
     return "the engines find different orbits"
 
 
 def print_labels(rows: list[dict[str, Any]], texts: list[str], theirs: dict[str, str]) -> None:
+    """Labels of canonical strings, and of spglib's letters with its axes kept, as pymatgen makes them."""
     start = time.perf_counter()
     ours = [aflow_label(text) for text in texts]
     spent = (time.perf_counter() - start) / len(texts)
-    classes: dict[str, list[str]] = defaultdict(list)
-    groups: Counter[int] = Counter()
-    for row, text, label in zip(rows, texts, ours, strict=True):
-        kind = classify(label, theirs[row["id"]])
-        classes[kind].append(f"{row['id']} {label} | {theirs[row['id']]}")
-        if kind.startswith("same"):
-            groups[parse(text).space_group] += 1
     print(
         f"AFLOW labels beside pymatgen's (spglib, {SYMPREC} Å), {len(texts)} structures; {spent * 1e6:.0f} µs a label"
     )
-    for kind, examples in sorted(classes.items(), key=lambda item: -len(item[1])):
-        print(f"  {len(examples):6d} {len(examples) / len(texts):8.2%}  {kind}")
-        if kind != "equal":
-            print(f"                   e.g. {examples[0]}")
-    print(f"  same crystal, other letters, by space group: {dict(sorted(groups.items()))}")
+    print(" of canonical strings:")
+    print_classes(rows, ours, theirs)
+    batch = encode_batch([row["structure"] for row in rows], order="input", symprec=SYMPREC)
+    print(" of spglib's letters, keep_axes:")
+    given = [aflow_label(text, keep_axes=True) if text else "none" for text in batch.texts]
+    print_classes(rows, given, theirs)
     back = sum(from_aflow(label) == text for label, text in zip(ours, texts, strict=True))
     print(f"  label -> string gives the string back: {back} of {len(texts)}")
     print(f"  different strings {len(set(texts))}, different labels {len(set(ours))}")
+
+
+def print_classes(rows: list[dict[str, Any]], ours: list[str], theirs: dict[str, str]) -> None:
+    classes: dict[str, list[str]] = defaultdict(list)
+    for row, label in zip(rows, ours, strict=True):
+        classes[classify(label, theirs[row["id"]])].append(f"{row['id']} {label} | {theirs[row['id']]}")
+    for kind, examples in sorted(classes.items(), key=lambda item: -len(item[1])):
+        print(f"  {len(examples):6d} {len(examples) / len(rows):8.2%}  {kind}")
+        for example in examples[:3] if kind != "equal" else ():
+            print(f"                   e.g. {example}")
 
 
 def facts_of(label: str) -> tuple[str, ...]:

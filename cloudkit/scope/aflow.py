@@ -14,18 +14,24 @@ from typing import Final
 from cloudkit.errors import ScopeError
 from cloudkit.scope.canonical import canonical_scope, renamings
 from cloudkit.scope.tree import Orbit, Scope, parse
-from cloudkit.tables import ELEMENT, LETTERS, SPACE_GROUPS
+from cloudkit.tables import ELEMENT, LETTERS, SPACE_GROUPS, origin_shift_permutations
 
 FAMILY: Final = {
     "triclinic": "a", "monoclinic": "m", "orthorhombic": "o", "tetragonal": "t",
     "trigonal": "h", "hexagonal": "h", "cubic": "c",
 }  # fmt: skip
+AXES_KEPT: Final = frozenset(
+    {2, 3, 10, 11, 12, 13, 14}
+)  # where pymatgen's table has shifts of the origin only
 LETTER_COUNT: Final = re.compile("([1-9][0-9]{0,3})?([a-zA])")
 
 
-def aflow_label(orbit: str | Scope) -> str:
+def aflow_label(orbit: str | Scope, *, keep_axes: bool = False) -> str:
     """The label of an ordered crystal; R groups count the hexagonal cell, A centring is written C (as pymatgen does).
 
+    keep_axes: in the space groups of AXES_KEPT look only at the letters that a shift of the origin gives. That is what
+    pymatgen does, whose label therefore depends on the axes that spglib chose; it is reproduced from strings of
+    ``order="input"`` and spglib. Without it the label is the same for every description of a crystal.
     Raises ScopeError for invalid text, another dialect, and mixed or partly filled orbits.
     """
     scope = parse(orbit) if isinstance(orbit, str) else orbit
@@ -35,7 +41,11 @@ def aflow_label(orbit: str | Scope) -> str:
         )
     content = _letters_of_elements(scope)
     used = tuple(sorted({letter for counts in content for letter in counts}))
-    choices = (dict(zip(used, image, strict=True)) for image in renamings(scope.space_group, used))
+    if keep_axes and scope.space_group in AXES_KEPT:
+        images = [[LETTERS.index(p[i]) for i in used] for p in origin_shift_permutations(scope.space_group)]
+    else:
+        images = [list(image) for image in renamings(scope.space_group, used)]
+    choices = (dict(zip(used, image, strict=True)) for image in images)
     _, letters = min(_score(content, choice) for choice in choices)
     elements = sorted(scope.composition)
     head = f"{_formula(scope, elements)}_{_pearson_symbols(scope)[0]}_{scope.space_group}"

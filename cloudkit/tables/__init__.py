@@ -18,11 +18,15 @@ CENTERING_POINTS: Final = {
 
 
 class WyckoffPosition(NamedTuple):
-    """One Wyckoff position; `multiplicity` is that of the conventional cell, `representative` its first coordinates."""
+    """One Wyckoff position; `multiplicity` is that of the conventional cell, `representative` its first coordinates.
+
+    site_symmetry: the oriented symbol of International Tables A, such as "4mm" or "mm2..".
+    """
 
     letter: str
     multiplicity: int
     degrees_of_freedom: int
+    site_symmetry: str
     representative: str
 
     @property
@@ -82,8 +86,8 @@ class Element(NamedTuple):
 
 
 def _read_position(text: str) -> WyckoffPosition:
-    symbol, representative = text.split(":")
-    return WyckoffPosition(symbol[-2], int(symbol[:-2]), int(symbol[-1]), representative)
+    symbol, site_symmetry, representative = text.split(":")
+    return WyckoffPosition(symbol[-2], int(symbol[:-2]), int(symbol[-1]), site_symmetry, representative)
 
 
 SPACE_GROUPS: Final = tuple(
@@ -107,3 +111,9 @@ def letter_permutations(number: int) -> tuple[str, ...]:
     The identity comes first; the strings form a group (derived in spec/tools/build_normalizer.py).
     """
     return tuple(_generated.NORMALIZER[number - 1].split())
+
+
+@cache
+def origin_shift_permutations(number: int) -> tuple[str, ...]:
+    """Those of `letter_permutations` that shifts of the origin induce, axes kept."""
+    return tuple(_generated.ORIGIN_SHIFTS[number - 1].split())

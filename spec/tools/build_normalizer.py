@@ -12,24 +12,16 @@ the letter of the image is read from the table of representatives. The permutati
 
 import csv
 import itertools
-import re
-from fractions import Fraction
 from pathlib import Path
 
-import moyopy
 import numpy as np
+from operations import operations, read_coordinates
 
 TABLES = Path(__file__).resolve().parents[1] / "tables"
 LETTERS = "abcdefghijklmnopqrstuvwxyzA"
 GENERIC = np.array([0.1371, 0.2293, 0.3917])  # x, y, z of a point on no special position
 GRID = np.array(list(itertools.product(range(24), repeat=3))) / 24.0
 SMALL = 1e-6
-
-
-def operations(number: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rotations (n, 3, 3) and translations (n, 3) of the standard setting, centring included."""
-    ops = moyopy.operations_from_number(number, setting=moyopy.Setting.standard())
-    return np.array(ops.rotations, int), np.array(ops.translations, float)
 
 
 def is_integer(values: np.ndarray) -> np.ndarray:
@@ -43,25 +35,13 @@ class Position:
         self.letter = row["letter"]
         self.multiplicity = int(row["multiplicity"])
         self.freedom = int(row["degrees_of_freedom"])
-        parts = [read_coordinate(part) for part in row["representative"].split(",")]
-        self.linear = np.array([coefficients for coefficients, _ in parts])
-        self.constant = np.array([constant for _, constant in parts])
+        self.linear, self.constant = read_coordinates(row["representative"])
         self.point = self.linear @ GENERIC + self.constant
         self.normals = normals(self.linear)
 
     def contains(self, points: np.ndarray) -> bool:
         """Is one of the points (n, 3), modulo the lattice, on the representative's subspace?"""
         return bool(np.any(is_integer((points - self.constant) @ self.normals.T)))
-
-
-def read_coordinate(text: str) -> tuple[list[int], float]:
-    coefficients, constant = [0, 0, 0], Fraction(0)
-    for sign, factor, symbol, value in re.findall(r"([+-]?)(\d*)([xyz])|([+-]?\d+(?:/\d+)?)", text):
-        if symbol:
-            coefficients["xyz".index(symbol)] += int(f"{sign}{factor or 1}")
-        else:
-            constant += Fraction(value)
-    return coefficients, float(constant)
 
 
 def normals(linear: np.ndarray) -> np.ndarray:
@@ -150,8 +130,8 @@ def close(generators: set[tuple[int, ...]], size: int) -> list[tuple[int, ...]]:
     return sorted(known)
 
 
-def letter_permutations(number: int, positions: list[Position]) -> list[str]:
-    """Strings s, one a permutation: letter i of the group goes to letter s[i]; the identity first."""
+def letter_permutations(number: int, positions: list[Position]) -> tuple[list[str], list[str]]:
+    """(all, those of origin shifts alone) as strings s: letter i of the group goes to letter s[i]; the identity first."""
     rotations, translations = operations(number)
     found: set[tuple[int, ...]] = set()
     for matrix in linear_parts(number):
@@ -159,11 +139,16 @@ def letter_permutations(number: int, positions: list[Position]) -> list[str]:
             continue
         moves = shifts(matrix, rotations, translations)
         found |= {permutation(matrix, t, positions, rotations, translations) for t in moves[:1]}
+    shifted: set[tuple[int, ...]] = set()
     for t in shifts(np.eye(3, dtype=int), rotations, translations):
         free = np.all(rotations == np.eye(3, dtype=int), axis=(1, 2))
         if not np.any(is_integer(t - translations[free])) and not moved_freely(t, rotations):
-            found.add(permutation(np.eye(3, dtype=int), t, positions, rotations, translations))
-    return ["".join(LETTERS[i] for i in p) for p in close(found, len(positions))]
+            shifted.add(permutation(np.eye(3, dtype=int), t, positions, rotations, translations))
+    return as_strings(found | shifted, len(positions)), as_strings(shifted, len(positions))
+
+
+def as_strings(generators: set[tuple[int, ...]], size: int) -> list[str]:
+    return ["".join(LETTERS[i] for i in p) for p in close(generators, size)]
 
 
 def moved_freely(shift: np.ndarray, rotations: np.ndarray) -> bool:
@@ -176,10 +161,11 @@ def main() -> None:
         rows = list(csv.DictReader(file))
     with (TABLES / "normalizer.csv").open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["space_group", "permutations"])
+        writer.writerow(["space_group", "origin_shifts", "permutations"])
         for number in range(1, 231):
             positions = [Position(row) for row in rows if row["space_group"] == str(number)]
-            writer.writerow([number, " ".join(letter_permutations(number, positions))])
+            permutations, origin_shifts = letter_permutations(number, positions)
+            writer.writerow([number, " ".join(origin_shifts), " ".join(permutations)])
 
 
 if __name__ == "__main__":

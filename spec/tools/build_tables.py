@@ -14,19 +14,22 @@ import csv
 import io
 import json
 import math
-import re
 import warnings
 import zipfile
 from collections.abc import Iterable
-from fractions import Fraction
 from importlib import resources
 from pathlib import Path
 
 import ase.data
 import moyopy
+import numpy as np
+from operations import operations, read_coordinates
 from pymatgen.core import Element
+from site_symmetry import site_symmetry
 
 TABLES = Path(__file__).resolve().parents[1] / "tables"
+
+GENERIC = np.array([0.1371, 0.2293, 0.3917])  # x, y, z of a point on no special position
 
 # Published strings that are not pymatgen's: labels that the published weights know.
 PUBLISHED = {39: "03aODDbOOOcODO0", 131: "13bDDOgDOOcODD0", 222: "14bDDOcDODdOOOeOOD1YYY"}
@@ -66,35 +69,6 @@ def space_group_rows() -> Iterable[list[object]]:
         yield [number, symbol, published, correct, kind.geometric_crystal_class, symbol[0], system]
 
 
-def linear_part(expression: str) -> tuple[list[int], Fraction]:
-    """Read a coordinate such as ``-2x+y+1/4`` as (coefficients of x, y, z; constant)."""
-    coefficients, constant = [0, 0, 0], Fraction(0)
-    for sign, factor, symbol, number in re.findall(
-        r"([+-]?)(\d*)([xyz])|([+-]?\d+(?:/\d+)?)", expression.replace(" ", "")
-    ):
-        if symbol:
-            coefficients["xyz".index(symbol)] += int(f"{sign}{factor or 1}")
-        else:
-            constant += Fraction(number)
-    return coefficients, constant
-
-
-def rank(matrix: list[list[int]]) -> int:
-    rows = [[Fraction(value) for value in row] for row in matrix]
-    found = 0
-    for column in range(3):
-        pivot = next((i for i in range(found, 3) if rows[i][column]), None)
-        if pivot is None:
-            continue
-        rows[found], rows[pivot] = rows[pivot], rows[found]
-        for i in range(3):
-            if i != found and rows[i][column]:
-                scale = rows[i][column] / rows[found][column]
-                rows[i] = [a - scale * b for a, b in zip(rows[i], rows[found], strict=True)]
-        found += 1
-    return found
-
-
 def wyckoff_rows(wheel: Path) -> Iterable[list[object]]:
     """One row for each Wyckoff position, letters from a up; SG 47's 27th is written 'A'."""
     csv.field_size_limit(10_000_000)
@@ -105,11 +79,19 @@ def wyckoff_rows(wheel: Path) -> Iterable[list[object]]:
         for row in csv.reader(io.StringIO(text))
         if row[1].startswith("[[")
     }
+    systems = {row[0]: (row[1], row[-1]) for row in space_group_rows()}
     for number in range(1, 231):
+        symbol, system = systems[number]
+        lattice = (
+            "rhombohedral" if symbol.startswith("R") else "hexagonal" if system == "trigonal" else system
+        )
+        rotations, translations = operations(number)
         for index, orbit in enumerate(reversed(positions[number])):
             letter = "abcdefghijklmnopqrstuvwxyzA"[index]
-            freedom = rank([linear_part(part)[0] for part in orbit[0].split(",")])
-            yield [number, letter, len(orbit), freedom, orbit[0].replace(" ", "")]
+            linear, constant = read_coordinates(orbit[0])
+            site = site_symmetry(rotations, translations, linear @ GENERIC + constant, lattice)
+            freedom = np.linalg.matrix_rank(linear)
+            yield [number, letter, len(orbit), freedom, site, orbit[0].replace(" ", "")]
 
 
 def number_or_blank(value: float | None) -> str:
@@ -155,7 +137,7 @@ def main() -> None:
     )
     write(
         "wyckoff.csv",
-        ["space_group", "letter", "multiplicity", "degrees_of_freedom", "representative"],
+        ["space_group", "letter", "multiplicity", "degrees_of_freedom", "site_symmetry", "representative"],
         wyckoff_rows(wheel),
     )
     write("elements.csv", ["number", "symbol", "name", "mass", "electronegativity", "order", "period", "group", "block", "covalent_radius", "atomic_radius", "mendeleev_number", "ionization_energy", "electron_affinity", "melting_point", "molar_volume", "highest_oxidation_state", "lowest_oxidation_state"], element_rows())  # fmt: skip

@@ -60,7 +60,7 @@ def python_module(groups: list[Row], wyckoff: list[Row], elements: list[Row]) ->
     lines.append("SPACE_GROUPS = (")
     for row in groups:
         positions = " ".join(
-            f"{w['multiplicity']}{w['letter']}{w['degrees_of_freedom']}:{w['representative']}"
+            f"{w['multiplicity']}{w['letter']}{w['degrees_of_freedom']}:{w['site_symmetry']}:{w['representative']}"
             for w in wyckoff
             if w["space_group"] == row["number"]
         )
@@ -88,6 +88,8 @@ def python_module(groups: list[Row], wyckoff: list[Row], elements: list[Row]) ->
         "NORMALIZER = (",
     ]
     lines += [f"    {row['permutations']!r}," for row in read("normalizer.csv")]
+    lines += [")", "", "# those of them that shifts of the origin induce", "ORIGIN_SHIFTS = ("]
+    lines += [f"    {row['origin_shifts']!r}," for row in read("normalizer.csv")]
     return "\n".join([*lines, ")", ""])
 
 

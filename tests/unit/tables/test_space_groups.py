@@ -6,6 +6,7 @@ from itertools import pairwise
 import moyopy
 import numpy as np
 import pytest
+import spglib
 from symmetry import PARTS, closure, generators
 
 from cloudkit.tables import (
@@ -15,6 +16,7 @@ from cloudkit.tables import (
     SPACE_GROUP_BY_GENERATORS,
     SPACE_GROUPS,
     generator_text,
+    letter_permutations,
 )
 
 POINT_GROUP_ORDER = {
@@ -76,12 +78,12 @@ def coefficients(expression: str) -> np.ndarray:
     return np.array(rows)
 
 
-def at_general_parameters(expression: str) -> np.ndarray:
+def at_general_parameters(expression: str, xyz: tuple[float, ...] = (0.1234, 0.2718, 0.3771)) -> np.ndarray:
     constants = [
         sum(float(n) / float(d or 1) for n, d in re.findall(r"([+-]?\d+)(?:/(\d+))?(?![\dxyz/])", part))
         for part in expression.split(",")
     ]
-    return coefficients(expression) @ np.array([0.1234, 0.2718, 0.3771]) + constants
+    return coefficients(expression) @ np.array(xyz) + constants
 
 
 def test_the_230_groups_have_distinct_generators() -> None:
@@ -141,6 +143,28 @@ def test_a_representative_has_the_orbit_and_the_freedom_that_the_table_says(numb
             == position.degrees_of_freedom
             == np.linalg.matrix_rank(coefficients(position.representative))
         )
+
+
+@pytest.mark.parametrize("number", range(1, 231))
+def test_both_engines_find_the_letter_and_site_symmetry_of_every_position(number: int) -> None:
+    """A crystal with atoms on a general orbit or three, and others on the position in question."""
+    group = SPACE_GROUPS[number - 1]
+    operations = moyopy.operations_from_number(number, setting=moyopy.Setting.standard())
+    rotations, translations = np.array(operations.rotations), np.array(operations.translations)
+    general = [orbit(rotations, translations, np.array(point)) for point in ORBIT_POINTS]
+    for index, position in enumerate(group.wyckoff):
+        point = at_general_parameters(position.representative, (0.3517, 0.0891, 0.2143))
+        orbits = [*general, orbit(rotations, translations, point)]
+        points = np.concatenate(orbits)
+        kinds = np.repeat(np.arange(1, len(orbits) + 1), [len(points) for points in orbits])
+        cell = lattice(group.crystal_system)
+        theirs = moyopy.MoyoDataset(moyopy.Cell(cell.tolist(), points.tolist(), kinds.tolist()), symprec=1e-3)
+        other = spglib.get_symmetry_dataset((cell, points, kinds), symprec=1e-3)
+        for found in (theirs, other):
+            assert found.number == number
+            images = {word[index] for word in letter_permutations(number)}  # an engine may shift the origin
+            assert found.wyckoffs[-1] in images
+            assert found.site_symmetry_symbols[-1] == group.position(found.wyckoffs[-1]).site_symmetry
 
 
 def test_the_correct_generators_generate_their_group() -> None:
