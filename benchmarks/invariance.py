@@ -34,7 +34,7 @@ from perturb import PERTURBATIONS
 from cloudkit.errors import StructureError
 from cloudkit.scope import parse, project
 from cloudkit.scope.canonical import canonical_orbits
-from cloudkit.scope.encoder import to_text
+from cloudkit.scope.encoder import DIALECTS, to_text
 from cloudkit.structure import ENGINES, Crystal, as_crystal, find_symmetry, read_structures
 
 SHARED = Path(os.environ.get("CLOUDKIT_SHARED", Path(__file__).resolve().parents[2] / "shared")) / "data"
@@ -107,7 +107,7 @@ def find_cause(one: Callable[[float], str], other: Callable[[float], str]) -> st
 
 
 class Table:
-    """Counts per (row, engine): cases, same group, same orbit string, same reduced string."""
+    """Counts per (row, engine): cases, same group, same string in each dialect."""
 
     def __init__(self) -> None:
         self.counts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
@@ -119,7 +119,8 @@ class Table:
         if " | " in before and group_of(before) == group_of(after):
             count["group"] += 1
             count["orbit"] += before == after
-            count["reduced"] += project(before, "reduced") == project(after, "reduced")
+            for dialect in ("reduced", "full"):
+                count[dialect] += project(before, dialect) == project(after, dialect)
             kind = "string"
         else:
             kind = "group" if " | " in before and " | " in after else "error"
@@ -187,7 +188,7 @@ def run_published(sample: list[Sample], seed: int) -> dict[str, Counter[str]]:
 
 def print_table(table: Table, rival: dict[str, Counter[str]]) -> None:
     print(
-        f"\n{'perturbation':26} {'engine':7} {'cases':>6} {'same group':>10} {'orbit':>9} {'reduced':>9}",
+        f"\n{'perturbation':26} {'engine':7} {'cases':>6} {'same group':>10} {'orbit':>9} {'reduced':>9} {'full':>9}",
         end="",
     )
     print(f" {'published':>18}")
@@ -196,10 +197,10 @@ def print_table(table: Table, rival: dict[str, Counter[str]]) -> None:
         total.update(count)
         theirs = rival.get(row, Counter()) if engine == "spglib" else Counter()  # the rival's engine
         print(f"{row:26} {engine:7} {count['all']:6} {count['group']:10}", end="")
-        print(f" {count['orbit'] / count['group']:9.3%} {count['reduced'] / count['group']:9.3%}", end="")
+        print("".join(f" {count[dialect] / count['group']:9.3%}" for dialect in DIALECTS), end="")
         print(f" {theirs['same'] / theirs['group']:9.1%} of {theirs['group']:5}" if theirs["group"] else "")
-    share = [total[key] / total["group"] for key in ("orbit", "reduced")]
-    print(f"{'all':26} {'':7} {total['all']:6} {total['group']:10} {share[0]:9.3%} {share[1]:9.3%}", end="")
+    print(f"{'all':26} {'':7} {total['all']:6} {total['group']:10}", end="")
+    print("".join(f" {total[dialect] / total['group']:9.3%}" for dialect in DIALECTS), end="")
     whole = sum(rival.values(), Counter[str]())
     print(f" {whole['same'] / whole['group']:9.1%} of {whole['group']:5}" if whole["group"] else "")
 

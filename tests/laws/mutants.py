@@ -1,6 +1,9 @@
-"""The long run of law 2: core against twin (and Lark on a share) on damaged strings; `make mutants COUNT=1000000`.
+"""Law 2 on damaged strings: readers that share no code agree, level by level; `make mutants COUNT=1000000` is the long run.
 
-Prints how many mutants were read, how many had each code, and every difference; exits with 1 if there is one.
+Of every mutant: the core and its twin find the same codes at the same places and give the same ids; the grammar, read off
+spec/scope.ebnf as a regular expression, accepts it exactly where no code 1xx is found. A share is also read by Lark from
+the same file; and of those that the grammar accepts a share is decoded and held against schemas/scope.schema.json, which
+accepts it exactly where no code 2xx is found. Prints counts and every difference; exits with 1 if there is one.
 """
 
 import argparse
@@ -12,25 +15,94 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import jsonschema
 import lark
+from ebnf import GRAMMAR, as_regex
 
 from cloudkit._native import core, twin
+from cloudkit.errors import ScopeError
+from cloudkit.scope import read, to_tree
 
 ROOT = Path(__file__).resolve().parents[2]
-CHARACTERS = [*"0123456789abcdefgABCNaCl | .|  XZ[]#-+", "é", "\0", "中", "\u2028", "\ud800", "[SEP]"]
-LARK_SHARE = 100  # one mutant in so many is also read by Lark, which is a thousand times slower
+CHARACTERS = [
+    *"0123456789abcdefgABCNaCl | .|  XZ[]#-+:,",
+    "é",
+    "\0",
+    "中",
+    "\u2028",
+    "\ud800",
+    "[SEP]",
+    "2+",
+    ":0.5, ",
+]
+
+
+class Readers:
+    """The grammar by other means, and the schema; `seen` counts what each has read."""
+
+    def __init__(self, lark_share: int, schema_share: int) -> None:
+        text = GRAMMAR.read_text("utf-8")
+        self.regex = as_regex(text)
+        self.lark = lark.Lark(text, parser="earley", lexer="dynamic_complete")  # all readings: no look-ahead
+        schema = json.loads((ROOT / "schemas/scope.schema.json").read_text("utf-8"))
+        self.schema = jsonschema.Draft202012Validator(schema)
+        self.lark_share, self.schema_share = lark_share, schema_share
+        self.seen: Counter[str] = Counter()
+
+    def differences(self, text: str) -> Iterator[str]:
+        """Each disagreement about one text, in words."""
+        self.seen["mutants"] += 1
+        group, issues = core.check(text)
+        if (group, issues) != twin.check(text):
+            yield f"check: core {(group, issues)}, twin {twin.check(text)}"
+        for vocabulary in ("cloud", "compact"):
+            ours, theirs = (side.encode_text(text, vocabulary) for side in (core, twin))
+            if (ours is None) != (theirs is None) or (ours is not None and ours.tolist() != theirs.tolist()):
+                yield f"{vocabulary} ids: core {ours}, twin {theirs}"
+        accepted = all(code >= 200 for code, _, _ in issues)
+        if bool(self.regex.fullmatch(text)) != accepted:
+            yield "the grammar as a regular expression and the core differ"
+        if self.seen["mutants"] % self.lark_share == 0 and len(text) < 400:
+            self.seen["by Lark"] += 1
+            if self.accepted_by_lark(text) != accepted:
+                yield "Lark and the core differ about the grammar"
+        if accepted:
+            self.seen["accepted by the grammar"] += 1
+            if self.seen["accepted by the grammar"] % self.schema_share == 0:
+                yield from self.against_schema(text, {code for code, _, _ in issues})
+
+    def accepted_by_lark(self, text: str) -> bool:
+        try:
+            self.lark.parse(text)
+        except lark.exceptions.LarkError:
+            return False
+        return True
+
+    def against_schema(self, text: str, codes: set[int]) -> Iterator[str]:
+        try:
+            scope = read(text)
+        except ScopeError:  # clause 7.6: symbols and species do not pair up
+            self.seen["without a tree"] += 1
+            if 307 not in codes and min(codes) >= 300:
+                yield "there is no tree, although symbols and species pair up"
+            return
+        self.seen["by JSON Schema"] += 1
+        if all(code >= 400 for code in codes) and str(scope) != text:
+            yield f"the tree prints {str(scope)!r}"
+        if self.schema.is_valid(to_tree(scope)) != all(code // 100 != 2 for code in codes):
+            yield "JSON Schema and the core differ about the tables"
 
 
 def sources() -> list[str]:
-    """Texts of all vectors, and the published sample where it is at hand."""
-    texts = [
-        json.loads(f.read_text("utf-8"))["text"] for f in sorted((ROOT / "spec/vectors").glob("*/*/*.json"))
-    ]
+    """Texts of all vectors, and of the published sample where it is at hand, about as many of each."""
+    vectors = sorted((ROOT / "spec/vectors").glob("*/*/*.json"))
+    texts = [text for file in vectors if (text := json.loads(file.read_text("utf-8"))["text"])]
     sample = ROOT.parent / "shared/data/pretrain_10k.csv"
-    if sample.exists():
-        with sample.open(newline="") as file:
-            texts += [row["cloud"] for row in csv.DictReader(file)]
-    return [text for text in texts if text]
+    if not sample.exists():
+        return texts
+    with sample.open(newline="") as file:
+        published = [row["cloud"] for row in csv.DictReader(file)]
+    return texts * (len(published) // len(texts)) + published
 
 
 def mutate(random_: random.Random, text: str, texts: list[str]) -> str:
@@ -38,7 +110,7 @@ def mutate(random_: random.Random, text: str, texts: list[str]) -> str:
     for _ in range(random_.randint(1, 3)):
         at, words = random_.randrange(len(text) + 1), text.split(" ")
         first, second = random_.randrange(len(words)), random_.randrange(len(words))
-        match random_.randrange(7):
+        match random_.randrange(8):
             case 0:
                 text = text[:at] + random_.choice(CHARACTERS) + text[at:]
             case 1:
@@ -56,54 +128,48 @@ def mutate(random_: random.Random, text: str, texts: list[str]) -> str:
                 text = text[:at] + random_.choice(texts)[at:]
             case 6:
                 text = text[:at] + text[at : at + 8] * random_.randint(2, 50) + text[at:]
+            case 7:  # the same body in another group, or another body in the same group
+                head, _, body = text.partition(" | ")
+                other, _, others = random_.choice(texts).partition(" | ")
+                text = random_.choice([f"{other} | {body}", f"{head} | {others}"])
     return text
 
 
-def differences(text: str) -> Iterator[str]:
-    if core.check(text) != twin.check(text):
-        yield f"check: core {core.check(text)}, twin {twin.check(text)}"
-    for vocabulary in ("cloud", "compact"):
-        ours, theirs = (side.encode_text(text, vocabulary) for side in (core, twin))
-        if (ours is None) != (theirs is None) or (ours is not None and ours.tolist() != theirs.tolist()):
-            yield f"{vocabulary} ids: core {ours}, twin {theirs}"
-
-
-def accepts(reader: lark.Lark, text: str) -> bool:
-    try:
-        reader.parse(text)
-    except lark.exceptions.LarkError:
-        return False
-    return True
+def run(count: int, seed: int, readers: Readers, progress: bool = False) -> tuple[list[str], Counter[str]]:
+    """(the differences, how many mutants had each code) of `count` mutants."""
+    random_, texts = random.Random(seed), sources()
+    codes: Counter[str] = Counter()
+    found: list[str] = []
+    for index in range(count):
+        text = mutate(random_, random_.choice(texts), texts)
+        found += [f"{text!r}\n  {difference}" for difference in readers.differences(text)]
+        codes.update({f"{code}" for code, _, _ in core.check(text)[1]} or {"valid"})
+        if progress and index % 1000 == 0:
+            print(f"\r{index:,} of {count:,}", end="", file=sys.stderr)
+    return found, codes
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("count", type=int, nargs="?", default=20_000)
     parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    random_, texts = random.Random(arguments.seed), sources()
-    reader = lark.Lark((ROOT / "spec/scope.ebnf").read_text(), parser="earley", lexer="dynamic_complete")
-    codes: Counter[str] = Counter()
-    wrong = read_by_lark = 0
-    for index in range(arguments.count):
-        text = mutate(random_, random_.choice(texts), texts)
-        found = list(differences(text))
-        listed = {code for code, _, _ in core.check(text)[1]}
-        codes.update(f"{code}" for code in listed or {"valid"})
-        if index % LARK_SHARE == 0 and len(text) < 400:
-            read_by_lark += 1
-            if accepts(reader, text) == any(code < 200 for code in listed):
-                found.append("Lark and the core differ about the grammar")
-        for difference in found:
-            print(f"{text!r}\n  {difference}")
-        wrong += bool(found)
-        if sys.stderr.isatty() and index % 1000 == 0:
-            print(f"\r{index} of {arguments.count}", end="", file=sys.stderr)
-    print(
-        f"seed {arguments.seed}: {arguments.count} mutants, {read_by_lark} of them also by Lark, {wrong} differences"
+    parser.add_argument("--lark", type=int, default=100, metavar="N", help="one in N is read by Lark, too")
+    parser.add_argument(
+        "--schema",
+        type=int,
+        default=10,
+        metavar="N",
+        help="one in N of those accepted is held against the schema",
     )
-    print("strings with each code: " + ", ".join(f"{code} {n}" for code, n in sorted(codes.items())))
-    return wrong > 0
+    arguments = parser.parse_args()
+    readers = Readers(arguments.lark, arguments.schema)
+    found, codes = run(arguments.count, arguments.seed, readers, progress=sys.stderr.isatty())
+    print("\n".join(found) if found else f"seed {arguments.seed}: no difference")
+    print(", ".join(f"{name} {count:,}" for name, count in readers.seen.items()))
+    print("strings with each code: " + ", ".join(f"{code} {n:,}" for code, n in sorted(codes.items())))
+    return bool(found)
 
 
 if __name__ == "__main__":

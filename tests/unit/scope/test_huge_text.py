@@ -65,3 +65,12 @@ def test_a_batch_of_long_and_empty_rows_keeps_its_order() -> None:
     ids, offsets = Tokenizer("cloud").encode_batch(["", "4a " * 100_000, "", "Na"])
     assert np.diff(offsets).tolist() == [2, 100_002, 2, 3]
     assert ids[offsets[3] : offsets[4]].tolist()[1] == Tokenizer("cloud").vocabulary.index("Na")
+
+
+def test_a_hundred_thousand_sites_with_faults_in_both_parts_are_listed_in_order_of_offset() -> None:
+    n = 50_000
+    symbols, species = " ".join(["4a", "4b"] * n), " ".join(["Na+ Cl-", "K+ Br-"] * (n // 2))
+    found = validate(f"{generator_text(225)} | {symbols} | {species}")
+    assert [d.offset for d in found] == sorted(d.offset for d in found)
+    assert sum(d.code == "E303" for d in found) == n
+    assert sum(d.code == "W403" for d in found) == 2 * n
