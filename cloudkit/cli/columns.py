@@ -30,8 +30,13 @@ class Texts(NamedTuple):
         return f"{self.source}, row {row + 1}"
 
 
-def gather(strings: list[str] | None, file: str | None, column: str | None) -> Texts:
-    """The strings of a command line. Raises CloudkitError where none, or two kinds of source, are given."""
+def gather(
+    strings: list[str] | None, file: str | None, column: str | None, damaged: bool = False
+) -> Texts:
+    """The strings of a command line. Raises CloudkitError where none, or two kinds of source, are given.
+
+    damaged: take lines that are not UTF-8, with U+FFFD for what cannot be read, instead of refusing the file.
+    """
     if strings and file:
         raise CloudkitError("give strings or --file, not both")
     if not strings and not file:
@@ -39,10 +44,10 @@ def gather(strings: list[str] | None, file: str | None, column: str | None) -> T
     if column and (not file or not is_table(file)):
         raise CloudkitError("--column needs a --file that is a table: .csv, .jsonl or .parquet")
     if file:
-        return read_texts(file, column)
-    return (
-        read_texts(STANDARD_INPUT) if strings == [STANDARD_INPUT] else Texts("argument", list(strings or ()))
-    )
+        return read_texts(file, column, damaged)
+    if strings == [STANDARD_INPUT]:
+        return read_texts(STANDARD_INPUT, damaged=damaged)
+    return Texts("argument", list(strings or ()))
 
 
 def is_table(file: str) -> bool:
@@ -50,13 +55,13 @@ def is_table(file: str) -> bool:
     return file.lower().removesuffix(".gz").endswith(TABLE_SUFFIXES)
 
 
-def read_texts(file: str, column: str | None = None) -> Texts:
+def read_texts(file: str, column: str | None = None, damaged: bool = False) -> Texts:
     """Strings of a file: one per line, or one column of a table. A missing value is an empty string.
 
     Raises DataError for a file that cannot be read or is empty, and for values that are not text.
     """
     if not is_table(file):
-        return Texts("standard input" if file == STANDARD_INPUT else file, _lines(file))
+        return Texts("standard input" if file == STANDARD_INPUT else file, _lines(file, damaged))
     from cloudkit.data import read_table
 
     table = read_table(file)
@@ -69,16 +74,17 @@ def read_texts(file: str, column: str | None = None) -> Texts:
     return Texts(file, [str(value or "") for value in values], ids)
 
 
-def _lines(file: str) -> list[str]:
+def _lines(file: str, damaged: bool) -> list[str]:
     try:
         data = sys.stdin.buffer.read() if file == STANDARD_INPUT else Path(file).read_bytes()
-        text = (gzip.decompress(data) if file.endswith(".gz") else data).decode("utf-8-sig")
+        data = gzip.decompress(data) if file.endswith(".gz") else data
+        text = data.decode("utf-8-sig", "replace" if damaged else "strict")
     except FileNotFoundError:
         raise DataError(f"{file}: no such file") from None
     except UnicodeDecodeError as error:
         raise DataError(f"{file}: not UTF-8 text (byte {error.start})") from None
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{file}: cannot be read ({error})") from None
-    if not text.strip():
+    if not text.strip("\r\n"):
         raise DataError(f"{file}: there are no strings in it")
     return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]

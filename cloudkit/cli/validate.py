@@ -34,7 +34,7 @@ def command(
     Example:
       cloudkit validate --file strings.csv --column scope
     """
-    texts = gather(strings, file, column)
+    texts = gather(strings, file, column, damaged=True)
     found = diagnose(texts, schema, deep)
     invalid = {row for row, d in found.diagnostics if d.severity == "error"} | {
         row for row, _ in found.schema

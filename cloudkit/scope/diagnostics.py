@@ -55,7 +55,8 @@ def describe(text: str, group: int, issues: list[tuple[int, int, int]]) -> list[
 
 
 def _diagnostic(data: bytes, group: int, part: str, code: int, offset: int, length: int) -> Diagnostic:
-    found = data[offset : offset + min(length, 60)].decode("utf-8", "replace") + ("…" if length > 60 else "")
+    shown = data[offset : offset + min(length, 60)].decode("utf-8", "replace") + ("…" if length > 60 else "")
+    found = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in shown)
     message, hint = _explain(code, found, group, part)
     warning = code >= 400
     return Diagnostic(

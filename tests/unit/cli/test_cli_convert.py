@@ -31,6 +31,14 @@ def test_an_exact_conversion_prints_one_line_and_nothing_else(cloudkit, text, to
     assert cloudkit("convert", text, "--to", to) == (0, expected + "\n", "")
 
 
+def test_a_full_string_is_projected_to_reduced_and_to_nothing_richer(cloudkit):
+    head = ROCK_SALT.partition(" | ")[0]
+    full = f"{head} | 4a 8c 8c | Ca F:0.75, Cl:0.25 F:0.75, Cl:0.25"
+    assert cloudkit("convert", f"{head} | Ca 4a F 0.75 Cl 0.25 8c", "--to", "full").out == full + "\n"
+    assert cloudkit("convert", full, "--to", "reduced").out == f"{head} | 4a 8c | Ca 0.33 Cl 0.17 F 0.5\n"
+    assert "it can become reduced" in cloudkit("convert", full, "--to", "orbit").err
+
+
 def test_the_only_candidate_of_rock_salt_is_rock_salt(cloudkit):
     answer = cloudkit("convert", REDUCED, "--to", "orbit")
     assert (answer.code, answer.out) == (0, ROCK_SALT + "\n")

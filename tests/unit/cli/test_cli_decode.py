@@ -70,3 +70,24 @@ def test_a_column_of_a_table_is_decoded_in_order(cloudkit, tmp_path):
         cloudkit("decode", "--file", tmp_path / "s.csv", "--column", "text", "--format", "json").out
     )
     assert [tree["dialect"] for tree in trees] == ["reduced", "orbit"]
+
+
+def test_sites_show_species_with_oxidation_states(cloudkit):
+    lines = cloudkit("decode", f"{HEAD} | 4a 4b | Na+ Fe2+:0.5, Ni:0.25").out.splitlines()
+    assert lines[1:] == ["└── sites", "    ├── 4a   Na (+1)", "    └── 4b   Fe (+2) 0.5 Ni 0.25"]
+
+
+def test_what_the_grammar_accepts_is_shown_beside_what_is_wrong_with_it(cloudkit):
+    answer = cloudkit("decode", "1 6 a | X 4a", "--json")
+    tree = json.loads(answer.out)
+    assert answer.code == 1
+    assert "E201" in answer.err
+    assert (tree["space_group"], tree["generators"]) == (None, "1 6 a")
+    assert tree["orbits"][0]["species"] == [{"element": "X", "occupancy": 1.0}]
+    assert cloudkit("decode", "1 6 a | Na 4a").out.startswith("orbit: unknown space group\n")
+
+
+def test_sites_and_symbols_that_do_not_pair_up_have_no_tree(cloudkit):
+    answer = cloudkit("decode", f"{HEAD} | 4a 4b | Na", "--json")
+    assert (answer.code, json.loads(answer.out)) == (1, None)
+    assert "E307" in answer.err

@@ -77,7 +77,7 @@ def test_a_missing_value_and_an_empty_line_are_invalid_strings(cloudkit, tmp_pat
     [
         ("s.csv", "a,b\nx,y\n", "candidates: a, b"),
         ("s.csv", "", "empty"),
-        ("s.txt", "\n \n", "no strings"),
+        ("s.txt", "\n\n", "no strings"),
         ("s.jsonl", '{"scope": 3}', "expected text, found 3"),
         ("s.jsonl", "{", "not JSON"),
     ],
@@ -87,6 +87,21 @@ def test_a_file_without_strings_is_an_error(cloudkit, tmp_path, name, content, s
     answer = cloudkit("validate", "--file", tmp_path / name)
     assert (answer.code, answer.out) == (2, "")
     assert says in answer.err
+
+
+def test_bytes_that_are_no_utf8_are_findings_of_their_line_only(cloudkit, tmp_path):
+    (tmp_path / "s.txt").write_bytes(ROCK_SALT.encode() + b"\nH\xff\xfe\0 1a\n" + ROCK_SALT.encode() + b"\n")
+    document = json.loads(cloudkit("validate", "--file", tmp_path / "s.txt", "--json").out)
+    assert (document["strings"], document["invalid"]) == (3, 1)
+    assert {d["row"] for d in document["diagnostics"]} == {2}
+    assert "\\x00" in document["diagnostics"][0]["message"]
+    refused = cloudkit("tokenize", "--vocab", "cloud", "--file", tmp_path / "s.txt")
+    assert (refused.code, refused.err) == (2, f"error: {tmp_path / 's.txt'}: not UTF-8 text (byte {len(ROCK_SALT) + 2})\n")
+
+
+def test_a_line_of_blanks_is_a_string_and_no_line_is_none(cloudkit, tmp_path):
+    (tmp_path / "s.txt").write_text("   \n")
+    assert "E102" in cloudkit("validate", "--file", tmp_path / "s.txt").out
 
 
 def test_a_misspelt_column_names_the_nearest(cloudkit, tmp_path):
@@ -121,6 +136,18 @@ def test_compact_lists_what_it_refuses_and_keeps_rows_in_step(cloudkit):
     assert answer.code == 1
     assert (lines[1], lines[0]) == ("null", lines[2])
     assert "row 2: ScopeError E202" in answer.err
+
+
+def test_compact_says_what_it_has_no_token_for(cloudkit):
+    head = ROCK_SALT.partition("|")[0]
+    answer = cloudkit("tokenize", f"{head}| 4a 4b | Na+ Cl-", f"{head}| 4a 4b | Na Cl")
+    assert answer.code == 1
+    assert [json.loads(line) for line in answer.out.splitlines()] == [
+        None,
+        [0, 230, 273, 274, 5, 432, 438, 2],
+    ]
+    assert "no tokens for oxidation states" in answer.err
+    assert "'Na+'" in answer.err
 
 
 def test_packed_arrays_hold_what_the_lines_hold(cloudkit, tmp_path):
