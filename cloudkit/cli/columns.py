@@ -30,9 +30,7 @@ class Texts(NamedTuple):
         return f"{self.source}, row {row + 1}"
 
 
-def gather(
-    strings: list[str] | None, file: str | None, column: str | None, damaged: bool = False
-) -> Texts:
+def gather(strings: list[str] | None, file: str | None, column: str | None, damaged: bool = False) -> Texts:
     """The strings of a command line. Raises CloudkitError where none, or two kinds of source, are given.
 
     damaged: take lines that are not UTF-8, with U+FFFD for what cannot be read, instead of refusing the file.

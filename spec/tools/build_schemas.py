@@ -21,10 +21,10 @@ def read(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def closed(properties: Json, description: str) -> Json:
-    """An object with exactly these properties."""
+def closed(properties: Json, description: str, optional: Json | None = None) -> Json:
+    """An object with exactly these properties, and perhaps some optional ones."""
     return {
-        "description": description, "type": "object", "properties": properties,
+        "description": description, "type": "object", "properties": properties | (optional or {}),
         "required": list(properties), "additionalProperties": False,
     }  # fmt: skip
 
@@ -60,8 +60,9 @@ def scope_schema() -> Json:
         {"element": {"$ref": "#/$defs/element"}, "occupancy": fraction},
         "What sits on an orbit, and how much of it.",
     )
-    ion = closed(species["properties"], "What sits on a site; oxidation_state as an input file gave it.")
-    ion["properties"] = ion["properties"] | {"oxidation_state": {"type": "number"}}
+    ion = closed(
+        species["properties"], "What sits on a site.", optional={"oxidation_state": {"type": "number"}}
+    )
     share = closed(
         {"element": {"$ref": "#/$defs/element"}, "fraction": fraction}, "An element's share of all atoms."
     )
@@ -128,6 +129,12 @@ def vector_schema() -> Json:
     vocabularies = closed(
         {"cloud": ids, "compact": ids}, "Ids in both vocabularies, [CLS] and [SEP] included."
     )
+    some_ids = closed(
+        {"cloud": ids},
+        "Ids of text that need not be valid.",
+        optional={"compact": {"anyOf": [ids, {"type": "null"}]}},
+    )
+    projections = closed({"reduced": text, "full": text}, "The text in the poorer dialects.")
     found = closed(
         {"code": text, "offset": {"type": "integer"}, "length": {"type": "integer"}},
         "One finding; bytes of UTF-8.",
@@ -145,10 +152,12 @@ def vector_schema() -> Json:
                     "ids": vocabularies,
                 },
                 "Valid.",
+                optional={"projections": projections},
             ),
             closed(
                 {"clause": clause, "text": text, "diagnostics": listed(found)},
                 "Not valid, or with a warning.",
+                optional={"tree": {"type": "object"}, "ids": some_ids},
             ),
             closed(
                 {"clause": clause, "text": text, "deep": listed(found)},

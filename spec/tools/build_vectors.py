@@ -83,9 +83,25 @@ def orbit_vector(clause: str, group: int, sites: list[Site]) -> dict[str, Any]:
         for letter, species in sites
     ]
     text = orbit_text(group, sites)
-    return valid(
+    vector = valid(
         clause, text, head("orbit", group) | {"orbits": orbits}, orbit_text(group, canonical(group, sites))
     )
+    return vector | {
+        "projections": {"reduced": reduced_text(group, sites), "full": full_text(group, sites)[0]}
+    }
+
+
+def reduced_text(group: int, sites: list[Site]) -> str:
+    """The projection: letters once each, elements by rank, fractions by clause 5.7."""
+    atoms: dict[str, int] = {}  # in hundredths
+    for letter, species in sites:
+        for element, share in species:
+            atoms[element] = atoms.get(element, 0) + POSITIONS[group][letter][0] * round(100 * share)
+    whole = sum(atoms.values())
+    shares = {element: round(n / whole * 100.0) / 100.0 for element, n in atoms.items()}
+    symbols = [symbol(group, letter) for letter in LETTERS if letter in {site[0] for site in sites}]
+    pairs = [f"{element} {shares[element]}" for element in sorted(shares, key=ELEMENTS.__getitem__)]
+    return f"{GENERATORS[group]} | {' '.join(symbols)} | {' '.join(pairs)}"
 
 
 def reduced_vector(
@@ -175,11 +191,28 @@ def valid_vectors(random_: random.Random) -> Iterator[Vector]:
         )
         yield "2-grammar", f"reduced-{index:03d}", content
     yield from valid_listings(random_)
+    yield from valid_edges(random_)
     for index, freedom in enumerate([0, 1, 2, 3] * 6):
         group = random_.choice([g for g in GENERATORS if any(f == freedom for _, f in POSITIONS[g].values())])
         letter = random_.choice([x for x, (_, f) in POSITIONS[group].items() if f == freedom])
         text = orbit_vector("1.1", group, [(letter, [(random_.choice(elements), 1.0)])])
         yield "1-text", f"one-orbit-{index:02d}", text
+
+
+def valid_edges(random_: random.Random) -> Iterator[Vector]:
+    """Sums just within rounding; equal elements on one letter, full and partly filled."""
+    for index in range(12):
+        group = random_.choice([g for g in GENERATORS if POSITIONS[g]["a"][1] > 0])
+        first, second = sorted(random_.sample(list(ELEMENTS), 2), key=ELEMENTS.__getitem__)
+        share = random_.randint(2, 98)
+        over = [(first, share / 100), (second, (101 - share) / 100)]
+        yield "5-meaning", f"edge-{index:02d}", orbit_vector("5.2", group, [("a", over)])
+        rest = random_.choice([99, 101]) - share
+        parts = [(first, share / 100), (second, rest / 100)]
+        yield "5-meaning", f"reduced-edge-{index:02d}", reduced_vector("5.5", group, ["a"], parts)
+        tied = [("a", [(first, 1.0)]), ("a", [(first, share / 100)]), ("a", over), ("a", [(second, 1.0)])]
+        random_.shuffle(tied)
+        yield "6-canonical", f"tied-{index:02d}", orbit_vector("6.1", group, tied)
 
 
 def valid_listings(random_: random.Random) -> Iterator[Vector]:
@@ -243,7 +276,12 @@ def invalid_vectors(random_: random.Random) -> Iterator[Vector]:
         cut = good[: -len(words[-1]) - 1]
         yield "2-grammar", f"unfinished-{name}", invalid("2.1", cut, (104, len(cut), 0))
         wrong = f"1 9 {GENERATORS[group][4:]}" if len(GENERATORS[group]) > 5 else "0 5 5"
-        yield "3-space-group", f"unknown-{name}", invalid("3.1", f"{wrong} | Na 1a", (201, 0, len(wrong)))
+        orbits = [{"multiplicity": 9, "letter": "z", "species": [{"element": "Na", "occupancy": 1.0}]}]
+        tree = {"dialect": "orbit", "space_group": None, "generators": wrong, "orbits": orbits}
+        unknown = invalid("3.1", f"{wrong} | Na 9z", (201, 0, len(wrong)))
+        yield "3-space-group", f"unknown-{name}", unknown | {"tree": tree}
+        elements = invalid("4.3", f"{wrong} | X 9z Na 9z", (201, 0, len(wrong)), (202, len(wrong) + 3, 1))
+        yield "4-tables", f"two-{name}", elements
         fake = random_.choice(["X", "D", "Xx", "J", "Zz", "Q"])
         yield (
             "4-tables",
@@ -263,6 +301,17 @@ def invalid_vectors(random_: random.Random) -> Iterator[Vector]:
             invalid("4.2", f"{good} H {absent}", (203, len(good) + 3, len(absent))),
         )
     yield from invalid_meanings(random_)
+    for index, text in enumerate(ODD_TEXTS):
+        ids = {"ids": {"cloud": twin.encode_cloud(text)}}
+        yield "8-vocabularies", f"odd-{index:02d}", invalid("8.3", text, *twin.check(text)[1]) | ids
+
+
+# Text that tries the rules of clause 8.3; what is wrong with it is beside the point.
+ODD_TEXTS = [
+    "10.5", "0.125", "Na[SEP]Cl", "[MASK] [CLS]", "Na\tCl\nK", "Na\x00Cl", "Na\x0bCl", "Na\x85Cl", "Na\u200bCl", "Na\ufffdCl",
+    "Na\u00a0Cl", "Na\u2028Cl", "caf\u00e9", "cafe\u0301", "\u4e2dNa\u6587", "Na+Cl-", "Fe:0.5, Ni:0.5", "a`b$c^d", "x" * 100, "x" * 101,
+    "1a" * 50, "Uuo", "At", "\u00bfNa\u00ab", "\u212b", "0.99 1.0 1.00", "Na\u0301", "\U00020000Na", "2147483647", "nA NA na",
+]  # fmt: skip
 
 
 def invalid_meanings(random_: random.Random) -> Iterator[Vector]:
@@ -286,6 +335,9 @@ def invalid_meanings(random_: random.Random) -> Iterator[Vector]:
             f"occupancy-{name}",
             invalid("5.2", f"{start}{parts} {site}", (302, at, len(parts))),
         )
+        parts = f"{first} 0.51 {second} 0.51"
+        edge = invalid("5.2", f"{start}{parts} {site}", (302, at, len(parts)))
+        yield "5-meaning", f"over-edge-{name}", edge
         yield (
             "5-meaning",
             f"full-{name}",
@@ -299,6 +351,17 @@ def invalid_meanings(random_: random.Random) -> Iterator[Vector]:
         )
         twice = f"{start}{site} {site} | {first} 1.0"
         yield "5-meaning", f"listed-{name}", invalid("5.5", twice, (304, at + len(site) + 1, len(site)))
+        thrice = f"{start}{site} {site} {site} | {first} 0.4 {first} 0.4 {first} 0.0"
+        at = len(start) + len(site) + 1
+        parts_at, word = at + 2 * len(site) + 4, len(first)
+        found = [(304, at, len(site)), (304, at + len(site) + 1, len(site)), (301, parts_at, 3 * word + 14)]
+        found += [
+            (305, parts_at + word + 5, word),
+            (305, parts_at + 2 * word + 10, word),
+            (401, parts_at + 3 * word + 11, 3),
+        ]
+        yield "7-diagnostics", f"semantics-{name}", invalid("7.1", thrice, *found)
+        at = len(start)
         zero = f"{start}{site} | {first} 1.0 {second} 0.0"
         warned = (401, len(zero) - 3, 3)
         yield "5-meaning", f"zero-{name}", invalid("5.6", zero, warned)
@@ -308,6 +371,39 @@ def invalid_meanings(random_: random.Random) -> Iterator[Vector]:
         yield "5-meaning", f"fixed-{name}", invalid("5.4", once + again, (303, len(once), len(again)))
     yield from invalid_listings(random_, fixed)
     yield from invalid_forms(random_)
+
+
+# (oxidation state as written, its number, occupancy or None where none is written) of each part of a site
+SIGNS: list[list[tuple[str, float | None, float | None]]] = [
+    [("+", 1, None)], [("-", -1, None)], [("2-", -2, None)], [("0+", 0, None)], [("2.5+", 2.5, None)], [("12-", -12, None)],
+    [("0.3333+", 0.3333, None)], [("", None, 0.5)], [("3+", 3, 0.125)], [("", None, 0.0001)], [("", None, 1.0)],
+    [("2+", 2, 0.5), ("3+", 3, 0.5)], [("", None, 0.25), ("2-", -2, 0.75)], [("", None, 0.5), ("", None, 0.25)],
+]  # fmt: skip
+
+
+def signs_vector(
+    group: int, letter: str, parts: list[tuple[str, str, float | None, float | None]]
+) -> dict[str, Any]:
+    """One site of `full` with signs: valid, with a warning. Parts without a number are of different elements."""
+    names = (
+        [parts[0][0]] * len(parts)
+        if all(state is not None for _, _, state, _ in parts)
+        else [parts[0][0], "Og"]
+    )
+    words, species = [], []
+    for name, (_, written, state, share) in zip(names, parts, strict=False):
+        occupancy = 1.0 if share is None else share
+        words.append(
+            name + written + ("" if share is None else f":{f'{share:.6f}'.rstrip('0').replace('1.', '1.0')}")
+        )
+        species.append(
+            {"element": name, "occupancy": occupancy} | ({} if state is None else {"oxidation_state": state})
+        )
+    site = ", ".join(words)
+    start = f"{GENERATORS[group]} | {symbol(group, letter)} | "
+    tree = head("full", group) | {"sites": [place(group, letter) | {"species": species}]}
+    ids = {"cloud": twin.encode_cloud(start + site), "compact": twin.encode_compact(start + site)}
+    return invalid("5.10", start + site, (403, len(start), len(site))) | {"tree": tree, "ids": ids}
 
 
 def invalid_listings(random_: random.Random, fixed: list[tuple[int, str]]) -> Iterator[Vector]:
@@ -326,15 +422,8 @@ def invalid_listings(random_: random.Random, fixed: list[tuple[int, str]]) -> It
         )
         species = random_.choice([first, f"{first} {second} {first}"])
         yield "5-meaning", f"count-{name}", invalid("5.8", body + species, (307, len(body), len(species)))
-        ion = random_.choice(
-            ["+", "-", "2-", "3+", "0+", "2.5+", "12-", "0.3333+", ":0.5", "3+:0.125", ":0.0001"]
-        )
-        text = f"{start}{site} | {first}{ion}"
-        yield (
-            "5-meaning",
-            f"signs-{name}",
-            invalid("5.10", text, (403, len(text) - len(first + ion), len(first + ion))),
-        )
+        parts = SIGNS[index % len(SIGNS)]
+        yield "5-meaning", f"signs-{name}", signs_vector(group, letter, [(first, *part) for part in parts])
         wrong = random_.choice(
             ["1+", "0-", "00+", "2.50+", "+2", "123+", "2.12345+", ":0.50", ":.5", ":", ":1e-05", "+:1.5"]
         )

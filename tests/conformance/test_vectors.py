@@ -10,7 +10,7 @@ import pytest
 
 from cloudkit import _native
 from cloudkit._native import twin
-from cloudkit.scope import canonical_text, check_deep, parse, to_tree
+from cloudkit.scope import canonical_text, check_deep, parse, project, read, to_tree
 from cloudkit.tokens import Tokenizer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,7 +56,7 @@ def test_every_code_and_every_space_group_has_a_vector() -> None:
 def test_every_section_that_judges_strings_has_vectors_of_both_kinds() -> None:
     sections = {"1-text", "2-grammar", "3-space-group", "4-tables", "5-meaning", "6-canonical"}
     assert {name.partition("/")[0] for name in VALID} == sections
-    assert {name.partition("/")[0] for name in INVALID} == sections | {"7-diagnostics"}
+    assert {name.partition("/")[0] for name in INVALID} == sections | {"7-diagnostics", "8-vocabularies"}
 
 
 def test_every_dialect_has_vectors() -> None:
@@ -81,9 +81,28 @@ def test_a_closer_look_warns_where_the_vectors_do() -> None:
 
 @SIDES
 def test_ids_are_those_of_the_vectors(side: Any) -> None:
+    for name, vector in {**VALID, **INVALID}.items():
+        for vocabulary, ids in vector.get("ids", {}).items():
+            found = side.encode_text(vector["text"], vocabulary)
+            assert found is None if ids is None else found.tolist() == ids, name
+
+
+def test_text_with_warnings_or_faults_has_the_tree_of_its_vector() -> None:
+    rules = schema("scope")
+    seen = 0
+    for name, vector in INVALID.items():
+        if "tree" in vector:
+            seen += 1
+            assert to_tree(read(vector["text"])) == vector["tree"], name
+            known = all(code // 100 != 2 for code, _, _ in findings(vector))
+            assert rules.is_valid(vector["tree"]) == known, name
+    assert seen >= 30
+
+
+def test_projections_are_those_of_the_vectors() -> None:
     for name, vector in VALID.items():
-        for vocabulary, ids in vector["ids"].items():
-            assert side.encode_text(vector["text"], vocabulary).tolist() == ids, name
+        for dialect, text in vector.get("projections", {}).items():
+            assert project(vector["text"], dialect) == text, name
 
 
 def test_trees_print_and_decode_to_the_text() -> None:

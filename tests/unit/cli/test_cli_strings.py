@@ -96,7 +96,10 @@ def test_bytes_that_are_no_utf8_are_findings_of_their_line_only(cloudkit, tmp_pa
     assert {d["row"] for d in document["diagnostics"]} == {2}
     assert "\\x00" in document["diagnostics"][0]["message"]
     refused = cloudkit("tokenize", "--vocab", "cloud", "--file", tmp_path / "s.txt")
-    assert (refused.code, refused.err) == (2, f"error: {tmp_path / 's.txt'}: not UTF-8 text (byte {len(ROCK_SALT) + 2})\n")
+    assert (refused.code, refused.err) == (
+        2,
+        f"error: {tmp_path / 's.txt'}: not UTF-8 text (byte {len(ROCK_SALT) + 2})\n",
+    )
 
 
 def test_a_line_of_blanks_is_a_string_and_no_line_is_none(cloudkit, tmp_path):
