@@ -14,9 +14,9 @@ from typing import Final
 
 from cloudkit.errors import CloudkitError, StructureError
 from cloudkit.structure.crystal import Crystal
-from cloudkit.structure.messages import Answer, Task, read_answers, read_message, write_message, write_tasks
+from cloudkit.structure.messages import read_answers, read_message, write_message, write_tasks
 from cloudkit.structure.read import Record
-from cloudkit.structure.symmetry import Engine, Symmetry, load_engine
+from cloudkit.structure.symmetry import Answer, Engine, Search, Symmetry, find_symmetries, load_engine
 
 CHUNK: Final = 32  # crystals per message: large enough to hide the pipe, small enough to spread
 
@@ -41,20 +41,20 @@ def find_symmetry_batch(
     load_engine(engine)
     if jobs < 1:
         raise ValueError(f"jobs must be at least 1, not {jobs}")
-    options = Task(engine, symprec, angle_tolerance, by_written)
+    options = Search(engine, symprec, angle_tolerance, by_written)
     named = (item if isinstance(item, Record) else Record(str(i), item) for i, item in enumerate(records))
     if jobs == 1:
         return ((record, _find_one(record, options)) for record in named)
     return _find_parallel(named, options, jobs)
 
 
-def _find_one(record: Record, task: Task) -> Symmetry | StructureError:
+def _find_one(record: Record, task: Search) -> Symmetry | StructureError:
     if record.crystal is None:
         return record.error or StructureError("S104", "there is no structure")
-    return task.run(record.crystal)
+    return find_symmetries((record.crystal,), task)[0]
 
 
-def _find_parallel(records: Iterator[Record], task: Task, jobs: int) -> Iterator[Result]:
+def _find_parallel(records: Iterator[Record], task: Search, jobs: int) -> Iterator[Result]:
     idle: SimpleQueue[Worker] = SimpleQueue()
     workers = [Worker() for _ in range(jobs)]
     for worker in workers:
@@ -75,7 +75,7 @@ def _find_parallel(records: Iterator[Record], task: Task, jobs: int) -> Iterator
         threads.shutdown(wait=True, cancel_futures=True)
 
 
-def _ask(idle: "SimpleQueue[Worker]", task: Task, crystals: list[Crystal]) -> list[Answer]:
+def _ask(idle: "SimpleQueue[Worker]", task: Search, crystals: list[Crystal]) -> list[Answer]:
     worker = idle.get()
     try:
         return worker.ask(task, crystals)
@@ -104,7 +104,7 @@ class Worker:
             env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
         )
 
-    def ask(self, task: Task, crystals: list[Crystal]) -> list[Answer]:
+    def ask(self, task: Search, crystals: list[Crystal]) -> list[Answer]:
         """One answer per crystal; blocks until the worker has them all."""
         source, sink = self.process.stdout, self.process.stdin
         assert source is not None and sink is not None  # both are pipes

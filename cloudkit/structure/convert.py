@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ def as_crystal(structure: Any) -> Crystal:
         from cloudkit.structure.read import read_one
 
         return read_one(Path(structure))
-    if hasattr(structure, "lattice") and hasattr(structure, "frac_coords"):
+    if hasattr(structure, "lattice") and hasattr(structure, "sites"):
         return _from_pymatgen(structure)
     if hasattr(structure, "get_scaled_positions") and hasattr(structure, "numbers"):
         return from_arrays(structure.cell[:], structure.get_scaled_positions(wrap=False), structure.numbers)
@@ -85,14 +86,22 @@ def from_mapping(data: Mapping[str, Any]) -> Crystal:
 
 
 def _from_pymatgen(structure: Any) -> Crystal:
-    sites = [
-        tuple(
-            (_atom(str(kind.symbol), getattr(kind, "oxi_state", None)), float(x))
+    """Sites share few species objects, so each is read once."""
+    listed = structure.sites
+    known: dict[tuple[int, float], Parts] = {}
+    sites: list[Parts] = []
+    for site in listed:
+        pairs = [
+            known.get((id(kind), x)) or known.setdefault((id(kind), x), ((_pymatgen_atom(kind), float(x)),))
             for kind, x in site.species.items()
-        )
-        for site in structure
-    ]
-    return build_crystal(structure.lattice.matrix, structure.frac_coords, sites)
+        ]
+        sites.append(pairs[0] if len(pairs) == 1 else tuple(pair for (pair,) in pairs))
+    positions = np.concatenate([site.frac_coords for site in listed]) if listed else np.empty((0, 3))
+    return build_crystal(structure.lattice.matrix, positions, sites)
+
+
+def _pymatgen_atom(kind: Any) -> Atom:
+    return _atom(str(kind.symbol), getattr(kind, "oxi_state", None))
 
 
 def _from_pymatgen_dict(data: Mapping[str, Any]) -> Crystal:
@@ -125,11 +134,16 @@ def _parts(entry: Any) -> Parts:
     if isinstance(entry, Mapping):
         return tuple((read_symbol(str(symbol)), float(x)) for symbol, x in entry.items())
     if isinstance(entry, str):
-        return ((read_symbol(entry), 1.0),)
+        return _one_atom(entry)
     number = int(entry)
     if number != entry or not 1 <= number <= len(ELEMENTS):
         raise StructureError("S107", f"there is no element with atomic number {entry}")
     return ((Atom(ELEMENTS[number - 1].symbol), 1.0),)
+
+
+@lru_cache(maxsize=4096)
+def _one_atom(symbol: str) -> Parts:
+    return ((read_symbol(symbol), 1.0),)
 
 
 def _atom(symbol: str, charge: float | None) -> Atom:

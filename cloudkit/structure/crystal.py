@@ -1,7 +1,8 @@
 """The crystal: what every reader makes and every engine takes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -39,33 +40,34 @@ class Crystal:
     @property
     def species_texts(self) -> tuple[str, ...]:
         """One text per entry of `species`, as the published full dialect writes it."""
-        return self.written or tuple(
-            write_species(tuple((Atom(e), x) for e, x in species)) for species in self.species
-        )
+        return self.written or tuple(map(_plain_text, self.species))
 
     def element_labels(self) -> NDArray[np.int32]:
         """Labels (n,) in which entries of `species` with the same elements are one: oxidation states do not
         count.
         """
         kinds = [sort_species(species) for species in self.species]
+        if len(set(kinds)) == len(kinds):
+            return self.labels
         first = np.array([kinds.index(kind) for kind in kinds], dtype=np.int32)
-        return first[self.labels] if len(first) else self.labels
+        return first[self.labels]
 
 
 def build_crystal(lattice: Any, positions: Any, sites: Sequence[Parts]) -> Crystal:
     """A Crystal from one list of (atom, occupancy) per site, in the order of `positions`."""
     labels, kinds = _number(sites)
-    species = tuple(plain_species(parts) for parts in kinds)
+    species = tuple(map(plain_species, kinds))
     written = tuple(map(write_species, kinds))
-    crystal = Crystal(
+    return Crystal(
         np.array(lattice, dtype=np.float64).reshape(3, 3),
         np.array(positions, dtype=np.float64).reshape(-1, 3),
         np.array(labels, dtype=np.int32),
         species,
+        None if written == tuple(map(_plain_text, species)) else written,
     )
-    return crystal if written == crystal.species_texts else replace(crystal, written=written)
 
 
+@lru_cache(maxsize=4096)
 def plain_species(parts: Parts) -> Species:
     """Elements and occupancies of one site, without oxidation states. A sum within 1e-8 of 1 is 1."""
     total: dict[str, float] = {}
@@ -76,6 +78,13 @@ def plain_species(parts: Parts) -> Species:
     )
 
 
+@lru_cache(maxsize=4096)
+def _plain_text(species: Species) -> str:
+    """A site without oxidation states as the published full dialect writes it."""
+    return write_species(tuple((Atom(element), occupancy) for element, occupancy in species))
+
+
+@lru_cache(maxsize=4096)
 def sort_species(species: Species) -> Species:
     """The same site with its elements by electronegativity."""
     return tuple(sorted(species, key=lambda item: ELEMENT[item[0]].order))
@@ -88,8 +97,8 @@ def _number(sites: Sequence[Parts]) -> tuple[list[int], list[Parts]]:
     labels: list[int] = []
     for parts in sites:
         key = parts if len(parts) == 1 else tuple(sorted(parts, key=lambda part: part[0].rank))
-        if key not in seen:
-            seen[key] = len(kinds)
+        label = seen.setdefault(key, len(kinds))
+        if label == len(kinds):
             kinds.append(parts)
-        labels.append(seen[key])
+        labels.append(label)
     return labels, kinds

@@ -2,38 +2,15 @@
 
 import json
 import struct
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 import numpy as np
 
 from cloudkit.errors import StructureError
 from cloudkit.structure.crystal import Crystal
-from cloudkit.structure.symmetry import Engine, Orbit, Symmetry, find_symmetry
+from cloudkit.structure.symmetry import Answer, Orbit, Search, Symmetry
 
-Answer = Symmetry | StructureError
 _LENGTH = struct.Struct("<Q")
-
-
-class Task(NamedTuple):
-    """The options of find_symmetry."""
-
-    engine: Engine
-    symprec: float
-    angle_tolerance: float | None
-    by_written: bool
-
-    def run(self, crystal: Crystal) -> Answer:
-        """The crystal's symmetry, or the reason why there is none."""
-        try:
-            return find_symmetry(
-                crystal,
-                engine=self.engine,
-                symprec=self.symprec,
-                angle_tolerance=self.angle_tolerance,
-                by_written=self.by_written,
-            )
-        except StructureError as error:
-            return error
 
 
 def write_message(sink: IO[bytes], data: bytes) -> None:
@@ -49,7 +26,7 @@ def read_message(source: IO[bytes]) -> bytes:
     return _read_exactly(source, length)
 
 
-def write_tasks(task: Task, crystals: list[Crystal]) -> bytes:
+def write_tasks(task: Search, crystals: list[Crystal]) -> bytes:
     """Options and crystals as one message: JSON, then the numbers of all crystals as raw float64 and
     int32.
     """
@@ -65,7 +42,7 @@ def write_tasks(task: Task, crystals: list[Crystal]) -> bytes:
     return _LENGTH.pack(len(text)) + text + arrays
 
 
-def read_tasks(data: bytes) -> tuple[Task, list[Crystal]]:
+def read_tasks(data: bytes) -> tuple[Search, list[Crystal]]:
     """The inverse of write_tasks."""
     (length,) = _LENGTH.unpack_from(data)
     head = json.loads(data[_LENGTH.size : _LENGTH.size + length])
@@ -86,7 +63,7 @@ def read_tasks(data: bytes) -> tuple[Task, list[Crystal]]:
                 written,
             )
         )
-    return Task(*head["task"]), crystals
+    return Search(*head["task"]), crystals
 
 
 def write_answers(answers: list[Answer]) -> bytes:

@@ -6,6 +6,7 @@ import os
 import signal
 
 from cloudkit.structure.messages import read_message, read_tasks, write_answers, write_message
+from cloudkit.structure.symmetry import find_symmetries
 
 
 def serve() -> None:
@@ -25,7 +26,7 @@ def serve() -> None:
                 return
             task, crystals = read_tasks(message)
             try:
-                write_message(sink, write_answers([task.run(crystal) for crystal in crystals]))
+                write_message(sink, write_answers(find_symmetries(crystals, task)))
             except BrokenPipeError:
                 os._exit(1)
 
