@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from cloudkit.errors import StructureError
-from cloudkit.structure.crystal import Crystal, build_crystal
+from cloudkit.structure.crystal import Crystal, build_crystal, build_numbered
 from cloudkit.structure.elements import Atom, Parts, is_element, read_symbol
 from cloudkit.tables import ELEMENTS
 
@@ -49,7 +49,7 @@ def from_arrays(lattice: Any, positions: Any, species: Any) -> Crystal:
     """
     try:
         cell, places = np.array(lattice, dtype=np.float64), np.array(positions, dtype=np.float64)
-        sites = [_parts(entry) for entry in species]
+        sites = [read_site(entry) for entry in species]
     except (TypeError, ValueError) as error:
         if isinstance(error, StructureError):
             raise
@@ -86,21 +86,24 @@ def from_mapping(data: Mapping[str, Any]) -> Crystal:
 
 
 def _from_pymatgen(structure: Any) -> Crystal:
-    """Sites share few species objects, so each is read once."""
-    listed = structure.sites
-    known: dict[tuple[int, float], Parts] = {}
-    sites: list[Parts] = []
-    for site in listed:
-        pairs = [
-            known.get((id(kind), x)) or known.setdefault((id(kind), x), ((_pymatgen_atom(kind), float(x)),))
-            for kind, x in site.species.items()
-        ]
-        sites.append(pairs[0] if len(pairs) == 1 else tuple(pair for (pair,) in pairs))
-    positions = np.concatenate([site.frac_coords for site in listed]) if listed else np.empty((0, 3))
-    return build_crystal(structure.lattice.matrix, positions, sites)
+    """Most sites share their species objects with others; each distinct one is read once."""
+    sites = structure.sites
+    known: dict[tuple[tuple[int, float], ...], int] = {}
+    kinds: list[Parts] = []
+    labels: list[int] = []
+    for site in sites:
+        pairs = site.species.items()
+        label = known.setdefault(tuple([(id(kind), x) for kind, x in pairs]), len(kinds))
+        if label == len(kinds):
+            kinds.append(tuple([(_pymatgen_atom(kind), float(x)) for kind, x in pairs]))
+        labels.append(label)
+    positions = np.concatenate([site.frac_coords for site in sites]) if sites else np.empty((0, 3))
+    return build_numbered(structure.lattice.matrix, positions, labels, kinds)
 
 
+@lru_cache(maxsize=4096)
 def _pymatgen_atom(kind: Any) -> Atom:
+    """An Element, Species or DummySpecies of pymatgen."""
     return _atom(str(kind.symbol), getattr(kind, "oxi_state", None))
 
 
@@ -130,7 +133,8 @@ def _from_optimade(data: Mapping[str, Any]) -> Crystal:
     )
 
 
-def _parts(entry: Any) -> Parts:
+def read_site(entry: Any) -> Parts:
+    """What sits on a site: an atomic number, a symbol, or {symbol: occupancy}. Raises StructureError S107."""
     if isinstance(entry, Mapping):
         return tuple((read_symbol(str(symbol)), float(x)) for symbol, x in entry.items())
     if isinstance(entry, str):

@@ -55,19 +55,32 @@ class Crystal:
 
 def build_crystal(lattice: Any, positions: Any, sites: Sequence[Parts]) -> Crystal:
     """A Crystal from one list of (atom, occupancy) per site, in the order of `positions`."""
-    labels, kinds = _number(sites)
-    species = tuple(map(plain_species, kinds))
-    written = tuple(map(write_species, kinds))
+    return build_numbered(lattice, positions, *number_sites(sites))
+
+
+def build_numbered(lattice: Any, positions: Any, labels: Sequence[int], kinds: Sequence[Parts]) -> Crystal:
+    """The same from one index into `kinds` per site."""
+    merged, kinds = number_sites(kinds)
+    if len(kinds) < len(merged):
+        labels = [merged[label] for label in labels]
+    described = [_describe(parts) for parts in kinds]
+    plain = all(written is None for _, written in described)
     return Crystal(
         np.array(lattice, dtype=np.float64).reshape(3, 3),
         np.array(positions, dtype=np.float64).reshape(-1, 3),
         np.array(labels, dtype=np.int32),
-        species,
-        None if written == tuple(map(_plain_text, species)) else written,
+        tuple([species for species, _ in described]),
+        None if plain else tuple(written or _plain_text(species) for species, written in described),
     )
 
 
 @lru_cache(maxsize=4096)
+def _describe(parts: Parts) -> tuple[Species, str | None]:
+    """The species of a site, and how it was written where that is more than its elements."""
+    species, written = plain_species(parts), write_species(parts)
+    return species, None if written == _plain_text(species) else written
+
+
 def plain_species(parts: Parts) -> Species:
     """Elements and occupancies of one site, without oxidation states. A sum within 1e-8 of 1 is 1."""
     total: dict[str, float] = {}
@@ -78,7 +91,6 @@ def plain_species(parts: Parts) -> Species:
     )
 
 
-@lru_cache(maxsize=4096)
 def _plain_text(species: Species) -> str:
     """A site without oxidation states as the published full dialect writes it."""
     return write_species(tuple((Atom(element), occupancy) for element, occupancy in species))
@@ -90,7 +102,7 @@ def sort_species(species: Species) -> Species:
     return tuple(sorted(species, key=lambda item: ELEMENT[item[0]].order))
 
 
-def _number(sites: Sequence[Parts]) -> tuple[list[int], list[Parts]]:
+def number_sites(sites: Sequence[Parts]) -> tuple[list[int], list[Parts]]:
     """Number the distinct sites in order of first appearance: (one number per site, the distinct ones)."""
     seen: dict[Parts, int] = {}
     kinds: list[Parts] = []

@@ -1,7 +1,6 @@
 """Names of atoms, as files and programs write them, to element symbols, and species back to text."""
 
 import re
-from functools import lru_cache
 from typing import Final, NamedTuple
 
 from cloudkit.errors import StructureError
@@ -106,7 +105,6 @@ def implied_hydrogens(label: str) -> int:
     return next((count for start, count in _IMPLIED if label.startswith(start)), 0)
 
 
-@lru_cache(maxsize=4096)
 def write_species(parts: Parts) -> str:
     """One site as the published full dialect writes it: "Na+", or "Fe:0.5, Ni:0.5" where mixed or partly
     filled.

@@ -2,19 +2,23 @@
 
 import glob
 import gzip
+import os
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, Final
 
 from cloudkit.errors import StructureError
+
+UNREADABLE: Final = (OSError, EOFError, zlib.error)
 
 
 def find_files(given: str) -> Iterator[tuple[Path, str, bool]]:
     """(path, id, whether the name must tell the kind of file) of each file meant."""
     path = Path(given)
     if path.is_dir():
-        for below in sorted(p for p in path.rglob("*") if not p.is_dir()):
-            yield below, below.relative_to(path).as_posix(), True
+        for below in _files_below(str(path)):
+            yield Path(below), Path(below).relative_to(path).as_posix(), True
     elif path.exists() or not glob.has_magic(given):
         yield path, path.name, False
     else:
@@ -27,6 +31,17 @@ def find_files(given: str) -> Iterator[tuple[Path, str, bool]]:
             yield match, match.relative_to(fixed).as_posix(), True
 
 
+def _files_below(folder: str) -> Iterator[str]:
+    """Paths of all files, in the order of their names; only one folder's names are held at a time."""
+    with os.scandir(folder) as found:
+        entries = sorted((entry.name, entry.path, entry.is_dir(), entry.is_symlink()) for entry in found)
+    for _, path, is_folder, is_link in entries:
+        if not is_folder:
+            yield path
+        elif not is_link:
+            yield from _files_below(path)
+
+
 def _until_magic(parts: tuple[str, ...]) -> Iterator[str]:
     for part in parts[:-1]:
         if glob.has_magic(part):
@@ -34,14 +49,25 @@ def _until_magic(parts: tuple[str, ...]) -> Iterator[str]:
         yield part
 
 
+def open_bytes(path: Path) -> IO[bytes]:
+    """The file's content; a gzipped one is unpacked as it is read. Reading may raise any of UNREADABLE."""
+    return gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb")
+
+
 def read_bytes(path: Path) -> bytes:
+    """The whole content; raises StructureError S101."""
     try:
-        data = path.read_bytes()
-        return gzip.decompress(data) if path.name.lower().endswith(".gz") else data
-    except FileNotFoundError as error:
-        raise StructureError("S101", f"there is no file {path}") from error
-    except (OSError, EOFError, zlib.error) as error:
-        raise StructureError("S101", f"{path.name} cannot be read: {error}") from error
+        with open_bytes(path) as file:
+            return file.read()
+    except UNREADABLE as error:
+        raise StructureError("S101", say_unreadable(path, error)) from error
+
+
+def say_unreadable(path: Path, error: Exception) -> str:
+    """One of UNREADABLE as a sentence."""
+    if isinstance(error, FileNotFoundError):
+        return f"there is no file {path}"
+    return f"{path.name} cannot be read: {error}"
 
 
 def decode(data: bytes) -> str:

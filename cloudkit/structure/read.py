@@ -4,18 +4,20 @@ import logging
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from cloudkit.errors import StructureError
 from cloudkit.structure.cif import read_cif
 from cloudkit.structure.crystal import Crystal
-from cloudkit.structure.inputs import decode, find_files, read_bytes
+from cloudkit.structure.inputs import UNREADABLE, decode, find_files, open_bytes, read_bytes, say_unreadable
 from cloudkit.structure.poscar import read_poscar
 from cloudkit.structure.textforms import read_extxyz, read_json, read_json_lines
 
 _LOG: Final = logging.getLogger(__name__)
 STANDARD_INPUT: Final = "-"
+LINES: Final = 32  # of a file of JSON lines in one piece
 
 
 class Record(NamedTuple):
@@ -29,7 +31,27 @@ class Record(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-Reader = Callable[[str], Iterator[tuple[str, Crystal | StructureError, tuple[str, ...]]]]
+class Piece(NamedTuple):
+    """A part of the input that is read at once: a whole file, or a few lines of one.
+
+    name: the id of its structures, before #block. path: the file; empty where `text` is given or `damage` says why the
+    file cannot be read. must_recognise: the name must tell the kind of file. first_line: the number of the text's first
+    line where it is a part of JSON lines, else 0. whole: nothing else of the same file comes. structures: how many it
+    may hold.
+    """
+
+    name: str
+    path: str = ""
+    must_recognise: bool = False
+    text: str = ""
+    first_line: int = 0
+    whole: bool = True
+    structures: int = 1
+    damage: str = ""
+
+
+Found = tuple[str, Crystal | StructureError, tuple[str, ...]]  # name within the file, what became of it, notes
+Reader = Callable[[str], Iterator[Found]]
 
 
 def read_structures(inputs: Iterable[str | Path]) -> Iterator[Record]:
@@ -40,12 +62,49 @@ def read_structures(inputs: Iterable[str | Path]) -> Iterator[Record]:
     with #block where a file has
     several. Files may be gzipped. What cannot be read is a record with an error.
     """
+    return (record for piece in find_pieces(inputs) for record in read_piece(piece))
+
+
+def find_pieces(inputs: Iterable[str | Path]) -> Iterator[Piece]:
+    """What read_structures reads, in order: files of JSON lines in parts of a few lines, all others whole."""
     for given in inputs:
         if str(given) == STANDARD_INPUT:
-            yield from _read_text("stdin", decode(sys.stdin.buffer.read()), _sniff)
+            yield Piece("stdin", text=decode(sys.stdin.buffer.read()))
             continue
         for path, name, must_recognise in find_files(str(given)):
-            yield from _read_file(path, name, must_recognise)
+            if _reader_by_name(path.name) is _json_lines:
+                yield from _line_pieces(path, name)
+            else:
+                yield Piece(name, str(path), must_recognise)
+
+
+def read_piece(piece: Piece) -> Iterator[Record]:
+    """The structures of one piece; what cannot be read is a record with an error."""
+    if piece.damage:
+        return iter((_failure(piece.name, StructureError("S101", piece.damage)),))
+    if piece.path:
+        return _read_file(Path(piece.path), piece.name, piece.must_recognise)
+    if not piece.first_line:
+        return _read_text(piece.name, piece.text, _sniff)
+    if not piece.whole:
+        return (_record(piece.name, *found) for found in _json_lines(piece.text, piece.first_line))
+    return _read_text(piece.name, piece.text, _json_lines)
+
+
+def _line_pieces(path: Path, name: str) -> Iterator[Piece]:
+    """A file of JSON lines, so that one of any length fits into memory."""
+    number = 1
+    try:
+        with open_bytes(path) as file:
+            while lines := list(islice(file, LINES)):
+                whole = number == 1 and len(lines) < LINES
+                yield Piece(name, "", True, decode(b"".join(lines)), number, whole, len(lines))
+                number += len(lines)
+    except UNREADABLE as error:
+        yield Piece(name, damage=say_unreadable(path, error))
+    else:
+        if number == 1:
+            yield Piece(name)
 
 
 def read_one(path: Path) -> Crystal:
@@ -97,12 +156,7 @@ def _read_text(name: str, text: str, reader: Reader) -> Iterator[Record]:
     try:
         for block, result, notes in reader(text):
             count += 1
-            full = f"{name}#{block}" if block else name
-            yield (
-                Record(full, None, result, notes)
-                if isinstance(result, StructureError)
-                else Record(full, result, None, notes)
-            )
+            yield _record(name, block, result, notes)
     except StructureError as error:
         count += 1
         yield _failure(name, error)
@@ -118,7 +172,7 @@ def _reader_by_name(name: str) -> Reader | None:
     return _poscar if re.match(r"(poscar|contcar)", plain) else None
 
 
-def _sniff(text: str) -> Iterator[tuple[str, Crystal | StructureError, tuple[str, ...]]]:
+def _sniff(text: str) -> Iterator[Found]:
     """The reader that fits the text, for standard input and single files with an unknown name."""
     lines = text.splitlines()
     if re.search(r"(?im)^\s*data_", text):
@@ -130,25 +184,21 @@ def _sniff(text: str) -> Iterator[tuple[str, Crystal | StructureError, tuple[str
     return _poscar(text)
 
 
-def _poscar(text: str) -> Iterator[tuple[str, Crystal | StructureError, tuple[str, ...]]]:
+def _poscar(text: str) -> Iterator[Found]:
     notes: list[str] = []
     crystal = read_poscar(text, notes)
     yield "", crystal, tuple(notes)
 
 
-def _several(
-    read: Callable[[str], Iterator[tuple[str, Crystal | StructureError]]], always_named: bool
-) -> Reader:
-    """A reader of files with many structures: they get names unless there is only one (and naming is not
-    always wanted).
-    """
+def _several(read: Callable[[str], Iterator[tuple[str, Crystal | StructureError]]]) -> Reader:
+    """A reader of files with many structures: they get names unless there is only one."""
 
-    def reader(text: str) -> Iterator[tuple[str, Crystal | StructureError, tuple[str, ...]]]:
+    def reader(text: str) -> Iterator[Found]:
         found = read(text)
         first = next(found, None)
         second = next(found, None)
         if first is not None:
-            yield first[0] if always_named or second is not None else "", first[1], ()
+            yield first[0] if second is not None else "", first[1], ()
         if second is not None:
             yield *second, ()
         yield from ((name, result, ()) for name, result in found)
@@ -156,13 +206,23 @@ def _several(
     return reader
 
 
+def _json_lines(text: str, first_line: int = 1) -> Iterator[Found]:
+    return ((name, result, ()) for name, result in read_json_lines(text, first_line))
+
+
+def _record(name: str, block: str, result: Crystal | StructureError, notes: tuple[str, ...]) -> Record:
+    full = f"{name}#{block}" if block else name
+    if isinstance(result, StructureError):
+        return Record(full, None, result, notes)
+    return Record(full, result, None, notes)
+
+
 def _failure(name: str, error: StructureError) -> Record:
     return Record(name, None, error)
 
 
-_json_lines = _several(read_json_lines, always_named=True)
-_json = _several(read_json, always_named=False)
-_extxyz = _several(read_extxyz, always_named=False)
+_json = _several(read_json)
+_extxyz = _several(read_extxyz)
 _BY_SUFFIX: Final[tuple[tuple[tuple[str, ...], Reader], ...]] = (
     ((".cif", ".mcif"), read_cif),
     ((".vasp", ".poscar", ".contcar"), _poscar),
