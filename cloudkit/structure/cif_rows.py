@@ -1,10 +1,11 @@
 """The list of atom sites in one CIF block: what each atom is, how much of it, and where."""
 
 import re
+from functools import lru_cache
+from math import isfinite
 from typing import Any, Final, NamedTuple
 
 import gemmi
-import numpy as np
 
 from cloudkit.errors import StructureError
 from cloudkit.structure.cif import COORDINATES
@@ -34,30 +35,44 @@ class Known(NamedTuple):
     formula: frozenset[str]
 
 
+class _Given(NamedTuple):
+    """What a row of the file says about its atom; equal rows are read once."""
+
+    kind: str
+    label: str
+    occupancy: str
+
+
 def read_rows(block: Any, notes: list[str]) -> list[Row]:
     """The listed atoms that are part of the structure; adds to `notes` what was left out or assumed.
 
     Raises StructureError.
     """
-    labels, kinds, occupancies = (_column(block, name) for name in ("label", "type_symbol", "occupancy"))
-    flags, attached = (_column(block, name) for name in ("calc_flag", "attached_hydrogens"))
-    places = _coordinates(block, notes)
+    sites = _site_loop(block)
+    labels, kinds, occupancies = (
+        _column(block, sites, name) for name in ("label", "type_symbol", "occupancy")
+    )
+    flags, attached = (_column(block, sites, name) for name in ("calc_flag", "attached_hydrogens"))
+    places = _coordinates(block, sites, notes)
     known = Known(_charges(block), _formula(block))
+    atoms: dict[_Given, tuple[Parts, int] | None] = {}
     rows, hydrogens = [], 0
-    for i, texts in enumerate(places):
-        kind = _at(kinds, i)
-        label = _at(labels, i) or kind or f"number {i + 1}"
+    for i, place in enumerate(places):
+        kind, written = _at(kinds, i), _at(labels, i)
+        label = written or kind or f"number {i + 1}"
         if _at(flags, i) == "dum":
             notes.append(f"dummy atom {label} left out")
             continue
-        occupancy = _occupancy(_at(occupancies, i), label)
-        if occupancy == 0:
+        given = _Given(kind, "" if kind else label, _at(occupancies, i))
+        if given not in atoms:
+            atoms[given] = _read_atom(given, label, known)
+        read = atoms[given]
+        if read is None:
             notes.append(f"atom {label} left out: its occupancy is 0")
             continue
-        shares = _shares(kind or label)
-        parts = tuple((_atom(text, bool(kind), known), occupancy * share) for text, share in shares)
-        hydrogens += sum(implied_hydrogens(text) for text, _ in shares) or _count(_at(attached, i))
-        rows.append(Row(label, parts, _place(texts, label)))
+        parts, implied = read
+        hydrogens += implied or _count(_at(attached, i))
+        rows.append(Row(label, parts, _place(place, label)))
     if hydrogens and not any(atom.element == "H" for row in rows for atom, _ in row.parts):
         notes.append(
             f"{hydrogens} hydrogen atoms are implied by the list but have no positions; they are left out"
@@ -65,10 +80,30 @@ def read_rows(block: Any, notes: list[str]) -> list[Row]:
     return rows
 
 
-def _coordinates(block: Any, notes: list[str]) -> list[tuple[str, ...]]:
+def _read_atom(given: _Given, label: str, known: Known) -> tuple[Parts, int] | None:
+    """The atoms of a row and how many hydrogens it implies; None where its occupancy is 0."""
+    occupancy = _occupancy(given.occupancy, label)
+    if occupancy == 0:
+        return None
+    shares = _shares(given.kind or given.label)
+    parts = tuple((_atom(text, bool(given.kind), known), occupancy * share) for text, share in shares)
+    return parts, sum(implied_hydrogens(text) for text, _ in shares)
+
+
+def _site_loop(block: Any) -> dict[str, list[str]]:
+    """The raw values of the loop that holds the coordinates, by tag in small letters."""
+    for tag, _, _ in COORDINATES:
+        loop = block.find_loop(tag).get_loop()
+        if loop is not None:
+            values, width = loop.values, loop.width()
+            return {name.lower(): values[i::width] for i, name in enumerate(loop.tags)}
+    return {}
+
+
+def _coordinates(block: Any, sites: dict[str, list[str]], notes: list[str]) -> list[tuple[str, ...]]:
     """Texts of x, y, z per row. Old files print zero as "." where they print one half as ".5"."""
     tags = next(tags for tags in COORDINATES if any(len(block.find_values(tag)) for tag in tags))
-    axes = [[gemmi.cif.as_string(v) if v != "." else "." for v in block.find_values(tag)] for tag in tags]
+    axes = [list(map(_text, _raw(block, sites, tag))) for tag in tags]
     if len({len(axis) for axis in axes}) > 1:
         raise StructureError(
             "S106", "the atoms have no complete coordinates: one of _atom_site_fract_x, y, z is missing"
@@ -81,8 +116,8 @@ def _coordinates(block: Any, notes: list[str]) -> list[tuple[str, ...]]:
 
 def _shares(kind: str) -> list[tuple[str, float]]:
     """The atoms of a mixture such as "0.8Nb + 0.2Zr" with their shares; anything else is one atom."""
-    matches = [_SHARE.fullmatch(part) for part in kind.split("+")]
-    if not kind[:1].isdigit() or not all(matches):
+    matches = [_SHARE.fullmatch(part) for part in kind.split("+")] if kind[:1].isdigit() else []
+    if not matches or not all(matches):
         return [(kind, 1.0)]
     return [(match.group(2), float(gemmi.cif.as_number(match.group(1)))) for match in matches if match]
 
@@ -104,7 +139,7 @@ def _charges(block: Any) -> dict[str, float]:
     """
     symbols = [gemmi.cif.as_string(value) for value in block.find_values("_atom_type_symbol")]
     numbers = [gemmi.cif.as_number(value) for value in block.find_values("_atom_type_oxidation_number")]
-    if len(symbols) != len(numbers) or not np.isfinite(numbers).all():
+    if len(symbols) != len(numbers) or not all(map(isfinite, numbers)):
         return {}
     charges = dict(zip(symbols, numbers, strict=True))
     return {re.sub(r"[\d.]*[+-]?[\d.]*$", "", symbol): number for symbol, number in charges.items()} | charges
@@ -115,8 +150,13 @@ def _formula(block: Any) -> frozenset[str]:
     for tag in ("_chemical_formula_sum", "_chemical_formula.sum", "_chemical_formula_structural"):
         values = block.find_values(tag)
         if len(values):
-            return frozenset(filter(is_element, re.findall(r"[A-Z][a-z]?", gemmi.cif.as_string(values[0]))))
+            return _elements(gemmi.cif.as_string(values[0]))
     return frozenset()
+
+
+@lru_cache(maxsize=1024)
+def _elements(formula: str) -> frozenset[str]:
+    return frozenset(filter(is_element, re.findall(r"[A-Z][a-z]?", formula)))
 
 
 def _occupancy(text: str, label: str) -> float:
@@ -129,8 +169,8 @@ def _occupancy(text: str, label: str) -> float:
 
 
 def _place(texts: tuple[str, ...], label: str) -> tuple[float, float, float]:
-    x, y, z = (float(gemmi.cif.as_number(text)) for text in texts)
-    if not np.isfinite([x, y, z]).all():
+    x, y, z = map(gemmi.cif.as_number, texts)
+    if not (isfinite(x) and isfinite(y) and isfinite(z)):
         written = ", ".join(map(gemmi.cif.as_string, texts))
         raise StructureError(
             "S106",
@@ -140,12 +180,21 @@ def _place(texts: tuple[str, ...], label: str) -> tuple[float, float, float]:
     return x, y, z
 
 
-def _column(block: Any, name: str) -> list[str]:
+def _column(block: Any, sites: dict[str, list[str]], name: str) -> list[str]:
     for tag in (f"_atom_site_{name}", f"_atom_site.{name}"):
-        values = block.find_values(tag)
-        if len(values):
-            return [gemmi.cif.as_string(value).strip() for value in values]
+        values = _raw(block, sites, tag)
+        if values:
+            return [_text(value).strip() for value in values]
     return []
+
+
+def _raw(block: Any, sites: dict[str, list[str]], tag: str) -> list[str]:
+    return sites[tag] if tag in sites else list(block.find_values(tag))
+
+
+def _text(value: str) -> str:
+    """The value without its quotes; "." and "?" stay."""
+    return gemmi.cif.as_string(value) if value[:1] in "'\";" else value
 
 
 def _at(column: list[str], i: int) -> str:

@@ -2,6 +2,7 @@
 a place.
 """
 
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from cloudkit.structure.crystal import Crystal, build_crystal
 from cloudkit.structure.elements import Atom, Parts
 from cloudkit.structure.expand import Expanded, expand
 from cloudkit.structure.guards import FULL, SAME_PLACE
-from cloudkit.structure.neighbors import close_pairs
+from cloudkit.structure.neighbors import close_pairs, has_contact
 from cloudkit.structure.site_order import order_sites
 
 
@@ -28,24 +29,27 @@ def read_sites(block: Any, lattice: NDArray[np.float64], notes: list[str]) -> Cr
         raise StructureError(
             "S104", "no atom of the list is part of the structure: all are dummies or have occupancy 0"
         )
-    angles = _angles(lattice)
-    operations, note = read_operations(block, angles[0], angles[2])
+    operations, note = read_operations(block, lattice)
     if note:
         notes.append(note)
     expanded = expand(lattice, operations, np.array([row.place for row in rows]))
-    groups = _rows_on_one_site(lattice, expanded, rows)
+    counts = np.bincount(expanded.rows, minlength=len(rows)).tolist()
+    starts = [0, *accumulate(counts)]
+    groups = _rows_on_one_site(lattice, expanded, rows, counts)
     parts = [_merge([rows[i] for i in group], notes) for group in groups]
-    members = [np.flatnonzero(expanded.rows == group[0]) for group in groups]
-    order = order_sites(parts, [len(sites) for sites in members])
-    places = expanded.positions[[members[group][number] for group, number in order]]
+    order = order_sites(parts, [counts[group[0]] for group in groups])
+    places = expanded.positions[[starts[groups[group][0]] + number for group, number in order]]
     return build_crystal(lattice, places, [parts[group] for group, _ in order])
 
 
-def _rows_on_one_site(lattice: NDArray[np.float64], expanded: Expanded, rows: list[Row]) -> list[list[int]]:
-    """Rows grouped by place: each group is one mixed site. Rows keep their order."""
+def _rows_on_one_site(
+    lattice: NDArray[np.float64], expanded: Expanded, rows: list[Row], size: list[int]
+) -> list[list[int]]:
+    """Rows grouped by place: each group is one mixed site. Rows keep their order. size: sites of each row."""
+    if not has_contact(lattice, expanded.positions, SAME_PLACE):
+        return [[row] for row in range(len(rows))]
     head = list(range(len(rows)))
     first, second, _ = close_pairs(lattice, expanded.positions, SAME_PLACE)
-    size = np.bincount(expanded.rows, minlength=len(rows))
     for i, j in zip(expanded.rows[first].tolist(), expanded.rows[second].tolist(), strict=True):
         if size[i] != size[j]:
             raise StructureError(
@@ -64,6 +68,8 @@ def _rows_on_one_site(lattice: NDArray[np.float64], expanded: Expanded, rows: li
 
 def _merge(rows: list[Row], notes: list[str]) -> Parts:
     """The atoms of one site and their occupancies, which add up to at most 1."""
+    if len(rows) == 1 and len(rows[0].parts) == 1:
+        return rows[0].parts
     if len(rows) > 1 and all(row.parts == rows[0].parts and row.parts[0][1] == 1 for row in rows):
         notes.append(f"atom {rows[0].label} is listed {len(rows)} times on one site; counted once")
         rows = rows[:1]
@@ -77,12 +83,3 @@ def _merge(rows: list[Row], notes: list[str]) -> Parts:
         raise StructureError("S108", f"{where} occupancies add up to {filled:g}")
     scale = filled if filled > 1 else 1.0
     return tuple((atom, x / scale) for atom, x in total.items())
-
-
-def _angles(lattice: NDArray[np.float64]) -> tuple[float, float, float]:
-    lengths = np.linalg.norm(lattice, axis=1)
-    pairs = ((1, 2), (0, 2), (0, 1))
-    alpha, beta, gamma = (
-        np.degrees(np.arccos(lattice[i] @ lattice[j] / lengths[i] / lengths[j])) for i, j in pairs
-    )
-    return float(alpha), float(beta), float(gamma)

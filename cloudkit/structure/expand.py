@@ -30,6 +30,8 @@ def expand(lattice: NDArray[np.float64], operations: Operations, positions: NDAr
 
     An atom near a symmetry element is moved onto it: it takes the mean of its images within SPECIAL of it.
     """
+    if len(operations.rotations) == 1:  # the identity
+        return Expanded(np.arange(len(positions)), np.mod(positions, 1.0))
     placed, stabilizer = _settle(lattice, operations, positions)
     images = _images(operations, placed)
     rows: list[NDArray[np.int64]] = []

@@ -13,22 +13,23 @@ from cloudkit.errors import StructureError
 UNREADABLE: Final = (OSError, EOFError, zlib.error)
 
 
-def find_files(given: str) -> Iterator[tuple[Path, str, bool]]:
+def find_files(given: str) -> Iterator[tuple[str, str, bool]]:
     """(path, id, whether the name must tell the kind of file) of each file meant."""
     path = Path(given)
     if path.is_dir():
-        for below in _files_below(str(path)):
-            yield Path(below), Path(below).relative_to(path).as_posix(), True
+        root = os.fspath(path)
+        for below in _files_below(root):
+            yield below, below[len(root) :].lstrip(os.sep).replace(os.sep, "/"), True
     elif path.exists() or not glob.has_magic(given):
-        yield path, path.name, False
+        yield given, path.name, False
     else:
         fixed = Path(*_until_magic(path.parts))
         found = sorted(fixed.glob(str(path.relative_to(fixed))))
         files = [match for match in found if not match.is_dir()]
         if not files:
-            yield path, given, False
+            yield given, given, False
         for match in files:
-            yield match, match.relative_to(fixed).as_posix(), True
+            yield str(match), match.relative_to(fixed).as_posix(), True
 
 
 def _files_below(folder: str) -> Iterator[str]:
@@ -49,12 +50,12 @@ def _until_magic(parts: tuple[str, ...]) -> Iterator[str]:
         yield part
 
 
-def open_bytes(path: Path) -> IO[bytes]:
+def open_bytes(path: str) -> IO[bytes]:
     """The file's content; a gzipped one is unpacked as it is read. Reading may raise any of UNREADABLE."""
-    return gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb")
+    return gzip.open(path) if path.lower().endswith(".gz") else Path(path).open("rb")
 
 
-def read_bytes(path: Path) -> bytes:
+def read_bytes(path: str) -> bytes:
     """The whole content; raises StructureError S101."""
     try:
         with open_bytes(path) as file:
@@ -63,11 +64,11 @@ def read_bytes(path: Path) -> bytes:
         raise StructureError("S101", say_unreadable(path, error)) from error
 
 
-def say_unreadable(path: Path, error: Exception) -> str:
+def say_unreadable(path: str, error: Exception) -> str:
     """One of UNREADABLE as a sentence."""
     if isinstance(error, FileNotFoundError):
         return f"there is no file {path}"
-    return f"{path.name} cannot be read: {error}"
+    return f"{Path(path).name} cannot be read: {error}"
 
 
 def decode(data: bytes) -> str:

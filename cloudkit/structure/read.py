@@ -1,6 +1,7 @@
 """Files, folders and patterns to records: every structure becomes one record, and nothing is dropped."""
 
 import logging
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -72,10 +73,10 @@ def find_pieces(inputs: Iterable[str | Path]) -> Iterator[Piece]:
             yield Piece("stdin", text=decode(sys.stdin.buffer.read()))
             continue
         for path, name, must_recognise in find_files(str(given)):
-            if _reader_by_name(path.name) is _json_lines:
+            if _reader_by_name(path) is _json_lines:
                 yield from _line_pieces(path, name)
             else:
-                yield Piece(name, str(path), must_recognise)
+                yield Piece(name, path, must_recognise)
 
 
 def read_piece(piece: Piece) -> Iterator[Record]:
@@ -83,7 +84,7 @@ def read_piece(piece: Piece) -> Iterator[Record]:
     if piece.damage:
         return iter((_failure(piece.name, StructureError("S101", piece.damage)),))
     if piece.path:
-        return _read_file(Path(piece.path), piece.name, piece.must_recognise)
+        return _read_file(piece.path, piece.name, piece.must_recognise)
     if not piece.first_line:
         return _read_text(piece.name, piece.text, _sniff)
     if not piece.whole:
@@ -91,7 +92,7 @@ def read_piece(piece: Piece) -> Iterator[Record]:
     return _read_text(piece.name, piece.text, _json_lines)
 
 
-def _line_pieces(path: Path, name: str) -> Iterator[Piece]:
+def _line_pieces(path: str, name: str) -> Iterator[Piece]:
     """A file of JSON lines, so that one of any length fits into memory."""
     number = 1
     try:
@@ -112,7 +113,7 @@ def read_one(path: Path) -> Crystal:
 
     Raises StructureError, S111 if there are several.
     """
-    records = list(_read_file(path, path.name, False))
+    records = list(_read_file(str(path), path.name, False))
     if len(records) > 1:
         names = ", ".join(record.id for record in records[:4])
         raise StructureError(
@@ -127,14 +128,14 @@ def read_one(path: Path) -> Crystal:
     return records[0].crystal
 
 
-def _read_file(path: Path, name: str, must_recognise: bool) -> Iterator[Record]:
-    reader = _reader_by_name(path.name)
+def _read_file(path: str, name: str, must_recognise: bool) -> Iterator[Record]:
+    reader = _reader_by_name(path)
     if reader is None and must_recognise:
         yield _failure(
             name,
             StructureError(
                 "S102",
-                f"the kind of file of {path.name} is not recognised",
+                f"the kind of file of {Path(path).name} is not recognised",
                 "known: .cif, POSCAR, CONTCAR, .vasp, .extxyz, .xyz, .jsonl, .json, also with .gz",
             ),
         )
@@ -164,8 +165,8 @@ def _read_text(name: str, text: str, reader: Reader) -> Iterator[Record]:
         yield _failure(name, StructureError("S104", "there is no crystal structure in the file"))
 
 
-def _reader_by_name(name: str) -> Reader | None:
-    plain = name.lower().removesuffix(".gz")
+def _reader_by_name(path: str) -> Reader | None:
+    plain = os.path.basename(path).lower().removesuffix(".gz")
     for suffixes, reader in _BY_SUFFIX:
         if plain.endswith(suffixes):
             return reader

@@ -31,10 +31,12 @@ def order_sites(rows: Sequence[Parts], counts: Sequence[int]) -> list[tuple[int,
     electronegativity the order is not transitive, so the sites are sorted one by one from the same start as
     there.
     """
-    atoms = sorted({atom for parts in rows for atom, _ in parts}, key=lambda atom: atom.rank)
-    amounts = [dict(parts) for parts in rows]
-    start = sorted(range(len(rows)), key=lambda row: [amounts[row].get(atom, 0.0) for atom in atoms])
-    keys = [_SiteKey(_mean_electronegativity(parts), write_species(parts)) for parts in rows]
+    distinct = set(rows)
+    atoms = sorted({atom for parts in distinct for atom, _ in parts}, key=lambda atom: atom.rank)
+    amounts = {parts: [dict(parts).get(atom, 0.0) for atom in atoms] for parts in distinct}
+    start = sorted(range(len(rows)), key=lambda row: amounts[rows[row]])
+    known = {parts: _SiteKey(_mean_electronegativity(parts), write_species(parts)) for parts in distinct}
+    keys = [known[parts] for parts in rows]
     sites = [(row, number) for row in start for number in range(counts[row])]
     return sorted(sites, key=lambda site: keys[site[0]])
 
