@@ -46,3 +46,8 @@ def read_structures(count: int) -> list[Any]:
     with gzip.open(path, "rt") as file:
         rows = [json.loads(line)["structure"] for line in itertools.islice(file, count)]
     return [core.Structure(row["lattice"], row["species"], row["frac"]) for row in rows]
+
+
+def moved(structures: list[Any], draw: Any) -> list[Any]:
+    """The same crystals, each shifted by less than every tolerance, so that no cache of cells can answer."""
+    return [type(s)(s.lattice, s.species, s.frac_coords + 1e-7 * draw.random(3)) for s in structures]

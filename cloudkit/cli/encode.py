@@ -52,10 +52,9 @@ def command(
     """
     output = None if output == Path("-") else output
     _check(inputs, output, failures)
-    from cloudkit.scope import encode_records
-    from cloudkit.structure import read_structures
+    from cloudkit.scope import encode_files
 
-    rows = encode_records(read_structures(inputs), dialect, order, engine, symprec, jobs)
+    rows = encode_files(inputs, dialect, order, engine, symprec, jobs)
     done, failed = _write(rows, output, failures, as_json)
     if as_json and output:
         emit_json(
