@@ -10,7 +10,7 @@ from cloudkit.errors import StructureError
 from cloudkit.structure.crystal import Crystal
 from cloudkit.structure.messages import Entry
 from cloudkit.structure.pool import Pool
-from cloudkit.structure.read import Piece, Record, find_pieces, read_piece
+from cloudkit.structure.read import Piece, Record, find_pieces, read_pieces
 from cloudkit.structure.symmetry import Answer, Engine, Search, find_symmetries
 
 CHUNK: Final = 32  # structures taken at once: enough to hide the pipe, and to run each step while its code is cached
@@ -71,7 +71,7 @@ def find_symmetry_in_files(
     _check(search, jobs, max_seconds)
     pieces = find_pieces(inputs)
     if jobs == 1:
-        return _in_this_process((record for piece in pieces for record in read_piece(piece)), search)
+        return _in_this_process((record for records in read_pieces(pieces) for record in records), search)
     return _in_workers(pieces, search, jobs, max_seconds, with_crystals)
 
 

@@ -1,93 +1,157 @@
 """The list of atom sites in one CIF block: what each atom is, how much of it, and where."""
 
 import re
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from math import isfinite
 from typing import Any, Final, NamedTuple
 
 import gemmi
+import numpy as np
+from numpy.typing import NDArray
 
 from cloudkit.errors import StructureError
 from cloudkit.structure.cif import COORDINATES
 from cloudkit.structure.elements import Atom, Parts, implied_hydrogens, is_element, read_label, read_symbol
 from cloudkit.structure.guards import FULL
+from cloudkit.tables import ELEMENT
 
 UNKNOWN: Final = ("?", ".", "")
+COLUMNS: Final = ("label", "type_symbol", "occupancy", "calc_flag", "attached_hydrogens")
+SPECIAL_TAGS: Final = (  # what gives a row another meaning than its symbol and occupancy
+    "_atom_site_calc_flag",
+    "_atom_site.calc_flag",
+    "_atom_site_attached_hydrogens",
+    "_atom_site.attached_hydrogens",
+    "_atom_site.occupancy",
+    "_atom_type_oxidation_number",
+)
+_WHOLE: Final[dict[str, Parts]] = {symbol: ((Atom(symbol), 1.0),) for symbol in ELEMENT}
 _SHARE = re.compile(r"\s*([\d.]+)(?:\(\d+\))?\s*([A-Z]\S*)\s*")  # one part of "0.8Nb + 0.2Zr"
 
 
-class Row(NamedTuple):
-    """One listed atom: its label, the atoms on it with their occupancies (one, but for mixtures), and its
-    place.
-    """
+class Rows(NamedTuple):
+    """The listed atoms: labels, the atoms of each with their occupancies (one, but for mixtures), places (n, 3)."""
 
-    label: str
-    parts: Parts
-    place: tuple[float, float, float]
+    labels: list[str]
+    parts: list[Parts]
+    places: NDArray[np.float64]
 
 
 class Known(NamedTuple):
-    """What the block says about atoms in general: oxidation states by symbol (empty if it has none),
+    """What the block says about atoms in general: (symbol, oxidation state) pairs (none if it states none),
     elements of the formula.
     """
 
-    charges: dict[str, float]
+    charges: tuple[tuple[str, float], ...]
     formula: frozenset[str]
 
 
-class _Given(NamedTuple):
-    """What a row of the file says about its atom; equal rows are read once."""
-
-    kind: str
-    label: str
-    occupancy: str
+# What a row says about its atom: type symbol, label (only where there is no type symbol), occupancy, calc_flag,
+# attached_hydrogens, each "" where it is not given. Equal rows are read once.
+Given = tuple[str, str, str, str, str]
 
 
-def read_rows(block: Any, notes: list[str]) -> list[Row]:
+class Atoms(NamedTuple):
+    """A row's meaning: its atoms, none for one that is left out, and the hydrogens that it implies without places."""
+
+    parts: Parts
+    hydrogens: int
+
+
+def read_rows(block: Any, notes: list[str]) -> Rows:
     """The listed atoms that are part of the structure; adds to `notes` what was left out or assumed.
 
     Raises StructureError.
     """
     sites = _site_loop(block)
-    labels, kinds, occupancies = (
-        _column(block, sites, name) for name in ("label", "type_symbol", "occupancy")
-    )
-    flags, attached = (_column(block, sites, name) for name in ("calc_flag", "attached_hydrogens"))
-    places = _coordinates(block, sites, notes)
+    axes = _coordinates(block, sites, notes)
+    complete = isfinite(sum(map(sum, axes)))
+    symbols = _plain_symbols(block, sites) if complete else None
+    if symbols:
+        return Rows(sites.get("_atom_site_label", symbols), [_WHOLE[x] for x in symbols], _join(axes))
+    n = len(axes[0])
+    labels, kinds, *others = (_column(block, sites, name, n) for name in COLUMNS)
+    names = labels if "" in kinds else [""] * n
+    given = list(zip(kinds, names, *others, strict=True))
+    labels = [label or kind or f"number {i}" for i, (label, kind) in enumerate(zip(labels, kinds, strict=True), 1)]
     known = Known(_charges(block), _formula(block))
-    atoms: dict[_Given, tuple[Parts, int] | None] = {}
-    rows, hydrogens = [], 0
-    for i, place in enumerate(places):
-        kind, written = _at(kinds, i), _at(labels, i)
-        label = written or kind or f"number {i + 1}"
-        if _at(flags, i) == "dum":
-            notes.append(f"dummy atom {label} left out")
-            continue
-        given = _Given(kind, "" if kind else label, _at(occupancies, i))
-        if given not in atoms:
-            atoms[given] = _read_atom(given, label, known)
-        read = atoms[given]
-        if read is None:
-            notes.append(f"atom {label} left out: its occupancy is 0")
-            continue
-        parts, implied = read
-        hydrogens += implied or _count(_at(attached, i))
-        rows.append(Row(label, parts, _place(place, label)))
-    if hydrogens and not any(atom.element == "H" for row in rows for atom, _ in row.parts):
-        notes.append(
-            f"{hydrogens} hydrogen atoms are implied by the list but have no positions; they are left out"
-        )
-    return rows
+    meaning = {row: _read_atoms(row, labels[given.index(row)], known) for row in dict.fromkeys(given)}
+    atoms = [meaning[row] for row in given]
+    kept: Sequence[int] = range(n)
+    if not all(parts for parts, _ in meaning.values()):
+        kept = [i for i in kept if _is_kept(given[i], atoms[i], labels[i], notes)]
+        atoms = [atoms[i] for i in kept]
+    if any(hydrogens for _, hydrogens in meaning.values()):
+        _note_hydrogens(atoms, notes)
+    places = _join(axes)
+    if not complete:
+        _refuse_places(places, kept, labels, block, sites)
+    parts = [parts for parts, _ in atoms]
+    return Rows(labels, parts, places) if len(kept) == n else Rows([labels[i] for i in kept], parts, places[kept])
 
 
-def _read_atom(given: _Given, label: str, known: Known) -> tuple[Parts, int] | None:
-    """The atoms of a row and how many hydrogens it implies; None where its occupancy is 0."""
-    occupancy = _occupancy(given.occupancy, label)
-    if occupancy == 0:
+def _plain_symbols(block: Any, sites: dict[str, list[str]]) -> list[str] | None:
+    """The type symbols of a list in which every row is one whole atom of an element, as in most files; else None."""
+    symbols = sites.get("_atom_site_type_symbol")
+    if symbols is None or not _WHOLE.keys() >= set(symbols):
         return None
-    shares = _shares(given.kind or given.label)
-    parts = tuple((_atom(text, bool(given.kind), known), occupancy * share) for text, share in shares)
-    return parts, sum(implied_hydrogens(text) for text, _ in shares)
+    if not {*sites.get("_atom_site_occupancy", ())} <= {"1", "1.0", "1.00", "1.000", "1.0000"}:
+        return None
+    return None if any(len(block.find_values(tag)) for tag in SPECIAL_TAGS) else symbols
+
+
+def _join(axes: list[list[float]]) -> NDArray[np.float64]:
+    """Columns x, y, z as (n, 3)."""
+    return np.array(axes).T.copy()
+
+
+def _read_atoms(row: Given, label: str, known: Known) -> Atoms:
+    kind, name, share, flag, attached = row
+    occupancy = _occupancy(share, label)
+    if flag == "dum" or occupancy == 0:
+        return Atoms((), 0)
+    parts, hydrogens = _mixture(kind or name or label, bool(kind), known)
+    return Atoms(tuple([(atom, occupancy * x) for atom, x in parts]), hydrogens or _count(attached))
+
+
+@lru_cache(maxsize=4096)
+def _mixture(text: str, is_symbol: bool, known: Known) -> Atoms:
+    """The atoms that a type symbol or label names, with their shares."""
+    shares = _shares(text)
+    parts = tuple((_atom(part, is_symbol, known), x) for part, x in shares)
+    return Atoms(parts, sum(implied_hydrogens(part) for part, _ in shares))
+
+
+def _is_kept(row: Given, atoms: Atoms, label: str, notes: list[str]) -> bool:
+    if row[3] == "dum":
+        notes.append(f"dummy atom {label} left out")
+    elif not atoms.parts:
+        notes.append(f"atom {label} left out: its occupancy is 0")
+    return bool(atoms.parts)
+
+
+def _note_hydrogens(rows: list[Atoms], notes: list[str]) -> None:
+    if not any(atom.element == "H" for parts, _ in rows for atom, _ in parts):
+        implied = sum(hydrogens for _, hydrogens in rows)
+        if implied:
+            notes.append(
+                f"{implied} hydrogen atoms are implied by the list but have no positions; they are left out"
+            )
+
+
+def _refuse_places(
+    places: NDArray[np.float64], kept: Sequence[int], labels: list[str], block: Any, sites: dict[str, list[str]]
+) -> None:
+    """Raise StructureError for the first kept atom whose place is not complete."""
+    bad = next((i for i in kept if not np.isfinite(places[i]).all()), None)
+    if bad is not None:
+        texts = (_raw(block, sites, tag)[bad] for tag in _tags(block))
+        raise StructureError(
+            "S106",
+            f"atom {labels[bad]} has no complete coordinates ({', '.join(map(gemmi.cif.as_string, texts))})",
+            "the composition would be wrong without it",
+        )
 
 
 def _site_loop(block: Any) -> dict[str, list[str]]:
@@ -100,10 +164,9 @@ def _site_loop(block: Any) -> dict[str, list[str]]:
     return {}
 
 
-def _coordinates(block: Any, sites: dict[str, list[str]], notes: list[str]) -> list[tuple[str, ...]]:
-    """Texts of x, y, z per row. Old files print zero as "." where they print one half as ".5"."""
-    tags = next(tags for tags in COORDINATES if any(len(block.find_values(tag)) for tag in tags))
-    axes = [list(map(_text, _raw(block, sites, tag))) for tag in tags]
+def _coordinates(block: Any, sites: dict[str, list[str]], notes: list[str]) -> list[list[float]]:
+    """Columns x, y, z; NaN where there is no number. Old files print zero as "." where they print one half as ".5"."""
+    axes = [_raw(block, sites, tag) for tag in _tags(block)]
     if len({len(axis) for axis in axes}) > 1:
         raise StructureError(
             "S106", "the atoms have no complete coordinates: one of _atom_site_fract_x, y, z is missing"
@@ -111,7 +174,11 @@ def _coordinates(block: Any, sites: dict[str, list[str]], notes: list[str]) -> l
     if any("." in axis for axis in axes) and any(re.match(r"-?\.\d", text) for axis in axes for text in axis):
         notes.append("coordinates given as '.' are read as 0, as the file writes .5 for 0.5")
         axes = [["0" if text == "." else text for text in axis] for axis in axes]
-    return list(zip(*axes, strict=True))
+    return [list(map(gemmi.cif.as_number, axis)) for axis in axes]
+
+
+def _tags(block: Any) -> tuple[str, str, str]:
+    return next(tags for tags in COORDINATES if any(len(block.find_values(tag)) for tag in tags))
 
 
 def _shares(kind: str) -> list[tuple[str, float]]:
@@ -130,27 +197,32 @@ def _atom(text: str, is_symbol: bool, known: Known) -> Atom:
         atom = read_symbol(text, known.formula)
     if not known.charges:
         return Atom(atom.symbol)
-    return Atom(atom.symbol, known.charges.get(text, known.charges.get(atom.symbol, 0.0)))
+    charges = dict(known.charges)
+    return Atom(atom.symbol, charges.get(text, charges.get(atom.symbol, 0.0)))
 
 
-def _charges(block: Any) -> dict[str, float]:
-    """Oxidation states of _atom_type, by the symbol as written and by the bare element; empty unless all are
+def _charges(block: Any) -> tuple[tuple[str, float], ...]:
+    """Oxidation states of _atom_type, by the symbol as written and by the bare element; none unless all are
     numbers.
     """
+    states = block.find_values("_atom_type_oxidation_number")
+    if not len(states):
+        return ()
+    numbers = list(map(gemmi.cif.as_number, states))
     symbols = [gemmi.cif.as_string(value) for value in block.find_values("_atom_type_symbol")]
-    numbers = [gemmi.cif.as_number(value) for value in block.find_values("_atom_type_oxidation_number")]
     if len(symbols) != len(numbers) or not all(map(isfinite, numbers)):
-        return {}
+        return ()
     charges = dict(zip(symbols, numbers, strict=True))
-    return {re.sub(r"[\d.]*[+-]?[\d.]*$", "", symbol): number for symbol, number in charges.items()} | charges
+    bare = {re.sub(r"[\d.]*[+-]?[\d.]*$", "", symbol): number for symbol, number in charges.items()}
+    return tuple((bare | charges).items())
 
 
 def _formula(block: Any) -> frozenset[str]:
     """The elements of the stated formula."""
     for tag in ("_chemical_formula_sum", "_chemical_formula.sum", "_chemical_formula_structural"):
-        values = block.find_values(tag)
-        if len(values):
-            return _elements(gemmi.cif.as_string(values[0]))
+        value = block.find_value(tag)
+        if value is not None:
+            return _elements(gemmi.cif.as_string(value))
     return frozenset()
 
 
@@ -168,38 +240,28 @@ def _occupancy(text: str, label: str) -> float:
     return min(value, 1.0)
 
 
-def _place(texts: tuple[str, ...], label: str) -> tuple[float, float, float]:
-    x, y, z = map(gemmi.cif.as_number, texts)
-    if not (isfinite(x) and isfinite(y) and isfinite(z)):
-        written = ", ".join(map(gemmi.cif.as_string, texts))
-        raise StructureError(
-            "S106",
-            f"atom {label} has no complete coordinates ({written})",
-            "the composition would be wrong without it",
-        )
-    return x, y, z
-
-
-def _column(block: Any, sites: dict[str, list[str]], name: str) -> list[str]:
+def _column(block: Any, sites: dict[str, list[str]], name: str, n: int) -> list[str]:
+    """One text per row; "" where the file gives none."""
     for tag in (f"_atom_site_{name}", f"_atom_site.{name}"):
         values = _raw(block, sites, tag)
         if values:
-            return [_text(value).strip() for value in values]
-    return []
+            meaning = {value: _text(value) for value in set(values)}
+            texts = [meaning[value] for value in values[:n]]
+            return texts if len(texts) == n else texts + [""] * (n - len(texts))
+    return [""] * n
 
 
 def _raw(block: Any, sites: dict[str, list[str]], tag: str) -> list[str]:
-    return sites[tag] if tag in sites else list(block.find_values(tag))
+    if tag in sites:
+        return sites[tag]
+    column = block.find_values(tag)
+    return list(column) if len(column) else []  # the end of an iteration is a C++ exception, which takes its time
 
 
 def _text(value: str) -> str:
-    """The value without its quotes; "." and "?" stay."""
-    return gemmi.cif.as_string(value) if value[:1] in "'\";" else value
-
-
-def _at(column: list[str], i: int) -> str:
-    """The entry of row i; "" where it is not given."""
-    return column[i] if i < len(column) and column[i] not in UNKNOWN else ""
+    """The value without quotes, "" where it says that it is not known."""
+    text = gemmi.cif.as_string(value).strip() if value[0] in "'\";" else value
+    return "" if text in UNKNOWN else text
 
 
 def _count(text: str) -> int:

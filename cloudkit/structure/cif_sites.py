@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloudkit.errors import StructureError
-from cloudkit.structure.cif_rows import Row, read_rows
+from cloudkit.structure.cif_rows import Rows, read_rows
 from cloudkit.structure.cif_symmetry import read_operations
 from cloudkit.structure.crystal import Crystal, build_crystal
 from cloudkit.structure.elements import Atom, Parts
@@ -25,36 +25,34 @@ def read_sites(block: Any, lattice: NDArray[np.float64], notes: list[str]) -> Cr
     Raises StructureError S1xx.
     """
     rows = read_rows(block, notes)
-    if not rows:
+    if not rows.parts:
         raise StructureError(
             "S104", "no atom of the list is part of the structure: all are dummies or have occupancy 0"
         )
     operations, note = read_operations(block, lattice)
     if note:
         notes.append(note)
-    expanded = expand(lattice, operations, np.array([row.place for row in rows]))
-    counts = np.bincount(expanded.rows, minlength=len(rows)).tolist()
-    starts = [0, *accumulate(counts)]
-    groups = _rows_on_one_site(lattice, expanded, rows, counts)
-    parts = [_merge([rows[i] for i in group], notes) for group in groups]
-    order = order_sites(parts, [counts[group[0]] for group in groups])
+    expanded = expand(lattice, operations, rows.places)
+    groups = _rows_on_one_site(lattice, expanded, rows)
+    parts = [_merge(rows, group, notes) for group in groups]
+    starts = [0, *accumulate(expanded.counts)]
+    order = order_sites(parts, [expanded.counts[group[0]] for group in groups])
     places = expanded.positions[[starts[groups[group][0]] + number for group, number in order]]
     return build_crystal(lattice, places, [parts[group] for group, _ in order])
 
 
-def _rows_on_one_site(
-    lattice: NDArray[np.float64], expanded: Expanded, rows: list[Row], size: list[int]
-) -> list[list[int]]:
-    """Rows grouped by place: each group is one mixed site. Rows keep their order. size: sites of each row."""
+def _rows_on_one_site(lattice: NDArray[np.float64], expanded: Expanded, rows: Rows) -> list[list[int]]:
+    """Rows grouped by place: each group is one mixed site. Rows keep their order."""
     if not has_contact(lattice, expanded.positions, SAME_PLACE):
-        return [[row] for row in range(len(rows))]
-    head = list(range(len(rows)))
+        return [[row] for row in range(len(rows.parts))]
+    head = list(range(len(rows.parts)))
     first, second, _ = close_pairs(lattice, expanded.positions, SAME_PLACE)
-    for i, j in zip(expanded.rows[first].tolist(), expanded.rows[second].tolist(), strict=True):
-        if size[i] != size[j]:
+    of = np.repeat(np.arange(len(rows.parts)), expanded.counts)
+    for i, j in zip(of[first].tolist(), of[second].tolist(), strict=True):
+        if expanded.counts[i] != expanded.counts[j]:
             raise StructureError(
                 "S108",
-                f"atoms {rows[i].label} and {rows[j].label} nearly share a place, "
+                f"atoms {rows.labels[i]} and {rows.labels[j]} nearly share a place, "
                 "but one is on a special position and the other is not",
             )
         low, high = sorted((head[i], head[j]))
@@ -66,20 +64,22 @@ def _rows_on_one_site(
     return list(groups.values())
 
 
-def _merge(rows: list[Row], notes: list[str]) -> Parts:
+def _merge(rows: Rows, group: list[int], notes: list[str]) -> Parts:
     """The atoms of one site and their occupancies, which add up to at most 1."""
-    if len(rows) == 1 and len(rows[0].parts) == 1:
-        return rows[0].parts
-    if len(rows) > 1 and all(row.parts == rows[0].parts and row.parts[0][1] == 1 for row in rows):
-        notes.append(f"atom {rows[0].label} is listed {len(rows)} times on one site; counted once")
-        rows = rows[:1]
+    listed = [rows.parts[i] for i in group]
+    if len(listed) == 1 and len(listed[0]) == 1:
+        return listed[0]
+    labels = [rows.labels[i] for i in group]
+    if len(listed) > 1 and all(parts == listed[0] and parts[0][1] == 1 for parts in listed):
+        notes.append(f"atom {labels[0]} is listed {len(listed)} times on one site; counted once")
+        listed = listed[:1]
     total: dict[Atom, float] = {}
-    for atom, occupancy in (part for row in rows for part in row.parts):
+    for atom, occupancy in (part for parts in listed for part in parts):
         total[atom] = total.get(atom, 0.0) + occupancy
     filled = sum(total.values())
     if filled > FULL:
-        names = " and ".join(row.label for row in rows)
-        where = f"atoms {names} share one site, and their" if len(rows) > 1 else f"on site {names} the"
+        names = " and ".join(labels)
+        where = f"atoms {names} share one site, and their" if len(labels) > 1 else f"on site {names} the"
         raise StructureError("S108", f"{where} occupancies add up to {filled:g}")
     scale = filled if filled > 1 else 1.0
     return tuple((atom, x / scale) for atom, x in total.items())

@@ -51,7 +51,10 @@ def read_operations(block: Any, lattice: NDArray[np.float64]) -> tuple[Operation
 
 def _values(block: Any, tags: tuple[str, ...]) -> list[str]:
     for tag in tags:
-        found = [gemmi.cif.as_string(value).strip() for value in block.find_values(tag)]
+        column = block.find_values(tag)
+        if not len(column):
+            continue
+        found = [gemmi.cif.as_string(value).strip() for value in column]
         found = [value for value in found if value not in ("", "?", ".")]
         if found:
             return found

@@ -2,6 +2,7 @@
 
 import glob
 import gzip
+import io
 import os
 import zlib
 from collections.abc import Iterator
@@ -52,7 +53,7 @@ def _until_magic(parts: tuple[str, ...]) -> Iterator[str]:
 
 def open_bytes(path: str) -> IO[bytes]:
     """The file's content; a gzipped one is unpacked as it is read. Reading may raise any of UNREADABLE."""
-    return gzip.open(path) if path.lower().endswith(".gz") else Path(path).open("rb")
+    return gzip.open(path) if path.lower().endswith(".gz") else io.FileIO(path)
 
 
 def read_bytes(path: str) -> bytes:

@@ -18,7 +18,8 @@ from cloudkit.structure.textforms import read_extxyz, read_json, read_json_lines
 
 _LOG: Final = logging.getLogger(__name__)
 STANDARD_INPUT: Final = "-"
-LINES: Final = 32  # of a file of JSON lines in one piece
+LINES: Final = 32  # of a file of JSON lines in one piece; files fetched before the first is parsed
+MOST_FETCHED: Final = 1 << 22  # characters
 
 
 class Record(NamedTuple):
@@ -63,7 +64,7 @@ def read_structures(inputs: Iterable[str | Path]) -> Iterator[Record]:
     with #block where a file has
     several. Files may be gzipped. What cannot be read is a record with an error.
     """
-    return (record for piece in find_pieces(inputs) for record in read_piece(piece))
+    return (record for records in read_pieces(find_pieces(inputs)) for record in records)
 
 
 def find_pieces(inputs: Iterable[str | Path]) -> Iterator[Piece]:
@@ -79,17 +80,67 @@ def find_pieces(inputs: Iterable[str | Path]) -> Iterator[Piece]:
                 yield Piece(name, path, must_recognise)
 
 
-def read_piece(piece: Piece) -> Iterator[Record]:
-    """The structures of one piece; what cannot be read is a record with an error."""
+def read_pieces(pieces: Iterable[Piece]) -> Iterator[list[Record]]:
+    """The structures of each piece; what cannot be read is a record with an error.
+
+    Some files are fetched before the first is parsed, which is faster than taking turns: system calls empty caches.
+    """
+    fetched: list[tuple[Piece, Reader | StructureError, str]] = []
+    size = 0
+    for piece in pieces:
+        fetched.append((piece, *_fetch(piece)))
+        size += len(fetched[-1][2])
+        if len(fetched) == LINES or size > MOST_FETCHED:
+            yield from (list(_parse(*one)) for one in fetched)
+            fetched, size = [], 0
+    yield from (list(_parse(*one)) for one in fetched)
+
+
+def _fetch(piece: Piece) -> tuple[Reader | StructureError, str]:
+    """The reader for a piece, or why there is none, and its text."""
     if piece.damage:
-        return iter((_failure(piece.name, StructureError("S101", piece.damage)),))
-    if piece.path:
-        return _read_file(piece.path, piece.name, piece.must_recognise)
-    if not piece.first_line:
-        return _read_text(piece.name, piece.text, _sniff)
-    if not piece.whole:
-        return (_record(piece.name, *found) for found in _json_lines(piece.text, piece.first_line))
-    return _read_text(piece.name, piece.text, _json_lines)
+        return StructureError("S101", piece.damage), ""
+    if not piece.path:
+        return (_json_lines if piece.first_line else _sniff), piece.text
+    reader = _reader_by_name(piece.path)
+    if reader is None and piece.must_recognise:
+        return (
+            StructureError(
+                "S102",
+                f"the kind of file of {Path(piece.path).name} is not recognised",
+                "known: .cif, POSCAR, CONTCAR, .vasp, .extxyz, .xyz, .jsonl, .json, also with .gz",
+            ),
+            "",
+        )
+    try:
+        return reader or _sniff, decode(read_bytes(piece.path))
+    except StructureError as error:
+        return error, ""
+
+
+def _parse(piece: Piece, reader: Reader | StructureError, text: str) -> Iterator[Record]:
+    """Records of one text; `#block` is added where the reader gives its structures names."""
+    if isinstance(reader, StructureError):
+        yield _failure(piece.name, reader)
+    elif not piece.whole:
+        yield from (_record(piece.name, *found) for found in _json_lines(text, piece.first_line))
+    elif not text.strip():
+        yield _failure(piece.name, StructureError("S101", "the file is empty"))
+    else:
+        yield from _parse_whole(piece.name, reader, text)
+
+
+def _parse_whole(name: str, reader: Reader, text: str) -> Iterator[Record]:
+    count = 0
+    try:
+        for block, result, notes in reader(text):
+            count += 1
+            yield _record(name, block, result, notes)
+    except StructureError as error:
+        count += 1
+        yield _failure(name, error)
+    if not count:
+        yield _failure(name, StructureError("S104", "there is no crystal structure in the file"))
 
 
 def _line_pieces(path: str, name: str) -> Iterator[Piece]:
@@ -113,7 +164,7 @@ def read_one(path: Path) -> Crystal:
 
     Raises StructureError, S111 if there are several.
     """
-    records = list(_read_file(str(path), path.name, False))
+    (records,) = read_pieces([Piece(path.name, str(path))])
     if len(records) > 1:
         names = ", ".join(record.id for record in records[:4])
         raise StructureError(
@@ -126,43 +177,6 @@ def read_one(path: Path) -> Crystal:
     for note in records[0].notes:
         _LOG.warning("%s: %s", path.name, note)
     return records[0].crystal
-
-
-def _read_file(path: str, name: str, must_recognise: bool) -> Iterator[Record]:
-    reader = _reader_by_name(path)
-    if reader is None and must_recognise:
-        yield _failure(
-            name,
-            StructureError(
-                "S102",
-                f"the kind of file of {Path(path).name} is not recognised",
-                "known: .cif, POSCAR, CONTCAR, .vasp, .extxyz, .xyz, .jsonl, .json, also with .gz",
-            ),
-        )
-        return
-    try:
-        text = decode(read_bytes(path))
-    except StructureError as error:
-        yield _failure(name, error)
-        return
-    yield from _read_text(name, text, reader or _sniff)
-
-
-def _read_text(name: str, text: str, reader: Reader) -> Iterator[Record]:
-    """Records of one file's text; `#block` is added where the reader gives its structures names."""
-    if not text.strip():
-        yield _failure(name, StructureError("S101", "the file is empty"))
-        return
-    count = 0
-    try:
-        for block, result, notes in reader(text):
-            count += 1
-            yield _record(name, block, result, notes)
-    except StructureError as error:
-        count += 1
-        yield _failure(name, error)
-    if not count:
-        yield _failure(name, StructureError("S104", "there is no crystal structure in the file"))
 
 
 def _reader_by_name(path: str) -> Reader | None:

@@ -1,6 +1,8 @@
 """The order of sites that pymatgen gives a CIF's atoms, on which the published strings depend."""
 
 from collections.abc import Sequence
+from functools import lru_cache
+from math import isnan
 from typing import NamedTuple
 
 from cloudkit.structure.elements import Parts, write_species
@@ -27,18 +29,29 @@ def order_sites(rows: Sequence[Parts], counts: Sequence[int]) -> list[tuple[int,
     """(row, number within the row) of every site, in pymatgen's order.
 
     rows: the atoms of each listed site; counts: how many sites of the cell each stands for.
-    With elements of unknown
-    electronegativity the order is not transitive, so the sites are sorted one by one from the same start as
-    there.
     """
-    distinct = set(rows)
-    atoms = sorted({atom for parts in distinct for atom, _ in parts}, key=lambda atom: atom.rank)
-    amounts = {parts: [dict(parts).get(atom, 0.0) for atom in atoms] for parts in distinct}
-    start = sorted(range(len(rows)), key=lambda row: amounts[rows[row]])
-    known = {parts: _SiteKey(_mean_electronegativity(parts), write_species(parts)) for parts in distinct}
+    known = {parts: _site_key(parts) for parts in dict.fromkeys(rows)}
+    if len(set(known.values())) == len(known) and not any(isnan(key.mean) for key in known.values()):
+        plain = {parts: tuple(key) for parts, key in known.items()}  # compared without calling Python
+        order = sorted(range(len(rows)), key=[plain[parts] for parts in rows].__getitem__)
+        return [(row, number) for row in order for number in range(counts[row])]
     keys = [known[parts] for parts in rows]
-    sites = [(row, number) for row in start for number in range(counts[row])]
+    sites = [(row, number) for row in _start(rows) for number in range(counts[row])]
     return sorted(sites, key=lambda site: keys[site[0]])
+
+
+def _start(rows: Sequence[Parts]) -> list[int]:
+    """Rows by the amounts of each atom, as pymatgen lists them before it sorts sites: where keys are equal or their
+    order is not transitive (electronegativities that are not known), it shows.
+    """
+    atoms = sorted({atom for parts in rows for atom, _ in parts}, key=lambda atom: atom.rank)
+    amounts = [dict(parts) for parts in rows]
+    return sorted(range(len(rows)), key=lambda row: [amounts[row].get(atom, 0.0) for atom in atoms])
+
+
+@lru_cache(maxsize=4096)
+def _site_key(parts: Parts) -> _SiteKey:
+    return _SiteKey(_mean_electronegativity(parts), write_species(parts))
 
 
 def _mean_electronegativity(parts: Parts) -> float:

@@ -16,7 +16,7 @@ from cloudkit.structure.messages import (
     write_entries,
     write_message,
 )
-from cloudkit.structure.read import read_piece
+from cloudkit.structure.read import read_pieces
 from cloudkit.structure.symmetry import find_symmetries
 
 
@@ -46,7 +46,7 @@ def run(task: Task) -> bytes:
     """The reply to one task."""
     if task.search is not None and not task.pieces:
         return write_answers(find_symmetries(task.crystals, task.search))
-    records = [list(read_piece(piece)) for piece in task.pieces]
+    records = list(read_pieces(task.pieces))
     flat = [record for of_piece in records for record in of_piece]
     answers = iter(answer_records(flat, task.search) if task.search else [None] * len(flat))
     keep = task.with_crystals
