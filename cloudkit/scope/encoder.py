@@ -46,9 +46,10 @@ class Batch(NamedTuple):
     space_groups: list[int | None]
 
 
-def to_text(crystal: Crystal, symmetry: Symmetry, dialect: str, order: str) -> str:
-    """The string of a crystal whose symmetry is known."""
+def to_text(crystal: Crystal | None, symmetry: Symmetry, dialect: str, order: str) -> str:
+    """The string of a crystal whose symmetry is known; only input order asks for the crystal itself."""
     if order == "input":
+        assert crystal is not None
         return _input_order(crystal, symmetry, dialect)
     orbits = (Orbit(o.letter, o.multiplicity, _round_species(o.species)) for o in symmetry.orbits)
     scope = canonical_scope(Scope("orbit", symmetry.space_group, tuple(orbits)))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cli_examples import POSCAR, ROCK_SALT
 
-from cloudkit.structure import read_structures
+from cloudkit.structure.read import Piece
 
 
 def read_jsonl(path: Path) -> list[dict[str, object]]:
@@ -80,11 +80,11 @@ def test_the_two_outputs_cannot_be_one_file(cloudkit, structures, tmp_path):
 
 def test_what_stops_half_way_leaves_the_old_output_as_it_was(cloudkit, structures, tmp_path, monkeypatch):
     def stream(*_: object) -> Iterator[object]:
-        yield from read_structures([structures / "salt.vasp"])
+        yield Piece("salt.vasp", str(structures / "salt.vasp"))
         raise OSError(28, "No space left on device")
 
     (tmp_path / "out.csv").write_text("precious\n")
-    monkeypatch.setattr("cloudkit.structure.read_structures", stream)
+    monkeypatch.setattr("cloudkit.structure.batch.find_pieces", stream)
     answer = cloudkit("encode", structures, "-o", tmp_path / "out.csv", "--failures", tmp_path / "bad.jsonl")
     assert (answer.code, answer.err) == (2, "error: No space left on device\n")
     assert (tmp_path / "out.csv").read_text() == "precious\n"
