@@ -1,123 +1,190 @@
-"""What each step from a pymatgen Structure to token ids costs, as it runs in a batch, and how far it is from its floor.
+"""What each step from a file or a pymatgen Structure to token ids costs, as it runs in a batch, and its floor.
 
-    OMP_NUM_THREADS=1 python benchmarks/steps.py [STRUCTURES] [--engine moyo]
+    OMP_NUM_THREADS=1 python benchmarks/steps.py [STRUCTURES] [--output benchmarks/results/steps.txt]
 
-Steps run over chunks of 32 fresh structures, one step after another, as `encode_batch` does. Time is CPU time and
-instructions are those of this process in user mode (perf_event_open; "-" where the system does not allow it); best of
-several passes. The floor of a step is what it cannot do without, alone in a loop: the engine's own call, the compiled
-function, the reading of the attributes.
+Steps run over chunks of 32 fresh structures, one step after another, as `encode_batch` does; CPU time a structure, the
+least of several passes. The floor of a step is what it cannot do without, alone in a loop: the engine's own call, the
+compiled function, gemmi's parser, the reading of an object's attributes. Instructions come from valgrind's callgrind,
+if it is installed: the script runs itself under it, each step alone, counted in and around the step only.
 """
 
 import argparse
-import ctypes
 import os
-import platform
-import struct
+import re
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
-from conftest import read_structures
+from conftest import moved, read_structures
 
 from cloudkit import Tokenizer, _native
-from cloudkit.scope.canonical import canonical_orbits
 from cloudkit.scope.encoder import to_text
-from cloudkit.scope.tree import Orbit
-from cloudkit.structure import as_crystal, find_symmetry, guards
-from cloudkit.structure.symmetry import Cell, Search, _conclude, _guard, load_engine
+from cloudkit.structure import as_crystal, engine_spglib, guards
+from cloudkit.structure.read import Piece, read_pieces
+from cloudkit.structure.symmetry import Search, _conclude, _guard, load_engine
 
-CHUNK = 32
-PASSES = 5
-
-
-class Instructions:
-    """Retired user-mode instructions of this process, from perf_event_open(2)."""
-
-    def __init__(self) -> None:
-        libc = ctypes.CDLL(None, use_errno=True)
-        exclude_kernel_and_hypervisor = 1 << 5 | 1 << 6
-        attributes = struct.pack("<IIQQQQQ", 0, 112, 1, 0, 0, 0, exclude_kernel_and_hypervisor).ljust(112, b"\0")
-        number = {"x86_64": 298, "aarch64": 241}.get(platform.machine(), -1)
-        self.file = libc.syscall(number, attributes, 0, -1, -1, 0)
-
-    def read(self) -> int:
-        return struct.unpack("<Q", os.read(self.file, 8))[0] if self.file >= 0 else 0
+CHUNK: Final = 32
+PASSES: Final = 5
+Step = Callable[[list[Any]], list[Any]]
 
 
-def moved(structures: list[Any], draw: np.random.Generator) -> list[Any]:
-    return [type(s)(s.lattice, s.species, s.frac_coords + 1e-7 * draw.random(3)) for s in structures]
-
-
-class Bench:
-    """Best cost per structure of each named step over the passes."""
+class Chain:
+    """The steps, each from the list of the one before to its own, and the floors beside them."""
 
     def __init__(self) -> None:
-        self.counter = Instructions()
-        self.best: dict[str, tuple[float, float]] = {}
-        self.now: dict[str, tuple[float, float]] = {}
+        import gemmi
+        import moyopy
 
-    def step(self, name: str, work: Callable[[Any], Any], items: list[Any]) -> list[Any]:
-        count, start = self.counter.read(), time.process_time()
-        results = [work(item) for item in items]
-        spent, counted = time.process_time() - start, self.counter.read() - count
-        old = self.now.get(name, (0.0, 0.0))
-        self.now[name] = (old[0] + spent, old[1] + counted)
-        return results
+        moyo, spglib = Search("moyo"), Search("spglib")
+        self.tokenizer = Tokenizer("compact")
+        compact = _native.encode_batch
+        self.steps: dict[str, Step] = {
+            "read: CIF file": lambda paths: self._read(paths),
+            "read: pymatgen object": lambda objects: [as_crystal(item) for item in objects],
+            "guard": lambda crystals: [_guard(crystal, moyo) for crystal in crystals],
+            "symmetry: moyo": lambda cells: self._search(cells, moyo),
+            "symmetry: spglib": lambda cells: self._search(cells, spglib),
+            "orbits": lambda found: [_conclude(*cell, one, "moyo", 0.01) for cell, one in found],
+            "canonical form, text": lambda known: [to_text(None, one, "orbit", "canonical") for one in known],
+            "ids": lambda texts: list(self.tokenizer.encode_batch(texts)),
+        }
+        library = engine_spglib.find_library()
+        assert library is not None
+        self.floors: dict[str, Step] = {
+            "read: CIF file": lambda paths: [gemmi.cif.read_file(str(path)) for path in paths],
+            "read: pymatgen object": lambda objects: [
+                [(site.frac_coords, site.species) for site in item.sites] for item in objects
+            ],
+            "guard": lambda crystals: [guards.is_obviously_sound(crystal) for crystal in crystals],
+            "symmetry: moyo": lambda cells: [moyopy.MoyoDataset(cell, symprec=0.01) and None for cell in cells],
+            "symmetry: spglib": lambda cells: [
+                library.search(*cell, np.array([0, len(cell[2])]), 0.01, -1.0) and None for cell in cells
+            ],
+            "canonical form, text": lambda known: [
+                _native.canonical(group, letters, contents) for group, letters, contents in known
+            ],
+            "ids": lambda texts: [compact(texts, "compact")],
+        }
 
-    def end(self, n: int) -> None:
-        for name, (spent, counted) in self.now.items():
-            best = self.best.get(name, (float("inf"), float("inf")))
-            self.best[name] = (min(best[0], spent / n * 1e6), min(best[1], counted / n))
-        self.now = {}
+    def _read(self, paths: list[Path]) -> list[Any]:
+        pieces = (Piece(path.name, str(path), True) for path in paths)
+        return [record.crystal for records in read_pieces(pieces) for record in records]
+
+    def _search(self, cells: list[Any], search: Search) -> list[Any]:
+        engine, _ = load_engine(search.engine)
+        return list(zip(cells, engine([cell for _, cell in cells], search.symprec, None), strict=True))
 
 
-def run_pass(bench: Bench, structures: list[Any], search: Search, tokenizer: Tokenizer) -> None:
-    engine, name = load_engine(search.engine)
-    for at in range(0, len(structures), CHUNK):
-        chunk = structures[at : at + CHUNK]
-        crystals = bench.step("read", as_crystal, chunk)
-        cells = bench.step("guard", lambda crystal: _guard(crystal, search), crystals)
-        found = bench.step("symmetry", lambda pair: engine([pair[1]], search.symprec, None)[0], cells)
-        symmetries = bench.step(
-            "orbits", lambda row: _conclude(*row[0], row[1], name, search.symprec), list(zip(cells, found))
-        )
-        texts = bench.step(
-            "canonical form and text", lambda row: to_text(*row, "orbit", "canonical"), list(zip(crystals, symmetries))
-        )
-        bench.step("ids", tokenizer.encode, texts)
-    bench.end(len(structures))
+def floor_inputs(chain: Chain, inputs: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """What the floors are given: the inputs of the steps, prepared."""
+    import moyopy
+
+    from cloudkit.scope.canonical import content_numbers
+
+    cells = [cell for _, cell in inputs["symmetry: moyo"]]
+    known = inputs["canonical form, text"]
+    return inputs | {
+        "symmetry: moyo": [moyopy.Cell(c.lattice.tolist(), c.positions.tolist(), c.types) for c in cells],
+        "symmetry: spglib": [(c.lattice[None], c.positions, np.array(c.types, np.int32)) for c in cells],
+        "canonical form, text": [
+            (s.space_group, "".join(o.letter for o in s.orbits), content_numbers([o.species for o in s.orbits]))
+            for s in known
+        ],
+    }
+
+
+def make_inputs(chain: Chain, structures: list[Any], folder: Path) -> dict[str, list[Any]]:
+    """The input of each step for some structures."""
+    from pymatgen.io.cif import CifWriter
+
+    paths = [folder / f"{number}.cif" for number in range(len(structures))]
+    for path, structure in zip(paths, structures, strict=True):
+        CifWriter(structure).write_file(path)
+    inputs: dict[str, list[Any]] = {"read: CIF file": paths, "read: pymatgen object": structures}
+    inputs["guard"] = chain.steps["read: pymatgen object"](structures)
+    inputs["symmetry: moyo"] = inputs["symmetry: spglib"] = chain.steps["guard"](inputs["guard"])
+    inputs["orbits"] = chain.steps["symmetry: moyo"](inputs["symmetry: moyo"])
+    inputs["canonical form, text"] = chain.steps["orbits"](inputs["orbits"])
+    inputs["ids"] = chain.steps["canonical form, text"](inputs["canonical form, text"])
+    return inputs
+
+
+def time_chain(chain: Chain, structures: list[Any], folder: Path) -> tuple[dict[str, float], dict[str, float]]:
+    """Least CPU seconds a structure of each step, in turn over chunks, and of each floor, over all at once."""
+    draw, steps, floors = np.random.default_rng(0), dict[str, float](), dict[str, float]()
+    for _ in range(PASSES):
+        inputs = make_inputs(chain, moved(structures, draw), folder)
+        spent = dict.fromkeys(chain.steps, 0.0)
+        for at in range(0, len(structures), CHUNK):
+            for name, step in chain.steps.items():
+                given = inputs[name][at : at + CHUNK]
+                start = time.process_time()
+                step(given)
+                spent[name] += time.process_time() - start
+        steps = {name: min(steps.get(name, 1e9), spent[name] / len(structures)) for name in spent}
+        given = floor_inputs(chain, inputs)
+        for name, floor in chain.floors.items():
+            start = time.process_time()
+            floor(given[name])
+            floors[name] = min(floors.get(name, 1e9), (time.process_time() - start) / len(structures))
+    return steps, floors
+
+
+def count(name: str, structures: int) -> int | None:
+    """Instructions a structure of one step, from callgrind; None where valgrind is missing."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={folder}/out"]
+        command += [sys.executable, __file__, str(structures), "--only", name]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+        except FileNotFoundError:
+            return None
+        found = re.findall(r"^(?:summary|totals): (\d+)", Path(folder, "out").read_text(), re.MULTILINE)
+        assert done.returncode == 0 and found, done.stderr
+        return int(found[0]) // structures
+
+
+def run_only(chain: Chain, name: str, structures: list[Any], folder: Path) -> None:
+    """One step once, with callgrind switched on around it."""
+    given = make_inputs(chain, structures, folder)[name]
+    chain.steps[name](given)
+    switch = ["callgrind_control", str(os.getpid()), "-i"]
+    subprocess.run([*switch, "on"], check=True, stdout=subprocess.DEVNULL)
+    chain.steps[name](given)
+    subprocess.run([*switch, "off"], check=True, stdout=subprocess.DEVNULL)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("structures", nargs="?", type=int, default=400)
-    parser.add_argument("--engine", default="moyo")
+    parser.add_argument("structures", nargs="?", type=int, default=320)
+    parser.add_argument("--output", type=Path)
+    parser.add_argument("--only", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    structures = read_structures(options.structures)
-    search, tokenizer, draw = Search(options.engine), Tokenizer("compact"), np.random.default_rng(0)
-    bench = Bench()
-    for _ in range(PASSES):
-        run_pass(bench, moved(structures, draw), search, tokenizer)
-    for name,(t,i) in bench.best.items(): print(f"{name:30s} {t:8.1f} {i:12.0f}")
-    print(sum(t for t,_ in bench.best.values()))
-main()
-import cloudkit
-structures=structures=read_structures(200)
-draw=np.random.default_rng(0)
-bench=Bench()
-for _ in range(5):
-    run_pass(bench, moved(structures, draw), Search("moyo"), Tokenizer("compact"))
-print({k:round(v[0],1) for k,v in bench.best.items()}, sum(t for t,_ in bench.best.values()))
-import moyopy
-for _ in range(3):
-    m=moved(structures,draw); t=time.process_time(); cloudkit.encode_batch(m); print("batch",(time.process_time()-t)/200*1e6)
-    cs=[moyopy.Cell(s.lattice.matrix.tolist(),s.frac_coords.tolist(),list(s.atomic_numbers)) for s in moved(structures,draw)]
-    t=time.process_time(); x=[moyopy.MoyoDataset(c,symprec=1e-2) for c in cs]; print("moyo",(time.process_time()-t)/200*1e6)
-    t=time.process_time(); 
-    for c in cs: moyopy.MoyoDataset(c,symprec=1e-2)
-    print("moyo",(time.process_time()-t)/200*1e6)
-import gc; gc.collect(); gc.freeze()
-m=moved(structures,draw); t=time.process_time(); cloudkit.encode_batch(m); print("batch frozen",(time.process_time()-t)/200*1e6)
-gc.disable()
-m=moved(structures,draw); t=time.process_time(); cloudkit.encode_batch(m); print("batch nogc",(time.process_time()-t)/200*1e6)
+    chain, structures = Chain(), read_structures(options.structures)
+    with tempfile.TemporaryDirectory() as name:
+        if options.only:
+            run_only(chain, options.only, structures, Path(name))
+            return
+        steps, floors = time_chain(chain, structures, Path(name))
+    lines = [f"{'step':24}{'µs':>8}{'floor, µs':>11}{'ratio':>7}{'instructions':>14}"]
+    for step, seconds in steps.items():
+        floor = floors.get(step)
+        beside = f"{floor * 1e6:11.1f}{seconds / floor:7.2f}" if floor else f"{'-':>11}{'-':>7}"
+        counted = count(step, CHUNK)
+        lines.append(f"{step:24}{seconds * 1e6:8.1f}{beside}{f'{counted:,}' if counted else '-':>14}")
+    lines.append(
+        f"{options.structures} Materials Project cells, mean {np.mean(list(map(len, structures))):.1f} sites; CPU time, "
+        f"least of {PASSES} passes; instructions of the first {CHUNK}; load {os.getloadavg()[0]:.1f}"
+    )
+    print("\n".join(lines))
+    if options.output:
+        options.output.write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -46,7 +46,7 @@ def replacing(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
 
 
 @contextmanager
-def table_writer(path: Path, columns: Sequence[str] | Mapping[str, type]) -> Iterator[Write]:
+def table_writer(path: Path, columns: Mapping[str, type] | Sequence[str]) -> Iterator[Write]:
     """Yield a function that writes one row: .jsonl or .parquet by suffix, else .csv with a header.
 
     Parquet needs `columns` with types.
@@ -60,7 +60,8 @@ def table_writer(path: Path, columns: Sequence[str] | Mapping[str, type]) -> Ite
         elif path.suffix == PARQUET:
             from cloudkit.data import parquet_writer
 
-            yield stack.enter_context(parquet_writer(file, dict(columns)))
+            assert isinstance(columns, Mapping)
+            yield stack.enter_context(parquet_writer(file, columns))
         else:
             yield lambda row: _write_line(file, row)
 

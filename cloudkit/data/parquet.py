@@ -10,7 +10,9 @@ GROUP: Final = 10_000  # rows held before they are written
 
 
 @contextmanager
-def parquet_writer(file: IO[bytes], columns: Mapping[str, type]) -> Iterator[Callable[[dict[str, Any]], None]]:
+def parquet_writer(
+    file: IO[bytes], columns: Mapping[str, type]
+) -> Iterator[Callable[[dict[str, Any]], None]]:
     """Yield a function that adds one row. columns: name -> str, int or float; a value may be None.
 
     Raises MissingExtra where pyarrow is not installed, before anything is written.

@@ -98,6 +98,10 @@ def _options(dialect: str, order: str, engine: str | None) -> dict[str, Any]:
     }
 
 
+def _limits(jobs: int, max_sites: int, max_seconds: float) -> dict[str, Any]:
+    return {"jobs": jobs, "max_sites": max_sites, "max_seconds": max_seconds}
+
+
 def encode(
     structure: object,
     dialect: str = "orbit",
@@ -130,8 +134,8 @@ def encode_records(
 
     jobs and limits as in find_symmetry_batch.
     """
-    limits = {"jobs": jobs, "max_sites": max_sites, "max_seconds": max_seconds}
-    found = find_symmetry_batch(records, symprec=symprec, **limits, **_options(dialect, order, engine))
+    options = _options(dialect, order, engine) | _limits(jobs, max_sites, max_seconds)
+    found = find_symmetry_batch(records, symprec=symprec, **options)
     return _encoded(found, dialect, order, symprec)
 
 
@@ -146,9 +150,8 @@ def encode_files(
     max_seconds: float = MAX_SECONDS,
 ) -> Iterator[Encoded]:
     """The same for the structures of files and folders, as read_structures finds them; the workers read them."""
-    limits = {"jobs": jobs, "max_sites": max_sites, "max_seconds": max_seconds}
-    options = _options(dialect, order, engine) | {"with_crystals": order == "input"}
-    found = find_symmetry_in_files(inputs, symprec=symprec, **limits, **options)
+    options = _options(dialect, order, engine) | _limits(jobs, max_sites, max_seconds)
+    found = find_symmetry_in_files(inputs, symprec=symprec, with_crystals=order == "input", **options)
     return _encoded(found, dialect, order, symprec)
 
 

@@ -1,7 +1,7 @@
 """The list of atom sites in one CIF block: what each atom is, how much of it, and where."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from math import isfinite
 from typing import Any, Final, NamedTuple
@@ -74,7 +74,9 @@ def read_rows(block: Any, notes: list[str]) -> Rows:
     labels, kinds, *others = (_column(block, sites, name, n) for name in COLUMNS)
     names = labels if "" in kinds else [""] * n
     given = list(zip(kinds, names, *others, strict=True))
-    labels = [label or kind or f"number {i}" for i, (label, kind) in enumerate(zip(labels, kinds, strict=True), 1)]
+    labels = [
+        label or kind or f"number {i}" for i, (label, kind) in enumerate(zip(labels, kinds, strict=True), 1)
+    ]
     known = Known(_charges(block), _formula(block))
     meaning = {row: _read_atoms(row, labels[given.index(row)], known) for row in dict.fromkeys(given)}
     atoms = [meaning[row] for row in given]
@@ -88,7 +90,11 @@ def read_rows(block: Any, notes: list[str]) -> Rows:
     if not complete:
         _refuse_places(places, kept, labels, block, sites)
     parts = [parts for parts, _ in atoms]
-    return Rows(labels, parts, places) if len(kept) == n else Rows([labels[i] for i in kept], parts, places[kept])
+    return (
+        Rows(labels, parts, places)
+        if len(kept) == n
+        else Rows([labels[i] for i in kept], parts, places[kept])
+    )
 
 
 def _plain_symbols(block: Any, sites: dict[str, list[str]]) -> list[str] | None:
@@ -141,7 +147,11 @@ def _note_hydrogens(rows: list[Atoms], notes: list[str]) -> None:
 
 
 def _refuse_places(
-    places: NDArray[np.float64], kept: Sequence[int], labels: list[str], block: Any, sites: dict[str, list[str]]
+    places: NDArray[np.float64],
+    kept: Sequence[int],
+    labels: list[str],
+    block: Any,
+    sites: dict[str, list[str]],
 ) -> None:
     """Raise StructureError for the first kept atom whose place is not complete."""
     bad = next((i for i in kept if not np.isfinite(places[i]).all()), None)
@@ -255,7 +265,9 @@ def _raw(block: Any, sites: dict[str, list[str]], tag: str) -> list[str]:
     if tag in sites:
         return sites[tag]
     column = block.find_values(tag)
-    return list(column) if len(column) else []  # the end of an iteration is a C++ exception, which takes its time
+    return (
+        list(column) if len(column) else []
+    )  # the end of an iteration is a C++ exception, which takes its time
 
 
 def _text(value: str) -> str:

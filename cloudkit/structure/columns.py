@@ -55,7 +55,9 @@ class Columns:
         for row in range(len(self)):
             start, end = int(self.offsets[row]), int(self.offsets[row + 1])
             if not 0 <= start <= end <= len(self.positions):
-                yield Record(str(row), None, StructureError("S112", f"atoms {start} to {end} do not exist", _HINT))
+                yield Record(
+                    str(row), None, StructureError("S112", f"atoms {start} to {end} do not exist", _HINT)
+                )
                 continue
             crystal = self._crystal(row, start, end)
             if isinstance(crystal, StructureError):

@@ -8,7 +8,6 @@ def is_sound(
     positions: NDArray[np.float64],
     labels: NDArray[np.int32],
     kinds: int,
-    *,
     longest: float,
     farthest: float,
     smallest_volume: float,

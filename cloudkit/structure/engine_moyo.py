@@ -49,6 +49,4 @@ def _search_one(cell: Cell, symprec: float, angle_tolerance: float | None) -> Fo
         if type(error).__name__ != "PanicException":
             raise
         return StructureError("S303", f"moyo broke down: {error}", "try the spglib engine")
-    return Found(
-        dataset.number, "".join(dataset.wyckoffs), dataset.orbits, len(dataset.std_cell.numbers)
-    )
+    return Found(dataset.number, "".join(dataset.wyckoffs), dataset.orbits, len(dataset.std_cell.numbers))

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cloudkit.errors import StructureError
 from cloudkit.structure.crystal import Crystal, Species
@@ -20,7 +21,17 @@ except ModuleNotFoundError as error:  # built without a C compiler
     if error.name != "cloudkit.structure.contacts":
         raise
 
-    def is_sound(*_: object) -> bool:
+    def is_sound(
+        lattice: NDArray[np.float64],
+        positions: NDArray[np.float64],
+        labels: NDArray[np.int32],
+        kinds: int,
+        longest: float,
+        farthest: float,
+        smallest_volume: float,
+        thinnest: float,
+        cutoff: float,
+    ) -> bool:
         """Leave every crystal to the readable code."""
         return False
 

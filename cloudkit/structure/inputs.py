@@ -2,12 +2,11 @@
 
 import glob
 import gzip
-import io
 import os
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, cast
 
 from cloudkit.errors import StructureError
 
@@ -53,7 +52,7 @@ def _until_magic(parts: tuple[str, ...]) -> Iterator[str]:
 
 def open_bytes(path: str) -> IO[bytes]:
     """The file's content; a gzipped one is unpacked as it is read. Reading may raise any of UNREADABLE."""
-    return gzip.open(path) if path.lower().endswith(".gz") else io.FileIO(path)
+    return cast(IO[bytes], gzip.open(path)) if path.lower().endswith(".gz") else Path(path).open("rb")
 
 
 def read_bytes(path: str) -> bytes:

@@ -83,7 +83,9 @@ def write_entries(entries: Sequence[Sequence[Entry]]) -> bytes:
         ]
         for of_piece in entries
     ]
-    crystals = [record.crystal for of_piece in entries for record, _ in of_piece if record.crystal is not None]
+    crystals = [
+        record.crystal for of_piece in entries for record, _ in of_piece if record.crystal is not None
+    ]
     return _join(head, crystals)
 
 

@@ -9,14 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 try:
-    from cloudkit.structure.contacts import has_contact
+    from cloudkit.structure.contacts import has_contact as has_contact
 except ModuleNotFoundError as error:  # built without a C compiler
     if error.name != "cloudkit.structure.contacts":
         raise
 
-    def has_contact(
-        lattice: NDArray[np.float64], positions: NDArray[np.float64], cutoff: float
-    ) -> bool:
+    def has_contact(lattice: NDArray[np.float64], positions: NDArray[np.float64], cutoff: float) -> bool:
         """False only if it is certain that no two atoms (images included) are within `cutoff` Å."""
         return len(close_pairs(lattice, positions, cutoff)[0]) > 0
 

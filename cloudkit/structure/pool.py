@@ -10,8 +10,15 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from cloudkit.errors import CloudkitError, StructureError
-from cloudkit.structure.messages import Entry, Task, read_answers, read_entries, read_message
-from cloudkit.structure.messages import write_message, write_task
+from cloudkit.structure.messages import (
+    Entry,
+    Task,
+    read_answers,
+    read_entries,
+    read_message,
+    write_message,
+    write_task,
+)
 from cloudkit.structure.read import Piece, Record
 from cloudkit.structure.symmetry import Answer, Search
 
@@ -162,13 +169,17 @@ class Worker:
 
 def _too_long(seconds: float) -> StructureError:
     return StructureError(
-        "S304", f"the search for symmetry took longer than {seconds:g} s", "allow more seconds, or a smaller cell"
+        "S304",
+        f"the search for symmetry took longer than {seconds:g} s",
+        "allow more seconds, or a smaller cell",
     )
 
 
 def _died(ended: str) -> StructureError:
     return StructureError(
-        "S305", f"the worker process {ended} on this structure", "try the other engine, or a machine with more memory"
+        "S305",
+        f"the worker process {ended} on this structure",
+        "try the other engine, or a machine with more memory",
     )
 
 

@@ -52,7 +52,9 @@ class Piece(NamedTuple):
     damage: str = ""
 
 
-Found = tuple[str, Crystal | StructureError, tuple[str, ...]]  # name within the file, what became of it, notes
+Found = tuple[
+    str, Crystal | StructureError, tuple[str, ...]
+]  # name within the file, what became of it, notes
 Reader = Callable[[str], Iterator[Found]]
 
 
@@ -180,7 +182,7 @@ def read_one(path: Path) -> Crystal:
 
 
 def _reader_by_name(path: str) -> Reader | None:
-    plain = os.path.basename(path).lower().removesuffix(".gz")
+    plain = path.rpartition(os.sep)[2].lower().removesuffix(".gz")
     for suffixes, reader in _BY_SUFFIX:
         if plain.endswith(suffixes):
             return reader

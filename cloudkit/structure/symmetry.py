@@ -126,9 +126,7 @@ def find_symmetries(crystals: Iterable[Crystal], search: Search) -> list[Answer]
     cells = [cell for cell in guarded if isinstance(cell, tuple)]
     found = iter(engine([cell for _, cell in cells], search.symprec, search.angle_tolerance))
     return [
-        cell
-        if isinstance(cell, StructureError)
-        else _conclude(*cell, next(found), name, search.symprec)
+        cell if isinstance(cell, StructureError) else _conclude(*cell, next(found), name, search.symprec)
         for cell in guarded
     ]
 

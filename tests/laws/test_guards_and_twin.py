@@ -86,7 +86,9 @@ def test_a_contact_is_found_where_trying_all_images_finds_one(crystal: Crystal, 
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([-1.0, 5.0]), st.sampled_from([1e-4, 1e-2, 0.3]))
-def test_spglib_answers_the_same_through_c_and_through_python(seed: int, angle: float, symprec: float) -> None:
+def test_spglib_answers_the_same_through_c_and_through_python(
+    seed: int, angle: float, symprec: float
+) -> None:
     random = np.random.default_rng(seed)
     cells = []
     for _ in range(3):

@@ -128,9 +128,7 @@ def test_a_crystal_past_the_time_limit_is_given_up_and_the_others_go_on() -> Non
     crystals = list(_crystals(2 * CHUNK))
     crystals[7] = as_crystal(rock_salt_supercell(14))  # 21,952 atoms: minutes
     started = time.monotonic()
-    answers = [
-        found for _, found in find_symmetry_batch(crystals, jobs=2, max_sites=10**6, max_seconds=3.0)
-    ]
+    answers = [found for _, found in find_symmetry_batch(crystals, jobs=2, max_sites=10**6, max_seconds=3.0)]
     assert time.monotonic() - started < 40
     failed = {i: found for i, found in enumerate(answers) if isinstance(found, StructureError)}
     assert list(failed) == [7]
@@ -151,7 +149,9 @@ def test_workers_that_cannot_start_are_an_error_and_not_a_hang(monkeypatch: pyte
         list(find_symmetry_batch(_crystals(3), jobs=2))
 
 
-def test_threads_of_spglib_give_what_one_process_gives_and_start_no_worker(workers: list[pool.Worker]) -> None:
+def test_threads_of_spglib_give_what_one_process_gives_and_start_no_worker(
+    workers: list[pool.Worker],
+) -> None:
     n = 3 * CHUNK + 3
     alone = _summary(find_symmetry_batch(_mixed(n), engine="spglib"))
     assert _summary(find_symmetry_batch(_mixed(n), engine="spglib", jobs=2)) == alone

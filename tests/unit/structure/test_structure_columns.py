@@ -3,6 +3,7 @@
 import gc
 import resource
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -95,7 +96,9 @@ def test_a_left_handed_cell_is_no_error() -> None:
     [("Xx", "S107"), ({"Fe": 0.8, "Ni": 0.4}, "S205"), ({"Fe": -0.5}, "S205"), (200, "S107"), (None, "S112")],
 )
 def test_a_bad_entry_of_species_fails_the_rows_that_use_it(species: Any, code: str) -> None:
-    batch = cloudkit.encode_batch(columns((CUBE, SITES, [0, 1]), (CUBE, SITES, [0, 0]), species=["Cs", species]))
+    batch = cloudkit.encode_batch(
+        columns((CUBE, SITES, [0, 1]), (CUBE, SITES, [0, 0]), species=["Cs", species])
+    )
     assert [error and error.code for error in batch.errors] == [code, None]
 
 
@@ -137,7 +140,7 @@ def test_a_buffer_cut_short_is_refused_before_anything_is_read() -> None:
     positions, types = np.array(SITES, float), np.array([55, 17], np.int32)
     for offsets in ([0, 3], [0, 1], [1, 2], [0, 2, 2], [0, -1, 2]):
         lattices = np.array([CUBE] * (len(offsets) - 1))
-        with pytest.raises(ValueError, match="fit together|must rise"):
+        with pytest.raises(ValueError, match=r"fit together|must rise"):
             library.search(lattices, positions, types, np.array(offsets, np.int64), 0.01, -1.0)
 
 
@@ -151,8 +154,7 @@ def test_batches_good_and_bad_do_not_leak(engine: str) -> None:
         for _ in range(15):
             cloudkit.encode_batch(batch, engine=engine)
         gc.collect()
-        with open("/proc/self/statm") as file:
-            return int(file.read().split()[1]) * resource.getpagesize()
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
     run()
     before = run()
