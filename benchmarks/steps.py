@@ -61,7 +61,9 @@ class Chain:
                 [(site.frac_coords, site.species) for site in item.sites] for item in objects
             ],
             "guard": lambda crystals: [guards.is_obviously_sound(crystal) for crystal in crystals],
-            "symmetry: moyo": lambda cells: [moyopy.MoyoDataset(cell, symprec=0.01) and None for cell in cells],
+            "symmetry: moyo": lambda cells: [
+                moyopy.MoyoDataset(cell, symprec=0.01) and None for cell in cells
+            ],
             "symmetry: spglib": lambda cells: [
                 library.search(*cell, np.array([0, len(cell[2])]), 0.01, -1.0) and None for cell in cells
             ],
@@ -92,7 +94,11 @@ def floor_inputs(chain: Chain, inputs: dict[str, list[Any]]) -> dict[str, list[A
         "symmetry: moyo": [moyopy.Cell(c.lattice.tolist(), c.positions.tolist(), c.types) for c in cells],
         "symmetry: spglib": [(c.lattice[None], c.positions, np.array(c.types, np.int32)) for c in cells],
         "canonical form, text": [
-            (s.space_group, "".join(o.letter for o in s.orbits), content_numbers([o.species for o in s.orbits]))
+            (
+                s.space_group,
+                "".join(o.letter for o in s.orbits),
+                content_numbers([o.species for o in s.orbits]),
+            )
             for s in known
         ],
     }
@@ -114,7 +120,9 @@ def make_inputs(chain: Chain, structures: list[Any], folder: Path) -> dict[str, 
     return inputs
 
 
-def time_chain(chain: Chain, structures: list[Any], folder: Path) -> tuple[dict[str, float], dict[str, float]]:
+def time_chain(
+    chain: Chain, structures: list[Any], folder: Path
+) -> tuple[dict[str, float], dict[str, float]]:
     """Least CPU seconds a structure of each step, in turn over chunks, and of each floor, over all at once."""
     draw, steps, floors = np.random.default_rng(0), dict[str, float](), dict[str, float]()
     for _ in range(PASSES):
@@ -135,27 +143,28 @@ def time_chain(chain: Chain, structures: list[Any], folder: Path) -> tuple[dict[
     return steps, floors
 
 
-def count(name: str, structures: int) -> int | None:
-    """Instructions a structure of one step, from callgrind; None where valgrind is missing."""
+def count(name: str, structures: int) -> int:
+    """Instructions of one step (of none, for ""), from callgrind; 0 where valgrind is missing."""
     with tempfile.TemporaryDirectory() as folder:
         command = ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={folder}/out"]
         command += [sys.executable, __file__, str(structures), "--only", name]
         try:
             done = subprocess.run(command, capture_output=True, text=True, check=False)
         except FileNotFoundError:
-            return None
+            return 0
         found = re.findall(r"^(?:summary|totals): (\d+)", Path(folder, "out").read_text(), re.MULTILINE)
         assert done.returncode == 0 and found, done.stderr
-        return int(found[0]) // structures
+        return max(map(int, found))
 
 
 def run_only(chain: Chain, name: str, structures: list[Any], folder: Path) -> None:
     """One step once, with callgrind switched on around it."""
-    given = make_inputs(chain, structures, folder)[name]
-    chain.steps[name](given)
+    inputs, steps = make_inputs(chain, structures, folder), {"": list[Any]} | chain.steps
+    given, step = inputs.get(name, []), steps[name]
+    step(given)
     switch = ["callgrind_control", str(os.getpid()), "-i"]
     subprocess.run([*switch, "on"], check=True, stdout=subprocess.DEVNULL)
-    chain.steps[name](given)
+    step(given)
     subprocess.run([*switch, "off"], check=True, stdout=subprocess.DEVNULL)
 
 
@@ -167,15 +176,16 @@ def main() -> None:
     options = parser.parse_args()
     chain, structures = Chain(), read_structures(options.structures)
     with tempfile.TemporaryDirectory() as name:
-        if options.only:
+        if options.only is not None:
             run_only(chain, options.only, structures, Path(name))
             return
         steps, floors = time_chain(chain, structures, Path(name))
     lines = [f"{'step':24}{'µs':>8}{'floor, µs':>11}{'ratio':>7}{'instructions':>14}"]
+    nothing = count("", CHUNK)
     for step, seconds in steps.items():
         floor = floors.get(step)
         beside = f"{floor * 1e6:11.1f}{seconds / floor:7.2f}" if floor else f"{'-':>11}{'-':>7}"
-        counted = count(step, CHUNK)
+        counted = max(count(step, CHUNK) - nothing, 0) // CHUNK
         lines.append(f"{step:24}{seconds * 1e6:8.1f}{beside}{f'{counted:,}' if counted else '-':>14}")
     lines.append(
         f"{options.structures} Materials Project cells, mean {np.mean(list(map(len, structures))):.1f} sites; CPU time, "
