@@ -9,6 +9,7 @@ checked before anything is timed. Both read from the file to the row; neither co
 
 import csv
 import itertools
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,14 @@ from typer.testing import CliRunner
 
 from cloudkit.cli.app import app
 
-COUNT = 200
+COUNT = 400
 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
     """A function that writes COUNT fresh CIFs and returns their folder."""
     cif = pytest.importorskip("pymatgen.io.cif")
+    warnings.filterwarnings("ignore", module="pymatgen")
     structures, draw, numbers = read_structures(COUNT), np.random.default_rng(0), itertools.count()
 
     def write() -> Path:

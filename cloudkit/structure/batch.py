@@ -84,8 +84,10 @@ def answer_records(records: Iterable[Record], search: Search) -> Iterator[Answer
     given = list(records)
     found = iter(find_symmetries([r.crystal for r in given if r.crystal is not None], search))
     for record in given:
-        failed = record.error or StructureError("S104", "there is no structure")
-        yield next(found) if record.crystal is not None else failed
+        if record.crystal is not None:
+            yield next(found)
+        else:
+            yield record.error or StructureError("S104", "there is no structure")
 
 
 def _check(search: Search, jobs: int, max_seconds: float) -> None:
