@@ -31,10 +31,13 @@ _SHARE = re.compile(r"\s*([\d.]+)(?:\(\d+\))?\s*([A-Z]\S*)\s*")  # one part of "
 
 
 class Rows(NamedTuple):
-    """The listed atoms: labels, the atoms of each with their occupancies (one, but for mixtures), places (n, 3)."""
+    """The listed atoms: labels; kinds: the distinct atoms with their occupancies (one, but for mixtures); kind (n,): which
+    of them each row is; places (n, 3).
+    """
 
     labels: list[str]
-    parts: list[Parts]
+    kinds: list[Parts]
+    kind: list[int]
     places: NDArray[np.float64]
 
 
@@ -69,7 +72,9 @@ def read_rows(block: Any, notes: list[str]) -> Rows:
     complete = isfinite(sum(map(sum, axes)))
     symbols = _plain_symbols(block, sites) if complete else None
     if symbols:
-        return Rows(sites.get("_atom_site_label", symbols), [_WHOLE[x] for x in symbols], _join(axes))
+        distinct = {symbol: i for i, symbol in enumerate(dict.fromkeys(symbols))}
+        kind = [distinct[symbol] for symbol in symbols]
+        return Rows(sites.get("_atom_site_label", symbols), [_WHOLE[x] for x in distinct], kind, _join(axes))
     n = len(axes[0])
     labels, kinds, *others = (_column(block, sites, name, n) for name in COLUMNS)
     names = labels if "" in kinds else [""] * n
@@ -89,12 +94,9 @@ def read_rows(block: Any, notes: list[str]) -> Rows:
     places = _join(axes)
     if not complete:
         _refuse_places(places, kept, labels, block, sites)
-    parts = [parts for parts, _ in atoms]
-    return (
-        Rows(labels, parts, places)
-        if len(kept) == n
-        else Rows([labels[i] for i in kept], parts, places[kept])
-    )
+    number = {parts: i for i, parts in enumerate(dict.fromkeys([parts for parts, _ in atoms]))}
+    kind = [number[parts] for parts, _ in atoms]
+    return Rows([labels[i] for i in kept], list(number), kind, places[list(kept)])
 
 
 def _plain_symbols(block: Any, sites: dict[str, list[str]]) -> list[str] | None:

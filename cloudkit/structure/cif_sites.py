@@ -2,8 +2,9 @@
 a place.
 """
 
+from collections.abc import Sequence
 from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from cloudkit.errors import StructureError
 from cloudkit.structure.cif_rows import Rows, read_rows
 from cloudkit.structure.cif_symmetry import read_operations
-from cloudkit.structure.crystal import Crystal, build_crystal
+from cloudkit.structure.crystal import Crystal, build_numbered
 from cloudkit.structure.elements import Atom, Parts
 from cloudkit.structure.expand import Expanded, expand
 from cloudkit.structure.guards import FULL, SAME_PLACE
@@ -25,7 +26,7 @@ def read_sites(block: Any, lattice: NDArray[np.float64], notes: list[str]) -> Cr
     Raises StructureError S1xx.
     """
     rows = read_rows(block, notes)
-    if not rows.parts:
+    if not rows.kind:
         raise StructureError(
             "S104", "no atom of the list is part of the structure: all are dummies or have occupancy 0"
         )
@@ -33,21 +34,44 @@ def read_sites(block: Any, lattice: NDArray[np.float64], notes: list[str]) -> Cr
     if note:
         notes.append(note)
     expanded = expand(lattice, operations, rows.places)
-    groups = _rows_on_one_site(lattice, expanded, rows)
-    parts = [_merge(rows, group, notes) for group in groups]
+    sites = _join_rows(lattice, expanded, rows, notes)
     starts = [0, *accumulate(expanded.counts)]
-    order = order_sites(parts, [expanded.counts[group[0]] for group in groups])
-    places = expanded.positions[[starts[groups[group][0]] + number for group, number in order]]
-    return build_crystal(lattice, places, [parts[group] for group, _ in order])
+    order = order_sites(sites.kinds, sites.kind, [expanded.counts[row] for row in sites.rows])
+    index = [starts[sites.rows[site]] + number for site, number in order]
+    in_order = index == list(range(len(expanded.positions)))
+    places = expanded.positions if in_order else expanded.positions[index]
+    return build_numbered(lattice, places, [sites.kind[site] for site, _ in order], sites.kinds)
+
+
+class _Sites(NamedTuple):
+    """What sits on each listed site. kind (m,): index into kinds; rows (m,): a row that has the site's places."""
+
+    kinds: list[Parts]
+    kind: list[int]
+    rows: Sequence[int]
+
+
+def _join_rows(lattice: NDArray[np.float64], expanded: Expanded, rows: Rows, notes: list[str]) -> _Sites:
+    """Rows at one place become one mixed site."""
+    if not has_contact(lattice, expanded.positions, SAME_PLACE):
+        kinds = [
+            _merge([parts], [rows.labels[rows.kind.index(i)]], notes) for i, parts in enumerate(rows.kinds)
+        ]
+        return _Sites(kinds, rows.kind, range(len(rows.kind)))
+    groups = _rows_on_one_site(lattice, expanded, rows)
+    merged = [
+        _merge([rows.kinds[rows.kind[i]] for i in group], [rows.labels[i] for i in group], notes)
+        for group in groups
+    ]
+    number = {parts: i for i, parts in enumerate(dict.fromkeys(merged))}
+    return _Sites(list(number), [number[parts] for parts in merged], [group[0] for group in groups])
 
 
 def _rows_on_one_site(lattice: NDArray[np.float64], expanded: Expanded, rows: Rows) -> list[list[int]]:
-    """Rows grouped by place: each group is one mixed site. Rows keep their order."""
-    if not has_contact(lattice, expanded.positions, SAME_PLACE):
-        return [[row] for row in range(len(rows.parts))]
-    head = list(range(len(rows.parts)))
+    """Rows grouped by place. Rows keep their order."""
+    head = list(range(len(rows.kind)))
     first, second, _ = close_pairs(lattice, expanded.positions, SAME_PLACE)
-    of = np.repeat(np.arange(len(rows.parts)), expanded.counts)
+    of = np.repeat(np.arange(len(rows.kind)), expanded.counts)
     for i, j in zip(of[first].tolist(), of[second].tolist(), strict=True):
         if expanded.counts[i] != expanded.counts[j]:
             raise StructureError(
@@ -64,12 +88,10 @@ def _rows_on_one_site(lattice: NDArray[np.float64], expanded: Expanded, rows: Ro
     return list(groups.values())
 
 
-def _merge(rows: Rows, group: list[int], notes: list[str]) -> Parts:
+def _merge(listed: list[Parts], labels: list[str], notes: list[str]) -> Parts:
     """The atoms of one site and their occupancies, which add up to at most 1."""
-    listed = [rows.parts[i] for i in group]
     if len(listed) == 1 and len(listed[0]) == 1:
         return listed[0]
-    labels = [rows.labels[i] for i in group]
     if len(listed) > 1 and all(parts == listed[0] and parts[0][1] == 1 for parts in listed):
         notes.append(f"atom {labels[0]} is listed {len(listed)} times on one site; counted once")
         listed = listed[:1]

@@ -25,19 +25,19 @@ class _SiteKey(NamedTuple):
         return not self.mean > mean and self.text < text
 
 
-def order_sites(rows: Sequence[Parts], counts: Sequence[int]) -> list[tuple[int, int]]:
-    """(row, number within the row) of every site, in pymatgen's order.
+def order_sites(kinds: Sequence[Parts], kind: Sequence[int], counts: Sequence[int]) -> list[tuple[int, int]]:
+    """(listed site, number within it) of every site, in pymatgen's order.
 
-    rows: the atoms of each listed site; counts: how many sites of the cell each stands for.
+    kinds: what sits on sites; kind: which of them each listed site is; counts: how many sites of the cell each stands
+    for.
     """
-    known = {parts: _site_key(parts) for parts in dict.fromkeys(rows)}
-    if len(set(known.values())) == len(known) and not any(isnan(key.mean) for key in known.values()):
-        plain = {parts: tuple(key) for parts, key in known.items()}  # compared without calling Python
-        order = sorted(range(len(rows)), key=[plain[parts] for parts in rows].__getitem__)
+    keys = [_site_key(parts) for parts in kinds]
+    if len(set(keys)) == len(keys) and not any(isnan(key.mean) for key in keys):
+        ranks = {i: rank for rank, i in enumerate(sorted(range(len(keys)), key=keys.__getitem__))}
+        order = sorted(range(len(kind)), key=[ranks[i] for i in kind].__getitem__)
         return [(row, number) for row in order for number in range(counts[row])]
-    keys = [known[parts] for parts in rows]
-    sites = [(row, number) for row in _start(rows) for number in range(counts[row])]
-    return sorted(sites, key=lambda site: keys[site[0]])
+    sites = [(row, number) for row in _start([kinds[i] for i in kind]) for number in range(counts[row])]
+    return sorted(sites, key=lambda site: keys[kind[site[0]]])
 
 
 def _start(rows: Sequence[Parts]) -> list[int]:
