@@ -1,6 +1,6 @@
 """Two jobs against one: structures in memory with either engine, columns with spglib, and CIF files.
 
-    OMP_NUM_THREADS=1 python benchmarks/parallel.py [STRUCTURES] [--output benchmarks/results/parallel.txt]
+    OMP_NUM_THREADS=1 python benchmarks/parallel.py [STRUCTURES] [--rounds 5] [--only moyo] [--output benchmarks/results/parallel.txt]
 
 Prints wall times (what a user waits) and the CPU time of all threads and processes. On a busy machine the wall times
 say little; CPU time then bounds the gain: with two idle cores, two jobs take at least (CPU time of two jobs) / 2, and
@@ -13,15 +13,13 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from conftest import read_structures
 
 import cloudkit
 from cloudkit.scope import encode_files
-
-ROUNDS: Final = 5
 
 
 def as_columns(structures: list[Any]) -> cloudkit.Columns:
@@ -51,6 +49,8 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("structures", nargs="?", type=int, default=2000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", default="", help="subjects whose names hold this")
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
     structures = read_structures(options.structures)
@@ -60,7 +60,7 @@ def main() -> None:
         f"{'subject':28}{'one job, s':>12}{'two jobs, s':>13}{'ratio':>7}{'CPU, s':>9}{'CPU, s':>9}{'bound':>7}{'load':>6}"
     ]
     with tempfile.TemporaryDirectory() as folder:
-        for number, structure in enumerate(structures):
+        for number, structure in enumerate(structures if options.only in "CIF files" else []):
             CifWriter(structure).write_file(Path(folder) / f"{number}.cif")
         subjects: dict[str, Callable[[int], object]] = {
             "structures, moyo": lambda jobs: cloudkit.encode_batch(structures, jobs=jobs),
@@ -69,7 +69,9 @@ def main() -> None:
             "CIF files, moyo": lambda jobs: list(encode_files([folder], jobs=jobs)),
         }
         for name, work in subjects.items():
-            rounds = [(measure(work, 1), measure(work, 2)) for _ in range(ROUNDS)]
+            if options.only not in name:
+                continue
+            rounds = [(measure(work, 1), measure(work, 2)) for _ in range(options.rounds)]
             one, two = (tuple(map(min, zip(*column, strict=True))) for column in zip(*rounds, strict=True))
             bound = one[1] / max(two[1] / 2, two[2] if "moyo" in name else 0)
             lines.append(
@@ -77,7 +79,7 @@ def main() -> None:
                 f"{one[1]:9.2f}{two[1]:9.2f}{bound:7.2f}{os.getloadavg()[0]:6.1f}"
             )
     lines.append(
-        f"{options.structures} Materials Project cells ({len(few)} for spglib), {os.cpu_count()} cores, least of {ROUNDS} "
+        f"{options.structures} Materials Project cells ({len(few)} for spglib), {os.cpu_count()} cores, least of {options.rounds} "
         "rounds; workers start within the measured time; bound: CPU of one job over what two idle cores need for two"
     )
     print("\n".join(lines))

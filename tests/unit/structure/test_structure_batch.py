@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -156,6 +157,20 @@ def test_threads_of_spglib_give_what_one_process_gives_and_start_no_worker(
     alone = _summary(find_symmetry_batch(_mixed(n), engine="spglib"))
     assert _summary(find_symmetry_batch(_mixed(n), engine="spglib", jobs=2)) == alone
     assert workers == []
+
+
+def test_python_goes_on_while_spglib_searches() -> None:
+    random = np.random.default_rng(0)
+    big = as_crystal((np.eye(3) * 30, random.random((1500, 3)), [6] * 1500))
+    done: list[object] = []
+    thread = threading.Thread(target=lambda: done.extend(find_symmetry_batch([big], engine="spglib")))
+    thread.start()
+    steps = 0
+    while thread.is_alive():
+        time.sleep(0.001)
+        steps += 1
+    assert len(done) == 1
+    assert steps > 20  # with the GIL held there is one
 
 
 def test_an_unknown_engine_or_no_jobs_fail_before_anything_is_read() -> None:
