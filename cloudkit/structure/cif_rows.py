@@ -104,7 +104,7 @@ def _plain_symbols(block: Any, sites: dict[str, list[str]]) -> list[str] | None:
     symbols = sites.get("_atom_site_type_symbol")
     if symbols is None or not _WHOLE.keys() >= set(symbols):
         return None
-    if not {*sites.get("_atom_site_occupancy", ())} <= {"1", "1.0", "1.00", "1.000", "1.0000"}:
+    if not {*_raw(block, sites, "_atom_site_occupancy")} <= {"1", "1.0", "1.00", "1.000", "1.0000"}:
         return None
     return None if any(len(block.find_values(tag)) for tag in SPECIAL_TAGS) else symbols
 
