@@ -53,7 +53,7 @@ $(VENV)/.base: constraints.txt
 	$(PIP) pip setuptools wheel cython numpy
 	touch $@
 
-$(VENV)/.train: $(VENV)/.base pyproject.toml setup.py $(wildcard csrc/*.c csrc/*.h cloudkit/_native/*.pyx)
+$(VENV)/.train: $(VENV)/.base pyproject.toml setup.py $(wildcard csrc/*.c csrc/*.h cloudkit/*/*.pyx)
 	$(PIP) --no-build-isolation -e '.[train]'
 	touch $@
 
@@ -66,4 +66,4 @@ $(VENV)/.dev: $(VENV)/.test
 	touch $@
 
 clean:
-	rm -rf $(VENV) .ajv build dist *.egg-info cloudkit/_native/*.so cloudkit/_native/core.c
+	rm -rf $(VENV) .ajv build dist *.egg-info cloudkit/*/*.so cloudkit/_native/core.c cloudkit/structure/*.c

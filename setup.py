@@ -1,4 +1,4 @@
-"""The compiled core and the data packages; everything else is in pyproject.toml.
+"""The compiled modules and the data packages; everything else is in pyproject.toml.
 
 Switches (environment): CLOUDKIT_DEBUG=1 builds with -O0 -g, CLOUDKIT_SANITIZE=1 with ASan and UBSan.
 """
@@ -24,6 +24,19 @@ core = Extension(
     extra_link_args=sanitizers,
 )
 
+contacts = Extension(
+    "cloudkit.structure.contacts",
+    ["cloudkit/structure/contacts.pyx"],
+    extra_compile_args=flags + sanitizers,
+    extra_link_args=sanitizers,
+)
+symspg = Extension(
+    "cloudkit.structure.symspg",
+    ["cloudkit/structure/symspg.pyx"],
+    extra_compile_args=flags + sanitizers,
+    extra_link_args=sanitizers,
+)
+
 
 class OptionalBuild(build_ext):
     """Without a C compiler the Python twin serves; say so rather than fail."""
@@ -41,7 +54,7 @@ class OptionalBuild(build_ext):
 
 
 setup(
-    ext_modules=[core],
+    ext_modules=[core, contacts, symspg],
     cmdclass={"build_ext": OptionalBuild},
     package_dir={"cloudkit": "cloudkit", "cloudkit.schemas": "schemas", "cloudkit.vocab": "spec/vocab"},
 )

@@ -1,87 +1,99 @@
-"""Structures to strings: cloudkit beside the published script (pymatgen and spglib), one core each.
+"""Structures to strings: cloudkit beside the published script (pymatgen and spglib) and the engines alone, one core each.
 
-    python -m pytest benchmarks/bench_encode.py --benchmark-only
+    python -m pytest benchmarks/bench_encode.py --benchmark-only --benchmark-timer=time.process_time
 
-Needs the shared data. In input order both give the same string, which is checked before anything is timed. Each round
-sees cells moved by a new random shift below every tolerance, so that SpacegroupAnalyzer's cache cannot answer.
+Needs the shared data. All start from pymatgen structures; in input order cloudkit and the script give the same string,
+which is checked before anything is timed. Each round sees cells moved by a new random shift below every tolerance, so
+that SpacegroupAnalyzer's cache cannot answer. `parallel.py` compares two jobs with one.
 """
 
-import gzip
-import itertools
-import json
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from baselines import raw_engines
 from baselines.published_script import to_string
-from conftest import SHARED
+from conftest import moved, read_structures
 
 import cloudkit
 from cloudkit.structure import as_crystal
 
 COUNT = 200
-NOISE = 1e-7  # fractional
+ENCODE, ENGINE = f"{COUNT} structures to strings", f"{COUNT} structures, the engine alone"
 
 
 @pytest.fixture(scope="module")
 def structures() -> list[Any]:
-    """The first Materials Project cells of the shared data as pymatgen structures."""
-    pymatgen = pytest.importorskip("pymatgen.core")
-    path = SHARED / "mp20_binary_ternary.jsonl.gz"
-    if not path.exists():
-        pytest.skip(f"{path.name} is not at hand; set CLOUDKIT_SHARED")
-    with gzip.open(path, "rt") as file:
-        rows = [json.loads(line)["structure"] for line in itertools.islice(file, COUNT)]
-    return [pymatgen.Structure(row["lattice"], row["species"], row["frac"]) for row in rows]
+    return read_structures(COUNT)
 
 
 @pytest.fixture(scope="module")
-def moved(structures: list[Any]) -> Callable[[], list[Any]]:
+def fresh(structures: list[Any]) -> Callable[[], list[Any]]:
+    """A function that gives the structures, moved a little."""
     draw = np.random.default_rng(0)
-
-    def copies() -> list[Any]:
-        return [type(s)(s.lattice, s.species, s.frac_coords + NOISE * draw.random(3)) for s in structures]
-
-    return copies
+    return lambda: moved(structures, draw)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def same_strings(structures: list[Any]) -> None:
-    for structure in structures:
-        ours = cloudkit.encode(structure, dialect="reduced", order="input", engine="spglib")
-        assert ours == to_string(structure)
+    ours = cloudkit.encode_batch(structures, dialect="reduced", order="input")
+    assert ours.texts == [to_string(structure) for structure in structures]
+    assert None not in cloudkit.encode_batch(structures).texts
 
 
-@pytest.mark.benchmark(group=f"{COUNT} structures to strings")
-def test_published_script(benchmark, moved) -> None:
-    benchmark.pedantic(lambda batch: [to_string(s) for s in batch], setup=lambda: ((moved(),), {}), rounds=3)
+def time_it(benchmark: Any, make: Callable[[], Any], work: Callable[[Any], Any], rounds: int = 5) -> None:
+    benchmark.pedantic(work, setup=lambda: ((make(),), {}), rounds=rounds)
     benchmark.extra_info.update(structures=COUNT)
 
 
-@pytest.mark.benchmark(group=f"{COUNT} structures to strings")
-def test_cloudkit_spglib_in_input_order(benchmark, moved) -> None:
-    def run(batch: list[Any]) -> list[str | None]:
-        return cloudkit.encode_batch(batch, dialect="reduced", order="input", engine="spglib").texts
-
-    benchmark.pedantic(run, setup=lambda: ((moved(),), {}), rounds=3)
-    benchmark.extra_info.update(structures=COUNT)
+@pytest.mark.benchmark(group=ENCODE)
+def test_published_script(benchmark: Any, fresh: Callable[[], list[Any]]) -> None:
+    time_it(benchmark, fresh, lambda batch: [to_string(structure) for structure in batch], rounds=3)
 
 
-@pytest.mark.benchmark(group=f"{COUNT} structures to strings")
-def test_cloudkit_moyo_in_canonical_order(benchmark, moved) -> None:
-    benchmark.pedantic(
-        lambda batch: cloudkit.encode_batch(batch).texts, setup=lambda: ((moved(),), {}), rounds=5
-    )
-    benchmark.extra_info.update(structures=COUNT)
+@pytest.mark.benchmark(group=ENCODE)
+def test_cloudkit_moyo_in_canonical_order(benchmark: Any, fresh: Callable[[], list[Any]]) -> None:
+    time_it(benchmark, fresh, cloudkit.encode_batch)
 
 
-@pytest.mark.benchmark(group=f"{COUNT} structures to strings")
-def test_cloudkit_moyo_from_arrays(benchmark, moved) -> None:
+@pytest.mark.benchmark(group=ENCODE)
+def test_cloudkit_moyo_from_crystals(benchmark: Any, fresh: Callable[[], list[Any]]) -> None:
     """Without the reading of pymatgen objects."""
+    time_it(benchmark, lambda: list(map(as_crystal, fresh())), cloudkit.encode_batch)
 
-    def crystals() -> tuple[tuple[list[Any]], dict[str, Any]]:
-        return ([as_crystal(s) for s in moved()],), {}
 
-    benchmark.pedantic(lambda batch: cloudkit.encode_batch(batch).texts, setup=crystals, rounds=5)
-    benchmark.extra_info.update(structures=COUNT)
+@pytest.mark.benchmark(group=ENCODE)
+def test_cloudkit_spglib_in_canonical_order(benchmark: Any, fresh: Callable[[], list[Any]]) -> None:
+    time_it(benchmark, fresh, lambda batch: cloudkit.encode_batch(batch, engine="spglib"), rounds=3)
+
+
+@pytest.mark.benchmark(group=ENCODE)
+def test_cloudkit_spglib_in_input_order(benchmark: Any, fresh: Callable[[], list[Any]]) -> None:
+    """The script's own strings."""
+    time_it(
+        benchmark,
+        fresh,
+        lambda batch: cloudkit.encode_batch(batch, dialect="reduced", order="input"),
+        rounds=3,
+    )
+
+
+@pytest.mark.benchmark(group=ENGINE)
+def test_moyopy_alone(benchmark: Any, fresh: Callable[[], list[Any]]) -> None:
+    time_it(benchmark, lambda: raw_engines.moyo_cells(fresh()), raw_engines.run_moyo)
+
+
+@pytest.mark.benchmark(group=ENGINE)
+def test_spglib_alone_through_python(benchmark: Any, fresh: Callable[[], list[Any]]) -> None:
+    time_it(benchmark, lambda: raw_engines.spglib_cells(fresh()), raw_engines.run_spglib, rounds=3)
+
+
+@pytest.mark.benchmark(group=ENGINE)
+def test_spglib_alone_in_c(benchmark: Any, fresh: Callable[[], list[Any]]) -> None:
+    time_it(
+        benchmark,
+        lambda: raw_engines.spglib_in_c(raw_engines.spglib_cells(fresh())),
+        lambda run: run(),
+        rounds=3,
+    )

@@ -2,8 +2,11 @@
 
 import csv
 import gzip
+import itertools
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,3 +35,19 @@ def strings() -> list[str]:
 
     with gzip.open(REPOSITORY / "cloudkit/data/builtin/minerals.csv.gz", "rt", newline="") as file:
         return [project(row["scope"], "reduced") for row in csv.DictReader(file)]
+
+
+def read_structures(count: int) -> list[Any]:
+    """The first Materials Project cells of the shared data as pymatgen structures; skips where they are not at hand."""
+    core = pytest.importorskip("pymatgen.core")
+    path = SHARED / "mp20_binary_ternary.jsonl.gz"
+    if not path.exists():
+        pytest.skip(f"{path.name} is not at hand; set CLOUDKIT_SHARED")
+    with gzip.open(path, "rt") as file:
+        rows = [json.loads(line)["structure"] for line in itertools.islice(file, count)]
+    return [core.Structure(row["lattice"], row["species"], row["frac"]) for row in rows]
+
+
+def moved(structures: list[Any], draw: Any) -> list[Any]:
+    """The same crystals, each shifted by less than every tolerance, so that no cache of cells can answer."""
+    return [type(s)(s.lattice, s.species, s.frac_coords + 1e-7 * draw.random(3)) for s in structures]

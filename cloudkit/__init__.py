@@ -12,17 +12,18 @@ from cloudkit.errors import DISTRIBUTION, CloudkitError
 if TYPE_CHECKING:
     from cloudkit.property import load
     from cloudkit.scope import Diagnostic, Scope, encode, encode_batch, parse, validate
+    from cloudkit.structure import Columns
     from cloudkit.tokens import Tokenizer
 
 __all__ = [
-    "CloudkitError", "Diagnostic", "Scope", "Tokenizer",
+    "CloudkitError", "Columns", "Diagnostic", "Scope", "Tokenizer",
     "encode", "encode_batch", "load", "parse", "validate",
 ]  # fmt: skip
 
 _HOME = dict.fromkeys(
     ("Diagnostic", "Scope", "encode", "encode_batch", "parse", "validate"), "cloudkit.scope"
 )
-_HOME |= {"Tokenizer": "cloudkit.tokens", "load": "cloudkit.property"}
+_HOME |= {"Columns": "cloudkit.structure", "Tokenizer": "cloudkit.tokens", "load": "cloudkit.property"}
 
 
 def __getattr__(name: str) -> Any:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cloudkit.cli.files import TABLES, Write, check_target, table_writer
+from cloudkit.cli.files import PARQUET, TABLES, Write, check_target, table_writer
 from cloudkit.cli.inputs import check_inputs, say_failure
 from cloudkit.cli.terminal import counting, emit, emit_json, say
 from cloudkit.errors import CloudkitError
@@ -16,11 +16,12 @@ from cloudkit.errors import CloudkitError
 if TYPE_CHECKING:
     from cloudkit.scope import Encoded
 
-COLUMNS = ("id", "scope", "space_group", "engine", "symprec")
+COLUMNS = {"id": str, "scope": str, "space_group": int, "engine": str, "symprec": float}
+MAX_SITES, MAX_SECONDS = 5_000, 60.0  # as in cloudkit.structure, which is imported on first use
 LEDGER = ("id", "code", "message", "hint")
 
 Inputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help="CIF, POSCAR, extxyz or JSON files (.gz may follow), folders, patterns; - is standard input.")]  # fmt: skip
-Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="OUT", help="A .csv or .jsonl file; without it, one string per line on standard output.")]  # fmt: skip
+Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="OUT", help="A .csv, .jsonl or .parquet file; without it, one string per line on standard output.")]  # fmt: skip
 Failures = Annotated[Path | None, typer.Option("--failures", metavar="FILE", help="The ledger, JSON lines: id, code, message, hint of each failure. Without it they go to standard error.")]  # fmt: skip
 
 
@@ -38,7 +39,9 @@ def command(
     order: Annotated[Literal["canonical", "input"], typer.Option(help="canonical: the same crystal gives the same string; input: as the published script.")] = "canonical",
     engine: Annotated[Literal["moyo", "spglib"] | None, typer.Option(help="Who finds the symmetry. [default: moyo, or spglib with --order input]", show_default=False)] = None,
     symprec: Annotated[float, typer.Option(callback=check_length, help="Largest distance, in Å, at which two sites count as one.")] = 0.01,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Worker processes.")] = 1,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Worker processes; they read the files too.")] = 1,
+    max_sites: Annotated[int, typer.Option(min=1, metavar="N", help="Cells with more atoms are failures: the time of a search grows with their square.")] = MAX_SITES,
+    max_seconds: Annotated[float, typer.Option(min=0.1, metavar="S", help="With several jobs, a structure that takes longer is a failure.")] = MAX_SECONDS,
     failures: Failures = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on standard output: each string or failure; with -o, the counts.")] = False,
 ) -> None:  # fmt: skip
@@ -52,10 +55,9 @@ def command(
     """
     output = None if output == Path("-") else output
     _check(inputs, output, failures)
-    from cloudkit.scope import encode_records
-    from cloudkit.structure import read_structures
+    from cloudkit.scope import encode_files
 
-    rows = encode_records(read_structures(inputs), dialect, order, engine, symprec, jobs)
+    rows = encode_files(inputs, dialect, order, engine, symprec, jobs, max_sites, max_seconds)
     done, failed = _write(rows, output, failures, as_json)
     if as_json and output:
         emit_json(
@@ -69,7 +71,7 @@ def command(
 def _check(inputs: list[str], output: Path | None, failures: Path | None) -> None:
     """Refuse what cannot work, before anything is read."""
     if output:
-        check_target(output, TABLES)
+        check_target(output, (*TABLES, PARQUET))
     if failures:
         check_target(failures)
     if output and failures and output.resolve() == failures.resolve():

@@ -2,8 +2,8 @@
 
 import csv
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -12,6 +12,7 @@ from cloudkit.errors import CloudkitError
 
 Write = Callable[[dict[str, object]], None]
 TABLES = (".csv", ".jsonl")
+PARQUET = ".parquet"
 
 
 def check_target(path: Path, suffixes: Sequence[str] = ()) -> None:
@@ -45,13 +46,22 @@ def replacing(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
 
 
 @contextmanager
-def table_writer(path: Path, columns: Sequence[str]) -> Iterator[Write]:
-    """Yield a function that writes one row; .jsonl by suffix, else .csv with a header."""
-    with replacing(path) as file:
+def table_writer(path: Path, columns: Mapping[str, type] | Sequence[str]) -> Iterator[Write]:
+    """Yield a function that writes one row: .jsonl or .parquet by suffix, else .csv with a header.
+
+    Parquet needs `columns` with types.
+    """
+    with ExitStack() as stack:
+        file = stack.enter_context(replacing(path, "wb" if path.suffix == PARQUET else "w"))
         if path.suffix == ".csv":
-            writer = csv.DictWriter(file, columns, lineterminator="\n")
+            writer = csv.DictWriter(file, list(columns), lineterminator="\n")
             writer.writeheader()
             yield writer.writerow
+        elif path.suffix == PARQUET:
+            from cloudkit.data import parquet_writer
+
+            assert isinstance(columns, Mapping)
+            yield stack.enter_context(parquet_writer(file, columns))
         else:
             yield lambda row: _write_line(file, row)
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 PATIENCE = 2.0  # seconds before progress is shown
+BLINK = 0.1  # seconds between two changes of what is shown
 
 
 @functools.cache
@@ -79,6 +80,7 @@ class Bar:
 
     def __init__(self) -> None:
         self._bar: Progress | None = None
+        self._shown, self._steps = 0.0, 0
 
     def start(self, label: str, total: int | None = None, done: int = 0) -> None:
         """Begin at `done` of `total` steps; without a total it only counts."""
@@ -91,19 +93,19 @@ class Bar:
         )
         text = progress.TextColumn("{task.description}", markup=False)
         self._label, self._begun = label, time.monotonic()
+        self._shown, self._steps = self._begun, 0
         self._bar = progress.Progress(text, amount, *middle, console=_stderr(), transient=True)
         self._task = self._bar.add_task(label, total=total, completed=done)
 
     def advance(self, steps: int = 1, note: str = "") -> None:
         """`steps` more are done; `note` is shown beside the label."""
-        if self._bar is None:
+        now = time.monotonic()
+        self._steps += steps
+        if self._bar is None or now - self._shown < BLINK:
             return
-        self._bar.update(self._task, advance=steps, description=f"{self._label} {note}".rstrip())
-        if (
-            _stderr().is_terminal
-            and not self._bar.live.is_started
-            and time.monotonic() - self._begun > PATIENCE
-        ):
+        self._bar.update(self._task, advance=self._steps, description=f"{self._label} {note}".rstrip())
+        self._shown, self._steps = now, 0
+        if _stderr().is_terminal and not self._bar.live.is_started and now - self._begun > PATIENCE:
             self._bar.start()
 
     def stop(self) -> None:

@@ -6,6 +6,7 @@ file or built-in name -> Table -> Crystals (strings + labels) -> Tokens (packed 
 from cloudkit.data.batches import Batch, Tokens, epoch_batches, make_batch, split_crystals, tokenize
 from cloudkit.data.crystals import Crystals
 from cloudkit.data.files import BUILTIN, builtin_path, read_builtin, read_table
+from cloudkit.data.parquet import parquet_writer
 from cloudkit.data.reading import Target, read_crystals
 from cloudkit.data.table import Table
 
@@ -19,6 +20,7 @@ __all__ = [
     "builtin_path",
     "epoch_batches",
     "make_batch",
+    "parquet_writer",
     "read_builtin",
     "read_crystals",
     "read_table",

@@ -5,7 +5,7 @@ from cloudkit.scope.candidates import MAX_ATOMS, Candidates, candidates
 from cloudkit.scope.canonical import canonical_text
 from cloudkit.scope.deep import check_deep
 from cloudkit.scope.diagnostics import Diagnostic, render, validate
-from cloudkit.scope.encoder import Batch, Encoded, encode, encode_batch, encode_records
+from cloudkit.scope.encoder import Batch, Encoded, encode, encode_batch, encode_files, encode_records
 from cloudkit.scope.letters import canonical_letters
 from cloudkit.scope.project import project, project_scope
 from cloudkit.scope.schema import check_tree
@@ -27,6 +27,7 @@ __all__ = [
     "check_tree",
     "encode",
     "encode_batch",
+    "encode_files",
     "encode_records",
     "from_aflow",
     "parse",

@@ -1,13 +1,25 @@
 """Structure to text: the one place where symmetry becomes a SCOPE string."""
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from cloudkit.errors import CloudkitError, StructureError
 from cloudkit.scope.canonical import canonical_scope
 from cloudkit.scope.project import project_scope, round_fraction
 from cloudkit.scope.tree import Orbit, Scope, Species
-from cloudkit.structure import Crystal, Record, Symmetry, as_crystal, find_symmetry, find_symmetry_batch
+from cloudkit.structure import (
+    MAX_SECONDS,
+    MAX_SITES,
+    Columns,
+    Crystal,
+    Record,
+    Symmetry,
+    as_crystal,
+    find_symmetry,
+    find_symmetry_batch,
+    find_symmetry_in_files,
+)
 from cloudkit.tables import SPACE_GROUPS, generator_text
 
 DIALECTS = ("orbit", "reduced", "full")
@@ -34,9 +46,10 @@ class Batch(NamedTuple):
     space_groups: list[int | None]
 
 
-def to_text(crystal: Crystal, symmetry: Symmetry, dialect: str, order: str) -> str:
-    """The string of a crystal whose symmetry is known."""
+def to_text(crystal: Crystal | None, symmetry: Symmetry, dialect: str, order: str) -> str:
+    """The string of a crystal whose symmetry is known; only input order asks for the crystal itself."""
     if order == "input":
+        assert crystal is not None
         return _input_order(crystal, symmetry, dialect)
     orbits = (Orbit(o.letter, o.multiplicity, _round_species(o.species)) for o in symmetry.orbits)
     scope = canonical_scope(Scope("orbit", symmetry.space_group, tuple(orbits)))
@@ -85,6 +98,10 @@ def _options(dialect: str, order: str, engine: str | None) -> dict[str, Any]:
     }
 
 
+def _limits(jobs: int, max_sites: int, max_seconds: float) -> dict[str, Any]:
+    return {"jobs": jobs, "max_sites": max_sites, "max_seconds": max_seconds}
+
+
 def encode(
     structure: object,
     dialect: str = "orbit",
@@ -110,13 +127,40 @@ def encode_records(
     engine: str | None = None,
     symprec: float = 1e-2,
     jobs: int = 1,
+    max_sites: int = MAX_SITES,
+    max_seconds: float = MAX_SECONDS,
 ) -> Iterator[Encoded]:
-    """Strings of a stream of records, in order, in bounded memory; a failure is a row with its error."""
-    options = _options(dialect, order, engine)
-    for record, found in find_symmetry_batch(records, symprec=symprec, jobs=jobs, **options):
-        if isinstance(found, StructureError) or record.crystal is None:
-            error = found if isinstance(found, StructureError) else record.error
-            yield Encoded(record.id, None, None, None, symprec, error)
+    """Strings of a stream of records, in order, in bounded memory; a failure is a row with its error.
+
+    jobs and limits as in find_symmetry_batch.
+    """
+    options = _options(dialect, order, engine) | _limits(jobs, max_sites, max_seconds)
+    found = find_symmetry_batch(records, symprec=symprec, **options)
+    return _encoded(found, dialect, order, symprec)
+
+
+def encode_files(
+    inputs: Iterable[str | Path],
+    dialect: str = "orbit",
+    order: str = "canonical",
+    engine: str | None = None,
+    symprec: float = 1e-2,
+    jobs: int = 1,
+    max_sites: int = MAX_SITES,
+    max_seconds: float = MAX_SECONDS,
+) -> Iterator[Encoded]:
+    """The same for the structures of files and folders, as read_structures finds them; the workers read them."""
+    options = _options(dialect, order, engine) | _limits(jobs, max_sites, max_seconds)
+    found = find_symmetry_in_files(inputs, symprec=symprec, with_crystals=order == "input", **options)
+    return _encoded(found, dialect, order, symprec)
+
+
+def _encoded(
+    results: Iterable[tuple[Record, Symmetry | StructureError]], dialect: str, order: str, symprec: float
+) -> Iterator[Encoded]:
+    for record, found in results:
+        if isinstance(found, StructureError):
+            yield Encoded(record.id, None, None, None, symprec, found)
         else:
             text = to_text(record.crystal, found, dialect, order)
             yield Encoded(record.id, text, found.space_group, found.engine, symprec, None)
@@ -130,14 +174,24 @@ def _as_record(index: int, structure: object) -> Record:
 
 
 def encode_batch(
-    structures: Iterable[object],
+    structures: Iterable[object] | Columns,
     dialect: str = "orbit",
     order: str = "canonical",
     engine: str | None = None,
     symprec: float = 1e-2,
     jobs: int = 1,
+    max_sites: int = MAX_SITES,
+    max_seconds: float = MAX_SECONDS,
 ) -> Batch:
-    """Strings of many structures, order kept, nothing dropped; `jobs` worker processes."""
-    records = (_as_record(index, structure) for index, structure in enumerate(structures))
-    rows = list(encode_records(records, dialect, order, engine, symprec, jobs))
+    """Strings of many structures, order kept, nothing dropped: each row has a text or an error.
+
+    structures: what `encode` takes, or Columns(lattices, positions, numbers, offsets).
+    jobs: threads for spglib, worker processes for moyo. A cell of more than max_sites atoms is refused (S207); with
+    worker processes a structure that takes more than max_seconds is given up (S304).
+    """
+    if isinstance(structures, Columns):
+        records = structures.records()
+    else:
+        records = (_as_record(index, structure) for index, structure in enumerate(structures))
+    rows = list(encode_records(records, dialect, order, engine, symprec, jobs, max_sites, max_seconds))
     return Batch([r.scope for r in rows], [r.error for r in rows], [r.space_group for r in rows])

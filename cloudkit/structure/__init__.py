@@ -3,8 +3,9 @@
 The only package that talks to crystallography packages.
 """
 
-from cloudkit.structure.batch import find_symmetry_batch
+from cloudkit.structure.batch import MAX_SECONDS, MAX_SITES, find_symmetry_batch, find_symmetry_in_files
 from cloudkit.structure.codes import CODES
+from cloudkit.structure.columns import Columns
 from cloudkit.structure.convert import as_crystal
 from cloudkit.structure.crystal import Crystal, Species
 from cloudkit.structure.guards import check_crystal
@@ -14,6 +15,9 @@ from cloudkit.structure.symmetry import ENGINES, Engine, Orbit, Symmetry, find_s
 __all__ = [
     "CODES",
     "ENGINES",
+    "MAX_SECONDS",
+    "MAX_SITES",
+    "Columns",
     "Crystal",
     "Engine",
     "Orbit",
@@ -24,5 +28,6 @@ __all__ = [
     "check_crystal",
     "find_symmetry",
     "find_symmetry_batch",
+    "find_symmetry_in_files",
     "read_structures",
 ]

@@ -1,26 +1,29 @@
-"""Many crystals: symmetry in order, one after another or in worker processes, with bounded memory."""
+"""Many structures: symmetry in order and in bounded memory, in this process, on threads or in worker processes."""
 
-import os
-import signal
-import subprocess
-import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Final
 
-from cloudkit.errors import CloudkitError, StructureError
+from cloudkit.errors import StructureError
 from cloudkit.structure.crystal import Crystal
-from cloudkit.structure.messages import Answer, Task, read_answers, read_message, write_message, write_tasks
-from cloudkit.structure.read import Record
-from cloudkit.structure.symmetry import Engine, Symmetry, load_engine
+from cloudkit.structure.messages import Entry
+from cloudkit.structure.pool import Pool
+from cloudkit.structure.read import Piece, Record, find_pieces, read_pieces
+from cloudkit.structure.symmetry import Answer, Engine, Search, find_symmetries
 
-CHUNK: Final = 32  # crystals per message: large enough to hide the pipe, small enough to spread
+CHUNK: Final = (
+    32  # structures taken at once: enough to hide the pipe, and to run each step while its code is cached
+)
+CHUNK_SITES: Final = 5_000  # atoms after which a chunk is full
+MAX_SITES: Final = (
+    5_000  # atoms of one cell; moyo takes 2 s for so many, spglib 5 s, and the time grows with the square
+)
+MAX_SECONDS: Final = 60.0
 
-Result = tuple[Record, Symmetry | StructureError]
+Result = tuple[Record, Answer]
+Chunk = list[Record | Piece]
 
 
 def find_symmetry_batch(
@@ -31,102 +34,134 @@ def find_symmetry_batch(
     angle_tolerance: float | None = None,
     by_written: bool = False,
     jobs: int = 1,
+    max_sites: int = MAX_SITES,
+    max_seconds: float = MAX_SECONDS,
 ) -> Iterator[Result]:
     """(record, Symmetry or the reason why there is none) per record, in order. A bare Crystal's id is its
     number from 0.
 
-    jobs: worker processes; each holds a few dozen crystals at a time, and the input is read as they go.
-    Options as in find_symmetry. Raises CloudkitError if a worker ends before its time.
+    jobs: threads for spglib, which run without the GIL; worker processes for moyo. The input is read as the results
+    are taken. A cell of more than max_sites atoms is S207. A worker that needs more than max_seconds for one crystal
+    is replaced, and the crystal is S304; one that dies costs the crystal it was on (S305).
+    Other options as in find_symmetry.
     """
-    load_engine(engine)
-    if jobs < 1:
-        raise ValueError(f"jobs must be at least 1, not {jobs}")
-    options = Task(engine, symprec, angle_tolerance, by_written)
+    search = Search(engine, symprec, angle_tolerance, by_written, max_sites)
+    _check(search, jobs, max_seconds)
     named = (item if isinstance(item, Record) else Record(str(i), item) for i, item in enumerate(records))
     if jobs == 1:
-        return ((record, _find_one(record, options)) for record in named)
-    return _find_parallel(named, options, jobs)
+        return _in_this_process(named, search)
+    if engine == "spglib" and _frees_the_gil():
+        return _spread(_chunks(named), lambda chunk: _answer(chunk, search), jobs)
+    return _in_workers(named, search, jobs, max_seconds, with_crystals=False)
 
 
-def _find_one(record: Record, task: Task) -> Symmetry | StructureError:
-    if record.crystal is None:
-        return record.error or StructureError("S104", "there is no structure")
-    return task.run(record.crystal)
+def find_symmetry_in_files(
+    inputs: Iterable[str | Path],
+    *,
+    engine: Engine = "moyo",
+    symprec: float = 1e-2,
+    angle_tolerance: float | None = None,
+    by_written: bool = False,
+    jobs: int = 1,
+    max_sites: int = MAX_SITES,
+    max_seconds: float = MAX_SECONDS,
+    with_crystals: bool = True,
+) -> Iterator[Result]:
+    """The same for the structures in files, as read_structures finds them; with several jobs the workers read them.
+
+    with_crystals: False leaves `crystal` of the records empty where that saves time.
+    """
+    search = Search(engine, symprec, angle_tolerance, by_written, max_sites)
+    _check(search, jobs, max_seconds)
+    pieces = find_pieces(inputs)
+    if jobs == 1:
+        return _in_this_process((record for records in read_pieces(pieces) for record in records), search)
+    return _in_workers(pieces, search, jobs, max_seconds, with_crystals)
 
 
-def _find_parallel(records: Iterator[Record], task: Task, jobs: int) -> Iterator[Result]:
-    idle: SimpleQueue[Worker] = SimpleQueue()
-    workers = [Worker() for _ in range(jobs)]
-    for worker in workers:
-        idle.put(worker)
-    waiting: deque[tuple[list[Record], Future[list[Answer]]]] = deque()
+def answer_records(records: Iterable[Record], search: Search) -> Iterator[Answer]:
+    """One answer per record: a record without a crystal keeps its error."""
+    given = list(records)
+    found = iter(find_symmetries([r.crystal for r in given if r.crystal is not None], search))
+    for record in given:
+        if record.crystal is not None:
+            yield next(found)
+        else:
+            yield record.error or StructureError("S104", "there is no structure")
+
+
+def _check(search: Search, jobs: int, max_seconds: float) -> None:
+    search.check()
+    if jobs < 1:
+        raise ValueError(f"jobs must be at least 1, not {jobs}")
+    if not max_seconds > 0:
+        raise ValueError(f"max_seconds must be more than 0, not {max_seconds}")
+
+
+def _frees_the_gil() -> bool:
+    from cloudkit.structure.engine_spglib import find_library
+
+    return find_library() is not None
+
+
+def _chunks(items: Iterable[Record | Piece]) -> Iterator[Chunk]:
+    """Items in groups of about CHUNK structures or CHUNK_SITES atoms."""
+    chunk: Chunk = []
+    structures = sites = 0
+    for item in items:
+        chunk.append(item)
+        structures += item.structures if isinstance(item, Piece) else 1
+        sites += len(item.crystal) if isinstance(item, Record) and item.crystal is not None else 0
+        if structures >= CHUNK or sites >= CHUNK_SITES:
+            yield chunk
+            chunk, structures, sites = [], 0, 0
+    if chunk:
+        yield chunk
+
+
+def _answer(chunk: Chunk, search: Search) -> list[Entry]:
+    records = [item for item in chunk if isinstance(item, Record)]
+    return list(map(Entry, records, answer_records(records, search)))
+
+
+def _in_this_process(records: Iterable[Record], search: Search) -> Iterator[Result]:
+    for chunk in _chunks(records):
+        yield from map(_result, _answer(chunk, search))
+
+
+def _in_workers(
+    items: Iterable[Record | Piece], search: Search, jobs: int, seconds: float, with_crystals: bool
+) -> Iterator[Result]:
+    pool = Pool(jobs, search, seconds, with_crystals)
+    try:
+        yield from _spread(_chunks(items), pool.ask, jobs, pool.stop)
+    finally:
+        pool.stop()
+
+
+def _spread(
+    chunks: Iterator[Chunk],
+    work: Callable[[Chunk], list[Entry]],
+    jobs: int,
+    abandon: Callable[[], None] = lambda: None,
+) -> Iterator[Result]:
+    """Chunks on `jobs` threads, results in order; no more than a few chunks are ahead of what is taken."""
+    waiting: deque[Future[list[Entry]]] = deque()
     threads = ThreadPoolExecutor(jobs, thread_name_prefix="cloudkit-symmetry")
     try:
-        while chunk := list(islice(records, CHUNK)):
-            crystals = [record.crystal for record in chunk if record.crystal is not None]
-            waiting.append((chunk, threads.submit(_ask, idle, task, crystals)))
+        for chunk in chunks:
+            waiting.append(threads.submit(work, chunk))
             if len(waiting) > 2 * jobs:
-                yield from _collect(*waiting.popleft())
+                yield from map(_result, waiting.popleft().result())
         while waiting:
-            yield from _collect(*waiting.popleft())
+            yield from map(_result, waiting.popleft().result())
+    except BaseException:
+        abandon()
+        raise
     finally:
-        for worker in workers:
-            worker.stop()
         threads.shutdown(wait=True, cancel_futures=True)
 
 
-def _ask(idle: "SimpleQueue[Worker]", task: Task, crystals: list[Crystal]) -> list[Answer]:
-    worker = idle.get()
-    try:
-        return worker.ask(task, crystals)
-    finally:
-        idle.put(worker)
-
-
-def _collect(chunk: list[Record], future: "Future[list[Answer]]") -> Iterator[Result]:
-    answers = iter(future.result())
-    for record in chunk:
-        failed = record.error or StructureError("S104", "there is no structure")
-        yield record, next(answers) if record.crystal is not None else failed
-
-
-class Worker:
-    """One process that finds symmetries; it is spoken to over its standard input and output."""
-
-    def __init__(self) -> None:
-        path = os.pathsep.join(
-            entry or str(Path.cwd()) for entry in sys.path
-        )  # it finds what this process finds
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "cloudkit.structure.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
-        )
-
-    def ask(self, task: Task, crystals: list[Crystal]) -> list[Answer]:
-        """One answer per crystal; blocks until the worker has them all."""
-        source, sink = self.process.stdout, self.process.stdin
-        assert source is not None and sink is not None  # both are pipes
-        try:
-            write_message(sink, write_tasks(task, crystals))
-            return read_answers(read_message(source))
-        except (EOFError, OSError) as error:
-            raise CloudkitError(
-                f"a worker process {_how_it_ended(self.process.wait())} before it had answered"
-            ) from error
-
-    def stop(self) -> None:
-        """End the process, whatever it is doing."""
-        self.process.kill()
-        self.process.wait()
-        for pipe in (self.process.stdin, self.process.stdout):
-            if pipe is not None:
-                try:
-                    pipe.close()
-                except BrokenPipeError:
-                    continue  # bytes meant for a process that is gone
-
-
-def _how_it_ended(code: int) -> str:
-    return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+def _result(entry: Entry) -> Result:
+    record, answer = entry
+    return record, answer if answer is not None else StructureError("S104", "there is no structure")

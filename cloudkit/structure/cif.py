@@ -2,6 +2,9 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
+from math import cos, isfinite, radians, sin, sqrt
 from typing import Any, Final
 
 import numpy as np
@@ -50,23 +53,22 @@ def read_cell(block: Any) -> NDArray[np.float64]:
     An angle that is not given is 90° (CIF core dictionary).
     """
     a, b, c = (_cell_value(block, name) for name in LENGTHS)
-    alpha, beta, gamma = (np.radians(_cell_value(block, name)) for name in ANGLES)
-    cos_a, cos_b, cos_c = np.cos([alpha, beta, gamma])
+    angles = [_cell_value(block, name) for name in ANGLES]
+    cos_a, cos_b, cos_c = (cos(radians(angle)) for angle in angles)
     flatness = 1 - cos_a**2 - cos_b**2 - cos_c**2 + 2 * cos_a * cos_b * cos_c
     if min(a, b, c) <= 0 or not flatness > 1e-9:
         raise StructureError(
             "S105",
             f"no cell has the lengths {a:g}, {b:g}, {c:g} Å and the angles "
-            f"{np.degrees(alpha):g}, {np.degrees(beta):g}, {np.degrees(gamma):g}°: it would have no volume",
+            f"{angles[0]:g}, {angles[1]:g}, {angles[2]:g}°: it would have no volume",
         )
-    sin_c = np.sin(gamma)
-    return np.array(
-        [
-            [a, 0, 0],
-            [b * cos_c, b * sin_c, 0],
-            [c * cos_b, c * (cos_a - cos_b * cos_c) / sin_c, c * np.sqrt(flatness) / sin_c],
-        ]
-    ).round(12)
+    sin_c = sin(radians(angles[2]))
+    rows = (
+        (a, 0.0, 0.0),
+        (b * cos_c, b * sin_c, 0.0),
+        (c * cos_b, c * (cos_a - cos_b * cos_c) / sin_c, c * sqrt(flatness) / sin_c),
+    )
+    return np.array([[round(x, 12) for x in row] for row in rows])
 
 
 def _read_block(block: Any) -> tuple[Crystal | StructureError, tuple[str, ...]]:
@@ -79,14 +81,18 @@ def _read_block(block: Any) -> tuple[Crystal | StructureError, tuple[str, ...]]:
         return error, tuple(notes)
 
 
+@cache
+def _gemmi() -> Any:
+    return import_module("gemmi")
+
+
 def _parse_blocks(text: str) -> list[tuple[str, Any]]:
     """(name, gemmi block or the error of that block); a syntax error costs only its own block, and only if
     that has atoms.
     """
-    import gemmi
-
+    gemmi = _gemmi()
     try:
-        return [(block.name, block) for block in gemmi.cif.read_string(text, 0)]
+        return _named(gemmi.cif.read_string(text, 0))
     except (ValueError, RuntimeError) as error:
         repaired = _QUOTE_OVER_LINES.sub(lambda match: match.group().replace("\n", " "), text)
         if repaired != text:
@@ -99,7 +105,7 @@ def _parse_blocks(text: str) -> list[tuple[str, Any]]:
     for part in parts[1:]:
         name = part.split(None, 1)[0][5:]
         try:
-            blocks.extend((block.name, block) for block in gemmi.cif.read_string(part, 0))
+            blocks += _named(gemmi.cif.read_string(part, 0))
         except (ValueError, RuntimeError) as error:
             if any(tag in part.lower() for tags in COORDINATES for tag in tags):
                 blocks.append((name, _syntax_error(error, line)))
@@ -107,6 +113,10 @@ def _parse_blocks(text: str) -> list[tuple[str, Any]]:
                 blocks.append((name, None))
         line += part.count("\n")
     return blocks
+
+
+def _named(document: Any) -> list[tuple[str, Any]]:
+    return [(document[i].name, document[i]) for i in range(len(document))]
 
 
 def _syntax_error(error: Exception, lines_before: int) -> StructureError:
@@ -136,7 +146,7 @@ def _has_sites(block: Any) -> bool:
     if block is None:
         return False
     columns = (block.find_values(tag) for tags in COORDINATES for tag in tags)
-    return any(value not in ("?", ".") for column in columns for value in column)
+    return any(next((True for value in column if value not in ("?", ".")), False) for column in columns)
 
 
 def _no_structure(blocks: list[Any]) -> StructureError:
@@ -151,16 +161,15 @@ def _no_structure(blocks: list[Any]) -> StructureError:
 
 
 def _cell_value(block: Any, name: str) -> float:
-    import gemmi
-
     for tag in (f"_cell_{name}", f"_cell.{name}"):
-        column = block.find_values(tag)
-        if len(column):
-            value = gemmi.cif.as_number(column[0])
-            if np.isfinite(value):
+        text = block.find_value(tag)
+        if text is not None:
+            gemmi = _gemmi()
+            value = gemmi.cif.as_number(text)
+            if isfinite(value):
                 return float(value)
             raise StructureError(
-                "S105", f"the unit cell is incomplete: {tag} is '{gemmi.cif.as_string(column[0])}'"
+                "S105", f"the unit cell is incomplete: {tag} is '{gemmi.cif.as_string(text)}'"
             )
     if name in ANGLES:
         return 90.0

@@ -1,74 +1,184 @@
 """The list of atom sites in one CIF block: what each atom is, how much of it, and where."""
 
 import re
+from collections.abc import Sequence
+from functools import lru_cache
+from math import isfinite
 from typing import Any, Final, NamedTuple
 
 import gemmi
 import numpy as np
+from numpy.typing import NDArray
 
 from cloudkit.errors import StructureError
 from cloudkit.structure.cif import COORDINATES
 from cloudkit.structure.elements import Atom, Parts, implied_hydrogens, is_element, read_label, read_symbol
 from cloudkit.structure.guards import FULL
+from cloudkit.tables import ELEMENT
 
 UNKNOWN: Final = ("?", ".", "")
+COLUMNS: Final = ("label", "type_symbol", "occupancy", "calc_flag", "attached_hydrogens")
+SPECIAL_TAGS: Final = (  # what gives a row another meaning than its symbol and occupancy
+    "_atom_site_calc_flag",
+    "_atom_site.calc_flag",
+    "_atom_site_attached_hydrogens",
+    "_atom_site.attached_hydrogens",
+    "_atom_site.occupancy",
+    "_atom_type_oxidation_number",
+)
+_WHOLE: Final[dict[str, Parts]] = {symbol: ((Atom(symbol), 1.0),) for symbol in ELEMENT}
 _SHARE = re.compile(r"\s*([\d.]+)(?:\(\d+\))?\s*([A-Z]\S*)\s*")  # one part of "0.8Nb + 0.2Zr"
 
 
-class Row(NamedTuple):
-    """One listed atom: its label, the atoms on it with their occupancies (one, but for mixtures), and its
-    place.
+class Rows(NamedTuple):
+    """The listed atoms: labels; kinds: the distinct atoms with their occupancies (one, but for mixtures); kind (n,): which
+    of them each row is; places (n, 3).
     """
 
-    label: str
-    parts: Parts
-    place: tuple[float, float, float]
+    labels: list[str]
+    kinds: list[Parts]
+    kind: list[int]
+    places: NDArray[np.float64]
 
 
 class Known(NamedTuple):
-    """What the block says about atoms in general: oxidation states by symbol (empty if it has none),
+    """What the block says about atoms in general: (symbol, oxidation state) pairs (none if it states none),
     elements of the formula.
     """
 
-    charges: dict[str, float]
+    charges: tuple[tuple[str, float], ...]
     formula: frozenset[str]
 
 
-def read_rows(block: Any, notes: list[str]) -> list[Row]:
+# What a row says about its atom: type symbol, label (only where there is no type symbol), occupancy, calc_flag,
+# attached_hydrogens, each "" where it is not given. Equal rows are read once.
+Given = tuple[str, str, str, str, str]
+
+
+class Atoms(NamedTuple):
+    """A row's meaning: its atoms, none for one that is left out, and the hydrogens that it implies without places."""
+
+    parts: Parts
+    hydrogens: int
+
+
+def read_rows(block: Any, notes: list[str]) -> Rows:
     """The listed atoms that are part of the structure; adds to `notes` what was left out or assumed.
 
     Raises StructureError.
     """
-    labels, kinds, occupancies = (_column(block, name) for name in ("label", "type_symbol", "occupancy"))
-    flags, attached = (_column(block, name) for name in ("calc_flag", "attached_hydrogens"))
-    places = _coordinates(block, notes)
+    sites = _site_loop(block)
+    axes = _coordinates(block, sites, notes)
+    complete = isfinite(sum(map(sum, axes)))
+    symbols = _plain_symbols(block, sites) if complete else None
+    if symbols:
+        distinct = {symbol: i for i, symbol in enumerate(dict.fromkeys(symbols))}
+        kind = [distinct[symbol] for symbol in symbols]
+        return Rows(sites.get("_atom_site_label", symbols), [_WHOLE[x] for x in distinct], kind, _join(axes))
+    n = len(axes[0])
+    labels, kinds, *others = (_column(block, sites, name, n) for name in COLUMNS)
+    names = labels if "" in kinds else [""] * n
+    given = list(zip(kinds, names, *others, strict=True))
+    labels = [
+        label or kind or f"number {i}" for i, (label, kind) in enumerate(zip(labels, kinds, strict=True), 1)
+    ]
     known = Known(_charges(block), _formula(block))
-    rows, hydrogens = [], 0
-    for i, texts in enumerate(places):
-        kind = _at(kinds, i)
-        label = _at(labels, i) or kind or f"number {i + 1}"
-        if _at(flags, i) == "dum":
-            notes.append(f"dummy atom {label} left out")
-            continue
-        occupancy = _occupancy(_at(occupancies, i), label)
-        if occupancy == 0:
-            notes.append(f"atom {label} left out: its occupancy is 0")
-            continue
-        shares = _shares(kind or label)
-        parts = tuple((_atom(text, bool(kind), known), occupancy * share) for text, share in shares)
-        hydrogens += sum(implied_hydrogens(text) for text, _ in shares) or _count(_at(attached, i))
-        rows.append(Row(label, parts, _place(texts, label)))
-    if hydrogens and not any(atom.element == "H" for row in rows for atom, _ in row.parts):
-        notes.append(
-            f"{hydrogens} hydrogen atoms are implied by the list but have no positions; they are left out"
+    meaning = {row: _read_atoms(row, labels[given.index(row)], known) for row in dict.fromkeys(given)}
+    atoms = [meaning[row] for row in given]
+    kept: Sequence[int] = range(n)
+    if not all(parts for parts, _ in meaning.values()):
+        kept = [i for i in kept if _is_kept(given[i], atoms[i], labels[i], notes)]
+        atoms = [atoms[i] for i in kept]
+    if any(hydrogens for _, hydrogens in meaning.values()):
+        _note_hydrogens(atoms, notes)
+    places = _join(axes)
+    if not complete:
+        _refuse_places(places, kept, labels, block, sites)
+    number = {parts: i for i, parts in enumerate(dict.fromkeys([parts for parts, _ in atoms]))}
+    kind = [number[parts] for parts, _ in atoms]
+    return Rows([labels[i] for i in kept], list(number), kind, places[list(kept)])
+
+
+def _plain_symbols(block: Any, sites: dict[str, list[str]]) -> list[str] | None:
+    """The type symbols of a list in which every row is one whole atom of an element, as in most files; else None."""
+    symbols = sites.get("_atom_site_type_symbol")
+    if symbols is None or not _WHOLE.keys() >= set(symbols):
+        return None
+    if not {*_raw(block, sites, "_atom_site_occupancy")} <= {"1", "1.0", "1.00", "1.000", "1.0000"}:
+        return None
+    return None if any(len(block.find_values(tag)) for tag in SPECIAL_TAGS) else symbols
+
+
+def _join(axes: list[list[float]]) -> NDArray[np.float64]:
+    """Columns x, y, z as (n, 3)."""
+    return np.array(axes).T.copy()
+
+
+def _read_atoms(row: Given, label: str, known: Known) -> Atoms:
+    kind, name, share, flag, attached = row
+    occupancy = _occupancy(share, label)
+    if flag == "dum" or occupancy == 0:
+        return Atoms((), 0)
+    parts, hydrogens = _mixture(kind or name or label, bool(kind), known)
+    return Atoms(tuple([(atom, occupancy * x) for atom, x in parts]), hydrogens or _count(attached))
+
+
+@lru_cache(maxsize=4096)
+def _mixture(text: str, is_symbol: bool, known: Known) -> Atoms:
+    """The atoms that a type symbol or label names, with their shares."""
+    shares = _shares(text)
+    parts = tuple((_atom(part, is_symbol, known), x) for part, x in shares)
+    return Atoms(parts, sum(implied_hydrogens(part) for part, _ in shares))
+
+
+def _is_kept(row: Given, atoms: Atoms, label: str, notes: list[str]) -> bool:
+    if row[3] == "dum":
+        notes.append(f"dummy atom {label} left out")
+    elif not atoms.parts:
+        notes.append(f"atom {label} left out: its occupancy is 0")
+    return bool(atoms.parts)
+
+
+def _note_hydrogens(rows: list[Atoms], notes: list[str]) -> None:
+    if not any(atom.element == "H" for parts, _ in rows for atom, _ in parts):
+        implied = sum(hydrogens for _, hydrogens in rows)
+        if implied:
+            notes.append(
+                f"{implied} hydrogen atoms are implied by the list but have no positions; they are left out"
+            )
+
+
+def _refuse_places(
+    places: NDArray[np.float64],
+    kept: Sequence[int],
+    labels: list[str],
+    block: Any,
+    sites: dict[str, list[str]],
+) -> None:
+    """Raise StructureError for the first kept atom whose place is not complete."""
+    bad = next((i for i in kept if not np.isfinite(places[i]).all()), None)
+    if bad is not None:
+        texts = (_raw(block, sites, tag)[bad] for tag in _tags(block))
+        raise StructureError(
+            "S106",
+            f"atom {labels[bad]} has no complete coordinates ({', '.join(map(gemmi.cif.as_string, texts))})",
+            "the composition would be wrong without it",
         )
-    return rows
 
 
-def _coordinates(block: Any, notes: list[str]) -> list[tuple[str, ...]]:
-    """Texts of x, y, z per row. Old files print zero as "." where they print one half as ".5"."""
-    tags = next(tags for tags in COORDINATES if any(len(block.find_values(tag)) for tag in tags))
-    axes = [[gemmi.cif.as_string(v) if v != "." else "." for v in block.find_values(tag)] for tag in tags]
+def _site_loop(block: Any) -> dict[str, list[str]]:
+    """The raw values of the loop that holds the coordinates, by tag in small letters."""
+    for tag, _, _ in COORDINATES:
+        loop = block.find_loop(tag).get_loop()
+        if loop is not None:
+            values, width = loop.values, loop.width()
+            return {name.lower(): values[i::width] for i, name in enumerate(loop.tags)}
+    return {}
+
+
+def _coordinates(block: Any, sites: dict[str, list[str]], notes: list[str]) -> list[list[float]]:
+    """Columns x, y, z; NaN where there is no number. Old files print zero as "." where they print one half as ".5"."""
+    axes = [_raw(block, sites, tag) for tag in _tags(block)]
     if len({len(axis) for axis in axes}) > 1:
         raise StructureError(
             "S106", "the atoms have no complete coordinates: one of _atom_site_fract_x, y, z is missing"
@@ -76,13 +186,17 @@ def _coordinates(block: Any, notes: list[str]) -> list[tuple[str, ...]]:
     if any("." in axis for axis in axes) and any(re.match(r"-?\.\d", text) for axis in axes for text in axis):
         notes.append("coordinates given as '.' are read as 0, as the file writes .5 for 0.5")
         axes = [["0" if text == "." else text for text in axis] for axis in axes]
-    return list(zip(*axes, strict=True))
+    return [list(map(gemmi.cif.as_number, axis)) for axis in axes]
+
+
+def _tags(block: Any) -> tuple[str, str, str]:
+    return next(tags for tags in COORDINATES if any(len(block.find_values(tag)) for tag in tags))
 
 
 def _shares(kind: str) -> list[tuple[str, float]]:
     """The atoms of a mixture such as "0.8Nb + 0.2Zr" with their shares; anything else is one atom."""
-    matches = [_SHARE.fullmatch(part) for part in kind.split("+")]
-    if not kind[:1].isdigit() or not all(matches):
+    matches = [_SHARE.fullmatch(part) for part in kind.split("+")] if kind[:1].isdigit() else []
+    if not matches or not all(matches):
         return [(kind, 1.0)]
     return [(match.group(2), float(gemmi.cif.as_number(match.group(1)))) for match in matches if match]
 
@@ -95,28 +209,38 @@ def _atom(text: str, is_symbol: bool, known: Known) -> Atom:
         atom = read_symbol(text, known.formula)
     if not known.charges:
         return Atom(atom.symbol)
-    return Atom(atom.symbol, known.charges.get(text, known.charges.get(atom.symbol, 0.0)))
+    charges = dict(known.charges)
+    return Atom(atom.symbol, charges.get(text, charges.get(atom.symbol, 0.0)))
 
 
-def _charges(block: Any) -> dict[str, float]:
-    """Oxidation states of _atom_type, by the symbol as written and by the bare element; empty unless all are
+def _charges(block: Any) -> tuple[tuple[str, float], ...]:
+    """Oxidation states of _atom_type, by the symbol as written and by the bare element; none unless all are
     numbers.
     """
+    states = block.find_values("_atom_type_oxidation_number")
+    if not len(states):
+        return ()
+    numbers = list(map(gemmi.cif.as_number, states))
     symbols = [gemmi.cif.as_string(value) for value in block.find_values("_atom_type_symbol")]
-    numbers = [gemmi.cif.as_number(value) for value in block.find_values("_atom_type_oxidation_number")]
-    if len(symbols) != len(numbers) or not np.isfinite(numbers).all():
-        return {}
+    if len(symbols) != len(numbers) or not all(map(isfinite, numbers)):
+        return ()
     charges = dict(zip(symbols, numbers, strict=True))
-    return {re.sub(r"[\d.]*[+-]?[\d.]*$", "", symbol): number for symbol, number in charges.items()} | charges
+    bare = {re.sub(r"[\d.]*[+-]?[\d.]*$", "", symbol): number for symbol, number in charges.items()}
+    return tuple((bare | charges).items())
 
 
 def _formula(block: Any) -> frozenset[str]:
     """The elements of the stated formula."""
     for tag in ("_chemical_formula_sum", "_chemical_formula.sum", "_chemical_formula_structural"):
-        values = block.find_values(tag)
-        if len(values):
-            return frozenset(filter(is_element, re.findall(r"[A-Z][a-z]?", gemmi.cif.as_string(values[0]))))
+        value = block.find_value(tag)
+        if value is not None:
+            return _elements(gemmi.cif.as_string(value))
     return frozenset()
+
+
+@lru_cache(maxsize=1024)
+def _elements(formula: str) -> frozenset[str]:
+    return frozenset(filter(is_element, re.findall(r"[A-Z][a-z]?", formula)))
 
 
 def _occupancy(text: str, label: str) -> float:
@@ -128,29 +252,30 @@ def _occupancy(text: str, label: str) -> float:
     return min(value, 1.0)
 
 
-def _place(texts: tuple[str, ...], label: str) -> tuple[float, float, float]:
-    x, y, z = (float(gemmi.cif.as_number(text)) for text in texts)
-    if not np.isfinite([x, y, z]).all():
-        written = ", ".join(map(gemmi.cif.as_string, texts))
-        raise StructureError(
-            "S106",
-            f"atom {label} has no complete coordinates ({written})",
-            "the composition would be wrong without it",
-        )
-    return x, y, z
-
-
-def _column(block: Any, name: str) -> list[str]:
+def _column(block: Any, sites: dict[str, list[str]], name: str, n: int) -> list[str]:
+    """One text per row; "" where the file gives none."""
     for tag in (f"_atom_site_{name}", f"_atom_site.{name}"):
-        values = block.find_values(tag)
-        if len(values):
-            return [gemmi.cif.as_string(value).strip() for value in values]
-    return []
+        values = _raw(block, sites, tag)
+        if values:
+            meaning = {value: _text(value) for value in set(values)}
+            texts = [meaning[value] for value in values[:n]]
+            return texts if len(texts) == n else texts + [""] * (n - len(texts))
+    return [""] * n
 
 
-def _at(column: list[str], i: int) -> str:
-    """The entry of row i; "" where it is not given."""
-    return column[i] if i < len(column) and column[i] not in UNKNOWN else ""
+def _raw(block: Any, sites: dict[str, list[str]], tag: str) -> list[str]:
+    if tag in sites:
+        return sites[tag]
+    column = block.find_values(tag)
+    return (
+        list(column) if len(column) else []
+    )  # the end of an iteration is a C++ exception, which takes its time
+
+
+def _text(value: str) -> str:
+    """The value without quotes, "" where it says that it is not known."""
+    text = gemmi.cif.as_string(value).strip() if value[0] in "'\";" else value
+    return "" if text in UNKNOWN else text
 
 
 def _count(text: str) -> int:

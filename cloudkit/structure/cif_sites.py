@@ -2,19 +2,21 @@
 a place.
 """
 
-from typing import Any
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cloudkit.errors import StructureError
-from cloudkit.structure.cif_rows import Row, read_rows
+from cloudkit.structure.cif_rows import Rows, read_rows
 from cloudkit.structure.cif_symmetry import read_operations
-from cloudkit.structure.crystal import Crystal, build_crystal
+from cloudkit.structure.crystal import Crystal, build_numbered
 from cloudkit.structure.elements import Atom, Parts
 from cloudkit.structure.expand import Expanded, expand
 from cloudkit.structure.guards import FULL, SAME_PLACE
-from cloudkit.structure.neighbors import close_pairs
+from cloudkit.structure.neighbors import close_pairs, has_contact
 from cloudkit.structure.site_order import order_sites
 
 
@@ -24,33 +26,57 @@ def read_sites(block: Any, lattice: NDArray[np.float64], notes: list[str]) -> Cr
     Raises StructureError S1xx.
     """
     rows = read_rows(block, notes)
-    if not rows:
+    if not rows.kind:
         raise StructureError(
             "S104", "no atom of the list is part of the structure: all are dummies or have occupancy 0"
         )
-    angles = _angles(lattice)
-    operations, note = read_operations(block, angles[0], angles[2])
+    operations, note = read_operations(block, lattice)
     if note:
         notes.append(note)
-    expanded = expand(lattice, operations, np.array([row.place for row in rows]))
+    expanded = expand(lattice, operations, rows.places)
+    sites = _join_rows(lattice, expanded, rows, notes)
+    starts = [0, *accumulate(expanded.counts)]
+    order = order_sites(sites.kinds, sites.kind, [expanded.counts[row] for row in sites.rows])
+    index = [starts[sites.rows[site]] + number for site, number in order]
+    in_order = index == list(range(len(expanded.positions)))
+    places = expanded.positions if in_order else expanded.positions[index]
+    return build_numbered(lattice, places, [sites.kind[site] for site, _ in order], sites.kinds)
+
+
+class _Sites(NamedTuple):
+    """What sits on each listed site. kind (m,): index into kinds; rows (m,): a row that has the site's places."""
+
+    kinds: list[Parts]
+    kind: list[int]
+    rows: Sequence[int]
+
+
+def _join_rows(lattice: NDArray[np.float64], expanded: Expanded, rows: Rows, notes: list[str]) -> _Sites:
+    """Rows at one place become one mixed site."""
+    if not has_contact(lattice, expanded.positions, SAME_PLACE):
+        kinds = [
+            _merge([parts], [rows.labels[rows.kind.index(i)]], notes) for i, parts in enumerate(rows.kinds)
+        ]
+        return _Sites(kinds, rows.kind, range(len(rows.kind)))
     groups = _rows_on_one_site(lattice, expanded, rows)
-    parts = [_merge([rows[i] for i in group], notes) for group in groups]
-    members = [np.flatnonzero(expanded.rows == group[0]) for group in groups]
-    order = order_sites(parts, [len(sites) for sites in members])
-    places = expanded.positions[[members[group][number] for group, number in order]]
-    return build_crystal(lattice, places, [parts[group] for group, _ in order])
+    merged = [
+        _merge([rows.kinds[rows.kind[i]] for i in group], [rows.labels[i] for i in group], notes)
+        for group in groups
+    ]
+    number = {parts: i for i, parts in enumerate(dict.fromkeys(merged))}
+    return _Sites(list(number), [number[parts] for parts in merged], [group[0] for group in groups])
 
 
-def _rows_on_one_site(lattice: NDArray[np.float64], expanded: Expanded, rows: list[Row]) -> list[list[int]]:
-    """Rows grouped by place: each group is one mixed site. Rows keep their order."""
-    head = list(range(len(rows)))
+def _rows_on_one_site(lattice: NDArray[np.float64], expanded: Expanded, rows: Rows) -> list[list[int]]:
+    """Rows grouped by place. Rows keep their order."""
+    head = list(range(len(rows.kind)))
     first, second, _ = close_pairs(lattice, expanded.positions, SAME_PLACE)
-    size = np.bincount(expanded.rows, minlength=len(rows))
-    for i, j in zip(expanded.rows[first].tolist(), expanded.rows[second].tolist(), strict=True):
-        if size[i] != size[j]:
+    of = np.repeat(np.arange(len(rows.kind)), expanded.counts)
+    for i, j in zip(of[first].tolist(), of[second].tolist(), strict=True):
+        if expanded.counts[i] != expanded.counts[j]:
             raise StructureError(
                 "S108",
-                f"atoms {rows[i].label} and {rows[j].label} nearly share a place, "
+                f"atoms {rows.labels[i]} and {rows.labels[j]} nearly share a place, "
                 "but one is on a special position and the other is not",
             )
         low, high = sorted((head[i], head[j]))
@@ -62,27 +88,20 @@ def _rows_on_one_site(lattice: NDArray[np.float64], expanded: Expanded, rows: li
     return list(groups.values())
 
 
-def _merge(rows: list[Row], notes: list[str]) -> Parts:
+def _merge(listed: list[Parts], labels: list[str], notes: list[str]) -> Parts:
     """The atoms of one site and their occupancies, which add up to at most 1."""
-    if len(rows) > 1 and all(row.parts == rows[0].parts and row.parts[0][1] == 1 for row in rows):
-        notes.append(f"atom {rows[0].label} is listed {len(rows)} times on one site; counted once")
-        rows = rows[:1]
+    if len(listed) == 1 and len(listed[0]) == 1:
+        return listed[0]
+    if len(listed) > 1 and all(parts == listed[0] and parts[0][1] == 1 for parts in listed):
+        notes.append(f"atom {labels[0]} is listed {len(listed)} times on one site; counted once")
+        listed = listed[:1]
     total: dict[Atom, float] = {}
-    for atom, occupancy in (part for row in rows for part in row.parts):
+    for atom, occupancy in (part for parts in listed for part in parts):
         total[atom] = total.get(atom, 0.0) + occupancy
     filled = sum(total.values())
     if filled > FULL:
-        names = " and ".join(row.label for row in rows)
-        where = f"atoms {names} share one site, and their" if len(rows) > 1 else f"on site {names} the"
+        names = " and ".join(labels)
+        where = f"atoms {names} share one site, and their" if len(labels) > 1 else f"on site {names} the"
         raise StructureError("S108", f"{where} occupancies add up to {filled:g}")
     scale = filled if filled > 1 else 1.0
     return tuple((atom, x / scale) for atom, x in total.items())
-
-
-def _angles(lattice: NDArray[np.float64]) -> tuple[float, float, float]:
-    lengths = np.linalg.norm(lattice, axis=1)
-    pairs = ((1, 2), (0, 2), (0, 1))
-    alpha, beta, gamma = (
-        np.degrees(np.arccos(lattice[i] @ lattice[j] / lengths[i] / lengths[j])) for i, j in pairs
-    )
-    return float(alpha), float(beta), float(gamma)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import gemmi
 import numpy as np
+from numpy.typing import NDArray
 
 from cloudkit.errors import StructureError
 from cloudkit.structure.expand import Operations, form_group
@@ -32,9 +33,8 @@ NAME_TAGS: Final = (
 NUMBER_TAGS: Final = ("_space_group_IT_number", "_symmetry_Int_Tables_number", "_space_group.IT_number")
 
 
-def read_operations(block: Any, alpha: float, gamma: float) -> tuple[Operations, str]:
-    """The operations of a gemmi block and a note (may be empty). alpha, gamma: cell angles, to tell settings
-    apart.
+def read_operations(block: Any, lattice: NDArray[np.float64]) -> tuple[Operations, str]:
+    """The operations of a gemmi block and a note (may be empty). The cell tells settings apart.
 
     Raises StructureError S109 if what the file states cannot be understood,
     S110 if its operations are no group.
@@ -45,20 +45,23 @@ def read_operations(block: Any, alpha: float, gamma: float) -> tuple[Operations,
     hall, name, number = (_values(block, tags) for tags in (HALL_TAGS, NAME_TAGS, NUMBER_TAGS))
     if not (hall or name or number):
         return _parse_listed(("x,y,z",), ()), "the file states no symmetry: read as P1"
-    group = _find_group(hall, name, number, alpha, gamma)
+    group = _find_group(hall, name, number, lattice)
     return _parse_listed(tuple(op.triplet() for op in group), ()), ""
 
 
 def _values(block: Any, tags: tuple[str, ...]) -> list[str]:
     for tag in tags:
-        found = [gemmi.cif.as_string(value).strip() for value in block.find_values(tag)]
+        column = block.find_values(tag)
+        if not len(column):
+            continue
+        found = [gemmi.cif.as_string(value).strip() for value in column]
         found = [value for value in found if value not in ("", "?", ".")]
         if found:
             return found
     return []
 
 
-def _find_group(hall: list[str], name: list[str], number: list[str], alpha: float, gamma: float) -> Any:
+def _find_group(hall: list[str], name: list[str], number: list[str], lattice: NDArray[np.float64]) -> Any:
     if hall:
         try:
             return gemmi.symops_from_hall(hall[0])
@@ -66,6 +69,7 @@ def _find_group(hall: list[str], name: list[str], number: list[str], alpha: floa
             pass_on = f"the Hall symbol '{hall[0]}'"
     else:
         pass_on = ""
+    alpha, gamma = _angle(lattice[1], lattice[2]), _angle(lattice[0], lattice[1])
     for text in name:
         group = gemmi.find_spacegroup_by_name(text.replace("_", ""), alpha, gamma)
         if group is not None:
@@ -79,6 +83,10 @@ def _find_group(hall: list[str], name: list[str], number: list[str], alpha: floa
         f"the file lists no symmetry operations, and {stated} is not known",
         "list the operations in _space_group_symop_operation_xyz",
     )
+
+
+def _angle(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    return float(np.degrees(np.arccos(a @ b / np.linalg.norm(a) / np.linalg.norm(b))))
 
 
 @lru_cache(maxsize=256)

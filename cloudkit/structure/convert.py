@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cloudkit.errors import StructureError
-from cloudkit.structure.crystal import Crystal, build_crystal
+from cloudkit.structure.crystal import Crystal, build_crystal, build_numbered
 from cloudkit.structure.elements import Atom, Parts, is_element, read_symbol
 from cloudkit.tables import ELEMENTS
 
@@ -31,7 +32,7 @@ def as_crystal(structure: Any) -> Crystal:
         from cloudkit.structure.read import read_one
 
         return read_one(Path(structure))
-    if hasattr(structure, "lattice") and hasattr(structure, "frac_coords"):
+    if hasattr(structure, "lattice") and hasattr(structure, "sites"):
         return _from_pymatgen(structure)
     if hasattr(structure, "get_scaled_positions") and hasattr(structure, "numbers"):
         return from_arrays(structure.cell[:], structure.get_scaled_positions(wrap=False), structure.numbers)
@@ -48,7 +49,7 @@ def from_arrays(lattice: Any, positions: Any, species: Any) -> Crystal:
     """
     try:
         cell, places = np.array(lattice, dtype=np.float64), np.array(positions, dtype=np.float64)
-        sites = [_parts(entry) for entry in species]
+        sites = [read_site(entry) for entry in species]
     except (TypeError, ValueError) as error:
         if isinstance(error, StructureError):
             raise
@@ -85,14 +86,25 @@ def from_mapping(data: Mapping[str, Any]) -> Crystal:
 
 
 def _from_pymatgen(structure: Any) -> Crystal:
-    sites = [
-        tuple(
-            (_atom(str(kind.symbol), getattr(kind, "oxi_state", None)), float(x))
-            for kind, x in site.species.items()
-        )
-        for site in structure
-    ]
-    return build_crystal(structure.lattice.matrix, structure.frac_coords, sites)
+    """Most sites share their species objects with others; each distinct one is read once."""
+    sites = structure.sites
+    known: dict[tuple[tuple[int, float], ...], int] = {}
+    kinds: list[Parts] = []
+    labels: list[int] = []
+    for site in sites:
+        pairs = site.species.items()
+        label = known.setdefault(tuple([(id(kind), x) for kind, x in pairs]), len(kinds))
+        if label == len(kinds):
+            kinds.append(tuple([(_pymatgen_atom(kind), float(x)) for kind, x in pairs]))
+        labels.append(label)
+    positions = np.concatenate([site.frac_coords for site in sites]) if sites else np.empty((0, 3))
+    return build_numbered(structure.lattice.matrix, positions, labels, kinds)
+
+
+@lru_cache(maxsize=4096)
+def _pymatgen_atom(kind: Any) -> Atom:
+    """An Element, Species or DummySpecies of pymatgen."""
+    return _atom(str(kind.symbol), getattr(kind, "oxi_state", None))
 
 
 def _from_pymatgen_dict(data: Mapping[str, Any]) -> Crystal:
@@ -121,15 +133,21 @@ def _from_optimade(data: Mapping[str, Any]) -> Crystal:
     )
 
 
-def _parts(entry: Any) -> Parts:
+def read_site(entry: Any) -> Parts:
+    """What sits on a site: an atomic number, a symbol, or {symbol: occupancy}. Raises StructureError S107."""
     if isinstance(entry, Mapping):
         return tuple((read_symbol(str(symbol)), float(x)) for symbol, x in entry.items())
     if isinstance(entry, str):
-        return ((read_symbol(entry), 1.0),)
+        return _one_atom(entry)
     number = int(entry)
     if number != entry or not 1 <= number <= len(ELEMENTS):
         raise StructureError("S107", f"there is no element with atomic number {entry}")
     return ((Atom(ELEMENTS[number - 1].symbol), 1.0),)
+
+
+@lru_cache(maxsize=4096)
+def _one_atom(symbol: str) -> Parts:
+    return ((read_symbol(symbol), 1.0),)
 
 
 def _atom(symbol: str, charge: float | None) -> Atom:

@@ -1,7 +1,8 @@
 """The crystal: what every reader makes and every engine takes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -39,31 +40,45 @@ class Crystal:
     @property
     def species_texts(self) -> tuple[str, ...]:
         """One text per entry of `species`, as the published full dialect writes it."""
-        return self.written or tuple(
-            write_species(tuple((Atom(e), x) for e, x in species)) for species in self.species
-        )
+        return self.written or tuple(map(_plain_text, self.species))
 
     def element_labels(self) -> NDArray[np.int32]:
         """Labels (n,) in which entries of `species` with the same elements are one: oxidation states do not
         count.
         """
         kinds = [sort_species(species) for species in self.species]
+        if len(set(kinds)) == len(kinds):
+            return self.labels
         first = np.array([kinds.index(kind) for kind in kinds], dtype=np.int32)
-        return first[self.labels] if len(first) else self.labels
+        return first[self.labels]
 
 
 def build_crystal(lattice: Any, positions: Any, sites: Sequence[Parts]) -> Crystal:
     """A Crystal from one list of (atom, occupancy) per site, in the order of `positions`."""
-    labels, kinds = _number(sites)
-    species = tuple(plain_species(parts) for parts in kinds)
-    written = tuple(map(write_species, kinds))
-    crystal = Crystal(
+    return build_numbered(lattice, positions, *number_sites(sites))
+
+
+def build_numbered(lattice: Any, positions: Any, labels: Sequence[int], kinds: Sequence[Parts]) -> Crystal:
+    """The same from one index into `kinds` per site."""
+    merged, kinds = number_sites(kinds)
+    if len(kinds) < len(merged):
+        labels = [merged[label] for label in labels]
+    described = [_describe(parts) for parts in kinds]
+    plain = all(written is None for _, written in described)
+    return Crystal(
         np.array(lattice, dtype=np.float64).reshape(3, 3),
         np.array(positions, dtype=np.float64).reshape(-1, 3),
         np.array(labels, dtype=np.int32),
-        species,
+        tuple([species for species, _ in described]),
+        None if plain else tuple(written or _plain_text(species) for species, written in described),
     )
-    return crystal if written == crystal.species_texts else replace(crystal, written=written)
+
+
+@lru_cache(maxsize=4096)
+def _describe(parts: Parts) -> tuple[Species, str | None]:
+    """The species of a site, and how it was written where that is more than its elements."""
+    species, written = plain_species(parts), write_species(parts)
+    return species, None if written == _plain_text(species) else written
 
 
 def plain_species(parts: Parts) -> Species:
@@ -76,20 +91,26 @@ def plain_species(parts: Parts) -> Species:
     )
 
 
+def _plain_text(species: Species) -> str:
+    """A site without oxidation states as the published full dialect writes it."""
+    return write_species(tuple((Atom(element), occupancy) for element, occupancy in species))
+
+
+@lru_cache(maxsize=4096)
 def sort_species(species: Species) -> Species:
     """The same site with its elements by electronegativity."""
     return tuple(sorted(species, key=lambda item: ELEMENT[item[0]].order))
 
 
-def _number(sites: Sequence[Parts]) -> tuple[list[int], list[Parts]]:
+def number_sites(sites: Sequence[Parts]) -> tuple[list[int], list[Parts]]:
     """Number the distinct sites in order of first appearance: (one number per site, the distinct ones)."""
     seen: dict[Parts, int] = {}
     kinds: list[Parts] = []
     labels: list[int] = []
     for parts in sites:
         key = parts if len(parts) == 1 else tuple(sorted(parts, key=lambda part: part[0].rank))
-        if key not in seen:
-            seen[key] = len(kinds)
+        label = seen.setdefault(key, len(kinds))
+        if label == len(kinds):
             kinds.append(parts)
-        labels.append(seen[key])
+        labels.append(label)
     return labels, kinds

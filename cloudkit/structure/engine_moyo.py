@@ -1,16 +1,16 @@
 """The moyo engine: fast, and its orbits are crystallographic whatever the cell."""
 
 import logging
+from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
+from math import radians
 from types import ModuleType
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cloudkit.errors import StructureError
-from cloudkit.structure.crystal import Crystal
-from cloudkit.structure.symmetry import Found
+from cloudkit.structure.symmetry import Cell, Found
 
 
 @cache
@@ -26,30 +26,27 @@ def version() -> str:
     return str(_moyopy().__version__)
 
 
-def analyze(
-    crystal: Crystal, labels: NDArray[np.int32], symprec: float, angle_tolerance: float | None
-) -> Found:
-    """Symmetry of a crystal that passed the guards; angle_tolerance in degrees.
+def search(
+    cells: Sequence[Cell], symprec: float, angle_tolerance: float | None
+) -> list[Found | StructureError]:
+    """Symmetry of cells that passed the guards, or S301 or S303; angle_tolerance in degrees."""
+    return [_search_one(cell, symprec, angle_tolerance) for cell in cells]
 
-    Raises StructureError S301 or S303.
-    """
+
+def _search_one(cell: Cell, symprec: float, angle_tolerance: float | None) -> Found | StructureError:
     moyopy = _moyopy()
-    radians = None if angle_tolerance is None else float(np.radians(angle_tolerance))
+    angle = None if angle_tolerance is None else radians(angle_tolerance)
     try:
-        cell = moyopy.Cell(
-            crystal.lattice.tolist(), np.mod(crystal.positions, 1.0).tolist(), (labels + 1).tolist()
-        )
-        dataset = moyopy.MoyoDataset(cell, symprec=symprec, angle_tolerance=radians)
+        given = moyopy.Cell(cell.lattice.tolist(), np.mod(cell.positions, 1.0).tolist(), cell.types)
+        dataset = moyopy.MoyoDataset(given, symprec=symprec, angle_tolerance=angle)
     except Exception as error:
-        raise StructureError(
+        return StructureError(
             "S301",
             f"moyo finds no space group at symprec {symprec:g} Å: {error}",
             "try another symprec, or the spglib engine",
-        ) from error
+        )
     except BaseException as error:  # a Rust panic does not derive from Exception
         if type(error).__name__ != "PanicException":
             raise
-        raise StructureError("S303", f"moyo broke down: {error}", "try the spglib engine") from error
-    return Found(
-        dataset.number, "".join(dataset.wyckoffs), np.array(dataset.orbits), len(dataset.std_cell.numbers)
-    )
+        return StructureError("S303", f"moyo broke down: {error}", "try the spglib engine")
+    return Found(dataset.number, "".join(dataset.wyckoffs), dataset.orbits, len(dataset.std_cell.numbers))

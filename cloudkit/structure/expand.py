@@ -19,9 +19,9 @@ class Operations(NamedTuple):
 
 
 class Expanded(NamedTuple):
-    """rows (N,): the listed atom each site comes from, in order; positions (N, 3) within the cell."""
+    """counts: how many sites each listed atom stands for; positions (N, 3) within the cell, atom by atom."""
 
-    rows: NDArray[np.int64]
+    counts: list[int]
     positions: NDArray[np.float64]
 
 
@@ -30,15 +30,15 @@ def expand(lattice: NDArray[np.float64], operations: Operations, positions: NDAr
 
     An atom near a symmetry element is moved onto it: it takes the mean of its images within SPECIAL of it.
     """
+    if len(operations.rotations) == 1:  # the identity
+        return Expanded([1] * len(positions), np.mod(positions, 1.0))
     placed, stabilizer = _settle(lattice, operations, positions)
     images = _images(operations, placed)
-    rows: list[NDArray[np.int64]] = []
-    sites: list[NDArray[np.float64]] = []
-    for row, count in enumerate(stabilizer.tolist()):
-        kept = images[row] if count == 1 else images[row][_first_of_each(images[row])]
-        rows.append(np.full(len(kept), row))
-        sites.append(kept)
-    return Expanded(np.concatenate(rows), np.mod(np.concatenate(sites), 1.0))
+    sites = [
+        images[row] if count == 1 else images[row][_first_of_each(images[row])]
+        for row, count in enumerate(stabilizer.tolist())
+    ]
+    return Expanded(list(map(len, sites)), np.mod(np.concatenate(sites), 1.0))
 
 
 def form_group(

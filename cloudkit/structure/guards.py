@@ -1,15 +1,40 @@
 """What a crystal must fulfil before an engine sees it: the engines panic, hang or answer nonsense
 otherwise.
+
+Compiled code (contacts.pyx) says a quick yes; everything else, and all without a compiler, is judged here.
 """
 
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cloudkit.errors import StructureError
-from cloudkit.structure.crystal import Crystal
+from cloudkit.structure.crystal import Crystal, Species
 from cloudkit.structure.neighbors import THIN, close_pairs, compact_cell
 from cloudkit.tables import ELEMENT
+
+try:
+    from cloudkit.structure.contacts import is_sound
+except ModuleNotFoundError as error:  # built without a C compiler
+    if error.name != "cloudkit.structure.contacts":
+        raise
+
+    def is_sound(
+        lattice: NDArray[np.float64],
+        positions: NDArray[np.float64],
+        labels: NDArray[np.int32],
+        kinds: int,
+        longest: float,
+        farthest: float,
+        smallest_volume: float,
+        thinnest: float,
+        cutoff: float,
+    ) -> bool:
+        """Leave every crystal to the readable code."""
+        return False
+
 
 # Å between atoms present at once. The shortest bond, H-H, has 0.74; but files that list split positions as
 # full ones are real (0.15 in spglib's own tests) and their symmetry is sound. This is ten times the usual symprec.
@@ -22,10 +47,37 @@ LARGEST_LENGTH: Final = 1e5  # Å
 LARGEST_COORDINATE: Final = 1e6  # cells away from the origin: ten digits of the place are left
 
 
-def check_crystal(crystal: Crystal) -> None:
+def check_crystal(crystal: Crystal, max_sites: int = MOST_SITES) -> None:
     """Raise StructureError (S2xx) unless the crystal can be given to an engine."""
-    _check_numbers(crystal)
-    _check_species(crystal)
+    if len(crystal.positions) > max_sites or not is_obviously_sound(crystal):
+        find_fault(crystal, max_sites)
+    for species in crystal.species:
+        filled(species)
+
+
+def is_obviously_sound(crystal: Crystal) -> bool:
+    """True only where find_fault finds none; False also where the arrays are of an unusual type or order."""
+    try:
+        return is_sound(
+            crystal.lattice,
+            crystal.positions,
+            crystal.labels,
+            len(crystal.species),
+            LARGEST_LENGTH,
+            LARGEST_COORDINATE,
+            SMALLEST_VOLUME,
+            THIN,
+            SHORTEST_CONTACT,
+        )
+    except (ValueError, TypeError):
+        return False
+
+
+def find_fault(crystal: Crystal, max_sites: int = MOST_SITES) -> None:
+    """The readable guard: raise StructureError for the first thing that is wrong, return where nothing is."""
+    _check_numbers(crystal, max_sites)
+    for species in crystal.species:
+        filled(species)
     volume = abs(float(np.linalg.det(crystal.lattice)))
     if not volume > SMALLEST_VOLUME:
         raise StructureError(
@@ -43,7 +95,7 @@ def check_crystal(crystal: Crystal) -> None:
     _check_distances(crystal)
 
 
-def _check_numbers(crystal: Crystal) -> None:
+def _check_numbers(crystal: Crystal, max_sites: int) -> None:
     n = len(crystal.positions)
     if crystal.lattice.shape != (3, 3) or crystal.positions.shape != (n, 3) or crystal.labels.shape != (n,):
         raise StructureError(
@@ -51,11 +103,11 @@ def _check_numbers(crystal: Crystal) -> None:
         )
     if n == 0:
         raise StructureError("S201", "the crystal has no atoms")
-    if n > MOST_SITES:
+    if n > max_sites:
         raise StructureError(
             "S207",
-            f"the cell has {n} atoms; symmetry is searched for up to {MOST_SITES}",
-            "give the primitive or conventional cell",
+            f"the cell has {n} atoms; symmetry is searched for up to {max_sites}",
+            "give the primitive or conventional cell, or a larger limit",
         )
     if not np.isfinite(crystal.lattice).all() or np.abs(crystal.lattice).max() > LARGEST_LENGTH:
         raise StructureError("S202", "a cell vector is not a finite number of Å, or longer than 10 µm")
@@ -68,26 +120,29 @@ def _check_numbers(crystal: Crystal) -> None:
         raise StructureError("S112", "a label points outside the list of species")
 
 
-def _check_species(crystal: Crystal) -> None:
-    for species in crystal.species:
-        for symbol, occupancy in species:
-            if symbol not in ELEMENT:
-                raise StructureError("S204", f"'{symbol}' is not a chemical element")
-            if not 0 < occupancy <= 1 + 1e-6:
-                raise StructureError("S205", f"the occupancy {occupancy:g} of {symbol} is outside (0, 1]")
-        if not 0 < sum(occupancy for _, occupancy in species) <= 1 + 1e-6:
-            raise StructureError(
-                "S205", f"the occupancies of {dict(species)} do not add up to a number in (0, 1]"
-            )
+@lru_cache(maxsize=4096)
+def filled(species: Species) -> float:
+    """The sum of a site's occupancies; raises StructureError for what is no element or no occupancy."""
+    for symbol, occupancy in species:
+        if symbol not in ELEMENT:
+            raise StructureError("S204", f"'{symbol}' is not a chemical element")
+        if not 0 < occupancy <= 1 + 1e-6:
+            raise StructureError("S205", f"the occupancy {occupancy:g} of {symbol} is outside (0, 1]")
+    whole = sum(occupancy for _, occupancy in species)
+    if not 0 < whole <= 1 + 1e-6:
+        raise StructureError(
+            "S205", f"the occupancies of {dict(species)} do not add up to a number in (0, 1]"
+        )
+    return whole
 
 
 def _check_distances(crystal: Crystal) -> None:
     first, second, distance = close_pairs(crystal.lattice, crystal.positions, SHORTEST_CONTACT)
-    filled = np.array([sum(x for _, x in species) for species in crystal.species])[crystal.labels]
-    wrong = (filled[first] + filled[second] > FULL) | (distance < SAME_PLACE)
-    if not wrong.any():
+    share = np.array([filled(species) for species in crystal.species])[crystal.labels]
+    wrong = np.flatnonzero((share[first] + share[second] > FULL) | (distance < SAME_PLACE))
+    if not len(wrong):
         return
-    at = int(np.flatnonzero(wrong)[np.argmin(distance[wrong])])
+    at = int(wrong[np.argmin(distance[wrong])])
     i, j = int(first[at]), int(second[at])
     names = [crystal.species_texts[crystal.labels[k]] for k in (i, j)]
     raise StructureError(

@@ -2,29 +2,45 @@
 
 import glob
 import gzip
+import os
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, Final, cast
 
 from cloudkit.errors import StructureError
 
+UNREADABLE: Final = (OSError, EOFError, zlib.error)
 
-def find_files(given: str) -> Iterator[tuple[Path, str, bool]]:
+
+def find_files(given: str) -> Iterator[tuple[str, str, bool]]:
     """(path, id, whether the name must tell the kind of file) of each file meant."""
     path = Path(given)
     if path.is_dir():
-        for below in sorted(p for p in path.rglob("*") if not p.is_dir()):
-            yield below, below.relative_to(path).as_posix(), True
+        root = os.fspath(path)
+        for below in _files_below(root):
+            yield below, below[len(root) :].lstrip(os.sep).replace(os.sep, "/"), True
     elif path.exists() or not glob.has_magic(given):
-        yield path, path.name, False
+        yield given, path.name, False
     else:
         fixed = Path(*_until_magic(path.parts))
         found = sorted(fixed.glob(str(path.relative_to(fixed))))
         files = [match for match in found if not match.is_dir()]
         if not files:
-            yield path, given, False
+            yield given, given, False
         for match in files:
-            yield match, match.relative_to(fixed).as_posix(), True
+            yield str(match), match.relative_to(fixed).as_posix(), True
+
+
+def _files_below(folder: str) -> Iterator[str]:
+    """Paths of all files, in the order of their names; only one folder's names are held at a time."""
+    with os.scandir(folder) as found:
+        entries = sorted((entry.name, entry.path, entry.is_dir(), entry.is_symlink()) for entry in found)
+    for _, path, is_folder, is_link in entries:
+        if not is_folder:
+            yield path
+        elif not is_link:
+            yield from _files_below(path)
 
 
 def _until_magic(parts: tuple[str, ...]) -> Iterator[str]:
@@ -34,14 +50,25 @@ def _until_magic(parts: tuple[str, ...]) -> Iterator[str]:
         yield part
 
 
-def read_bytes(path: Path) -> bytes:
+def open_bytes(path: str) -> IO[bytes]:
+    """The file's content; a gzipped one is unpacked as it is read. Reading may raise any of UNREADABLE."""
+    return cast(IO[bytes], gzip.open(path)) if path.lower().endswith(".gz") else Path(path).open("rb")
+
+
+def read_bytes(path: str) -> bytes:
+    """The whole content; raises StructureError S101."""
     try:
-        data = path.read_bytes()
-        return gzip.decompress(data) if path.name.lower().endswith(".gz") else data
-    except FileNotFoundError as error:
-        raise StructureError("S101", f"there is no file {path}") from error
-    except (OSError, EOFError, zlib.error) as error:
-        raise StructureError("S101", f"{path.name} cannot be read: {error}") from error
+        with open_bytes(path) as file:
+            return file.read()
+    except UNREADABLE as error:
+        raise StructureError("S101", say_unreadable(path, error)) from error
+
+
+def say_unreadable(path: str, error: Exception) -> str:
+    """One of UNREADABLE as a sentence."""
+    if isinstance(error, FileNotFoundError):
+        return f"there is no file {path}"
+    return f"{Path(path).name} cannot be read: {error}"
 
 
 def decode(data: bytes) -> str:

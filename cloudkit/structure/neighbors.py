@@ -8,6 +8,17 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+try:
+    from cloudkit.structure.contacts import has_contact as has_contact
+except ModuleNotFoundError as error:  # built without a C compiler
+    if error.name != "cloudkit.structure.contacts":
+        raise
+
+    def has_contact(lattice: NDArray[np.float64], positions: NDArray[np.float64], cutoff: float) -> bool:
+        """False only if it is certain that no two atoms (images included) are within `cutoff` Å."""
+        return len(close_pairs(lattice, positions, cutoff)[0]) > 0
+
+
 MAX_PAIRS = (
     200_000  # candidates looked at per direction; only crystals with heaps of coinciding atoms have more
 )

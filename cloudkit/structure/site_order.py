@@ -1,6 +1,8 @@
 """The order of sites that pymatgen gives a CIF's atoms, on which the published strings depend."""
 
 from collections.abc import Sequence
+from functools import lru_cache
+from math import isnan
 from typing import NamedTuple
 
 from cloudkit.structure.elements import Parts, write_species
@@ -23,20 +25,33 @@ class _SiteKey(NamedTuple):
         return not self.mean > mean and self.text < text
 
 
-def order_sites(rows: Sequence[Parts], counts: Sequence[int]) -> list[tuple[int, int]]:
-    """(row, number within the row) of every site, in pymatgen's order.
+def order_sites(kinds: Sequence[Parts], kind: Sequence[int], counts: Sequence[int]) -> list[tuple[int, int]]:
+    """(listed site, number within it) of every site, in pymatgen's order.
 
-    rows: the atoms of each listed site; counts: how many sites of the cell each stands for.
-    With elements of unknown
-    electronegativity the order is not transitive, so the sites are sorted one by one from the same start as
-    there.
+    kinds: what sits on sites; kind: which of them each listed site is; counts: how many sites of the cell each stands
+    for.
+    """
+    keys = [_site_key(parts) for parts in kinds]
+    if len(set(keys)) == len(keys) and not any(isnan(key.mean) for key in keys):
+        ranks = {i: rank for rank, i in enumerate(sorted(range(len(keys)), key=keys.__getitem__))}
+        order = sorted(range(len(kind)), key=[ranks[i] for i in kind].__getitem__)
+        return [(row, number) for row in order for number in range(counts[row])]
+    sites = [(row, number) for row in _start([kinds[i] for i in kind]) for number in range(counts[row])]
+    return sorted(sites, key=lambda site: keys[kind[site[0]]])
+
+
+def _start(rows: Sequence[Parts]) -> list[int]:
+    """Rows by the amounts of each atom, as pymatgen lists them before it sorts sites: where keys are equal or their
+    order is not transitive (electronegativities that are not known), it shows.
     """
     atoms = sorted({atom for parts in rows for atom, _ in parts}, key=lambda atom: atom.rank)
     amounts = [dict(parts) for parts in rows]
-    start = sorted(range(len(rows)), key=lambda row: [amounts[row].get(atom, 0.0) for atom in atoms])
-    keys = [_SiteKey(_mean_electronegativity(parts), write_species(parts)) for parts in rows]
-    sites = [(row, number) for row in start for number in range(counts[row])]
-    return sorted(sites, key=lambda site: keys[site[0]])
+    return sorted(range(len(rows)), key=lambda row: [amounts[row].get(atom, 0.0) for atom in atoms])
+
+
+@lru_cache(maxsize=4096)
+def _site_key(parts: Parts) -> _SiteKey:
+    return _SiteKey(_mean_electronegativity(parts), write_species(parts))
 
 
 def _mean_electronegativity(parts: Parts) -> float:

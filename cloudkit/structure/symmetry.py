@@ -3,7 +3,10 @@
 Orbits are those of the primitive standardized crystal; they do not depend on the cell in which it was given.
 """
 
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from typing import Final, Literal, NamedTuple, Protocol
 
@@ -12,7 +15,7 @@ from numpy.typing import NDArray
 
 from cloudkit.errors import StructureError
 from cloudkit.structure.crystal import Crystal, Species, sort_species
-from cloudkit.structure.guards import check_crystal
+from cloudkit.structure.guards import MOST_SITES, check_crystal
 from cloudkit.tables import SPACE_GROUPS
 
 Engine = Literal["moyo", "spglib"]
@@ -47,23 +50,50 @@ class Symmetry:
     symprec: float
 
 
+class Cell(NamedTuple):
+    """What an engine is given: a crystal that passed the guards. types: (n,), equal for equal atoms."""
+
+    lattice: NDArray[np.float64]
+    positions: NDArray[np.float64]
+    types: list[int]
+
+
 class Found(NamedTuple):
-    """What an engine answers. orbits: (n,) the first site of each site's orbit; n_standard: sites of the
-    standardized cell.
+    """What an engine answers. letters: one per site; orbits: (n,) the first site of each site's orbit;
+    n_standard: sites of the standardized cell.
     """
 
     space_group: int
     letters: str
-    orbits: NDArray[np.int64]
+    orbits: list[int]
     n_standard: int
 
 
-class Analyze(Protocol):
+class Solve(Protocol):
     """The function that each engine module has."""
 
     def __call__(
-        self, crystal: Crystal, labels: NDArray[np.int32], symprec: float, angle_tolerance: float | None
-    ) -> Found: ...
+        self, cells: Sequence[Cell], symprec: float, angle_tolerance: float | None
+    ) -> list[Found | StructureError]: ...
+
+
+class Search(NamedTuple):
+    """What is asked; the options of find_symmetry."""
+
+    engine: Engine = "moyo"
+    symprec: float = 1e-2
+    angle_tolerance: float | None = None
+    by_written: bool = False
+    max_sites: int = MOST_SITES
+
+    def check(self) -> None:
+        """Import the engine; raise ValueError for options that make no sense."""
+        load_engine(self.engine)
+        if not 0 < self.symprec < 10:
+            raise ValueError(f"symprec must be a length in Å between 0 and 10, not {self.symprec}")
+
+
+Answer = Symmetry | StructureError
 
 
 def find_symmetry(
@@ -82,53 +112,70 @@ def find_symmetry(
     H and D) count as different.
     Raises StructureError: S2xx for a crystal that is not physical, S3xx where the engine fails.
     """
-    analyze, name = load_engine(engine)
-    if not 0 < symprec < 10:
-        raise ValueError(f"symprec must be a length in Å between 0 and 10, not {symprec}")
-    check_crystal(crystal)
-    labels = crystal.labels if by_written else crystal.element_labels()
-    found = analyze(crystal, labels, symprec, angle_tolerance)
-    heads = list(dict.fromkeys(found.orbits.tolist()))
-    group = SPACE_GROUPS[found.space_group - 1]
-    orbits = tuple(
-        Orbit(
-            found.letters[head],
-            group.position(found.letters[head]).multiplicity,
-            sort_species(crystal.species[labels[head]]),
-        )
-        for head in heads
-    )
-    _check_counts(found, labels, heads, orbits)
-    number = {head: i for i, head in enumerate(heads)}
-    site_orbits = tuple(number[head] for head in found.orbits.tolist())
-    return Symmetry(found.space_group, orbits, found.letters, site_orbits, name, symprec)
+    (answer,) = find_symmetries((crystal,), Search(engine, symprec, angle_tolerance, by_written))
+    if isinstance(answer, StructureError):
+        raise answer
+    return answer
 
 
-def load_engine(engine: str) -> tuple[Analyze, str]:
+def find_symmetries(crystals: Iterable[Crystal], search: Search) -> list[Answer]:
+    """The symmetry of each crystal, or the reason why there is none."""
+    search.check()
+    engine, name = load_engine(search.engine)
+    guarded = [_guard(crystal, search) for crystal in crystals]
+    cells = [cell for cell in guarded if isinstance(cell, tuple)]
+    found = iter(engine([cell for _, cell in cells], search.symprec, search.angle_tolerance))
+    return [
+        cell if isinstance(cell, StructureError) else _conclude(*cell, next(found), name, search.symprec)
+        for cell in guarded
+    ]
+
+
+@cache
+def load_engine(engine: str) -> tuple[Solve, str]:
     """The engine's function and its name with version; imports the engine on first use."""
     if engine not in ENGINES:
         raise ValueError(f"unknown engine '{engine}'; choose {' or '.join(ENGINES)}")
     module = import_module(f"cloudkit.structure.engine_{engine}")
-    return module.analyze, f"{engine} {module.version()}"
+    return module.search, f"{engine} {module.version()}"
 
 
-def _check_counts(
-    found: Found, labels: NDArray[np.int32], heads: list[int], orbits: tuple[Orbit, ...]
-) -> None:
-    """Per letter and species: sites × (standard cell / input cell) / multiplicity must be the number of
-    orbits.
-    """
-    keys = [(letter, int(label)) for letter, label in zip(found.letters, labels, strict=True)]
-    sites: dict[tuple[str, int], int] = {}
-    for key in keys:
-        sites[key] = sites.get(key, 0) + 1
-    counted: dict[tuple[str, int], int] = {}
-    for head, orbit in zip(heads, orbits, strict=True):
-        counted[keys[head]] = counted.get(keys[head], 0) + orbit.multiplicity
-    for key, n in sites.items():
-        if n * found.n_standard != counted.get(key, 0) * len(labels):
-            raise StructureError(
+def _guard(crystal: Crystal, search: Search) -> tuple[Crystal, Cell] | StructureError:
+    try:
+        check_crystal(crystal, search.max_sites)
+    except StructureError as error:
+        return error
+    labels = crystal.labels if search.by_written else crystal.element_labels()
+    return crystal, Cell(crystal.lattice, crystal.positions, labels.tolist())
+
+
+def _conclude(
+    crystal: Crystal, cell: Cell, found: Found | StructureError, engine: str, symprec: float
+) -> Answer:
+    """The engine's answer as orbits, once it is seen to be consistent."""
+    if isinstance(found, StructureError):
+        return found
+    multiplicity = _multiplicities(found.space_group)
+    number = {head: i for i, head in enumerate(dict.fromkeys(found.orbits))}
+    orbits = []
+    sites = Counter(zip(found.letters, cell.types, strict=True))  # by letter and type
+    expected = dict.fromkeys(sites, 0)
+    for head in number:
+        letter, kind = found.letters[head], cell.types[head]
+        size = multiplicity.get(letter, 0)
+        expected[letter, kind] += size
+        orbits.append(Orbit(letter, size, sort_species(crystal.species[kind])))
+    for key, count in sites.items():
+        if count * found.n_standard != expected[key] * len(cell.types):
+            return StructureError(
                 "S302",
                 f"the engine's orbits do not fit space group {found.space_group} at Wyckoff letter {key[0]}",
                 "the tolerance sits at a threshold: try a smaller or larger symprec",
             )
+    site_orbits = tuple([number[head] for head in found.orbits])
+    return Symmetry(found.space_group, tuple(orbits), found.letters, site_orbits, engine, symprec)
+
+
+@cache
+def _multiplicities(space_group: int) -> dict[str, int]:
+    return {position.letter: position.multiplicity for position in SPACE_GROUPS[space_group - 1].wyckoff}

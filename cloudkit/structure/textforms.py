@@ -16,12 +16,12 @@ from cloudkit.structure.crystal import Crystal
 Named = tuple[str, Crystal | StructureError]  # the structure's name within its file, and what became of it
 
 
-def read_json_lines(text: str) -> Iterator[Named]:
-    """One structure per line; its name is the line's "id", else the line number.
+def read_json_lines(text: str, first_line: int = 1) -> Iterator[Named]:
+    """One structure per line; its name is the line's "id", else the line number, counted from `first_line`.
 
     OPTIMADE header lines are passed over.
     """
-    for number, line in enumerate(text.split("\n"), start=1):
+    for number, line in enumerate(text.split("\n"), start=first_line):
         if not line.strip():
             continue
         try:

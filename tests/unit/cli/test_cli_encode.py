@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from cli_examples import POSCAR, ROCK_SALT
 
-from cloudkit.structure import read_structures
+from cloudkit.cli import encode
+from cloudkit.structure import MAX_SECONDS, MAX_SITES
+from cloudkit.structure.read import Piece
 
 
 def read_jsonl(path: Path) -> list[dict[str, object]]:
@@ -33,6 +35,22 @@ def test_a_table_has_one_row_per_structure_with_all_columns(cloudkit, structures
     engine = row.pop("engine")
     assert row == {"id": "salt.vasp", "scope": ROCK_SALT, "space_group": "225", "symprec": "0.01"}
     assert engine.startswith("moyo ")
+
+
+def test_a_parquet_table_has_the_same_rows_with_types(cloudkit, structures, tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    for suffix in ("parquet", "jsonl"):
+        assert cloudkit("encode", structures, "-o", tmp_path / f"out.{suffix}").code == 1
+    assert parquet.read_table(tmp_path / "out.parquet").to_pylist() == read_jsonl(tmp_path / "out.jsonl")
+
+
+def test_a_cell_past_the_limit_of_atoms_is_a_failure(cloudkit, structures):
+    answer = cloudkit("encode", structures / "salt.vasp", "--max-sites", 1)
+    assert (answer.code, "S207" in answer.err) == (1, True)
+
+
+def test_the_limits_are_those_of_the_library():
+    assert (encode.MAX_SITES, encode.MAX_SECONDS) == (MAX_SITES, MAX_SECONDS)
 
 
 def test_the_ledger_holds_code_and_message_of_each_failure(cloudkit, structures, tmp_path):
@@ -80,11 +98,11 @@ def test_the_two_outputs_cannot_be_one_file(cloudkit, structures, tmp_path):
 
 def test_what_stops_half_way_leaves_the_old_output_as_it_was(cloudkit, structures, tmp_path, monkeypatch):
     def stream(*_: object) -> Iterator[object]:
-        yield from read_structures([structures / "salt.vasp"])
+        yield Piece("salt.vasp", str(structures / "salt.vasp"))
         raise OSError(28, "No space left on device")
 
     (tmp_path / "out.csv").write_text("precious\n")
-    monkeypatch.setattr("cloudkit.structure.read_structures", stream)
+    monkeypatch.setattr("cloudkit.structure.batch.find_pieces", stream)
     answer = cloudkit("encode", structures, "-o", tmp_path / "out.csv", "--failures", tmp_path / "bad.jsonl")
     assert (answer.code, answer.err) == (2, "error: No space left on device\n")
     assert (tmp_path / "out.csv").read_text() == "precious\n"

@@ -5,25 +5,29 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from structure_examples import rock_salt_supercell
 
 from cloudkit.errors import CloudkitError, StructureError
-from cloudkit.structure import Crystal, Record, Symmetry, as_crystal, find_symmetry_batch
+from cloudkit.structure import ENGINES, Crystal, Record, Symmetry, as_crystal, find_symmetry_batch, pool
 from cloudkit.structure.batch import CHUNK
 from cloudkit.structure.messages import (
     Task,
     read_answers,
     read_message,
-    read_tasks,
+    read_task,
     write_answers,
     write_message,
-    write_tasks,
+    write_task,
 )
+from cloudkit.structure.read import Piece
+from cloudkit.structure.symmetry import Search, find_symmetries
 
 SCRIPT = """
 import cloudkit.structure as s
@@ -78,23 +82,95 @@ def test_the_input_is_read_as_the_results_are_taken() -> None:
     results.close()  # type: ignore[attr-defined]
 
 
-def test_a_killed_worker_is_an_error_and_not_a_hang(monkeypatch: pytest.MonkeyPatch) -> None:
-    import cloudkit.structure.batch as batch
+@pytest.fixture
+def workers(monkeypatch: pytest.MonkeyPatch) -> list[pool.Worker]:
+    """The workers of the next batch."""
+    started: list[pool.Worker] = []
 
-    started: list[subprocess.Popen[bytes]] = []
-
-    class Fragile(batch.Worker):
+    class Watched(pool.Worker):
         def __init__(self) -> None:
             super().__init__()
-            started.append(self.process)
+            started.append(self)
 
-    monkeypatch.setattr(batch, "Worker", Fragile)
-    results = find_symmetry_batch(_crystals(1000 * CHUNK), jobs=2)
-    next(results)
-    started[0].kill()
-    with pytest.raises(CloudkitError, match="was killed by SIGKILL"):
-        list(results)
-    assert all(process.poll() is not None for process in started)
+    monkeypatch.setattr(pool, "Worker", Watched)
+    return started
+
+
+def test_a_killed_worker_costs_nothing_but_time(workers: list[pool.Worker]) -> None:
+    n = 12 * CHUNK
+    results = find_symmetry_batch(_crystals(n), jobs=2)
+    first = next(results)
+    workers[0].process.kill()
+    assert _summary(iter([first, *results])) == _summary(find_symmetry_batch(_crystals(n)))
+    assert all(worker.process.poll() is not None for worker in workers)
+
+
+def test_a_crystal_that_kills_its_worker_is_the_only_one_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nine atoms stand for a crystal on which an engine crashes."""
+
+    class Fragile(pool.Worker):
+        def ask(self, task: Task, seconds: float) -> bytes:
+            if any(len(crystal) == 9 for crystal in task.crystals):
+                self.await_ready()
+                self.process.send_signal(signal.SIGSEGV)
+            return super().ask(task, seconds)
+
+    monkeypatch.setattr(pool, "Worker", Fragile)
+    crystals = list(_crystals(3 * CHUNK))
+    deadly = as_crystal((np.eye(3) * 9, [[i / 9, 0, 0] for i in range(9)], [55] * 9))
+    crystals[CHUNK + 5] = deadly
+    answers = [found for _, found in find_symmetry_batch(crystals, jobs=2)]
+    failed = {i: str(found) for i, found in enumerate(answers) if isinstance(found, StructureError)}
+    assert list(failed) == [CHUNK + 5]
+    assert "S305: the worker process was killed by SIGSEGV" in failed[CHUNK + 5]
+
+
+def test_a_crystal_past_the_time_limit_is_given_up_and_the_others_go_on() -> None:
+    crystals = list(_crystals(2 * CHUNK))
+    crystals[7] = as_crystal(rock_salt_supercell(14))  # 21,952 atoms: minutes
+    started = time.monotonic()
+    answers = [found for _, found in find_symmetry_batch(crystals, jobs=2, max_sites=10**6, max_seconds=3.0)]
+    assert time.monotonic() - started < 40
+    failed = {i: found for i, found in enumerate(answers) if isinstance(found, StructureError)}
+    assert list(failed) == [7]
+    assert failed[7].code == "S304"
+
+
+def test_a_cell_past_the_limit_of_atoms_is_refused_in_its_row() -> None:
+    crystals = [*_crystals(2), as_crystal(rock_salt_supercell(11))]  # 10,648 atoms
+    for engine in ENGINES:
+        answers = [found for _, found in find_symmetry_batch(crystals, engine=engine)]
+        assert [isinstance(found, Symmetry) for found in answers] == [True, True, False]
+        assert str(answers[2]).startswith("S207: the cell has 10648 atoms")
+
+
+def test_workers_that_cannot_start_are_an_error_and_not_a_hang(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(CloudkitError, match="ended with exit code 1 before it was ready"):
+        list(find_symmetry_batch(_crystals(3), jobs=2))
+
+
+def test_threads_of_spglib_give_what_one_process_gives_and_start_no_worker(
+    workers: list[pool.Worker],
+) -> None:
+    n = 3 * CHUNK + 3
+    alone = _summary(find_symmetry_batch(_mixed(n), engine="spglib"))
+    assert _summary(find_symmetry_batch(_mixed(n), engine="spglib", jobs=2)) == alone
+    assert workers == []
+
+
+def test_python_goes_on_while_spglib_searches() -> None:
+    random = np.random.default_rng(0)
+    big = as_crystal((np.eye(3) * 30, random.random((1500, 3)), [6] * 1500))
+    done: list[object] = []
+    thread = threading.Thread(target=lambda: done.extend(find_symmetry_batch([big], engine="spglib")))
+    thread.start()
+    steps = 0
+    while thread.is_alive():
+        time.sleep(0.001)
+        steps += 1
+    assert len(done) == 1
+    assert steps > 20  # with the GIL held there is one
 
 
 def test_an_unknown_engine_or_no_jobs_fail_before_anything_is_read() -> None:
@@ -139,19 +215,19 @@ def test_an_interrupt_ends_the_script_and_its_workers(tmp_path: Path) -> None:
 
 
 def test_messages_carry_tasks_and_answers_unchanged() -> None:
-    task = Task("spglib", 0.02, 5.0, True)
     crystals = [
         *_crystals(3),
         as_crystal((np.eye(3), [], [])),
         as_crystal((np.eye(3), [[0, 0, 0]], [{"Fe2+": 0.5, "Ni": 0.5}])),
     ]
-    got_task, got = read_tasks(write_tasks(task, crystals))
-    assert got_task == task
-    for a, b in zip(got, crystals, strict=True):
+    task = Task(Search("spglib", 0.02, 5.0, True, 77), [Piece("a.cif", "/b/a.cif", True)], crystals, True)
+    got = read_task(write_task(task))
+    assert (got.search, got.pieces, got.with_crystals) == (task.search, task.pieces, True)
+    for a, b in zip(got.crystals, crystals, strict=True):
         assert (a.species, a.written) == (b.species, b.written)
         for name in ("lattice", "positions", "labels"):
             np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
-    answers = [task.run(crystal) for crystal in crystals]
+    answers = find_symmetries(crystals, Search("spglib"))
     assert list(map(repr, read_answers(write_answers(answers)))) == list(map(repr, answers))
 
 

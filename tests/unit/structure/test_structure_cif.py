@@ -233,3 +233,12 @@ def test_a_quoted_text_over_several_lines_is_read() -> None:
 )
 def test_a_cif_without_a_readable_structure_fails_with_a_code(text: str, code: str) -> None:
     assert _code(text) == code
+
+
+def test_occupancies_in_a_loop_of_their_own_count() -> None:
+    text = cif(
+        "Fe1 Fe 0 0 0\nO1 O 0.5 0.5 0.5",
+        columns="label type_symbol fract_x fract_y fract_z",
+        more="loop_\n_atom_site_occupancy\n0.5\n1\n",
+    )
+    assert _read(text).species == ((("Fe", 0.5),), (("O", 1.0),))

@@ -16,6 +16,7 @@ from cloudkit.structure import (
     Crystal,
     Record,
     Symmetry,
+    cif_rows,
     find_symmetry,
     find_symmetry_batch,
     read_structures,
@@ -150,3 +151,19 @@ def _first_of_each_file(folder: Path) -> list[Record]:
     for record in read_structures([folder]):
         records.setdefault(record.id.split("#")[0], record)
     return list(records.values())
+
+
+def test_files_that_are_plain_mean_the_same_when_read_row_by_row(
+    shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The short way through most CIFs against the long way through all."""
+    folders = [shared / "data/structures" / name for name in ("odd_cif", "cod_cif", "bad_cif")]
+    short_way = cif_rows._plain_symbols
+    taken = []
+    monkeypatch.setattr(
+        cif_rows, "_plain_symbols", lambda *given: taken.append(short_way(*given)) or taken[-1]
+    )
+    fast = list(map(repr, read_structures(folders)))
+    monkeypatch.setattr(cif_rows, "_plain_symbols", lambda *_: None)
+    assert list(map(repr, read_structures(folders))) == fast
+    assert 20 < sum(symbols is not None for symbols in taken) < len(taken)

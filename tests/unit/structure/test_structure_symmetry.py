@@ -1,6 +1,8 @@
 """Both engines find the orbits of the crystal, not of the cell it was given in."""
 
 import logging
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -134,3 +136,28 @@ def test_wrong_options_are_refused() -> None:
     for symprec in (0.0, -1.0, float("nan"), 50.0):
         with pytest.raises(ValueError, match="symprec"):
             find_symmetry(crystal, symprec=symprec)
+
+
+def test_without_a_compiler_the_readable_code_gives_the_same_answers() -> None:
+    script = """
+import sys
+for name in ("contacts", "symspg") if {missing} else ():
+    sys.modules[f"cloudkit.structure.{{name}}"] = None
+import numpy as np
+from cloudkit.structure import as_crystal, find_symmetry
+for spots in ([[0, 0, 0], [0.5, 0.5, 0.5]], [[0, 0, 0], [0, 0, 0.01]]):
+    crystal = as_crystal((np.eye(3) * 4.12, spots, [55, 17]))
+    for engine in ("moyo", "spglib"):
+        try:
+            print(find_symmetry(crystal, engine=engine))
+        except ValueError as error:
+            print(error)
+"""
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", script.format(missing=missing)], capture_output=True, text=True, check=True
+        )
+        for missing in (False, True)
+    ]
+    assert runs[0].stdout == runs[1].stdout != ""
+    assert "holds the GIL" in runs[1].stderr

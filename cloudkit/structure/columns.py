@@ -1,0 +1,106 @@
+"""Many crystals as a few arrays, the form in which other programs hold them."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cloudkit.errors import StructureError
+from cloudkit.structure.convert import read_site
+from cloudkit.structure.crystal import Crystal, build_numbered
+from cloudkit.structure.elements import Atom, Parts
+from cloudkit.structure.read import Record
+from cloudkit.tables import ELEMENTS
+
+_HINT: Final = "offsets begin with 0, do not fall, and end with the number of positions"
+_PURE: Final[dict[int, Parts | StructureError]] = {
+    element.number: ((Atom(element.symbol), 1.0),) for element in ELEMENTS
+}
+
+
+class Columns:
+    """A columnar batch of n crystals with N atoms together; the arrays are not copied where they have these types.
+
+    lattices: (n, 3, 3) float64, rows of each are cell vectors in Å.  positions: (N, 3) float64, fractional.
+    numbers: (N,) integers, atomic numbers; or, where `species` is given, indices into it.
+    offsets: (n + 1,) integers: crystal k has the atoms offsets[k] to offsets[k + 1].
+    species: what a site may hold: atomic numbers, symbols such as "Fe2+", or {symbol: occupancy}.
+    Raises StructureError S112 where the shapes do not fit. What is wrong with one crystal (its offsets, numbers or
+    coordinates) is the error of that row alone.
+    """
+
+    def __init__(
+        self,
+        lattices: ArrayLike,
+        positions: ArrayLike,
+        numbers: ArrayLike,
+        offsets: ArrayLike,
+        species: Sequence[Any] | None = None,
+    ) -> None:
+        try:
+            self.lattices = np.ascontiguousarray(lattices, np.float64)
+            self.positions = np.ascontiguousarray(positions, np.float64)
+            self.numbers, self.offsets = np.asarray(numbers), np.asarray(offsets)
+        except (TypeError, ValueError) as error:
+            raise StructureError("S112", f"the columns are not arrays of numbers: {error}") from error
+        self._kinds = _PURE if species is None else dict(enumerate(map(_read, species)))
+        self._check_shapes()
+
+    def __len__(self) -> int:
+        return len(self.lattices)
+
+    def records(self) -> Iterator[Record]:
+        """One record per crystal, in order; its id is its number from 0."""
+        for row in range(len(self)):
+            start, end = int(self.offsets[row]), int(self.offsets[row + 1])
+            if not 0 <= start <= end <= len(self.positions):
+                yield Record(
+                    str(row), None, StructureError("S112", f"atoms {start} to {end} do not exist", _HINT)
+                )
+                continue
+            crystal = self._crystal(row, start, end)
+            if isinstance(crystal, StructureError):
+                yield Record(str(row), None, crystal)
+            else:
+                yield Record(str(row), crystal)
+
+    def _crystal(self, row: int, start: int, end: int) -> Crystal | StructureError:
+        numbers = self.numbers[start:end].tolist()
+        order = {number: i for i, number in enumerate(dict.fromkeys(numbers))}
+        kinds: list[Parts] = []
+        for number in order:
+            kind = self._kinds.get(number)
+            if kind is None:
+                known = "an atomic number" if self._kinds is _PURE else "an index into species"
+                return StructureError("S107", f"{number} is not {known}")
+            if isinstance(kind, StructureError):
+                return kind
+            kinds.append(kind)
+        return build_numbered(
+            self.lattices[row], self.positions[start:end], [order[number] for number in numbers], kinds
+        )
+
+    def _check_shapes(self) -> None:
+        n, n_sites = len(self.lattices), len(self.positions)
+        shapes = {
+            "lattices": (self.lattices.shape, (n, 3, 3)),
+            "positions": (self.positions.shape, (n_sites, 3)),
+            "numbers": (self.numbers.shape, (n_sites,)),
+            "offsets": (self.offsets.shape, (n + 1,)),
+        }
+        for name, (found, wanted) in shapes.items():
+            if found != wanted:
+                raise StructureError("S112", f"{name} has the shape {found}, not {wanted}")
+        for name in ("numbers", "offsets"):
+            if getattr(self, name).dtype.kind not in "iu":
+                raise StructureError("S112", f"{name} must hold integers, not {getattr(self, name).dtype}")
+
+
+def _read(entry: Any) -> Parts | StructureError:
+    try:
+        return read_site(entry)
+    except StructureError as error:
+        return error
+    except (TypeError, ValueError) as error:
+        return StructureError("S112", f"{entry!r} is not what sits on a site: {error}")

@@ -1,0 +1,80 @@
+"""Structures of files through workers: the same records as one process gives, in the same order, in parts."""
+
+import gzip
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from structure_examples import CUBIC_POSCAR, ROCK_SALT, rock_salt_supercell
+
+from cloudkit.errors import StructureError
+from cloudkit.scope import encode_files
+from cloudkit.structure import Symmetry, find_symmetry_in_files, read_structures
+from cloudkit.structure.read import LINES, find_pieces
+
+
+def line(number: int, **more: object) -> str:
+    lattice = np.diag([4, 4, 5 + number / 100]).tolist()
+    return json.dumps(
+        {"lattice": lattice, "species": ["Cs", "Cl"], "frac": [[0, 0, 0], [0.5, 0.5, 0.5]], **more}
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Files of all kinds, good and bad, one of them with more structures than fit in one part."""
+    lines = [line(i, **({"id": f"x{i}"} if i % 2 else {})) for i in range(3 * LINES + 5)]
+    lines[LINES + 3] = "{"
+    lines[LINES + 4] = ""
+    (tmp_path / "many.jsonl").write_text("\n".join(lines) + "\n")
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "two.cif").write_text(ROCK_SALT + ROCK_SALT.replace("data_rock", "data_other"))
+    (tmp_path / "a.vasp").write_text(CUBIC_POSCAR)
+    (tmp_path / "bad.cif").write_text("data_x\n_cell_length_a 5\n")
+    (tmp_path / "empty.jsonl").write_text("")
+    (tmp_path / "notes.txt").write_text("no structure")
+    return tmp_path
+
+
+def test_a_file_of_json_lines_comes_in_parts_with_its_own_line_numbers(folder: Path) -> None:
+    assert len([piece for piece in find_pieces([folder]) if piece.name == "many.jsonl"]) == 4
+    records = [record for record in read_structures([folder]) if record.id.startswith("many")]
+    names = [f"x{i}" if i % 2 else str(i + 1) for i in range(3 * LINES + 5) if i != LINES + 4]
+    names[LINES + 3] = str(LINES + 4)
+    assert [record.id for record in records] == [f"many.jsonl#{name}" for name in names]
+    assert f"line {LINES + 4} is not JSON" in str(records[LINES + 3].error)
+
+
+def test_damage_inside_a_gzipped_file_costs_only_what_comes_after_it(tmp_path: Path) -> None:
+    whole = gzip.compress("".join(line(i, id=str(np.pi * i)) + "\n" for i in range(2000)).encode())
+    (tmp_path / "cut.jsonl.gz").write_bytes(whole[: len(whole) // 2])
+    records = list(read_structures([tmp_path]))
+    assert len(records) > 3 * LINES
+    assert all(record.crystal is not None for record in records[:-1])
+    assert records[-1].error is not None
+    assert records[-1].error.code == "S101"
+
+
+@pytest.mark.parametrize("order", ["canonical", "input"])
+def test_workers_that_read_files_give_what_one_process_gives(folder: Path, order: str) -> None:
+    def rows(jobs: int) -> list[tuple[object, ...]]:
+        return [(*row[:5], str(row.error)) for row in encode_files([folder], order=order, jobs=jobs)]
+
+    assert rows(2) == rows(1)
+    assert len(rows(1)) == len(list(read_structures([folder])))
+
+
+def test_a_file_past_the_time_limit_is_given_up_and_the_others_go_on(folder: Path) -> None:
+    lattice, positions, symbols = rock_salt_supercell(14)  # 21,952 atoms: minutes
+    big = {"lattice": lattice.tolist(), "species": symbols, "frac": positions.tolist()}
+    (folder / "below" / "big.json").write_text(json.dumps(big))
+    found = {
+        record.id: answer
+        for record, answer in find_symmetry_in_files([folder], jobs=2, max_sites=10**6, max_seconds=4.0)
+    }
+    late = [
+        name for name, answer in found.items() if isinstance(answer, StructureError) and answer.code == "S304"
+    ]
+    assert late == ["below/big.json"]
+    assert sum(isinstance(answer, Symmetry) for answer in found.values()) == 3 * LINES + 5 - 2 + 3
