@@ -4,9 +4,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 COUNT ?= 1000000
+SECONDS ?= 600
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint bench schemas tables vectors ajv mutants builtin clean
+.PHONY: demo test lint bench instructions fuzz wheel-check schemas tables vectors ajv mutants builtin clean
 
 # Build the environment, then train and evaluate a thermal model on the built-in data: runs/thermal/report.html.
 demo: $(VENV)/.train
@@ -45,15 +46,28 @@ ajv:
 builtin: $(VENV)/.test
 	$(BIN)/python spec/tools/build_data.py
 
+# cloudkit beside its rivals; one subject: .venv/bin/cloudkit bench tokenize.
 bench: $(VENV)/.test
-	$(BIN)/python -m pytest benchmarks -o python_files='bench_*.py' --benchmark-only
+	$(BIN)/cloudkit bench
+
+# Instructions of each step of the C core, held against the kept counts (benchmarks/instructions.py --write keeps new ones).
+instructions: $(VENV)/.train
+	$(BIN)/python benchmarks/instructions.py --check
+
+# The long run of the fuzzers, SECONDS for each of six targets, two at once; its table goes to benchmarks/results/fuzz.txt.
+fuzz:
+	$(PYTHON) tests/native/fuzz.py $(SECONDS) --summary benchmarks/results/fuzz.txt
+
+# The built wheel in a clean environment without a compiler, then the examples built upon it.
+wheel-check: $(VENV)/.test
+	tests/embedding/wheel_check.sh $(BIN)/python
 
 $(VENV)/.base: constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) pip setuptools wheel cython numpy
 	touch $@
 
-$(VENV)/.train: $(VENV)/.base pyproject.toml setup.py $(wildcard csrc/*.c csrc/*.h cloudkit/*/*.pyx)
+$(VENV)/.train: $(VENV)/.base pyproject.toml setup.py $(wildcard csrc/*.c csrc/*.h csrc/include/cloudkit/*.h cloudkit/*/*.pyx $(addprefix cloudkit/_native/*,.pxi .h) cloudkit/scope/*.pxd)
 	$(PIP) --no-build-isolation -e '.[train]'
 	touch $@
 
@@ -66,4 +80,4 @@ $(VENV)/.dev: $(VENV)/.test
 	touch $@
 
 clean:
-	rm -rf $(VENV) .ajv build dist *.egg-info cloudkit/*/*.so cloudkit/_native/core.c cloudkit/structure/*.c
+	rm -rf $(VENV) .ajv build dist *.egg-info csrc/build cloudkit/include cloudkit/lib cloudkit/*/*.so cloudkit/_native/core.c cloudkit/structure/*.c

@@ -1,28 +1,37 @@
-"""The compiled modules and the data packages; everything else is in pyproject.toml.
+"""The compiled modules, the C library that goes into the package, and the data packages; the rest is in pyproject.toml.
 
-Switches (environment): CLOUDKIT_DEBUG=1 builds with -O0 -g, CLOUDKIT_SANITIZE=1 with ASan and UBSan.
+Switches (environment): CLOUDKIT_DEBUG=1 builds with -O0 -g, CLOUDKIT_SANITIZE=1 with ASan and UBSan,
+CLOUDKIT_REQUIRE_CORE=1 makes a failed compilation an error.
 """
 
 import os
 import sys
+from pathlib import Path
 
+import numpy
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.errors import CCompilerError, ExecError, PlatformError
 
 DEBUG = os.environ.get("CLOUDKIT_DEBUG") == "1"
 SANITIZE = os.environ.get("CLOUDKIT_SANITIZE") == "1"
+HEADER = Path("csrc/include/cloudkit/scope.h")
+LIBRARY = sorted(map(str, Path("csrc").glob("*.c")))
 
-flags = ["-std=c11", "-O0", "-g"] if DEBUG or SANITIZE else ["-std=c11", "-O3"]
+optimize = ["-O0", "-g"] if DEBUG or SANITIZE else ["-O3"]
 sanitizers = ["-fsanitize=address,undefined", "-fno-omit-frame-pointer"] if SANITIZE else []
+flags = ["-std=c11", *optimize, *sanitizers]
 
 core = Extension(
     "cloudkit._native.core",
-    ["cloudkit/_native/core.pyx", "csrc/canonical.c", "csrc/check.c", "csrc/encode.c", "csrc/tables.c"],
-    include_dirs=["csrc/include", "csrc"],
-    depends=["csrc/include/cloudkit/scope.h", "csrc/scan.h", "csrc/tables.h", "cloudkit/_native/scope.pxd"],
-    extra_compile_args=flags + sanitizers,
+    ["cloudkit/_native/core.pyx"],
+    include_dirs=["csrc/include", "cloudkit/_native", numpy.get_include()],
+    define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
+    depends=[*LIBRARY, *map(str, Path("csrc").glob("*.h")), str(HEADER), "csrc/cloudkit_scope.pc.in", "csrc/Makefile",
+             *map(str, Path("cloudkit/_native").glob("*.pxi")), "cloudkit/_native/threads.h", "cloudkit/scope/__init__.pxd"],
+    extra_compile_args=flags,
     extra_link_args=sanitizers,
-)
+)  # fmt: skip
 
 contacts = Extension(
     "cloudkit.structure.contacts",
@@ -38,13 +47,14 @@ symspg = Extension(
 )
 
 
-class OptionalBuild(build_ext):
-    """Without a C compiler the Python twin serves; say so rather than fail."""
+class BuildCompiled(build_ext):
+    """Compile the C library once: for the extension, and into the package with its header and pkg-config file."""
 
     def run(self) -> None:
+        """Without a C compiler the Python twin serves; say so rather than fail."""
         try:
             super().run()
-        except Exception as error:
+        except (CCompilerError, ExecError, PlatformError) as error:
             if os.environ.get("CLOUDKIT_REQUIRE_CORE") == "1":
                 raise
             print(
@@ -52,9 +62,38 @@ class OptionalBuild(build_ext):
                 file=sys.stderr,
             )
 
+    def build_extension(self, ext: Extension) -> None:
+        if ext is not core:
+            super().build_extension(ext)
+            return
+        objects = self.compiler.compile(
+            LIBRARY,
+            output_dir=self.build_temp,
+            include_dirs=["csrc/include"],
+            extra_postargs=[*flags, "-fvisibility=hidden"],
+        )
+        ext.extra_objects = objects
+        super().build_extension(ext)
+        self.install_library(Path(self.build_lib) / "cloudkit", objects)
+
+    def install_library(self, package: Path, objects: list[str]) -> None:
+        """Write include/ and lib/ into the package: what other people's C and Cython need."""
+        self.compiler.create_static_lib(objects, "cloudkit_scope", output_dir=str(package / "lib"))
+        (package / "include/cloudkit").mkdir(parents=True, exist_ok=True)
+        (package / "lib/pkgconfig").mkdir(parents=True, exist_ok=True)
+        (package / "include/cloudkit" / HEADER.name).write_bytes(HEADER.read_bytes())
+        described = Path("csrc/cloudkit_scope.pc.in").read_text()
+        described = described.replace("@VERSION@", self.distribution.get_version())
+        (package / "lib/pkgconfig/cloudkit_scope.pc").write_text(described)
+
+    def copy_extensions_to_source(self) -> None:
+        super().copy_extensions_to_source()
+        for name in ("include", "lib"):
+            self.copy_tree(str(Path(self.build_lib) / "cloudkit" / name), f"cloudkit/{name}")
+
 
 setup(
     ext_modules=[core, contacts, symspg],
-    cmdclass={"build_ext": OptionalBuild},
+    cmdclass={"build_ext": BuildCompiled},
     package_dir={"cloudkit": "cloudkit", "cloudkit.schemas": "schemas", "cloudkit.vocab": "spec/vocab"},
 )

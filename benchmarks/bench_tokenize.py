@@ -41,38 +41,52 @@ def fresh(strings: list[str]) -> Callable[[], tuple[tuple[list[str]], dict[str, 
 
 
 def report(benchmark: pytest.FixtureRequest, strings: list[str], expected: list[list[int]]) -> None:
-    """Strings a second and tokens of the sample, kept beside the times."""
-    benchmark.extra_info.update(strings=len(strings), tokens=sum(map(len, expected)))  # type: ignore[attr-defined]
+    """Size of the sample, kept beside the times."""
+    benchmark.extra_info.update(items=len(strings), tokens=sum(map(len, expected)))  # type: ignore[attr-defined]
 
 
-@pytest.mark.benchmark(group="10,000 strings to cloud ids")
+@pytest.mark.benchmark(group="strings to published ids")
 def test_cloudkit_packed(benchmark, strings, expected) -> None:
     """What training uses: packed ids and offsets."""
     benchmark.pedantic(Tokenizer("cloud").encode_batch, setup=fresh(strings), rounds=15)
     report(benchmark, strings, expected)
 
 
-@pytest.mark.benchmark(group="10,000 strings to cloud ids")
+@pytest.mark.benchmark(group="strings to published ids")
 def test_cloudkit_lists(benchmark, strings, expected) -> None:
     """The same made into lists of Python integers, as the rivals return them."""
     benchmark.pedantic(ours(), setup=fresh(strings), rounds=15)
     report(benchmark, strings, expected)
 
 
-@pytest.mark.benchmark(group="10,000 strings to cloud ids")
+@pytest.mark.benchmark(group="strings to published ids")
 def test_tokenizers_encode_batch_fast(benchmark, strings, expected) -> None:
     benchmark.pedantic(hf_tokenizers.load(), setup=fresh(strings), rounds=5)
     report(benchmark, strings, expected)
 
 
-@pytest.mark.benchmark(group="10,000 strings to cloud ids")
+@pytest.mark.benchmark(group="strings to published ids")
 def test_transformers_bert(benchmark, strings, expected) -> None:
     benchmark.pedantic(transformers_bert.load(), setup=fresh(strings), rounds=3)
     report(benchmark, strings, expected)
 
 
-@pytest.mark.benchmark(group="10,000 strings to compact ids")
+@pytest.mark.benchmark(group="strings to compact ids")
 def test_cloudkit_compact(benchmark, strings) -> None:
     """Validated and tokenized at once."""
     benchmark.pedantic(Tokenizer("compact").encode_batch, setup=fresh(strings), rounds=15)
-    benchmark.extra_info.update(strings=len(strings))
+    benchmark.extra_info.update(items=len(strings))
+
+
+@pytest.mark.benchmark(group="one string to published ids")
+def test_cloudkit_encode(benchmark, strings) -> None:
+    texts, encode = itertools.cycle(strings), Tokenizer("cloud").encode
+    benchmark.pedantic(lambda: encode(next(texts)), rounds=200, iterations=100, warmup_rounds=5)
+    benchmark.extra_info.update(items=1)
+
+
+@pytest.mark.benchmark(group="one string to published ids")
+def test_tokenizers_encode(benchmark, strings) -> None:
+    texts, encode = itertools.cycle(strings), hf_tokenizers.load_one()
+    benchmark.pedantic(lambda: encode(next(texts)), rounds=100, iterations=20, warmup_rounds=5)
+    benchmark.extra_info.update(items=1)

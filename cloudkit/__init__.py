@@ -10,20 +10,38 @@ from cloudkit import _native as _native
 from cloudkit.errors import DISTRIBUTION, CloudkitError
 
 if TYPE_CHECKING:
+    from cloudkit._native.library import get_include, get_library
     from cloudkit.property import load
-    from cloudkit.scope import Diagnostic, Scope, encode, encode_batch, parse, validate
+    from cloudkit.scope import (
+        Diagnostic,
+        Findings,
+        Scope,
+        encode,
+        encode_batch,
+        parse,
+        parse_batch,
+        validate,
+        validate_batch,
+    )
     from cloudkit.structure import Columns
     from cloudkit.tokens import Tokenizer
 
 __all__ = [
-    "CloudkitError", "Columns", "Diagnostic", "Scope", "Tokenizer",
-    "encode", "encode_batch", "load", "parse", "validate",
+    "CloudkitError", "Columns", "Diagnostic", "Findings", "Scope", "Tokenizer",
+    "encode", "encode_batch", "get_include", "get_library", "load",
+    "parse", "parse_batch", "validate", "validate_batch",
 ]  # fmt: skip
 
 _HOME = dict.fromkeys(
-    ("Diagnostic", "Scope", "encode", "encode_batch", "parse", "validate"), "cloudkit.scope"
+    (
+        *("Diagnostic", "Findings", "Scope", "encode", "encode_batch"),
+        *("parse", "parse_batch", "validate", "validate_batch"),
+    ),
+    "cloudkit.scope",
 )
 _HOME |= {"Columns": "cloudkit.structure", "Tokenizer": "cloudkit.tokens", "load": "cloudkit.property"}
+_HOME |= dict.fromkeys(("get_include", "get_library"), "cloudkit._native.library")
+_HOME["scope_api"] = "cloudkit._native.core"  # the capsule of scope.h; absent where the core is not compiled
 
 
 def __getattr__(name: str) -> Any:

@@ -5,12 +5,12 @@
 
 typedef enum { T_OTHER, T_BAR, T_WYCKOFF, T_ELEMENT, T_FRACTION, T_ION, T_PART, T_PART_COMMA } token_kind;
 
-typedef struct {
-    token_kind kind;
-    unsigned value, letter; /* value: multiplicity, element number, or millionths of a fraction */
-    unsigned symbol, share; /* of an ion or part: length of the element's symbol; millionths */
-    unsigned share_at;      /* where the occupancy of a part starts in the token; 0 if there is none */
-    int charged;
+typedef struct {          /* 16 bytes: it travels in registers */
+    uint32_t value, share; /* value: multiplicity, element number, or millionths of a fraction; share: of a part, millionths */
+    uint8_t kind, letter;  /* kind: a token_kind */
+    uint8_t symbol;        /* length of an element's symbol */
+    uint8_t share_at;      /* where the occupancy of a part starts in the token; 0 if there is none */
+    uint8_t charged;
 } token;
 
 typedef enum {
@@ -23,19 +23,21 @@ typedef enum {
 
 enum { WHOLE = 1000000, HALF_HUNDREDTH = 5000 };
 
+typedef struct { size_t count[27], at[27]; } letter_list; /* how often each letter is listed, and first where */
+
 typedef struct {
     const char *text;
+    letter_list *letters;     /* of reduced and full; set up with the first symbol */
     ck_issue *issues;
     size_t cap, n_issues;
     unsigned level, found[4]; /* level: report only this one, 0 for none; found: issues per hundred of codes */
     ck_writer *out;
     place at;
-    unsigned group, no_token;
+    unsigned group, no_token, repeated; /* repeated: a letter is listed more than once */
     uint64_t elements_seen[2];
     uint32_t letters_seen;
     size_t symbols, sites;    /* Wyckoff symbols and species of reduced and full */
     size_t positions, composition;  /* where those parts start */
-    size_t letter_count[27], letter_at[27];
     size_t sum, species;      /* of the composition, or of the orbit or site being read */
     size_t item, item_end;    /* where that one starts, and ends so far */
     int signs;                /* that one has an oxidation state or an occupancy behind a colon */
@@ -59,14 +61,13 @@ static void report(scan *s, unsigned code, size_t offset, size_t length) {
 }
 
 /* 0.5, 0.25, 1.0: one to `decimals` digits behind the point, no trailing zero but the first. Millionths. */
-static int read_fraction(const char *p, size_t n, size_t decimals, unsigned *value) {
+static int read_fraction(const char *p, size_t n, size_t decimals, uint32_t *value) {
     if (n < 3 || n > 2 + decimals || p[1] != '.' || (p[0] != '0' && p[0] != '1')) return 0;
-    unsigned unit = WHOLE;
+    uint32_t unit = WHOLE / 10;
     *value = p[0] == '1' ? WHOLE : 0;
-    for (size_t i = 2; i < n; i++) {
+    for (size_t i = 2; i < n; i++, unit /= 10) {
         if (!is_digit(p[i])) return 0;
-        unit /= 10;
-        *value += (unsigned)(p[i] - '0') * unit;
+        *value += (uint32_t)(p[i] - '0') * unit;
     }
     return *value <= WHOLE && (n == 3 || (p[0] == '0' && p[n - 1] != '0'));
 }
@@ -89,7 +90,7 @@ static size_t read_charge(const char *p, size_t n) {
 
 /* A species of full beyond a plain element: Na+, Fe:0.5 or Fe3+:0.125, the latter two with a comma if more follow. */
 static token read_species(const char *p, size_t n) {
-    token t = {.kind = T_OTHER, .symbol = n > 1 && is_lower(p[1]) ? 2 : 1};
+    token t = {.symbol = n > 1 && is_lower(p[1]) ? 2 : 1};
     t.value = ck_element_number[(p[0] - 'A') * 27 + (t.symbol == 2 ? p[1] - 'a' + 1 : 0)];
     size_t charge = read_charge(p + t.symbol, n - t.symbol), i = t.symbol + charge;
     t.charged = charge > 0;
@@ -97,27 +98,29 @@ static token read_species(const char *p, size_t n) {
         t.kind = T_ION;
     } else if (p[i] == ':') {
         int comma = p[n - 1] == ',';
-        t.share_at = (unsigned)i + 1;
+        t.share_at = (uint8_t)(i + 1);
         if (read_fraction(p + i + 1, n - i - 1 - (size_t)comma, 6, &t.share)) t.kind = comma ? T_PART_COMMA : T_PART;
     }
     return t;
 }
 
+static unsigned letter_of(char c) { return c == 'A' ? 26 : (unsigned)(c - 'a'); }
+
 static token read_token(const char *p, size_t n) {
-    token t = {.kind = T_OTHER};
+    token t = {0};
     if (n == 1 && p[0] == '|') t.kind = T_BAR;
     else if (is_upper(p[0])) {
         if (n > 2 || (n == 2 && !is_lower(p[1]))) return read_species(p, n);
         t.kind = T_ELEMENT;
-        t.symbol = (unsigned)n;
+        t.symbol = (uint8_t)n;
         t.value = ck_element_number[(p[0] - 'A') * 27 + (n == 2 ? p[1] - 'a' + 1 : 0)];
     } else if (n >= 2 && n <= 4 && p[0] >= '1' && p[0] <= '9' && (is_lower(p[n - 1]) || p[n - 1] == 'A')) {
         for (size_t i = 0; i < n - 1; i++) {
             if (!is_digit(p[i])) return t;
-            t.value = t.value * 10 + (unsigned)(p[i] - '0');
+            t.value = t.value * 10 + (uint32_t)(p[i] - '0');
         }
         t.kind = T_WYCKOFF;
-        t.letter = p[n - 1] == 'A' ? 26 : (unsigned)(p[n - 1] - 'a');
+        t.letter = (uint8_t)letter_of(p[n - 1]);
     } else if (read_fraction(p, n, 2, &t.value)) t.kind = T_FRACTION;
     return t;
 }
@@ -170,8 +173,12 @@ static void take_orbit(scan *s, token t, size_t offset, size_t length) {
 }
 
 static void take_position(scan *s, token t, size_t offset, size_t length) {
-    if (s->symbols++ == 0) s->positions = offset;
-    if (s->letter_count[t.letter]++ == 0) s->letter_at[t.letter] = offset;
+    if (s->symbols++ == 0) {
+        s->positions = offset;
+        memset(s->letters->count, 0, sizeof s->letters->count);
+    }
+    if (s->letters->count[t.letter]++ == 0) s->letters->at[t.letter] = offset;
+    else s->repeated = 1;
     take_wyckoff(s, t, offset, length);
 }
 
@@ -204,7 +211,7 @@ static void take_species(scan *s, token t, size_t offset, size_t length) {
     take_element(s, t, offset);
     if (t.share_at) take_fraction(s, t.share, offset + t.share_at, length - t.share_at - (t.kind == T_PART_COMMA));
     s->signs |= t.kind != T_ELEMENT;
-    s->no_token |= (unsigned)t.charged;
+    s->no_token |= t.charged;
     s->item_end = offset + length;
     s->at = t.kind == T_PART_COMMA ? AT_NEXT_PART : AT_NEXT_SITE;
 }
@@ -227,11 +234,11 @@ static size_t next_word(const char *text, size_t length, size_t *at) {
 }
 
 static void check_repeats(scan *s, size_t length) {
-    if (s->found[0] + s->found[1]) return;
+    if (!s->repeated || s->found[0] + s->found[1]) return;
     uint32_t seen = 0;
     for (size_t at = s->positions, i = 0, end; i < s->symbols; i++, at = end) {
         end = next_word(s->text, length, &at);
-        uint32_t bit = (uint32_t)1 << read_token(s->text + at, end - at).letter;
+        uint32_t bit = (uint32_t)1 << letter_of(s->text[end - 1]);
         if (seen & bit) report(s, CK_REPEATED_WYCKOFF, at, end - at);
         seen |= bit;
     }
@@ -254,7 +261,7 @@ static void check_fixed_sites(scan *s, size_t length) {
     for (size_t i = 0, symbol_end, species_end; i < s->symbols; i++, symbol = symbol_end, species = species_end) {
         symbol_end = next_word(s->text, length, &symbol);
         species_end = next_species(s->text, length, &species);
-        unsigned letter = read_token(s->text + symbol, symbol_end - symbol).letter;
+        unsigned letter = letter_of(s->text[symbol_end - 1]);
         if (!(ck_wyckoff_fixed[s->group - 1] >> letter & 1)) continue;
         if (first_length[letter] == 0) {
             first_at[letter] = species;
@@ -273,13 +280,13 @@ static void check_whole_orbits(scan *s, size_t length) {
     uint32_t fixed = ck_wyckoff_fixed[s->group - 1];
     unsigned first = 27;
     for (unsigned i = 0; i < 27; i++)
-        if ((fixed >> i & 1) && s->letter_count[i] && (first == 27 || s->letter_at[i] < s->letter_at[first])) first = i;
+        if ((fixed >> i & 1) && s->letters->count[i] && (first == 27 || s->letters->at[i] < s->letters->at[first])) first = i;
     if (first == 27) return;
     for (unsigned i = 0; i < 27; i++) {
-        size_t have = s->letter_count[i] * multiplicity[first], unit = s->letter_count[first] * multiplicity[i];
+        size_t have = s->letters->count[i] * multiplicity[first], unit = s->letters->count[first] * multiplicity[i];
         if (have == 0 || have == unit || (!(fixed >> i & 1) && have % unit == 0)) continue;
-        size_t at = s->letter_at[i];
-        report(s, CK_BROKEN_ORBIT, at, next_word(s->text, length, &at) - s->letter_at[i]);
+        size_t at = s->letters->at[i];
+        report(s, CK_BROKEN_ORBIT, at, next_word(s->text, length, &at) - s->letters->at[i]);
     }
 }
 
@@ -431,7 +438,7 @@ static void run(scan *s, size_t length) {
 
 unsigned ck_find_group(const char *text, size_t length) {
     uint32_t hash = 2166136261u;
-    for (size_t i = 0; i < length; i++) hash = (hash ^ (unsigned char)text[i]) * 16777619u;
+    for (size_t i = 0; i < length; i += 2) hash = (hash ^ (unsigned char)text[i]) * 16777619u;
     for (unsigned slot = hash % 1024; ck_generator_slot[slot]; slot = (slot + 1) % 1024) {
         unsigned group = ck_generator_slot[slot];
         if (ck_generator_length[group - 1] == length && memcmp(ck_generator_text[group - 1], text, length) == 0) return group;
@@ -469,12 +476,13 @@ static void sort_by_offset(ck_issue *issues, size_t n) {
 
 size_t ck_check(const char *text, size_t length, ck_issue *issues, size_t cap, uint32_t *space_group) {
     ck_writer none = {NULL, 0, 0};
-    scan first = {.text = text, .out = &none};
+    letter_list letters;
+    scan first = {.text = text, .letters = &letters, .out = &none};
     run(&first, length);
     if (space_group) *space_group = first.group;
     unsigned level = first.found[0] ? 1 : first.found[1] ? 2 : first.found[2] + first.found[3] ? 3 : 0;
     if (level == 0) return 0;
-    scan again = {.text = text, .out = &none, .issues = issues, .cap = cap, .level = level};
+    scan again = {.text = text, .letters = &letters, .out = &none, .issues = issues, .cap = cap, .level = level};
     run(&again, length);
     sort_by_offset(issues, again.n_issues < cap ? again.n_issues : cap);
     return again.n_issues;
@@ -482,7 +490,8 @@ size_t ck_check(const char *text, size_t length, ck_issue *issues, size_t cap, u
 
 ck_status ck_encode_compact(const char *text, size_t length, uint16_t *ids, size_t cap, size_t *n_out) {
     ck_writer out = {ids, cap, 0};
-    scan s = {.text = text, .out = &out};
+    letter_list letters;
+    scan s = {.text = text, .letters = &letters, .out = &out};
     run(&s, length);
     *n_out = out.n;
     if (s.found[0] + s.found[1] + s.found[2]) return CK_INVALID;

@@ -10,11 +10,12 @@ uint32_t ck_abi_version(void) { return CK_ABI_VERSION; }
 static int is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
 static int is_alnum(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    unsigned lower = (unsigned char)c | 0x20u;
+    return lower - 'a' < 26u || (unsigned char)c - (unsigned)'0' < 10u;
 }
 
 /* The length of the special token or decimal that starts here, longest first; 0 for none. */
-static size_t match_whole(const char *p, size_t n, unsigned *id) {
+static size_t match_special(const char *p, size_t n, unsigned *id) {
     static const char *const special[5] = {"[CLS]", "[PAD]", "[SEP]", "[UNK]", "[MASK]"};
     if (p[0] == '[') {
         for (unsigned i = 0; i < 5; i++) {
@@ -30,6 +31,10 @@ static size_t match_whole(const char *p, size_t n, unsigned *id) {
     if (n < 4 || p[3] < '1' || p[3] > '9') return 3;
     *id += (unsigned)(p[3] - '0');
     return 4;
+}
+
+static inline size_t match_whole(const char *p, size_t n, unsigned *id) {
+    return p[0] == '0' || p[0] == '1' || p[0] == '[' ? match_special(p, n, id) : 0;
 }
 
 static unsigned find_word(const char *p, size_t n) {
@@ -67,8 +72,11 @@ static size_t put_generators(ck_writer *out, const char *text, size_t length) {
     if (bar == NULL || bar - text < 2 || bar[-1] != ' ') return 0;
     unsigned group = ck_find_group(text, (size_t)(bar - text) - 1);
     if (group == 0) return 0;
-    for (unsigned i = ck_generator_cloud_start[group - 1]; i < ck_generator_cloud_start[group]; i++)
-        put(out, ck_generator_cloud[i]);
+    const uint16_t *ids = ck_generator_cloud + ck_generator_cloud_start[group - 1];
+    size_t n = (size_t)(ck_generator_cloud_start[group] - ck_generator_cloud_start[group - 1]);
+    size_t room = out->n < out->cap ? out->cap - out->n : 0;
+    if (room) memcpy(out->ids + out->n, ids, (n < room ? n : room) * sizeof *ids);
+    out->n += n;
     return (size_t)(bar - text);
 }
 
@@ -130,6 +138,8 @@ ck_status ck_format(const uint16_t *ids, size_t n_ids, char *out, size_t cap, si
             continue;
         }
         if (id < (full ? ID_ELEMENT : ID_WYCKOFF) || id >= ID_END) return CK_INVALID;
+        int lone = id >= ID_ELEMENT && id < ID_FRACTION && (i + 1 == end || ids[i + 1] < ID_FRACTION);
+        if (lone && listed && !full) return CK_INVALID; /* in a composition each element has its fraction */
         if (full && id >= ID_FRACTION) {
             if (before == ID_BAR || behind_share) return CK_INVALID;
             put_text(&text, ":", 1);

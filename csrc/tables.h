@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-enum { ID_WYCKOFF = 236, ID_ELEMENT = 422, ID_FRACTION = 540, ID_END = 641, CLOUD_FRACTION = 463 };
+enum { ID_WYCKOFF = 236, ID_ELEMENT = 422, ID_FRACTION = 540, ID_END = 641, CLOUD_FRACTION = 463, CLOUD_END = 564 };
 
 extern const char *const ck_generator_text[230];
 extern const uint8_t ck_generator_length[230];
@@ -19,6 +19,8 @@ extern const char ck_compact_text[641][5];
 extern const uint16_t ck_cloud_continuation[128];
 extern const uint32_t ck_cloud_key[2048];
 extern const uint16_t ck_cloud_id[2048];
+extern const char ck_cloud_text[564][8];
+extern const uint8_t ck_cloud_text_length[564];
 extern const uint8_t ck_letter_count[230];
 extern const uint32_t ck_normalizer_start[231];
 extern const uint8_t ck_normalizer[22791];

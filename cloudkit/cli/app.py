@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from cloudkit.cli import (
+    bench,
     build,
     convert,
     decode,
@@ -48,6 +49,7 @@ for module in (
     evaluate,
     new,
     schema,
+    bench,
     doctor,
 ):
     app.command(module.__name__.rpartition(".")[2], no_args_is_help=False)(module.command)

@@ -53,13 +53,13 @@ def command(
 
 def diagnose(texts: Texts, schema: bool = False, deep: bool = False) -> Findings:
     """All findings; `schema` and `deep` look at the strings without errors only."""
-    from cloudkit.scope import check_deep, check_tree, parse, to_tree, validate
+    from cloudkit.scope import check_deep, check_tree, parse, to_tree, validate_batch
 
-    found = Findings([], [])
+    found, batch = Findings([], []), validate_batch(texts.texts)
+    rows = range(len(batch)) if schema or deep else sorted(set(batch.rows.tolist()))
     with counting("strings") as bar:
-        for row, text in enumerate(texts.texts):
-            here = validate(text)
-            valid = all(d.severity == "warning" for d in here)
+        for row in rows:
+            here, text, valid = batch[row], texts.texts[row], bool(batch.valid[row])
             if deep and valid:
                 here += check_deep(text)
             found.diagnostics.extend((row, d) for d in here)

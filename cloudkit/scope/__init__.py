@@ -6,10 +6,11 @@ from cloudkit.scope.canonical import canonical_text
 from cloudkit.scope.deep import check_deep
 from cloudkit.scope.diagnostics import Diagnostic, render, validate
 from cloudkit.scope.encoder import Batch, Encoded, encode, encode_batch, encode_files, encode_records
+from cloudkit.scope.findings import Findings, validate_batch
 from cloudkit.scope.letters import canonical_letters
 from cloudkit.scope.project import project, project_scope
 from cloudkit.scope.schema import check_tree
-from cloudkit.scope.tree import Orbit, Scope, parse, read, to_tree
+from cloudkit.scope.tree import Orbit, Scope, parse, parse_batch, read, to_tree
 
 __all__ = [
     "MAX_ATOMS",
@@ -17,6 +18,7 @@ __all__ = [
     "Candidates",
     "Diagnostic",
     "Encoded",
+    "Findings",
     "Orbit",
     "Scope",
     "aflow_label",
@@ -31,10 +33,12 @@ __all__ = [
     "encode_records",
     "from_aflow",
     "parse",
+    "parse_batch",
     "project",
     "project_scope",
     "read",
     "render",
     "to_tree",
     "validate",
+    "validate_batch",
 ]  # fmt: skip

@@ -1,7 +1,7 @@
 """A string as a tree: parse and print."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -152,7 +152,20 @@ def _check(text: str, refused: range) -> int:
 
 def parse(text: str) -> Scope:
     """Read a valid string of any dialect. Raises ScopeError, with all diagnostics, for invalid text."""
-    return _read(text, check(text))
+    tree = _native.parse(text, Orbit)
+    return _read(text, check(text)) if tree is None else Scope(*tree)
+
+
+def parse_batch(texts: Iterable[str]) -> list[Scope]:
+    """Read many valid strings, as `parse` reads one. Raises ScopeError for the first invalid text; a note names the row."""
+    scopes = []
+    for row, text in enumerate(texts):
+        try:
+            scopes.append(parse(text))
+        except ScopeError as error:
+            error.add_note(f"in row {row}")
+            raise
+    return scopes
 
 
 def read(text: str) -> Scope:

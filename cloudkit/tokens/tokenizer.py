@@ -56,36 +56,98 @@ class Tokenizer:
         return len(self.vocabulary)
 
     def encode(self, text: str) -> NDArray[np.uint16]:
-        """Ids (n,) of one text. Raises ScopeError where `compact` refuses it."""
+        """Ids of one text, [CLS] and [SEP] included.
+
+        Returns
+        -------
+        (n,) uint16
+
+        Raises
+        ------
+        ScopeError
+            Where `compact` refuses the text, with all diagnostics.
+        """
         ids = _native.encode_text(text, self.name)
         if ids is None:
             raise refusal(text)
         return ids
 
-    def encode_batch(self, texts: Iterable[str]) -> tuple[NDArray[np.uint16], NDArray[np.int64]]:
-        """Packed ids (tokens,) and offsets (n + 1,): row i is ``ids[offsets[i]:offsets[i + 1]]``.
+    def encode_batch(
+        self, texts: Iterable[str], threads: int = 1
+    ) -> tuple[NDArray[np.uint16], NDArray[np.int64]]:
+        """Packed ids of many texts: row i is ``ids[offsets[i]:offsets[i + 1]]``.
 
-        Raises ScopeError that names the row where `compact` refuses a text.
+        Parameters
+        ----------
+        texts
+            Any iterable of str; it is read before the work starts.
+        threads
+            How many threads share the rows, this one included. They are started for this call and gone after it, and
+            work without the GIL. A row outside ASCII is read afterwards by the Python twin (`cloud` only).
+
+        Returns
+        -------
+        ids, offsets
+            (tokens,) uint16 and (n + 1,) int64.
+
+        Raises
+        ------
+        ScopeError
+            Where `compact` refuses a text; a note names the row.
         """
-        texts = list(texts)
-        ids, offsets, refused = _native.encode_batch(texts, self.name)
+        rows = tuple(texts)
+        ids, offsets, refused = _native.encode_batch(rows, self.name, threads)
         if refused:
-            error = refusal(texts[refused[0]])
-            error.add_note(f"in row {refused[0]} ({len(refused)} of {len(texts)} rows are refused)")
+            error = refusal(rows[refused[0]])
+            error.add_note(f"in row {refused[0]} ({len(refused)} of {len(rows)} rows are refused)")
             raise error
         return ids, offsets
 
     def decode(self, ids: Sequence[int] | NDArray[np.integer]) -> str:
-        """The text of ids, specials left out. ``decode(encode(text)) == text`` for every valid SCOPE text."""
-        if self.name == "compact":
-            return _native.format_ids(np.asarray(ids, np.uint16))
-        words: list[str] = []
-        for token in (self.vocabulary[int(i)] for i in ids):
-            if token.startswith("##") and words:
-                words[-1] += token[2:]
-            elif token not in ("[CLS]", "[SEP]", "[PAD]"):
-                words.append(token)
-        return " ".join(words)
+        """The text of ids, [CLS], [PAD] and [SEP] left out.
+
+        ``decode(encode(text)) == text`` for every valid SCOPE text (in `cloud`: without the signs of
+        W403, which it reads as [UNK]). Raises ValueError for ids that have no text: outside
+        the vocabulary, or (`compact`) not a space group with orbits, or with Wyckoff symbols and fractions.
+        """
+        return _native.decode_text(_as_uint16(ids), self.name)
+
+    def decode_batch(
+        self, ids: Sequence[int] | NDArray[np.integer], offsets: Sequence[int] | NDArray[np.integer]
+    ) -> list[str]:
+        """Texts of packed ids, as `encode_batch` returns them.
+
+        Parameters
+        ----------
+        ids, offsets
+            (tokens,) and (n + 1,): row i is ``ids[offsets[i]:offsets[i + 1]]``.
+
+        Raises
+        ------
+        ValueError
+            For a row without a text, which it names, and for offsets that fall or lie outside the ids.
+        """
+        return _native.decode_batch(_as_uint16(ids), np.asarray(offsets, np.int64), self.name)
+
+    def decode_packed(
+        self,
+        ids: Sequence[int] | NDArray[np.integer],
+        offsets: Sequence[int] | NDArray[np.integer],
+        threads: int = 1,
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """The texts of `decode_batch` end to end, without a Python object for each: ASCII bytes and their offsets.
+
+        Parameters
+        ----------
+        threads
+            As in `encode_batch`.
+
+        Returns
+        -------
+        text, offsets
+            (bytes,) uint8 and (n + 1,) int64, Arrow's layout: row i is ``text[offsets[i]:offsets[i + 1]].tobytes()``.
+        """
+        return _native.decode_packed(_as_uint16(ids), np.asarray(offsets, np.int64), self.name, threads)
 
     @property
     def kinds(self) -> NDArray[np.uint8]:
@@ -132,3 +194,13 @@ class Tokenizer:
             "model": piece | {"vocab": {t: i for i, t in enumerate(self.vocabulary) if i < 463}},
         }  # fmt: skip
         Path(path).write_text(json.dumps(content, indent=1))
+
+
+def _as_uint16(ids: Sequence[int] | NDArray[np.integer]) -> NDArray[np.uint16]:
+    """Ids of any integer kind; what does not fit is refused rather than wrapped."""
+    array = np.asarray(ids)
+    if array.dtype == np.uint16:
+        return array
+    if array.size and (array.dtype.kind not in "iu" or array.min() < 0 or array.max() > 65535):
+        raise ValueError(f"ids: expected integers from 0 to 65535, found {array.dtype} up to {array.max()}")
+    return array.astype(np.uint16)

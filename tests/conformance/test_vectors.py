@@ -105,6 +105,16 @@ def test_projections_are_those_of_the_vectors() -> None:
             assert project(vector["text"], dialect) == text, name
 
 
+@SIDES
+@pytest.mark.parametrize("vocabulary", ["cloud", "compact"])
+def test_all_vectors_in_one_batch_have_their_ids_and_their_texts_back(side: Any, vocabulary: str) -> None:
+    texts = [vector["text"] for vector in VALID.values()]
+    ids, offsets, refused = side.encode_batch(texts, vocabulary)
+    assert ids.tolist() == [index for vector in VALID.values() for index in vector["ids"][vocabulary]]
+    assert refused == []
+    assert side.decode_batch(ids, offsets, vocabulary) == texts
+
+
 def test_trees_print_and_decode_to_the_text() -> None:
     rules = schema("scope")
     tokenizers = {name: Tokenizer(name) for name in ("cloud", "compact")}

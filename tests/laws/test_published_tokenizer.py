@@ -121,3 +121,18 @@ def test_the_saved_tokenizer_gives_the_same_ids_on_odd_text(saved: object) -> No
     newer = {"\U0002b820", "\U0002b91f"}
     texts = [text for text in (*ODD, *odd_texts(600, seed=3)) if newer.isdisjoint(text)]
     assert_equal_ids(texts, saved(texts)["input_ids"])  # type: ignore[operator]
+
+
+def test_a_hundred_thousand_mutants_have_the_ids_of_the_saved_tokenizer(saved: object) -> None:
+    mutants = pytest.importorskip("mutants", reason="lark or jsonschema is not installed")
+    draw, texts = random.Random(4), mutants.sources()
+    damaged = (mutants.mutate(draw, draw.choice(texts), texts) for _ in itertools.count())
+    readable = (
+        text for text in damaged if "\ud800" not in text
+    )  # a lone surrogate is no text to the fast tokenizer
+    batch = list(itertools.islice(readable, 100_000))
+    expected = saved.backend_tokenizer.encode_batch_fast(batch)  # type: ignore[attr-defined]
+    assert_equal_ids(batch, [encoding.ids for encoding in expected])
+    ids, _ = Tokenizer("cloud").encode_batch(batch)
+    assert Tokenizer.unk_id in ids
+    assert any(LINES[index].startswith("##") for index in set(ids.tolist()))

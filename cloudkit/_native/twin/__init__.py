@@ -1,15 +1,22 @@
 """What csrc/ does, in readable Python: the oracle of the compiled core, and its stand-in where no compiler was at hand."""
 
+from cloudkit._native.twin.batches import check_batch, decode_batch, decode_packed, encode_batch
 from cloudkit._native.twin.canonical import canonical
 from cloudkit._native.twin.check import check
-from cloudkit._native.twin.ids import encode_batch, encode_cloud, encode_compact, encode_text, format_ids
+from cloudkit._native.twin.ids import decode_text, encode_cloud, encode_compact, encode_text, token_ids
+from cloudkit._native.twin.trees import parse
 
 __all__ = [
     "canonical",
     "check",
+    "check_batch",
+    "decode_batch",
+    "decode_packed",
+    "decode_text",
     "encode_batch",
     "encode_cloud",
     "encode_compact",
     "encode_text",
-    "format_ids",
+    "parse",
+    "token_ids",
 ]

@@ -16,6 +16,10 @@ BAR = 5
 NO_STRING = "these ids are not [CLS] space group, orbits or Wyckoff symbols and fractions [SEP]"
 
 
+def not_a_token(index: int, place: int) -> str:
+    return f"id {index} at place {place} is not in the vocabulary of 564 tokens"
+
+
 @cache
 def token_ids(name: str) -> dict[str, int]:
     """Token -> id of "cloud" or "compact", from spec/vocab."""
@@ -101,23 +105,7 @@ def encode_text(text: str, vocabulary: str) -> NDArray[np.uint16] | None:
     return None if ids is None else np.array(ids, np.uint16)
 
 
-def encode_batch(
-    texts: list[str], vocabulary: str
-) -> tuple[NDArray[np.uint16], NDArray[np.int64], list[int]]:
-    """(ids (tokens,) uint16, offsets (n + 1,) int64, refused rows) of many texts; a refused row has no ids."""
-    rows = [encode_text(text, vocabulary) for text in texts]
-    lengths = [0 if ids is None else len(ids) for ids in rows]
-    kept = [ids for ids in rows if ids is not None]
-    packed = np.concatenate(kept) if kept else np.empty(0, np.uint16)
-    return (
-        packed,
-        np.cumsum([0, *lengths], dtype=np.int64),
-        [row for row, ids in enumerate(rows) if ids is None],
-    )
-
-
-def format_ids(ids: NDArray[np.uint16]) -> str:
-    """The text of compact ids; raises ValueError for ids that are no string."""
+def decode_compact(ids: NDArray[np.uint16]) -> str:
     from cloudkit.tables import generator_text
 
     body = [int(i) for i in ids]
@@ -129,13 +117,16 @@ def format_ids(ids: NDArray[np.uint16]) -> str:
         raise ValueError(NO_STRING)
     out = [generator_text(int(words[0][3:])), " |"]
     listed, full = kinds[1] == "wyckoff", False
-    for word, kind, before in zip(words[1:], kinds[1:], ["bar", *kinds[1:]], strict=False):
+    around = zip(words[1:], kinds[1:], ["bar", *kinds[1:]], [*kinds[2:], "end"], strict=False)
+    for word, kind, before, after in around:
         if kind == "bar":
             if not (before == "fraction" if full else listed and before == "wyckoff"):
                 raise ValueError(NO_STRING)
             out += [] if full else [" |"]
             full = True
-        elif full and (kind == "wyckoff" or (kind == "fraction" and before != "element")):
+        elif (listed and not full and kind == "element" and after != "fraction") or (
+            full and (kind == "wyckoff" or (kind == "fraction" and before != "element"))
+        ):  # in a composition each has its fraction
             raise ValueError(NO_STRING)
         elif full:
             out += [":", word] if kind == "fraction" else [", " if before == "fraction" else " ", word]
@@ -143,3 +134,25 @@ def format_ids(ids: NDArray[np.uint16]) -> str:
             out += [" |"] if listed and before == "wyckoff" and kind != "wyckoff" else []
             out += [" ", word]
     return "".join(out)
+
+
+def decode_cloud(ids: NDArray[np.uint16]) -> str:
+    tokens = list(token_ids("cloud"))
+    text = ""
+    for place, index in enumerate(ids):
+        if index >= len(tokens):
+            raise ValueError(not_a_token(index, place))
+        token = tokens[index]
+        if token in ("[CLS]", "[PAD]", "[SEP]"):
+            continue
+        text += token[2:] if text and token.startswith("##") else f" {token}" if text else token
+    return text
+
+
+def decode_text(ids: NDArray[np.uint16], vocabulary: str) -> str:
+    """The text of ids (n,) uint16; raises ValueError for ids that have none."""
+    if vocabulary not in ("cloud", "compact"):
+        raise ValueError(f"unknown vocabulary '{vocabulary}'; known: cloud, compact")
+    if ids.ndim != 1 or ids.dtype != np.uint16:
+        raise ValueError(f"ids: expected shape (n,) and uint16, found {ids.shape} and {ids.dtype}")
+    return decode_cloud(ids) if vocabulary == "cloud" else decode_compact(ids)

@@ -19,6 +19,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#if defined(__GNUC__)
+#pragma GCC visibility push(default) /* all else in the library is hidden */
+#endif
 
 #define CK_ABI_VERSION 1
 
@@ -74,10 +77,37 @@ ck_status ck_encode_cloud(const char *text, size_t length, uint16_t *ids, size_t
 /* Ids in the compact vocabulary (spec/vocab/compact.txt), [CLS] ... [SEP] included, for text without errors. */
 ck_status ck_encode_compact(const char *text, size_t length, uint16_t *ids, size_t cap, size_t *n_out);
 
+/* The text of published ids: tokens with one blank between, continuations joined to what is before them, [CLS], [PAD]
+ * and [SEP] left out. The inverse of ck_encode_cloud on every valid SCOPE text but those with CK_SIGNS, of which [UNK] is left.
+ * An id outside the vocabulary gives CK_INVALID, and *n_out is its index. 7 bytes an id always suffice; all of
+ * out[0..cap) may be written. No NUL. */
+ck_status ck_decode_cloud(const uint16_t *ids, size_t n_ids, char *out, size_t cap, size_t *n_out);
+
 /* The text of compact ids ([CLS] and [SEP] optional): the space group, then orbits, or Wyckoff symbols and fractions, or
  * Wyckoff symbols, | and sites, where | also stands between a site that ends in an occupancy and the next site.
- * CK_INVALID for ids of another shape. No NUL is written. */
+ * CK_INVALID for ids of another shape; ids that are accepted and give a valid text are those that ck_encode_compact gives
+ * for it. 7 bytes an id and 80 more always suffice. No NUL is written. */
 ck_status ck_format(const uint16_t *ids, size_t n_ids, char *out, size_t cap, size_t *n_out);
+
+/* What one compact id stands for. The ids of a text, read so, are its tree: the group, then for each orbit its species
+ * and its Wyckoff symbol, or the Wyckoff symbols and then the composition or the sites. */
+typedef enum ck_kind {
+    CK_MARK = 0,     /* [CLS], [PAD], [SEP], [UNK], [MASK] */
+    CK_GROUP = 1,    /* value: space group, 1 to 230 */
+    CK_WYCKOFF = 2,  /* value: multiplicity, 1 to 192; letter */
+    CK_ELEMENT = 3,  /* value: atomic number, 1 to 118 */
+    CK_FRACTION = 4, /* value: hundredths, 0 to 100 */
+    CK_BAR = 5       /* in the dialect full: see ck_format */
+} ck_kind;
+
+typedef struct ck_symbol {
+    uint16_t kind;  /* a ck_kind */
+    uint16_t value;
+    char letter;    /* 'a' to 'z' or 'A'; NUL where the kind has none */
+} ck_symbol;
+
+/* CK_INVALID for an id outside the vocabulary. */
+ck_status ck_read_id(uint16_t id, ck_symbol *symbol);
 
 /* The canonical letters and order of n orbits: the smallest sequence of (letter, content) over the renamings of Wyckoff
  * letters that the affine normalizer of the space group induces (spec/scope.md, the clause on the canonical form).
@@ -88,6 +118,32 @@ ck_status ck_format(const uint16_t *ids, size_t n_ids, char *out, size_t cap, si
 ck_status ck_canonical(uint32_t space_group, const uint8_t *letters, const uint32_t *contents, size_t n,
                        uint8_t *new_letters, uint32_t *order);
 
+/* ---- Without linking ----
+ *
+ * The functions above as one table. A Python extension gets it from the installed package, with no link to the library:
+ *
+ *     const ck_api *ck = PyCapsule_Import(CK_CAPSULE, 0);
+ *     if (ck == NULL || ck->abi_version != CK_ABI_VERSION) ...
+ *
+ * A later library may append functions; size, in bytes, says how much of the table there is. */
+#define CK_CAPSULE "cloudkit.scope_api"
+
+typedef struct ck_api {
+    uint32_t abi_version, size;
+    size_t (*check)(const char *, size_t, ck_issue *, size_t, uint32_t *);
+    ck_status (*encode_cloud)(const char *, size_t, uint16_t *, size_t, size_t *);
+    ck_status (*encode_compact)(const char *, size_t, uint16_t *, size_t, size_t *);
+    ck_status (*decode_cloud)(const uint16_t *, size_t, char *, size_t, size_t *);
+    ck_status (*format)(const uint16_t *, size_t, char *, size_t, size_t *);
+    ck_status (*read_id)(uint16_t, ck_symbol *);
+    ck_status (*canonical)(uint32_t, const uint8_t *, const uint32_t *, size_t, uint8_t *, uint32_t *);
+} ck_api;
+
+const ck_api *ck_get_api(void);
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif

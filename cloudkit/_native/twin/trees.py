@@ -1,0 +1,63 @@
+"""Twin of `parse` in core.pyx: the compact ids of a string, read as its tree."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Literal
+
+from cloudkit._native.twin.ids import BAR, encode_compact, token_ids
+
+Species = tuple[tuple[str, float], ...]
+Tree = tuple[Literal["orbit", "reduced", "full"], int, tuple[Any, ...], Species]
+
+
+@cache
+def tokens() -> list[str]:
+    return list(token_ids("compact"))
+
+
+def is_symbol(token: str) -> bool:
+    return token[0].isdigit() and "." not in token
+
+
+def take_species(words: list[str]) -> Species:
+    """The species at the head of some words, which it takes: elements, each with the fraction behind it, or 1.0."""
+    species: list[tuple[str, float]] = []
+    while words and words[0].isalpha():
+        element = words.pop(0)
+        written = bool(words) and "." in words[0]
+        species.append((element, float(words.pop(0)) if written else 1.0))
+        if not written:
+            break
+    return tuple(species)
+
+
+def parse(text: str, orbit: Callable[[tuple[Any, ...]], Any]) -> Tree | None:
+    """(dialect, space group, orbits or sites, fractions) of valid text; None if it has errors, or species without a token.
+
+    orbit makes one of a tuple (letter, multiplicity, species or None, ()).
+    """
+    ids = encode_compact(text)
+    if ids is None:
+        return None
+    group, words = ids[1] - BAR, [tokens()[index] for index in ids[2:-1]]
+    if not is_symbol(words[0]):
+        orbits = []
+        while words:
+            species = take_species(words)
+            symbol = words.pop(0)
+            orbits.append(orbit((symbol[-1], int(symbol[:-1]), species, ())))
+        return "orbit", group, tuple(orbits), ()
+    symbols = [word for word in words if is_symbol(word)]
+    words = words[len(symbols) :]
+    if words[0] != "|":
+        return (
+            "reduced",
+            group,
+            tuple(orbit((s[-1], int(s[:-1]), None, ())) for s in symbols),
+            take_species(words),
+        )
+    sites = []
+    for symbol in symbols:
+        words = words[1:] if words[0] == "|" else words
+        sites.append(orbit((symbol[-1], int(symbol[:-1]), take_species(words), ())))
+    return "full", group, tuple(sites), ()

@@ -1,0 +1,1 @@
+"""The Wyckoff symbols of SCOPE strings, by two routes to the same C functions."""

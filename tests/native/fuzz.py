@@ -1,0 +1,196 @@
+"""Fuzz the C core: `make fuzz SECONDS=30`, which is the time of each target; two run at once (`--jobs`).
+
+Every law of laws.h is a libFuzzer target under the address and undefined-behaviour sanitizers. Seeds come from the
+conformance vectors, the dictionary from the vocabularies; what a target finds interesting stays in build/fuzz/corpus
+for the next run. Exits with 1 at a finding, whose input lies in build/fuzz/findings. `--summary FILE` writes the table.
+"""
+
+import argparse
+import json
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from array import array
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = ROOT / "build/fuzz"
+CORE = [ROOT / "csrc" / f"{name}.c" for name in ("canonical", "check", "decode", "encode", "tables")]
+SOURCES = [ROOT / "tests/native/fuzz.c", ROOT / "tests/native/laws.c", *CORE]
+TARGETS = ("check", "compact", "cloud", "decode", "format", "canonical")
+LETTERS = "abcdefghijklmnopqrstuvwxyzA"
+
+
+class Outcome(NamedTuple):
+    """What one target did; edges: of the compiled code, laws included, that it reached."""
+
+    target: str
+    executions: int
+    seconds: int
+    edges: int
+    corpus: int
+    finding: str
+
+
+def seeds(target: str) -> Iterator[bytes]:
+    """Inputs from the vectors, in the form that the target reads."""
+    for file in sorted((ROOT / "spec/vectors").glob("*/*/*.json")):
+        vector = json.loads(file.read_text("utf-8"))
+        if target in ("check", "compact", "cloud"):
+            yield vector["text"].encode("utf-8", "surrogatepass")
+        elif target != "canonical":
+            ids = vector.get("ids", {}).get("cloud" if target == "decode" else "compact")
+            yield array("H", ids or ()).tobytes()
+        elif (tree := vector.get("tree")) and tree["space_group"] and "orbits" in tree:
+            pairs = ((LETTERS.index(o["letter"]), len(o["species"][0]["element"])) for o in tree["orbits"])
+            yield bytes([tree["space_group"], *(byte for pair in sorted(pairs) for byte in pair)])
+
+
+def dictionary() -> str:
+    """Tokens of the vocabularies and all generator strings, in libFuzzer's notation."""
+    words = (ROOT / "spec/vocab/cloud.txt").read_text("ascii").split()
+    table = (ROOT / "spec/tables/space_groups.csv").read_text("ascii")
+    generators = [" ".join(text) + " | " for text in re.findall(r"\b[01][0-9a-zA-Z]{3,40}\b", table)]
+    return "".join(f'"{word}"\n' for word in [f" {w}" for w in words if "#" not in w] + generators)
+
+
+def build(target: str, *flags: str, name: str = "") -> Path:
+    """Compile a target with clang; returns the program."""
+    program = BUILD / f"{target}{name}"
+    options = [
+        "-g",
+        "-O1",
+        "-std=c11",
+        f"-DLAW={target}_laws",
+        f"-I{ROOT / 'csrc/include'}",
+        f"-I{ROOT / 'csrc'}",
+    ]
+    sanitizers = ["-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all"]
+    command = ["clang", *options, *sanitizers, *flags, *map(str, SOURCES), "-o", str(program)]
+    subprocess.run(command, check=True, capture_output=True, text=True)
+    return program
+
+
+def fuzz(target: str, seconds: int) -> Outcome:
+    """Run one built target for some seconds, from the seeds and what earlier runs found."""
+    program, corpus, findings = BUILD / target, BUILD / "corpus" / target, BUILD / "findings"
+    for folder in (corpus, findings):
+        folder.mkdir(parents=True, exist_ok=True)
+    for index, data in enumerate(seeds(target)):
+        (corpus / f"seed-{index:04}").write_bytes(data)
+    (BUILD / "tokens.dict").write_text(dictionary())
+    options = {
+        "max_total_time": seconds,
+        "print_final_stats": 1,
+        "timeout": 10,
+        "max_len": 4096,
+        "rss_limit_mb": 4096,
+    }
+    command = [
+        str(program),
+        *(f"-{name}={value}" for name, value in options.items()),
+        f"-artifact_prefix={findings}/{target}-",
+    ]
+    done = subprocess.run([*command, f"-dict={BUILD / 'tokens.dict'}", str(corpus)], capture_output=True, text=True, check=False, errors="replace")  # fmt: skip
+    log = done.stderr
+    number = {key: int(value) for key, value in re.findall(r"^stat::(\w+):\s+(\d+)", log, re.M)}
+    covered = re.findall(r"cov: (\d+) ft: \d+ corp: (\d+)", log)
+    elapsed = re.findall(r"in (\d+) second", log)
+    finding = "" if done.returncode == 0 else "\n".join(log.splitlines()[-40:])
+    return Outcome(
+        target,
+        number.get("number_of_executed_units", 0),
+        int(elapsed[-1]) if elapsed else 0,
+        *(map(int, covered[-1]) if covered else (0, 0)),
+        finding,
+    )
+
+
+def line_coverage() -> str:
+    """Lines and branches of csrc that the kept corpora reach, by llvm-cov; why not, where it is absent."""
+    tools = {
+        name: next(filter(None, map(shutil.which, (name, f"{name}-14"))), None)
+        for name in ("llvm-profdata", "llvm-cov")
+    }
+    if None in tools.values():
+        return "lines: not measured, llvm-profdata and llvm-cov are not installed"
+    programs, profiles = [], []
+    for target in TARGETS:
+        program = build(target, "-fprofile-instr-generate", "-fcoverage-mapping", name="-coverage")
+        profile = BUILD / f"{target}.profraw"
+        subprocess.run([str(program), "-runs=0", str(BUILD / "corpus" / target)], check=True, capture_output=True, env={"LLVM_PROFILE_FILE": str(profile)})  # fmt: skip
+        programs.append(program)
+        profiles.append(profile)
+    merged = BUILD / "all.profdata"
+    subprocess.run([str(tools["llvm-profdata"]), "merge", "-o", str(merged), *map(str, profiles)], check=True)
+    objects = [str(programs[0]), *(part for program in programs[1:] for part in ("-object", str(program)))]
+    report = subprocess.run([str(tools["llvm-cov"]), "export", "-summary-only", f"-instr-profile={merged}", *objects, *map(str, CORE[:-1])], check=True, capture_output=True, text=True)  # fmt: skip
+    lines = []
+    for file in json.loads(report.stdout)["data"][0]["files"]:
+        seen = file["summary"]
+        parts = (
+            f"{seen[what]['covered']} of {seen[what]['count']} {what}"
+            for what in ("functions", "lines", "branches")
+        )
+        lines.append(f"  csrc/{Path(file['filename']).name:<12} {', '.join(parts)}")
+    return "reached by the corpora (llvm-cov):\n" + "\n".join(lines)
+
+
+def table(outcomes: list[Outcome]) -> str:
+    """The summary of a run."""
+    clang = subprocess.run(
+        ["clang", "--version"], capture_output=True, text=True, check=True
+    ).stdout.splitlines()[0]
+    total = sum(o.seconds for o in outcomes)
+    lines = [
+        f"{date.today()}, libFuzzer, {clang}, {platform.machine()}; address and undefined-behaviour sanitizers",
+        f"{'law':<10} {'executions':>13} {'seconds':>8} {'edges':>6} {'corpus':>7}  finding",
+    ]
+    for o in outcomes:
+        lines.append(
+            f"{o.target:<10} {o.executions:>13,} {o.seconds:>8} {o.edges:>6} {o.corpus:>7}  {'YES' if o.finding else 'none'}"
+        )
+    lines.append(f"{'all':<10} {sum(o.executions for o in outcomes):>13,} {total:>8}")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("seconds", type=int, nargs="?", default=30)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--summary", type=Path, help="write the table there")
+    arguments = parser.parse_args()
+    if shutil.which("clang") is None:
+        print("fuzzing is skipped: clang is not installed (Debian: apt-get install clang libclang-rt-14-dev)")
+        return 0
+    BUILD.mkdir(parents=True, exist_ok=True)
+    try:
+        for target in TARGETS:
+            build(target)
+    except subprocess.CalledProcessError as error:
+        if "libclang_rt" not in error.stderr:
+            raise SystemExit(error.stderr) from None
+        print("fuzzing is skipped: this clang has no libFuzzer (Debian: apt-get install libclang-rt-14-dev)")
+        return 0
+    with ThreadPoolExecutor(arguments.jobs) as pool:
+        outcomes = list(pool.map(lambda target: fuzz(target, arguments.seconds), TARGETS))
+    summary = table(outcomes)
+    found = any(outcome.finding for outcome in outcomes)
+    if arguments.summary and not found:
+        summary += line_coverage() + "\n"
+        arguments.summary.write_text(summary)
+    print(summary, end="")
+    for outcome in outcomes:
+        if outcome.finding:
+            print(f"\n{outcome.target}: {outcome.finding}", file=sys.stderr)
+    return found
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
