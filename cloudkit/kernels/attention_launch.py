@@ -19,6 +19,9 @@ from cloudkit.kernels.attention_packing import Packing
 INTERPRETED: Final[bool] = triton.knobs.runtime.interpret
 PRECISION: Final = "ieee"  # of float32 products
 INDEX_LIMIT: Final = 2**31
+STRIDE_LIMIT: Final = 2**24  # 128 rows of that stay within int32
+OPTIONS: Final = {"num_stages": 1, "enable_fp_fusion": True}  # of the compiler, beside num_warps
+VENDOR = "amd" if torch.version.hip else "nvidia"
 
 
 class Configuration(NamedTuple):
@@ -31,6 +34,9 @@ class Configuration(NamedTuple):
     warps: int
 
 
+Shape = tuple[str, int, int, int]  # kernel, queries, keys, warps
+
+
 class Plan(NamedTuple):
     """whole: by rows of a tile, ascending; stream: the passes over what is longer, in order."""
 
@@ -38,30 +44,30 @@ class Plan(NamedTuple):
     stream: tuple[Configuration, ...]
 
 
-def plan_forward(itemsize: int, head_size: int) -> Plan:
-    """Configurations for elements of `itemsize` bytes."""
-    dim = triton.next_power_of_2(head_size)
+def plan_forward(itemsize: int, head_size: int, vendor: str) -> Plan:
+    """Configurations for elements of `itemsize` bytes on chips of "nvidia" or "amd"."""
     if itemsize == 4:
-        whole, stream = [("whole_forward", 32, 64, 4)], [("stream_forward", 32, 32, 4)]
-    else:
-        whole = [("whole_forward", 64, 64, 4), ("whole_forward", 64, 128, 8)]
-        stream = [("stream_forward", 64, 64, 4)]
-    return _plan(whole, stream, dim)
+        warps = 8 if vendor == "nvidia" else 4
+        return _plan(head_size, [("whole_forward", 16, 64, warps)], [("stream_forward", 16, 32, 8)])
+    whole = [("whole_forward", 64, 64, 4), ("whole_forward", 64, 128, 8)]
+    return _plan(head_size, whole, [("stream_forward", 64, 64, 4)])
 
 
-def plan_backward(itemsize: int, head_size: int) -> Plan:
-    """Configurations for elements of `itemsize` bytes."""
-    dim = triton.next_power_of_2(head_size)
+def plan_backward(itemsize: int, head_size: int, vendor: str) -> Plan:
+    """Configurations for elements of `itemsize` bytes on chips of "nvidia" or "amd"."""
+    wide = head_size > 64
     if itemsize == 4:
-        whole = [("whole_backward", 16, 64, 8)]
-        stream = [("stream_backward_queries", 32, 16, 4), ("stream_backward_keys", 16, 32, 8)]
-    else:
-        whole = [("whole_backward", 16, 64, 4), ("whole_backward", 16, 128, 8)][: 2 if dim <= 64 else 1]
-        stream = [("stream_backward_queries", 64, 32, 4), ("stream_backward_keys", 16, 64, 4)]
-    return _plan(whole, stream, dim)
+        whole = [("whole_backward", 16, 16, 4) if wide else ("whole_backward", 16, 64, 8)]
+        stream = [("stream_backward_queries", 16, 16, 4), ("stream_backward_keys", 16, 32, 8)]
+        return _plan(head_size, whole, stream)
+    queries = 32 if vendor == "nvidia" else 16
+    whole = [("whole_backward", queries, 64, 8 if wide else 4), ("whole_backward", queries, 128, 8)]
+    stream = [("stream_backward_queries", 64, 32, 4), ("stream_backward_keys", 32, 64, 8 if wide else 4)]
+    return _plan(head_size, whole[: 1 if wide else 2], stream)
 
 
-def _plan(whole: list[tuple[str, int, int, int]], stream: list[tuple[str, int, int, int]], dim: int) -> Plan:
+def _plan(head_size: int, whole: list[Shape], stream: list[Shape]) -> Plan:
+    dim = triton.next_power_of_2(head_size)
     made = [
         tuple(Configuration(kernel, queries, keys, dim, warps) for kernel, queries, keys, warps in rows)
         for rows in (whole, stream)
@@ -109,7 +115,7 @@ class _Launch:
                 DIM=configuration.dim,
                 PRECISION=PRECISION,
                 num_warps=configuration.warps,
-                num_stages=1,
+                **OPTIONS,
             )
 
 
@@ -126,7 +132,7 @@ def forward(
     """Fill out (tokens, heads, dim) and lse (heads, tokens)."""
     views = dict(zip("qkv", _views(parts), strict=True))
     arguments = _arguments(views | {"out": out}, bias, seed, lse, scale, dropout)
-    _Launch(plan_forward(out.element_size(), out.shape[2]), packing, out, arguments).run()
+    _Launch(plan_forward(out.element_size(), out.shape[2], VENDOR), packing, out, arguments).run()
 
 
 def backward(
@@ -146,7 +152,7 @@ def backward(
     arguments = _arguments(views | {"out": out, "grad": _aligned(grad)}, bias, seed, lse, scale, dropout)
     by_bias = lse if bias is None else torch.empty_like(lse)
     arguments |= {"dbias_ptr": by_bias, "delta_ptr": torch.empty_like(lse)}
-    _Launch(plan_backward(out.element_size(), out.shape[2]), packing, out, arguments).run()
+    _Launch(plan_backward(out.element_size(), out.shape[2], VENDOR), packing, out, arguments).run()
     return grads if bias is None else [*grads, by_bias.t().contiguous()]
 
 
@@ -162,19 +168,22 @@ def _arguments(
     if tokens * heads >= INDEX_LIMIT:
         raise ValueError(f"q must have fewer than 2**31 rows, tokens times heads, found {tokens} x {heads}")
     for name, part in rows.items():
-        if (tokens > 1 and part.stride(0) % 8) or part.data_ptr() % 16:
-            rule = "rows must start at multiples of 16 bytes and be a multiple of 8 numbers apart"
+        apart = part.stride(0) if tokens > 1 else 0
+        if apart % 8 or not 0 <= apart < STRIDE_LIMIT or part.data_ptr() % 16:
+            rule = (
+                "rows must start at multiples of 16 bytes, a multiple of 8 and fewer than 2**24 numbers apart"
+            )
             raise ValueError(
                 f"{name}: its {rule} for impl='triton', found stride {part.stride(0)}; call .clone()"
             )
     pointers = {f"{name}_ptr": part for name, part in rows.items()}
     strides = {f"{name}_stride": part.stride(0) // 8 for name, part in rows.items()}
-    by_head = lse if bias is None else bias.t().contiguous()
+    by_head = lse if bias is None else _aligned(bias.t())
     numbers = {"tokens": tokens, "heads": heads, "dim8": dim // 8, "has_bias": int(bias is not None)}
     more = {"bias_ptr": by_head, "seed_ptr": seed, "lse_ptr": lse, "scale": scale, "dropout": dropout}
     return pointers | strides | numbers | more
 
 
-def _aligned(grad: Tensor) -> Tensor:
-    grad = grad.contiguous()
-    return grad if grad.data_ptr() % 16 == 0 else grad.clone()
+def _aligned(tensor: Tensor) -> Tensor:
+    tensor = tensor.contiguous()
+    return tensor if tensor.data_ptr() % 16 == 0 else tensor.clone()

@@ -29,7 +29,7 @@ def attend(
     """(tokens, heads, dim); parts: Q, K and V of that shape, or one (tokens, 3, heads, dim). See packed_attention."""
     out = []
     for run, q, k, v, added in _blocks(parts, runs, bias):
-        if dropout:
+        if dropout or not q.numel():  # an empty batch still depends on its bias
             keep = kept(run, q.shape[1], seed, dropout) / (1 - dropout)
             mixed = (_weights(q, k, added, scale) * keep).to(v.dtype) @ v
         else:

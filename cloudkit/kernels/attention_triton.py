@@ -20,8 +20,12 @@ from typing import Final
 import triton
 import triton.language as tl
 
-LOG2E: Final = 1.4426950408889634
-_LOG2E = tl.constexpr(LOG2E)
+# Integers that would be compiled in if they were 1 or divisible by 16: one kernel serves all of them.
+SIZES: Final = (
+    *(f"{name}_stride" for name in ("q", "k", "v", "out", "grad", "dq", "dk", "dv")),
+    *("tokens", "heads", "dim8", "has_bias"),
+)
+_LOG2E = tl.constexpr(1.4426950408889634)
 _GOLDEN = tl.constexpr(0x9E3779B9)
 
 
@@ -65,9 +69,10 @@ def _write(ptr, values, first, stride, stop, head, dim, ROWS: tl.constexpr, DIM:
 
 
 @triton.jit
-def _bias(bias_ptr, keys, stop, has_bias):  # type: ignore[no-untyped-def]
-    """In units of log2; 0 without one."""
-    return tl.load(bias_ptr + keys, mask=keys < stop * has_bias, other=0.0) * _LOG2E
+def _bias(bias_ptr, keys, stop, has_bias, beyond):  # type: ignore[no-untyped-def]
+    """Of each key in units of log2, 0 without one; `beyond` after the end, where -inf hides a key."""
+    bias = tl.load(bias_ptr + keys, mask=keys < stop * has_bias, other=0.0) * _LOG2E
+    return tl.where(keys < stop, bias, beyond)
 
 
 @triton.jit
@@ -84,7 +89,7 @@ def _block(blocks_ptr, heads):  # type: ignore[no-untyped-def]
     return tl.program_id(0) % heads, tl.load(at), tl.load(at + 1), tl.load(at + 2)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=SIZES)
 def whole_forward(  # type: ignore[no-untyped-def]
     q_ptr, k_ptr, v_ptr, bias_ptr, seed_ptr, sequence_ptr, tiles_ptr, out_ptr, lse_ptr,
     q_stride, k_stride, v_stride, out_stride, tokens, heads, dim8, has_bias, scale, dropout,
@@ -95,7 +100,7 @@ def whole_forward(  # type: ignore[no-untyped-def]
     head, start, stop = _tile(tiles_ptr, heads)
     keys = start + tl.arange(0, KEYS)
     key_sequence = tl.load(sequence_ptr + keys, mask=keys < stop, other=-1)
-    bias = _bias(bias_ptr + head * tokens, keys, stop, has_bias)
+    bias = _bias(bias_ptr + head * tokens, keys, stop, has_bias, 0.0)
     k = _read(k_ptr, start, k_stride * 8, stop, head, dim, KEYS, DIM)
     v = _read(v_ptr, start, v_stride * 8, stop, head, dim, KEYS, DIM)
     for first in range(start, stop, QUERIES):
@@ -116,13 +121,13 @@ def whole_forward(  # type: ignore[no-untyped-def]
 
 @triton.jit
 def _weights(  # type: ignore[no-untyped-def]
-    row, column, row_value, column_value, shift, same, seed_ptr, head, queries, keys, scale, dropout,
+    row, column, row_value, column_value, shift, seed_ptr, head, queries, keys, scale, dropout,
     PRECISION: tl.constexpr,
 ):  # fmt: skip
     """Weights, weights after dropout, and gradient of the weights of one block; rows are queries and columns keys, or
     the other way round, as the five products want it: what enters a product first should have many rows."""
     scores = tl.dot(row, tl.trans(column), input_precision=PRECISION) * (scale * _LOG2E) + shift
-    weights = tl.where(same, tl.exp2(scores), 0.0)
+    weights = tl.exp2(scores)
     by_weights = tl.dot(row_value, tl.trans(column_value), input_precision=PRECISION)
     left = weights
     if dropout > 0.0:
@@ -132,7 +137,7 @@ def _weights(  # type: ignore[no-untyped-def]
     return weights, left, by_weights
 
 
-@triton.jit
+@triton.jit(do_not_specialize=SIZES)
 def whole_backward(  # type: ignore[no-untyped-def]
     q_ptr, k_ptr, v_ptr, bias_ptr, seed_ptr, sequence_ptr, tiles_ptr, lse_ptr, grad_ptr,
     dq_ptr, dk_ptr, dv_ptr, dbias_ptr,
@@ -145,7 +150,7 @@ def whole_backward(  # type: ignore[no-untyped-def]
     head, start, stop = _tile(tiles_ptr, heads)
     keys = start + tl.arange(0, KEYS)
     key_sequence = tl.load(sequence_ptr + keys, mask=keys < stop, other=-1)
-    bias = _bias(bias_ptr + head * tokens, keys, stop, has_bias)
+    bias = _bias(bias_ptr + head * tokens, keys, stop, has_bias, 0.0)
     k = _read(k_ptr, start, k_stride * 8, stop, head, dim, KEYS, DIM)
     v = _read(v_ptr, start, v_stride * 8, stop, head, dim, KEYS, DIM)
     dk, dv = tl.zeros([KEYS, DIM], tl.float32), tl.zeros([KEYS, DIM], tl.float32)
@@ -153,17 +158,17 @@ def whole_backward(  # type: ignore[no-untyped-def]
     for first in range(start, stop, QUERIES):
         queries = first + tl.arange(0, QUERIES)
         query_sequence = tl.load(sequence_ptr + queries, mask=queries < stop, other=-1)
-        lse = tl.load(lse_ptr + head * tokens + queries, mask=queries < stop, other=0.0)
+        lse = tl.load(lse_ptr + head * tokens + queries, mask=queries < stop, other=float("inf"))
         q = _read(q_ptr, first, q_stride * 8, stop, head, dim, QUERIES, DIM)
         grad = _read(grad_ptr, first, grad_stride * 8, stop, head, dim, QUERIES, DIM)
-        same, shift = key_sequence[:, None] == query_sequence[None, :], bias[:, None] - lse[None, :]
+        same = key_sequence[:, None] == query_sequence[None, :]
+        shift = tl.where(same, bias[:, None] - lse[None, :], float("-inf"))
         weights, left, by_weights = _weights(
             k,
             q,
             v,
             grad,
             shift,
-            same,
             seed_ptr,
             head,
             queries[None, :],
@@ -184,7 +189,7 @@ def whole_backward(  # type: ignore[no-untyped-def]
     tl.store(dbias_ptr + head * tokens + keys, dbias, mask=keys < stop * has_bias)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=SIZES)
 def stream_forward(  # type: ignore[no-untyped-def]
     q_ptr, k_ptr, v_ptr, bias_ptr, seed_ptr, blocks_ptr, out_ptr, lse_ptr,
     q_stride, k_stride, v_stride, out_stride, tokens, heads, dim8, has_bias, scale, dropout,
@@ -202,12 +207,12 @@ def stream_forward(  # type: ignore[no-untyped-def]
         keys = now + tl.arange(0, KEYS)
         k = _read(k_ptr, now, k_stride * 8, stop, head, dim, KEYS, DIM)
         v = _read(v_ptr, now, v_stride * 8, stop, head, dim, KEYS, DIM)
-        bias = _bias(bias_ptr + head * tokens, keys, stop, has_bias)
-        bias = tl.where(keys < stop, bias, float("-inf"))
+        bias = _bias(bias_ptr + head * tokens, keys, stop, has_bias, float("-inf"))
         scores = tl.dot(q, tl.trans(k), input_precision=PRECISION) * (scale * _LOG2E) + bias[None, :]
         larger = tl.maximum(largest, tl.max(scores, 1))
-        weights = tl.exp2(scores - larger[:, None])
-        shrink = tl.exp2(largest - larger)
+        level = tl.where(larger > float("-inf"), larger, 0.0)  # no key seen so far: all are hidden
+        weights = tl.exp2(scores - level[:, None])
+        shrink = tl.exp2(largest - level)
         total = total * shrink + tl.sum(weights, 1)
         if dropout > 0.0:
             weights = tl.where(_kept(seed_ptr, head, queries[:, None], keys[None, :], dropout), weights, 0.0)
@@ -227,7 +232,7 @@ def stream_forward(  # type: ignore[no-untyped-def]
     tl.store(lse_ptr + head * tokens + queries, largest + tl.log2(total), mask=queries < stop)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=SIZES)
 def stream_backward_queries(  # type: ignore[no-untyped-def]
     q_ptr, k_ptr, v_ptr, bias_ptr, seed_ptr, blocks_ptr, out_ptr, lse_ptr, grad_ptr, dq_ptr, delta_ptr,
     q_stride, k_stride, v_stride, out_stride, grad_stride, dq_stride, tokens, heads, dim8, has_bias, scale, dropout,
@@ -242,21 +247,20 @@ def stream_backward_queries(  # type: ignore[no-untyped-def]
     out = _read(out_ptr, first, out_stride * 8, stop, head, dim, QUERIES, DIM)
     delta = tl.sum(grad.to(tl.float32) * out.to(tl.float32), 1)
     tl.store(delta_ptr + head * tokens + queries, delta, mask=queries < stop)
-    lse = tl.load(lse_ptr + head * tokens + queries, mask=queries < stop, other=0.0)
+    lse = tl.load(lse_ptr + head * tokens + queries, mask=queries < stop, other=float("inf"))
     dq = tl.zeros([QUERIES, DIM], tl.float32)
     for now in range(start, stop, KEYS):
         keys = now + tl.arange(0, KEYS)
         k = _read(k_ptr, now, k_stride * 8, stop, head, dim, KEYS, DIM)
         v = _read(v_ptr, now, v_stride * 8, stop, head, dim, KEYS, DIM)
-        bias = _bias(bias_ptr + head * tokens, keys, stop, has_bias)
-        same, shift = (queries < stop)[:, None] & (keys < stop)[None, :], bias[None, :] - lse[:, None]
+        bias = _bias(bias_ptr + head * tokens, keys, stop, has_bias, float("-inf"))
+        shift = bias[None, :] - lse[:, None]
         weights, _, by_weights = _weights(
             q,
             k,
             grad,
             v,
             shift,
-            same,
             seed_ptr,
             head,
             queries[:, None],
@@ -270,7 +274,7 @@ def stream_backward_queries(  # type: ignore[no-untyped-def]
     _write(dq_ptr, dq * scale, first, dq_stride * 8, stop, head, dim, QUERIES, DIM)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=SIZES)
 def stream_backward_keys(  # type: ignore[no-untyped-def]
     q_ptr, k_ptr, v_ptr, bias_ptr, seed_ptr, blocks_ptr, lse_ptr, grad_ptr, dk_ptr, dv_ptr, dbias_ptr, delta_ptr,
     q_stride, k_stride, v_stride, grad_stride, dk_stride, dv_stride, tokens, heads, dim8, has_bias, scale, dropout,
@@ -282,23 +286,22 @@ def stream_backward_keys(  # type: ignore[no-untyped-def]
     keys = first + tl.arange(0, KEYS)
     k = _read(k_ptr, first, k_stride * 8, stop, head, dim, KEYS, DIM)
     v = _read(v_ptr, first, v_stride * 8, stop, head, dim, KEYS, DIM)
-    bias = _bias(bias_ptr + head * tokens, keys, stop, has_bias)
+    bias = _bias(bias_ptr + head * tokens, keys, stop, has_bias, 0.0)
     dk, dv = tl.zeros([KEYS, DIM], tl.float32), tl.zeros([KEYS, DIM], tl.float32)
     dbias = tl.zeros([KEYS], tl.float32)
     for now in range(start, stop, QUERIES):
         queries = now + tl.arange(0, QUERIES)
         q = _read(q_ptr, now, q_stride * 8, stop, head, dim, QUERIES, DIM)
         grad = _read(grad_ptr, now, grad_stride * 8, stop, head, dim, QUERIES, DIM)
-        lse = tl.load(lse_ptr + head * tokens + queries, mask=queries < stop, other=0.0)
+        lse = tl.load(lse_ptr + head * tokens + queries, mask=queries < stop, other=float("inf"))
         delta = tl.load(delta_ptr + head * tokens + queries, mask=queries < stop, other=0.0)
-        same, shift = (keys < stop)[:, None] & (queries < stop)[None, :], bias[:, None] - lse[None, :]
+        shift = bias[:, None] - lse[None, :]
         weights, left, by_weights = _weights(
             k,
             q,
             v,
             grad,
             shift,
-            same,
             seed_ptr,
             head,
             queries[None, :],
