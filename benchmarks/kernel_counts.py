@@ -1,0 +1,142 @@
+"""What packed attention must do and move, the time that takes at least on three chips, and what the kernels move.
+
+    python benchmarks/kernel_counts.py
+
+No GPU is needed: the kernels run in Triton's interpreter, whose loads, stores and products are counted; lanes that a mask
+switches off move nothing. Strings are built-in minerals, drawn by a fixed seed.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final, NamedTuple
+
+os.environ["TRITON_INTERPRET"] = "1"  # before Triton is imported
+
+import numpy as np
+import torch
+from triton.runtime import interpreter
+
+from cloudkit.data import read_builtin, read_crystals
+from cloudkit.kernels import packed_attention_qkv
+from cloudkit.tokens import Tokenizer
+
+BATCH, HEADS, DIM = 1024, 12, 64
+ELEMENT: Final = torch.float16
+
+
+class Chip(NamedTuple):
+    """Bytes a second from memory, and two-byte multiply-adds on tensor cores as operations a second, dense."""
+
+    name: str
+    bandwidth: float
+    operations: float
+
+
+CHIPS: Final = (
+    Chip("A100 80 GB SXM", 2.039e12, 312e12),  # NVIDIA A100 datasheet, 2021
+    Chip("H100 SXM", 3.35e12, 989.4e12),  # NVIDIA H100 datasheet, 2023
+    Chip("MI300X", 5.3e12, 1307.4e12),  # AMD Instinct MI300X datasheet, 2023
+)
+
+
+class Count(NamedTuple):
+    """Bytes between memory and chip, floating-point operations of matrix products."""
+
+    bytes: int
+    operations: int
+
+
+def least(lengths: np.ndarray, heads: int, dim: int, size: int) -> tuple[Count, Count]:
+    """What any exact forward and backward pass must do: read Q, K, V and offsets, write the result; four and ten n² d."""
+    rows, pairs, offsets = (
+        int(lengths.sum()) * heads * dim * size,
+        int((lengths**2).sum()) * heads * dim,
+        4 * (len(lengths) + 1),
+    )
+    return Count(4 * rows + offsets, 4 * pairs), Count(7 * rows + offsets, 10 * pairs)
+
+
+@contextmanager
+def counting() -> Iterator[list[int]]:
+    """[bytes, operations] of all kernels that the interpreter runs meanwhile."""
+    builder, seen = interpreter.InterpreterBuilder, [0, 0]
+    load, store, dot = builder.create_masked_load, builder.create_masked_store, builder.create_dot
+
+    def counted_load(self: Any, pointers: Any, mask: Any, *rest: Any) -> Any:
+        seen[0] += int(np.count_nonzero(mask.data)) * pointers.get_element_ty().primitive_bitwidth // 8
+        return load(self, pointers, mask, *rest)
+
+    def counted_store(self: Any, pointers: Any, value: Any, mask: Any, *rest: Any) -> Any:
+        seen[0] += int(np.count_nonzero(mask.data)) * pointers.get_element_ty().primitive_bitwidth // 8
+        return store(self, pointers, value, mask, *rest)
+
+    def counted_dot(self: Any, a: Any, b: Any, *rest: Any) -> Any:
+        seen[1] += 2 * a.data.shape[0] * a.data.shape[1] * b.data.shape[1]
+        return dot(self, a, b, *rest)
+
+    builder.create_masked_load, builder.create_masked_store, builder.create_dot = (
+        counted_load,
+        counted_store,
+        counted_dot,
+    )
+    try:
+        yield seen
+    finally:
+        builder.create_masked_load, builder.create_masked_store, builder.create_dot = load, store, dot
+
+
+def moved(lengths: np.ndarray, heads: int, dim: int) -> tuple[Count, Count]:
+    """What the kernels move and multiply forward and backward; each head has programs of its own, so one is counted."""
+    offsets = torch.from_numpy(np.concatenate([[0], np.cumsum(lengths)]))
+    qkv = torch.zeros(int(offsets[-1]), 3, 1, dim, dtype=ELEMENT, requires_grad=True)
+    with counting() as forward:
+        out = packed_attention_qkv(qkv, offsets, impl="triton")
+    with counting() as backward:
+        out.sum().backward()
+    return Count(*(heads * n for n in forward)), Count(*(heads * n for n in backward))
+
+
+def sample(vocabulary: str, dialect: str, count: int) -> np.ndarray:
+    """Lengths of `count` built-in minerals, ascending as in a batch."""
+    texts = read_crystals(read_builtin("minerals"), dialect=dialect).texts
+    chosen = np.random.default_rng(0).choice(len(texts), count, replace=False)
+    _, offsets = Tokenizer(vocabulary).encode_batch([texts[i] for i in chosen])
+    return np.sort(np.diff(offsets))
+
+
+def report(name: str, lengths: np.ndarray, heads: int, dim: int, line: Callable[[str], None]) -> float:
+    """One block of text about a batch, by lines; the forward pass's bytes over the least."""
+    line(
+        f"{name}: {len(lengths)} strings, mean length {lengths.mean():.1f}, {heads} heads of {dim}, {ELEMENT}"
+    )
+    ratios = []
+    for title, need, have in zip(
+        ("forward", "backward"),
+        least(lengths, heads, dim, ELEMENT.itemsize),
+        moved(lengths, heads, dim),
+        strict=True,
+    ):
+        ratios.append(have.bytes / need.bytes)
+        line(
+            f"  {title:8}  needs {need.operations / 1e9:8.3f} GFLOP {need.bytes / 1e6:9.3f} MB; does {have.operations / 1e9:8.3f} GFLOP, moves {have.bytes / 1e6:9.3f} MB, {ratios[-1]:.3f} times the least"
+        )
+        for chip in CHIPS:
+            memory, arithmetic = need.bytes / chip.bandwidth * 1e6, need.operations / chip.operations * 1e6
+            bound = "memory" if memory > arithmetic else "arithmetic"
+            line(
+                f"    {chip.name:16} floor {max(memory, arithmetic):8.2f} µs ({bound}); tiles' arithmetic {have.operations / chip.operations * 1e6:7.2f} µs"
+            )
+    return ratios[0]
+
+
+def main(line: Callable[[str], None] = print, batch: int = BATCH) -> list[float]:
+    """The published shape and compact strings."""
+    return [
+        report("published shape", sample("cloud", "reduced", batch), HEADS, DIM, line),
+        report("compact strings", sample("compact", "orbit", batch), HEADS, DIM, line),
+    ]
+
+
+if __name__ == "__main__":
+    main()
