@@ -9,52 +9,19 @@ switches off move nothing. Strings are built-in minerals, drawn by a fixed seed.
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 os.environ["TRITON_INTERPRET"] = "1"  # before Triton is imported
 
 import numpy as np
 import torch
+from kernel_floor import CHIPS, Count, Lengths, least, sample
 from triton.runtime import interpreter
 
-from cloudkit.data import read_builtin, read_crystals
 from cloudkit.kernels import packed_attention_qkv
-from cloudkit.tokens import Tokenizer
 
 BATCH, HEADS, DIM = 1024, 12, 64
 ELEMENT: Final = torch.float16
-
-
-class Chip(NamedTuple):
-    """Bytes a second from memory, and two-byte multiply-adds on tensor cores as operations a second, dense."""
-
-    name: str
-    bandwidth: float
-    operations: float
-
-
-CHIPS: Final = (
-    Chip("A100 80 GB SXM", 2.039e12, 312e12),  # NVIDIA A100 datasheet, 2021
-    Chip("H100 SXM", 3.35e12, 989.4e12),  # NVIDIA H100 datasheet, 2023
-    Chip("MI300X", 5.3e12, 1307.4e12),  # AMD Instinct MI300X datasheet, 2023
-)
-
-
-class Count(NamedTuple):
-    """Bytes between memory and chip, floating-point operations of matrix products."""
-
-    bytes: int
-    operations: int
-
-
-def least(lengths: np.ndarray, heads: int, dim: int, size: int) -> tuple[Count, Count]:
-    """What any exact forward and backward pass must do: read Q, K, V and offsets, write the result; four and ten n² d."""
-    rows, pairs, offsets = (
-        int(lengths.sum()) * heads * dim * size,
-        int((lengths**2).sum()) * heads * dim,
-        4 * (len(lengths) + 1),
-    )
-    return Count(4 * rows + offsets, 4 * pairs), Count(7 * rows + offsets, 10 * pairs)
 
 
 @contextmanager
@@ -86,7 +53,7 @@ def counting() -> Iterator[list[int]]:
         builder.create_masked_load, builder.create_masked_store, builder.create_dot = load, store, dot
 
 
-def moved(lengths: np.ndarray, heads: int, dim: int) -> tuple[Count, Count]:
+def moved(lengths: Lengths, heads: int, dim: int) -> tuple[Count, Count]:
     """What the kernels move and multiply forward and backward; each head has programs of its own, so one is counted."""
     offsets = torch.from_numpy(np.concatenate([[0], np.cumsum(lengths)]))
     qkv = torch.zeros(int(offsets[-1]), 3, 1, dim, dtype=ELEMENT, requires_grad=True)
@@ -97,15 +64,7 @@ def moved(lengths: np.ndarray, heads: int, dim: int) -> tuple[Count, Count]:
     return Count(*(heads * n for n in forward)), Count(*(heads * n for n in backward))
 
 
-def sample(vocabulary: str, dialect: str, count: int) -> np.ndarray:
-    """Lengths of `count` built-in minerals, ascending as in a batch."""
-    texts = read_crystals(read_builtin("minerals"), dialect=dialect).texts
-    chosen = np.random.default_rng(0).choice(len(texts), count, replace=False)
-    _, offsets = Tokenizer(vocabulary).encode_batch([texts[i] for i in chosen])
-    return np.sort(np.diff(offsets))
-
-
-def report(name: str, lengths: np.ndarray, heads: int, dim: int, line: Callable[[str], None]) -> float:
+def report(name: str, lengths: Lengths, heads: int, dim: int, line: Callable[[str], None]) -> float:
     """One block of text about a batch, by lines; the forward pass's bytes over the least."""
     line(
         f"{name}: {len(lengths)} strings, mean length {lengths.mean():.1f}, {heads} heads of {dim}, {ELEMENT}"

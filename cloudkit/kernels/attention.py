@@ -143,9 +143,11 @@ def _seed(seed: int | None, dropout: float, device: torch.device) -> Tensor:
     """The seed where the kernel reads it, (1,) int64."""
     if seed is not None and not 0 <= seed < 2**63:
         raise ValueError(f"seed must be in [0, 2**63), found {seed}")
-    if seed is None and dropout:
+    if not dropout:
+        return torch.empty(1, dtype=torch.int64, device=device)  # not read
+    if seed is None:
         return torch.randint(2**63 - 1, (1,), device=device)
-    return torch.full((1,), seed or 0, dtype=torch.int64, device=device)
+    return torch.full((1,), seed, dtype=torch.int64, device=device)
 
 
 def _takes_triton(impl: str, name: str, first: Tensor) -> bool:
@@ -161,7 +163,6 @@ def _takes_triton(impl: str, name: str, first: Tensor) -> bool:
         raise ValueError(
             f"{name} must be float16, bfloat16 or float32 for impl='triton', found {first.dtype}"
         )
-    attention_op.require_gpu(name, first)
     return True
 
 

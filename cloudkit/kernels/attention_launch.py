@@ -166,6 +166,8 @@ def _arguments(
 ) -> dict[str, Any]:
     """Pointers and strides under the names that the kernels use."""
     tokens, heads, dim = rows["q"].shape
+    if not rows["q"].is_cuda and not INTERPRETED:
+        raise ValueError(f"impl='triton' needs q on a GPU, found {rows['q'].device}; use impl='torch' there")
     if tokens * heads >= INDEX_LIMIT:
         raise ValueError(f"q must have fewer than 2**31 rows, tokens times heads, found {tokens} x {heads}")
     for name, part in rows.items():

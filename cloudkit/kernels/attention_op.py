@@ -115,9 +115,3 @@ def _launcher() -> ModuleType:
     from cloudkit.kernels import attention_launch
 
     return attention_launch
-
-
-def require_gpu(name: str, part: Tensor) -> None:
-    """Raise ValueError unless Triton can run on the tensor: on a GPU, or anywhere under TRITON_INTERPRET=1."""
-    if not part.is_cuda and not _launcher().INTERPRETED:
-        raise ValueError(f"impl='triton' needs {name} on a GPU, found {part.device}; use impl='torch' there")
