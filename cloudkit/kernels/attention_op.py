@@ -56,32 +56,13 @@ def attention_backward(
 
 
 @attention.register_fake
-def _(
-    parts: list[Tensor],
-    offsets: Tensor,
-    bias: Tensor | None,
-    seed: Tensor,
-    scale: float,
-    dropout: float,
-    fused: bool,
-) -> tuple[Tensor, Tensor]:
+def _(parts: list[Tensor], *_: Any) -> tuple[Tensor, Tensor]:
     return _outputs(parts)
 
 
 @attention_backward.register_fake
-def _(
-    grad: Tensor,
-    parts: list[Tensor],
-    offsets: Tensor,
-    bias: Tensor | None,
-    seed: Tensor,
-    out: Tensor,
-    lse: Tensor,
-    scale: float,
-    dropout: float,
-    fused: bool,
-) -> list[Tensor]:
-    return [part.new_empty(part.shape) for part in (*parts, *_maybe(bias))]
+def _(grad: Tensor, parts: list[Tensor], offsets: Tensor, bias: Tensor | None, *_: Any) -> list[Tensor]:
+    return [torch.empty_like(part, memory_format=torch.contiguous_format) for part in (*parts, *_maybe(bias))]
 
 
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
