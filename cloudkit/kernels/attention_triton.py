@@ -5,9 +5,9 @@ one head per program: all keys of a query are at hand, so the softmax needs one 
 backward program writes dQ, dK and dV without atomics. `stream_*` kernels take one block of a longer sequence and run
 over the rest of it.
 
-Bytes, for elements of b bytes, per token and head of d numbers. Forward: 4 b d for Q, K, V and the output, 4 for the row's
-sequence, 4 for its log-sum-exp; whole_backward: 7 b d (Q, K, V, dO in, dQ, dK, dV out) and 8. With a bias, 4 more (8
-in the backward pass). Floating-point operations for a sequence of n tokens: 4 n² d forward (two products), 10 n² d
+Bytes, for elements of b bytes, per token and head of d numbers. whole_forward: 4 b d (Q, K, V in, output out) and 12 (the row's
+sequence, as query and as key, its log-sum-exp); whole_backward: 7 b d (Q, K, V, dO in, dQ, dK, dV out) and 12. With a bias, 4 more
+(8 in the backward pass). Floating-point operations for a sequence of n tokens: 4 n² d forward (two products), 10 n² d
 backward (five products; streaming 14 n² d, as two passes rebuild the weights); tiles do more, on rows that are masked.
 
 Accumulation is float32 everywhere. Float32 products are IEEE (`input_precision="ieee"`), not TF32; weights and their

@@ -123,6 +123,20 @@ def other_vendor() -> Worst:
     return worst
 
 
+def refusals() -> list[str]:
+    """What the operator says of rows that the kernels cannot read, and of offsets that a compiled caller hands it."""
+    apart, late = torch.zeros(6, 36)[:, :32].unflatten(1, (2, 16)), torch.zeros(193)[1:].view(6, 2, 16)
+    whole, said = torch.zeros(6, 2, 16), []
+    for q, ends in ((apart, [0, 6]), (late, [0, 6]), (whole, [0, 7]), (whole, [0, 4, 3, 6])):
+        try:
+            torch.ops.cloudkit.packed_attention(
+                [q, whole, whole], torch.tensor(ends), None, torch.zeros(1).long(), 1.0, 0.0, True
+            )
+        except ValueError as error:
+            said.append(str(error))
+    return said
+
+
 def encoder_error() -> float:
     """A model's states through the kernels beside those through torch, float32."""
     text = """
@@ -167,7 +181,12 @@ def main() -> None:
 
     drawn()
     report = {"errors": worst.errors, "shapes": len(worst.shapes), "amd": other_vendor().errors}
-    report |= {"opcheck": check_operator(), "compiled": compiled_error(), "encoder": encoder_error()}
+    report |= {
+        "opcheck": check_operator(),
+        "compiled": compiled_error(),
+        "encoder": encoder_error(),
+        "refused": refusals(),
+    }
     print(json.dumps(report))
 
 

@@ -52,6 +52,16 @@ def test_torch_accepts_the_operator_and_the_compiler_its_callers(report: dict[st
     assert report["compiled"] == 0
 
 
+def test_the_operator_refuses_bad_rows_and_offsets_before_it_launches(report: dict[str, Any]) -> None:
+    rule = "its rows must start at multiples of 16 bytes, a multiple of 8 and fewer than 2**24 numbers apart"
+    assert [message.partition(" for impl=")[0] for message in report["refused"]] == [
+        f"q: {rule}",
+        f"q: {rule}",
+        "offsets must end at the number of tokens, 6, found 7",
+        "offsets must ascend, found 3 after 4 at index 2",
+    ]
+
+
 def test_the_encoder_gives_the_same_states_through_the_kernels(report: dict[str, Any]) -> None:
     assert 0 < report["encoder"] < 2e-6
 
