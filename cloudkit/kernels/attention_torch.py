@@ -30,8 +30,8 @@ def attend(
     out = []
     for run, q, k, v, added in _blocks(parts, runs, bias):
         if dropout or not q.numel():  # an empty batch still depends on its bias
-            keep = kept(run, q.shape[1], seed, dropout) / (1 - dropout)
-            mixed = (_weights(q, k, added, scale) * keep).to(v.dtype) @ v
+            weights = _weights(q, k, added, scale)
+            mixed = (weights * _factor(run, weights, seed, dropout)).to(v.dtype) @ v
         else:
             mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=added, scale=scale)
         out.append(mixed.transpose(1, 2).flatten(0, 1))
@@ -52,7 +52,7 @@ def pull_back(
     rows = _split(grad, runs)
     for (run, q, k, v, added), grad_rows in zip(_blocks(parts, runs, bias), rows, strict=True):
         g, weights = grad_rows.transpose(1, 2), _weights(q, k, added, scale)
-        keep = kept(run, q.shape[1], seed, dropout) / (1 - dropout) if dropout else 1.0
+        keep = _factor(run, weights, seed, dropout) if dropout else 1.0
         by_weights = (g @ v.transpose(-1, -2)).to(weights.dtype) * keep
         by_scores = weights * (by_weights - (weights * by_weights).sum(-1, keepdim=True))
         rounded = by_scores.to(q.dtype)
@@ -99,6 +99,11 @@ def _weights(q: Tensor, k: Tensor, bias: Tensor | None, scale: float) -> Tensor:
     if bias is not None:
         scores = scores + bias
     return torch.softmax(scores, -1, dtype=torch.promote_types(q.dtype, torch.float32))
+
+
+def _factor(run: Run, weights: Tensor, seed: Tensor, dropout: float) -> Tensor:
+    """What dropout multiplies the weights of a run by."""
+    return kept(run, weights.shape[1], seed, dropout).to(weights.dtype) / (1 - dropout)
 
 
 def kept(run: Run, heads: int, seed: Tensor, dropout: float) -> Tensor:
