@@ -46,22 +46,23 @@ class Plan(NamedTuple):
 
 def plan_forward(itemsize: int, head_size: int, vendor: str) -> Plan:
     """Configurations for elements of `itemsize` bytes on chips of "nvidia" or "amd"."""
+    nvidia, wide = vendor == "nvidia", head_size > 64
     if itemsize == 4:
-        warps = 8 if vendor == "nvidia" else 4
-        return _plan(head_size, [("whole_forward", 16, 64, warps)], [("stream_forward", 16, 32, warps)])
+        whole = [("whole_forward", 16, 64, 8 if nvidia else 4)]
+        return _plan(head_size, whole, [("stream_forward", 16, 32, 8 if nvidia and wide else 4)])
     whole = [("whole_forward", 64, 64, 4), ("whole_forward", 64, 128, 8)]
     return _plan(head_size, whole, [("stream_forward", 64, 64, 4)])
 
 
 def plan_backward(itemsize: int, head_size: int, vendor: str) -> Plan:
     """Configurations for elements of `itemsize` bytes on chips of "nvidia" or "amd"."""
-    wide, nvidia = head_size > 64, vendor == "nvidia"
+    nvidia, wide = vendor == "nvidia", head_size > 64
     if itemsize == 4:
         warps = 8 if nvidia else 4
-        whole = [("whole_backward", 16, 16, 4) if wide and nvidia else ("whole_backward", 16, 64, warps)]
+        whole = [("whole_backward", 16, 16, 4) if nvidia and wide else ("whole_backward", 16, 64, warps)]
         stream = [("stream_backward_queries", 16, 16, warps), ("stream_backward_keys", 16, 32, warps)]
         return _plan(head_size, whole, stream)
-    queries, warps = 32 if nvidia else 16, 8 if wide and nvidia else 4
+    queries, warps = 32 if nvidia else 16, 8 if nvidia and wide else 4
     whole = [("whole_backward", queries, 64, warps), ("whole_backward", queries, 128, 8)][: 1 if wide else 2]
     stream = [("stream_backward_queries", 64, 32, 4), ("stream_backward_keys", 32, 64, warps)]
     return _plan(head_size, whole, stream)
