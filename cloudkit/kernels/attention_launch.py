@@ -60,7 +60,7 @@ def plan_backward(itemsize: int, head_size: int, vendor: str) -> Plan:
     if itemsize == 4:
         warps = 8 if nvidia else 4
         whole = [("whole_backward", 16, 16, 4) if nvidia and wide else ("whole_backward", 16, 64, warps)]
-        stream = [("stream_backward_queries", 16, 16, warps), ("stream_backward_keys", 16, 32, warps)]
+        stream = [("stream_backward_queries", 16, 16, warps), ("stream_backward_keys", 16, 16, 4)]
         return _plan(head_size, whole, stream)
     queries, warps = 32 if nvidia else 16, 8 if nvidia and wide else 4
     whole = [("whole_backward", queries, 64, warps), ("whole_backward", queries, 128, 8)][: 1 if wide else 2]
