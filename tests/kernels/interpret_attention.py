@@ -27,7 +27,7 @@ EDGES: tuple[tuple[list[int], int, int], ...] = (  # lengths, heads, head size
     ([200], 1, 16), ([23, 17], 1, 88), ([12], 1, 96), ([12], 1, 104), ([12], 1, 112), ([12], 1, 120), ([64], 1, 128),
 )  # fmt: skip
 COLUMNS = ("out", "q", "k", "v", "bias")
-EXAMPLES = 175
+EXAMPLES = 220
 SHORT, MIDDLE = st.integers(0, 12), st.integers(0, 40)
 
 
