@@ -7,7 +7,7 @@ COUNT ?= 1000000
 SECONDS ?= 600
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint bench instructions fuzz wheel-check schemas tables vectors ajv mutants builtin clean
+.PHONY: demo test lint bench instructions fuzz wheel-check kernels-table schemas tables vectors ajv mutants builtin clean
 
 # Build the environment, then train and evaluate a thermal model on the built-in data: runs/thermal/report.html.
 demo: $(VENV)/.train
@@ -61,6 +61,11 @@ fuzz:
 # The built wheel in a clean environment without a compiler, then the examples built upon it.
 wheel-check: $(VENV)/.test
 	tests/embedding/wheel_check.sh $(BIN)/python
+
+# What every configuration of every kernel needs on chips that are not here; minutes, and again after a change to a kernel.
+kernels-table: $(VENV)/.test
+	$(BIN)/python tests/kernels/compile_kernels.py > benchmarks/results/kernels.new
+	mv benchmarks/results/kernels.new benchmarks/results/kernels.txt
 
 $(VENV)/.base: constraints.txt
 	$(PYTHON) -m venv $(VENV)

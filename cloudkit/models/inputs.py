@@ -1,6 +1,6 @@
 """Packed token ids as tensors, with what the encoder needs to know about their layout. No padding anywhere.
 
-A *run* is a stretch of neighbouring strings of equal length; batches come sorted by length, so that there are few.
+Batches come sorted by length: attention on a CPU takes neighbouring strings of equal length together.
 A *segment* is what belongs together in a string: ``Na 4a`` in orbit strings, ``Na 0.5`` in reduced ones.
 """
 
@@ -19,18 +19,19 @@ from cloudkit.models.features import ELEMENT_KIND, FRACTION, WYCKOFF
 class Inputs:
     """ids, sequence, place, segment (tokens,) int64: token id, its string, its position there, its segment (all strings).
 
-    runs: (first token, strings, length) of each run; count: strings. Lengths are at least 1.
+    offsets (strings + 1,) int64: string i is tokens offsets[i] … offsets[i + 1]; on the CPU, where launches are planned.
+    count: strings. Lengths are at least 1.
     """
 
     ids: Tensor
     sequence: Tensor
     place: Tensor
     segment: Tensor
-    runs: tuple[tuple[int, int, int], ...]
+    offsets: Tensor
     count: int
 
     def to(self, device: torch.device) -> "Inputs":
-        """The same on another device."""
+        """The same on another device; offsets stay."""
         tensors = {name: getattr(self, name).to(device) for name in ("ids", "sequence", "place", "segment")}
         return replace(self, **tensors)
 
@@ -58,19 +59,13 @@ def make_inputs(
         _tensor(sequence),
         _tensor(place),
         _tensor(segment),
-        _runs(offsets, lengths),
+        _tensor(offsets),
         len(lengths),
     )
 
 
 def _tensor(values: NDArray[Any]) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(values, dtype=np.int64))
-
-
-def _runs(offsets: NDArray[np.int64], lengths: NDArray[np.int64]) -> tuple[tuple[int, int, int], ...]:
-    first = np.flatnonzero(np.diff(lengths, prepend=-1))
-    counts = np.diff(first, append=len(lengths))
-    return tuple(zip(offsets[first].tolist(), counts.tolist(), lengths[first].tolist(), strict=True))
 
 
 def segment_sum(values: Tensor, index: Tensor, count: int) -> Tensor:

@@ -1,0 +1,171 @@
+"""Softmax attention of each sequence of a packed batch with itself: checks the arguments, runs the torch or the Triton path.
+
+On GPUs the Triton path is one operator, ``torch.ops.cloudkit.packed_attention``; on CPUs runs of equal length go through
+torch's scaled_dot_product_attention, except under `torch.compile`, which takes the operator everywhere.
+"""
+
+import math
+from functools import cache
+from importlib.util import find_spec
+from typing import Final, Literal
+
+import torch
+from torch import Tensor
+
+from cloudkit.kernels import attention_op
+from cloudkit.kernels.attention_packing import read_offsets
+from cloudkit.kernels.attention_torch import attend
+
+Impl = Literal["auto", "torch", "triton"]
+
+HEAD_SIZES: Final = range(16, 129, 8)  # of the Triton path
+TRITON_DTYPES: Final = (torch.float16, torch.bfloat16, torch.float32)
+DTYPES: Final = (*TRITON_DTYPES, torch.float64)
+
+
+def packed_attention(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    offsets: Tensor,
+    *,
+    bias: Tensor | None = None,
+    scale: float | None = None,
+    dropout: float = 0.0,
+    seed: int | None = None,
+    impl: Impl = "auto",
+) -> Tensor:
+    """softmax(scale q kᵀ + bias) v within each sequence: (tokens, heads, dim) x3 -> (tokens, heads, dim), contiguous.
+
+    q, k, v: float16, bfloat16, float32 or float64 on one device; the last two dimensions contiguous, so that views of a
+    fused projection need no copy. offsets (sequences + 1,): int32 or int64, ascending from 0 to `tokens`; sequence i is
+    rows offsets[i] … offsets[i + 1] - 1 and may be empty. Best kept on the CPU, where reading them waits for nothing.
+    bias (tokens, heads): float32 (float64 beside float64), added to the scores of a key; -inf hides it, one key of each
+    sequence must be left. scale: 1/sqrt(dim) unless given. dropout: share of weights dropped, in [0, 1), the others scaled
+    up; seed in [0, 2**63) decides which, the same on every device, and is drawn from torch's generator unless given.
+    impl: "triton" on GPUs, for head sizes 16, 24 … 128 and all dtypes but float64; "torch" anywhere; "auto" takes Triton
+    where it can. Accumulates in float32 (torch on CPUs: as torch does); float32 products are IEEE, not TF32.
+    Raises ValueError naming the argument and the rule it breaks; MissingExtra without Triton.
+    """
+    for name, part in (("q", q), ("k", k), ("v", v)):
+        _check_part(name, part, "(tokens, heads, dim)", 3, q)
+    return _attention([q, k, v], offsets, bias, scale, dropout, seed, impl)
+
+
+def packed_attention_qkv(
+    qkv: Tensor,
+    offsets: Tensor,
+    *,
+    bias: Tensor | None = None,
+    scale: float | None = None,
+    dropout: float = 0.0,
+    seed: int | None = None,
+    impl: Impl = "auto",
+) -> Tensor:
+    """packed_attention of one fused tensor (tokens, 3, heads, dim), whose gradient is one fused tensor too."""
+    _check_part("qkv", qkv, "(tokens, 3, heads, dim)", 4, qkv)
+    if qkv.shape[1] != 3:
+        raise ValueError(f"qkv must have the shape (tokens, 3, heads, dim), found {tuple(qkv.shape)}")
+    return _attention([qkv], offsets, bias, scale, dropout, seed, impl)
+
+
+def _attention(
+    parts: list[Tensor],
+    offsets: Tensor,
+    bias: Tensor | None,
+    scale: float | None,
+    dropout: float,
+    seed: int | None,
+    impl: Impl,
+) -> Tensor:
+    name, first = "qkv" if len(parts) == 1 else "q", parts[0]
+    tokens, (heads, dim) = first.shape[0], first.shape[-2:]
+    _check_offsets(offsets, first.device)
+    _check_bias(bias, first, (tokens, heads))
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout must be in [0, 1), found {dropout}")
+    scale = dim**-0.5 if scale is None else scale
+    if not math.isfinite(scale):
+        raise ValueError(f"scale must be finite, found {scale}")
+    fused = _takes_triton(impl, name, first)
+    words = _seed(seed, dropout, first.device)
+    if fused or torch.compiler.is_compiling():
+        out: Tensor = attention_op.attention(parts, offsets, bias, words, scale, dropout, fused)[0]
+        return out
+    return attend(parts, read_offsets(offsets, tokens).runs(), bias, words, scale, dropout)
+
+
+def _check_part(name: str, part: Tensor, form: str, dims: int, first: Tensor) -> None:
+    if not isinstance(part, Tensor):
+        raise ValueError(f"{name} must be a tensor {form}, found {type(part).__name__}")
+    if part.dim() != dims or 0 in part.shape[1:]:
+        raise ValueError(f"{name} must have the shape {form}, none but tokens 0, found {tuple(part.shape)}")
+    if part.shape != first.shape:
+        raise ValueError(f"{name} must have the shape of q, {tuple(first.shape)}, found {tuple(part.shape)}")
+    if part.dtype not in DTYPES or part.dtype != first.dtype:
+        rule = (
+            "the dtype of q, " + str(first.dtype)
+            if first.dtype in DTYPES
+            else "a floating dtype of 2 to 8 bytes"
+        )
+        raise ValueError(f"{name} must have {rule}, found {part.dtype}")
+    if part.device != first.device:
+        raise ValueError(f"{name} must be on {first.device} as q is, found {part.device}")
+    if part.stride()[-2:] != (part.shape[-1], 1):
+        rule = f"last two dimensions must be contiguous, strides (…, {part.shape[-1]}, 1)"
+        raise ValueError(f"{name}: its {rule}, found {part.stride()}; call .contiguous()")
+
+
+def _check_offsets(offsets: Tensor, device: torch.device) -> None:
+    if not isinstance(offsets, Tensor) or offsets.dtype not in (torch.int32, torch.int64):
+        found = offsets.dtype if isinstance(offsets, Tensor) else type(offsets).__name__
+        raise ValueError(f"offsets must be an int32 or int64 tensor, found {found}")
+    if offsets.dim() != 1 or not len(offsets):
+        raise ValueError(f"offsets must have the shape (sequences + 1,), found {tuple(offsets.shape)}")
+    if offsets.device.type != "cpu" and offsets.device != device:
+        raise ValueError(f"offsets must be on the CPU or on {device}, found {offsets.device}")
+
+
+def _check_bias(bias: Tensor | None, first: Tensor, shape: tuple[int, int]) -> None:
+    if bias is None:
+        return
+    if not isinstance(bias, Tensor) or bias.shape != shape:
+        found = tuple(bias.shape) if isinstance(bias, Tensor) else type(bias).__name__
+        raise ValueError(f"bias must have the shape (tokens, heads) = {shape}, found {found}")
+    dtype = torch.promote_types(first.dtype, torch.float32)
+    if bias.dtype != dtype or bias.device != first.device:
+        raise ValueError(
+            f"bias must be {dtype} on {first.device} beside {first.dtype}, found {bias.dtype} on {bias.device}"
+        )
+
+
+def _seed(seed: int | None, dropout: float, device: torch.device) -> Tensor:
+    """The seed where the kernel reads it, (1,) int64."""
+    if seed is not None and not 0 <= seed < 2**63:
+        raise ValueError(f"seed must be in [0, 2**63), found {seed}")
+    if not dropout:
+        return torch.empty(1, dtype=torch.int64, device=device)  # not read
+    if seed is None:
+        return torch.randint(2**63 - 1, (1,), device=device)
+    return torch.full((1,), seed, dtype=torch.int64, device=device)
+
+
+def _takes_triton(impl: str, name: str, first: Tensor) -> bool:
+    if impl not in ("auto", "torch", "triton"):
+        raise ValueError(f"impl must be 'auto', 'torch' or 'triton', found {impl!r}")
+    fits = first.shape[-1] in HEAD_SIZES and first.dtype in TRITON_DTYPES
+    if impl != "triton":
+        return impl == "auto" and first.is_cuda and fits and _has_triton()
+    if first.shape[-1] not in HEAD_SIZES:
+        rule = "must have a head size (last dimension) of 16, 24 … 128"
+        raise ValueError(f"{name} {rule} for impl='triton', found {first.shape[-1]}; use impl='torch'")
+    if first.dtype not in TRITON_DTYPES:
+        raise ValueError(
+            f"{name} must be float16, bfloat16 or float32 for impl='triton', found {first.dtype}"
+        )
+    return True
+
+
+@cache
+def _has_triton() -> bool:
+    return find_spec("triton") is not None

@@ -1,0 +1,193 @@
+"""Which attention kernel runs on which rows, in which configuration, and its launch.
+
+Whole-sequence programs take sequences of up to 64 rows in tiles of 64, longer ones of two-byte dtypes in tiles of 128; the
+rest is streamed. The forward and the backward pass may draw the line at different lengths, as neither reads what the other
+kept of its tiles. The configurations are few, and the same on every chip; benchmarks/results/kernels.md says what each
+needs on each chip, and spec/decisions/0003-packed-attention.md why these.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+import torch
+import triton
+from torch import Tensor
+
+from cloudkit.kernels import attention_triton
+from cloudkit.kernels.attention_packing import Packing
+
+INTERPRETED: Final[bool] = triton.knobs.runtime.interpret
+PRECISION: Final = "ieee"  # of float32 products
+INDEX_LIMIT: Final = 2**31
+STRIDE_LIMIT: Final = 2**24  # 128 rows of that stay within int32
+OPTIONS: Final = {"num_stages": 1, "enable_fp_fusion": True}  # of the compiler, beside num_warps
+VENDOR = "amd" if torch.version.hip else "nvidia"
+
+
+class Configuration(NamedTuple):
+    """How a kernel runs: rows of queries and of keys that a program has at hand, padded head size, warps."""
+
+    kernel: str
+    queries: int
+    keys: int
+    dim: int
+    warps: int
+
+
+Shape = tuple[str, int, int, int]  # kernel, queries, keys, warps
+
+
+class Plan(NamedTuple):
+    """whole: by rows of a tile, ascending; stream: the passes over what is longer, in order."""
+
+    whole: tuple[Configuration, ...]
+    stream: tuple[Configuration, ...]
+
+
+def plan_forward(itemsize: int, head_size: int, vendor: str) -> Plan:
+    """Configurations for elements of `itemsize` bytes on chips of "nvidia" or "amd"."""
+    nvidia, wide = vendor == "nvidia", head_size > 64
+    if itemsize == 4:
+        whole = [("whole_forward", 16, 64, 8 if nvidia else 4)]
+        return _plan(head_size, whole, [("stream_forward", 16, 32, 8 if nvidia and wide else 4)])
+    whole = [("whole_forward", 64, 64, 4), ("whole_forward", 64, 128, 8)]
+    return _plan(head_size, whole, [("stream_forward", 64, 64, 4)])
+
+
+def plan_backward(itemsize: int, head_size: int, vendor: str) -> Plan:
+    """Configurations for elements of `itemsize` bytes on chips of "nvidia" or "amd"."""
+    nvidia, wide = vendor == "nvidia", head_size > 64
+    if itemsize == 4:
+        warps = 8 if nvidia else 4
+        whole = [("whole_backward", 16, 16, 4) if nvidia and wide else ("whole_backward", 16, 64, warps)]
+        stream = [("stream_backward_queries", 16, 16, warps), ("stream_backward_keys", 16, 16, 4)]
+        return _plan(head_size, whole, stream)
+    queries, warps = 32 if nvidia else 16, 8 if nvidia and wide else 4
+    whole = [("whole_backward", queries, 64, warps), ("whole_backward", queries, 128, 8)][: 1 if wide else 2]
+    stream = [("stream_backward_queries", 64, 32, 4), ("stream_backward_keys", 32, 64, warps)]
+    return _plan(head_size, whole, stream)
+
+
+def _plan(head_size: int, whole: list[Shape], stream: list[Shape]) -> Plan:
+    dim = triton.next_power_of_2(head_size)
+    made = [
+        tuple(Configuration(kernel, queries, keys, dim, warps) for kernel, queries, keys, warps in rows)
+        for rows in (whole, stream)
+    ]
+    return Plan(*made)
+
+
+class _Launch:
+    """One pass over a batch: the arguments that all its kernels share, by name."""
+
+    def __init__(self, plan: Plan, packing: Packing, first: Tensor, arguments: dict[str, Any]) -> None:
+        self.plan, self.packing, self.device = plan, packing, first.device
+        self.arguments = arguments
+        self.heads = first.shape[-2]
+
+    def run(self) -> None:
+        """Each whole-sequence kernel on its tiles, then each streaming kernel on its blocks."""
+        above = 0
+        for configuration in self.plan.whole:
+            tiles = self.packing.tiles(above, configuration.keys, self.device)
+            self._kernel(
+                configuration, len(tiles), tiles_ptr=tiles, sequence_ptr=self.packing.sequence(self.device)
+            )
+            above = configuration.keys
+        for configuration in self.plan.stream:
+            rows = (
+                configuration.keys
+                if configuration.kernel == "stream_backward_keys"
+                else configuration.queries
+            )
+            blocks = self.packing.blocks(above, rows, self.device)
+            self._kernel(configuration, len(blocks), blocks_ptr=blocks)
+
+    def _kernel(self, configuration: Configuration, programs: int, **tables: Tensor) -> None:
+        if not programs:
+            return
+        kernel = getattr(attention_triton, configuration.kernel)
+        values = self.arguments | tables
+        named = {name: values[name] for name in kernel.arg_names if not name.isupper()}
+        with torch.cuda.device_of(self.arguments["q_ptr"]):
+            kernel[(programs * self.heads,)](
+                **named,
+                QUERIES=configuration.queries,
+                KEYS=configuration.keys,
+                DIM=configuration.dim,
+                PRECISION=PRECISION,
+                num_warps=configuration.warps,
+                **OPTIONS,
+            )
+
+
+def forward(
+    parts: Sequence[Tensor],
+    packing: Packing,
+    bias: Tensor | None,
+    seed: Tensor,
+    out: Tensor,
+    lse: Tensor,
+    scale: float,
+    dropout: float,
+) -> None:
+    """Fill out (tokens, heads, dim) and lse (heads, tokens)."""
+    views = dict(zip("qkv", _views(parts), strict=True))
+    arguments = _arguments(views | {"out": out}, bias, seed, lse, scale, dropout)
+    _Launch(plan_forward(out.element_size(), out.shape[2], VENDOR), packing, out, arguments).run()
+
+
+def backward(
+    grad: Tensor,
+    parts: Sequence[Tensor],
+    packing: Packing,
+    bias: Tensor | None,
+    seed: Tensor,
+    out: Tensor,
+    lse: Tensor,
+    scale: float,
+    dropout: float,
+) -> list[Tensor]:
+    """Gradients of the parts and, where there is one, of bias."""
+    grads = [torch.empty(part.shape, dtype=part.dtype, device=part.device) for part in parts]
+    views = dict(zip(("q", "k", "v", "dq", "dk", "dv"), (*_views(parts), *_views(grads)), strict=True))
+    arguments = _arguments(views | {"out": out, "grad": _aligned(grad)}, bias, seed, lse, scale, dropout)
+    by_bias = lse if bias is None else torch.empty_like(lse)
+    arguments |= {"dbias_ptr": by_bias, "delta_ptr": torch.empty_like(lse)}
+    _Launch(plan_backward(out.element_size(), out.shape[2], VENDOR), packing, out, arguments).run()
+    return grads if bias is None else [*grads, by_bias.t().contiguous()]
+
+
+def _views(parts: Sequence[Tensor]) -> Sequence[Tensor]:
+    return parts if len(parts) == 3 else parts[0].unbind(1)
+
+
+def _arguments(
+    rows: dict[str, Tensor], bias: Tensor | None, seed: Tensor, lse: Tensor, scale: float, dropout: float
+) -> dict[str, Any]:
+    """Pointers and strides under the names that the kernels use."""
+    tokens, heads, dim = rows["q"].shape
+    if not rows["q"].is_cuda and not INTERPRETED:
+        raise ValueError(f"impl='triton' needs q on a GPU, found {rows['q'].device}; use impl='torch' there")
+    if tokens * heads >= INDEX_LIMIT:
+        raise ValueError(f"q must have fewer than 2**31 rows, tokens times heads, found {tokens} x {heads}")
+    for name, part in rows.items():
+        apart = part.stride(0) if tokens > 1 else 0
+        if apart % 8 or not 0 <= apart < STRIDE_LIMIT or part.data_ptr() % 16:
+            rule = (
+                "rows must start at multiples of 16 bytes, a multiple of 8 and fewer than 2**24 numbers apart"
+            )
+            raise ValueError(
+                f"{name}: its {rule} for impl='triton', found stride {part.stride(0)}; call .clone()"
+            )
+    pointers = {f"{name}_ptr": part for name, part in rows.items()}
+    strides = {f"{name}_stride": part.stride(0) // 8 for name, part in rows.items()}
+    by_head = lse if bias is None else _aligned(bias.t())
+    numbers = {"tokens": tokens, "heads": heads, "dim8": dim // 8, "has_bias": int(bias is not None)}
+    more = {"bias_ptr": by_head, "seed_ptr": seed, "lse_ptr": lse, "scale": scale, "dropout": dropout}
+    return pointers | strides | numbers | more
+
+
+def _aligned(tensor: Tensor) -> Tensor:
+    tensor = tensor.contiguous()
+    return tensor if tensor.data_ptr() % 16 == 0 else tensor.clone()
