@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from math import log
 
 from cloudkit.modelspec.draft import Draft, items, mappings, section
-from cloudkit.modelspec.rules_targets import targets_fit
+from cloudkit.modelspec.rules_targets import kinds_have_their_labels, targets_fit
 from cloudkit.modelspec.rules_tasks import evaluated_heads_are_trained, heads_exist_and_fit
 from cloudkit.modelspec.shape import one_of
 from cloudkit.modelspec.tree import Finding, Path, dotted
@@ -66,4 +66,5 @@ RULES: tuple[Callable[[Draft], Iterator[Finding]], ...] = (
     heads_exist_and_fit,
     evaluated_heads_are_trained,
     targets_fit,
+    kinds_have_their_labels,
 )

@@ -17,9 +17,15 @@ class Target(Part):
         default=None,
         description="temperature of the label: a number in K or the name of a column; for thermal heads",
     )
+    frequency: Annotated[float, Field(ge=0)] | Text | None = Field(
+        default=None, description="frequency of a label of phonon_density: a number or the name of a column"
+    )
+    frequency_unit: Literal["K", "THz", "1/cm", "cm-1", "meV", "eV", "J"] = Field(
+        default="THz", description="unit of `frequency`"
+    )
     unit: str = Field(
         default="",
-        description="unit of the label, such as J/mol_cell/K; needed for molar quantities, a note for others",
+        description="unit of the label, such as J/mol_cell/K; needed for thermal quantities, a note for others",
     )
 
 

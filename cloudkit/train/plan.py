@@ -7,6 +7,7 @@ from typing import Any
 from cloudkit.data import builtin_path
 from cloudkit.errors import DataError
 from cloudkit.modelspec import BuiltinData, Data, EvaluateTask, PretrainTask, Spec, Task
+from cloudkit.train.source import label_limits
 from cloudkit.train.stages import Kind, Stage, file_hash, make_key
 
 
@@ -36,7 +37,13 @@ def _encode(spec: Spec, data: Data) -> Stage:
     except OSError as error:
         raise DataError(f"{source}: cannot be read ({error.strerror})") from None
     read_as = data.model_dump(mode="json", exclude={"path"})
-    parts = [read_as, content, spec.tokens.dialect, spec.tokens.vocabulary == "cloud"]
+    parts = [
+        read_as,
+        content,
+        spec.tokens.dialect,
+        spec.tokens.vocabulary == "cloud",
+        label_limits(spec, data),
+    ]
     return _stage("encode", name, parts, data)
 
 

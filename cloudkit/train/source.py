@@ -1,19 +1,32 @@
 """The data of a task, read and checked as its spec says."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from cloudkit.data import Crystals, Target, read_builtin, read_crystals, read_table
 from cloudkit.errors import DataError, ScopeError
-from cloudkit.modelspec import BuiltinData, Data, EvaluateTask, FinetuneTask, RegressionHead, Spec
+from cloudkit.modelspec import (
+    BuiltinData,
+    Data,
+    EvaluateTask,
+    FinetuneTask,
+    RegressionHead,
+    Spec,
+    ThermalHead,
+)
 from cloudkit.scope import parse
 from cloudkit.train.stages import Stage
+from cloudkit.units import DULONG_PETIT
 
 
 def read_data(spec: Spec, data: Data) -> Crystals:
     """The rows of a task; DataError names file, row and column of what is wrong."""
-    targets = [Target(**target.model_dump()) for target in data.targets]
+    most = label_limits(spec, data)
+    targets = [
+        Target(**target.model_dump(), most=most.get(target.quantity, math.inf)) for target in data.targets
+    ]
     dialect, any_text = spec.tokens.dialect, spec.tokens.vocabulary == "cloud"
     if isinstance(data, BuiltinData):
         table, text, id, n_atoms = read_builtin(data.builtin, data.part), "scope", "id", "n_atoms"
@@ -27,6 +40,13 @@ def read_data(spec: Spec, data: Data) -> Crystals:
         dialect=dialect,
         any_text=any_text,
     )
+
+
+def label_limits(spec: Spec, data: Data) -> dict[str, float]:
+    """The largest label per atom of each quantity that has one: Cv of harmonic modes, where a thermal head reads it."""
+    heads = [spec.heads[task.head] for task in spec.tasks if task.data == data]
+    shares = [1 + head.tolerance for head in heads if isinstance(head, ThermalHead)]
+    return {"heat_capacity": min(shares) * DULONG_PETIT} if shares else {}
 
 
 def check_tasks(spec: Spec, stages: Sequence[Stage], crystals: Mapping[str, Crystals]) -> None:
