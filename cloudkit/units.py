@@ -21,8 +21,8 @@ PER: Final[tuple[Per, ...]] = get_args(Per)
 Kind = Literal["molar_per_kelvin", "molar", "quantum", "density"]
 
 QUANTITIES: Final[dict[str, Kind]] = {
-    "internal_energy": "molar",
     "heat_capacity": "molar_per_kelvin",
+    "internal_energy": "molar",
     "entropy": "molar_per_kelvin",
     "free_energy": "molar",
     "heat_capacity_p": "molar_per_kelvin",

@@ -4,7 +4,7 @@ file or built-in name -> Table -> Crystals (strings + labels) -> Tokens (packed 
 """
 
 from cloudkit.data.batches import Batch, Tokens, epoch_batches, make_batch, split_crystals, tokenize
-from cloudkit.data.crystals import Crystals
+from cloudkit.data.crystals import Crystals, join_crystals
 from cloudkit.data.files import BUILTIN, builtin_path, read_builtin, read_table
 from cloudkit.data.reading import Target, read_crystals
 from cloudkit.data.table import Table
@@ -18,6 +18,7 @@ __all__ = [
     "Tokens",
     "builtin_path",
     "epoch_batches",
+    "join_crystals",
     "make_batch",
     "read_builtin",
     "read_crystals",

@@ -46,7 +46,7 @@ def predict_values(
 
 
 def predict_modes(model: CloudModel, head: str, tokens: Tokens) -> tuple[Modes, float]:
-    """The modes of all strings in float64, and the band of the head (NaN: none was fitted)."""
+    """The modes of all strings in float64, and the band of the head (0: none was fitted)."""
     module = model.heads[head]
     assert isinstance(module, Thermal), f"{head} has no modes"
     with torch.inference_mode():

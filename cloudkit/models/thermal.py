@@ -20,7 +20,7 @@ class Thermal(ValueHead):
     """Modes of one kind; all outputs follow from them per mole of atoms.
 
     `cp_minus_cv` (mol/J): Cp = Cv + cp_minus_cv · Cv² · T (Nernst and Lindemann 1911), for labels of heat_capacity_p.
-    `band`: logarithm of the factor on all frequencies that spans the uncertainty; NaN until it is fitted.
+    `band`: logarithm of the factor on all frequencies that spans the uncertainty; 0 until it is fitted.
     """
 
     band: Tensor
@@ -30,7 +30,7 @@ class Thermal(ValueHead):
     ) -> None:
         super().__init__(outputs, pooled, statistics, hidden, PARAMETERS[kind])
         self.kind, self.cp_minus_cv = kind, cp_minus_cv
-        self.register_buffer("band", torch.tensor(float("nan")))
+        self.register_buffer("band", torch.zeros(()))
 
     def _fit_one(self, index: int, labels: Tensor) -> None:
         super()._fit_one(index, labels)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from cloudkit.modelspec.draft import Draft, head_name, head_of, items, mappings, section
+from cloudkit.modelspec.draft import Draft, head_name, head_of, items, mappings, section, tables
 from cloudkit.modelspec.names import suggest
 from cloudkit.modelspec.shape import one_of
 from cloudkit.modelspec.tree import Finding, Path, dotted
@@ -16,24 +16,25 @@ EXAMPLE = "[{column: cv, quantity: heat_capacity, temperature: 300, unit: J/mol_
 def targets_fit(draft: Draft) -> Iterator[Finding]:
     """Labels fit the head that learns them."""
     for index, task in mappings(draft, "tasks"):
-        data, path = section(task, "data"), ("tasks", index, "data", "targets")
-        if not isinstance(data.get("targets"), list):
-            continue
-        if task.get("kind") == "pretrain":
-            if data["targets"]:
-                yield Finding(
-                    path, f"{dotted(path)}: pretrain reads no labels; remove them or make it finetune"
-                )
-            continue
-        if not data["targets"]:
-            yield Finding(path, f"tasks.{index}.data needs targets, such as {EXAMPLE}")
-        for number, target in mappings(data, "targets"):
-            head, here = head_of(draft, task), (*path, number)
-            yield from _quantity(here, target, head, head_name(draft, task))
-            yield from _temperature(here, target, head)
-            yield from _frequency(here, target)
-            yield from _modes(here, target, head)
-            yield from _unit(here, target, data)
+        for below, data in tables(task):
+            path = ("tasks", index, *below, "targets")
+            if not isinstance(data.get("targets"), list):
+                continue
+            if task.get("kind") == "pretrain":
+                if data["targets"]:
+                    yield Finding(
+                        path, f"{dotted(path)}: pretrain reads no labels; remove them or make it finetune"
+                    )
+                continue
+            if not data["targets"]:
+                yield Finding(path, f"{dotted(path[:-1])} needs targets, such as {EXAMPLE}")
+            for number, target in mappings(data, "targets"):
+                head, here = head_of(draft, task), (*path, number)
+                yield from _quantity(here, target, head, head_name(draft, task))
+                yield from _temperature(here, target, head)
+                yield from _frequency(here, target)
+                yield from _modes(here, target, head)
+                yield from _unit(here, target, data)
 
 
 def _quantity(path: Path, target: Draft, head: Draft, name: str | None) -> Iterator[Finding]:
@@ -95,7 +96,9 @@ def kinds_have_their_labels(draft: Draft) -> Iterator[Finding]:
         head = head_of(draft, task)
         if task.get("kind") != "finetune" or head.get("kind") != "thermal" or head.get("modes") == "debye":
             continue
-        found = [target.get("quantity") for _, target in mappings(section(task, "data"), "targets")]
+        found = [
+            target.get("quantity") for _, data in tables(task) for _, target in mappings(data, "targets")
+        ]
         if found and all(name in ends for name in found):
             what = " and ".join(f"{name} ({ends[str(name)]})" for name in dict.fromkeys(found))
             path = ("tasks", index, "data", "targets")

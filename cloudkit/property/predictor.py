@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from cloudkit.data import Tokens
 from cloudkit.errors import CloudkitError, ModelError, require
-from cloudkit.modelspec import RegressionHead, Spec, ThermalHead
+from cloudkit.modelspec import RegressionHead, Spec, ThermalHead, targets_of
 from cloudkit.property.inputs import Failure, Input, Ready, gather, prepare
 from cloudkit.property.temperatures import check_temperatures
 from cloudkit.units import MOLAR_QUANTITIES, PER, Per, canonical_unit
@@ -24,7 +24,7 @@ Array = npt.NDArray[np.float64]
 ROOM: Final = 298.15  # K, where a thermal model predicts if no temperature is asked for
 BATCH: Final = 512  # crystals at a time
 ROWS: Final = 1_000_000  # rows of a table at a time
-FOUR: Final = ("internal_energy", "heat_capacity", "entropy", "free_energy")
+FOUR: Final = ("heat_capacity", "internal_energy", "entropy", "free_energy")
 COLUMNS: Final = ("id", "temperature", "quantity", "value", "unit", "lower", "upper")
 
 
@@ -182,7 +182,7 @@ def _thermal(network: "CloudModel", head: str, tokens: Tokens, kelvin: Array) ->
 
         value = table(1.0)
         units = tuple(canonical_unit(name) for name in FOUR)
-        if not np.isfinite(band):
+        if band == 0:
             return Values(FOUR, units, kelvin, value)
         ends = table(float(np.exp(-band))), table(float(np.exp(band)))
     return Values(FOUR, units, kelvin, value, np.minimum(*ends), np.maximum(*ends))
@@ -196,7 +196,7 @@ def _regression(network: "CloudModel", spec: Spec, head: str, tokens: Tokens) ->
     sequence, quantity = np.repeat(np.arange(count), width), np.tile(np.arange(width), count)
     flat = predict_values(network, head, tokens, sequence, quantity, np.full(count * width, np.nan))
     tasks = [task for task in spec.tasks if task.kind == "finetune" and task.head == head]
-    told = {target.quantity: target.unit for task in tasks for target in task.data.targets}
+    told = {target.quantity: target.unit for task in tasks for target in targets_of(task.data)}
     units = tuple(canonical_unit(name) or told.get(name, "") for name in names)
     return Values(names, units, np.array([np.nan]), flat.reshape(count, 1, width))
 

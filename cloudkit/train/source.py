@@ -5,16 +5,18 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from cloudkit.data import Crystals, Target, read_builtin, read_crystals, read_table
+from cloudkit.data import Crystals, Target, join_crystals, read_builtin, read_crystals, read_table
 from cloudkit.errors import DataError, ScopeError
 from cloudkit.modelspec import (
     BuiltinData,
     Data,
     EvaluateTask,
+    FileData,
     FinetuneTask,
     RegressionHead,
     Spec,
     ThermalHead,
+    tables_of,
 )
 from cloudkit.scope import parse
 from cloudkit.train.stages import Stage
@@ -23,7 +25,11 @@ from cloudkit.units import DULONG_PETIT
 
 def read_data(spec: Spec, data: Data) -> Crystals:
     """The rows of a task; DataError names file, row and column of what is wrong."""
-    most = label_limits(spec, data)
+    tables = [_read_table(spec, table, label_limits(spec, data)) for table in tables_of(data)]
+    return tables[0] if len(tables) == 1 else join_crystals(tables)
+
+
+def _read_table(spec: Spec, data: BuiltinData | FileData, most: Mapping[str, float]) -> Crystals:
     targets = [
         Target(**target.model_dump(), most=most.get(target.quantity, math.inf)) for target in data.targets
     ]

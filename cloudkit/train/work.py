@@ -87,7 +87,7 @@ class Work:
             values.fit_scale(torch.tensor(fitted.quantity), torch.tensor(fitted.value))
             values.fit_inputs(pool(model, tokens)[torch.tensor(train), model.encoder.pooled_width :])
             loss = labels(model, values, tokens, crystals, task.loss)
-        recipe = _recipe(task, self.spec.run.seed)
+        recipe = recipe_of(task, self.spec.run.seed)
         module, label = HeadModel(model, task.head), f"{task.kind} {task.head}"
         weights, curves = fit(fabric, module, loss, train, valid, recipe, folder, self.progress, label)
         weights = _full_names(weights, task.head)
@@ -160,7 +160,7 @@ def steady_threads(width: int) -> None:
         torch.set_num_threads(1)
 
 
-def _recipe(task: PretrainTask | FinetuneTask, seed: int) -> Recipe:
+def recipe_of(task: PretrainTask | FinetuneTask, seed: int) -> Recipe:
     return Recipe(
         task.epochs, task.batch, task.learning_rate, task.weight_decay, task.warmup, task.clip, seed,
         average=AVERAGE[task.kind], keep_best=task.kind == "finetune",
