@@ -32,7 +32,13 @@ DONE, TABLE = RESULTS / "thermal_folds.jsonl", RESULTS / "thermal_folds.txt"
 KINDS = ("debye", "einstein", "debye_einstein", "spectrum")
 BASELINES = ("mean", "ridge", "extra_trees")
 FOLDS = 5
-BANDS = {"20-150 K": (20, 149), "20-600 K": (20, 600), "75 K": (75, 75), "150 K": (150, 150), "600 K": (600, 600)}
+BANDS = {
+    "20-150 K": (20, 149),
+    "20-600 K": (20, 600),
+    "75 K": (75, 75),
+    "150 K": (150, 150),
+    "600 K": (600, 600),
+}
 
 
 def oracle(crystals: Crystals) -> Array:
@@ -81,7 +87,7 @@ def errors(crystals: Crystals, prediction: Array, test: NDArray[np.int64]) -> di
 
 def table(records: list[dict[str, object]]) -> str:
     """One line per contender: mean (median) over crystals, and the spread of the means over seeds."""
-    lines = [f"{'':<24}" + "".join(f"{band:>22}" for band in BANDS)]
+    lines = [f"{'':<24}" + "".join(f"{band:>26}" for band in BANDS)]
     for name in dict.fromkeys(str(record["name"]) for record in records):
         cells = []
         for band in BANDS:
@@ -90,19 +96,28 @@ def table(records: list[dict[str, object]]) -> str:
             seeds = sorted({record["seed"] for record in own})  # type: ignore[type-var]
             means = [np.mean([v for r in own if r["seed"] == s for v in r["errors"][band]]) for s in seeds]  # type: ignore[index]
             cells.append(f"{np.mean(values):.4f} ({np.median(values):.4f}) ±{np.std(means):.4f}")
-        lines.append(f"{name:<24}" + "".join(f"{cell:>22}" for cell in cells) + f"   {len(seeds)} seeds")
+        lines.append(f"{name:<24}" + "".join(f"{cell:>26}" for cell in cells) + f"   {len(seeds)} seeds")
     return "\n".join(lines) + "\n"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seeds", type=int, default=3)
     seeds = range(parser.parse_args().seeds)
     spec = load_spec("thermal", ["tasks.0.data.part=all"])
     crystals = read_data(spec, spec.tasks[0].data)
     columns = read_builtin("thermal").columns
     formula = dict(zip(columns["scope"], columns["formula"], strict=True))
-    names = ["mean", "ridge", "extra_trees", "oracle", *reversed(KINDS), *(f"{kind} at 300 K" for kind in reversed(KINDS))]
+    names = [
+        "mean",
+        "ridge",
+        "extra_trees",
+        "oracle",
+        *reversed(KINDS),
+        *(f"{kind} at 300 K" for kind in reversed(KINDS)),
+    ]
     records = [json.loads(line) for line in DONE.read_text().splitlines()] if DONE.exists() else []
     done = {(record["name"], record["seed"], record["fold"]) for record in records}
     for seed in seeds:

@@ -8,15 +8,18 @@ from cloudkit.data.crystals import Crystals, join_crystals
 from cloudkit.data.files import BUILTIN, builtin_path, read_builtin, read_table
 from cloudkit.data.reading import Target, read_crystals
 from cloudkit.data.table import Table
+from cloudkit.data.writing import WRITABLE, column_writer
 
 __all__ = [
     "BUILTIN",
+    "WRITABLE",
     "Batch",
     "Crystals",
     "Table",
     "Target",
     "Tokens",
     "builtin_path",
+    "column_writer",
     "epoch_batches",
     "join_crystals",
     "make_batch",

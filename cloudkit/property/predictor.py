@@ -43,14 +43,17 @@ class Values(NamedTuple):
 
 
 def load(path: str | Path) -> "Model":
-    """Read a model folder that `cloudkit build` wrote; nothing in it is run, no pickle is read.
+    """Read a model folder that `cloudkit build` wrote, or a model that ships with cloudkit by its name (a folder wins).
 
-    Raises ModelError naming a file that is missing or damaged; MissingExtra without torch.
+    Nothing in it is run, no pickle is read. Raises ModelError naming a file that is missing or damaged; MissingExtra without torch.
     """
     require("torch", "train")
-    from cloudkit.models import load_model
+    from cloudkit.models import load_model, shipped
 
-    return Model(load_model(path), Path(path).resolve().name)
+    folder = Path(path)
+    if not folder.exists() and str(path) in shipped():
+        folder = shipped()[str(path)]
+    return Model(load_model(folder), folder.resolve().name)
 
 
 class Model:
