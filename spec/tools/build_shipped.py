@@ -36,8 +36,15 @@ def main() -> None:
     weights = (TARGET / "model.safetensors").read_bytes()
     assert len(weights) < MOST, f"{len(weights):,} bytes are too many for the wheel"
     card = TARGET / "card.md"
-    text = card.read_text(encoding="utf-8").replace("predict FOLDER", "predict thermal").replace('load("FOLDER")', 'load("thermal")')
-    text = text.split("FOLDER is the folder")[0] + "Values are per mole of atoms unless `--per` says otherwise.\n"
+    text = (
+        card.read_text(encoding="utf-8")
+        .replace("predict FOLDER", "predict thermal")
+        .replace('load("FOLDER")', 'load("thermal")')
+    )
+    text = (
+        text.split("FOLDER is the folder")[0]
+        + "Values are per mole of atoms unless `--per` says otherwise.\n"
+    )
     text += (
         f"\n## Made\n\n`make shipped`: the preset `thermal` on all its {training['crystals'] + training['validation_crystals']} crystals, "
         f"{training['validation_crystals']} of them to choose the epoch and set the bands. How such a model does on crystals that it has not "
