@@ -55,7 +55,7 @@ thermal-folds: $(VENV)/.test
 
 # Predictions beside measured heat capacities of solids (JANAF, through the package chemicals).
 janaf: $(VENV)/.test
-	$(PIP) chemicals==1.3.3
+	$(PIP) chemicals==1.5.2
 	cd benchmarks && ../$(BIN)/python janaf.py
 
 bench: $(VENV)/.test

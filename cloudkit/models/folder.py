@@ -64,7 +64,9 @@ def load_model(folder: str | Path) -> CloudModel:
     folder = Path(folder)
     if not folder.is_dir():
         known = ", ".join(shipped())
-        raise ModelError(f"{folder}: there is no such model folder, and cloudkit ships with: {known or 'none'}")
+        raise ModelError(
+            f"{folder}: there is no such model folder, and cloudkit ships with: {known or 'none'}"
+        )
     absent = [
         name for name in ("spec.yaml", "model.safetensors", "vocab.txt") if not (folder / name).is_file()
     ]
