@@ -25,7 +25,7 @@ from cloudkit.modelspec import BuiltinData, FileData, FinetuneTask, ThermalHead,
 from cloudkit.property.baselines import BASELINES, fit_predict
 from cloudkit.property.metrics import summarize
 from cloudkit.property.predictor import Model
-from cloudkit.units import canonical_unit
+from cloudkit.units import MOLAR_QUANTITIES, canonical_unit
 
 Array = npt.NDArray[np.float64]
 ALL: Final = tuple(BASELINES)
@@ -179,11 +179,13 @@ def _targets(model: Model, head: str, table: Table, given: Sequence[Target]) -> 
     found = [target for target in told if target.column in table.columns]
     have = {target.quantity for target in found}
     thermal = isinstance(model.spec.heads[head], ThermalHead)
-    if thermal and "temperature" not in table.columns:
-        return found
-    temperature = "temperature" if thermal else None
-    more = [name for name in outputs if name in table.columns and name not in have]
-    return found + [Target(name, name, temperature, canonical_unit(name)) for name in more]
+    for name in outputs:
+        needs_temperature = thermal and name in MOLAR_QUANTITIES
+        readable = name != "phonon_density" and (not needs_temperature or "temperature" in table.columns)
+        if name in table.columns and name not in have and readable:
+            at = "temperature" if needs_temperature else None
+            found.append(Target(name, name, at, canonical_unit(name)))
+    return found
 
 
 def _column(table: Table, name: str) -> str | None:
