@@ -7,7 +7,7 @@ COUNT ?= 1000000
 SECONDS ?= 600
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint bench instructions fuzz wheel-check kernels-table schemas tables vectors ajv mutants builtin clean
+.PHONY: demo test lint bench instructions fuzz wheel-check kernels-table schemas tables vectors ajv mutants builtin shipped thermal-folds janaf clean
 
 # Build the environment, then train and evaluate a thermal model on the built-in data: runs/thermal/report.html.
 demo: $(VENV)/.train
@@ -45,6 +45,19 @@ ajv:
 # The built-in data sets, from packages (spec/tools says which).
 builtin: $(VENV)/.test
 	$(BIN)/python spec/tools/build_data.py
+
+# The model that ships in the wheel, cloudkit/models/shipped/thermal: the preset on all of its data, in float16.
+shipped: $(VENV)/.train
+	$(BIN)/python spec/tools/build_shipped.py
+
+# Heat capacity of unseen crystals, five folds and three seeds; what is done already is not done again.
+thermal-folds: $(VENV)/.test
+	cd benchmarks && OMP_NUM_THREADS=1 ../$(BIN)/python thermal_folds.py
+
+# Predictions beside measured heat capacities of solids (JANAF, through the package chemicals).
+janaf: $(VENV)/.test
+	$(PIP) chemicals==1.5.2
+	cd benchmarks && ../$(BIN)/python janaf.py
 
 # cloudkit beside its rivals; one subject: .venv/bin/cloudkit bench tokenize.
 bench: $(VENV)/.test

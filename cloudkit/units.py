@@ -1,6 +1,7 @@
-"""Units of molar thermodynamic quantities: strings such as ``J/mol_cell/K`` to numbers per atom and back.
+"""Units of every labelled quantity: strings such as ``J/mol_cell/K`` to numbers per atom and back. All conversions happen here.
 
-Inside cloudkit a heat capacity or entropy is in J/mol_atom/K, an energy in J/mol_atom. All conversions happen here.
+Inside cloudkit a heat capacity or entropy is in J/mol_atom/K, an energy in J/mol_atom, a Debye temperature in K, a phonon
+frequency in THz and a density of states in modes per THz and atom (its integral is 3).
 """
 
 import math
@@ -13,17 +14,37 @@ GAS_CONSTANT: Final = 8.31446261815324  # J mol⁻¹ K⁻¹, exact (SI 2019)
 JOULE_PER_CALORIE: Final = 4.184  # thermochemical calorie, exact
 JOULE_PER_MOL_PER_EV: Final = 96485.33212331001  # elementary charge x Avogadro constant, exact (SI 2019)
 DULONG_PETIT: Final = 3 * GAS_CONSTANT  # J mol⁻¹ K⁻¹ per mole of atoms
+KELVIN_PER_THZ: Final = 6.62607015e-34 * 1e12 / 1.380649e-23  # h nu / k, exact (SI 2019)
 
 Per = Literal["atom", "formula", "cell"]
 PER: Final[tuple[Per, ...]] = get_args(Per)
+Kind = Literal["molar_per_kelvin", "molar", "quantum", "density"]
 
+QUANTITIES: Final[dict[str, Kind]] = {
+    "heat_capacity": "molar_per_kelvin",
+    "internal_energy": "molar",
+    "entropy": "molar_per_kelvin",
+    "free_energy": "molar",
+    "heat_capacity_p": "molar_per_kelvin",
+    "enthalpy_increment": "molar",
+    "debye_temperature": "quantum",
+    "highest_frequency": "quantum",
+    "phonon_density": "density",
+}
 MOLAR_QUANTITIES: Final[dict[str, bool]] = {  # quantity -> is it per kelvin?
-    "heat_capacity": True,
-    "internal_energy": False,
-    "entropy": True,
-    "free_energy": False,
+    name: kind == "molar_per_kelvin" for name, kind in QUANTITIES.items() if kind.startswith("molar")
 }
 _JOULES: Final = {"J": 1.0, "kJ": 1e3, "cal": JOULE_PER_CALORIE, "kcal": 1e3 * JOULE_PER_CALORIE}
+QUANTA: Final = {  # one quantum of a vibration, as a temperature, frequency, wavenumber or energy: in K
+    "K": 1.0,
+    "THz": KELVIN_PER_THZ,
+    "1/cm": KELVIN_PER_THZ * 0.0299792458,
+    "cm-1": KELVIN_PER_THZ * 0.0299792458,
+    "meV": 1.602176634e-22 / 1.380649e-23,
+    "eV": 1.602176634e-19 / 1.380649e-23,
+    "J": 1 / 1.380649e-23,
+}
+_CANONICAL: Final = {"debye_temperature": "K", "highest_frequency": "THz", "phonon_density": "modes/THz/atom"}
 
 
 class UnitError(CloudkitError, ValueError):
@@ -39,7 +60,11 @@ class Unit(NamedTuple):
 
 
 def units_of(quantity: str) -> list[str]:
-    """All unit strings that a molar quantity accepts; empty for any other quantity."""
+    """All unit strings that a quantity accepts; empty for one that cloudkit does not know."""
+    if QUANTITIES.get(quantity) == "quantum":
+        return list(QUANTA)
+    if QUANTITIES.get(quantity) == "density":
+        return [f"modes/{unit}/{per}" for unit in QUANTA if unit != "1/cm" for per in PER]
     if quantity not in MOLAR_QUANTITIES:
         return []
     kelvin = "/K" if MOLAR_QUANTITIES[quantity] else ""
@@ -48,9 +73,9 @@ def units_of(quantity: str) -> list[str]:
 
 
 def canonical_unit(quantity: str, per: Per = "atom") -> str:
-    """The unit in which cloudkit reports a molar quantity; "" for a plain number."""
+    """The unit in which cloudkit reports a quantity; "" for a plain number."""
     if quantity not in MOLAR_QUANTITIES:
-        return ""
+        return _CANONICAL.get(quantity, "").replace("/atom", f"/{per}")
     return f"J/mol_{per}" + ("/K" if MOLAR_QUANTITIES[quantity] else "")
 
 
@@ -73,23 +98,46 @@ def parse_unit(text: str) -> Unit:
     )
 
 
+def per_of(unit: str) -> Per:
+    """What a unit counts: atom, formula unit or cell; a unit that counts nothing is per atom."""
+    return next(
+        (per for per in PER if unit.endswith((f"_{per}", f"_{per}/K", f"/{per}", f"/{per}/K"))), "atom"
+    )
+
+
 def to_per_atom(value: float, unit: str, quantity: str, n_atoms: float | None = None) -> float:
-    """Convert one label to J/mol_atom (J/mol_atom/K); quantities without a molar unit pass unchanged.
+    """Convert one label to its canonical unit per atom; quantities that cloudkit does not know pass unchanged.
 
     n_atoms: atoms in the cell or formula unit that the label is given for; needed unless the unit is per atom.
     Raises UnitError if the unit does not fit the quantity or `n_atoms` is missing.
     """
-    if quantity not in MOLAR_QUANTITIES:
+    if quantity not in QUANTITIES:
         return value
-    parsed = parse_unit(unit)
-    if parsed.per_kelvin != MOLAR_QUANTITIES[quantity]:
-        raise UnitError(
-            f"unit '{unit}' does not fit {quantity}; use e.g. '{canonical_unit(quantity, parsed.per)}'"
-        )
-    if parsed.per == "atom":
-        return value * parsed.factor
+    factor, per = _factor(unit, quantity), per_of(unit)
+    if per == "atom":
+        return value * factor
     if n_atoms is None or not (math.isfinite(n_atoms) and n_atoms > 0):
-        raise UnitError(
-            f"a label in '{unit}' needs the number of atoms of its {parsed.per} (> 0), found {n_atoms}"
-        )
-    return value * parsed.factor / n_atoms
+        raise UnitError(f"a label in '{unit}' needs the number of atoms of its {per} (> 0), found {n_atoms}")
+    return value * factor / n_atoms
+
+
+def to_kelvin(value: float, unit: str) -> float:
+    """A frequency as a temperature, h nu / k; raises UnitError for a unit that is none of QUANTA."""
+    if unit not in QUANTA:
+        raise UnitError(f"unknown unit of a frequency '{unit}'; known: {', '.join(QUANTA)}")
+    return value * QUANTA[unit]
+
+
+def _factor(unit: str, quantity: str) -> float:
+    """What turns a number in `unit` into the canonical unit, both per the same."""
+    kind = QUANTITIES[quantity]
+    if kind in ("molar", "molar_per_kelvin"):
+        parsed = parse_unit(unit)
+        if parsed.per_kelvin == MOLAR_QUANTITIES[quantity]:
+            return parsed.factor
+    elif unit in units_of(quantity):
+        if kind == "quantum":
+            return QUANTA[unit] / QUANTA[_CANONICAL[quantity]]
+        return KELVIN_PER_THZ / QUANTA[unit.split("/")[1]]
+    near = canonical_unit(quantity, per_of(unit))
+    raise UnitError(f"unit '{unit}' does not fit {quantity}; use e.g. '{near}'")

@@ -1,14 +1,15 @@
 """`cloudkit predict`: values with units from a trained model, for structures and strings."""
 
-from collections.abc import Iterator
-from contextlib import nullcontext
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from cloudkit.cli.columns import Column
-from cloudkit.cli.files import TABLES, Write, check_target, table_writer
+from cloudkit.cli.files import Write, check_target, replacing, table_writer
 from cloudkit.cli.inputs import check_inputs, records, say_failure
 from cloudkit.cli.terminal import Bar, counting, emit_json, emit_table, say
 from cloudkit.errors import CloudkitError
@@ -19,40 +20,63 @@ if TYPE_CHECKING:
     from cloudkit.property import Failure, Input
 
 COLUMNS = ("id", "temperature", "quantity", "value", "unit", "lower", "upper")
+TEXTS = ("id", "quantity", "unit")
+TABLES, PICTURES = (".csv", ".jsonl", ".parquet"), (".png", ".svg", ".pdf")
+LEDGER = ("id", "code", "message")
+Keep = Callable[["pd.DataFrame"], None]
 
-Inputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files and folders of structures, tables of strings (.csv, .jsonl), SCOPE strings; - is a structure on standard input.")]  # fmt: skip
-Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="OUT", help="A .csv or .jsonl file; without it, a table on standard output.")]  # fmt: skip
+Inputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files and folders of structures, tables of strings (.csv, .jsonl, .parquet), SCOPE strings; - is a structure on standard input.")]  # fmt: skip
+Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="OUT", help="A .csv, .jsonl or .parquet file; without it, a table on standard output.")]  # fmt: skip
+Plot = Annotated[Path | None, typer.Option("--plot", metavar="F", help="Curves with bands of the first crystals, as .png, .svg or .pdf.")]  # fmt: skip
+Measured = Annotated[Path | None, typer.Option("--measured", metavar="F", help="Points laid over the curves: a table with columns id, temperature, value, and where they differ quantity, unit, n_atoms.")]  # fmt: skip
+Failures = Annotated[Path | None, typer.Option("--failures", metavar="FILE", help="The ledger, JSON lines: id, code, message of each failure. Without it they go to standard error.")]  # fmt: skip
 
 
 def command(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="Folder that `cloudkit build` wrote.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Folder that `cloudkit build` wrote, or the name of a model that ships with cloudkit: thermal.")],
     inputs: Inputs,
     output: Output = None,
     column: Column = None,
     temperatures: Annotated[str | None, typer.Option("--temperatures", "-t", metavar="T", help="In K: 300, 75,300 or 0:600:10 (start:stop:step, the end included). [default: 298.15]", show_default=False)] = None,
     per: Annotated[Literal["atom", "formula", "cell"], typer.Option(help="Mole of what the values are given for.")] = "atom",
+    plot: Plot = None,
+    measured: Measured = None,
+    failures: Failures = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on standard output: each value or failure; with -o, the counts.")] = False,
 ) -> None:  # fmt: skip
     """Predict values with units. Columns: id, temperature (K), quantity, value, unit, lower, upper.
 
     \b
-    Example:
-      cloudkit predict runs/thermal crystal.cif --temperatures 0:600:10 -o cv.csv
+    Examples:
+      cloudkit predict thermal crystal.cif --temperatures 0:600:10 -o cv.csv
+      cloudkit predict thermal a.cif b.cif -t 0:600:5 --plot cv.png --measured points.csv
     """
-    if output:
-        check_target(output, TABLES)
+    for path, suffixes in ((output, TABLES), (plot, PICTURES), (failures, ())):
+        if path:
+            check_target(path, suffixes)
+    if measured and not plot:
+        raise CloudkitError("--measured lays points over a plot; give --plot FILE too")
     check_inputs(inputs)
-    from cloudkit.property import load, parse_temperatures
+    from cloudkit.property import CurvePlot, load, parse_temperatures, read_points
 
     kelvin = None if temperatures is None else parse_temperatures(temperatures)
+    points = read_points(measured, per) if measured else None
     trained = load(model)
-    with counting("crystals") as bar:
+    drawn = CurvePlot(points)
+    begun = time.monotonic()
+    with counting("crystals") as bar, ExitStack() as stack:
         given = _Counted(records(inputs, column), bar)
-        failed = _write(trained.predict_batches(given, kelvin, per), output, as_json)
+        batches = trained.predict_batches(given, kelvin, per)
+        keep = stack.enter_context(_writer(output)) if output else _shown(as_json)
+        ledger = stack.enter_context(table_writer(failures, LEDGER)) if failures else None
+        failed, rows = _write(batches, [keep, *([drawn.add] if plot else [])], ledger, as_json and not output)
+    if plot:
+        drawn.save(plot)
     if as_json and output:
         emit_json({"predicted": given.count - failed, "failed": failed, "output": str(output)})
-    if failed or output:
-        say(f"{given.count - failed:,} predicted, {failed:,} failed")
+    if failed or output or plot:
+        rate = rows / max(time.monotonic() - begun, 1e-9)
+        say(f"{given.count - failed:,} predicted, {failed:,} failed; {rows:,} rows, {rate:,.0f} a second")
     raise typer.Exit(1 if failed else 0)
 
 
@@ -72,31 +96,50 @@ class _Counted:
 
 
 def _write(
-    batches: "Iterator[tuple[pd.DataFrame, list[Failure]]]", output: Path | None, as_json: bool
-) -> int:
-    """Send each batch to where it belongs; how many inputs have no values."""
-    failed, header = 0, True
-    with table_writer(output, COLUMNS) if output else nullcontext(emit_json if as_json else None) as keep:
-        for table, failures in batches:
-            if keep:
-                _keep(table, keep)
-            elif len(table):
-                shown = table.dropna(axis="columns", how="all")
-                emit_table(list(shown.columns) if header else None, shown.values.tolist())
-                header = False
-            failed += len(failures)
-            for failure in failures:
-                _report(failure, as_json and not output)
-    return failed
+    batches: "Iterator[tuple[pd.DataFrame, list[Failure]]]",
+    keeps: list[Keep],
+    ledger: Write | None,
+    as_json: bool,
+) -> tuple[int, int]:
+    """Send each batch to where it belongs; how many inputs have no values, and how many values there are."""
+    failed = rows = 0
+    for table, failures in batches:
+        if len(table):
+            for keep in keeps:
+                keep(table)
+        rows += len(table)
+        failed += len(failures)
+        for failure in failures:
+            if ledger:
+                ledger(failure._asdict())
+            else:
+                say_failure(failure.id, failure)
+            if as_json:
+                emit_json(failure._asdict())
+    return failed, rows
 
 
-def _keep(table: "pd.DataFrame", keep: Write) -> None:
-    """Rows of one batch, NaN as nothing."""
-    for row in table.astype(object).where(table.notna(), None).to_dict("records"):
-        keep({str(name): value for name, value in row.items()})
+@contextmanager
+def _writer(output: Path) -> Iterator[Keep]:
+    """A file that takes batches and is there, whole, at the end."""
+    from cloudkit.data import column_writer
+
+    with replacing(output, "wb") as file, column_writer(file, output.suffix, COLUMNS, TEXTS) as write:
+        yield lambda table: write({name: table[name].to_numpy() for name in COLUMNS})
 
 
-def _report(failure: "Failure", as_json: bool) -> None:
-    say_failure(failure.id, failure)
-    if as_json:
-        emit_json(failure._asdict())
+def _shown(as_json: bool) -> Keep:
+    """Batches on standard output: JSON lines, or one table without its empty columns."""
+    header = True
+
+    def show(table: "pd.DataFrame") -> None:
+        nonlocal header
+        if as_json:
+            for row in table.astype(object).where(table.notna(), None).to_dict("records"):
+                emit_json({str(name): value for name, value in row.items()})
+            return
+        shown = table.dropna(axis="columns", how="all")
+        emit_table(list(shown.columns) if header else None, shown.values.tolist())
+        header = False
+
+    return show

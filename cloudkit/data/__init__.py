@@ -4,21 +4,25 @@ file or built-in name -> Table -> Crystals (strings + labels) -> Tokens (packed 
 """
 
 from cloudkit.data.batches import Batch, Tokens, epoch_batches, make_batch, split_crystals, tokenize
-from cloudkit.data.crystals import Crystals
+from cloudkit.data.crystals import Crystals, join_crystals
 from cloudkit.data.files import BUILTIN, builtin_path, read_builtin, read_table
 from cloudkit.data.parquet import parquet_writer
 from cloudkit.data.reading import Target, read_crystals
 from cloudkit.data.table import Table
+from cloudkit.data.writing import WRITABLE, column_writer
 
 __all__ = [
     "BUILTIN",
+    "WRITABLE",
     "Batch",
     "Crystals",
     "Table",
     "Target",
     "Tokens",
     "builtin_path",
+    "column_writer",
     "epoch_batches",
+    "join_crystals",
     "make_batch",
     "parquet_writer",
     "read_builtin",

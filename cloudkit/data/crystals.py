@@ -82,3 +82,24 @@ class Crystals:
                 arrays["value"],
                 tuple(head["notes"]),
             )
+
+
+def join_crystals(parts: Sequence[Crystals]) -> Crystals:
+    """Several sets as one: equal strings are one crystal, named as in the first set that has it; quantities are united."""
+    texts = list(dict.fromkeys(text for part in parts for text in part.texts))
+    place = {text: index for index, text in enumerate(texts)}
+    names = {text: id for part in reversed(parts) for text, id in zip(part.texts, part.ids, strict=True)}
+    quantities = tuple(dict.fromkeys(name for part in parts for name in part.quantities))
+    numbered = [part.renumbered(quantities) for part in parts]
+    crystal = np.concatenate(
+        [np.array([place[text] for text in part.texts], dtype=np.int64)[part.crystal] for part in numbered]
+    )
+    order = np.argsort(crystal, kind="stable")
+    columns = {
+        name: np.concatenate([getattr(part, name) for part in numbered])[order]
+        for name in ("quantity", "temperature", "value")
+    }
+    notes = tuple(note for part in parts for note in part.notes)
+    return Crystals(
+        texts, [names[text] for text in texts], quantities, crystal[order], notes=notes, **columns
+    )

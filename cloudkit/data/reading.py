@@ -11,17 +11,23 @@ from cloudkit.data.crystals import Crystals
 from cloudkit.data.table import Table
 from cloudkit.errors import DataError, ScopeError
 from cloudkit.scope import parse, project
-from cloudkit.units import MOLAR_QUANTITIES, UnitError, parse_unit, to_per_atom
+from cloudkit.units import QUANTITIES, UnitError, canonical_unit, per_of, to_kelvin, to_per_atom
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A column of labels. temperature: in K, the name of a column that holds it, or None where it has no meaning."""
+    """A column of labels. temperature: in K, the name of a column that holds it, or None where it has no meaning.
+
+    frequency: the same for labels of a density, in frequency_unit. most: the largest value per atom that a label may have.
+    """
 
     column: str
     quantity: str
     temperature: float | str | None = None
     unit: str = ""
+    frequency: float | str | None = None
+    frequency_unit: str = "THz"
+    most: float = math.inf
 
 
 def read_crystals(
@@ -101,26 +107,45 @@ def _names(table: Table, column: str | None) -> list[str]:
 def _observe(
     table: Table, target: Target, n_atoms: str | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Temperature and value per atom of one column of labels, both (rows,)."""
+    """Temperature (of a density: frequency in K) and value per atom of one column of labels, both (rows,)."""
     labels = table.numbers(target.column)
-    if isinstance(target.temperature, str):
-        wanted = "a temperature in K, 0 or above"
-        temperature = table.numbers(target.temperature, lambda t: 0 <= t < math.inf, wanted)
+    if target.frequency is not None:
+        at = _coordinate(table, target.frequency, "a frequency, 0 or above")
+        at = np.array([to_kelvin(value, target.frequency_unit) for value in at.tolist()])
     else:
-        temperature = np.full(len(table), np.nan if target.temperature is None else float(target.temperature))
+        at = _coordinate(table, target.temperature, "a temperature in K, 0 or above")
     try:
         atoms = _atoms(table, target, n_atoms)
         pairs = zip(labels.tolist(), atoms, strict=True)
-        value = [to_per_atom(label, target.unit, target.quantity, n) for label, n in pairs]
+        value = np.array([to_per_atom(label, target.unit, target.quantity, n) for label, n in pairs])
     except UnitError as error:
         raise DataError(f"{table.name}: column '{target.column}': {error}") from None
-    return temperature, np.array(value, dtype=np.float64)
+    _check_most(table, target, value)
+    return at, value.astype(np.float64)
+
+
+def _coordinate(table: Table, given: float | str | None, wanted: str) -> NDArray[np.float64]:
+    """Where on its curve each label lies (rows,): a column's numbers or one for all; NaN where it has no meaning."""
+    if isinstance(given, str):
+        return table.numbers(given, lambda value: 0 <= value < math.inf, wanted)
+    return np.full(len(table), np.nan if given is None else float(given))
+
+
+def _check_most(table: Table, target: Target, value: NDArray[np.float64]) -> None:
+    wrong = np.flatnonzero(value > target.most)
+    if len(wrong):
+        row, found = int(wrong[0]), value[wrong[0]]
+        more = f" (and {len(wrong) - 1} more rows)" if len(wrong) > 1 else ""
+        raise DataError(
+            f"{table.name}: row {row + 1}, column '{target.column}': {target.quantity} is {found:.4g} {canonical_unit(target.quantity)}"
+            f"{more}, more than {target.most:.4g}, the harmonic limit 3R and the head's tolerance; is it Cp (heat_capacity_p), "
+            f"or is the number of atoms or the unit wrong?"
+        )
 
 
 def _atoms(table: Table, target: Target, column: str | None) -> list[float] | list[None]:
     """Atoms in what each label is given for; None for all where the label does not need it."""
-    molar = target.quantity in MOLAR_QUANTITIES
-    if column is None or not molar or parse_unit(target.unit).per == "atom":
+    if column is None or target.quantity not in QUANTITIES or per_of(target.unit) == "atom":
         return [None] * len(table)
     counts: list[float] = table.numbers(column, lambda n: 0 < n < math.inf, "a number above 0").tolist()
     return counts

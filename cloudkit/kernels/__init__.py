@@ -4,7 +4,12 @@ from cloudkit.errors import require
 
 require("torch", "train")
 
-from cloudkit.kernels.attention import Impl, packed_attention, packed_attention_qkv  # noqa: E402 - the hint comes first
-from cloudkit.kernels.debye import Thermodynamics, thermodynamics  # noqa: E402
+from cloudkit.kernels.arguments import Thermodynamics  # noqa: E402 - the hint above comes first
+from cloudkit.kernels.attention import Impl, packed_attention, packed_attention_qkv  # noqa: E402
+from cloudkit.kernels.debye import einstein_thermodynamics, thermodynamics  # noqa: E402
+from cloudkit.kernels.spectrum import spectrum_thermodynamics  # noqa: E402
 
-__all__ = ["Impl", "Thermodynamics", "packed_attention", "packed_attention_qkv", "thermodynamics"]
+__all__ = [
+    "Impl", "Thermodynamics", "einstein_thermodynamics", "packed_attention", "packed_attention_qkv",
+    "spectrum_thermodynamics", "thermodynamics",
+]  # fmt: skip

@@ -7,25 +7,37 @@ from cloudkit.errors import require
 
 require("torch", "train")
 
-from cloudkit.models.folder import load_model, save_weights, vocabulary_text  # noqa: E402 - the hint comes first
-from cloudkit.models.heads import MaskedTokens, Regression, Thermal, ValueHead  # noqa: E402
+from cloudkit.models.folder import (  # noqa: E402 - the hint comes first
+    halve,
+    load_model,
+    save_weights,
+    shipped,
+    vocabulary_text,
+)
+from cloudkit.models.heads import MaskedTokens, Regression, ValueHead  # noqa: E402
 from cloudkit.models.inputs import Inputs, make_inputs  # noqa: E402
 from cloudkit.models.model import CloudModel, HeadModel, build_model  # noqa: E402
-from cloudkit.models.predict import predict_theta, predict_values  # noqa: E402
+from cloudkit.models.modes import Modes  # noqa: E402
+from cloudkit.models.predict import pool, predict_modes, predict_values  # noqa: E402
+from cloudkit.models.thermal import Thermal  # noqa: E402
 
 __all__ = [
     "CloudModel",
     "HeadModel",
     "Inputs",
     "MaskedTokens",
+    "Modes",
     "Regression",
     "Thermal",
     "ValueHead",
     "build_model",
+    "halve",
     "load_model",
     "make_inputs",
-    "predict_theta",
+    "pool",
+    "predict_modes",
     "predict_values",
     "save_weights",
+    "shipped",
     "vocabulary_text",
 ]

@@ -20,6 +20,15 @@ def save_weights(weights: dict[str, Tensor], path: Path, metadata: dict[str, str
     part.replace(path)
 
 
+def halve(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """float16 for all but the scales of heads, which hold numbers beyond its range: half the size."""
+    wide = (".center", ".spread", ".shift", ".stretch", ".band")
+    return {
+        name: tensor.half() if tensor.is_floating_point() and not name.endswith(wide) else tensor
+        for name, tensor in weights.items()
+    }
+
+
 def load_weights(module: nn.Module, weights: dict[str, Tensor], name: str) -> None:
     """Put named tensors into a module; ModelError says which are missing, left over or of another shape."""
     wanted = module.state_dict()
@@ -41,6 +50,12 @@ def vocabulary_text(tokenizer: Tokenizer) -> str:
     return "\n".join(tokenizer.vocabulary) + "\n"
 
 
+def shipped() -> dict[str, Path]:
+    """The models that come with cloudkit: name -> folder."""
+    folders = (Path(__file__).parent / "shipped").iterdir()
+    return {folder.name: folder for folder in sorted(folders) if (folder / "model.safetensors").is_file()}
+
+
 def load_model(folder: str | Path) -> CloudModel:
     """Read a trained model, on the CPU and ready to predict; its spec and tokenizer are `.spec` and `.tokenizer`.
 
@@ -48,7 +63,10 @@ def load_model(folder: str | Path) -> CloudModel:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise ModelError(f"{folder}: there is no such model folder")
+        known = ", ".join(shipped())
+        raise ModelError(
+            f"{folder}: there is no such model folder, and cloudkit ships with: {known or 'none'}"
+        )
     absent = [
         name for name in ("spec.yaml", "model.safetensors", "vocab.txt") if not (folder / name).is_file()
     ]

@@ -4,7 +4,6 @@ Heads of values work on a scale of their own (zero mean, unit spread of the trai
 saved model carries it; `restore` leads back to canonical units per mole of atoms.
 """
 
-import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -13,9 +12,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cloudkit.errors import DataError
-from cloudkit.kernels import Thermodynamics, thermodynamics
 
-TYPICAL_THETA: Final = 450.0  # K, about the median of crystals: where an untrained head starts
+DROPOUT: Final = 0.1  # share of a head's inputs that is dropped while training
+FARTHEST: Final = (
+    4.0  # statistics count as no farther than this many spreads from the mean of the training crystals
+)
 
 
 class MaskedTokens(nn.Module):
@@ -55,17 +56,48 @@ class ValueHead(nn.Module):
 
     center: Tensor
     spread: Tensor
+    shift: Tensor
+    stretch: Tensor
 
-    def __init__(self, outputs: Sequence[str], pooled: int, hidden: int, numbers: int) -> None:
+    def __init__(
+        self, outputs: Sequence[str], pooled: int, statistics: int, hidden: int, numbers: int
+    ) -> None:
         super().__init__()
-        self.outputs = tuple(outputs)
-        self.body = nn.Sequential(nn.Linear(pooled, hidden), nn.SiLU(), nn.Linear(hidden, numbers))
-        last = self.body[2]
+        self.outputs, self.statistics = tuple(outputs), statistics
+        self.body = nn.Sequential(
+            nn.Dropout(DROPOUT), nn.Linear(pooled + statistics, hidden), nn.SiLU(), nn.Linear(hidden, numbers)
+        )
+        self.line = nn.Linear(statistics, numbers, bias=False) if statistics else None
+        last = self.body[-1]
         assert isinstance(last, nn.Linear)
         nn.init.normal_(last.weight, std=1e-3)
         nn.init.zeros_(last.bias)
+        if self.line is not None:
+            nn.init.zeros_(self.line.weight)
         self.register_buffer("center", torch.zeros(len(outputs)))
         self.register_buffer("spread", torch.ones(len(outputs)))
+        self.register_buffer("shift", torch.zeros(statistics))
+        self.register_buffer("stretch", torch.ones(statistics))
+
+    def numbers(self, pooled: Tensor) -> Tensor:
+        """What the network says of each string (strings, numbers): a straight line of the statistics and a small network.
+
+        pooled (strings, states and statistics): the statistics come last.
+        """
+        if self.line is None:
+            found: Tensor = self.body(pooled)
+            return found
+        states, statistics = pooled.split([pooled.shape[1] - self.statistics, self.statistics], dim=1)
+        known = ((statistics - self.shift) * self.stretch).clamp(-FARTHEST, FARTHEST)
+        both: Tensor = self.line(known) + self.body(torch.cat([states, known], dim=1))
+        return both
+
+    def fit_inputs(self, statistics: Tensor) -> None:
+        """Take mean and spread of the statistics (strings, statistics) from the training crystals."""
+        if self.statistics:
+            spread = statistics.std(dim=0, correction=0)
+            self.shift.copy_(statistics.mean(dim=0))
+            self.stretch.copy_(torch.where(spread > 1e-6, 1 / spread.clamp(min=1e-6), 0.0))
 
     def fit_scale(self, quantity: Tensor, value: Tensor) -> None:
         """Take the scale from training labels; quantity int64 and value float64, both (observations,)."""
@@ -106,8 +138,10 @@ class ValueHead(nn.Module):
 class Regression(ValueHead):
     """One number per output; `transform`: learn the label, its logarithm or its square root."""
 
-    def __init__(self, outputs: Sequence[str], pooled: int, hidden: int, transform: str) -> None:
-        super().__init__(outputs, pooled, hidden, len(outputs))
+    def __init__(
+        self, outputs: Sequence[str], pooled: int, statistics: int, hidden: int, transform: str
+    ) -> None:
+        super().__init__(outputs, pooled, statistics, hidden, len(outputs))
         self.scale = transform
 
     def transform(self, value: Tensor) -> Tensor:
@@ -124,34 +158,4 @@ class Regression(ValueHead):
 
     def forward(self, pooled: Tensor, sequence: Tensor, quantity: Tensor, temperature: Tensor) -> Tensor:
         """Predictions (observations,); the temperature plays no part."""
-        numbers: Tensor = self.body(pooled)
-        return numbers[sequence, quantity]
-
-
-class Thermal(ValueHead):
-    """One Debye temperature per crystal, from which all four quantities follow per mole of atoms.
-
-    theta = 450 K · softplus(z + ln(e - 1)): positive for every z, 450 K at z = 0, linear far above.
-    """
-
-    def __init__(self, outputs: Sequence[str], pooled: int, hidden: int) -> None:
-        super().__init__(outputs, pooled, hidden, 1)
-        self.register_buffer(
-            "columns", torch.tensor([Thermodynamics._fields.index(o) for o in outputs]), persistent=False
-        )
-        self.columns: Tensor
-
-    def _fit_one(self, index: int, labels: Tensor) -> None:
-        super()._fit_one(index, labels)
-        self.center[index] = 0.0
-
-    def theta(self, pooled: Tensor) -> Tensor:
-        """Debye temperatures (strings,) in K, above 0."""
-        raw = self.body(pooled)[:, 0].float()
-        return TYPICAL_THETA * functional.softplus(raw + math.log(math.e - 1)).clamp(min=1e-3)
-
-    def forward(self, pooled: Tensor, sequence: Tensor, quantity: Tensor, temperature: Tensor) -> Tensor:
-        """Predictions (observations,) on the head's scale; temperature in K, 0 or above."""
-        values = torch.stack(thermodynamics(self.theta(pooled)[sequence], temperature.float()), dim=1)
-        picked = values[torch.arange(len(sequence), device=values.device), self.columns[quantity]]
-        return picked / self.spread[quantity]
+        return self.numbers(pooled)[sequence, quantity]

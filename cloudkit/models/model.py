@@ -9,8 +9,10 @@ from torch import Tensor, nn
 
 from cloudkit.models.embedding import make_embedding
 from cloudkit.models.encoder import Encoded, Encoder
-from cloudkit.models.heads import MaskedTokens, Regression, Thermal, ValueHead
+from cloudkit.models.heads import MaskedTokens, Regression, ValueHead
 from cloudkit.models.inputs import Inputs, make_inputs
+from cloudkit.models.statistics import Statistics
+from cloudkit.models.thermal import Thermal
 from cloudkit.modelspec import Head, MaskedTokensHead, RegressionHead, Spec
 from cloudkit.tokens import Tokenizer
 
@@ -27,10 +29,11 @@ class CloudModel(nn.Module):
             self.encoder = Encoder(
                 spec.encoder, make_embedding(tokenizer, spec.encoder, spec.tokens.max_length)
             )
+            self.statistics = Statistics(self.encoder.embedding)
             self.heads = nn.ModuleDict()
             for name, head in spec.heads.items():
                 torch.manual_seed(seed + 1)  # a head starts the same whatever other heads there are
-                self.heads[name] = _make_head(head, self.encoder, tokenizer)
+                self.heads[name] = _make_head(head, self.encoder, self.statistics.width, tokenizer)
 
     @property
     def parameters_count(self) -> int:
@@ -50,9 +53,8 @@ class CloudModel(nn.Module):
         return head
 
     def forward(self, inputs: Inputs) -> Encoded:
-        """States of tokens and strings."""
-        encoded: Encoded = self.encoder(inputs)
-        return encoded
+        """States of tokens and strings; statistics of the strings follow the pooled states."""
+        return _encode(self.encoder, self.statistics, inputs)
 
 
 class HeadModel(nn.Module):
@@ -60,11 +62,11 @@ class HeadModel(nn.Module):
 
     def __init__(self, model: CloudModel, name: str) -> None:
         super().__init__()
-        self.encoder, self.head = model.encoder, model.heads[name]
+        self.encoder, self.statistics, self.head = model.encoder, model.statistics, model.heads[name]
 
     def forward(self, inputs: Inputs, *rest: Tensor) -> Tensor:
         """Scores at the hidden places `rest[0]`, or values for (sequence, quantity, temperature) = `rest`."""
-        encoded = self.encoder(inputs)
+        encoded = _encode(self.encoder, self.statistics, inputs)
         if isinstance(self.head, MaskedTokens):
             scores: Tensor = self.head(encoded.states[rest[0]])
             return scores
@@ -72,19 +74,25 @@ class HeadModel(nn.Module):
         return values
 
 
+def _encode(encoder: Encoder, statistics: Statistics, inputs: Inputs) -> Encoded:
+    encoded: Encoded = encoder(inputs)
+    known = statistics(inputs, encoder.embedding)
+    return encoded._replace(pooled=torch.cat([encoded.pooled, known.to(encoded.pooled)], dim=1))
+
+
 def build_model(spec: Spec, tokenizer: Tokenizer) -> CloudModel:
     """An untrained model with the spec's encoder and heads, its weights drawn from ``run.seed``."""
     return CloudModel(spec, tokenizer)
 
 
-def _make_head(head: Head, encoder: Encoder, tokenizer: Tokenizer) -> nn.Module:
+def _make_head(head: Head, encoder: Encoder, statistics: int, tokenizer: Tokenizer) -> nn.Module:
     width, pooled = encoder.norm.normalized_shape[0], encoder.pooled_width
     if isinstance(head, MaskedTokensHead):
         ordinary = sorted(set(range(tokenizer.size)) - set(_special(tokenizer)))
         return MaskedTokens(width, tokenizer.size, head.mask, tokenizer.mask_id, ordinary)
     if isinstance(head, RegressionHead):
-        return Regression(head.outputs, pooled, head.hidden or width, head.transform)
-    return Thermal(head.outputs, pooled, width)
+        return Regression(head.outputs, pooled, statistics, head.hidden or width, head.transform)
+    return Thermal(head.outputs, head.modes, pooled, statistics, width, head.cp_minus_cv or 0.0)
 
 
 def _special(tokenizer: Tokenizer) -> tuple[int, ...]:

@@ -1,6 +1,6 @@
 """From packed ids to values: the forward pass without gradients, shortest strings first, in batches."""
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cloudkit.data import Tokens, make_batch
-from cloudkit.models.heads import Thermal
 from cloudkit.models.model import CloudModel
+from cloudkit.models.modes import Modes
+from cloudkit.models.thermal import Thermal
 
 Array = NDArray[np.float64]
+ROWS: Final = 16384  # thermal observations at a time
 
 
 def predict_values(
@@ -20,33 +22,42 @@ def predict_values(
     tokens: Tokens,
     sequence: NDArray[Any],
     quantity: NDArray[Any],
-    temperature: Array,
+    at: Array,
 ) -> Array:
     """Values (observations,) in canonical units per mole of atoms, float64.
 
-    sequence: which string of `tokens`; quantity: index into the head's outputs; temperature in K, NaN where it plays
-    no part; all (observations,). Thermal values are computed in float64 from the modes.
+    sequence: which string of `tokens`; quantity: index into the head's outputs; at: temperature (for a density the frequency) in
+    K, NaN where it plays no part; all (observations,). Thermal values are computed in float64 from the modes.
     """
-    pooled = _pooled(model, tokens)
+    pooled = pool(model, tokens)
     with torch.inference_mode():
-        rest = [torch.as_tensor(np.asarray(part), device=pooled.device) for part in (sequence, quantity)]
-        kelvin = torch.as_tensor(np.nan_to_num(temperature), device=pooled.device)
+        rows, names = (
+            torch.as_tensor(np.asarray(part), device=pooled.device) for part in (sequence, quantity)
+        )
+        kelvin = torch.as_tensor(np.nan_to_num(at), device=pooled.device)
         module = model.value_head(head)
-        scaled = module(pooled, *rest, kelvin)
-        values: Array = module.restore(scaled, rest[1]).cpu().numpy()
+        if isinstance(module, Thermal):
+            parts = zip(rows.split(ROWS), names.split(ROWS), kelvin.split(ROWS), strict=True)
+            modes = _double(module.modes(pooled))
+            found = [module.values(modes, *part) for part in parts]
+            return torch.cat(found).cpu().numpy() if found else np.empty(0)
+        values: Array = module.restore(module(pooled, rows, names, kelvin), names).cpu().numpy()
     return values
 
 
-def predict_theta(model: CloudModel, head: str, tokens: Tokens) -> Array:
-    """Debye temperatures (strings,) in K of a thermal head."""
+def predict_modes(model: CloudModel, head: str, tokens: Tokens) -> tuple[Modes, float]:
+    """The modes of all strings in float64, and the band of the head (0: none was fitted)."""
     module = model.heads[head]
-    assert isinstance(module, Thermal), f"{head} has no Debye temperature"
+    assert isinstance(module, Thermal), f"{head} has no modes"
     with torch.inference_mode():
-        theta: Array = module.theta(_pooled(model, tokens)).double().cpu().numpy()
-    return theta
+        return _double(module.modes(pool(model, tokens))), float(module.band)
 
 
-def _pooled(model: CloudModel, tokens: Tokens, size: int = 256) -> Tensor:
+def _double(modes: Modes) -> Modes:
+    return Modes(*(None if part is None else part.double() for part in modes))
+
+
+def pool(model: CloudModel, tokens: Tokens, size: int = 256) -> Tensor:
     """States (strings, pooled width) of all strings, in their order."""
     model.eval()
     order = np.argsort(tokens.lengths, kind="stable")
@@ -58,4 +69,4 @@ def _pooled(model: CloudModel, tokens: Tokens, size: int = 256) -> Tensor:
             if out is None:
                 out = pooled.new_empty(len(tokens), pooled.shape[1])
             out[torch.from_numpy(batch.crystals).to(out.device)] = pooled
-    return torch.empty(0, model.encoder.pooled_width) if out is None else out
+    return torch.empty(0, model.encoder.pooled_width + model.statistics.width) if out is None else out

@@ -6,7 +6,16 @@ from cloudkit.modelspec.library import presets, template
 from cloudkit.modelspec.loader import load_spec, parse_spec
 from cloudkit.modelspec.models import Encoder, Run, Spec, Tokens, TransformerEncoder
 from cloudkit.modelspec.schema import json_schema
-from cloudkit.modelspec.tables import BuiltinData, Columns, Data, FileData, Target
+from cloudkit.modelspec.tables import (
+    BuiltinData,
+    Columns,
+    Data,
+    FileData,
+    JointData,
+    Target,
+    tables_of,
+    targets_of,
+)
 from cloudkit.modelspec.tasks import EvaluateTask, FinetuneTask, PretrainTask, Task
 
 __all__ = [
@@ -18,6 +27,7 @@ __all__ = [
     "FileData",
     "FinetuneTask",
     "Head",
+    "JointData",
     "MaskedTokensHead",
     "PretrainTask",
     "RegressionHead",
@@ -33,5 +43,7 @@ __all__ = [
     "load_spec",
     "parse_spec",
     "presets",
+    "tables_of",
+    "targets_of",
     "template",
 ]

@@ -43,3 +43,12 @@ def head_of(draft: Draft, task: Draft) -> Draft:
     """The head that a task means; empty if there is none."""
     name = head_name(draft, task)
     return section(section(draft, "heads"), name) if name else {}
+
+
+def tables(task: Draft) -> Iterator[tuple[tuple[str | int, ...], Draft]]:
+    """The tables of a task's data, one or several joined ones, each with its path below the task."""
+    data = section(task, "data")
+    if "join" not in data:
+        yield ("data",), data
+    for number, table in mappings(data, "join"):
+        yield ("data", "join", number), table

@@ -1,33 +1,45 @@
 """Data files of a spec: found from the folder of the spec, made absolute, missed all at once."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from cloudkit.modelspec.names import nearest
 from cloudkit.modelspec.overrides import SET
-from cloudkit.modelspec.tree import Finding, Node, child
+from cloudkit.modelspec.tree import Finding, Node, child, dotted
+from cloudkit.modelspec.tree import Path as Where
 
 
 def resolve_files(tree: Node, folder: Path, *, check: bool) -> list[Finding]:
-    """Make each `tasks.N.data.path` absolute; returns those that are not there (if `check`).
+    """Make each `path` of a task's data absolute; returns those that are not there (if `check`).
 
     Paths count from `folder`, those of ``--set`` from the working directory.
     """
     findings: list[Finding] = []
-    tasks = child(tree, "tasks")
-    for index, task in enumerate(tasks.value if tasks and isinstance(tasks.value, list) else []):
-        data = child(task, "data")
-        node = child(data, "path") if data else None
-        if node is None or not isinstance(node.value, str) or not node.value:
+    for path, node in _paths(tree):
+        if not isinstance(node.value, str) or not node.value:
             continue
         written, base = node.value, Path.cwd() if node.mark.file == SET else folder.absolute()
         message = _missing(base / Path(written)) if check and "\0" not in written else None
         if "\0" in written or message:
             end = message or "it holds a zero character"
-            findings.append(
-                Finding(("tasks", index, "data", "path"), f"tasks.{index}.data.path = '{written}': {end}")
-            )
+            findings.append(Finding(path, f"{dotted(path)} = '{written}': {end}"))
         node.value = str(base / written)
     return findings
+
+
+def _paths(tree: Node) -> Iterator[tuple[Where, Node]]:
+    """Each key `path` of a table of data, joined or not, and where it stands."""
+    tasks = child(tree, "tasks")
+    for index, task in enumerate(tasks.value if tasks and isinstance(tasks.value, list) else []):
+        data = child(task, "data")
+        joined = child(data, "join") if data else None
+        tables: list[tuple[Where, Node]] = [(("data",), data)] if data else []
+        for number, table in enumerate(joined.value if joined and isinstance(joined.value, list) else []):
+            tables.append((("data", "join", number), table))
+        for below, table in tables:
+            node = child(table, "path")
+            if node is not None:
+                yield ("tasks", index, *below, "path"), node
 
 
 def _missing(file: Path) -> str | None:

@@ -6,8 +6,19 @@ from pydantic import Field
 
 from cloudkit.modelspec.base import Count, Part, Text
 
-ThermalQuantity = Literal["heat_capacity", "internal_energy", "entropy", "free_energy"]
-ALL_THERMAL: tuple[ThermalQuantity, ...] = ("heat_capacity", "internal_energy", "entropy", "free_energy")
+ThermalQuantity = Literal[
+    "heat_capacity",
+    "internal_energy",
+    "entropy",
+    "free_energy",
+    "heat_capacity_p",
+    "enthalpy_increment",
+    "debye_temperature",
+    "highest_frequency",
+    "phonon_density",
+]
+FOUR: tuple[ThermalQuantity, ...] = ("heat_capacity", "internal_energy", "entropy", "free_energy")
+ModeKind = Literal["debye", "einstein", "debye_einstein", "spectrum"]
 
 
 class MaskedTokensHead(Part):
@@ -38,11 +49,20 @@ class ThermalHead(Part):
     """Predicts vibrational modes; all thermodynamic quantities at any temperature follow from them."""
 
     kind: Literal["thermal"] = Field(description="vibrational modes, from which all four quantities follow")
-    modes: Literal["debye"] = Field(
-        default="debye", description="form of the phonon spectrum; debye: one Debye temperature"
+    modes: ModeKind = Field(
+        default="debye",
+        description="form of the phonon spectrum; debye: one Debye temperature; einstein: three frequencies; debye_einstein: "
+        "a Debye part and two frequencies; spectrum: a density of states on a frequency grid",
     )
     outputs: list[ThermalQuantity] = Field(
-        default=list(ALL_THERMAL), min_length=1, description="quantities that targets may refer to"
+        default=list(FOUR), min_length=1, description="quantities that targets may refer to"
+    )
+    tolerance: Annotated[float, Field(ge=0)] = Field(
+        default=0.05, description="share by which a label of heat_capacity may exceed 3R per atom"
+    )
+    cp_minus_cv: Annotated[float, Field(ge=0)] | None = Field(
+        default=None,
+        description="A in Cp = Cv + A Cv² T, per mole of atoms, mol/J; needed for heat_capacity_p; 5e-6 is usual",
     )
 
 

@@ -10,8 +10,8 @@ _FOLDER = files("cloudkit.modelspec") / "presets"
 
 def presets() -> dict[str, str]:
     """Name -> summary in one line (the file's first comment)."""
-    entries = sorted(entry.name for entry in _FOLDER.iterdir() if entry.name.endswith(".yaml"))
-    names = [entry.removesuffix(".yaml") for entry in entries]
+    entries = (entry.name for entry in _FOLDER.iterdir() if entry.name.endswith(".yaml"))
+    names = sorted(entry.removesuffix(".yaml") for entry in entries)
     return {name: _text(name).split("\n", 1)[0].lstrip("# ") for name in names}
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 from math import log
 
-from cloudkit.modelspec.draft import Draft, items, mappings, section
-from cloudkit.modelspec.rules_targets import targets_fit
+from cloudkit.modelspec.draft import Draft, items, mappings, section, tables
+from cloudkit.modelspec.rules_targets import kinds_have_their_labels, targets_fit
 from cloudkit.modelspec.rules_tasks import evaluated_heads_are_trained, heads_exist_and_fit
 from cloudkit.modelspec.shape import one_of
 from cloudkit.modelspec.tree import Finding, Path, dotted
@@ -37,12 +37,13 @@ def vocabulary_fits(draft: Draft) -> Iterator[Finding]:
 def parts_exist(draft: Draft) -> Iterator[Finding]:
     """Of the built-in tables only `thermal` is divided."""
     for index, task in mappings(draft, "tasks"):
-        name, part = section(task, "data").get("builtin"), section(task, "data").get("part")
-        if name in ("minerals", "prototypes") and part in ("train", "test"):
-            path = ("tasks", index, "data", "part")
-            yield Finding(
-                path, f"{dotted(path)} = '{part}': {name} is not divided; leave it out or use thermal"
-            )
+        for below, data in tables(task):
+            name, part = data.get("builtin"), data.get("part")
+            if name in ("minerals", "prototypes") and part in ("train", "test"):
+                path = ("tasks", index, *below, "part")
+                yield Finding(
+                    path, f"{dotted(path)} = '{part}': {name} is not divided; leave it out or use thermal"
+                )
 
 
 def nothing_stands_twice(draft: Draft) -> Iterator[Finding]:
@@ -66,4 +67,5 @@ RULES: tuple[Callable[[Draft], Iterator[Finding]], ...] = (
     heads_exist_and_fit,
     evaluated_heads_are_trained,
     targets_fit,
+    kinds_have_their_labels,
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from cloudkit.modelspec.draft import Draft, head_name, head_of, items, mappings, section
+from cloudkit.modelspec.draft import Draft, head_name, head_of, items, mappings, section, tables
 from cloudkit.modelspec.names import suggest
 from cloudkit.modelspec.shape import one_of
 from cloudkit.modelspec.tree import Finding
@@ -48,7 +48,7 @@ def evaluated_heads_are_trained(draft: Draft) -> Iterator[Finding]:
 
 
 def _quantities(task: Draft) -> set[str]:
-    names = [target.get("quantity") for _, target in mappings(section(task, "data"), "targets")]
+    names = [target.get("quantity") for _, data in tables(task) for _, target in mappings(data, "targets")]
     return {name for name in names if isinstance(name, str)}
 
 

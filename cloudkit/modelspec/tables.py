@@ -17,9 +17,15 @@ class Target(Part):
         default=None,
         description="temperature of the label: a number in K or the name of a column; for thermal heads",
     )
+    frequency: Annotated[float, Field(ge=0)] | Text | None = Field(
+        default=None, description="frequency of a label of phonon_density: a number or the name of a column"
+    )
+    frequency_unit: Literal["K", "THz", "1/cm", "cm-1", "meV", "eV", "J"] = Field(
+        default="THz", description="unit of `frequency`"
+    )
     unit: str = Field(
         default="",
-        description="unit of the label, such as J/mol_cell/K; needed for molar quantities, a note for others",
+        description="unit of the label, such as J/mol_cell/K; needed for thermal quantities, a note for others",
     )
 
 
@@ -54,10 +60,36 @@ class FileData(Part):
 
 def _source(value: object) -> str:
     """Tag of the union member that a `data` mapping stands for."""
+    if "join" in value if isinstance(value, Mapping) else isinstance(value, JointData):
+        return "<joint>"
     builtin = "builtin" in value if isinstance(value, Mapping) else isinstance(value, BuiltinData)
     return "<builtin>" if builtin else "<file>"
 
 
-Data = Annotated[
+Table = Annotated[
     Annotated[BuiltinData, Tag("<builtin>")] | Annotated[FileData, Tag("<file>")], Discriminator(_source)
 ]
+
+
+class JointData(Part):
+    """Several tables whose labels are learned together; a string that stands in two of them is one crystal."""
+
+    join: list[Table] = Field(min_length=2, description="the tables, each with targets of its own")
+
+
+Data = Annotated[
+    Annotated[BuiltinData, Tag("<builtin>")]
+    | Annotated[FileData, Tag("<file>")]
+    | Annotated[JointData, Tag("<joint>")],
+    Discriminator(_source),
+]
+
+
+def tables_of(data: Data) -> tuple[BuiltinData | FileData, ...]:
+    """The tables of a task, one or several."""
+    return tuple(data.join) if isinstance(data, JointData) else (data,)
+
+
+def targets_of(data: Data) -> list[Target]:
+    """The labels of a task, of all its tables."""
+    return [target for table in tables_of(data) for target in table.targets]

@@ -13,6 +13,7 @@ from cloudkit.data import (
     Crystals,
     Table,
     Target,
+    join_crystals,
     read_builtin,
     read_crystals,
     read_table,
@@ -20,11 +21,11 @@ from cloudkit.data import (
     tokenize,
 )
 from cloudkit.errors import DataError
-from cloudkit.modelspec import BuiltinData, FinetuneTask, ThermalHead
+from cloudkit.modelspec import BuiltinData, FileData, FinetuneTask, ThermalHead, tables_of, targets_of
 from cloudkit.property.baselines import BASELINES, fit_predict
 from cloudkit.property.metrics import summarize
 from cloudkit.property.predictor import Model
-from cloudkit.units import canonical_unit
+from cloudkit.units import MOLAR_QUANTITIES, canonical_unit
 
 Array = npt.NDArray[np.float64]
 ALL: Final = tuple(BASELINES)
@@ -174,15 +175,17 @@ def _targets(model: Model, head: str, table: Table, given: Sequence[Target]) -> 
     outputs = model.network.value_head(head).outputs
     if given:
         return [target for target in given if target.quantity in outputs]
-    told = [Target(t.column, t.quantity, t.temperature, t.unit) for t in _finetune(model, head).data.targets]
+    told = [Target(**target.model_dump()) for target in targets_of(_finetune(model, head).data)]
     found = [target for target in told if target.column in table.columns]
     have = {target.quantity for target in found}
     thermal = isinstance(model.spec.heads[head], ThermalHead)
-    if thermal and "temperature" not in table.columns:
-        return found
-    temperature = "temperature" if thermal else None
-    more = [name for name in outputs if name in table.columns and name not in have]
-    return found + [Target(name, name, temperature, canonical_unit(name)) for name in more]
+    for name in outputs:
+        needs_temperature = thermal and name in MOLAR_QUANTITIES
+        readable = name != "phonon_density" and (not needs_temperature or "temperature" in table.columns)
+        if name in table.columns and name not in have and readable:
+            at = "temperature" if needs_temperature else None
+            found.append(Target(name, name, at, canonical_unit(name)))
+    return found
 
 
 def _column(table: Table, name: str) -> str | None:
@@ -191,28 +194,30 @@ def _column(table: Table, name: str) -> str | None:
 
 def _text_column(model: Model, head: str, table: Table) -> str | None:
     """The spec's column of strings if the table has it; else the table decides."""
-    data = _finetune(model, head).data
-    return None if isinstance(data, BuiltinData) else _column(table, data.columns.text)
+    files = [data for data in tables_of(_finetune(model, head).data) if not isinstance(data, BuiltinData)]
+    return next((data.columns.text for data in files if data.columns.text in table.columns), None)
 
 
 def _finetune_rows(model: Model, head: str) -> tuple[Crystals | None, list[str]]:
-    """The rows of the head's finetune task if their file is still there, and a note if it is not."""
-    data = _finetune(model, head).data
-    targets = [Target(t.column, t.quantity, t.temperature, t.unit) for t in data.targets]
-    dialect = model.spec.tokens.dialect
-    if isinstance(data, BuiltinData):
-        return read_crystals(
-            read_builtin(data.builtin, data.part), n_atoms="n_atoms", targets=targets, dialect=dialect
-        ), []
+    """The rows of the head's finetune task if their files are still there, and a note if they are not."""
     try:
-        columns = data.columns
-        table = read_table(data.path)
-        atoms = columns.n_atoms if columns.n_atoms in table.columns else None
-        return read_crystals(
-            table, text=columns.text, id=columns.id, n_atoms=atoms, targets=targets, dialect=dialect
-        ), []
+        parts = [_rows_of(model, data) for data in tables_of(_finetune(model, head).data)]
     except DataError as error:
         return None, [f"no baselines: the rows that {model.name} was trained on cannot be read ({error})"]
+    return parts[0] if len(parts) == 1 else join_crystals(parts), []
+
+
+def _rows_of(model: Model, data: BuiltinData | FileData) -> Crystals:
+    targets = [Target(**target.model_dump()) for target in data.targets]
+    dialect = model.spec.tokens.dialect
+    if isinstance(data, BuiltinData):
+        table = read_builtin(data.builtin, data.part)
+        return read_crystals(table, n_atoms="n_atoms", targets=targets, dialect=dialect)
+    columns, table = data.columns, read_table(data.path)
+    atoms = columns.n_atoms if columns.n_atoms in table.columns else None
+    return read_crystals(
+        table, text=columns.text, id=columns.id, n_atoms=atoms, targets=targets, dialect=dialect
+    )
 
 
 def _without_validation(model: Model, head: str, rows: Crystals) -> Crystals:

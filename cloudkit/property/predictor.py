@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from cloudkit.data import Tokens
 from cloudkit.errors import CloudkitError, ModelError, require
-from cloudkit.modelspec import RegressionHead, Spec, ThermalHead
+from cloudkit.modelspec import RegressionHead, Spec, ThermalHead, targets_of
 from cloudkit.property.inputs import Failure, Input, Ready, gather, prepare
 from cloudkit.property.temperatures import check_temperatures
 from cloudkit.units import MOLAR_QUANTITIES, PER, Per, canonical_unit
@@ -24,27 +24,36 @@ Array = npt.NDArray[np.float64]
 ROOM: Final = 298.15  # K, where a thermal model predicts if no temperature is asked for
 BATCH: Final = 512  # crystals at a time
 ROWS: Final = 1_000_000  # rows of a table at a time
+FOUR: Final = ("heat_capacity", "internal_energy", "entropy", "free_energy")
 COLUMNS: Final = ("id", "temperature", "quantity", "value", "unit", "lower", "upper")
 
 
 class Values(NamedTuple):
-    """Per mole of atoms: value (n, temperatures, quantities) at temperature (temperatures,) in K, NaN where it has no meaning."""
+    """Per mole of atoms: value (n, temperatures, quantities) at temperature (temperatures,) in K, NaN where it has no meaning.
+
+    lower, upper: a band that holds 80 % of new crystals, like value; None where the model states none.
+    """
 
     quantities: tuple[str, ...]
     units: tuple[str, ...]
     temperature: Array
     value: Array
+    lower: Array | None = None
+    upper: Array | None = None
 
 
 def load(path: str | Path) -> "Model":
-    """Read a model folder that `cloudkit build` wrote; nothing in it is run, no pickle is read.
+    """Read a model folder that `cloudkit build` wrote, or a model that ships with cloudkit by its name (a folder wins).
 
-    Raises ModelError naming a file that is missing or damaged; MissingExtra without torch.
+    Nothing in it is run, no pickle is read. Raises ModelError naming a file that is missing or damaged; MissingExtra without torch.
     """
     require("torch", "train")
-    from cloudkit.models import load_model
+    from cloudkit.models import load_model, shipped
 
-    return Model(load_model(path), Path(path).resolve().name)
+    folder = Path(path)
+    if not folder.exists() and str(path) in shipped():
+        folder = shipped()[str(path)]
+    return Model(load_model(folder), folder.resolve().name)
 
 
 class Model:
@@ -71,7 +80,7 @@ class Model:
         temperatures: in K, >= 0; 298.15 K unless given, for models of thermal quantities only.
         per: mole of atoms, of formula units, or of conventional cells.
         -> one row per input, temperature and quantity: id, temperature (NaN where it plays no part), quantity, value, unit,
-        lower, upper (NaN: the model states no uncertainty). Inputs without a prediction are in ``table.attrs["failures"]``.
+        lower, upper (a band that 80 % of new crystals lie in; NaN: the model states none). Inputs without a prediction are in ``table.attrs["failures"]``.
         Raises CloudkitError for a wrong temperature or `per`.
         """
         pandas = require("pandas", "train")
@@ -158,16 +167,28 @@ class Model:
 
 
 def _thermal(network: "CloudModel", head: str, tokens: Tokens, kelvin: Array) -> Values:
-    """All four quantities from the Debye temperatures, in float64 whatever the precision of the network."""
-    from cloudkit.kernels import thermodynamics
-    from cloudkit.models import predict_theta
+    """All four quantities from the modes, in float64 whatever the precision of the network.
+
+    Bands: the same modes with all frequencies lower and higher by the factor that was fitted to unseen crystals, so that their ends
+    obey the laws too.
+    """
+    from cloudkit.models import predict_modes
 
     torch = require("torch", "train")
-    theta = torch.from_numpy(predict_theta(network, head, tokens))
-    found = thermodynamics(theta[:, None], torch.from_numpy(kelvin)[None, :])
-    names = tuple(MOLAR_QUANTITIES)
-    value = np.stack([getattr(found, name).numpy() for name in names], axis=2)
-    return Values(names, tuple(canonical_unit(name) for name in names), kelvin, value)
+    modes, band = predict_modes(network, head, tokens)
+    temperature = torch.from_numpy(kelvin)
+    with torch.inference_mode():
+
+        def table(factor: float) -> Array:
+            found = modes.scaled(factor).thermodynamics(temperature)
+            return np.stack([getattr(found, name).numpy() for name in FOUR], axis=2)
+
+        value = table(1.0)
+        units = tuple(canonical_unit(name) for name in FOUR)
+        if band == 0:
+            return Values(FOUR, units, kelvin, value)
+        ends = table(float(np.exp(-band))), table(float(np.exp(band)))
+    return Values(FOUR, units, kelvin, value, np.minimum(*ends), np.maximum(*ends))
 
 
 def _regression(network: "CloudModel", spec: Spec, head: str, tokens: Tokens) -> Values:
@@ -178,7 +199,7 @@ def _regression(network: "CloudModel", spec: Spec, head: str, tokens: Tokens) ->
     sequence, quantity = np.repeat(np.arange(count), width), np.tile(np.arange(width), count)
     flat = predict_values(network, head, tokens, sequence, quantity, np.full(count * width, np.nan))
     tasks = [task for task in spec.tasks if task.kind == "finetune" and task.head == head]
-    told = {target.quantity: target.unit for task in tasks for target in task.data.targets}
+    told = {target.quantity: target.unit for task in tasks for target in targets_of(task.data)}
     units = tuple(canonical_unit(name) or told.get(name, "") for name in names)
     return Values(names, units, np.array([np.nan]), flat.reshape(count, 1, width))
 
@@ -200,6 +221,6 @@ def _frame(pandas: Any, ids: list[str], atoms: Array, found: Values, per: Per) -
         "quantity": np.tile(np.array(found.quantities, dtype=object), count * kelvins),
         "value": (found.value * factor).ravel(),
         "unit": np.tile(np.array(units, dtype=object), count * kelvins),
-        "lower": np.nan,
-        "upper": np.nan,
+        "lower": np.nan if found.lower is None else (found.lower * factor).ravel(),
+        "upper": np.nan if found.upper is None else (found.upper * factor).ravel(),
     })  # fmt: skip

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cloudkit.errors import DISTRIBUTION
-from cloudkit.modelspec import BuiltinData, Spec, Task, ThermalHead, load_spec
+from cloudkit.modelspec import BuiltinData, FileData, Spec, Task, ThermalHead, load_spec, tables_of
 from cloudkit.train.run_folder import RunFolder, read_run
 from cloudkit.train.verdict import lead, verdict
 from cloudkit.train.words import model_name, number, quantity_name
@@ -50,15 +50,15 @@ def _what(run: RunFolder, spec: Spec) -> str:
 
 def _data(spec: Spec) -> str:
     lines = ["## Data", "", "| step | head | rows from | source and licence |", "| --- | --- | --- | --- |"]
-    return "\n".join(lines + [_row(task) for task in spec.tasks])
+    return "\n".join(lines + [_row(task, table) for task in spec.tasks for table in tables_of(task.data)])
 
 
-def _row(task: Task) -> str:
-    if isinstance(task.data, BuiltinData):
-        name, source = f"built-in `{task.data.builtin}`, part {task.data.part}", SOURCES[task.data.builtin]
+def _row(task: Task, data: BuiltinData | FileData) -> str:
+    if isinstance(data, BuiltinData):
+        name, source = f"built-in `{data.builtin}`, part {data.part}", SOURCES[data.builtin]
     else:
         name, source = (
-            f"`{_cell(Path(task.data.path).name)}`",
+            f"`{_cell(Path(data.path).name)}`",
             "a file of the builder; its licence is not known to cloudkit",
         )
     return f"| {task.kind} | `{task.head}` | {name} | {source} |"
@@ -95,12 +95,13 @@ def _metrics(run: RunFolder) -> str:
 def _limits(spec: Spec) -> str:
     lines = [
         "Two crystals with the same string get the same value: the model does not see volume, bond lengths or pressure.",
-        "Chemistry and structure types that are rare in the training rows are guesses, and no uncertainty is stated.",
+        "Chemistry and structure types that are rare in the training rows are guesses.",
         f"Strings longer than {spec.tokens.max_length} tokens are refused.",
     ]
     if any(isinstance(head, ThermalHead) for head in spec.heads.values()):
-        lines.append("Thermal values come from one Debye temperature per crystal: harmonic, constant volume, no electrons, magnetism, "
-                     "melting or change of phase; low temperatures are the least certain. U and F include zero-point energy.")  # fmt: skip
+        lines.append("Thermal values come from the modes of each crystal: harmonic, constant volume, no electrons, magnetism, melting or "
+                     "change of phase; low temperatures are the least certain. U and F include zero-point energy. Bands hold 80 % of the "
+                     "validation crystals; without validation crystals there are none.")  # fmt: skip
     return "## Limits\n\n" + "\n".join(f"- {line}" for line in lines)
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from cloudkit.data import builtin_path
 from cloudkit.errors import DataError
-from cloudkit.modelspec import BuiltinData, Data, EvaluateTask, PretrainTask, Spec, Task
+from cloudkit.modelspec import BuiltinData, Data, EvaluateTask, FileData, PretrainTask, Spec, Task, tables_of
+from cloudkit.train.source import label_limits
 from cloudkit.train.stages import Kind, Stage, file_hash, make_key
 
 
@@ -27,17 +28,29 @@ def _stage(kind: Kind, label: str, parts: object, task: Any = None, **reads: Sta
 
 
 def _encode(spec: Spec, data: Data) -> Stage:
-    if isinstance(data, BuiltinData):
-        source, name = builtin_path(data.builtin), f"{data.builtin} {data.part}"
+    named = [_source(table) for table in tables_of(data)]
+    read_as = [table.model_dump(mode="json", exclude={"path"}) for table in tables_of(data)]
+    contents = [content for _, content in named]
+    parts = [
+        read_as,
+        contents,
+        spec.tokens.dialect,
+        spec.tokens.vocabulary == "cloud",
+        label_limits(spec, data),
+    ]
+    return _stage("encode", " and ".join(name for name, _ in named), parts, data)
+
+
+def _source(table: BuiltinData | FileData) -> tuple[str, str]:
+    """The name of a table and the hash of its file."""
+    if isinstance(table, BuiltinData):
+        path, name = builtin_path(table.builtin), f"{table.builtin} {table.part}"
     else:
-        source, name = Path(data.path), Path(data.path).name
+        path, name = Path(table.path), Path(table.path).name
     try:
-        content = file_hash(source)
+        return name, file_hash(path)
     except OSError as error:
-        raise DataError(f"{source}: cannot be read ({error.strerror})") from None
-    read_as = data.model_dump(mode="json", exclude={"path"})
-    parts = [read_as, content, spec.tokens.dialect, spec.tokens.vocabulary == "cloud"]
-    return _stage("encode", name, parts, data)
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def _tokenize(spec: Spec, encoded: Stage) -> Stage:

@@ -1,19 +1,38 @@
 """The data of a task, read and checked as its spec says."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from cloudkit.data import Crystals, Target, read_builtin, read_crystals, read_table
+from cloudkit.data import Crystals, Target, join_crystals, read_builtin, read_crystals, read_table
 from cloudkit.errors import DataError, ScopeError
-from cloudkit.modelspec import BuiltinData, Data, EvaluateTask, FinetuneTask, RegressionHead, Spec
+from cloudkit.modelspec import (
+    BuiltinData,
+    Data,
+    EvaluateTask,
+    FileData,
+    FinetuneTask,
+    RegressionHead,
+    Spec,
+    ThermalHead,
+    tables_of,
+)
 from cloudkit.scope import parse
 from cloudkit.train.stages import Stage
+from cloudkit.units import DULONG_PETIT
 
 
 def read_data(spec: Spec, data: Data) -> Crystals:
     """The rows of a task; DataError names file, row and column of what is wrong."""
-    targets = [Target(**target.model_dump()) for target in data.targets]
+    tables = [_read_table(spec, table, label_limits(spec, data)) for table in tables_of(data)]
+    return tables[0] if len(tables) == 1 else join_crystals(tables)
+
+
+def _read_table(spec: Spec, data: BuiltinData | FileData, most: Mapping[str, float]) -> Crystals:
+    targets = [
+        Target(**target.model_dump(), most=most.get(target.quantity, math.inf)) for target in data.targets
+    ]
     dialect, any_text = spec.tokens.dialect, spec.tokens.vocabulary == "cloud"
     if isinstance(data, BuiltinData):
         table, text, id, n_atoms = read_builtin(data.builtin, data.part), "scope", "id", "n_atoms"
@@ -27,6 +46,13 @@ def read_data(spec: Spec, data: Data) -> Crystals:
         dialect=dialect,
         any_text=any_text,
     )
+
+
+def label_limits(spec: Spec, data: Data) -> dict[str, float]:
+    """The largest label per atom of each quantity that has one: Cv of harmonic modes, where a thermal head reads it."""
+    heads = [spec.heads[task.head] for task in spec.tasks if task.data == data]
+    shares = [1 + head.tolerance for head in heads if isinstance(head, ThermalHead)]
+    return {"heat_capacity": min(shares) * DULONG_PETIT} if shares else {}
 
 
 def check_tasks(spec: Spec, stages: Sequence[Stage], crystals: Mapping[str, Crystals]) -> None:

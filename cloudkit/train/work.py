@@ -6,13 +6,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import torch
 from lightning.fabric import Fabric
+from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor
 
 from cloudkit.data import Crystals, Tokens, split_crystals, tokenize
-from cloudkit.models import CloudModel, HeadModel, MaskedTokens, build_model, predict_values, save_weights
+from cloudkit.models import (
+    CloudModel,
+    HeadModel,
+    MaskedTokens,
+    Thermal,
+    build_model,
+    pool,
+    predict_values,
+    save_weights,
+)
 from cloudkit.modelspec import FinetuneTask, PretrainTask, Run, Spec
 from cloudkit.tokens import Tokenizer
 from cloudkit.train.evaluate import write_evaluation
@@ -74,11 +85,17 @@ class Work:
             crystals = crystals.renumbered(values.outputs)
             fitted = crystals.of(train)
             values.fit_scale(torch.tensor(fitted.quantity), torch.tensor(fitted.value))
+            values.fit_inputs(pool(model, tokens)[torch.tensor(train), model.encoder.pooled_width :])
             loss = labels(model, values, tokens, crystals, task.loss)
-        recipe = _recipe(task, self.spec.run.seed)
+        recipe = recipe_of(task, self.spec.run.seed)
         module, label = HeadModel(model, task.head), f"{task.kind} {task.head}"
         weights, curves = fit(fabric, module, loss, train, valid, recipe, folder, self.progress, label)
-        save_weights(self.weights(stage) | _full_names(weights, task.head), folder / "model.safetensors")
+        weights = _full_names(weights, task.head)
+        model.load_state_dict(weights, strict=False)
+        if isinstance(head, Thermal) and len(valid):
+            fit_band(model, head, tokens, crystals.of(valid), valid)
+            weights[f"heads.{task.head}.band"] = head.band
+        save_weights(self.weights(stage) | weights, folder / "model.safetensors")
         _write_json(folder / "curves.json", [{"stage": label, **row} for row in curves])
         counts = {"crystals": len(train), "validation_crystals": len(valid)}
         _write_json(folder / "training.json", counts | {"strings_seen": len(train) * task.epochs})
@@ -117,6 +134,16 @@ class Work:
         return model
 
 
+def fit_band(
+    model: CloudModel, head: Thermal, tokens: Tokens, held_out: Crystals, rows: NDArray[np.int64]
+) -> None:
+    """Fit the band of a thermal head to crystals that training has not seen."""
+    place = torch.tensor(np.searchsorted(rows, held_out.crystal))
+    quantity, value = torch.tensor(held_out.quantity), torch.tensor(held_out.value)
+    at = torch.tensor(np.nan_to_num(held_out.temperature))
+    head.cpu().fit_band(pool(model.cpu(), tokens)[torch.tensor(rows)], place, quantity, at, value)
+
+
 def make_fabric(run: Run) -> Fabric:
     """Lightning Fabric on one device; `auto` precision is 32-true on a CPU, bf16-mixed on a GPU that has it."""
     logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
@@ -133,7 +160,7 @@ def steady_threads(width: int) -> None:
         torch.set_num_threads(1)
 
 
-def _recipe(task: PretrainTask | FinetuneTask, seed: int) -> Recipe:
+def recipe_of(task: PretrainTask | FinetuneTask, seed: int) -> Recipe:
     return Recipe(
         task.epochs, task.batch, task.learning_rate, task.weight_decay, task.warmup, task.clip, seed,
         average=AVERAGE[task.kind], keep_best=task.kind == "finetune",

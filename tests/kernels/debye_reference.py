@@ -1,11 +1,14 @@
-"""Debye thermodynamics at 60 digits, from one potential: phi(x) = F / (R T), x = theta / T, and its derivatives.
+"""Debye and Einstein thermodynamics at 60 digits, from one potential: phi(x) = F / (R T), x = theta / T, and its derivatives.
 
 Nothing here is shared with the kernels: all quantities are derivatives of F, those of phi numeric.
 """
 
+from collections.abc import Callable
+
 import mpmath as mp
 
 DIGITS = 60
+Terms = Callable[[mp.mpf], list[mp.mpf]]
 with mp.workdps(DIGITS):
     R = mp.mpf(831446261815324) / 10**14
 
@@ -27,16 +30,25 @@ def debye_function(x: mp.mpf) -> mp.mpf:
     return 3 * total / x**3
 
 
-def potential(x: mp.mpf) -> mp.mpf:
-    return 9 * x / 8 + 3 * mp.log(-mp.expm1(-x)) - debye_function(x)
+def debye_terms(x: mp.mpf) -> list[mp.mpf]:
+    """The three terms of F / (R T)."""
+    return [9 * x / 8, 3 * mp.log(-mp.expm1(-x)), -debye_function(x)]
 
 
-def quantities(theta: float, temperature: float) -> dict[str, mp.mpf]:
+def einstein_terms(x: mp.mpf) -> list[mp.mpf]:
+    """Zero-point and thermal part of F / (R T) of three oscillators."""
+    return [3 * x / 2, 3 * mp.log(-mp.expm1(-x))]
+
+
+def quantities(theta: float, temperature: float, terms: Terms = debye_terms) -> dict[str, mp.mpf]:
     """U, Cv, S, F, their derivatives ("Cv/theta", "Cv/T", ...) and "scale": the largest term of F; temperature > 0."""
-    with mp.workdps(DIGITS):
+    lost = min(theta / temperature, 800) / 2.3  # digits of e^-x beside the zero-point term
+    with mp.workdps(DIGITS + int(lost if terms is einstein_terms else 0)):
         theta, t = mp.mpf(theta), mp.mpf(temperature)
         x = theta / t
-        phi, d1, d2, d3 = (mp.diff(potential, x, order, relative=True) for order in range(4))
+        phi, d1, d2, d3 = (
+            mp.diff(lambda x: mp.fsum(terms(x)), x, order, relative=True) for order in range(4)
+        )
         entropy, heat_capacity = -R * (phi - x * d1), -R * x**2 * d2
         change = -R * (2 * x * d2 + x**2 * d3)
         return {
@@ -52,5 +64,5 @@ def quantities(theta: float, temperature: float) -> dict[str, mp.mpf]:
             "S/T": heat_capacity / t,
             "F/theta": R * d1,
             "F/T": -entropy,
-            "scale": R * max(9 * theta / 8, 3 * t * abs(mp.log(-mp.expm1(-x))), t * debye_function(x)),
+            "scale": R * t * max(abs(term) for term in terms(x)),
         }

@@ -8,6 +8,8 @@ import pytest
 from cli_examples import ROCK_SALT
 
 from cloudkit.cli import main
+from cloudkit.data import read_table
+from cloudkit.property import load
 
 pytest.importorskip("lightning")
 
@@ -97,7 +99,7 @@ def test_set_changes_the_spec_and_a_wrong_value_is_refused(cloudkit, tmp_path):
 def test_a_structure_gets_values_with_units_over_temperature(cloudkit, trained, structures, tmp_path):
     out = tmp_path / "cv.csv"
     answer = cloudkit("predict", trained, structures / "salt.vasp", "-t", "0:600:100", "-o", out)
-    assert (answer.code, answer.err) == (0, "1 predicted, 0 failed\n")
+    assert answer.code == 0 and answer.err.startswith("1 predicted, 0 failed; 28 rows, ")
     with out.open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["quantity"] == "heat_capacity"]
     assert [float(row["temperature"]) for row in rows] == [0, 100, 200, 300, 400, 500, 600]
@@ -116,7 +118,7 @@ def test_strings_and_tables_of_strings_are_inputs_too(cloudkit, trained, tmp_pat
     assert set(values) == {"1", "salt"}
     assert values["1"] == pytest.approx(values["salt"], rel=1e-6)
     assert [row["id"] for row in lines if "code" in row] == ["worse"]
-    assert answer.err.endswith("2 predicted, 1 failed\n")
+    assert "2 predicted, 1 failed; " in answer.err
 
 
 def test_what_encode_writes_predict_reads(cloudkit, trained, structures, tmp_path):
@@ -161,3 +163,60 @@ def test_a_damaged_model_is_named(cloudkit, trained, tmp_path, name):
         (tmp_path / part).write_bytes(content[: len(content) // 2] if part == name else content)
     answer = cloudkit("predict", tmp_path, ROCK_SALT)
     assert (answer.code, name in answer.err) == (2, True)
+
+
+def test_a_plot_shows_several_crystals_and_the_points_that_were_measured(cloudkit, trained, tmp_path):
+    points, picture = tmp_path / "points.csv", tmp_path / "cv.png"
+    points.write_text(
+        "id,temperature,value,unit,n_atoms\n1,100,40,J/mol_cell/K,2\n1,300,24.1,J/mol_atom/K,2\n"
+    )
+    arguments = (
+        "predict",
+        trained,
+        ROCK_SALT,
+        ROCK_SALT,
+        "-t",
+        "0:600:50",
+        "--plot",
+        picture,
+        "--measured",
+        points,
+    )
+    assert cloudkit(*arguments).code == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    points.write_text("id,temperature,value\nother,100,20\n")
+    answer = cloudkit(*arguments)
+    assert answer.code == 2 and "measured points of other, which is not drawn; drawn: 1, 2" in answer.err
+    points.write_text("id,temperature,value\n1,-3,20\n")
+    assert "row 1, column 'temperature': expected a temperature in K, 0 or above" in cloudkit(*arguments).err
+
+
+def test_a_plot_of_one_temperature_or_of_another_kind_is_refused(cloudkit, trained, tmp_path):
+    answer = cloudkit("predict", trained, ROCK_SALT, "--plot", tmp_path / "a.png")
+    assert answer.code == 2 and "curves need two temperatures or more" in answer.err
+    assert (
+        "use .png or .svg or .pdf"
+        in cloudkit("predict", trained, ROCK_SALT, "--plot", tmp_path / "a.jpg").err
+    )
+    assert (
+        "give --plot FILE too"
+        in cloudkit("predict", trained, ROCK_SALT, "--measured", tmp_path / "p.csv").err
+    )
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_every_kind_of_table_holds_the_same_numbers_to_the_last_digit(cloudkit, trained, tmp_path, suffix):
+    out = tmp_path / f"out{suffix}"
+    assert cloudkit("predict", trained, ROCK_SALT, "-t", "0,77.3,300", "-o", out).code == 0
+    table, wanted = read_table(out), load(trained).predict([ROCK_SALT], [0, 77.3, 300])
+    assert list(table.columns) == list(wanted.columns)
+    assert table.numbers("value").tolist() == wanted["value"].tolist()
+    assert table.column("unit") == wanted["unit"].tolist()
+
+
+def test_failures_go_to_the_ledger_when_one_is_named(cloudkit, trained, structures, tmp_path):
+    ledger = tmp_path / "failed.jsonl"
+    answer = cloudkit("predict", trained, structures, "--failures", ledger, "-o", tmp_path / "out.csv")
+    entries = [json.loads(line) for line in ledger.read_text().splitlines()]
+    assert answer.code == 1 and {entry["id"] for entry in entries} == {"broken.cif", "notes.md"}
+    assert all(entry["code"] and entry["message"] for entry in entries)

@@ -1,11 +1,12 @@
 """Strings and labels: checked, brought to one dialect, per mole of atoms."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cloudkit.data import Crystals, Table, Target, read_crystals
+from cloudkit.data import Crystals, Table, Target, join_crystals, read_crystals
 from cloudkit.errors import DataError
 from cloudkit.tables import generator_text
 
@@ -104,3 +105,32 @@ def test_crystals_read_back_as_they_were_saved(tmp_path: Path) -> None:
     assert (again.texts, again.ids, again.quantities) == (crystals.texts, crystals.ids, crystals.quantities)
     for name in ("crystal", "quantity", "temperature", "value"):
         assert np.array_equal(getattr(again, name), getattr(crystals, name))
+
+
+def test_a_heat_capacity_above_what_harmonic_modes_can_have_is_refused_with_its_row() -> None:
+    limited = replace(CV, most=26.2)
+    with pytest.raises(
+        DataError, match=r"cv.csv: row 2, column 'cv': heat_capacity is 30 J/mol_atom/K.*heat_capacity_p"
+    ):
+        read_crystals(table(cv=["80", "60", "160"]), n_atoms="n", targets=[limited])
+    assert len(read_crystals(table(), n_atoms="n", targets=[limited])) == 2
+
+
+def test_labels_of_a_spectrum_have_a_frequency_instead_of_a_temperature() -> None:
+    density = Target("g", "phonon_density", frequency="nu", frequency_unit="meV", unit="modes/THz/cell")
+    crystals = read_crystals(table(g=["8", "4", "16"], nu=["10", "20", "30"]), n_atoms="n", targets=[density])
+    assert crystals.temperature.tolist() == pytest.approx([116.0452, 348.1355, 232.0904], rel=1e-6)
+    assert crystals.value.tolist() == [1.0, 2.0, 2.0]
+    with pytest.raises(DataError, match=r"row 3, column 'nu': expected a frequency, 0 or above, found '-1'"):
+        read_crystals(table(g=["8", "4", "16"], nu=["10", "20", "-1"]), n_atoms="n", targets=[density])
+
+
+def test_joined_sets_share_the_crystals_that_stand_in_both() -> None:
+    first = read_crystals(table(), n_atoms="n", targets=[CV])
+    other = Table("s.csv", {"scope": [IRON], "s": ["27"], "id": ["iron"]})
+    second = read_crystals(other, id="id", targets=[Target("s", "entropy", 298.15, "J/mol_atom/K")])
+    both = join_crystals([first, second])
+    assert both.texts == [SALT, IRON] and both.ids == ["1", "2"]
+    assert both.quantities == ("heat_capacity", "entropy")
+    assert both.crystal.tolist() == [0, 0, 1, 1] and both.quantity.tolist() == [0, 0, 0, 1]
+    assert both.value.tolist() == [10.0, 20.0, 25.0, 27.0]

@@ -1,11 +1,17 @@
 """Heads: what masking hides, and the scale on which labels are learned."""
 
+import math
+
 import pytest
 import torch
 
 from cloudkit.errors import DataError
 from cloudkit.kernels import thermodynamics
 from cloudkit.models import MaskedTokens, Regression, Thermal
+from cloudkit.models.modes import PARAMETERS
+from cloudkit.units import KELVIN_PER_THZ
+
+KINDS = list(PARAMETERS)
 
 
 @pytest.fixture
@@ -33,7 +39,7 @@ def test_masking_follows_its_seed_and_always_hides_something(head: MaskedTokens)
 
 @pytest.mark.parametrize("transform", ["none", "log", "sqrt"])
 def test_a_label_comes_back_from_the_scale_of_its_head(transform: str) -> None:
-    head = Regression(["gap", "modulus"], 4, 4, transform)
+    head = Regression(["gap", "modulus"], 4, 0, 4, transform)
     quantity = torch.tensor([0, 1, 0, 1, 0, 1])
     value = torch.tensor([1.0, 150.0, 2.0, 90.0, 6.0, 30.0], dtype=torch.float64)
     head.fit_scale(quantity, value)
@@ -45,25 +51,65 @@ def test_a_label_comes_back_from_the_scale_of_its_head(transform: str) -> None:
 
 
 def test_labels_that_do_not_vary_are_learned_without_dividing_by_zero() -> None:
-    head = Regression(["gap"], 4, 4, "none")
+    head = Regression(["gap"], 4, 0, 4, "none")
     head.fit_scale(torch.zeros(3, dtype=torch.int64), torch.full((3,), 2.0, dtype=torch.float64))
     assert head.restore(torch.zeros(1), torch.zeros(1, dtype=torch.int64)).item() == 2.0
 
 
 def test_a_logarithm_of_labels_not_above_zero_is_refused() -> None:
     with pytest.raises(DataError, match="needs labels above 0, found -1"):
-        Regression(["gap"], 4, 4, "log").transform(torch.tensor([1.0, -1.0]))
+        Regression(["gap"], 4, 0, 4, "log").transform(torch.tensor([1.0, -1.0]))
 
 
-def test_a_thermal_head_returns_each_quantity_at_its_temperature() -> None:
-    outputs = ["entropy", "heat_capacity", "free_energy", "internal_energy"]
-    head = Thermal(outputs, 3, 4)
+def test_statistics_reach_the_numbers_by_a_straight_line_on_the_scale_of_the_training_crystals() -> None:
+    head = Regression(["gap"], 2, 3, 4, "none").eval()
+    known = torch.tensor([[1.0, 10.0, 5.0], [3.0, 30.0, 5.0]])
+    head.fit_inputs(known)
+    assert head.line is not None
+    torch.nn.init.ones_(head.line.weight)
+    torch.nn.init.zeros_(head.body[-1].weight)
+    pooled = torch.cat([torch.randn(2, 2), known], dim=1)
+    assert head.numbers(pooled)[:, 0].tolist() == pytest.approx([-2.0, 2.0])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_thermal_head_returns_each_quantity_at_its_place(kind: str) -> None:
+    outputs = [
+        "entropy",
+        "highest_frequency",
+        "heat_capacity",
+        "enthalpy_increment",
+        "heat_capacity_p",
+        "internal_energy",
+    ]
+    head = Thermal(outputs, kind, 3, 0, 4, 5e-6).eval()
     pooled = torch.randn(2, 3, generator=torch.Generator().manual_seed(0))
-    head.fit_scale(torch.arange(4), torch.tensor([10.0, 20.0, 30.0, 40.0], dtype=torch.float64))
-    sequence, quantity = torch.tensor([0, 1, 1, 0, 1]), torch.tensor([0, 1, 2, 3, 0])
-    kelvin = torch.tensor([50.0, 100.0, 0.0, 300.0, 900.0])
+    head.fit_scale(torch.arange(6), torch.tensor([10.0, 20.0, 30.0, 40.0, 50.0, 60.0], dtype=torch.float64))
+    sequence, quantity = torch.tensor([0, 1, 1, 0, 1, 0, 1]), torch.tensor([0, 1, 2, 3, 4, 5, 0])
+    kelvin = torch.tensor([50.0, math.nan, 100.0, 0.0, 300.0, 900.0, 20.0])
     found = head.restore(head(pooled, sequence, quantity, kelvin), quantity)
-    theta = head.theta(pooled)
-    for row in range(5):
-        at = thermodynamics(theta[sequence[row]], kelvin[row])
-        assert found[row].item() == pytest.approx(getattr(at, outputs[quantity[row]]).item(), rel=1e-5)
+    modes = head.modes(pooled)
+    for row in range(7):
+        own = modes.rows(sequence[row : row + 1])
+        at = own.thermodynamics(kelvin[row : row + 1].nan_to_num())
+        cv = at.heat_capacity
+        wanted = {
+            "highest_frequency": own.highest() / KELVIN_PER_THZ,
+            "enthalpy_increment": at.internal_energy - own.thermodynamics(torch.zeros(1)).internal_energy,
+            "heat_capacity_p": cv + 5e-6 * cv**2 * kelvin[row],
+            **at._asdict(),
+        }[outputs[quantity[row]]]
+        assert found[row].item() == pytest.approx(wanted.item(), rel=1e-5, abs=1e-3)
+
+
+def test_a_band_is_the_scale_that_holds_most_unseen_crystals() -> None:
+    head = Thermal(["heat_capacity"], "debye", 1, 0, 4, 0.0).eval()
+    torch.nn.init.zeros_(head.body[-1].weight)
+    kelvin = torch.tensor([30.0, 80.0, 200.0], dtype=torch.float64).repeat(9)
+    sequence = torch.arange(9).repeat_interleave(3)
+    off = torch.linspace(-0.4, 0.4, 9)[sequence]  # the true frequencies, against those of the head
+    truth = thermodynamics(450.0 * off.double().exp(), kelvin).heat_capacity
+    zero = torch.zeros(27, dtype=torch.int64)
+    head.fit_scale(zero, truth)
+    head.fit_band(torch.zeros(9, 1), sequence, zero, kelvin, truth)
+    assert head.band.item() == pytest.approx(0.4, abs=0.011)  # the 8th of the 9 sorted |ln factor|

@@ -8,18 +8,19 @@ import torch
 
 from cloudkit.data import Crystals, Tokens, read_builtin, read_crystals, tokenize
 from cloudkit.errors import ModelError
+from cloudkit.kernels import thermodynamics
 from cloudkit.models import (
     CloudModel,
     HeadModel,
-    Thermal,
     build_model,
     load_model,
-    predict_theta,
+    predict_modes,
     predict_values,
     save_weights,
     vocabulary_text,
 )
 from cloudkit.models.embedding import SymbolEmbedding
+from cloudkit.models.modes import PARAMETERS
 from cloudkit.modelspec import Spec, dump, parse_spec
 from cloudkit.tables import generator_text
 from cloudkit.tokens import Tokenizer
@@ -31,15 +32,23 @@ tokens: {dialect: DIALECT, vocabulary: VOCABULARY}
 encoder: {kind: transformer, layers: 2, heads: 2, width: 16, features: FEATURES, pooling: POOLING}
 heads:
   mlm: {kind: masked_tokens}
-  thermal: {kind: thermal}
+  thermal: {kind: thermal, modes: MODES}
   gap: {kind: regression, outputs: [gap, modulus], transform: log}
 tasks: [{kind: pretrain, head: mlm, data: {builtin: minerals}}]
 """
 
 
-def tiny(dialect: str = "orbit", vocabulary: str = "compact", pooling: str = "cls_mean") -> Spec:
+def tiny(
+    dialect: str = "orbit", vocabulary: str = "compact", pooling: str = "cls_mean", modes: str = "debye"
+) -> Spec:
     features = str(vocabulary == "compact").lower()
-    words = {"DIALECT": dialect, "VOCABULARY": vocabulary, "FEATURES": features, "POOLING": pooling}
+    words = {
+        "DIALECT": dialect,
+        "VOCABULARY": vocabulary,
+        "FEATURES": features,
+        "POOLING": pooling,
+        "MODES": modes,
+    }
     text = SPEC
     for word, value in words.items():
         text = text.replace(word, value)
@@ -69,7 +78,8 @@ def test_a_string_means_the_same_alone_and_in_any_batch(dialect: str, vocabulary
     together = pooled(model, texts)
     alone = torch.cat([pooled(model, [text]) for text in texts])
     assert torch.allclose(together, alone, atol=1e-5)
-    assert together.std(dim=0).min() > 1e-4
+    states = together[:, : model.encoder.pooled_width]  # statistics may be the same for all
+    assert states.std(dim=0).min() > 1e-4
 
 
 @pytest.mark.parametrize("pooling", ["cls", "mean", "cls_mean"])
@@ -110,7 +120,7 @@ def test_the_same_seed_gives_the_same_weights_whatever_other_heads_there_are() -
     other = spec.model_copy(update={"run": spec.run.model_copy(update={"seed": 5})})
     first, again, third = (model_of(s).state_dict() for s in (spec, fewer, other))
     assert all(torch.equal(first[name], tensor) for name, tensor in again.items())
-    assert not torch.equal(first["heads.gap.body.0.weight"], third["heads.gap.body.0.weight"])
+    assert not torch.equal(first["heads.gap.body.1.weight"], third["heads.gap.body.1.weight"])
 
 
 def test_building_a_model_does_not_touch_the_global_generator() -> None:
@@ -133,15 +143,18 @@ def test_every_parameter_that_a_head_uses_gets_a_finite_gradient(head: str, mine
         assert parameter.grad is not None and torch.isfinite(parameter.grad).all(), name
 
 
-def test_thermal_values_come_from_one_positive_theta_that_starts_near_450_kelvin(minerals: Crystals) -> None:
-    model = model_of(tiny())
+@pytest.mark.parametrize("kind", PARAMETERS)
+def test_an_untrained_head_starts_near_450_kelvin(kind: str, minerals: Crystals) -> None:
+    spec = tiny(modes=kind)
+    model = model_of(spec)
     tokens = tokenize(minerals.texts, Tokenizer(), 64)
-    theta = predict_theta(model, "thermal", tokens)
-    assert ((theta > 400) & (theta < 500)).all()
-    head = model.heads["thermal"]
-    assert isinstance(head, Thermal)
-    extremes = head.theta(torch.linspace(-1e4, 1e4, 9)[:, None] * torch.ones(9, head.body[0].in_features))
-    assert (extremes > 0).all() and torch.isfinite(extremes).all()
+    modes, band = predict_modes(model, "thermal", tokens)
+    assert band == 0
+    cv = modes.thermodynamics(torch.tensor([150.0, 300.0], dtype=torch.float64)).heat_capacity
+    like = thermodynamics(
+        torch.tensor([[520.0], [390.0]], dtype=torch.float64), torch.tensor([150.0, 300.0])
+    ).heat_capacity
+    assert ((cv > like[0]) & (cv < like[1])).all()
 
 
 def test_predicted_heat_capacity_runs_from_zero_to_dulong_and_petit(minerals: Crystals) -> None:
@@ -157,9 +170,8 @@ def test_predictions_keep_the_order_of_strings(minerals: Crystals) -> None:
     tokens = tokenize(minerals.texts, Tokenizer(), 64)
     some = [900, 3, 2500, 41]
     ids, offsets = model.tokenizer.encode_batch([minerals.texts[i] for i in some])
-    assert predict_theta(model, "thermal", tokens)[some] == pytest.approx(
-        predict_theta(model, "thermal", Tokens(ids, offsets))
-    )
+    whole, part = (predict_modes(model, "thermal", which)[0] for which in (tokens, Tokens(ids, offsets)))
+    torch.testing.assert_close(whole.debye[some], part.debye)
 
 
 def saved(folder: Path) -> CloudModel:

@@ -29,6 +29,12 @@ heads:
     kind: thermal
     modes: debye
     outputs: [heat_capacity, entropy]
+  dos:
+    kind: thermal
+    modes: spectrum
+    outputs: [phonon_density]
+    tolerance: 0.02
+    cp_minus_cv: 5e-6
 tasks:
   - kind: pretrain
     head: mlm
@@ -76,6 +82,23 @@ tasks:
           temperature: temperature
           unit: J/mol_atom/K
     baselines: [mean, ridge]
+  - kind: finetune
+    head: dos
+    data:
+      join:
+        - path: g.csv
+          targets:
+            - column: g
+              quantity: phonon_density
+              frequency: nu
+              frequency_unit: meV
+              unit: modes/meV/atom
+        - builtin: prototypes
+          targets:
+            - column: g
+              quantity: phonon_density
+              frequency: 3.0
+              unit: modes/THz/cell
 run:
   seed: 1
   precision: auto

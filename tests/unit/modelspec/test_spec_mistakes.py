@@ -76,7 +76,7 @@ MISTAKES = [  # (written, changed to, where in the changed text, message)
     ("valid: 0.1\n", "valid: 1\n", "valid: 1\n", 12,
      "tasks.1.valid must be a number (at least 0, below 1), not 1"),
     ("      path: gap.csv\n", "", "data:\n      targets:\n        - column: gap", 5,
-     "tasks.2.data needs the key 'builtin' or 'path'"),
+     "tasks.2.data needs the key 'builtin', 'path' or 'join'"),
     ("      path: gap.csv\n", "      path: gap.csv\n      builtin: thermal\n", "path: gap.csv", 7,
      "tasks.2.data has both 'builtin' and 'path'; keep one"),
     ("devices: 2", "devices: all", "devices: all", 12,
@@ -101,7 +101,7 @@ def test_each_mistake_gives_one_message_at_its_place(problems, old, new, place, 
 def test_one_broken_key_does_not_hide_the_others(problems) -> None:
     text = RICH.replace("kind: transformer", "kind: transfomer").replace("heads: 4", "heads: 5")
     text = text.replace("head: gap", "head: gapp").replace("quantity: band_gap", "quantity: bandgap")
-    text = text.replace("kind: thermal", "kind: termal").replace("unit: J/mol_cell/K", "unit: J/mol_cel/K")
+    text = text.replace("kind: thermal", "kind: termal", 1).replace("unit: J/mol_cell/K", "unit: J/mol_cel/K")
     found = problems(text)
     assert len(found) == 6
     assert found.pop(1).endswith("encoder.heads = 5 does not divide encoder.width = 128; try 2, 4 or 8")

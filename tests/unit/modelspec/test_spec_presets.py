@@ -10,16 +10,16 @@ from cloudkit.modelspec import load_spec, parse_spec, presets, template
 
 
 def test_each_preset_has_a_summary_of_one_line() -> None:
-    assert list(presets()) == ["cv300", "thermal"]
+    assert list(presets()) == ["cv300", "thermal", "thermal-multi"]
     assert all(20 < len(summary) < 110 for summary in presets().values())
 
 
 def test_thermal_learns_from_builtin_data_alone_and_measures_unseen_crystals() -> None:
     spec = load_spec("thermal")
-    assert [task.kind for task in spec.tasks] == ["pretrain", "finetune", "evaluate"]
-    assert [task.data.builtin for task in spec.tasks] == ["minerals", "thermal", "thermal"]
-    assert [task.data.part for task in spec.tasks] == ["all", "train", "test"]
-    assert spec.tasks[2].baselines == ["mean", "ridge", "extra_trees", "boosted_trees"]
+    assert [task.kind for task in spec.tasks] == ["finetune", "evaluate"]
+    assert [task.data.builtin for task in spec.tasks] == ["thermal", "thermal"]
+    assert [task.data.part for task in spec.tasks] == ["train", "test"]
+    assert spec.tasks[1].baselines == ["mean", "ridge", "extra_trees", "boosted_trees"]
     assert spec.tokens.dialect == "orbit"
 
 
@@ -27,10 +27,10 @@ def test_cv300_reads_the_table_beside_you(tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "cv.csv").write_text("cloud,cv,n_atoms\n")
     monkeypatch.chdir(tmp_path)
     spec = load_spec("cv300")
-    target = spec.tasks[1].data.targets[0]
+    target = spec.tasks[0].data.targets[0]
     assert (target.column, target.temperature, target.unit) == ("cv", 300, "J/mol_cell/K")
-    assert (spec.tokens.dialect, spec.tasks[1].data.columns.text) == ("reduced", "cloud")
-    assert spec.tasks[1].data.path == str(tmp_path / "cv.csv")
+    assert (spec.tokens.dialect, spec.tasks[0].data.columns.text) == ("reduced", "cloud")
+    assert spec.tasks[0].data.path == str(tmp_path / "cv.csv")
 
 
 def test_the_template_names_and_explains_every_key() -> None:
@@ -67,3 +67,13 @@ def test_a_template_with_its_own_name_is_a_spec(tmp_path: Path) -> None:
 def test_an_unknown_preset_names_the_nearest() -> None:
     with pytest.raises(CloudkitError, match="no preset 'termal'; did you mean 'thermal'"):
         template("termal")
+
+
+def test_thermal_multi_joins_built_in_curves_and_a_table_of_your_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cv.csv").write_text("cloud,cv,n_atoms\n")
+    monkeypatch.chdir(tmp_path)
+    builtin, own = load_spec("thermal-multi").tasks[0].data.join
+    assert (builtin.builtin, builtin.part) == ("thermal", "train")
+    assert own.path == str(tmp_path / "cv.csv") and own.targets[0].temperature == 300

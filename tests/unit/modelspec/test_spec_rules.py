@@ -3,6 +3,8 @@
 import pytest
 from spec_examples import RICH, line_of
 
+from cloudkit.modelspec import parse_spec
+
 BROKEN = [  # (written, changed to, a place in the changed text, the message's beginning)
     ("dialect: reduced", "dialect: full", "dialect: full", "tokens.dialect = 'full' does not fit vocabulary compact"),
     ("vocabulary: compact", "vocabulary: cloud", "vocabulary: cloud", "tokens.vocabulary = 'cloud' has no features"),
@@ -23,6 +25,12 @@ BROKEN = [  # (written, changed to, a place in the changed text, the message's b
     ("unit: J/mol_cell/K", "unit: J/mol_cell", "unit: J/mol_cell\n",
      "tasks.1.data.targets.0.unit = 'J/mol_cell' is not a unit of heat_capacity; did you mean 'J/mol_cell/K'?"),
     ("n_atoms: n_atoms", "n_atoms: null", "unit: J/mol_cell/K", "tasks.1.data.targets.0.unit = 'J/mol_cell/K' needs the column"),
+    ("              frequency: nu\n", "", "- column: g\n              quantity: phonon_density\n              frequency_unit",
+     "tasks.4.data.join.0.targets.0 needs the frequency of phonon_density"),
+    ("unit: modes/meV/atom", "unit: modes/meV", "unit: modes/meV\n",
+     "tasks.4.data.join.0.targets.0.unit = 'modes/meV' is not a unit of phonon_density"),
+    ("          temperature: 300\n", "          temperature: 300\n          frequency: 3\n", "frequency: 3\n",
+     "tasks.1.data.targets.0.frequency: only phonon_density reads one"),
     ("quantity: band_gap", "quantity: entropy", "quantity: entropy", "tasks.2.data.targets.0.quantity = 'entropy' is not an output of head 'gap'"),
 ]  # fmt: skip
 
@@ -58,3 +66,42 @@ def test_baselines_need_the_evaluated_quantity_among_the_learned_ones(problems) 
     )
     (problem,) = problems(text)
     assert "tasks.3 evaluates entropy, which no finetune task of 'thermal' before it learns" in problem
+
+
+THERMAL = """\
+cloudkit: 1
+name: m
+encoder: {{kind: transformer}}
+heads:
+  t: {{kind: thermal, modes: {modes}, outputs: [{quantity}]{more}}}
+tasks:
+  - {{kind: finetune, head: t, data: {{path: cv.csv, targets: [{{column: y, quantity: {quantity}, unit: {unit}{at}}}]}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("modes", "quantity", "unit", "at", "more", "message"),
+    [
+        ("einstein", "phonon_density", "modes/THz/atom", ", frequency: nu", "", "'phonon_density' is not defined for modes: einstein; use debye or spectrum"),
+        ("debye_einstein", "phonon_density", "modes/THz/atom", ", frequency: nu", "", "use debye or spectrum"),
+        ("einstein", "debye_temperature", "K", "", "", "'debye_temperature' is not defined for modes: einstein"),
+        ("spectrum", "debye_temperature", "K", "", "", "modes: spectrum cannot be learned from debye_temperature (the slow end) alone"),
+        ("spectrum", "highest_frequency", "1/cm", "", "", "cannot be learned from highest_frequency (the fast end) alone"),
+        ("debye", "debye_temperature", "THzz", "", "", "'THzz' is not a unit of debye_temperature; did you mean 'THz'?"),
+        ("debye", "debye_temperature", "K", ", temperature: 300", "", "debye_temperature reads none; remove it"),
+        ("debye", "heat_capacity_p", "J/mol_atom/K", ", temperature: 300", "", "needs the head's cp_minus_cv"),
+        ("debye", "heat_capacity_p", "J/mol_atom/K", ", temperature: 300", ", cp_minus_cv: 5e-6", None),
+        ("debye", "debye_temperature", "meV", "", "", None),
+        ("spectrum", "phonon_density", "modes/cm-1/cell", ", frequency: nu, frequency_unit: 1/cm", "", None),
+        ("spectrum", "enthalpy_increment", "kJ/mol_formula", ", temperature: 298.15", "", None),
+    ],
+)  # fmt: skip
+def test_what_modes_can_give_and_what_they_need_is_known_before_anything_is_read(
+    problems, folder, modes, quantity, unit, at, more, message
+) -> None:
+    text = THERMAL.format(modes=modes, quantity=quantity, unit=unit, at=at, more=more)
+    if message is None:
+        assert parse_spec(text, "m.yaml", folder).heads["t"].modes == modes
+    else:
+        found = problems(text)
+        assert any(message in problem for problem in found), found

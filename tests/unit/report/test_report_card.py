@@ -12,7 +12,7 @@ def test_the_card_says_what_from_what_how_good_and_how_to_use(tmp_path):
         assert f"{heading}\n" in text
     for fact in (
         "Apache-2.0",
-        "American Mineralogist",
+        "NCrystal",
         "0.500",
         "extra trees",
         "pip install 'cloudkit-scope[train]'",

@@ -1,0 +1,50 @@
+"""Training on part of a labelled set in memory: what the learning benchmarks share."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from cloudkit.data import Crystals, Tokens
+from cloudkit.models import CloudModel, HeadModel, build_model, pool
+from cloudkit.modelspec import FinetuneTask, Spec
+from cloudkit.tokens import Tokenizer
+from cloudkit.train.loop import fit
+from cloudkit.train.objectives import labels
+from cloudkit.train.progress import Silent
+from cloudkit.train.work import make_fabric, recipe_of, steady_threads
+
+Rows = NDArray[np.int64]
+
+
+def grouped_folds(groups: list[str], count: int, seed: int) -> Rows:
+    """The fold (n,) of each row, 0 to count - 1; rows of one group share a fold."""
+    names = sorted(set(groups))
+    order = np.random.default_rng(seed).permutation(len(names))
+    fold = {names[index]: place % count for place, index in enumerate(order.tolist())}
+    return np.array([fold[name] for name in groups], dtype=np.int64)
+
+
+def train_head(spec: Spec, crystals: Crystals, tokens: Tokens, rows: Rows, seed: int) -> CloudModel:
+    """A fresh model of a spec whose last finetune task is done on some rows of `crystals`, without validation rows."""
+    task = next(task for task in reversed(spec.tasks) if isinstance(task, FinetuneTask))
+    spec = spec.model_copy(update={"run": spec.run.model_copy(update={"seed": seed})})
+    steady_threads(spec.encoder.width)
+    model = build_model(spec, Tokenizer(spec.tokens.vocabulary))
+    head = model.value_head(task.head)
+    known = crystals.renumbered(head.outputs)
+    fitted = known.of(rows)
+    head.fit_scale(torch.tensor(fitted.quantity), torch.tensor(fitted.value))
+    head.fit_inputs(pool(model, tokens)[torch.tensor(rows), model.encoder.pooled_width :])
+    loss = labels(model, head, tokens, known, task.loss)
+    recipe = recipe_of(task, seed)
+    module = HeadModel(model, task.head)
+    with tempfile.TemporaryDirectory() as folder:
+        nothing = np.empty(0, np.int64)
+        weights, _ = fit(
+            make_fabric(spec.run), module, loss, rows, nothing, recipe, Path(folder), Silent(), ""
+        )
+    module.load_state_dict(weights)
+    return model.eval()

@@ -1,0 +1,141 @@
+"""Heat capacity of unseen crystals on the built-in thermal set: every kind of modes beside mean curve, ridge, extra trees and an oracle.
+
+    make thermal-folds        # or: python benchmarks/thermal_folds.py [--seeds 3]; what is done already is not done again
+
+Five folds, no composition in two of them, three seeds (of folds and weights). |ΔCv| as a share of 3R, averaged over crystals, and in
+brackets the median crystal. The oracle is the best single Debye temperature for each test crystal's own Cv(300 K).
+"all T": trained on Cv at all temperatures, as the preset `thermal`. "300 K": the same head trained on Cv(300 K) alone: no labels at other
+temperatures, only the shape that an untrained spectrum starts with. Settings were chosen by inner folds of the part `train`.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from folds import grouped_folds, train_head
+from numpy.typing import NDArray
+
+from cloudkit.data import Crystals, read_builtin, tokenize
+from cloudkit.kernels import thermodynamics
+from cloudkit.models import predict_values
+from cloudkit.modelspec import load_spec
+from cloudkit.property import fit_predict
+from cloudkit.tokens import Tokenizer
+from cloudkit.train.source import read_data
+from cloudkit.units import DULONG_PETIT
+
+Array = NDArray[np.float64]
+RESULTS = Path(__file__).parent / "results"
+DONE, TABLE = RESULTS / "thermal_folds.jsonl", RESULTS / "thermal_folds.txt"
+KINDS = ("debye", "einstein", "debye_einstein", "spectrum")
+BASELINES = ("mean", "ridge", "extra_trees")
+FOLDS = 5
+BANDS = {
+    "20-150 K": (20, 149),
+    "20-600 K": (20, 600),
+    "75 K": (75, 75),
+    "150 K": (150, 150),
+    "600 K": (600, 600),
+}
+
+
+def oracle(crystals: Crystals) -> Array:
+    """Cv (observations,) of the Debye temperature that gives each crystal its Cv(300 K)."""
+    thetas = torch.logspace(1.3, 3.7, 4000, dtype=torch.float64)
+    at_300 = thermodynamics(thetas, 300.0).heat_capacity
+    rows = np.flatnonzero(crystals.temperature == 300)
+    own = {int(crystals.crystal[row]): crystals.value[row] for row in rows}
+    best = thetas[[int((at_300 - own[i]).abs().argmin()) for i in range(len(crystals))]]
+    kelvin = torch.from_numpy(crystals.temperature)
+    return thermodynamics(best[torch.from_numpy(crystals.crystal)], kelvin).heat_capacity.numpy()
+
+
+def predict(name: str, crystals: Crystals, train: NDArray[np.int64], seed: int) -> Array:
+    """Cv (observations,) of all crystals by one contender that saw the crystals `train`."""
+    texts = [crystals.texts[i] for i in crystals.crystal]
+    if name == "oracle":
+        return oracle(crystals)
+    if name in BASELINES:
+        seen = np.isin(crystals.crystal, train)
+        known = [text for text, keep in zip(texts, seen, strict=True) if keep]
+        labels = crystals.temperature[seen], crystals.value[seen]
+        return fit_predict(name, known, *labels, texts, crystals.temperature, seed=seed)
+    kind, _, labels_at = name.partition(" at ")
+    spec = load_spec("thermal", [f"heads.thermal.modes={kind}", "tasks.0.valid=0"])
+    given = crystals
+    if labels_at:
+        keep = crystals.temperature == 300
+        columns = {c: getattr(crystals, c)[keep] for c in ("crystal", "quantity", "temperature", "value")}
+        given = Crystals(crystals.texts, crystals.ids, crystals.quantities, **columns)
+    tokens = tokenize(crystals.texts, Tokenizer("compact"), 64)
+    model = train_head(spec, given, tokens, train, seed)
+    place = np.full(len(texts), model.value_head("thermal").outputs.index("heat_capacity"))
+    return predict_values(model, "thermal", tokens, crystals.crystal, place, crystals.temperature)
+
+
+def errors(crystals: Crystals, prediction: Array, test: NDArray[np.int64]) -> dict[str, list[float]]:
+    """For each band of temperatures, the mean |ΔCv| / 3R of each test crystal."""
+    share = np.abs(prediction - crystals.value) / DULONG_PETIT
+    out = {}
+    for band, (low, high) in BANDS.items():
+        inside = (crystals.temperature >= low) & (crystals.temperature <= high)
+        out[band] = [float(share[inside & (crystals.crystal == i)].mean()) for i in test]
+    return out
+
+
+def table(records: list[dict[str, object]]) -> str:
+    """One line per contender: mean (median) over crystals, and the spread of the means over seeds."""
+    lines = [f"{'':<24}" + "".join(f"{band:>26}" for band in BANDS)]
+    for name in dict.fromkeys(str(record["name"]) for record in records):
+        cells = []
+        for band in BANDS:
+            own = [record for record in records if record["name"] == name]
+            values = [value for record in own for value in record["errors"][band]]  # type: ignore[index]
+            seeds = sorted({record["seed"] for record in own})  # type: ignore[type-var]
+            means = [np.mean([v for r in own if r["seed"] == s for v in r["errors"][band]]) for s in seeds]  # type: ignore[index]
+            cells.append(f"{np.mean(values):.4f} ({np.median(values):.4f}) ±{np.std(means):.4f}")
+        lines.append(f"{name:<24}" + "".join(f"{cell:>26}" for cell in cells) + f"   {len(seeds)} seeds")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seeds", type=int, default=3)
+    seeds = range(parser.parse_args().seeds)
+    spec = load_spec("thermal", ["tasks.0.data.part=all"])
+    crystals = read_data(spec, spec.tasks[0].data)
+    columns = read_builtin("thermal").columns
+    formula = dict(zip(columns["scope"], columns["formula"], strict=True))
+    names = [
+        "mean",
+        "ridge",
+        "extra_trees",
+        "oracle",
+        *reversed(KINDS),
+        *(f"{kind} at 300 K" for kind in reversed(KINDS)),
+    ]
+    records = [json.loads(line) for line in DONE.read_text().splitlines()] if DONE.exists() else []
+    done = {(record["name"], record["seed"], record["fold"]) for record in records}
+    for seed in seeds:
+        fold_of = grouped_folds([str(formula[text]) for text in crystals.texts], FOLDS, seed)
+        for name in names:
+            for fold in range(FOLDS):
+                if (name, seed, fold) in done:
+                    continue
+                train, test = np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)
+                found = errors(crystals, predict(name, crystals, train, seed), test)
+                records.append({"name": name, "seed": seed, "fold": fold, "errors": found})
+                with DONE.open("a") as file:
+                    file.write(json.dumps(records[-1]) + "\n")
+            print(f"seed {seed}: {name} done", flush=True)
+            order = {name: index for index, name in enumerate(names)}
+            TABLE.write_text(table(sorted(records, key=lambda record: order[str(record["name"])])))
+    print(TABLE.read_text())
+
+
+if __name__ == "__main__":
+    main()

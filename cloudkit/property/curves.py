@@ -1,0 +1,145 @@
+"""Predicted curves over temperature as a picture: bands, several crystals, measured points laid over."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from cloudkit.data import Table, read_table
+from cloudkit.errors import CloudkitError, DataError, require
+from cloudkit.units import DULONG_PETIT, MOLAR_QUANTITIES, Per, UnitError, canonical_unit, to_per_atom
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST: Final = 8  # crystals in one picture: more cannot be told apart
+COLORS: Final = ("#1d5fd1", "#b4500b", "#1b7f4b", "#8a3fb0", "#c2185b", "#00838f", "#6b5b00", "#6b7482")
+DASHES: Final = ("-", (0, (7, 2)), (0, (2, 1.5)), (0, (8, 2, 2, 2)))
+NAMES: Final = {"heat_capacity": "heat capacity Cv", "entropy": "entropy S", "internal_energy": "internal energy U", "free_energy": "free energy F"}  # fmt: skip
+Points = dict[tuple[str, str], list[tuple[float, float]]]  # (id, quantity) -> (T in K, value)
+
+
+def read_points(path: Path, per: Per = "atom") -> Points:
+    """Measured points: columns id, temperature, value, and where they differ quantity (heat_capacity), unit, n_atoms.
+
+    The unit is that of the prediction (J/mol_atom/K) unless given; another is converted, with n_atoms where it is per cell or formula.
+    Raises DataError naming file, row and column.
+    """
+    table = read_table(path)
+    ids = [str(one) for one in table.column("id")]
+    kelvin = table.numbers("temperature", lambda value: 0 <= value < np.inf, "a temperature in K, 0 or above")
+    values = table.numbers("value")
+    quantities = _texts(table, "quantity", "heat_capacity")
+    out: Points = {}
+    for row, (name, quantity) in enumerate(zip(ids, quantities, strict=True)):
+        if quantity not in MOLAR_QUANTITIES:
+            known = ", ".join(MOLAR_QUANTITIES)
+            raise DataError(
+                f"{path}: row {row + 1}, column 'quantity': no quantity '{quantity}'; known: {known}"
+            )
+        unit = _texts(table, "unit", canonical_unit(quantity, per))[row]
+        value = float(values[row])
+        if unit != canonical_unit(quantity, per):
+            value = _converted(table, row, value, unit, quantity, per)
+        out.setdefault((name, quantity), []).append((float(kelvin[row]), value))
+    return out
+
+
+def _texts(table: Table, name: str, default: str) -> list[str]:
+    return table.text(name) if name in table.columns else [default] * len(table)
+
+
+def _converted(table: Table, row: int, value: float, unit: str, quantity: str, per: Per) -> float:
+    atoms = float(str(table.column("n_atoms")[row])) if "n_atoms" in table.columns else None
+    try:
+        if per != "atom":
+            raise UnitError(f"points in '{unit}' can be laid over curves per atom only; leave --per out")
+        return to_per_atom(value, unit, quantity, atoms)
+    except UnitError as error:
+        raise DataError(f"{table.name}: row {row + 1}, column 'unit': {error}") from None
+
+
+class CurvePlot:
+    """Collects the first crystals of a stream of tables, then draws them."""
+
+    def __init__(self, points: Points | None = None) -> None:
+        self.points = points or {}
+        self._tables: list[pd.DataFrame] = []
+        self._ids: list[str] = []
+        self._left_out = 0
+
+    def add(self, table: "pd.DataFrame") -> None:
+        """Take one table of `Model.predict`; crystals beyond the first few are counted, not drawn."""
+        for name in table["id"].unique().tolist():
+            if name in self._ids:
+                continue
+            if len(self._ids) < MOST:
+                self._ids.append(name)
+                self._tables.append(table[table["id"] == name])
+            else:
+                self._left_out += 1
+
+    def save(self, path: Path) -> None:
+        """Draw to a .png, .svg or .pdf; CloudkitError where there is no curve, or points name no drawn crystal."""
+        if not self._tables or self._tables[0]["temperature"].nunique() < 2:
+            raise CloudkitError(
+                "nothing to plot: curves need two temperatures or more; give --temperatures 0:600:10"
+            )
+        strangers = {name for name, _ in self.points} - set(self._ids)
+        if strangers:
+            names = ", ".join(sorted(strangers))
+            raise CloudkitError(
+                f"measured points of {names}, which is not drawn; drawn: {', '.join(self._ids)}"
+            )
+        shown = ["heat_capacity", *sorted({quantity for _, quantity in self.points} - {"heat_capacity"})]
+        require("matplotlib", "train")
+        figure_of = require("matplotlib.figure", "train").Figure
+        figure = figure_of(figsize=(7.2, 4.6 * len(shown)), dpi=150, layout="constrained")
+        for axes, quantity in zip(np.atleast_1d(figure.subplots(len(shown), 1)), shown, strict=True):
+            self._draw(axes, quantity)
+        figure.savefig(path)
+
+    def _draw(self, axes: Any, quantity: str) -> None:
+        unit = ""
+        base = "heat_capacity" if quantity == "heat_capacity_p" else quantity
+        for index, (name, table) in enumerate(zip(self._ids, self._tables, strict=True)):
+            rows = table[table["quantity"] == base].sort_values("temperature")
+            color, dash = COLORS[index % len(COLORS)], DASHES[index % len(DASHES)]
+            kelvin = rows["temperature"].to_numpy()
+            axes.plot(kelvin, rows["value"], color=color, linestyle=dash, linewidth=1.8, label=_short(name))
+            if rows["lower"].notna().any():
+                axes.fill_between(kelvin, rows["lower"], rows["upper"], color=color, alpha=0.13, linewidth=0)
+            points = self.points.get((name, quantity), [])
+            if points:
+                x, y = zip(*points, strict=True)
+                axes.plot(
+                    x, y, "o", color=color, markersize=4.5, markeredgecolor="white", markeredgewidth=0.6
+                )
+            unit = str(rows["unit"].iloc[0])
+        if unit == "J/mol_atom/K" and base == "heat_capacity":
+            axes.axhline(DULONG_PETIT, color="#5b6675", linewidth=0.8, linestyle=":")
+            axes.annotate("3R", (1, DULONG_PETIT), xycoords=("axes fraction", "data"), xytext=(3, 0),
+                          textcoords="offset points", va="center", fontsize=9, color="#5b6675")  # fmt: skip
+        axes.set_xlabel("temperature (K)")
+        axes.set_ylabel(f"{NAMES.get(quantity, quantity.replace('_', ' '))} ({unit})")
+        axes.margins(x=0)
+        axes.grid(color="#e3e7ed", linewidth=0.7)
+        axes.set_axisbelow(True)
+        for side in ("top", "right"):
+            axes.spines[side].set_visible(False)
+        axes.legend(frameon=False, fontsize=8, title=self._note(quantity), title_fontsize=8)
+
+    def _note(self, quantity: str) -> str | None:
+        notes: Sequence[str] = [
+            f"the first {len(self._ids)} of {len(self._ids) + self._left_out} crystals"
+            if self._left_out
+            else "",
+            "points: measured" if any(name == quantity for _, name in self.points) else "",
+            "bands: 80 % of new crystals" if self._tables[0]["lower"].notna().any() else "",
+        ]
+        return "; ".join(note for note in notes if note) or None
+
+
+def _short(name: str, most: int = 34) -> str:
+    return name if len(name) <= most else name[: most - 1] + "…"
