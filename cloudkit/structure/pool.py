@@ -18,10 +18,15 @@ class Pool:
 
     def __init__(self, jobs: int, search: Search, seconds: float, with_crystals: bool) -> None:
         self.search, self.seconds, self.with_crystals = search, seconds, with_crystals
-        self.workers = [Worker() for _ in range(jobs)]
+        self.workers: list[Worker] = []
         self.idle: SimpleQueue[Worker] = SimpleQueue()
-        for worker in self.workers:
-            self.idle.put(worker)
+        try:
+            for _ in range(jobs):
+                self.workers.append(Worker())
+                self.idle.put(self.workers[-1])
+        except BaseException:
+            self.stop()
+            raise
 
     def ask(self, items: Sequence[Record | Piece]) -> list[Entry]:
         """The structures of records or of pieces, in order, each with its symmetry or an error."""

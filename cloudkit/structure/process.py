@@ -67,6 +67,9 @@ class Worker:
             [sys.executable, "-m", "cloudkit.structure.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            process_group=0
+            if os.name == "posix"
+            else None,  # Ctrl-C is for this process, which ends its workers
             env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
         )
         assert self.process.stdin is not None and self.process.stdout is not None  # both are pipes

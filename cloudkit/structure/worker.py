@@ -4,7 +4,6 @@ Its first message is empty and says that it is ready.
 """
 
 import os
-import signal
 
 from cloudkit.structure.batch import answer_records
 from cloudkit.structure.messages import (
@@ -23,10 +22,9 @@ from cloudkit.structure.symmetry import find_symmetries
 def serve() -> None:
     """Answer messages until the parent closes the pipe or is gone.
 
-    Ctrl-C is the parent's to handle. Whatever an engine prints goes to standard error:
+    Whatever an engine prints goes to standard error:
     standard output carries answers only.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     replies_to = os.dup(1)
     os.dup2(2, 1)
     with os.fdopen(0, "rb", closefd=False) as source, os.fdopen(replies_to, "wb") as sink:

@@ -192,8 +192,21 @@ def test_a_script_without_main_guard_and_one_on_standard_input_both_work(tmp_pat
         assert (done.returncode, done.stdout, done.stderr) == (0, "100 {123}\n", "")
 
 
-@pytest.mark.skipif(os.name != "posix", reason="signals to process groups")
-def test_an_interrupt_ends_the_script_and_its_workers(tmp_path: Path) -> None:
+def _children(process: int) -> set[int]:
+    tasks = Path(f"/proc/{process}/task").iterdir()
+    return {int(child) for task in tasks for child in (task / "children").read_text().split()}
+
+
+def _runs(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="worker processes are found in /proc")
+@pytest.mark.parametrize("wait", [0.0, 2.0])  # while the workers start, and at work
+def test_an_interrupt_ends_the_script_and_its_workers(wait: float) -> None:
     script = SCRIPT.format(n=10**7).replace("groups =", "print('go', flush=True)\ngroups =")
     process = subprocess.Popen(
         [sys.executable, "-c", script],
@@ -204,14 +217,18 @@ def test_an_interrupt_ends_the_script_and_its_workers(tmp_path: Path) -> None:
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "go\n"
-    time.sleep(1.5)
-    os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does: to the script and its workers alike
+    while len(workers := _children(process.pid)) < 2:
+        time.sleep(0.01)
+    time.sleep(wait)
+    os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does
     _, errors = process.communicate(timeout=30)
     assert process.returncode == -signal.SIGINT
     assert errors.count("Traceback") == 1
     assert errors.rstrip().endswith("KeyboardInterrupt")
-    with pytest.raises(ProcessLookupError):
-        os.killpg(process.pid, 0)
+    patience = time.monotonic() + 20  # one that had just been forked ends when it finds its input closed
+    while running := [worker for worker in workers if _runs(worker)]:
+        assert time.monotonic() < patience, running
+        time.sleep(0.05)
 
 
 def test_messages_carry_tasks_and_answers_unchanged() -> None:
