@@ -69,7 +69,7 @@ def test_one_temperature(benchmark, who: str, dtype: torch.dtype) -> None:
         theta = (torch.rand(1_000_000, generator=make) * 1900 + 100).to(dtype).requires_grad_()
         return (ONE[who], theta, torch.tensor(ROOM, dtype=dtype)), {}
 
-    benchmark.pedantic(gradients, setup=fresh, rounds=7, warmup_rounds=1)
+    benchmark.pedantic(gradients, setup=fresh, rounds=4, warmup_rounds=1)
     benchmark.extra_info.update(worst_error=errors[who], dtype=str(dtype), threads=torch.get_num_threads())
 
 
@@ -84,5 +84,5 @@ def test_a_grid(benchmark, who: str, dtype: torch.dtype) -> None:
         temperature = torch.linspace(30, 1000, 100, dtype=dtype, requires_grad=True)
         return (FOUR[who], theta, temperature), {}
 
-    benchmark.pedantic(gradients, setup=fresh, rounds=25, warmup_rounds=2)
+    benchmark.pedantic(gradients, setup=fresh, rounds=15, warmup_rounds=2)
     benchmark.extra_info.update(dtype=str(dtype), threads=torch.get_num_threads())

@@ -47,7 +47,7 @@ def command(
     """Predict values with units. Columns: id, temperature (K), quantity, value, unit, lower, upper.
 
     \b
-    Examples:
+    Example:
       cloudkit predict thermal crystal.cif --temperatures 0:600:10 -o cv.csv
       cloudkit predict thermal a.cif b.cif -t 0:600:5 --plot cv.png --measured points.csv
     """
