@@ -20,7 +20,7 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from cloudkit.kernels import attention_launch, attention_triton, debye_triton
+from cloudkit.kernels import attention_launch, attention_triton, solids_triton
 
 TARGETS: Final = {
     **{f"sm_{number}": GPUTarget("cuda", number, 32) for number in (80, 90, 100)},
@@ -81,11 +81,10 @@ def cases(target: str) -> Iterator[Case]:
             for plan in (attention_launch.plan_forward, attention_launch.plan_backward):
                 whole, stream = plan(SIZES[element], head_size, vendor)
                 yield from (attention_case(chosen, element) for chosen in (*whole, *stream))
-    for kernel in (
-        debye_triton.debye_forward,
-        debye_triton.debye_backward,
-    ):  # a kernel of one block size: a line
-        yield from (Case(kernel, element, {"BLOCK": debye_triton.BLOCK}, 4) for element in SIZES)
+    for kernel in (solids_triton.solid_forward, solids_triton.solid_backward):
+        for debye in (True, False):
+            constants = {"DEBYE": debye, "BLOCK": solids_triton.BLOCK}
+            yield from (Case(kernel, element, constants, 4) for element in SIZES)
 
 
 def attention_case(chosen: attention_launch.Configuration, element: str) -> Case:
