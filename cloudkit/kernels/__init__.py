@@ -4,8 +4,8 @@ from cloudkit.errors import require
 
 require("torch", "train")
 
-from cloudkit.kernels.arguments import Thermodynamics  # noqa: E402 - the hint above comes first
-from cloudkit.kernels.attention import Impl, packed_attention, packed_attention_qkv  # noqa: E402
+from cloudkit.kernels.arguments import Impl, Thermodynamics  # noqa: E402 - the hint above comes first
+from cloudkit.kernels.attention import packed_attention, packed_attention_qkv  # noqa: E402
 from cloudkit.kernels.debye import einstein_thermodynamics, thermodynamics  # noqa: E402
 from cloudkit.kernels.spectrum import spectrum_thermodynamics  # noqa: E402
 

@@ -65,11 +65,11 @@ def takes_triton(impl: Impl, tensor: Tensor) -> bool:
     if impl == "triton":
         require("triton", "gpu")
         return True
-    return impl == "auto" and tensor.is_cuda and not torch.compiler.is_compiling() and _has_triton()
+    return impl == "auto" and tensor.is_cuda and not torch.compiler.is_compiling() and has_triton()
 
 
 @cache
-def _has_triton() -> bool:
+def has_triton() -> bool:
     return find_spec("triton") is not None
 
 

@@ -5,18 +5,15 @@ torch's scaled_dot_product_attention, except under `torch.compile`, which takes 
 """
 
 import math
-from functools import cache
-from importlib.util import find_spec
-from typing import Final, Literal
+from typing import Final
 
 import torch
 from torch import Tensor
 
 from cloudkit.kernels import attention_op
+from cloudkit.kernels.arguments import Impl, has_triton
 from cloudkit.kernels.attention_packing import read_offsets
 from cloudkit.kernels.attention_torch import attend
-
-Impl = Literal["auto", "torch", "triton"]
 
 HEAD_SIZES: Final = range(16, 129, 8)  # of the Triton path
 TRITON_DTYPES: Final = (torch.float16, torch.bfloat16, torch.float32)
@@ -155,7 +152,7 @@ def _takes_triton(impl: str, name: str, first: Tensor) -> bool:
         raise ValueError(f"impl must be 'auto', 'torch' or 'triton', found {impl!r}")
     fits = first.shape[-1] in HEAD_SIZES and first.dtype in TRITON_DTYPES
     if impl != "triton":
-        return impl == "auto" and first.is_cuda and fits and _has_triton()
+        return impl == "auto" and first.is_cuda and fits and has_triton()
     if first.shape[-1] not in HEAD_SIZES:
         rule = "must have a head size (last dimension) of 16, 24 … 128"
         raise ValueError(f"{name} {rule} for impl='triton', found {first.shape[-1]}; use impl='torch'")
@@ -164,8 +161,3 @@ def _takes_triton(impl: str, name: str, first: Tensor) -> bool:
             f"{name} must be float16, bfloat16 or float32 for impl='triton', found {first.dtype}"
         )
     return True
-
-
-@cache
-def _has_triton() -> bool:
-    return find_spec("triton") is not None
