@@ -41,10 +41,11 @@ def renamings(space_group: int, letters: tuple[int, ...]) -> tuple[tuple[int, ..
 
 def canonical_orbits(space_group: int, orbits: Iterable[Orbit]) -> tuple[Orbit, ...]:
     """The same crystal's orbits with sorted species, canonical letters, and in canonical order."""
-    given = [(orbit.letter, orbit.multiplicity, sort_species(orbit.species or ())) for orbit in orbits]
-    letters = "".join([letter for letter, _, _ in given])
-    chosen = _native.canonical(space_group, letters, content_numbers([species for _, _, species in given]))
-    return tuple([Orbit(letter, *given[place][1:]) for place, letter in chosen])
+    given = list(orbits)
+    species = [sort_species(orbit.species or ()) for orbit in given]
+    letters = "".join([orbit.letter for orbit in given])
+    chosen = _native.canonical(space_group, letters, content_numbers(species))
+    return tuple([Orbit(letter, given[place].multiplicity, species[place]) for place, letter in chosen])
 
 
 def content_numbers(contents: list[Species]) -> list[int]:
