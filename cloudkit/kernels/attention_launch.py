@@ -3,7 +3,7 @@
 Whole-sequence programs take sequences of up to 64 rows in tiles of 64, longer ones of two-byte dtypes in tiles of 128; the
 rest is streamed. The forward and the backward pass may draw the line at different lengths, as neither reads what the other
 kept of its tiles. The configurations are few, and the same on every chip; benchmarks/results/kernels.md says what each
-needs on each chip, and spec/decisions/0003-packed-attention.md why these.
+needs on each chip, and spec/decisions/0006-packed-attention.md why these.
 """
 
 from collections.abc import Sequence
