@@ -17,6 +17,9 @@ from cloudkit.errors import DISTRIBUTION, CloudkitError
 
 FOLDER: Final = Path(__file__).resolve().parents[2] / "benchmarks"
 VERSIONS: Final = ("cloudkit-scope", "numpy", "spglib", "moyopy", "gemmi", "tokenizers", "transformers", "lark", "jsonschema", "pymatgen")  # fmt: skip
+COUNTED: Final = {
+    "kernels": "kernel_counts.py"
+}  # subjects that count instead of timing, and print a table of their own
 HEADER: Final = ("contender", "best", "median", "items/s", "ratio")
 
 
@@ -40,12 +43,18 @@ def command(
     """Time cloudkit beside its rivals: same input, same output, one thread, CPU time of this process.
 
     Best and median are times for one item; the ratio is to the fastest rival of the group, by the best rounds.
+    `kernels` counts instead: what packed attention must do and move on three chips, and what our kernels move.
 
     \b
     Example:
       cloudkit bench tokenize validate
     """
-    files = _files(subject or [])
+    for name in [name for name in subject or [] if name in COUNTED]:
+        _print_counts(name)
+    timed = [name for name in subject or [] if name not in COUNTED]
+    if subject and not timed:
+        return
+    files = _files(timed)
     before = os.getloadavg()[0]
     with counting("benchmarks") as bar:
         rows = []
@@ -62,19 +71,36 @@ def command(
     say("\n" + "\n".join(f"{name}: {value}" for name, value in machine.items()))
 
 
-def _files(subjects: list[str]) -> list[Path]:
-    known = {path.stem.removeprefix("bench_"): path for path in sorted(FOLDER.glob("bench_*.py"))}
+def _print_counts(name: str) -> None:
+    """The table of a benchmark that counts."""
+    _timed_files()  # says so where there is no checkout
+    command = [sys.executable, str(FOLDER / COUNTED[name])]
+    done = subprocess.run(command, cwd=FOLDER.parent, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise CloudkitError(f"{COUNTED[name]} failed:\n{done.stderr[-2000:]}")
+    emit(done.stdout.rstrip("\n"))
+
+
+def _timed_files() -> dict[str, Path]:
+    """Benchmark files by subject."""
+    names = {path.stem.removeprefix("bench_"): path for path in sorted(FOLDER.glob("bench_*.py"))}
+    known = {name: path for name, path in names.items() if name not in COUNTED}
     if not known:
         raise CloudkitError(
             f"benchmarks need a checkout of the project, and there is none around {Path(__file__).resolve().parents[1]}; "
             "clone it and run `make bench` there"
         )
+    return known
+
+
+def _files(subjects: list[str]) -> list[Path]:
+    known = _timed_files()
     missing = [name for name in ("pytest", "pytest_benchmark") if util.find_spec(name) is None]
     if missing:
         raise CloudkitError(f"benchmarks need {' and '.join(missing)}: pip install '{DISTRIBUTION}[test]'")
     for name in subjects:
         if name not in known:
-            raise CloudkitError(f"no benchmark '{name}'; there are: {', '.join(known)}")
+            raise CloudkitError(f"no benchmark '{name}'; there are: {', '.join([*known, *COUNTED])}")
     return [known[name] for name in subjects] or list(known.values())
 
 

@@ -77,3 +77,15 @@ def test_a_benchmark_that_fails_is_an_error_with_its_output(
     assert answer.code == 2
     assert "bench_tiny.py failed" in answer.err
     assert "assert 1 == 2" in answer.err
+
+
+def test_kernels_are_counted_by_a_script_of_their_own(cloudkit, tmp_path, monkeypatch):
+    (tmp_path / "benchmarks").mkdir()
+    (tmp_path / "benchmarks/bench_other.py").write_text("")
+    (tmp_path / "benchmarks/kernel_counts.py").write_text("print('12 MB, 1.02 times the least')")
+    monkeypatch.setattr("cloudkit.cli.bench.FOLDER", tmp_path / "benchmarks")
+    assert cloudkit("bench", "kernels") == (0, "12 MB, 1.02 times the least\n", "")
+    (tmp_path / "benchmarks/kernel_counts.py").write_text("raise SystemExit('no Triton')")
+    answer = cloudkit("bench", "kernels")
+    assert answer.code == 2
+    assert "no Triton" in answer.err
