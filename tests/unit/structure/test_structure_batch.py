@@ -248,6 +248,17 @@ def test_messages_carry_tasks_and_answers_unchanged() -> None:
     assert list(map(repr, read_answers(write_answers(answers)))) == list(map(repr, answers))
 
 
+def test_numbers_of_numpy_reach_the_worker_as_numbers() -> None:
+    species = ((("Fe", np.float64(0.5)), ("Ni", np.float64(0.5))),)
+    crystal = Crystal(np.eye(3) * 3, np.zeros((1, 3)), np.zeros(1, np.int32), species)
+    search = Search("moyo", np.float64(0.02), np.float64(5), np.bool_(True), np.int64(9))  # type: ignore[arg-type]
+    got = read_task(write_task(Task(search, crystals=[crystal])))
+    assert (got.search, got.crystals[0].species) == (search, species)
+    assert got.search is not None
+    (answer,) = find_symmetries(got.crystals, got.search)
+    assert read_answers(write_answers([answer])) == [answer]
+
+
 def test_a_message_cut_short_is_the_end_of_the_conversation() -> None:
     pipe = io.BytesIO()
     write_message(pipe, b"hello")
