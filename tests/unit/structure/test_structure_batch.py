@@ -125,6 +125,19 @@ def test_a_crystal_that_kills_its_worker_is_the_only_one_lost(monkeypatch: pytes
     assert "S305: the worker process was killed by SIGSEGV" in failed[CHUNK + 5]
 
 
+def test_workers_that_die_on_everything_are_an_error_and_not_a_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Dying(pool.Worker):
+        def ask(self, task: Task, seconds: float) -> bytes:
+            self.await_ready()
+            self.process.kill()
+            return super().ask(task, seconds)
+
+    monkeypatch.setattr(pool, "Worker", Dying)
+    monkeypatch.setattr(pool, "MOST_DEATHS", 4)
+    with pytest.raises(CloudkitError, match="4 worker processes died one after another: S305"):
+        list(find_symmetry_batch(_crystals(3 * CHUNK), jobs=2))
+
+
 def test_a_crystal_past_the_time_limit_is_given_up_and_the_others_go_on() -> None:
     crystals = list(_crystals(2 * CHUNK))
     crystals[7] = as_crystal(rock_salt_supercell(14))  # 21,952 atoms: minutes
