@@ -2,9 +2,10 @@
 
     OMP_NUM_THREADS=1 python benchmarks/parallel.py [STRUCTURES] [--rounds 5] [--only moyo] [--output benchmarks/results/parallel.txt]
 
-Prints wall times (what a user waits) and the CPU time of all threads and processes. On a busy machine the wall times
-say little; CPU time then bounds the gain: with two idle cores, two jobs take at least (CPU time of two jobs) / 2, and
-what stays on one core (the parent) is shown beside it. Rounds alternate; the least of each counts.
+Prints what a user waits for one job and for two, and a control for machines that are not idle: two processes that share
+nothing, each of which does everything with one job. Half of their time is the best that two jobs could do in that
+minute; `of best` is how much of it they reach. Twice that is what an idle machine would show, bar the share of the
+parent on the workers' cores. CPU times count all threads and processes. Rounds alternate; the median of each counts.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -37,11 +39,24 @@ def spent() -> tuple[float, float, float]:
     return time.perf_counter(), times.user + times.system, times.children_user + times.children_system
 
 
-def measure(work: Callable[[int], object], jobs: int) -> tuple[float, float, float]:
+def measure(work: Callable[[int], object], jobs: int) -> tuple[float, float]:
+    """(wall, CPU) seconds."""
     before = spent()
     work(jobs)
     wall, own, children = (now - then for now, then in zip(spent(), before, strict=True))
-    return wall, own + children, own
+    return wall, own + children
+
+
+def measure_copies(work: Callable[[int], object]) -> float:
+    """Wall seconds of this process and a copy of it, each working with one job."""
+    start = time.perf_counter()
+    copy = os.fork()
+    if copy == 0:
+        work(1)
+        os._exit(0)
+    work(1)
+    os.waitpid(copy, 0)
+    return time.perf_counter() - start
 
 
 def main() -> None:
@@ -56,9 +71,17 @@ def main() -> None:
     structures = read_structures(options.structures)
     few = structures[: options.structures // 8]
     columns = as_columns(few)
-    lines = [
-        f"{'subject':28}{'one job, s':>12}{'two jobs, s':>13}{'ratio':>7}{'CPU, s':>9}{'CPU, s':>9}{'bound':>7}{'load':>6}"
-    ]
+    heads = (
+        "one job, s",
+        "two jobs, s",
+        "ratio",
+        "two copies, s",
+        "of best",
+        "CPU one, s",
+        "CPU two, s",
+        "load",
+    )
+    lines = [f"{'subject':20}" + "".join(f"{head:>15}" for head in heads)]
     with tempfile.TemporaryDirectory() as folder:
         for number, structure in enumerate(structures if options.only in "CIF files" else []):
             CifWriter(structure).write_file(Path(folder) / f"{number}.cif")
@@ -71,16 +94,24 @@ def main() -> None:
         for name, work in subjects.items():
             if options.only not in name:
                 continue
-            rounds = [(measure(work, 1), measure(work, 2)) for _ in range(options.rounds)]
-            one, two = (tuple(map(min, zip(*column, strict=True))) for column in zip(*rounds, strict=True))
-            bound = one[1] / max(two[1] / 2, two[2] if "moyo" in name else 0)
-            lines.append(
-                f"{name:28}{one[0]:12.2f}{two[0]:13.2f}{one[0] / two[0]:7.2f}"
-                f"{one[1]:9.2f}{two[1]:9.2f}{bound:7.2f}{os.getloadavg()[0]:6.1f}"
+            rounds = [
+                (*measure(work, 1), *measure(work, 2), measure_copies(work)) for _ in range(options.rounds)
+            ]
+            wall, cpu, wall_two, cpu_two, copies = (median(column) for column in zip(*rounds, strict=True))
+            cells = (
+                wall,
+                wall_two,
+                wall / wall_two,
+                copies,
+                copies / 2 / wall_two,
+                cpu,
+                cpu_two,
+                os.getloadavg()[0],
             )
+            lines.append(f"{name:20}" + "".join(f"{cell:15.2f}" for cell in cells))
     lines.append(
-        f"{options.structures} Materials Project cells ({len(few)} for spglib), {os.cpu_count()} cores, least of {options.rounds} "
-        "rounds; workers start within the measured time; bound: CPU of one job over what two idle cores need for two"
+        f"{options.structures} Materials Project cells ({len(few)} for spglib), {os.cpu_count()} cores, median of "
+        f"{options.rounds} rounds; workers start within the measured time"
     )
     print("\n".join(lines))
     if options.output:

@@ -1,10 +1,11 @@
-"""What parent and worker processes say to each other: lengths, JSON and raw numbers; no pickle.
+"""What parent and worker processes say to each other: lengths, marshal and raw numbers; no pickle. Both sides run the
+same Python, and marshal takes a fifth of JSON's time and keeps tuples.
 
 A task is what to do and either pieces of input to read or crystals; the reply has one list of entries per piece, or
 one per crystal.
 """
 
-import json
+import marshal
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, Any, NamedTuple
@@ -12,7 +13,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 
 from cloudkit.errors import StructureError
-from cloudkit.structure.crystal import Crystal
+from cloudkit.structure.crystal import Crystal, Species
 from cloudkit.structure.read import Piece, Record
 from cloudkit.structure.symmetry import Answer, Orbit, Search, Symmetry
 
@@ -53,25 +54,26 @@ def read_message(source: IO[bytes]) -> bytes:
 
 def write_task(task: Task) -> bytes:
     """One task as bytes."""
-    head = {"search": task.search, "pieces": task.pieces, "with_crystals": task.with_crystals}
-    return _join(head, task.crystals)
+    return _join(
+        (_plain_search(task.search), list(map(tuple, task.pieces)), task.with_crystals), task.crystals
+    )
 
 
 def read_task(data: bytes) -> Task:
     """The inverse of write_task."""
-    head, crystals = _split(data)
-    search = None if head["search"] is None else Search(*head["search"])
-    return Task(search, [Piece(*piece) for piece in head["pieces"]], list(crystals), head["with_crystals"])
+    (search, pieces, with_crystals), crystals = _split(data)
+    asked = None if search is None else Search(*search)
+    return Task(asked, [Piece(*piece) for piece in pieces], list(crystals), with_crystals)
 
 
 def write_answers(answers: Iterable[Answer]) -> bytes:
     """One answer per crystal of a task."""
-    return json.dumps([_pack(answer) for answer in answers]).encode()
+    return marshal.dumps([_pack(answer) for answer in answers])
 
 
 def read_answers(data: bytes) -> list[Answer]:
     """The inverse of write_answers."""
-    return [_unpack(entry) for entry in json.loads(data)]
+    return [_unpack(entry) for entry in marshal.loads(data)]
 
 
 def write_entries(entries: Sequence[Sequence[Entry]]) -> bytes:
@@ -95,7 +97,7 @@ def read_entries(data: bytes) -> list[list[Entry]]:
     return [
         [
             Entry(
-                Record(name, next(crystals) if has_crystal else None, _unpack(error), tuple(notes)),
+                Record(name, next(crystals) if has_crystal else None, _unpack(error), notes),
                 _unpack(answer),
             )
             for name, notes, has_crystal, error, answer in of_piece
@@ -105,9 +107,9 @@ def read_entries(data: bytes) -> list[list[Entry]]:
 
 
 def _join(head: Any, crystals: Sequence[Crystal]) -> bytes:
-    """JSON, then the numbers of all crystals as raw float64 and int32."""
-    shapes = [(len(c), len(c.labels), c.species, c.written) for c in crystals]
-    text = json.dumps([head, shapes]).encode()
+    """The head, then the numbers of all crystals as raw float64 and int32."""
+    shapes = [(len(c), len(c.labels), _plain_species(c.species), c.written) for c in crystals]
+    text = marshal.dumps((head, shapes))
     numbers = (
         part
         for c in crystals
@@ -120,10 +122,22 @@ def _join(head: Any, crystals: Sequence[Crystal]) -> bytes:
     return b"".join([_LENGTH.pack(len(text)), text, *numbers])
 
 
+def _plain_species(kinds: Sequence[Species]) -> tuple[Species, ...]:
+    """With Python's own numbers: marshal takes those of NumPy for bytes."""
+    return tuple([tuple([(str(element), float(x)) for element, x in species]) for species in kinds])
+
+
+def _plain_search(search: Search | None) -> tuple[object, ...] | None:
+    if search is None:
+        return None
+    engine, symprec, angle, by_written, max_sites = search
+    return engine, float(symprec), angle if angle is None else float(angle), bool(by_written), int(max_sites)
+
+
 def _split(data: bytes) -> tuple[Any, Iterator[Crystal]]:
     (length,) = _LENGTH.unpack_from(data)
     at = _LENGTH.size + length
-    head, shapes = json.loads(data[_LENGTH.size : at])
+    head, shapes = marshal.loads(memoryview(data)[_LENGTH.size : at])
     return head, _crystals(data, at, shapes)
 
 
@@ -136,8 +150,8 @@ def _crystals(data: bytes, at: int, shapes: Any) -> Iterator[Crystal]:
             numbers[:9].reshape(3, 3),
             numbers[9:].reshape(n, 3),
             labels,
-            tuple(map(_species, species)),
-            None if written is None else tuple(written),
+            species,
+            written,
         )
 
 
@@ -148,7 +162,7 @@ def _pack(answer: Answer | None) -> Any:
         return {"code": answer.code, "message": answer.message, "hint": answer.hint}
     return (
         answer.space_group,
-        answer.orbits,
+        tuple(map(tuple, answer.orbits)),
         answer.site_letters,
         answer.site_orbits,
         answer.engine,
@@ -162,12 +176,7 @@ def _unpack(entry: Any) -> Any:
     if isinstance(entry, dict):
         return StructureError(**entry)
     group, orbits, letters, site_orbits, engine, symprec = entry
-    unpacked = tuple([Orbit(letter, size, _species(species)) for letter, size, species in orbits])
-    return Symmetry(group, unpacked, letters, tuple(site_orbits), engine, symprec)
-
-
-def _species(pairs: Any) -> Any:
-    return tuple([(symbol, occupancy) for symbol, occupancy in pairs])
+    return Symmetry(group, tuple([Orbit(*orbit) for orbit in orbits]), letters, site_orbits, engine, symprec)
 
 
 def _read_exactly(source: IO[bytes], length: int) -> bytes:

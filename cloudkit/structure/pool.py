@@ -2,12 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from queue import SimpleQueue
+from typing import Final
 
-from cloudkit.errors import StructureError
+from cloudkit.errors import CloudkitError, StructureError
 from cloudkit.structure.messages import Entry, Task, read_answers, read_entries
 from cloudkit.structure.process import Lost, Worker
 from cloudkit.structure.read import Piece, Record
 from cloudkit.structure.symmetry import Answer, Search
+
+MOST_DEATHS: Final = (
+    20  # in a row; then it is not the structures, and starting a process for each would take days
+)
 
 
 class Pool:
@@ -18,6 +23,7 @@ class Pool:
 
     def __init__(self, jobs: int, search: Search, seconds: float, with_crystals: bool) -> None:
         self.search, self.seconds, self.with_crystals = search, seconds, with_crystals
+        self.deaths = 0  # one after another
         self.workers: list[Worker] = []
         self.idle: SimpleQueue[Worker] = SimpleQueue()
         try:
@@ -69,7 +75,13 @@ class Pool:
         for record in records:
             try:
                 yield from self._ask(worker, [record])
+                self.deaths = 0
             except Lost as lost:
+                self.deaths += lost.error.code == "S305"
+                if self.deaths == MOST_DEATHS:
+                    raise CloudkitError(
+                        f"{MOST_DEATHS} worker processes died one after another: {lost}"
+                    ) from lost
                 yield Entry(record, lost.error)
 
 

@@ -125,6 +125,19 @@ def test_a_crystal_that_kills_its_worker_is_the_only_one_lost(monkeypatch: pytes
     assert "S305: the worker process was killed by SIGSEGV" in failed[CHUNK + 5]
 
 
+def test_workers_that_die_on_everything_are_an_error_and_not_a_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Dying(pool.Worker):
+        def ask(self, task: Task, seconds: float) -> bytes:
+            self.await_ready()
+            self.process.kill()
+            return super().ask(task, seconds)
+
+    monkeypatch.setattr(pool, "Worker", Dying)
+    monkeypatch.setattr(pool, "MOST_DEATHS", 4)
+    with pytest.raises(CloudkitError, match="4 worker processes died one after another: S305"):
+        list(find_symmetry_batch(_crystals(3 * CHUNK), jobs=2))
+
+
 def test_a_crystal_past_the_time_limit_is_given_up_and_the_others_go_on() -> None:
     crystals = list(_crystals(2 * CHUNK))
     crystals[7] = as_crystal(rock_salt_supercell(14))  # 21,952 atoms: minutes
@@ -246,6 +259,17 @@ def test_messages_carry_tasks_and_answers_unchanged() -> None:
             np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
     answers = find_symmetries(crystals, Search("spglib"))
     assert list(map(repr, read_answers(write_answers(answers)))) == list(map(repr, answers))
+
+
+def test_numbers_of_numpy_reach_the_worker_as_numbers() -> None:
+    species = ((("Fe", np.float64(0.5)), ("Ni", np.float64(0.5))),)
+    crystal = Crystal(np.eye(3) * 3, np.zeros((1, 3)), np.zeros(1, np.int32), species)
+    search = Search("moyo", np.float64(0.02), np.float64(5), np.bool_(True), np.int64(9))  # type: ignore[arg-type]
+    got = read_task(write_task(Task(search, crystals=[crystal])))
+    assert (got.search, got.crystals[0].species) == (search, species)
+    assert got.search is not None
+    (answer,) = find_symmetries(got.crystals, got.search)
+    assert read_answers(write_answers([answer])) == [answer]
 
 
 def test_a_message_cut_short_is_the_end_of_the_conversation() -> None:
