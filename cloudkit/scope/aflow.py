@@ -20,9 +20,8 @@ FAMILY: Final = {
     "triclinic": "a", "monoclinic": "m", "orthorhombic": "o", "tetragonal": "t",
     "trigonal": "h", "hexagonal": "h", "cubic": "c",
 }  # fmt: skip
-AXES_KEPT: Final = frozenset(
-    {2, 3, 10, 11, 12, 13, 14}
-)  # where pymatgen's table has shifts of the origin only
+# Space groups for which pymatgen's table of equivalent letters has shifts of the origin only.
+AXES_KEPT: Final = frozenset({2, 3, 10, 11, 12, 13, 14})
 LETTER_COUNT: Final = re.compile("([1-9][0-9]{0,3})?([a-zA])")
 
 

@@ -48,12 +48,18 @@ class Batch(NamedTuple):
 
 def to_text(crystal: Crystal | None, symmetry: Symmetry, dialect: str, order: str) -> str:
     """The string of a crystal whose symmetry is known; only input order asks for the crystal itself."""
-    if order == "input":
-        assert crystal is not None
-        return _input_order(crystal, symmetry, dialect)
+    if order == "canonical":
+        return str(project_scope(canonical_scope(_orbits(symmetry)), dialect))
+    if dialect == "orbit":
+        return str(_orbits(symmetry))
+    assert crystal is not None
+    return _full(crystal, symmetry) if dialect == "full" else _reduced(crystal, symmetry)
+
+
+def _orbits(symmetry: Symmetry) -> Scope:
+    """The orbits as the engine found them."""
     orbits = (Orbit(o.letter, o.multiplicity, _round_species(o.species)) for o in symmetry.orbits)
-    scope = canonical_scope(Scope("orbit", symmetry.space_group, tuple(orbits)))
-    return str(project_scope(scope, dialect))
+    return Scope("orbit", symmetry.space_group, tuple(orbits))
 
 
 def _round_species(species: Species) -> Species:
@@ -63,16 +69,17 @@ def _round_species(species: Species) -> Species:
     return tuple((element, round_fraction(x)) for element, x in species)
 
 
-def _input_order(crystal: Crystal, symmetry: Symmetry, dialect: str) -> str:
-    """Letters as the engine gave them for the input, in order of first appearance; `full`: for each site."""
+def _full(crystal: Crystal, symmetry: Symmetry) -> str:
+    """The letter and the species of each site of the input, as the published script writes them."""
     group = SPACE_GROUPS[symmetry.space_group - 1]
-    if dialect == "orbit":
-        orbits = (Orbit(o.letter, o.multiplicity, _round_species(o.species)) for o in symmetry.orbits)
-        return str(Scope("orbit", group.number, tuple(orbits)))
-    if dialect == "full":
-        symbols = " ".join(group.position(letter).symbol for letter in symmetry.site_letters)
-        species = " ".join(crystal.species_texts[label] for label in crystal.labels)
-        return f"{generator_text(group.number)} | {symbols} | {species}"
+    symbols = " ".join(group.position(letter).symbol for letter in symmetry.site_letters)
+    species = " ".join(crystal.species_texts[label] for label in crystal.labels)
+    return f"{generator_text(group.number)} | {symbols} | {species}"
+
+
+def _reduced(crystal: Crystal, symmetry: Symmetry) -> str:
+    """Letters and elements in order of first appearance over the sites, as the published script writes them."""
+    group = SPACE_GROUPS[symmetry.space_group - 1]
     letters = tuple(
         Orbit(x, group.position(x).multiplicity, None) for x in dict.fromkeys(symmetry.site_letters)
     )

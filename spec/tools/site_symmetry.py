@@ -87,8 +87,7 @@ def site_symmetry(rotations: np.ndarray, translations: np.ndarray, point: np.nda
             if direction in along and direction not in seen:
                 seen |= {upwards(rotation @ np.array(direction)) for rotation in stabilizer}
                 entries.append(along[direction])
-        entries.sort(
-            key=lambda entry: (entry == "2") == (lattice == "cubic")
-        )  # custom: mm2 in cubic groups, else 2m
+        # custom: mm2 in cubic groups, 2m in the others
+        entries.sort(key=lambda entry: (entry == "2") == (lattice == "cubic"))
         places.append("".join(entries) or ".")
     return "".join(places)

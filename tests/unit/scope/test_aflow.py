@@ -10,19 +10,10 @@ import pytest
 
 from cloudkit.errors import ScopeError
 from cloudkit.scope import Orbit, Scope, encode, parse
-from cloudkit.scope.aflow import aflow_label, from_aflow
+from cloudkit.scope.aflow import AXES_KEPT, aflow_label, from_aflow
 from cloudkit.scope.canonical import canonical_orbits
 from cloudkit.tables import LETTERS, SPACE_GROUPS, generator_text, letter_permutations
 
-SHORT_IN_PYMATGEN = {
-    2,
-    3,
-    10,
-    11,
-    12,
-    13,
-    14,
-}  # its table of equivalent letters lacks some of the normalizer's there
 KNOWN = [
     (225, "Cu 4a", "A_cF4_225_a:Cu"),
     (225, "Na 4a Cl 4b", "AB_cF8_225_a_b:Cl-Na"),
@@ -47,12 +38,29 @@ def test_labels_equal_those_of_pymatgen(shared: Path) -> None:
     compared = 0
     for row in rows:
         text = encode(row)
-        if parse(text).space_group not in SHORT_IN_PYMATGEN:
+        if parse(text).space_group not in AXES_KEPT:
             structure = core.Structure(row["lattice"], row["species"], row["frac"])
             expected = prototypes.get_protostructure_label_from_spglib(structure, init_symprec=0.01)
             assert aflow_label(text) == expected
             compared += 1
     assert compared > 8
+
+
+def test_labels_equal_those_of_pymatgen_where_its_axes_are_kept(shared: Path) -> None:
+    prototypes = pytest.importorskip("pymatgen.analysis.prototypes")
+    core = pytest.importorskip("pymatgen.core")
+    with gzip.open(shared / "data" / "mp20_binary_ternary.jsonl.gz", "rt") as file:
+        rows = [json.loads(line)["structure"] for line in islice(file, 600)]
+    texts = [(row, encode(row, order="input")) for row in rows[400:]]
+    chosen = [(row, text) for row, text in texts if parse(text).space_group in AXES_KEPT]
+    others = 0
+    for row, text in chosen:
+        structure = core.Structure(row["lattice"], row["species"], row["frac"])
+        expected = prototypes.get_protostructure_label_from_spglib(structure, init_symprec=0.01)
+        assert aflow_label(text, keep_axes=True) == expected
+        others += aflow_label(text) != expected
+    assert len(chosen) > 30
+    assert others > 0  # so that keep_axes is seen to matter
 
 
 def test_repeated_letters_are_counted_and_base_centring_is_c() -> None:

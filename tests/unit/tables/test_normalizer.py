@@ -10,6 +10,7 @@ import moyopy
 import numpy as np
 import pytest
 
+from cloudkit.scope.aflow import AXES_KEPT
 from cloudkit.tables import LETTERS, SPACE_GROUPS, letter_permutations, origin_shift_permutations
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -81,7 +82,7 @@ def test_pymatgen_knows_the_same_permutations_or_the_origin_shifts_among_them() 
         ]
         theirs = {"".join(name.get(x, name.get(str(ord(x)), x)) for x in identity) for name in names}
         theirs = {"".join(chr(int(x)) if x.isdigit() else x for x in word) for word in theirs}
-        ours = origin_shift_permutations(number) if number in ORIGIN_ONLY else letter_permutations(number)
+        ours = origin_shift_permutations(number) if number in AXES_KEPT else letter_permutations(number)
         assert theirs == set(ours), number
 
 
