@@ -2,7 +2,7 @@
 
 Whole-sequence programs take sequences of up to 64 rows in tiles of 64, longer ones of two-byte dtypes in tiles of 128; the
 rest is streamed. The forward and the backward pass may draw the line at different lengths, as neither reads what the other
-kept of its tiles. The configurations are few, and the same on every chip; benchmarks/results/kernels.md says what each
+kept of its tiles. The configurations are few, and the same on every chip; benchmarks/results/kernels.txt says what each
 needs on each chip, and spec/decisions/0006-packed-attention.md why these.
 """
 
