@@ -108,7 +108,8 @@ def _check_part(name: str, part: Tensor, form: str, dims: int, first: Tensor) ->
         raise ValueError(f"{name} must have {rule}, found {part.dtype}")
     if part.device != first.device:
         raise ValueError(f"{name} must be on {first.device} as q is, found {part.device}")
-    if part.stride()[-2:] != (part.shape[-1], 1):
+    heads, dim = part.shape[-2:]
+    if part.stride(-1) != 1 or (heads > 1 and part.stride(-2) != dim):
         rule = f"last two dimensions must be contiguous, strides (…, {part.shape[-1]}, 1)"
         raise ValueError(f"{name}: its {rule}, found {part.stride()}; call .contiguous()")
 

@@ -77,48 +77,28 @@ def _plan(head_size: int, whole: list[Shape], stream: list[Shape]) -> Plan:
     return Plan(*made)
 
 
-class _Launch:
-    """One pass over a batch: the arguments that all its kernels share, by name."""
+def _launch(plan: Plan, packing: Packing, arguments: dict[str, Any]) -> None:
+    """Each whole-sequence kernel on its tiles, then each streaming kernel on its blocks."""
+    device, above = arguments["q_ptr"].device, 0
+    for chosen in plan.whole:
+        tiles = packing.tiles(above, chosen.keys, device)
+        _run(chosen, len(tiles), arguments | {"tiles_ptr": tiles, "sequence_ptr": packing.sequence(device)})
+        above = chosen.keys
+    for chosen in plan.stream:
+        rows = chosen.keys if chosen.kernel == "stream_backward_keys" else chosen.queries
+        blocks = packing.blocks(above, rows, device)
+        _run(chosen, len(blocks), arguments | {"blocks_ptr": blocks})
 
-    def __init__(self, plan: Plan, packing: Packing, first: Tensor, arguments: dict[str, Any]) -> None:
-        self.plan, self.packing, self.device = plan, packing, first.device
-        self.arguments = arguments
-        self.heads = first.shape[-2]
 
-    def run(self) -> None:
-        """Each whole-sequence kernel on its tiles, then each streaming kernel on its blocks."""
-        above = 0
-        for configuration in self.plan.whole:
-            tiles = self.packing.tiles(above, configuration.keys, self.device)
-            self._kernel(
-                configuration, len(tiles), tiles_ptr=tiles, sequence_ptr=self.packing.sequence(self.device)
-            )
-            above = configuration.keys
-        for configuration in self.plan.stream:
-            rows = (
-                configuration.keys
-                if configuration.kernel == "stream_backward_keys"
-                else configuration.queries
-            )
-            blocks = self.packing.blocks(above, rows, self.device)
-            self._kernel(configuration, len(blocks), blocks_ptr=blocks)
-
-    def _kernel(self, configuration: Configuration, programs: int, **tables: Tensor) -> None:
-        if not programs:
-            return
-        kernel = getattr(attention_triton, configuration.kernel)
-        values = self.arguments | tables
-        named = {name: values[name] for name in kernel.arg_names if not name.isupper()}
-        with torch.cuda.device_of(self.arguments["q_ptr"]):
-            kernel[(programs * self.heads,)](
-                **named,
-                QUERIES=configuration.queries,
-                KEYS=configuration.keys,
-                DIM=configuration.dim,
-                PRECISION=PRECISION,
-                num_warps=configuration.warps,
-                **OPTIONS,
-            )
+def _run(chosen: Configuration, programs: int, arguments: dict[str, Any]) -> None:
+    """One program for each tile or block and head."""
+    if not programs:
+        return
+    kernel = getattr(attention_triton, chosen.kernel)
+    constants = {"QUERIES": chosen.queries, "KEYS": chosen.keys, "DIM": chosen.dim, "PRECISION": PRECISION}
+    named = {name: arguments[name] for name in kernel.arg_names if name not in constants}
+    with torch.cuda.device_of(arguments["q_ptr"]):
+        kernel[(programs * arguments["heads"],)](**named, **constants, num_warps=chosen.warps, **OPTIONS)
 
 
 def forward(
@@ -134,7 +114,7 @@ def forward(
     """Fill out (tokens, heads, dim) and lse (heads, tokens)."""
     views = dict(zip("qkv", _views(parts), strict=True))
     arguments = _arguments(views | {"out": out}, bias, seed, lse, scale, dropout)
-    _Launch(plan_forward(out.element_size(), out.shape[2], VENDOR), packing, out, arguments).run()
+    _launch(plan_forward(out.element_size(), out.shape[2], VENDOR), packing, arguments)
 
 
 def backward(
@@ -154,7 +134,7 @@ def backward(
     arguments = _arguments(views | {"out": out, "grad": _aligned(grad)}, bias, seed, lse, scale, dropout)
     by_bias = lse if bias is None else torch.empty_like(lse)
     arguments |= {"dbias_ptr": by_bias, "delta_ptr": torch.empty_like(lse)}
-    _Launch(plan_backward(out.element_size(), out.shape[2], VENDOR), packing, out, arguments).run()
+    _launch(plan_backward(out.element_size(), out.shape[2], VENDOR), packing, arguments)
     return grads if bias is None else [*grads, by_bias.t().contiguous()]
 
 
@@ -177,9 +157,8 @@ def _arguments(
             rule = (
                 "rows must start at multiples of 16 bytes, a multiple of 8 and fewer than 2**24 numbers apart"
             )
-            raise ValueError(
-                f"{name}: its {rule} for impl='triton', found stride {part.stride(0)}; call .clone()"
-            )
+            found = f"found stride {part.stride(0)}; call .clone()"
+            raise ValueError(f"{name}: its {rule} for impl='triton', {found}")
     pointers = {f"{name}_ptr": part for name, part in rows.items()}
     strides = {f"{name}_stride": part.stride(0) // 8 for name, part in rows.items()}
     by_head = lse if bias is None else _aligned(bias.t())
