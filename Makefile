@@ -7,7 +7,7 @@ COUNT ?= 1000000
 SECONDS ?= 600
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint bench instructions fuzz wheel-check kernels-table schemas tables vectors ajv mutants builtin shipped thermal-folds janaf clean
+.PHONY: demo test lint bench instructions fuzz wheel-check kernels-table docs schemas tables vectors ajv mutants builtin shipped thermal-folds janaf clean
 
 # Build the environment, then train and evaluate a thermal model on the built-in data: runs/thermal/report.html.
 demo: $(VENV)/.train
@@ -80,6 +80,10 @@ kernels-table: $(VENV)/.test
 	$(BIN)/python tests/kernels/compile_kernels.py > benchmarks/results/kernels.new
 	mv benchmarks/results/kernels.new benchmarks/results/kernels.txt
 
+# The documentation: site/index.html. A warning is an error; that its code runs is a test (tests/documentation).
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
 $(VENV)/.base: constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) pip setuptools wheel cython numpy
@@ -97,5 +101,9 @@ $(VENV)/.dev: $(VENV)/.test
 	$(PIP) --no-build-isolation -e '.[test,dev]'
 	touch $@
 
+$(VENV)/.docs: $(VENV)/.train
+	$(PIP) --no-build-isolation -e '.[train,docs]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) .ajv build dist *.egg-info csrc/build cloudkit/include cloudkit/lib cloudkit/*/*.so cloudkit/_native/core.c cloudkit/structure/*.c
+	rm -rf $(VENV) site .ajv build dist *.egg-info csrc/build cloudkit/include cloudkit/lib cloudkit/*/*.so cloudkit/_native/core.c cloudkit/structure/*.c

@@ -28,6 +28,7 @@ from cloudkit.train.source import read_data
 RESULTS = Path(__file__).parent / "results"
 DONE, TABLE = RESULTS / "cv300.jsonl", RESULTS / "cv300.txt"
 SETS = {"heat_capacity_train": "reduced", "phonon_heat_capacity": "orbit"}  # name -> dialect
+MAX_LENGTH = 256  # tokens; 52 of the phonon crystals have more than the usual 64
 HEADS = {
     "thermal, spectrum": "{kind: thermal, modes: spectrum, outputs: [heat_capacity], tolerance: 0.2}",
     "thermal, debye": "{kind: thermal, modes: debye, outputs: [heat_capacity], tolerance: 0.2}",
@@ -58,6 +59,7 @@ def spec_of(head: str, dialect: str, path: Path, epochs: int) -> Spec:
     """The preset cv300 with another head, on one table."""
     changes = [
         f"tokens.dialect={dialect}",
+        f"tokens.max_length={MAX_LENGTH}",
         f"heads.thermal={head}",
         f"tasks.0.data.path={path}",
         f"tasks.0.epochs={epochs}",
@@ -71,7 +73,7 @@ def spec_of(head: str, dialect: str, path: Path, epochs: int) -> Spec:
 def measure(spec: Spec, fold: int) -> tuple[float, int]:
     """Mean absolute error on the rows of one fold, and how many they are, after training on the others."""
     crystals = read_data(spec, spec.tasks[0].data)
-    tokens = tokenize(crystals.texts, Tokenizer("compact"), 64)
+    tokens = tokenize(crystals.texts, Tokenizer("compact"), MAX_LENGTH)
     fold_of = grouped_folds(crystals.texts, 5, seed=0)
     model = train_head(spec, crystals, tokens, np.flatnonzero(fold_of != fold), seed=0)
     test = np.isin(crystals.crystal, np.flatnonzero(fold_of == fold))

@@ -137,7 +137,7 @@ class Work:
 def fit_band(
     model: CloudModel, head: Thermal, tokens: Tokens, held_out: Crystals, rows: NDArray[np.int64]
 ) -> None:
-    """Fit the band of a thermal head to crystals that training has not seen."""
+    """Fit the band of a thermal head to crystals `rows` (ascending) that training has not seen."""
     place = torch.tensor(np.searchsorted(rows, held_out.crystal))
     quantity, value = torch.tensor(held_out.quantity), torch.tensor(held_out.value)
     at = torch.tensor(np.nan_to_num(held_out.temperature))
