@@ -1,7 +1,7 @@
 """CIF text to crystals: each data block with atom sites is one. Syntax by gemmi; the meaning is read here."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib import import_module
 from math import cos, isfinite, radians, sin, sqrt
@@ -52,8 +52,14 @@ def read_cell(block: Any) -> NDArray[np.float64]:
 
     An angle that is not given is 90° (CIF core dictionary).
     """
-    a, b, c = (_cell_value(block, name) for name in LENGTHS)
-    angles = [_cell_value(block, name) for name in ANGLES]
+    return build_cell(
+        [_cell_value(block, name) for name in LENGTHS], [_cell_value(block, name) for name in ANGLES]
+    )
+
+
+def build_cell(lengths: Sequence[float], angles: Sequence[float]) -> NDArray[np.float64]:
+    """The same from a, b, c in Å and alpha, beta, gamma in degrees. Raises StructureError S105."""
+    a, b, c = lengths
     cos_a, cos_b, cos_c = (cos(radians(angle)) for angle in angles)
     flatness = 1 - cos_a**2 - cos_b**2 - cos_c**2 + 2 * cos_a * cos_b * cos_c
     if min(a, b, c) <= 0 or not flatness > 1e-9:
@@ -72,10 +78,14 @@ def read_cell(block: Any) -> NDArray[np.float64]:
 
 
 def _read_block(block: Any) -> tuple[Crystal | StructureError, tuple[str, ...]]:
+    from cloudkit.structure.cif_plain import read_plain_block
     from cloudkit.structure.cif_sites import read_sites
 
     notes: list[str] = []
     try:
+        crystal = read_plain_block(block)
+        if crystal is not None:
+            return crystal, ()
         return read_sites(block, read_cell(block), notes), tuple(notes)
     except StructureError as error:
         return error, tuple(notes)
