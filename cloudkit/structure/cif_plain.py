@@ -6,7 +6,6 @@ from functools import lru_cache
 from math import isnan
 from typing import Any, Final
 
-from cloudkit.structure.cif import build_cell
 from cloudkit.structure.cif_rows import SPECIAL_TAGS, WHOLE
 from cloudkit.structure.cif_symmetry import CENTERING_TAGS, OPERATION_TAGS
 from cloudkit.structure.crystal import Crystal, Species, plain_species
@@ -43,15 +42,11 @@ _RANKS: Final = {
 
 
 def read_plain_block(block: Any) -> Crystal | None:
-    """The crystal of a gemmi block, or None where the readable code has to look.
-
-    Raises StructureError S105.
-    """
+    """The crystal of a gemmi block, or None where the readable code has to look."""
     found = read_plain(block, OPERATION_TAGS, CENTERING_TAGS, SPECIAL_TAGS, _RANKS)
     if found is None:
         return None
-    cell, positions, labels, symbols = found
-    lattice = build_cell(cell[:3], cell[3:])
+    lattice, positions, labels, symbols = found
     if has_contact(lattice, positions, SAME_PLACE):
         return None
     return Crystal(lattice, positions, labels, _species(symbols))

@@ -8,10 +8,8 @@ more digits than a double holds for certain, atoms on one place.
 
 cimport numpy as cnp
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
-from libc.math cimport fmod
+from libc.math cimport M_PI, cos, fmod, sin, sqrt
 from libc.stdint cimport int32_t, int64_t
-
-import numpy as np
 
 cnp.import_array()
 
@@ -70,6 +68,30 @@ cdef inline double into_cell(double x) noexcept:
     return rest + 1 if rest < 0 else rest if rest > 0 else 0.0
 
 
+cdef object make_lattice(const double *cell):
+    """The cell vectors as cif.build_cell gives them, to the last bit; None where it would refuse."""
+    cdef double a = cell[0], b = cell[1], c = cell[2], degree = M_PI / 180.0
+    cdef double cos_a = cos(cell[3] * degree), cos_b = cos(cell[4] * degree), cos_c = cos(cell[5] * degree)
+    cdef double sin_c = sin(cell[5] * degree)
+    cdef double flatness = 1 - cos_a * cos_a - cos_b * cos_b - cos_c * cos_c + 2 * cos_a * cos_b * cos_c
+    cdef cnp.npy_intp shape[2]
+    if not (a > 0 and b > 0 and c > 0 and flatness > 1e-9):
+        return None
+    shape[0] = shape[1] = 3
+    lattice = cnp.PyArray_ZEROS(2, shape, cnp.NPY_FLOAT64, 0)
+    cdef double *rows = <double *>cnp.PyArray_DATA(lattice)
+    rows[0] = rounded(a)
+    rows[3], rows[4] = rounded(b * cos_c), rounded(b * sin_c)
+    rows[6], rows[7] = rounded(c * cos_b), rounded(c * (cos_a - cos_b * cos_c) / sin_c)
+    rows[8] = rounded(c * sqrt(flatness) / sin_c)
+    return lattice
+
+
+cdef double rounded(double x):
+    """To 12 decimals, as Python rounds."""
+    return round(<object>x, 12)
+
+
 cdef bint is_p1(object block, tuple operation_tags, tuple centering_tags):
     """Whether the first list of operations is the identity alone."""
     for tag in operation_tags:
@@ -88,7 +110,7 @@ cdef bint has_any(object block, tuple tags):
 
 def read_plain(block, tuple operation_tags not None, tuple centering_tags not None, tuple special_tags not None,
                dict ranks not None):
-    """(cell parameters, positions (n, 3), labels (n,), symbols) of a gemmi block in the order of sites, or None.
+    """(lattice (3, 3), positions (n, 3), labels (n,), symbols) of a gemmi block in the order of sites, or None.
 
     ranks: the place of each element in the order of sites; an element without one is declined. symbols: in order of first
     appearance in the list; labels: index into them.
@@ -114,7 +136,8 @@ def read_plain(block, tuple operation_tags not None, tuple centering_tags not No
     if -1 in places:
         return None
     rows = read_rows(loop.values, len(tags), places[0], places[1], places[2], symbol, occupancy, ranks)
-    return None if rows is None else ([cell[i] for i in range(6)], *rows)
+    lattice = make_lattice(cell)
+    return None if rows is None or lattice is None else (lattice, *rows)
 
 
 cdef tuple read_rows(list values, Py_ssize_t width, Py_ssize_t x, Py_ssize_t y, Py_ssize_t z, Py_ssize_t symbol,

@@ -59,7 +59,7 @@ def blocks_of(text: str) -> Iterator[Any]:
         parsed = cif._parse_blocks(text)
     except StructureError:
         return
-    yield from (block for _, block in parsed if not isinstance(block, StructureError) and cif._has_sites(block))
+    yield from (block for _, block in parsed if block is not None and not isinstance(block, StructureError))
 
 
 def answer(read: Any) -> Any:
