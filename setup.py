@@ -45,6 +45,14 @@ symspg = Extension(
     extra_compile_args=flags + sanitizers,
     extra_link_args=sanitizers,
 )
+cif_quick = Extension(
+    "cloudkit.structure.cif_quick",
+    ["cloudkit/structure/cif_quick.pyx"],
+    include_dirs=[numpy.get_include()],
+    define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
+    extra_compile_args=flags + sanitizers,
+    extra_link_args=sanitizers,
+)
 
 
 class BuildCompiled(build_ext):
@@ -93,7 +101,7 @@ class BuildCompiled(build_ext):
 
 
 setup(
-    ext_modules=[core, contacts, symspg],
+    ext_modules=[core, contacts, symspg, cif_quick],
     cmdclass={"build_ext": BuildCompiled},
     package_dir={"cloudkit": "cloudkit", "cloudkit.schemas": "schemas", "cloudkit.vocab": "spec/vocab"},
 )

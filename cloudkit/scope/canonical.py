@@ -5,7 +5,7 @@ an axis relabelling). The canonical form is the smallest sorted sequence of orbi
 (spec/decisions/0001-one-string-per-crystal.md); the core finds it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from cloudkit import _native
@@ -43,9 +43,15 @@ def canonical_orbits(space_group: int, orbits: Iterable[Orbit]) -> tuple[Orbit, 
     """The same crystal's orbits with sorted species, canonical letters, and in canonical order."""
     given = list(orbits)
     species = [sort_species(orbit.species or ()) for orbit in given]
-    letters = "".join([orbit.letter for orbit in given])
-    chosen = _native.canonical(space_group, letters, content_numbers(species))
+    chosen = choose_letters(space_group, [orbit.letter for orbit in given], species)
     return tuple([Orbit(letter, given[place].multiplicity, species[place]) for place, letter in chosen])
+
+
+def choose_letters(
+    space_group: int, letters: Iterable[str], species: list[Species]
+) -> Sequence[tuple[int, str]]:
+    """(place in the input, canonical letter) of each orbit in canonical order; `species` are sorted."""
+    return _native.canonical(space_group, "".join(letters), content_numbers(species))
 
 
 def content_numbers(contents: list[Species]) -> list[int]:

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cloudkit.errors import CloudkitError, StructureError
-from cloudkit.scope.canonical import canonical_scope
+from cloudkit.scope.canonical import canonical_scope, choose_letters, sort_species
 from cloudkit.scope.project import project_scope, round_fraction
-from cloudkit.scope.tree import Orbit, Scope, Species
+from cloudkit.scope.tree import Orbit, Scope, Species, content_text
 from cloudkit.structure import (
     MAX_SECONDS,
     MAX_SITES,
@@ -49,11 +49,22 @@ class Batch(NamedTuple):
 def to_text(crystal: Crystal | None, symmetry: Symmetry, dialect: str, order: str) -> str:
     """The string of a crystal whose symmetry is known; only input order asks for the crystal itself."""
     if order == "canonical":
+        if dialect == "orbit":
+            return _canonical_text(symmetry)
         return str(project_scope(canonical_scope(_orbits(symmetry)), dialect))
     if dialect == "orbit":
         return str(_orbits(symmetry))
     assert crystal is not None
     return _full(crystal, symmetry) if dialect == "full" else _reduced(crystal, symmetry)
+
+
+def _canonical_text(symmetry: Symmetry) -> str:
+    """str(canonical_scope(_orbits(symmetry))) without the trees between."""
+    orbits = symmetry.orbits
+    species = [sort_species(_round_species(orbit.species)) for orbit in orbits]
+    chosen = choose_letters(symmetry.space_group, [orbit.letter for orbit in orbits], species)
+    words = [f"{content_text(species[at])} {orbits[at].multiplicity}{letter}" for at, letter in chosen]
+    return f"{generator_text(symmetry.space_group)} | {' '.join(words)}"
 
 
 def _orbits(symmetry: Symmetry) -> Scope:

@@ -32,9 +32,7 @@ class Orbit(NamedTuple):
     def __str__(self) -> str:
         if self.species is None:
             return self.symbol
-        if len(self.species) == 1 and self.species[0][1] == 1.0:
-            return f"{self.species[0][0]} {self.symbol}"
-        return f"{' '.join(f'{element} {fraction_text(x)}' for element, x in self.species)} {self.symbol}"
+        return f"{content_text(self.species)} {self.symbol}"
 
     @property
     def site_text(self) -> str:
@@ -122,6 +120,13 @@ def _entry(orbit: Orbit) -> dict[str, object]:
 def fraction_text(value: float) -> str:
     """Two decimals, no trailing zero but the first decimal: 0.5, 0.25, 1.0, 0.0."""
     return str(round(float(value), 2))
+
+
+def content_text(species: Species) -> str:
+    """What sits on an orbit as `orbit` writes it: Na, or Fe 0.5 Ni 0.25."""
+    if len(species) == 1 and species[0][1] == 1.0:
+        return species[0][0]
+    return " ".join([f"{element} {fraction_text(x)}" for element, x in species])
 
 
 def share_text(value: float) -> str:

@@ -1,7 +1,7 @@
 """CIF text to crystals: each data block with atom sites is one. Syntax by gemmi; the meaning is read here."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from importlib import import_module
 from math import cos, isfinite, radians, sin, sqrt
@@ -40,9 +40,9 @@ def read_cif(text: str) -> Iterator[Result]:
         if isinstance(block, StructureError):
             found = True
             yield name, block, ()
-        elif _has_sites(block):
+        elif block is not None and (result := _read_block(block)):
             found = True
-            yield name, *_read_block(block)
+            yield name, *result
     if not found:
         raise _no_structure([block for _, block in blocks])
 
@@ -55,7 +55,7 @@ def read_cell(block: Any) -> NDArray[np.float64]:
     a, b, c = (_cell_value(block, name) for name in LENGTHS)
     angles = [_cell_value(block, name) for name in ANGLES]
     cos_a, cos_b, cos_c = (cos(radians(angle)) for angle in angles)
-    flatness = 1 - cos_a**2 - cos_b**2 - cos_c**2 + 2 * cos_a * cos_b * cos_c
+    flatness = 1 - cos_a * cos_a - cos_b * cos_b - cos_c * cos_c + 2 * cos_a * cos_b * cos_c
     if min(a, b, c) <= 0 or not flatness > 1e-9:
         raise StructureError(
             "S105",
@@ -71,14 +71,28 @@ def read_cell(block: Any) -> NDArray[np.float64]:
     return np.array([[round(x, 12) for x in row] for row in rows])
 
 
-def _read_block(block: Any) -> tuple[Crystal | StructureError, tuple[str, ...]]:
-    from cloudkit.structure.cif_sites import read_sites
-
+def _read_block(block: Any) -> tuple[Crystal | StructureError, tuple[str, ...]] | None:
+    """What became of a block, with notes; None if no atom in it has a place."""
+    read_plain_block, read_sites = _readers()
+    crystal = read_plain_block(block)
+    if crystal is not None:
+        return crystal, ()
+    if not _has_sites(block):
+        return None
     notes: list[str] = []
     try:
         return read_sites(block, read_cell(block), notes), tuple(notes)
     except StructureError as error:
         return error, tuple(notes)
+
+
+@cache
+def _readers() -> tuple[Callable[[Any], Crystal | None], Callable[..., Crystal]]:
+    """The quick and the readable reader; they import gemmi, so on first use."""
+    from cloudkit.structure.cif_plain import read_plain_block
+    from cloudkit.structure.cif_sites import read_sites
+
+    return read_plain_block, read_sites
 
 
 @cache
@@ -143,8 +157,6 @@ def _unique_names(names: list[str]) -> list[str]:
 
 def _has_sites(block: Any) -> bool:
     """True if any atom has a coordinate; a row of question marks is a form not filled in."""
-    if block is None:
-        return False
     columns = (block.find_values(tag) for tags in COORDINATES for tag in tags)
     return any(next((True for value in column if value not in ("?", ".")), False) for column in columns)
 

@@ -26,7 +26,7 @@ SPECIAL_TAGS: Final = (  # what gives a row another meaning than its symbol and 
     "_atom_site.occupancy",
     "_atom_type_oxidation_number",
 )
-_WHOLE: Final[dict[str, Parts]] = {symbol: ((Atom(symbol), 1.0),) for symbol in ELEMENT}
+WHOLE: Final[dict[str, Parts]] = {symbol: ((Atom(symbol), 1.0),) for symbol in ELEMENT}
 _SHARE = re.compile(r"\s*([\d.]+)(?:\(\d+\))?\s*([A-Z]\S*)\s*")  # one part of "0.8Nb + 0.2Zr"
 
 
@@ -74,7 +74,7 @@ def read_rows(block: Any, notes: list[str]) -> Rows:
     if symbols:
         distinct = {symbol: i for i, symbol in enumerate(dict.fromkeys(symbols))}
         kind = [distinct[symbol] for symbol in symbols]
-        return Rows(sites.get("_atom_site_label", symbols), [_WHOLE[x] for x in distinct], kind, _join(axes))
+        return Rows(sites.get("_atom_site_label", symbols), [WHOLE[x] for x in distinct], kind, _join(axes))
     n = len(axes[0])
     labels, kinds, *others = (_column(block, sites, name, n) for name in COLUMNS)
     names = labels if "" in kinds else [""] * n
@@ -102,7 +102,7 @@ def read_rows(block: Any, notes: list[str]) -> Rows:
 def _plain_symbols(block: Any, sites: dict[str, list[str]]) -> list[str] | None:
     """The type symbols of a list in which every row is one whole atom of an element, as in most files; else None."""
     symbols = sites.get("_atom_site_type_symbol")
-    if symbols is None or not _WHOLE.keys() >= set(symbols):
+    if symbols is None or not WHOLE.keys() >= set(symbols):
         return None
     if not {*_raw(block, sites, "_atom_site_occupancy")} <= {"1", "1.0", "1.00", "1.000", "1.0000"}:
         return None

@@ -31,7 +31,7 @@ def order_sites(kinds: Sequence[Parts], kind: Sequence[int], counts: Sequence[in
     kinds: what sits on sites; kind: which of them each listed site is; counts: how many sites of the cell each stands
     for.
     """
-    keys = [_site_key(parts) for parts in kinds]
+    keys = [site_key(parts) for parts in kinds]
     if len(set(keys)) == len(keys) and not any(isnan(key.mean) for key in keys):
         ranks = {i: rank for rank, i in enumerate(sorted(range(len(keys)), key=keys.__getitem__))}
         order = sorted(range(len(kind)), key=[ranks[i] for i in kind].__getitem__)
@@ -50,7 +50,8 @@ def _start(rows: Sequence[Parts]) -> list[int]:
 
 
 @lru_cache(maxsize=4096)
-def _site_key(parts: Parts) -> _SiteKey:
+def site_key(parts: Parts) -> _SiteKey:
+    """What sites are sorted by."""
     return _SiteKey(_mean_electronegativity(parts), write_species(parts))
 
 

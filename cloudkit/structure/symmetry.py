@@ -3,7 +3,6 @@
 Orbits are those of the primitive standardized crystal; they do not depend on the cell in which it was given.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -155,25 +154,29 @@ def _conclude(
     """The engine's answer as orbits, once it is seen to be consistent."""
     if isinstance(found, StructureError):
         return found
+    letters, heads, types = found.letters, found.orbits, cell.types
     multiplicity = _multiplicities(found.space_group)
-    number = {head: i for i, head in enumerate(dict.fromkeys(found.orbits))}
+    number: dict[int, int] = {}
     orbits = []
-    sites = Counter(zip(found.letters, cell.types, strict=True))  # by letter and type
-    expected = dict.fromkeys(sites, 0)
-    for head in number:
-        letter, kind = found.letters[head], cell.types[head]
-        size = multiplicity.get(letter, 0)
-        expected[letter, kind] += size
-        orbits.append(Orbit(letter, size, sort_species(crystal.species[kind])))
-    for key, count in sites.items():
-        if count * found.n_standard != expected[key] * len(cell.types):
+    count, expected = dict[tuple[str, int], int](), dict[tuple[str, int], int]()  # by letter and type
+    for key in zip(letters, types, strict=True):
+        count[key] = count.get(key, 0) + 1
+    for head in heads:
+        if head not in number:
+            number[head] = len(orbits)
+            letter, kind = letters[head], types[head]
+            size = multiplicity.get(letter, 0)
+            expected[letter, kind] = expected.get((letter, kind), 0) + size
+            orbits.append(Orbit(letter, size, sort_species(crystal.species[kind])))
+    for key, sites in count.items():
+        if sites * found.n_standard != expected.get(key, 0) * len(types):
             return StructureError(
                 "S302",
                 f"the engine's orbits do not fit space group {found.space_group} at Wyckoff letter {key[0]}",
                 "the tolerance sits at a threshold: try a smaller or larger symprec",
             )
-    site_orbits = tuple([number[head] for head in found.orbits])
-    return Symmetry(found.space_group, tuple(orbits), found.letters, site_orbits, engine, symprec)
+    site_orbits = tuple([number[head] for head in heads])
+    return Symmetry(found.space_group, tuple(orbits), letters, site_orbits, engine, symprec)
 
 
 @cache

@@ -1,0 +1,14 @@
+"""Types of cif_quick.pyx."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+def read_plain(
+    block: Any,
+    operation_tags: tuple[str, ...],
+    centering_tags: tuple[str, ...],
+    special_tags: tuple[str, ...],
+    ranks: dict[str, int],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int32], tuple[str, ...]] | None: ...

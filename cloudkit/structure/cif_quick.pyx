@@ -1,0 +1,185 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""The quick reader of the plainest CIF blocks: P1, every row one whole atom of an element at one place, as data sets are
+written. It answers exactly what the readable code (cif.py, cif_sites.py) answers, or declines by None.
+
+Syntax is gemmi's business here too. Whatever is unusual is declined: a tag that gives rows another meaning, a number with
+more digits than a double holds for certain, atoms on one place.
+"""
+
+cimport numpy as cnp
+from cpython.unicode cimport PyUnicode_AsUTF8AndSize
+from libc.math cimport M_PI, cos, fmod, sin, sqrt
+from libc.stdint cimport int32_t, int64_t
+
+cnp.import_array()
+
+cdef double TENS[16]
+TENS[:] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15]
+cdef enum:
+    DIGITS = 15      # an integer of so many digits and the power of ten that divides it are exact, so the quotient is rounded once
+    MOST_KINDS = 118
+
+cdef tuple PLACE = ("_atom_site_fract_x", "_atom_site_fract_y", "_atom_site_fract_z")
+cdef tuple CELL = ("_cell_length_a", "_cell_length_b", "_cell_length_c",
+                   "_cell_angle_alpha", "_cell_angle_beta", "_cell_angle_gamma")
+cdef frozenset IDENTITY = frozenset(["'x, y, z'", "'x,y,z'", "x,y,z"])
+cdef frozenset WHOLE = frozenset(["1", "1.0", "1.00", "1.000", "1.0000"])
+
+
+cdef bint read_number(str text, double *value):
+    """A plain decimal number, perhaps with its uncertainty in brackets; False for anything else."""
+    cdef Py_ssize_t n, i = 0, point = -1, digits = 0
+    cdef const char *c = PyUnicode_AsUTF8AndSize(text, &n)
+    cdef int64_t whole = 0
+    cdef bint negative = n > 0 and c[0] == c'-'
+    i = negative
+    while i < n:
+        if c'0' <= c[i] <= c'9':
+            whole = 10 * whole + (c[i] - c'0')
+            digits += 1
+            if digits > DIGITS:
+                return False
+        elif c[i] == c'.' and point < 0:
+            point = digits
+        else:
+            break
+        i += 1
+    if digits == 0 or (i < n and not is_uncertainty(c + i, n - i)):
+        return False
+    value[0] = <double>whole / TENS[digits - point if point >= 0 else 0]
+    if negative:
+        value[0] = -value[0]
+    return True
+
+
+cdef bint is_uncertainty(const char *c, Py_ssize_t n) noexcept:
+    cdef Py_ssize_t i
+    if n < 3 or c[0] != c'(' or c[n - 1] != c')':
+        return False
+    for i in range(1, n - 1):
+        if not c'0' <= c[i] <= c'9':
+            return False
+    return True
+
+
+cdef inline double into_cell(double x) noexcept:
+    """As numpy.mod(x, 1)."""
+    cdef double rest = fmod(x, 1.0)
+    return rest + 1 if rest < 0 else rest if rest > 0 else 0.0
+
+
+cdef object make_lattice(const double *cell):
+    """The cell vectors as cif.build_cell gives them, to the last bit; None where it would refuse."""
+    cdef double a = cell[0], b = cell[1], c = cell[2], degree = M_PI / 180.0
+    cdef double cos_a = cos(cell[3] * degree), cos_b = cos(cell[4] * degree), cos_c = cos(cell[5] * degree)
+    cdef double sin_c = sin(cell[5] * degree)
+    cdef double flatness = 1 - cos_a * cos_a - cos_b * cos_b - cos_c * cos_c + 2 * cos_a * cos_b * cos_c
+    cdef cnp.npy_intp shape[2]
+    if not (a > 0 and b > 0 and c > 0 and flatness > 1e-9):
+        return None
+    shape[0] = shape[1] = 3
+    lattice = cnp.PyArray_ZEROS(2, shape, cnp.NPY_FLOAT64, 0)
+    cdef double *rows = <double *>cnp.PyArray_DATA(lattice)
+    rows[0] = rounded(a)
+    rows[3], rows[4] = rounded(b * cos_c), rounded(b * sin_c)
+    rows[6], rows[7] = rounded(c * cos_b), rounded(c * (cos_a - cos_b * cos_c) / sin_c)
+    rows[8] = rounded(c * sqrt(flatness) / sin_c)
+    return lattice
+
+
+cdef double rounded(double x):
+    """To 12 decimals, as Python rounds."""
+    return round(<object>x, 12)
+
+
+cdef bint is_p1(object block, tuple operation_tags, tuple centering_tags):
+    """Whether the first list of operations is the identity alone."""
+    for tag in operation_tags:
+        column = block.find_values(tag)
+        if len(column):
+            return len(column) == 1 and column[0] in IDENTITY and not has_any(block, centering_tags)
+    return False
+
+
+cdef bint has_any(object block, tuple tags):
+    for tag in tags:
+        if len(block.find_values(tag)):
+            return True
+    return False
+
+
+def read_plain(block, tuple operation_tags not None, tuple centering_tags not None, tuple special_tags not None,
+               dict ranks not None):
+    """(lattice (3, 3), positions (n, 3), labels (n,), symbols) of a gemmi block in the order of sites, or None.
+
+    ranks: the place of each element in the order of sites; an element without one is declined. symbols: in order of first
+    appearance in the list; labels: index into them.
+    """
+    cdef double cell[6]
+    cdef int i
+    for i in range(6):
+        text = block.find_value(CELL[i])
+        if text is None or not read_number(text, &cell[i]):
+            return None
+    if not is_p1(block, operation_tags, centering_tags) or has_any(block, special_tags):
+        return None
+    loop = block.find_loop(PLACE[0]).get_loop()
+    if loop is None:
+        return None
+    cdef list tags = [tag.lower() for tag in loop.tags]
+    cdef dict columns = {tag: at for at, tag in enumerate(tags)}
+    symbol = columns.get("_atom_site_type_symbol", -1)
+    occupancy = columns.get("_atom_site_occupancy", -1)
+    if len(columns) < len(tags) or symbol < 0 or (occupancy < 0 and len(block.find_values("_atom_site_occupancy"))):
+        return None
+    places = [columns.get(tag, -1) for tag in PLACE]
+    if -1 in places:
+        return None
+    rows = read_rows(loop.values, len(tags), places[0], places[1], places[2], symbol, occupancy, ranks)
+    lattice = make_lattice(cell)
+    return None if rows is None or lattice is None else (lattice, *rows)
+
+
+cdef tuple read_rows(list values, Py_ssize_t width, Py_ssize_t x, Py_ssize_t y, Py_ssize_t z, Py_ssize_t symbol,
+                     Py_ssize_t occupancy, dict ranks):
+    """Positions, labels and symbols, rows sorted by the rank of their element; rows of one element keep their order."""
+    cdef Py_ssize_t n = len(values) // width, row, at
+    cdef dict number = {}
+    cdef list kinds = []
+    for row in range(n):
+        kind = values[row * width + symbol]
+        if occupancy >= 0 and values[row * width + occupancy] not in WHOLE:
+            return None
+        label = number.setdefault(kind, len(number))
+        kinds.append(label)
+    if n == 0 or len(number) > MOST_KINDS:
+        return None
+    cdef list symbols = list(number)
+    cdef list order = []
+    for kind in symbols:
+        rank = ranks.get(kind)
+        if rank is None:
+            return None
+        order.append((rank, number[kind]))
+    order.sort()
+    cdef cnp.npy_intp shape[2]
+    shape[0], shape[1] = n, 3
+    positions = cnp.PyArray_SimpleNew(2, shape, cnp.NPY_FLOAT64)
+    labels = cnp.PyArray_SimpleNew(1, shape, cnp.NPY_INT32)
+    cdef double *place = <double *>cnp.PyArray_DATA(positions)
+    cdef int32_t *label_of = <int32_t *>cnp.PyArray_DATA(labels)
+    cdef double number_read
+    cdef Py_ssize_t columns[3]
+    cdef Py_ssize_t axis, filled = 0
+    columns[0], columns[1], columns[2] = x, y, z
+    for _, wanted in order:
+        for row in range(n):
+            if kinds[row] != wanted:
+                continue
+            for axis in range(3):
+                if not read_number(values[row * width + columns[axis]], &number_read):
+                    return None
+                place[3 * filled + axis] = into_cell(number_read)
+            label_of[filled] = wanted
+            filled += 1
+    return positions, labels, tuple(symbols)
