@@ -11,6 +11,7 @@ from typing import IO, Final, cast
 from cloudkit.errors import StructureError
 
 UNREADABLE: Final = (OSError, EOFError, zlib.error)
+MOST_TEXT: Final = 1 << 27  # bytes of a file, unpacked, or of one line of it, that are held at once
 
 
 def find_files(given: str) -> Iterator[tuple[str, str, bool]]:
@@ -56,12 +57,34 @@ def open_bytes(path: str) -> IO[bytes]:
 
 
 def read_bytes(path: str) -> bytes:
-    """The whole content; raises StructureError S101."""
+    """The whole content; raises StructureError S101, or S116 where it is too much."""
     try:
         with open_bytes(path) as file:
-            return file.read()
+            return read_limited(file)
     except UNREADABLE as error:
         raise StructureError("S101", say_unreadable(path, error)) from error
+
+
+def read_limited(file: IO[bytes]) -> bytes:
+    """What is left of a file; raises StructureError S116 where that is more than MOST_TEXT, and any of UNREADABLE."""
+    data = file.read(MOST_TEXT + 1)
+    if len(data) > MOST_TEXT:
+        raise _too_long("file")
+    return data
+
+
+def limited_lines(file: IO[bytes]) -> Iterator[bytes]:
+    """The lines of a file with their ends; raises as read_limited where one line is too long."""
+    while line := file.readline(MOST_TEXT + 1):
+        if len(line) > MOST_TEXT:
+            raise _too_long("line")
+        yield line
+
+
+def _too_long(what: str) -> StructureError:
+    return StructureError(
+        "S116", f"the {what} is longer than {MOST_TEXT >> 20} MiB", "it is no structure, or must be split"
+    )
 
 
 def say_unreadable(path: str, error: Exception) -> str:
