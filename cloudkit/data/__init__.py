@@ -9,6 +9,8 @@ from cloudkit.data.files import BUILTIN, builtin_path, read_builtin, read_table
 from cloudkit.data.parquet import parquet_writer
 from cloudkit.data.reading import Target, read_crystals
 from cloudkit.data.structures import (
+    OPTIMADE_FIELDS,
+    as_structure_table,
     read_structure_rows,
     structure_ids,
     structure_metadata,
@@ -19,12 +21,14 @@ from cloudkit.data.writing import WRITABLE, column_writer
 
 __all__ = [
     "BUILTIN",
+    "OPTIMADE_FIELDS",
     "WRITABLE",
     "Batch",
     "Crystals",
     "Table",
     "Target",
     "Tokens",
+    "as_structure_table",
     "builtin_path",
     "column_writer",
     "epoch_batches",
