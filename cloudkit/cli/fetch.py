@@ -12,7 +12,7 @@ from cloudkit.errors import CloudkitError
 if TYPE_CHECKING:
     from cloudkit.fetch import Client, Outcome
 
-ATTEMPTS, SECONDS = 8, 120.0  # as in cloudkit.fetch, which is imported on first use
+ATTEMPTS, SECONDS, SHARD_ROWS = 8, 120.0, 10_000  # as in cloudkit.fetch, which is imported on first use
 
 Urls = Annotated[list[str], typer.Argument(metavar="URL...", help="Base URLs of providers, such as https://example.org/optimade.")]  # fmt: skip
 Folder = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder of shards; the same command with the same folder goes on where it was.")]  # fmt: skip
@@ -26,6 +26,7 @@ def command(
     page_limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Structures per page. [default: the provider's choice]", show_default=False)] = None,
     attempts: Annotated[int, typer.Option(min=1, metavar="N", help="How often one page is asked for.")] = ATTEMPTS,
     seconds: Annotated[float, typer.Option(min=1, metavar="S", help="How long one answer may take.")] = SECONDS,
+    shard_rows: Annotated[int, typer.Option(min=1, metavar="N", help="Structures per shard; a shard is also closed after a minute.")] = SHARD_ROWS,
     failures: Annotated[Path | None, typer.Option("--failures", metavar="FILE", help="The ledger, JSON lines: id, code, message, hint of each malformed entry.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON line per URL on standard output: counts and problems.")] = False,
 ) -> None:  # fmt: skip
@@ -45,7 +46,9 @@ def command(
         raise CloudkitError(f"{output} is a file; name a folder")
     client = Client(attempts, seconds, say=lambda text: say(f"the provider {text}"))
     with counting("structures") as bar:
-        outcomes = [_fetch(url, output, client, filter, page_limit, bar) for url in dict.fromkeys(urls)]
+        outcomes = [
+            _fetch(url, output, client, filter, page_limit, shard_rows, bar) for url in dict.fromkeys(urls)
+        ]
     for outcome in outcomes:
         _report(outcome, as_json)
     if failures:
@@ -56,7 +59,7 @@ def command(
 
 
 def _fetch(
-    url: str, folder: Path, client: "Client", filter: str, page_limit: int | None, bar: Bar
+    url: str, folder: Path, client: "Client", filter: str, page_limit: int | None, shard_rows: int, bar: Bar
 ) -> "Outcome":
     """One provider, with a bar that knows how much is to come once the provider has said so."""
     from cloudkit.fetch import fetch_optimade
@@ -70,7 +73,7 @@ def _fetch(
         bar.advance(received - (shown[0] or 0))
         shown[0] = received
 
-    return fetch_optimade(url, folder, client, filter, page_limit, on_page)
+    return fetch_optimade(url, folder, client, filter, page_limit, on_page, shard_rows)
 
 
 def _report(outcome: "Outcome", as_json: bool) -> None:

@@ -89,7 +89,9 @@ class Client:
 
     def _read(self, response: Any, deadline: float, url: str) -> Any:
         size = 0
-        for chunk in response.stream(CHUNK):
+        while chunk := response.read1(
+            CHUNK
+        ):  # what is there, so that the time is looked at while an answer drips
             size += len(chunk)
             if size > MOST_BYTES:
                 raise FetchError(
