@@ -5,6 +5,7 @@ CloudkitError                what went wrong, in a sentence; the command line pr
 ├── ScopeError               text that is not valid SCOPE (carries its diagnostics)
 ├── SpecError                a model spec with mistakes (carries all of them)
 ├── DataError                a data file, column or label that cannot be used
+├── FetchError               a provider or a folder of shards that is in the way of a fetch
 ├── ModelError               a model folder with a missing or damaged file
 └── MissingExtra             an optional package that is not installed (also an ImportError)
 """
@@ -67,6 +68,10 @@ class SpecError(CloudkitError, ValueError):
 
 class DataError(CloudkitError, ValueError):
     """A data file, column or label that cannot be used; the message names file, row and column."""
+
+
+class FetchError(CloudkitError):
+    """A provider that cannot be reached or makes no sense, or a folder that cannot take what it sends."""
 
 
 class ModelError(CloudkitError, ValueError):

@@ -18,6 +18,7 @@ from cloudkit.cli import (
     encode,
     evaluate,
     explain,
+    fetch,
     new,
     predict,
     schema,
@@ -39,6 +40,7 @@ app = typer.Typer(
 )
 for module in (
     build,
+    fetch,
     encode,
     explain,
     validate,

@@ -55,9 +55,12 @@ def command(
     """
     output = None if output == Path("-") else output
     _check(inputs, output, failures)
+    from cloudkit.data import read_structure_rows
     from cloudkit.scope import encode_files
 
-    rows = encode_files(inputs, dialect, order, engine, symprec, jobs, max_sites, max_seconds)
+    rows = encode_files(
+        inputs, dialect, order, engine, symprec, jobs, max_sites, max_seconds, parquet=read_structure_rows
+    )
     done, failed = _write(rows, output, failures, as_json)
     if as_json and output:
         emit_json(

@@ -8,17 +8,27 @@ from cloudkit.data.crystals import Crystals, join_crystals
 from cloudkit.data.files import BUILTIN, builtin_path, read_builtin, read_table
 from cloudkit.data.parquet import parquet_writer
 from cloudkit.data.reading import Target, read_crystals
+from cloudkit.data.structures import (
+    OPTIMADE_FIELDS,
+    as_structure_table,
+    read_structure_rows,
+    structure_ids,
+    structure_metadata,
+    write_structures,
+)
 from cloudkit.data.table import Table
 from cloudkit.data.writing import WRITABLE, column_writer
 
 __all__ = [
     "BUILTIN",
+    "OPTIMADE_FIELDS",
     "WRITABLE",
     "Batch",
     "Crystals",
     "Table",
     "Target",
     "Tokens",
+    "as_structure_table",
     "builtin_path",
     "column_writer",
     "epoch_batches",
@@ -27,7 +37,11 @@ __all__ = [
     "parquet_writer",
     "read_builtin",
     "read_crystals",
+    "read_structure_rows",
     "read_table",
     "split_crystals",
+    "structure_ids",
+    "structure_metadata",
     "tokenize",
+    "write_structures",
 ]

@@ -13,6 +13,7 @@ from cloudkit.structure import (
     MAX_SITES,
     Columns,
     Crystal,
+    ReadTable,
     Record,
     Symmetry,
     as_crystal,
@@ -166,10 +167,13 @@ def encode_files(
     jobs: int = 1,
     max_sites: int = MAX_SITES,
     max_seconds: float = MAX_SECONDS,
+    parquet: ReadTable | None = None,
 ) -> Iterator[Encoded]:
     """The same for the structures of files and folders, as read_structures finds them; the workers read them."""
     options = _options(dialect, order, engine) | _limits(jobs, max_sites, max_seconds)
-    found = find_symmetry_in_files(inputs, symprec=symprec, with_crystals=order == "input", **options)
+    found = find_symmetry_in_files(
+        inputs, symprec=symprec, with_crystals=order == "input", parquet=parquet, **options
+    )
     return _encoded(found, dialect, order, symprec)
 
 

@@ -10,7 +10,9 @@ from cloudkit.structure.convert import as_crystal
 from cloudkit.structure.crystal import Crystal, Species
 from cloudkit.structure.guards import check_crystal
 from cloudkit.structure.read import Record, read_structures
+from cloudkit.structure.sources import ReadTable
 from cloudkit.structure.symmetry import ENGINES, Engine, Orbit, Symmetry, find_symmetry
+from cloudkit.structure.textforms import read_row
 
 __all__ = [
     "CODES",
@@ -21,6 +23,7 @@ __all__ = [
     "Crystal",
     "Engine",
     "Orbit",
+    "ReadTable",
     "Record",
     "Species",
     "Symmetry",
@@ -29,5 +32,6 @@ __all__ = [
     "find_symmetry",
     "find_symmetry_batch",
     "find_symmetry_in_files",
+    "read_row",
     "read_structures",
 ]

@@ -9,8 +9,10 @@ from typing import Final
 from cloudkit.errors import StructureError
 from cloudkit.structure.crystal import Crystal
 from cloudkit.structure.messages import Entry
+from cloudkit.structure.pieces import Piece
 from cloudkit.structure.pool import Pool
-from cloudkit.structure.read import Piece, Record, find_pieces, read_pieces
+from cloudkit.structure.read import Record, read_pieces
+from cloudkit.structure.sources import ReadTable, find_pieces
 from cloudkit.structure.symmetry import Answer, Engine, Search, find_symmetries
 
 # structures taken at once, which runs each step while its code is cached; with 32, the parent of two workers wakes
@@ -65,14 +67,15 @@ def find_symmetry_in_files(
     max_sites: int = MAX_SITES,
     max_seconds: float = MAX_SECONDS,
     with_crystals: bool = True,
+    parquet: ReadTable | None = None,
 ) -> Iterator[Result]:
     """The same for the structures in files, as read_structures finds them; with several jobs the workers read them.
 
-    with_crystals: False leaves `crystal` of the records empty where that saves time.
+    with_crystals: False leaves `crystal` of the records empty where that saves time. parquet: as in read_structures.
     """
     search = Search(engine, symprec, angle_tolerance, by_written, max_sites)
     _check(search, jobs, max_seconds)
-    pieces = find_pieces(inputs)
+    pieces = find_pieces(inputs, parquet)
     if jobs == 1:
         return _in_this_process((record for records in read_pieces(pieces) for record in records), search)
     return _in_workers(pieces, search, jobs, max_seconds, with_crystals)
@@ -110,12 +113,19 @@ def _chunks(items: Iterable[Record | Piece]) -> Iterator[Chunk]:
     for item in items:
         chunk.append(item)
         structures += item.structures if isinstance(item, Piece) else 1
-        sites += len(item.crystal) if isinstance(item, Record) and item.crystal is not None else 0
+        sites += _weigh(item)
         if structures >= CHUNK or sites >= CHUNK_SITES:
             yield chunk
             chunk, structures, sites = [], 0, 0
     if chunk:
         yield chunk
+
+
+def _weigh(item: Record | Piece) -> int:
+    """About how many atoms there are: a text has some 60 characters for each."""
+    if isinstance(item, Piece):
+        return len(item.text) // 60
+    return len(item.crystal) if item.crystal is not None else 0
 
 
 def _answer(chunk: Chunk, search: Search) -> list[Entry]:

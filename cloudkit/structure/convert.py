@@ -1,18 +1,21 @@
 """Objects of other packages, dictionaries and arrays to Crystal; none of those packages is imported here."""
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from cloudkit.errors import StructureError
 from cloudkit.structure.crystal import Crystal, build_crystal, build_numbered
 from cloudkit.structure.elements import Atom, Parts, is_element, read_symbol
+from cloudkit.structure.optimade import from_optimade
 from cloudkit.tables import ELEMENTS
 
+_LOG: Final = logging.getLogger(__name__)
 _KINDS = "give a pymatgen Structure, ASE Atoms, a path, a dict, or (lattice, positions, numbers)"
 
 
@@ -35,9 +38,13 @@ def as_crystal(structure: Any) -> Crystal:
     if hasattr(structure, "lattice") and hasattr(structure, "sites"):
         return _from_pymatgen(structure)
     if hasattr(structure, "get_scaled_positions") and hasattr(structure, "numbers"):
-        return from_arrays(structure.cell[:], structure.get_scaled_positions(wrap=False), structure.numbers)
+        return from_ase(structure.cell[:], structure.positions, structure.numbers, structure.pbc)
     if isinstance(structure, Mapping):
-        return from_mapping(structure)
+        notes: list[str] = []
+        crystal = from_mapping(structure, notes)
+        for note in notes:
+            _LOG.warning("%s", note)
+        return crystal
     if isinstance(structure, Sequence) and len(structure) == 3:
         return from_arrays(*structure)
     raise StructureError("S112", f"a {type(structure).__name__} is not a crystal structure", _KINDS)
@@ -63,21 +70,25 @@ def from_arrays(lattice: Any, positions: Any, species: Any) -> Crystal:
     return build_crystal(cell, places, sites)
 
 
-def from_mapping(data: Mapping[str, Any]) -> Crystal:
-    """The dictionary forms: {"lattice", "species", "frac"}, the same under "structure", pymatgen's as_dict,
-    OPTIMADE's.
+def from_mapping(data: Mapping[str, Any], notes: list[str]) -> Crystal:
+    """The dictionary forms: {"lattice", "species", "frac" or "positions"}, the same under "structure", pymatgen's
+    as_dict, OPTIMADE's, ASE's; adds to `notes` what was left out.
     """
     try:
         if isinstance(data.get("structure"), Mapping):
-            return from_mapping(data["structure"])
+            return from_mapping(data["structure"], notes)
         if isinstance(data.get("attributes"), Mapping):
-            return _from_optimade(data["attributes"])
-        if {"lattice", "species", "frac"} <= data.keys():
-            return from_arrays(data["lattice"], data["frac"], data["species"])
+            return from_optimade(data["attributes"], notes)
+        if {"lattice", "species"} <= data.keys() and data.keys() & {"frac", "positions"}:
+            return from_arrays(
+                data["lattice"], data["frac" if "frac" in data else "positions"], data["species"]
+            )
         if {"lattice", "sites"} <= data.keys():
             return _from_pymatgen_dict(data)
         if "lattice_vectors" in data:
-            return _from_optimade(data)
+            return from_optimade(data, notes)
+        if {"numbers", "positions", "cell"} <= data.keys():
+            return from_ase(data["cell"], data["positions"], data["numbers"], data.get("pbc"))
     except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise StructureError("S112", f"the structure's dictionary is incomplete: {error!r}") from error
     raise StructureError(
@@ -87,6 +98,7 @@ def from_mapping(data: Mapping[str, Any]) -> Crystal:
 
 def _from_pymatgen(structure: Any) -> Crystal:
     """Most sites share their species objects with others; each distinct one is read once."""
+    _check_periodic(getattr(structure.lattice, "pbc", None))
     sites = structure.sites
     known: dict[tuple[tuple[int, float], ...], int] = {}
     kinds: list[Parts] = []
@@ -108,6 +120,7 @@ def _pymatgen_atom(kind: Any) -> Atom:
 
 
 def _from_pymatgen_dict(data: Mapping[str, Any]) -> Crystal:
+    _check_periodic(data["lattice"].get("pbc"))
     sites = [
         tuple(
             (_atom(kind["element"], kind.get("oxidation_state")), float(kind["occu"]))
@@ -118,19 +131,32 @@ def _from_pymatgen_dict(data: Mapping[str, Any]) -> Crystal:
     return build_crystal(data["lattice"]["matrix"], [site["abc"] for site in data["sites"]], sites)
 
 
-def _from_optimade(data: Mapping[str, Any]) -> Crystal:
-    cell = np.array(data["lattice_vectors"], dtype=np.float64)
-    if abs(np.linalg.det(cell)) < 1e-12:
-        raise StructureError("S203", "the unit cell has no volume")
-    kinds = {kind["name"]: kind for kind in data.get("species") or ()}
-    sites: list[Parts] = []
-    for name in data["species_at_sites"]:
-        kind = kinds.get(name, {"chemical_symbols": [name], "concentration": [1.0]})
-        pairs = zip(kind["chemical_symbols"], kind["concentration"], strict=True)
-        sites.append(tuple((_atom(symbol, None), float(x)) for symbol, x in pairs if symbol != "vacancy"))
-    return build_crystal(
-        cell, np.array(data["cartesian_site_positions"], dtype=np.float64) @ np.linalg.inv(cell), sites
-    )
+def from_ase(cell: Any, positions: Any, numbers: Any, pbc: Any = None) -> Crystal:
+    """What ASE keeps: cell (3, 3) or three lengths and positions (n, 3), both in Å and Cartesian; numbers (n,); pbc:
+    whether each direction repeats, unknown where None.
+    """
+    _check_periodic(pbc)
+    try:
+        vectors = np.array(cell, dtype=np.float64)
+        vectors = np.diag(vectors) if vectors.shape == (3,) else vectors
+        places = np.array(positions, dtype=np.float64).reshape(-1, 3)
+        fractional = places @ np.linalg.inv(vectors)
+    except np.linalg.LinAlgError as error:
+        raise StructureError("S203", "the unit cell has no volume") from error
+    except (TypeError, ValueError) as error:
+        raise StructureError("S112", f"cell or positions are not what they should be: {error}") from error
+    return from_arrays(vectors, fractional, numbers)
+
+
+def _check_periodic(pbc: Any) -> None:
+    """pbc: three truth values, or one for all; None where nothing is said."""
+    periodic = np.broadcast_to(np.asarray(True if pbc is None else pbc, dtype=bool), (3,))
+    if not periodic.all():
+        raise StructureError(
+            "S113",
+            f"not periodic in three directions: pbc is {' '.join('T' if p else 'F' for p in periodic)}",
+            "set pbc to True if the cell repeats",
+        )
 
 
 def read_site(entry: Any) -> Parts:

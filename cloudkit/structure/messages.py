@@ -14,7 +14,8 @@ import numpy as np
 
 from cloudkit.errors import StructureError
 from cloudkit.structure.crystal import Crystal, Species
-from cloudkit.structure.read import Piece, Record
+from cloudkit.structure.pieces import Piece
+from cloudkit.structure.read import Record
 from cloudkit.structure.symmetry import Answer, Orbit, Search, Symmetry
 
 _LENGTH = struct.Struct("<Q")

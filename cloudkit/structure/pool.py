@@ -6,8 +6,9 @@ from typing import Final
 
 from cloudkit.errors import CloudkitError, StructureError
 from cloudkit.structure.messages import Entry, Task, read_answers, read_entries
+from cloudkit.structure.pieces import Piece
 from cloudkit.structure.process import Lost, Worker
-from cloudkit.structure.read import Piece, Record
+from cloudkit.structure.read import Record
 from cloudkit.structure.symmetry import Answer, Search
 
 MOST_DEATHS: Final = (

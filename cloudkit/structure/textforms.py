@@ -1,11 +1,11 @@
 """Text with one structure after another: JSON, JSON lines (shared-data and OPTIMADE form) and extended
-XYZ.
+XYZ; rows of tables.
 """
 
 import json
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 import numpy as np
 
@@ -13,7 +13,15 @@ from cloudkit.errors import StructureError
 from cloudkit.structure.convert import from_arrays, from_mapping
 from cloudkit.structure.crystal import Crystal
 
-Named = tuple[str, Crystal | StructureError]  # the structure's name within its file, and what became of it
+# the structure's name within its file, what became of it, notes on what was left out
+Named = tuple[str, Crystal | StructureError, tuple[str, ...]]
+
+NAMES: Final = (
+    "id",
+    "material_id",
+    "entry_id",
+)  # keys of a row that may hold its name, the first that is there
+MOST_ATOMS: Final = 1_000_000  # of one frame
 
 
 def read_json_lines(text: str, first_line: int = 1) -> Iterator[Named]:
@@ -25,64 +33,118 @@ def read_json_lines(text: str, first_line: int = 1) -> Iterator[Named]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = _loads(line)
         except (json.JSONDecodeError, RecursionError) as error:
-            yield str(number), StructureError("S103", f"line {number} is not JSON: {error}")
+            yield str(number), StructureError("S103", f"line {number} is not JSON: {error}"), ()
             continue
         if not (
             isinstance(row, dict) and ("x-optimade" in row or row.get("type") not in (None, "structures"))
         ):
-            yield _read_row(row, str(number))
+            yield read_row(row, str(number))
 
 
 def read_json(text: str) -> Iterator[Named]:
-    """One JSON document: a structure, a list of structures, or an OPTIMADE answer with its list in "data"."""
+    """One JSON document: a structure, a list of structures, an OPTIMADE answer with its list in "data", or a database
+    as ASE writes it.
+    """
     try:
-        document = json.loads(text)
+        document = _loads(text)
     except (json.JSONDecodeError, RecursionError) as error:
         raise StructureError("S103", f"the file is not JSON: {error}") from error
     if isinstance(document, dict) and isinstance(document.get("data"), list):
         document = document["data"]
+    elif isinstance(document, dict) and isinstance(document.get("ids"), list) and "nextid" in document:
+        document = [_ase_row(document, number) for number in document["ids"]]
     rows = document if isinstance(document, list) else [document]
     for number, row in enumerate(rows, start=1):
-        yield _read_row(row, str(number))
+        yield read_row(row, str(number))
 
 
-def read_extxyz(text: str) -> Iterator[Named]:
-    """Frames of extended XYZ with Lattice="..." and Properties=...; a frame's name is its number."""
+def read_row(row: Any, number: str) -> Named:
+    """The structure of one row of JSON lines or of a table, which is a dictionary of one of the forms of from_mapping.
+
+    Its name is "id", else `number`; with a "provider" beside the id, "provider/id". A row with a text under "error" is
+    one that its source could not give.
+    """
+    if not isinstance(row, dict):
+        return number, StructureError("S112", "the entry is not a JSON object with a structure"), ()
+    given = next((row[key] for key in NAMES if isinstance(row.get(key), str | int)), None)
+    name = number if given is None else str(given)
+    if given is not None and isinstance(row.get("provider"), str):
+        name = f"{row['provider']}/{name}"
+    if row.get("error"):
+        return (
+            name,
+            StructureError("S112", str(row["error"]), "it was received like this; ask its provider"),
+            (),
+        )
+    notes: list[str] = []
+    try:
+        if isinstance(row.get("structure"), str):
+            row = {"structure": _loads(row["structure"])}
+        return name, from_mapping(row, notes), tuple(notes)
+    except StructureError as error:
+        return name, error, ()
+    except ValueError as error:
+        return (
+            name,
+            StructureError("S112", f"the structure holds something that is not a number: {error}"),
+            (),
+        )
+
+
+def read_extxyz(text: str, first_frame: int = 1) -> Iterator[Named]:
+    """Frames of extended XYZ with Lattice="..." and Properties=...; a frame's name is its number, counted from
+    `first_frame`.
+    """
     lines = text.splitlines()
-    at = number = 0
+    at, number = 0, first_frame - 1
     while at < len(lines):
         if not lines[at].strip():
             at += 1
             continue
         number += 1
-        if not lines[at].strip().isdigit() or len(lines[at].strip()) > 9:
-            yield (
-                str(number),
-                StructureError(
-                    "S103", f"line {at + 1}: expected a number of atoms, found '{lines[at][:40]}'"
-                ),
-            )
+        n = count_atoms(lines[at])
+        if isinstance(n, StructureError):
+            yield str(number), n, ()
             return
-        n = int(lines[at])
         try:
-            yield str(number), _read_frame(lines[at + 1 : at + 2 + n], n)
+            yield str(number), _read_frame(lines[at + 1 : at + 2 + n], n), ()
         except StructureError as error:
-            yield str(number), error
+            yield str(number), error, ()
         at += n + 2
 
 
-def _read_row(row: Any, number: str) -> Named:
-    if not isinstance(row, dict):
-        return number, StructureError("S112", "the entry is not a JSON object with a structure")
-    name = str(row["id"]) if isinstance(row.get("id"), str | int) else number
-    try:
-        return name, from_mapping(row)
-    except StructureError as error:
-        return name, error
-    except ValueError as error:
-        return name, StructureError("S112", f"the structure holds something that is not a number: {error}")
+def count_atoms(line: str) -> int | StructureError:
+    """The number of atoms that the first line of a frame states, or what is wrong with it."""
+    stated = line.strip()
+    if not stated.isdecimal():
+        return StructureError(
+            "S103", f"the frame should begin with a number of atoms, not with '{stated[:40]}'"
+        )
+    if len(stated) > 9 or int(stated) > MOST_ATOMS:
+        return StructureError("S103", f"a frame of {stated[:20]} atoms; at most {MOST_ATOMS:,} are read")
+    return int(stated)
+
+
+def _loads(text: str) -> Any:
+    """JSON, with the arrays of ASE ({"__ndarray__": [shape, type, numbers]}) as numpy arrays."""
+    return json.loads(text, object_hook=_ase_object) if "__ndarray__" in text else json.loads(text)
+
+
+def _ase_object(found: dict[str, Any]) -> Any:
+    if "__ndarray__" in found:
+        try:
+            shape, _, numbers = found["__ndarray__"]
+            return np.array(numbers).reshape(shape)
+        except (TypeError, ValueError):
+            return found  # it is not what ASE writes; whoever needs it says so
+    return found["array"] if found.get("__ase_objtype__") == "cell" and "array" in found else found
+
+
+def _ase_row(document: Mapping[str, Any], number: Any) -> Any:
+    row = document.get(str(number))
+    return {"id": number, **row} if isinstance(row, dict) else row
 
 
 def _read_frame(lines: list[str], n: int) -> Crystal:
@@ -98,6 +160,8 @@ def _read_frame(lines: list[str], n: int) -> Crystal:
     )
     if not fields.get("Lattice"):
         raise StructureError("S105", 'the frame has no Lattice="...": without a cell it is no crystal')
+    if "F" in (fields.get("pbc") or "").replace("False", "F").split():
+        raise StructureError("S113", f"not periodic in three directions: pbc is {fields['pbc']}")
     columns = _columns(fields.get("Properties") or "species:S:1:pos:R:3")
     rows = [line.split() for line in lines[1:]]
     try:

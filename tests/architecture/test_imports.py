@@ -24,6 +24,7 @@ HEAVY = (
         "ase",
         "pandas",
         "pyarrow",
+        "urllib3",
     ),
     *("sklearn", "matplotlib", "jsonschema", "typer", "rich", "transformers", "tokenizers", "safetensors"),
 )
@@ -35,6 +36,7 @@ DOORS = {
     "pydantic_core": {"modelspec"},
     "yaml": {"modelspec"},
     "pyarrow": {"data"},
+    "urllib3": {"fetch"},
     "triton": {"kernels"},
     "torch": ABOVE_TORCH,
     "lightning": {"train"},

@@ -11,7 +11,8 @@ from structure_examples import CUBIC_POSCAR, ROCK_SALT, rock_salt_supercell
 from cloudkit.errors import StructureError
 from cloudkit.scope import encode_files
 from cloudkit.structure import Symmetry, find_symmetry_in_files, read_structures
-from cloudkit.structure.read import LINES, find_pieces
+from cloudkit.structure.pieces import LINES
+from cloudkit.structure.sources import find_pieces
 
 
 def line(number: int, **more: object) -> str:

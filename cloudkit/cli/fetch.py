@@ -1,0 +1,99 @@
+"""`cloudkit fetch`: structures of providers into a folder of Parquet shards, which `encode` reads."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from cloudkit.cli.files import replacing
+from cloudkit.cli.terminal import Bar, counting, emit_json, say, to_json
+from cloudkit.errors import CloudkitError
+
+if TYPE_CHECKING:
+    from cloudkit.fetch import Client, Outcome
+
+ATTEMPTS, SECONDS, SHARD_ROWS = 8, 120.0, 10_000  # as in cloudkit.fetch, which is imported on first use
+
+Urls = Annotated[list[str], typer.Argument(metavar="URL...", help="Base URLs of providers, such as https://example.org/optimade.")]  # fmt: skip
+Folder = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder of shards; the same command with the same folder goes on where it was.")]  # fmt: skip
+
+
+def command(
+    source: Annotated[Literal["optimade"], typer.Argument(help="The kind of provider.", show_default=False)],
+    urls: Urls,
+    output: Folder,
+    filter: Annotated[str, typer.Option("--filter", metavar="F", help="An OPTIMADE filter, such as 'nelements=2 AND elements HAS \"O\"'.")] = "",
+    page_limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Structures per page. [default: the provider's choice]", show_default=False)] = None,
+    attempts: Annotated[int, typer.Option(min=1, metavar="N", help="How often one page is asked for.")] = ATTEMPTS,
+    seconds: Annotated[float, typer.Option(min=1, metavar="S", help="How long one answer may take.")] = SECONDS,
+    shard_rows: Annotated[int, typer.Option(min=1, metavar="N", help="Structures per shard; a shard is also closed after a minute.")] = SHARD_ROWS,
+    failures: Annotated[Path | None, typer.Option("--failures", metavar="FILE", help="The ledger, JSON lines: id, code, message, hint of each malformed entry.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON line per URL on standard output: counts and problems.")] = False,
+) -> None:  # fmt: skip
+    """Fetch structures from OPTIMADE providers into Parquet shards.
+
+    Pages are asked for again after failures, with pauses. It may be killed at any moment: what was finished stays, and the same command
+    goes on after it. Each row keeps id, provider, date and the fields as they came.
+
+    \b
+    Example:
+      cloudkit fetch optimade https://example.org/optimade --filter 'nelements=2' -o binaries
+      cloudkit encode binaries -o strings.csv --failures failed.jsonl
+    """
+    from cloudkit.fetch import Client
+
+    if output.exists() and not output.is_dir():
+        raise CloudkitError(f"{output} is a file; name a folder")
+    client = Client(attempts, seconds, say=lambda text: say(f"the provider {text}"))
+    with counting("structures") as bar:
+        outcomes = [
+            _fetch(url, output, client, filter, page_limit, shard_rows, bar) for url in dict.fromkeys(urls)
+        ]
+    for outcome in outcomes:
+        _report(outcome, as_json)
+    if failures:
+        _write_ledger(output, failures)
+    if not any(outcome.received or outcome.complete for outcome in outcomes):
+        raise CloudkitError("nothing was fetched")
+    raise typer.Exit(1 if any(outcome.problems or outcome.failed for outcome in outcomes) else 0)
+
+
+def _fetch(
+    url: str, folder: Path, client: "Client", filter: str, page_limit: int | None, shard_rows: int, bar: Bar
+) -> "Outcome":
+    """One provider, with a bar that knows how much is to come once the provider has said so."""
+    from cloudkit.fetch import fetch_optimade
+
+    shown: list[int | None] = []
+
+    def on_page(received: int, stated: int | None) -> None:
+        if shown[1:] != [stated]:
+            bar.start(url, stated, received)
+            shown[:] = [received, stated]
+        bar.advance(received - (shown[0] or 0))
+        shown[0] = received
+
+    return fetch_optimade(url, folder, client, filter, page_limit, on_page, shard_rows)
+
+
+def _report(outcome: "Outcome", as_json: bool) -> None:
+    for problem in outcome.problems:
+        say(f"warning: {problem}")
+    state = "complete" if outcome.complete else "not complete: run the same command again to go on"
+    say(f"{outcome.url}: {outcome.received:,} structures, {outcome.failed:,} malformed, {state}")
+    if as_json:
+        emit_json(outcome._asdict())
+
+
+def _write_ledger(folder: Path, failures: Path) -> None:
+    """All malformed entries in the shards, also those of earlier runs."""
+    from cloudkit.data import read_structure_rows
+    from cloudkit.structure import read_row
+
+    with replacing(failures) as file:
+        for path in sorted(folder.glob("*.parquet")):
+            for number, row in enumerate(read_structure_rows(path), start=1):
+                if row.get("error"):
+                    name, error, _ = read_row(row, str(number))
+                    entry = {"id": name} | {key: getattr(error, key) for key in ("code", "message", "hint")}
+                    file.write(to_json(entry) + "\n")

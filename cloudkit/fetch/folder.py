@@ -1,0 +1,154 @@
+"""A folder of shards. The state of a fetch is in the shards themselves, so a shard and its state are one rename.
+
+The shards of a URL are NAME-00000.parquet, NAME-00001.parquet, … without gaps. Each holds, as Parquet metadata, where to go on
+after it.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cloudkit.data import structure_ids, structure_metadata, write_structures
+from cloudkit.errors import FetchError, StructureError
+
+SCHEMA: Final = 1
+KEY: Final = "cloudkit.fetch"
+
+
+@dataclass(frozen=True)
+class State:
+    """What is known after a shard. next: the page to go on with, None at the end. page: pages that are done. stated: how many
+    structures the provider said there are; repeated: entries that came a second time and were left out.
+    """
+
+    url: str
+    filter: str
+    next: str | None
+    provider: str = ""
+    page: int = 0
+    received: int = 0
+    failed: int = 0
+    repeated: int = 0
+    stated: int | None = None
+    short: bool = False
+
+
+class Shards:
+    """The shards of one URL in a folder."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.folder, self.url = folder, url
+        self.name = re.sub(r"[^A-Za-z0-9.]+", "-", url.partition("://")[2]).strip("-.")
+        self.paths: list[Path] = []
+        self.seen = Seen()
+
+    def resume(self, start: State) -> tuple[State, str]:
+        """The state to go on from, `start` where there is none, and what had to be repaired (or "").
+
+        Raises FetchError where the shards there belong to another request or do not follow each other.
+        """
+        for draft in self.folder.glob(f".{self.name}-*.part"):
+            draft.unlink()
+        found = sorted(self.folder.glob(f"{self.name}-[0-9][0-9][0-9][0-9][0-9].parquet"))
+        state, repaired = start, ""
+        for number, path in enumerate(found):
+            if path != self._path(number):
+                raise FetchError(f"{self._path(number)} is missing, but {path.name} is there; move it away")
+            try:
+                state = _read_state(path, start)
+                self.seen.add(structure_ids(path))
+            except StructureError as error:
+                if path != found[-1]:
+                    raise FetchError(f"{error.message}; delete it and the shards after it") from error
+                repaired = f"{path.name} was damaged and is fetched again"
+                break
+            self.paths.append(path)
+        return state, repaired
+
+    def write(self, rows: Sequence[dict[str, Any]], state: State) -> None:
+        """One more shard, whole or not at all; raises FetchError where the disk is full."""
+        path = self._path(len(self.paths))
+        draft = path.with_name(f".{path.stem}.part")
+        try:
+            with draft.open("wb") as file:
+                write_structures(file, rows, {KEY: json.dumps({"schema": SCHEMA, **asdict(state)})})
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(path)
+        except OSError as error:
+            draft.unlink(missing_ok=True)
+            raise FetchError(
+                f"{path} cannot be written: {error.strerror}; what was finished is kept"
+            ) from error
+        self.paths.append(path)
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"{self.name}-{number:05}.parquet"
+
+
+def _read_state(path: Path, start: State) -> State:
+    text = structure_metadata(path).get(KEY)
+    if text is None:
+        raise FetchError(f"{path} was not written by fetch; move it away or choose another folder")
+    kept = json.loads(text)
+    schema = kept.pop("schema", None)
+    if schema != SCHEMA:
+        raise FetchError(f"{path} is of schema {schema}, this version writes {SCHEMA}; choose another folder")
+    state = State(**kept)
+    if (state.url, state.filter) != (start.url, start.filter):
+        raise FetchError(
+            f"{path} was fetched from {state.url} with the filter '{state.filter}'; choose another folder, or the same request"
+        )
+    return replace(state)
+
+
+class Seen:
+    """Ids that came before, 8 bytes each: sorted, with the newest in a set beside them."""
+
+    def __init__(self) -> None:
+        self._old: NDArray[np.uint64] = np.empty(0, np.uint64)
+        self._new: set[int] = set()
+
+    def add(self, ids: Sequence[str]) -> list[bool]:
+        """Remember ids; whether each is new."""
+        digests = [int.from_bytes(hashlib.blake2b(id.encode(), digest_size=8).digest(), "big") for id in ids]
+        asked = np.array(digests, np.uint64)
+        at = np.searchsorted(self._old, asked)
+        known = at < len(self._old)
+        known[known] = self._old[at[known]] == asked[known]
+        fresh = []
+        for digest, old in zip(digests, known.tolist(), strict=True):
+            fresh.append(not old and digest not in self._new)
+            self._new.add(digest)
+        if len(self._new) > 100_000:
+            merged = np.union1d(self._old, np.array(list(self._new), np.uint64))
+            self._old, self._new = merged.astype(np.uint64), set()
+        return fresh
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other fetches out of a folder, which is made where it is missing; raises FetchError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise FetchError(f"{folder} cannot be used as a folder: {error.strerror}") from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise FetchError(f"another fetch is writing to {folder}; wait for it, or end it") from error
+        yield
+    finally:
+        os.close(handle)

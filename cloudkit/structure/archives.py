@@ -1,0 +1,174 @@
+"""Archives (.zip, .tar, .tar.gz) read member by member. Nothing is written to disk, and what is not safe is named.
+
+Paths that leave the archive, links and devices are refused although nothing is unpacked: an archive that holds them is
+not what it seems to be. Sizes are limited because a kilobyte may unpack to a gigabyte.
+"""
+
+import gzip
+import lzma
+import re
+import stat
+import struct
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import IO, Any, Final, NamedTuple, cast
+
+from cloudkit.errors import StructureError
+from cloudkit.structure.inputs import MOST_TEXT
+
+MOST_MEMBERS: Final = 50_000
+MOST_UNPACKED: Final = 1 << 34  # bytes of all members together
+MOST_RATIO: Final = 200  # unpacked to packed bytes; text of structures shrinks to a fifth or a tenth
+HEADERS: Final = 1 << 24  # bytes between two members of a tar file
+BROKEN: Final = (
+    *(zipfile.BadZipFile, tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError),
+    *(RuntimeError, NotImplementedError, ValueError, OverflowError, struct.error),
+)  # what zipfile and tarfile raise on damaged files
+
+
+class Member(NamedTuple):
+    """name: the path inside the archive, unprintable characters as ?. content: its bytes, to be read before the next member
+    is asked for, or why it is not read.
+    """
+
+    name: str
+    content: IO[bytes] | StructureError
+
+
+def is_archive(path: str) -> bool:
+    """Whether the name is that of an archive."""
+    return path.lower().endswith((".zip", ".tar", ".tar.gz", ".tgz"))
+
+
+def read_members(path: str) -> Iterator[Member]:
+    """All members but folders, in order. Raises StructureError S101 where the archive is damaged and S116 where it is too
+    large, after what could be read.
+    """
+    read = _zip_members if path.lower().endswith(".zip") else _tar_members
+    names: set[str] = set()
+    try:
+        for name, content in read(path):
+            if len(names) == MOST_MEMBERS:
+                raise _too_many()
+            twice = name in names
+            names.add(name)
+            yield Member(
+                "".join(char if char.isprintable() else "?" for char in name),
+                _refuse("the archive has an earlier member of this name")
+                if twice
+                else _unsafe(name) or content,
+            )
+    except FileNotFoundError as error:
+        raise StructureError("S101", f"there is no file {path}") from error
+    except BROKEN as error:
+        if isinstance(error, StructureError):
+            raise
+        raise StructureError("S101", f"{Path(path).name} cannot be read as an archive: {error}") from error
+
+
+def _unsafe(name: str) -> StructureError | None:
+    if name.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", name):
+        return _refuse("its path is absolute")
+    if ".." in re.split(r"[/\\]", name):
+        return _refuse("its path leaves the archive through '..'")
+    return None
+
+
+def _refuse(why: str) -> StructureError:
+    return StructureError("S115", f"the member is not read: {why}", "pack plain files under relative paths")
+
+
+def _too_many() -> StructureError:
+    return StructureError(
+        "S116",
+        f"the archive has more than {MOST_MEMBERS:,} members; those after are not read",
+        "unpack it and give the folder, or pack it in parts",
+    )
+
+
+def _too_large(size: int, limit: int, what: str) -> StructureError:
+    return StructureError(
+        "S116",
+        f"{what} unpacks to {size / 1e6:,.0f} MB, and at most {limit / 1e6:,.0f} MB are read",
+        "unpack it yourself if you trust it, or split it",
+    )
+
+
+def _size_fault(size: int, packed: int) -> StructureError | None:
+    """Why a member of `size` bytes is not read, if it looks like a bomb: large, and nearly nothing when packed."""
+    return (
+        _too_large(size, MOST_TEXT, "the member") if size > MOST_TEXT and size > MOST_RATIO * packed else None
+    )
+
+
+def _zip_members(path: str) -> Iterator[tuple[str, IO[bytes] | StructureError]]:
+    if (
+        _count_in_zip(path) > MOST_MEMBERS
+    ):  # before the list of members is read, which may be larger than memory
+        raise _too_many()
+    total = 0
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            if info.is_dir():
+                continue
+            mode = info.external_attr >> 16
+            total += info.file_size
+            if total > MOST_UNPACKED:
+                raise _too_large(total, MOST_UNPACKED, "the archive")
+            if stat.S_IFMT(mode) and not stat.S_ISREG(mode):
+                yield info.filename, _refuse("it is a link or a device")
+            elif info.flag_bits & 1:
+                yield info.filename, _refuse("it is encrypted")
+            elif fault := _size_fault(info.file_size, info.compress_size):
+                yield info.filename, fault
+            else:
+                with archive.open(info) as content:
+                    yield info.filename, content
+
+
+def _count_in_zip(path: str) -> int:
+    """The number of members that the archive's last record states; 65,535 stands for any larger one."""
+    with Path(path).open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(0, size - (1 << 16) - 22))
+        tail = file.read()
+    at = tail.rfind(b"PK\5\6")
+    return int.from_bytes(tail[at + 10 : at + 12], "little") if at >= 0 else 0
+
+
+class _Metered:
+    """A file that may be read for `left` more bytes: a tar header can claim to be of any length."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file, self.left = file, HEADERS
+
+    def read(self, size: int) -> bytes:
+        data = self.file.read(size)
+        self.left -= len(data)
+        if self.left < 0:
+            raise _too_large(HEADERS, HEADERS, "the header of a member")
+        return data
+
+
+def _tar_members(path: str) -> Iterator[tuple[str, IO[bytes] | StructureError]]:
+    packed = Path(path).stat().st_size
+    plain = path.lower().endswith(".tar")
+    total = 0
+    with Path(path).open("rb") if plain else cast(IO[bytes], gzip.open(path)) as file:
+        metered = _Metered(file)
+        with tarfile.open(fileobj=cast(Any, metered), mode="r|") as archive:
+            for info in archive:
+                total += info.size
+                metered.left = info.size + HEADERS
+                if total > MOST_UNPACKED:
+                    raise _too_large(total, MOST_UNPACKED, "the archive")
+                if total > MOST_TEXT and total > MOST_RATIO * packed:
+                    raise _too_large(total, MOST_TEXT, f"the archive, of {packed / 1e6:.1f} MB,")
+                if info.isreg() and not info.issparse():
+                    yield info.name, archive.extractfile(info) or BytesIO()
+                elif not info.isdir():
+                    yield info.name, _refuse("it is a link, a device or a sparse file")

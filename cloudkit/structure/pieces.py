@@ -1,0 +1,159 @@
+"""Pieces: parts of the input that are small enough to be held, and that a worker may read on its own."""
+
+import csv
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from typing import IO, Any, Final, NamedTuple
+
+from cloudkit.errors import StructureError
+from cloudkit.structure.inputs import UNREADABLE, decode, limited_lines, read_limited, say_unreadable
+from cloudkit.structure.textforms import NAMES, count_atoms
+
+LINES: Final = 32  # of a file of JSON lines in one piece, or frames of an extended XYZ file
+MOST_TOGETHER: Final = 1 << 22  # bytes after which a piece is full
+CSV_COLUMNS: Final = ("cif", "structure", "poscar")  # the first that is there is read
+ROWS: Final = "rows"  # a kind of text: JSON lines whose "id" is the whole id
+
+
+class Piece(NamedTuple):
+    """A part of the input that is read at once: a whole file, or a few structures of one.
+
+    name: the id of its structures, before #block. path: the file; empty where `text` is given or `damage` says why
+    there is none. kind: what the text is (read.READERS); empty where the text must tell. first: the number of the first
+    line or frame where it may be a part of a file, else 0. whole: nothing else of the same file comes. structures: how
+    many it may hold. damage: code, message and hint.
+    """
+
+    name: str
+    path: str = ""
+    kind: str = ""
+    text: str = ""
+    first: int = 0
+    whole: bool = True
+    structures: int = 1
+    damage: tuple[str, str, str] | None = None
+
+
+def damaged(name: str, error: StructureError) -> Piece:
+    """What becomes of a file, or the rest of one, that cannot be read."""
+    return Piece(name, damage=(error.code, error.message, error.hint))
+
+
+def split_file(name: str, kind: str, file: IO[bytes]) -> Iterator[Piece]:
+    """The pieces of an open file; what stops the reading is the last one. Kinds not in SPLIT are one piece."""
+    try:
+        if kind in SPLIT:
+            yield from SPLIT[kind](name, file)
+        else:
+            yield Piece(name, kind=kind, text=decode(read_limited(file)))
+    except StructureError as error:
+        yield damaged(name, error)
+    except UNREADABLE as error:
+        yield damaged(name, StructureError("S101", say_unreadable(name, error)))
+
+
+def split_rows(name: str, rows: Iterable[Mapping[str, Any]]) -> Iterator[Piece]:
+    """Rows of a table, a few at a time; one without an id is called name#number."""
+    held: list[str] = []
+    try:
+        for number, row in enumerate(rows, start=1):
+            unnamed = all(row.get(key) is None for key in NAMES)
+            held.append(json.dumps({**row, "id": f"{name}#{number}"} if unnamed else row, default=str))
+            if len(held) == LINES:
+                yield _rows_piece(name, held)
+                held = []
+    except StructureError as error:
+        yield from [_rows_piece(name, held)] if held else []
+        yield damaged(name, error)
+    else:
+        yield from [_rows_piece(name, held)] if held else []
+
+
+def _rows_piece(name: str, rows: list[str]) -> Piece:
+    return Piece(name, "", ROWS, "\n".join(rows), 1, False, len(rows))
+
+
+def _split_lines(name: str, file: IO[bytes]) -> Iterator[Piece]:
+    number = 1
+    for lines in _groups(limited_lines(file)):
+        whole = number == 1 and len(lines) < LINES
+        yield Piece(name, "", "lines", decode(b"".join(lines)), number, whole, len(lines))
+        number += len(lines)
+    if number == 1:
+        yield Piece(name, kind="lines")
+
+
+def _groups(lines: Iterator[bytes]) -> Iterator[list[bytes]]:
+    """LINES lines at a time, or fewer where they are long; before an error comes what was read until then."""
+    group: list[bytes] = []
+    size = 0
+    try:
+        for line in lines:
+            group.append(line)
+            size += len(line)
+            if len(group) == LINES or size > MOST_TOGETHER:
+                yield group
+                group, size = [], 0
+    except (StructureError, *UNREADABLE):
+        yield from [group] if group else []
+        raise
+    yield from [group] if group else []
+
+
+def _split_frames(name: str, file: IO[bytes]) -> Iterator[Piece]:
+    """Nothing after a frame without a number of atoms can be read: where the next one begins is not known."""
+    first, text = 1, list[bytes]()
+    try:
+        for count, frame in enumerate(_frames(limited_lines(file)), start=1):
+            text += frame
+            if count + 1 - first == LINES or sum(map(len, text)) > MOST_TOGETHER:
+                yield Piece(name, "", "extxyz", decode(b"".join(text)), first, False, count + 1 - first)
+                first, text = count + 1, []
+    except (StructureError, *UNREADABLE):
+        if text:
+            yield Piece(name, "", "extxyz", decode(b"".join(text)), first, False, LINES)
+        raise
+    if text or first == 1:
+        yield Piece(name, "", "extxyz", decode(b"".join(text)), first, first == 1, LINES)
+
+
+def _frames(lines: Iterator[bytes]) -> Iterator[list[bytes]]:
+    for line in lines:
+        if line.strip():
+            n = count_atoms(decode(line))
+            if not isinstance(n, int):
+                yield [line]
+                return
+            yield [line, *islice(lines, n + 1)]
+
+
+def _split_csv(name: str, file: IO[bytes]) -> Iterator[Piece]:
+    """One structure per row, as the text of a file in one column."""
+    csv.field_size_limit(max(csv.field_size_limit(), MOST_TOGETHER))
+    rows = csv.reader((line.decode("utf-8-sig", "replace") for line in limited_lines(file)), strict=True)
+    try:
+        header = [title.strip() for title in next(rows, [])]
+        column = next((header.index(title) for title in CSV_COLUMNS if title in header), None)
+        if column is None:
+            raise StructureError(
+                "S104",
+                f"no column holds structures: {', '.join(header)[:200]}",
+                f"call the one with the text of files {' or '.join(CSV_COLUMNS)}",
+            )
+        named = next((header.index(title) for title in NAMES if title in header), None)
+        for number, row in enumerate((row for row in rows if row), start=1):
+            if len(row) == len(header):
+                yield Piece(f"{name}#{number if named is None else row[named]}", text=row[column])
+            else:
+                found = f"row {number} has {len(row)} fields, the first line names {len(header)} columns"
+                yield damaged(f"{name}#{number}", StructureError("S103", found))
+    except csv.Error as error:
+        raise StructureError("S103", f"line {rows.line_num} is not CSV: {error}") from error
+
+
+SPLIT: Final[dict[str, Callable[[str, IO[bytes]], Iterator[Piece]]]] = {
+    "lines": _split_lines,
+    "extxyz": _split_frames,
+    "csv": _split_csv,
+}

@@ -1,0 +1,131 @@
+"""From what people name on a command line (files, folders, archives, databases, tables) to pieces, in order."""
+
+import gzip
+import re
+import sqlite3
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import IO, Any, Final, cast
+
+import numpy as np
+
+from cloudkit.errors import StructureError
+from cloudkit.structure.archives import is_archive, read_members
+from cloudkit.structure.inputs import UNREADABLE, decode, find_files, open_bytes, say_unreadable
+from cloudkit.structure.pieces import SPLIT, Piece, damaged, split_file, split_rows
+
+STANDARD_INPUT: Final = "-"
+SUFFIXES: Final = {
+    **dict.fromkeys((".cif", ".mcif"), "cif"),
+    **dict.fromkeys((".vasp", ".poscar", ".contcar"), "poscar"),
+    **dict.fromkeys((".extxyz", ".xyz"), "extxyz"),
+    **dict.fromkeys((".jsonl", ".ndjson"), "lines"),
+    ".json": "json",
+    ".csv": "csv",
+    ".parquet": "parquet",
+    ".db": "ase",
+}
+KNOWN: Final = (
+    "known: .cif, POSCAR, CONTCAR, .vasp, .extxyz, .xyz, .jsonl, .json, .csv, also with .gz; .parquet, .db, "
+    ".zip, .tar, .tar.gz"
+)
+
+ReadTable = Callable[[str], Iterable[dict[str, Any]]]  # the path of a Parquet file -> its rows
+
+
+def find_pieces(inputs: Iterable[str | Path], parquet: ReadTable | None = None) -> Iterator[Piece]:
+    """What read_structures reads, in order: files of many structures in parts of a few, all others whole."""
+    for given in inputs:
+        if str(given) == STANDARD_INPUT:
+            yield Piece("stdin", text=decode(sys.stdin.buffer.read()))
+            continue
+        for path, name, must_recognise in find_files(str(given)):
+            yield from _file_pieces(path, name, must_recognise, parquet)
+
+
+def kind_of(path: str) -> str:
+    """The kind of a file by its name (a value of SUFFIXES, or "archive"); empty where that says nothing."""
+    if is_archive(path):
+        return "archive"
+    plain = re.split(r"[/\\]", path)[-1].lower().removesuffix(".gz")
+    kind = next((kind for suffix, kind in SUFFIXES.items() if plain.endswith(suffix)), "")
+    return kind or ("poscar" if re.match(r"poscar|contcar", plain) else "")
+
+
+def _file_pieces(path: str, name: str, must_recognise: bool, parquet: ReadTable | None) -> Iterator[Piece]:
+    kind = kind_of(path)
+    if not kind and must_recognise:
+        yield _unknown(name, path)
+    elif kind == "archive":
+        yield from _archive_pieces(path, name)
+    elif kind == "ase":
+        yield from split_rows(name, _ase_rows(path, name))
+    elif kind == "parquet":
+        if parquet is None:
+            yield damaged(
+                name, StructureError("S102", "Parquet is not read here", "give its rows one by one")
+            )
+        else:
+            yield from split_rows(name, parquet(path))
+    elif kind in SPLIT:
+        try:
+            with open_bytes(path) as file:
+                yield from split_file(name, kind, file)
+        except UNREADABLE as error:
+            yield damaged(name, StructureError("S101", say_unreadable(path, error)))
+    else:
+        yield Piece(name, path, kind)
+
+
+def _archive_pieces(path: str, name: str) -> Iterator[Piece]:
+    """The members of an archive as if it were a folder. None is written anywhere."""
+    try:
+        for member in read_members(path):
+            full, kind = f"{name}/{member.name}", kind_of(member.name)
+            if isinstance(member.content, StructureError):
+                yield damaged(full, member.content)
+            elif not kind:
+                yield _unknown(full, member.name)
+            elif kind in ("archive", "ase", "parquet"):
+                inner = "an archive" if kind == "archive" else "a table or database"
+                yield damaged(
+                    full,
+                    StructureError("S115", f"{inner} inside an archive is not opened", "unpack it first"),
+                )
+            elif member.name.lower().endswith(".gz"):
+                with gzip.open(member.content) as unpacked:
+                    yield from split_file(full, kind, cast(IO[bytes], unpacked))
+            else:
+                yield from split_file(full, kind, member.content)
+    except StructureError as error:
+        yield damaged(name, error)
+
+
+def _ase_rows(path: str, name: str) -> Iterator[dict[str, Any]]:
+    """Rows of ASE's SQLite database, opened so that nothing is written; ase's own reader would hold all of them."""
+    where = f"{Path(path).resolve().as_uri()}?mode=ro"
+    query = "SELECT id, numbers, positions, cell, pbc FROM systems ORDER BY id"
+    try:
+        with closing(sqlite3.connect(where, uri=True)) as database:
+            for number, atoms, positions, cell, pbc in database.execute(query):
+                yield {
+                    "id": f"{name}#{number}",
+                    "numbers": np.frombuffer(atoms, "<i4").tolist(),
+                    "positions": np.frombuffer(positions, "<f8").reshape(-1, 3).tolist(),
+                    "cell": np.frombuffer(cell, "<f8").reshape(3, 3).tolist(),
+                    "pbc": [bool(pbc >> axis & 1) for axis in range(3)],
+                }
+    except (sqlite3.Error, TypeError, ValueError) as error:
+        if not Path(path).is_file():
+            raise StructureError("S101", f"there is no file {path}") from error
+        raise StructureError(
+            "S101", f"{Path(path).name} is not a readable ASE database: {error}", "write it again with ase.db"
+        ) from error
+
+
+def _unknown(name: str, path: str) -> Piece:
+    return damaged(
+        name, StructureError("S102", f"the kind of file of {Path(path).name} is not recognised", KNOWN)
+    )
