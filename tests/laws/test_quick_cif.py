@@ -84,7 +84,9 @@ def compare(text: str) -> int:
         quick = answer(lambda block=block: cif_plain.read_plain_block(block))
         if quick is not None:
             notes: list[str] = []
-            assert quick == answer(lambda block=block, notes=notes: read_sites(block, cif.read_cell(block), notes)), text
+            assert quick == answer(
+                lambda block=block, notes=notes: read_sites(block, cif.read_cell(block), notes)
+            ), text
             assert not notes
             taken += not isinstance(quick, str)
     return taken
@@ -112,7 +114,9 @@ def test_the_plainest_block_is_read_quickly() -> None:
     (block,) = blocks_of(PLAIN)
     crystal = cif_plain.read_plain_block(block)
     assert isinstance(crystal, Crystal)
-    assert [crystal.species[label] for label in crystal.labels] == [((x, 1.0),) for x in ("Na", "Cl", "O", "O")]
+    assert [crystal.species[label] for label in crystal.labels] == [
+        ((x, 1.0),) for x in ("Na", "Cl", "O", "O")
+    ]
     np.testing.assert_array_equal(crystal.positions[0], [0, 0.75, 0.5])
     assert compare(PLAIN) == 1
 
@@ -125,9 +129,14 @@ def test_damaged_plain_blocks_are_read_alike(seed: int) -> None:
 
 @settings(max_examples=500, deadline=None)
 @given(
-    st.integers(0, 10**17), st.integers(0, 17), st.sampled_from(["", "-"]), st.sampled_from(["", "(1)", "(123)"])
+    st.integers(0, 10**17),
+    st.integers(0, 17),
+    st.sampled_from(["", "-"]),
+    st.sampled_from(["", "(1)", "(123)"]),
 )
-def test_numbers_are_read_as_gemmi_reads_them(digits: int, decimals: int, sign: str, uncertainty: str) -> None:
+def test_numbers_are_read_as_gemmi_reads_them(
+    digits: int, decimals: int, sign: str, uncertainty: str
+) -> None:
     text = f"{digits:0{decimals + 1}d}"
     number = sign + text[: len(text) - decimals] + "." + text[len(text) - decimals :] + uncertainty
     assert gemmi.cif.as_number(number) == float(number.split("(")[0])
