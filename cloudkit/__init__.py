@@ -3,7 +3,7 @@
 Importing this loads numpy and the compiled core, nothing else; the rest comes on first use.
 """
 
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from cloudkit import _native as _native
@@ -46,6 +46,8 @@ _HOME["scope_api"] = "cloudkit._native.core"  # the capsule of scope.h; absent w
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
+        from importlib import metadata  # a quarter of the time of importing cloudkit without it
+
         return metadata.version(DISTRIBUTION)
     if name not in _HOME:
         raise AttributeError(f"module 'cloudkit' has no attribute '{name}'")

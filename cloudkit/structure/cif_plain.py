@@ -6,6 +6,9 @@ from functools import lru_cache
 from math import isnan
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cloudkit.structure.cif_rows import SPECIAL_TAGS, WHOLE
 from cloudkit.structure.cif_symmetry import CENTERING_TAGS, OPERATION_TAGS
 from cloudkit.structure.crystal import Crystal, Species, plain_species
@@ -25,8 +28,9 @@ except ModuleNotFoundError as error:  # built without a C compiler
         centering_tags: tuple[str, ...],
         special_tags: tuple[str, ...],
         ranks: dict[str, int],
-    ) -> None:
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int32], tuple[str, ...]] | None:
         """Leave every block to the readable code."""
+        return None
 
 
 # the order of sites, for the elements whose electronegativity is known: the others do not sort by themselves alone

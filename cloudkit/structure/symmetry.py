@@ -157,7 +157,7 @@ def _conclude(
     letters, heads, types = found.letters, found.orbits, cell.types
     multiplicity = _multiplicities(found.space_group)
     number: dict[int, int] = {}
-    orbits = []
+    orbits = list[Orbit]()
     count, expected = dict[tuple[str, int], int](), dict[tuple[str, int], int]()  # by letter and type
     for key in zip(letters, types, strict=True):
         count[key] = count.get(key, 0) + 1
