@@ -5,12 +5,15 @@ import gzip
 import os
 import zlib
 from collections.abc import Iterator
+from lzma import LZMAError
 from pathlib import Path
+from tarfile import TarError
 from typing import IO, Final, cast
+from zipfile import BadZipFile
 
 from cloudkit.errors import StructureError
 
-UNREADABLE: Final = (OSError, EOFError, zlib.error)
+UNREADABLE: Final = (OSError, EOFError, zlib.error, LZMAError, BadZipFile, TarError)
 BLOCK: Final = 1 << 16  # bytes read at once
 MOST_TEXT: Final = 1 << 27  # bytes of a file, unpacked, or of one line of it, that are held at once
 
