@@ -1,5 +1,7 @@
 """Structures in Parquet: the columns that are read, those that `fetch` writes, and both as rows."""
 
+import csv
+import gzip
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Final
@@ -19,7 +21,7 @@ OPTIMADE_FIELDS: Final = (
     "dimension_types",
     "structure_features",
 )
-FORMS: Final = (
+FORMS: Final[tuple[tuple[str, ...], ...]] = (
     ("lattice_vectors", "cartesian_site_positions", "species_at_sites"),
     ("lattice", "species", "positions"),
     ("lattice", "species", "frac"),
@@ -51,6 +53,20 @@ def read_structure_rows(path: str | Path, groups: Sequence[int] | None = None) -
             f"{Path(path).name} is not a readable Parquet file: {str(error).splitlines()[0]}",
             "it may be half-written; make or fetch it again",
         ) from error
+
+
+def holds_structures(path: Path) -> bool:
+    """Whether a .parquet or .csv file has columns of a structure and none called `scope`; False where it cannot be read."""
+    arrow, parquet = require("pyarrow", "tables"), require("pyarrow.parquet", "tables")
+    try:
+        if path.suffix.lower() == ".parquet":
+            names, forms = set(parquet.read_schema(path).names), FORMS
+        else:
+            with gzip.open(path, "rt") if path.suffix == ".gz" else path.open(encoding="utf-8-sig") as file:
+                names, forms = set(next(csv.reader(file), [])), (("cif",),)
+    except (arrow.ArrowException, OSError, ValueError, EOFError, csv.Error):
+        return False
+    return "scope" not in names and any(set(form) <= names for form in forms)
 
 
 def _columns(path: str | Path, names: Sequence[str]) -> list[str]:
