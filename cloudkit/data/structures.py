@@ -3,6 +3,7 @@
 import csv
 import gzip
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -39,12 +40,19 @@ def read_structure_rows(path: str | Path, groups: Sequence[int] | None = None) -
     Holds a few hundred rows at a time. Raises StructureError: S101 where the file is missing or damaged (also while
     reading), S104 where it has no columns of a structure.
     """
-    arrow, parquet = require("pyarrow", "tables"), require("pyarrow.parquet", "tables")
+    parquet = require("pyarrow.parquet", "tables")
+    with _readable(path), parquet.ParquetFile(path, pre_buffer=False) as file:
+        columns = _columns(path, file.schema_arrow.names)
+        for batch in file.iter_batches(BATCH, row_groups=groups, columns=columns):
+            yield from batch.to_pylist()
+
+
+@contextmanager
+def _readable(path: str | Path) -> Iterator[None]:
+    """What pyarrow says of a missing or damaged file as StructureError S101."""
+    arrow = require("pyarrow", "tables")
     try:
-        with parquet.ParquetFile(path, pre_buffer=False) as file:
-            columns = _columns(path, file.schema_arrow.names)
-            for batch in file.iter_batches(BATCH, row_groups=groups, columns=columns):
-                yield from batch.to_pylist()
+        yield
     except FileNotFoundError as error:
         raise StructureError("S101", f"there is no file {path}") from error
     except (arrow.ArrowException, OSError) as error:
@@ -138,18 +146,15 @@ def write_structures(file: IO[bytes], rows: Sequence[Mapping[str, Any]], metadat
 
 def structure_metadata(path: Path) -> dict[str, str]:
     """What write_structures was given as metadata; raises StructureError S101 for a damaged file."""
-    arrow, parquet = require("pyarrow", "tables"), require("pyarrow.parquet", "tables")
-    try:
+    parquet = require("pyarrow.parquet", "tables")
+    with _readable(path):
         kept = parquet.read_schema(path).metadata or {}
-    except (arrow.ArrowException, OSError) as error:
-        raise StructureError(
-            "S101", f"{path} is not a readable Parquet file: {str(error).splitlines()[0]}", "delete it"
-        ) from error
     return {key.decode(): value.decode() for key, value in kept.items() if key != b"ARROW:schema"}
 
 
 def structure_ids(path: Path) -> list[str]:
-    """The column `id` of what write_structures wrote."""
+    """The column `id` of what write_structures wrote; raises StructureError S101 for a damaged file."""
     parquet = require("pyarrow.parquet", "tables")
-    ids: list[str] = parquet.read_table(path, columns=["id"]).column("id").to_pylist()
+    with _readable(path):
+        ids: list[str] = parquet.read_table(path, columns=["id"]).column("id").to_pylist()
     return ids

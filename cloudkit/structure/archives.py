@@ -21,7 +21,8 @@ from cloudkit.structure.inputs import MOST_TEXT, UNREADABLE
 MOST_MEMBERS: Final = 50_000
 MOST_UNPACKED: Final = 1 << 34  # bytes of all members together
 MOST_RATIO: Final = 200  # unpacked to packed bytes; text of structures shrinks to a fifth or a tenth
-HEADERS: Final = 1 << 24  # bytes between two members of a tar file
+HEADERS: Final = 1 << 20  # bytes between two members of a tar file
+LONGEST_PATH: Final = 4096  # characters
 MOST_LIST: Final = 256 * MOST_MEMBERS  # bytes of the list of members at the end of a zip file
 
 
@@ -46,15 +47,11 @@ def read_members(path: str) -> Iterator[Member]:
     read = _zip_members if path.lower().endswith(".zip") else _tar_members
     names: set[str] = set()
     try:
-        for name, content in read(path):
-            twice = name in names
+        for full, content in read(path):
+            name = full[:LONGEST_PATH]
+            fault = _unsafe(full, name in names)
             names.add(name)
-            yield Member(
-                "".join(char if char.isprintable() else "?" for char in name),
-                _refuse("the archive has an earlier member of this name")
-                if twice
-                else _unsafe(name) or content,
-            )
+            yield Member("".join(char if char.isprintable() else "?" for char in name), fault or content)
     except FileNotFoundError as error:
         raise StructureError("S101", f"there is no file {path}") from error
     except (*UNREADABLE, ValueError, OverflowError, struct.error) as error:
@@ -63,7 +60,11 @@ def read_members(path: str) -> Iterator[Member]:
         raise StructureError("S101", f"{Path(path).name} cannot be read as an archive: {error}") from error
 
 
-def _unsafe(name: str) -> StructureError | None:
+def _unsafe(name: str, is_known: bool) -> StructureError | None:
+    if len(name) > LONGEST_PATH:
+        return _refuse(f"its path has {len(name):,} characters")
+    if is_known:
+        return _refuse("the archive has an earlier member of this name")
     if name.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", name):
         return _refuse("its path is absolute")
     if ".." in re.split(r"[/\\]", name):
@@ -158,14 +159,14 @@ class _Metered:
 def _tar_members(path: str) -> Iterator[tuple[str, IO[bytes] | StructureError]]:
     packed = Path(path).stat().st_size
     plain = path.lower().endswith(".tar")
-    total = 0
     with Path(path).open("rb") if plain else cast(IO[bytes], gzip.open(path)) as file:
         metered = _Metered(file)
         with tarfile.open(fileobj=cast(Any, metered), mode="r|") as archive:
             for number, info in enumerate(archive):
                 if number == MOST_MEMBERS:
                     raise _too_many()
-                total += info.size
+                cast(Any, archive).members.clear()  # tarfile would keep them all
+                total = info.offset_data + info.size
                 metered.left = info.size + HEADERS
                 if total > MOST_UNPACKED:
                     raise _too_large(total, MOST_UNPACKED, "the archive")

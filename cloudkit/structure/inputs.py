@@ -80,7 +80,7 @@ def _read_at_once(path: str) -> bytes:
             blocks.append(block)
             size += len(block)
             if size > MOST_TEXT:
-                raise _too_long("file")
+                raise too_long("file")
     finally:
         os.close(number)
     return b"".join(blocks)
@@ -90,7 +90,7 @@ def read_limited(file: IO[bytes]) -> bytes:
     """What is left of a file; raises StructureError S116 where that is more than MOST_TEXT, and any of UNREADABLE."""
     data = file.read(MOST_TEXT + 1)
     if len(data) > MOST_TEXT:
-        raise _too_long("file")
+        raise too_long("file")
     return data
 
 
@@ -98,11 +98,12 @@ def limited_lines(file: IO[bytes]) -> Iterator[bytes]:
     """The lines of a file with their ends; raises as read_limited where one line is too long."""
     while line := file.readline(MOST_TEXT + 1):
         if len(line) > MOST_TEXT:
-            raise _too_long("line")
+            raise too_long("line")
         yield line
 
 
-def _too_long(what: str) -> StructureError:
+def too_long(what: str) -> StructureError:
+    """S116 for a file, line or frame of more than MOST_TEXT bytes."""
     return StructureError(
         "S116", f"the {what} is longer than {MOST_TEXT >> 20} MiB", "it is no structure, or must be split"
     )

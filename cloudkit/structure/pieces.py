@@ -7,7 +7,15 @@ from itertools import islice
 from typing import IO, Any, Final, NamedTuple
 
 from cloudkit.errors import StructureError
-from cloudkit.structure.inputs import UNREADABLE, decode, limited_lines, read_limited, say_unreadable
+from cloudkit.structure.inputs import (
+    MOST_TEXT,
+    UNREADABLE,
+    decode,
+    limited_lines,
+    read_limited,
+    say_unreadable,
+    too_long,
+)
 from cloudkit.structure.textforms import NAMES, count_atoms, row_name
 
 LINES: Final = 32  # of a file of JSON lines in one piece, or frames of an extended XYZ file
@@ -114,7 +122,13 @@ def _frames(lines: Iterator[bytes]) -> Iterator[bytes]:
             if not isinstance(n, int):
                 yield line
                 return
-            yield b"".join([line, *islice(lines, n + 1)])
+            frame, size = [line], len(line)
+            for more in islice(lines, n + 1):
+                frame.append(more)
+                size += len(more)
+                if size > MOST_TEXT:
+                    raise too_long("frame")
+            yield b"".join(frame)
 
 
 def _split_csv(name: str, file: IO[bytes]) -> Iterator[Piece]:
