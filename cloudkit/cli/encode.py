@@ -20,7 +20,7 @@ COLUMNS = {"id": str, "scope": str, "space_group": int, "engine": str, "symprec"
 MAX_SITES, MAX_SECONDS = 5_000, 60.0  # as in cloudkit.structure, which is imported on first use
 LEDGER = ("id", "code", "message", "hint")
 
-Inputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help="CIF, POSCAR, extxyz or JSON files (.gz may follow), folders, patterns; - is standard input.")]  # fmt: skip
+Inputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help="CIF, POSCAR, extxyz, JSON, CSV files with a column cif (.gz may follow), Parquet, ASE databases; .zip and .tar.gz archives, folders, patterns; - is standard input.")]  # fmt: skip
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="OUT", help="A .csv, .jsonl or .parquet file; without it, one string per line on standard output.")]  # fmt: skip
 Failures = Annotated[Path | None, typer.Option("--failures", metavar="FILE", help="The ledger, JSON lines: id, code, message, hint of each failure. Without it they go to standard error.")]  # fmt: skip
 

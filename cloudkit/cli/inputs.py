@@ -27,6 +27,7 @@ def _exists(given: str) -> bool:
 
 def records(inputs: Sequence[str], column: str | None) -> "Iterator[Input]":
     """A record (id, string or error) for each string, row of a table, and structure, in order."""
+    from cloudkit.data import read_structure_rows
     from cloudkit.property import Input
     from cloudkit.scope import encode_records
     from cloudkit.structure import read_structures
@@ -37,16 +38,22 @@ def records(inputs: Sequence[str], column: str | None) -> "Iterator[Input]":
         elif _holds_strings(given, column):
             yield from (Input(name, text, None) for name, text in _rows(given, column))
         else:
-            for row in encode_records(read_structures([given])):
+            for row in encode_records(read_structures([given], read_structure_rows)):
                 yield Input(row.id, row.scope, row.error)
 
 
 def _holds_strings(given: str, column: str | None) -> bool:
-    """Whether a file is a table of strings: .csv and .parquet are; .jsonl if --column or its first line says so."""
+    """Whether a file is a table of strings: .csv and .parquet are unless they have columns of a structure; .jsonl is if
+    --column or its first line says so.
+    """
     if not is_table(given) or not Path(given).is_file():
         return False
-    if column is not None or not given.lower().removesuffix(".gz").endswith(".jsonl"):
+    if column is not None:
         return True
+    if not given.lower().removesuffix(".gz").endswith(".jsonl"):
+        from cloudkit.data import holds_structures
+
+        return not holds_structures(Path(given))
     try:
         with gzip.open(given, "rt") if given.endswith(".gz") else Path(given).open(encoding="utf-8") as file:
             first = json.loads(file.readline())

@@ -11,6 +11,7 @@ from cloudkit.data.reading import Target, read_crystals
 from cloudkit.data.structures import (
     OPTIMADE_FIELDS,
     as_structure_table,
+    holds_structures,
     read_structure_rows,
     structure_ids,
     structure_metadata,
@@ -32,6 +33,7 @@ __all__ = [
     "builtin_path",
     "column_writer",
     "epoch_batches",
+    "holds_structures",
     "join_crystals",
     "make_batch",
     "parquet_writer",

@@ -1,6 +1,9 @@
 """Structures in Parquet: the columns that are read, those that `fetch` writes, and both as rows."""
 
+import csv
+import gzip
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -19,7 +22,7 @@ OPTIMADE_FIELDS: Final = (
     "dimension_types",
     "structure_features",
 )
-FORMS: Final = (
+FORMS: Final[tuple[tuple[str, ...], ...]] = (
     ("lattice_vectors", "cartesian_site_positions", "species_at_sites"),
     ("lattice", "species", "positions"),
     ("lattice", "species", "frac"),
@@ -37,12 +40,19 @@ def read_structure_rows(path: str | Path, groups: Sequence[int] | None = None) -
     Holds a few hundred rows at a time. Raises StructureError: S101 where the file is missing or damaged (also while
     reading), S104 where it has no columns of a structure.
     """
-    arrow, parquet = require("pyarrow", "tables"), require("pyarrow.parquet", "tables")
+    parquet = require("pyarrow.parquet", "tables")
+    with _readable(path), parquet.ParquetFile(path, pre_buffer=False) as file:
+        columns = _columns(path, file.schema_arrow.names)
+        for batch in file.iter_batches(BATCH, row_groups=groups, columns=columns):
+            yield from batch.to_pylist()
+
+
+@contextmanager
+def _readable(path: str | Path) -> Iterator[None]:
+    """What pyarrow says of a missing or damaged file as StructureError S101."""
+    arrow = require("pyarrow", "tables")
     try:
-        with parquet.ParquetFile(path, pre_buffer=False) as file:
-            columns = _columns(path, file.schema_arrow.names)
-            for batch in file.iter_batches(BATCH, row_groups=groups, columns=columns):
-                yield from batch.to_pylist()
+        yield
     except FileNotFoundError as error:
         raise StructureError("S101", f"there is no file {path}") from error
     except (arrow.ArrowException, OSError) as error:
@@ -51,6 +61,20 @@ def read_structure_rows(path: str | Path, groups: Sequence[int] | None = None) -
             f"{Path(path).name} is not a readable Parquet file: {str(error).splitlines()[0]}",
             "it may be half-written; make or fetch it again",
         ) from error
+
+
+def holds_structures(path: Path) -> bool:
+    """Whether a .parquet or .csv file has columns of a structure and none called `scope`; False where it cannot be read."""
+    arrow, parquet = require("pyarrow", "tables"), require("pyarrow.parquet", "tables")
+    try:
+        if path.suffix.lower() == ".parquet":
+            names, forms = set(parquet.read_schema(path).names), FORMS
+        else:
+            with gzip.open(path, "rt") if path.suffix == ".gz" else path.open(encoding="utf-8-sig") as file:
+                names, forms = set(next(csv.reader(file), [])), (("cif",),)
+    except (arrow.ArrowException, OSError, ValueError, EOFError, csv.Error):
+        return False
+    return "scope" not in names and any(set(form) <= names for form in forms)
 
 
 def _columns(path: str | Path, names: Sequence[str]) -> list[str]:
@@ -122,18 +146,15 @@ def write_structures(file: IO[bytes], rows: Sequence[Mapping[str, Any]], metadat
 
 def structure_metadata(path: Path) -> dict[str, str]:
     """What write_structures was given as metadata; raises StructureError S101 for a damaged file."""
-    arrow, parquet = require("pyarrow", "tables"), require("pyarrow.parquet", "tables")
-    try:
+    parquet = require("pyarrow.parquet", "tables")
+    with _readable(path):
         kept = parquet.read_schema(path).metadata or {}
-    except (arrow.ArrowException, OSError) as error:
-        raise StructureError(
-            "S101", f"{path} is not a readable Parquet file: {str(error).splitlines()[0]}", "delete it"
-        ) from error
     return {key.decode(): value.decode() for key, value in kept.items() if key != b"ARROW:schema"}
 
 
 def structure_ids(path: Path) -> list[str]:
-    """The column `id` of what write_structures wrote."""
+    """The column `id` of what write_structures wrote; raises StructureError S101 for a damaged file."""
     parquet = require("pyarrow.parquet", "tables")
-    ids: list[str] = parquet.read_table(path, columns=["id"]).column("id").to_pylist()
+    with _readable(path):
+        ids: list[str] = parquet.read_table(path, columns=["id"]).column("id").to_pylist()
     return ids

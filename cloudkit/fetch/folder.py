@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -109,7 +109,7 @@ def _read_state(path: Path, start: State) -> State:
         raise FetchError(
             f"{path} was fetched from {state.url} with the filter '{state.filter}'; choose another folder, or the same request"
         )
-    return replace(state)
+    return state
 
 
 class Seen:

@@ -5,29 +5,25 @@ not what it seems to be. Sizes are limited because a kilobyte may unpack to a gi
 """
 
 import gzip
-import lzma
 import re
 import stat
 import struct
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple, cast
 
 from cloudkit.errors import StructureError
-from cloudkit.structure.inputs import MOST_TEXT
+from cloudkit.structure.inputs import MOST_TEXT, UNREADABLE
 
 MOST_MEMBERS: Final = 50_000
 MOST_UNPACKED: Final = 1 << 34  # bytes of all members together
 MOST_RATIO: Final = 200  # unpacked to packed bytes; text of structures shrinks to a fifth or a tenth
-HEADERS: Final = 1 << 24  # bytes between two members of a tar file
-BROKEN: Final = (
-    *(zipfile.BadZipFile, tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError),
-    *(RuntimeError, NotImplementedError, ValueError, OverflowError, struct.error),
-)  # what zipfile and tarfile raise on damaged files
+HEADERS: Final = 1 << 20  # bytes between two members of a tar file
+LONGEST_PATH: Final = 4096  # characters
+MOST_LIST: Final = 256 * MOST_MEMBERS  # bytes of the list of members at the end of a zip file
 
 
 class Member(NamedTuple):
@@ -51,26 +47,24 @@ def read_members(path: str) -> Iterator[Member]:
     read = _zip_members if path.lower().endswith(".zip") else _tar_members
     names: set[str] = set()
     try:
-        for name, content in read(path):
-            if len(names) == MOST_MEMBERS:
-                raise _too_many()
-            twice = name in names
+        for full, content in read(path):
+            name = full[:LONGEST_PATH]
+            fault = _unsafe(full, name in names)
             names.add(name)
-            yield Member(
-                "".join(char if char.isprintable() else "?" for char in name),
-                _refuse("the archive has an earlier member of this name")
-                if twice
-                else _unsafe(name) or content,
-            )
+            yield Member("".join(char if char.isprintable() else "?" for char in name), fault or content)
     except FileNotFoundError as error:
         raise StructureError("S101", f"there is no file {path}") from error
-    except BROKEN as error:
+    except (*UNREADABLE, ValueError, OverflowError, struct.error) as error:
         if isinstance(error, StructureError):
             raise
         raise StructureError("S101", f"{Path(path).name} cannot be read as an archive: {error}") from error
 
 
-def _unsafe(name: str) -> StructureError | None:
+def _unsafe(name: str, is_known: bool) -> StructureError | None:
+    if len(name) > LONGEST_PATH:
+        return _refuse(f"its path has {len(name):,} characters")
+    if is_known:
+        return _refuse("the archive has an earlier member of this name")
     if name.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", name):
         return _refuse("its path is absolute")
     if ".." in re.split(r"[/\\]", name):
@@ -106,10 +100,7 @@ def _size_fault(size: int, packed: int) -> StructureError | None:
 
 
 def _zip_members(path: str) -> Iterator[tuple[str, IO[bytes] | StructureError]]:
-    if (
-        _count_in_zip(path) > MOST_MEMBERS
-    ):  # before the list of members is read, which may be larger than memory
-        raise _too_many()
+    _check_list(path)
     total = 0
     with zipfile.ZipFile(path) as archive:
         for info in archive.infolist():
@@ -126,18 +117,29 @@ def _zip_members(path: str) -> Iterator[tuple[str, IO[bytes] | StructureError]]:
             elif fault := _size_fault(info.file_size, info.compress_size):
                 yield info.filename, fault
             else:
-                with archive.open(info) as content:
-                    yield info.filename, content
+                yield info.filename, _open(archive, info)
 
 
-def _count_in_zip(path: str) -> int:
-    """The number of members that the archive's last record states; 65,535 stands for any larger one."""
+def _open(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes] | StructureError:
+    try:
+        return archive.open(info)
+    except (NotImplementedError, zipfile.BadZipFile) as error:
+        return StructureError("S101", f"the member cannot be unpacked: {error}")
+
+
+def _check_list(path: str) -> None:
+    """Refuse too long a list of members before it is read, by what the last record of the file states: how many there are
+    (65,535 stands for any larger number), and how long the list is.
+    """
     with Path(path).open("rb") as file:
         size = file.seek(0, 2)
         file.seek(max(0, size - (1 << 16) - 22))
         tail = file.read()
     at = tail.rfind(b"PK\5\6")
-    return int.from_bytes(tail[at + 10 : at + 12], "little") if at >= 0 else 0
+    if at >= 0 and len(tail) >= at + 16:
+        count, length = struct.unpack_from("<HI", tail, at + 10)
+        if count > MOST_MEMBERS or length > MOST_LIST:
+            raise _too_many()
 
 
 class _Metered:
@@ -157,12 +159,14 @@ class _Metered:
 def _tar_members(path: str) -> Iterator[tuple[str, IO[bytes] | StructureError]]:
     packed = Path(path).stat().st_size
     plain = path.lower().endswith(".tar")
-    total = 0
     with Path(path).open("rb") if plain else cast(IO[bytes], gzip.open(path)) as file:
         metered = _Metered(file)
         with tarfile.open(fileobj=cast(Any, metered), mode="r|") as archive:
-            for info in archive:
-                total += info.size
+            for number, info in enumerate(archive):
+                if number == MOST_MEMBERS:
+                    raise _too_many()
+                cast(Any, archive).members.clear()  # tarfile would keep them all
+                total = info.offset_data + info.size
                 metered.left = info.size + HEADERS
                 if total > MOST_UNPACKED:
                     raise _too_large(total, MOST_UNPACKED, "the archive")

@@ -5,12 +5,15 @@ import gzip
 import os
 import zlib
 from collections.abc import Iterator
+from lzma import LZMAError
 from pathlib import Path
+from tarfile import TarError
 from typing import IO, Final, cast
+from zipfile import BadZipFile
 
 from cloudkit.errors import StructureError
 
-UNREADABLE: Final = (OSError, EOFError, zlib.error)
+UNREADABLE: Final = (OSError, EOFError, zlib.error, LZMAError, BadZipFile, TarError)
 BLOCK: Final = 1 << 16  # bytes read at once
 MOST_TEXT: Final = 1 << 27  # bytes of a file, unpacked, or of one line of it, that are held at once
 
@@ -77,7 +80,7 @@ def _read_at_once(path: str) -> bytes:
             blocks.append(block)
             size += len(block)
             if size > MOST_TEXT:
-                raise _too_long("file")
+                raise too_long("file")
     finally:
         os.close(number)
     return b"".join(blocks)
@@ -87,7 +90,7 @@ def read_limited(file: IO[bytes]) -> bytes:
     """What is left of a file; raises StructureError S116 where that is more than MOST_TEXT, and any of UNREADABLE."""
     data = file.read(MOST_TEXT + 1)
     if len(data) > MOST_TEXT:
-        raise _too_long("file")
+        raise too_long("file")
     return data
 
 
@@ -95,11 +98,12 @@ def limited_lines(file: IO[bytes]) -> Iterator[bytes]:
     """The lines of a file with their ends; raises as read_limited where one line is too long."""
     while line := file.readline(MOST_TEXT + 1):
         if len(line) > MOST_TEXT:
-            raise _too_long("line")
+            raise too_long("line")
         yield line
 
 
-def _too_long(what: str) -> StructureError:
+def too_long(what: str) -> StructureError:
+    """S116 for a file, line or frame of more than MOST_TEXT bytes."""
     return StructureError(
         "S116", f"the {what} is longer than {MOST_TEXT >> 20} MiB", "it is no structure, or must be split"
     )

@@ -7,8 +7,16 @@ from itertools import islice
 from typing import IO, Any, Final, NamedTuple
 
 from cloudkit.errors import StructureError
-from cloudkit.structure.inputs import UNREADABLE, decode, limited_lines, read_limited, say_unreadable
-from cloudkit.structure.textforms import NAMES, count_atoms
+from cloudkit.structure.inputs import (
+    MOST_TEXT,
+    UNREADABLE,
+    decode,
+    limited_lines,
+    read_limited,
+    say_unreadable,
+    too_long,
+)
+from cloudkit.structure.textforms import NAMES, count_atoms, row_name
 
 LINES: Final = 32  # of a file of JSON lines in one piece, or frames of an extended XYZ file
 MOST_TOGETHER: Final = 1 << 22  # bytes after which a piece is full
@@ -54,12 +62,15 @@ def split_file(name: str, kind: str, file: IO[bytes]) -> Iterator[Piece]:
 
 
 def split_rows(name: str, rows: Iterable[Mapping[str, Any]]) -> Iterator[Piece]:
-    """Rows of a table, a few at a time; one without an id is called name#number."""
+    """Rows of a table, a few at a time; one without an id is called name#number. The text of a CIF is a piece of its own."""
     held: list[str] = []
     try:
         for number, row in enumerate(rows, start=1):
-            unnamed = all(row.get(key) is None for key in NAMES)
-            held.append(json.dumps({**row, "id": f"{name}#{number}"} if unnamed else row, default=str))
+            called = row_name(row, f"{name}#{number}")
+            if "cif" in row:
+                yield Piece(called, kind="cif", text=row["cif"] or "")
+                continue
+            held.append(json.dumps({**row, "id": called, "provider": None}, default=str))
             if len(held) == LINES:
                 yield _rows_piece(name, held)
                 held = []
@@ -74,58 +85,50 @@ def _rows_piece(name: str, rows: list[str]) -> Piece:
     return Piece(name, "", ROWS, "\n".join(rows), 1, False, len(rows))
 
 
-def _split_lines(name: str, file: IO[bytes]) -> Iterator[Piece]:
-    number = 1
-    for lines in _groups(limited_lines(file)):
-        whole = number == 1 and len(lines) < LINES
-        yield Piece(name, "", "lines", decode(b"".join(lines)), number, whole, len(lines))
-        number += len(lines)
-    if number == 1:
-        yield Piece(name, kind="lines")
+def _split(name: str, kind: str, parts: Iterator[bytes]) -> Iterator[Piece]:
+    """Lines or frames, LINES at a time."""
+    first = 1
+    for group, is_all in _groups(parts):
+        yield Piece(name, "", kind, decode(b"".join(group)), first, is_all, len(group))
+        first += len(group)
+    if first == 1:
+        yield Piece(name, kind=kind)
 
 
-def _groups(lines: Iterator[bytes]) -> Iterator[list[bytes]]:
-    """LINES lines at a time, or fewer where they are long; before an error comes what was read until then."""
+def _groups(parts: Iterator[bytes]) -> Iterator[tuple[list[bytes], bool]]:
+    """LINES parts at a time, or fewer where they are long, and whether that is all there is; before an error comes what was
+    read until then.
+    """
     group: list[bytes] = []
-    size = 0
+    size, is_first = 0, True
     try:
-        for line in lines:
-            group.append(line)
-            size += len(line)
+        for part in parts:
             if len(group) == LINES or size > MOST_TOGETHER:
-                yield group
-                group, size = [], 0
+                yield group, False
+                group, size, is_first = [], 0, False
+            group.append(part)
+            size += len(part)
     except (StructureError, *UNREADABLE):
-        yield from [group] if group else []
+        yield from [(group, False)] if group else []
         raise
-    yield from [group] if group else []
+    yield from [(group, is_first)] if group else []
 
 
-def _split_frames(name: str, file: IO[bytes]) -> Iterator[Piece]:
-    """Nothing after a frame without a number of atoms can be read: where the next one begins is not known."""
-    first, text = 1, list[bytes]()
-    try:
-        for count, frame in enumerate(_frames(limited_lines(file)), start=1):
-            text += frame
-            if count + 1 - first == LINES or sum(map(len, text)) > MOST_TOGETHER:
-                yield Piece(name, "", "extxyz", decode(b"".join(text)), first, False, count + 1 - first)
-                first, text = count + 1, []
-    except (StructureError, *UNREADABLE):
-        if text:
-            yield Piece(name, "", "extxyz", decode(b"".join(text)), first, False, LINES)
-        raise
-    if text or first == 1:
-        yield Piece(name, "", "extxyz", decode(b"".join(text)), first, first == 1, LINES)
-
-
-def _frames(lines: Iterator[bytes]) -> Iterator[list[bytes]]:
+def _frames(lines: Iterator[bytes]) -> Iterator[bytes]:
+    """Frames of extended XYZ. Nothing after one without a number of atoms can be read: where the next begins is not known."""
     for line in lines:
         if line.strip():
             n = count_atoms(decode(line))
             if not isinstance(n, int):
-                yield [line]
+                yield line
                 return
-            yield [line, *islice(lines, n + 1)]
+            frame, size = [line], len(line)
+            for more in islice(lines, n + 1):
+                frame.append(more)
+                size += len(more)
+                if size > MOST_TEXT:
+                    raise too_long("frame")
+            yield b"".join(frame)
 
 
 def _split_csv(name: str, file: IO[bytes]) -> Iterator[Piece]:
@@ -153,7 +156,7 @@ def _split_csv(name: str, file: IO[bytes]) -> Iterator[Piece]:
 
 
 SPLIT: Final[dict[str, Callable[[str, IO[bytes]], Iterator[Piece]]]] = {
-    "lines": _split_lines,
-    "extxyz": _split_frames,
+    "lines": lambda name, file: _split(name, "lines", limited_lines(file)),
+    "extxyz": lambda name, file: _split(name, "extxyz", _frames(limited_lines(file))),
     "csv": _split_csv,
 }

@@ -63,15 +63,11 @@ def read_json(text: str) -> Iterator[Named]:
 def read_row(row: Any, number: str) -> Named:
     """The structure of one row of JSON lines or of a table, which is a dictionary of one of the forms of from_mapping.
 
-    Its name is "id", else `number`; with a "provider" beside the id, "provider/id". A row with a text under "error" is
-    one that its source could not give.
+    Its name is that of row_name. A row with a text under "error" is one that its source could not give.
     """
     if not isinstance(row, dict):
         return number, StructureError("S112", "the entry is not a JSON object with a structure"), ()
-    given = next((row[key] for key in NAMES if isinstance(row.get(key), str | int)), None)
-    name = number if given is None else str(given)
-    if given is not None and isinstance(row.get("provider"), str):
-        name = f"{row['provider']}/{name}"
+    name = row_name(row, number)
     if row.get("error"):
         return (
             name,
@@ -85,12 +81,22 @@ def read_row(row: Any, number: str) -> Named:
         return name, from_mapping(row, notes), tuple(notes)
     except StructureError as error:
         return name, error, ()
+    except (json.JSONDecodeError, RecursionError) as error:
+        return name, StructureError("S103", f"its structure is not JSON: {error}"), ()
     except ValueError as error:
         return (
             name,
             StructureError("S112", f"the structure holds something that is not a number: {error}"),
             (),
         )
+
+
+def row_name(row: Mapping[str, Any], number: str) -> str:
+    """The id of a row, after "provider/" where there is one; else its number."""
+    given = next((row[key] for key in NAMES if isinstance(row.get(key), str | int)), None)
+    if given is None:
+        return number
+    return f"{row['provider']}/{given}" if isinstance(row.get("provider"), str) else str(given)
 
 
 def read_extxyz(text: str, first_frame: int = 1) -> Iterator[Named]:

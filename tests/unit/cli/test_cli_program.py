@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 VERBS = (
-    *("build", "encode", "explain", "validate", "decode", "convert", "tokenize"),
+    *("build", "fetch", "encode", "explain", "validate", "decode", "convert", "tokenize"),
     *("predict", "evaluate", "new", "schema", "doctor"),
 )
 COMMAND = (sys.executable, "-c", "from cloudkit.cli import main; main()")
