@@ -40,7 +40,7 @@ def read_structure_rows(path: str | Path, groups: Sequence[int] | None = None) -
     arrow, parquet = require("pyarrow", "tables"), require("pyarrow.parquet", "tables")
     try:
         with parquet.ParquetFile(path, pre_buffer=False) as file:
-            columns = _columns(path, file.schema_arrow.names)
+            columns = structure_columns(path, file.schema_arrow.names)
             for batch in file.iter_batches(BATCH, row_groups=groups, columns=columns):
                 yield from batch.to_pylist()
     except FileNotFoundError as error:
@@ -53,7 +53,7 @@ def read_structure_rows(path: str | Path, groups: Sequence[int] | None = None) -
         ) from error
 
 
-def _columns(path: str | Path, names: Sequence[str]) -> list[str]:
+def structure_columns(path: str | Path, names: Sequence[str]) -> list[str]:
     form = next((form for form in FORMS if set(form) <= set(names)), None)
     if form is None:
         raise StructureError(

@@ -28,7 +28,7 @@ HEAVY = (
     ),
     *("sklearn", "matplotlib", "jsonschema", "typer", "rich", "transformers", "tokenizers", "safetensors"),
 )
-ABOVE_TORCH = {"kernels", "data", "models", "property", "train", "cli"}
+ABOVE_TORCH = {"kernels", "data", "models", "property", "train", "corpus", "cli"}
 DOORS = {
     **{key: {"structure"} for key in ("spglib", "moyopy", "gemmi", "pymatgen", "ase")},
     "jsonschema": {"scope"},
@@ -38,6 +38,7 @@ DOORS = {
     "pyarrow": {"data"},
     "urllib3": {"fetch"},
     "triton": {"kernels"},
+    **{key: {"corpus"} for key in ("duckdb", "ray", "smact")},
     "torch": ABOVE_TORCH,
     "lightning": {"train"},
     "safetensors": {"models", "property", "train"},
