@@ -194,7 +194,11 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--sample", type=int)
     parser.add_argument("--seconds", type=float)
-    check = Check(options := parser.parse_args())
+    options = parser.parse_args()
+    folder = options.folder or Path(f"runs/corpus-{options.count}")
+    if options.seconds is None:
+        shutil.rmtree(folder, ignore_errors=True)
+    check = Check(options)
     check.structures()
     spent = dict.fromkeys(SHARE, options.count / 1000)
     if options.sample is None:

@@ -53,7 +53,10 @@ def rank_inputs(
                 yield one
 
         found = rank(trained, counted(), wanted, known, None if kelvin is None else float(kelvin[0]), per)
-    rows = [{**row, "value": float(row["value"])} for row in found.table[list(COLUMNS)].to_dict("records")]
+    rows: list[dict[str, object]] = [
+        {str(name): value for name, value in row.items()}
+        for row in found.table[list(COLUMNS)].to_dict("records")
+    ]
     if output:
         with table_writer(output, {name: KINDS.get(name, str) for name in COLUMNS}) as write:
             for row in rows:

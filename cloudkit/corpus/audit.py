@@ -43,7 +43,9 @@ def audit(
         if not any(source.rows > source.invalid for source in sources):
             raise CloudkitError(f"there is no valid string in {', '.join(inputs)}")
         with queries.facts_in(folder) as connection:
-            found = _report(connection, sources) if report else {"files": _files(connection, sources)}
+            found: dict[str, Any] = {"files": _files(connection, sources)}
+            if report:
+                found |= _report(connection, sources)
             if dedupe:
                 found["dedupe"] = {
                     "file": str(dedupe),
@@ -60,7 +62,6 @@ def _report(connection: Any, sources: list[Source]) -> dict[str, Any]:
         pair["first"], pair["second"] = names[pair["first"]], names[pair["second"]]
     splits = queries.overlaps(connection, "part")
     return {
-        "files": _files(connection, sources),
         "same_crystal": f"space group and {queries.crystal_key(connection)}",
         "duplicates": queries.duplicates(connection),
         "labels": [_named(entry, names) for entry in clashes],

@@ -1,7 +1,7 @@
 """The best candidates as one page."""
 
 from html import escape
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -15,13 +15,14 @@ HEADS: Final = ("rank", "id", "formula", "string", "prediction", "± interval", 
 
 def rank_page(ranking: Ranking, wanted: Wanted, model: str) -> str:
     """A self-contained page: each candidate with string, formula, prediction ± half of its 80 % band, and novelty."""
-    best, name = ranking.table, quantity_name(ranking.quantity)
+    best: Any = ranking.table.to_dict("records")
+    name = quantity_name(ranking.quantity)
     rows = [
         (
-            place, row.id, row.formula, short_scope(row.scope), number(row.value),
-            number((row.upper - row.lower) / 2), row.unit, row.novelty,
+            place, row["id"], row["formula"], short_scope(row["scope"]), number(row["value"]),
+            number((row["upper"] - row["lower"]) / 2), row["unit"], row["novelty"],
         )
-        for place, row in enumerate(best.itertuples(), start=1)
+        for place, row in enumerate(best, start=1)
     ]  # fmt: skip
     condition = f" where {wanted.where}" if wanted.where else ""
     lead = (

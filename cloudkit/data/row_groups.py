@@ -70,8 +70,10 @@ def read_batch(batch: Any, name: str, first_row: int) -> Iterator[Record]:
     if not _is_plain(batch.schema):
         for number, row in enumerate(batch.to_pylist(), first_row + 1):
             id, found, notes = read_row(row, f"{name}#{number}")
-            failed = isinstance(found, StructureError)
-            yield Record(id, None, found, notes) if failed else Record(id, found, None, notes)
+            if isinstance(found, StructureError):
+                yield Record(id, None, found, notes)
+            else:
+                yield Record(id, found, None, notes)
         return
     ids = batch.column("id").to_pylist()
     n_sites = _lengths(batch.column("species"))

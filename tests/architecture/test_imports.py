@@ -42,7 +42,8 @@ DOORS = {
     "torch": ABOVE_TORCH,
     "lightning": {"train"},
     "safetensors": {"models", "property", "train"},
-    **{key: {"property", "train"} for key in ("pandas", "sklearn", "matplotlib")},
+    **{key: {"property", "train"} for key in ("sklearn", "matplotlib")},
+    "pandas": {"property", "train", "corpus"},
     "typer": {"cli"},
     "rich": {"cli"},
 }
