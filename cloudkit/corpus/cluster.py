@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from cloudkit.corpus.units import Unit
 from cloudkit.data import Shard
@@ -15,8 +15,6 @@ from cloudkit.errors import require
 
 if TYPE_CHECKING:
     from cloudkit.corpus.encode import Encoding
-
-RETRIES: Final = 5  # of a task whose node is lost
 
 
 def make_on_ray(units: list[Unit], folder: Path, encoding: "Encoding") -> Iterator[Shard]:
@@ -38,6 +36,6 @@ def make_on_ray(units: list[Unit], folder: Path, encoding: "Encoding") -> Iterat
         return asdict(make_shard(units[row["item"]], place, encoding))
 
     numbers = data.from_items(list(range(len(units))), override_num_blocks=len(units))
-    shards = numbers.map(make, num_cpus=1, max_retries=RETRIES)
+    shards = numbers.map(make, num_cpus=1)
     for row in shards.iter_rows():
         yield Shard(**row)
