@@ -5,9 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 COUNT ?= 1000000
 SECONDS ?= 600
+N ?= 20000
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint bench instructions fuzz wheel-check kernels-table docs schemas tables vectors ajv mutants builtin shipped thermal-folds janaf clean
+.PHONY: demo test lint bench instructions fuzz wheel-check kernels-table docs schemas tables vectors ajv mutants builtin shipped thermal-folds janaf corpus-check clean
 
 # Build the environment, then train and evaluate a thermal model on the built-in data: runs/thermal/report.html.
 demo: $(VENV)/.train
@@ -58,6 +59,10 @@ thermal-folds: $(VENV)/.test
 janaf: $(VENV)/.test
 	$(PIP) chemicals==1.5.2
 	cd benchmarks && ../$(BIN)/python janaf.py
+
+# N structures made from the shared ones, to strings, distinct strings and ids, killed ten times on the way: the same bytes.
+corpus-check: $(VENV)/.test
+	$(BIN)/python benchmarks/corpus_check.py $(N)
 
 # cloudkit beside its rivals; one subject: .venv/bin/cloudkit bench tokenize.
 bench: $(VENV)/.test

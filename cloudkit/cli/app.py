@@ -10,12 +10,14 @@ from typing import Annotated
 import typer
 
 from cloudkit.cli import (
+    audit,
     bench,
     build,
     convert,
     decode,
     doctor,
     encode,
+    enumerate,
     evaluate,
     explain,
     fetch,
@@ -47,6 +49,8 @@ for module in (
     decode,
     convert,
     tokenize,
+    audit,
+    enumerate,
     predict,
     evaluate,
     new,

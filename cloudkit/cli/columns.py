@@ -3,31 +3,39 @@
 import gzip
 import sys
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Final, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import typer
 
 from cloudkit.errors import CloudkitError, DataError
 
+if TYPE_CHECKING:
+    from cloudkit.data import Table
+
 STANDARD_INPUT: Final = "-"
 TABLE_SUFFIXES: Final = (".csv", ".jsonl", ".parquet")
 
 Strings = Annotated[list[str] | None, typer.Argument(metavar="[STRING]...", help="SCOPE strings; - reads lines from standard input.", show_default=False)]  # fmt: skip
-File = Annotated[str | None, typer.Option("--file", "-f", metavar="F", help="Lines of text, .csv, .jsonl or .parquet (.gz may follow); - is standard input.")]  # fmt: skip
+File = Annotated[str | None, typer.Option("--file", "-f", metavar="F", help="Lines of text, .csv, .jsonl or .parquet (.gz may follow), a folder of shards; - is standard input.")]  # fmt: skip
 Column = Annotated[str | None, typer.Option("--column", "-c", metavar="NAME", help="Column of strings. [default: scope, else the only column of text]", show_default=False)]  # fmt: skip
 
 
 class Texts(NamedTuple):
-    """Strings and where they come from, with the identifiers of a table's column `id`; rows count from 1, without a header."""
+    """Strings and where they come from, with the identifiers of a table's column `id`; rows count from 1, without a header.
+
+    first: the row of the first of them (from 0), where they are a part of a table.
+    """
 
     source: str
     texts: list[str]
     ids: list[str] | None = None
+    first: int = 0
 
     def place(self, row: int) -> str:
         """The name of row `row` (from 0) in messages."""
-        return f"{self.source}, row {row + 1}"
+        return f"{self.source}, row {self.first + row + 1}"
 
 
 def gather(strings: list[str] | None, file: str | None, column: str | None, damaged: bool = False) -> Texts:
@@ -49,8 +57,10 @@ def gather(strings: list[str] | None, file: str | None, column: str | None, dama
 
 
 def is_table(file: str) -> bool:
-    """Whether the name is that of a table with columns."""
-    return file.lower().removesuffix(".gz").endswith(TABLE_SUFFIXES)
+    """Whether the name is that of a table with columns, or of a folder of shards."""
+    return (Path(file) / "manifest.json").is_file() or file.lower().removesuffix(".gz").endswith(
+        TABLE_SUFFIXES
+    )
 
 
 def read_texts(file: str, column: str | None = None, damaged: bool = False) -> Texts:
@@ -63,13 +73,33 @@ def read_texts(file: str, column: str | None = None, damaged: bool = False) -> T
     from cloudkit.data import read_table
 
     table = read_table(file)
-    name = column or table.text_column()
-    values = table.column(name)
-    for row, value in enumerate(values, start=1):
+    return _texts(file, column or table.text_column(), table, 0)
+
+
+def stream_texts(file: str, column: str | None = None) -> Iterator[Texts]:
+    """The same in bounded memory, some rows of a table at a time; lines of text come at once."""
+    if not is_table(file):
+        yield read_texts(file)
+        return
+    from cloudkit.data import Table, read_batches
+
+    first = 0
+    for batch in read_batches(file):
+        table = Table(file, batch)
+        column = column or table.text_column()
+        yield _texts(file, column, table, first)
+        first += len(table)
+    if not first:
+        raise DataError(f"{file}: the table has no rows")
+
+
+def _texts(file: str, column: str, table: "Table", first: int) -> Texts:
+    values = table.column(column)
+    for row, value in enumerate(values, start=first + 1):
         if not isinstance(value, str | None):
-            raise DataError(f"{file}: row {row}, column '{name}': expected text, found {value!r}")
+            raise DataError(f"{file}: row {row}, column '{column}': expected text, found {value!r}")
     ids = [str(value) for value in table.columns["id"]] if "id" in table.columns else None
-    return Texts(file, [str(value or "") for value in values], ids)
+    return Texts(file, [str(value or "") for value in values], ids, first)
 
 
 def _lines(file: str, damaged: bool) -> list[str]:

@@ -33,12 +33,12 @@ def command(
       cloudkit convert AB_cF8_225_a_b:Cl-Na --to orbit
     """
     texts = gather(strings, file, column)
-    failures = Failures(texts, "--json")
+    failures = Failures("--json")
     with counting("strings") as bar:
         for row, text in enumerate(texts.texts):
             result = _convert(text, to)
             if result.error:
-                failures.add(row, result.error)
+                failures.add(texts, row, result.error)
             if as_json:
                 _emit_row(row, text, result, top)
             elif result.strings:

@@ -31,7 +31,7 @@ def command(
       cloudkit decode --file strings.csv --format json
     """
     texts = gather(strings, file, column)
-    failures = Failures(texts, "`cloudkit validate --json`")
+    failures = Failures("`cloudkit validate --json`")
     trees = _decoded(texts, failures)
     if as_json or form == "json":
         found = list(trees)
@@ -52,7 +52,7 @@ def _decoded(texts: Texts, failures: Failures) -> Iterator[Tree | None]:
         try:
             yield to_tree(parse(text))
         except ScopeError as error:
-            failures.add(row, error)
+            failures.add(texts, row, error)
             try:
                 yield to_tree(read(text))
             except ScopeError:  # listed by the line above

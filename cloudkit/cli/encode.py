@@ -8,20 +8,23 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from cloudkit.cli.failures import MOST_SHOWN
 from cloudkit.cli.files import PARQUET, TABLES, Write, check_target, table_writer
 from cloudkit.cli.inputs import check_inputs, say_failure
 from cloudkit.cli.terminal import counting, emit, emit_json, say
 from cloudkit.errors import CloudkitError
 
 if TYPE_CHECKING:
+    from cloudkit.corpus import Encoding
     from cloudkit.scope import Encoded
 
 COLUMNS = {"id": str, "scope": str, "space_group": int, "engine": str, "symprec": float}
 MAX_SITES, MAX_SECONDS = 5_000, 60.0  # as in cloudkit.structure, which is imported on first use
+SHARD_SIZE = 10_000  # as in cloudkit.corpus
 LEDGER = ("id", "code", "message", "hint")
 
 Inputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help="CIF, POSCAR, extxyz, JSON, CSV files with a column cif (.gz may follow), Parquet, ASE databases; .zip and .tar.gz archives, folders, patterns; - is standard input.")]  # fmt: skip
-Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="OUT", help="A .csv, .jsonl or .parquet file; without it, one string per line on standard output.")]  # fmt: skip
+Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="OUT", help="A .csv, .jsonl or .parquet file; any other name is a folder of Parquet shards, which a killed run goes on with. Without it, one string per line on standard output.")]  # fmt: skip
 Failures = Annotated[Path | None, typer.Option("--failures", metavar="FILE", help="The ledger, JSON lines: id, code, message, hint of each failure. Without it they go to standard error.")]  # fmt: skip
 
 
@@ -42,6 +45,8 @@ def command(
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Worker processes; they read the files too.")] = 1,
     max_sites: Annotated[int, typer.Option(min=1, metavar="N", help="Cells with more atoms are failures: the time of a search grows with their square.")] = MAX_SITES,
     max_seconds: Annotated[float, typer.Option(min=0.1, metavar="S", help="With several jobs, a structure that takes longer is a failure.")] = MAX_SECONDS,
+    shard_size: Annotated[int, typer.Option(min=1, metavar="N", help="Into a folder: structures of a shard, at least; row groups of Parquet files stay whole.")] = SHARD_SIZE,
+    engine_pool: Annotated[Literal["local", "ray"], typer.Option(help="Into a folder: ray makes the shards on the nodes of a Ray cluster that share it.")] = "local",
     failures: Failures = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on standard output: each string or failure; with -o, the counts.")] = False,
 ) -> None:  # fmt: skip
@@ -52,16 +57,27 @@ def command(
     \b
     Example:
       cloudkit encode structures/ more/*.cif.gz -o strings.csv --failures failed.jsonl
+      cloudkit encode structures/*.parquet -o strings/ --jobs 8
     """
     output = None if output == Path("-") else output
-    _check(inputs, output, failures)
-    from cloudkit.data import read_structure_rows
-    from cloudkit.scope import encode_files
+    folder = output if output and output.suffix not in (*TABLES, PARQUET) else None
+    _check(inputs, output, failures, folder is not None)
+    if engine_pool == "ray" and not folder:
+        raise CloudkitError("--engine-pool ray makes shards: give -o FOLDER")
+    if folder:
+        from cloudkit.corpus import Encoding
 
-    rows = encode_files(
-        inputs, dialect, order, engine, symprec, jobs, max_sites, max_seconds, parquet=read_structure_rows
-    )
-    done, failed = _write(rows, output, failures, as_json)
+        chosen = engine or ("spglib" if order == "input" else "moyo")
+        encoding = Encoding(dialect, order, chosen, symprec, max_sites, max_seconds)
+        done, failed = _shards(inputs, folder, encoding, jobs, shard_size, engine_pool, failures)
+    else:
+        from cloudkit.data import read_structure_rows
+        from cloudkit.scope import encode_files
+
+        rows = encode_files(
+            inputs, dialect, order, engine, symprec, jobs, max_sites, max_seconds, parquet=read_structure_rows
+        )
+        done, failed = _write(rows, output, failures, as_json)
     if as_json and output:
         emit_json(
             {"encoded": done, "failed": failed, "output": str(output), "failures": failures and str(failures)}
@@ -71,10 +87,14 @@ def command(
     raise typer.Exit(1 if failed else 0)
 
 
-def _check(inputs: list[str], output: Path | None, failures: Path | None) -> None:
+def _check(inputs: list[str], output: Path | None, failures: Path | None, folder: bool) -> None:
     """Refuse what cannot work, before anything is read."""
-    if output:
-        check_target(output, (*TABLES, PARQUET))
+    if output and folder and output.suffix and not output.is_dir():
+        raise CloudkitError(
+            f"{output}: cannot write '{output.suffix}' files; use {', '.join((*TABLES, PARQUET))}, or a folder without a suffix"
+        )
+    if output and not folder:
+        check_target(output)
     if failures:
         check_target(failures)
     if output and failures and output.resolve() == failures.resolve():
@@ -108,6 +128,39 @@ def _write(
         if not done + failed:
             raise CloudkitError("the given folders hold no files, so there is nothing to encode")
     return done, failed
+
+
+def _shards(
+    inputs: list[str],
+    folder: Path,
+    encoding: "Encoding",
+    jobs: int,
+    size: int,
+    pool: str,
+    failures: Path | None,
+) -> tuple[int, int]:
+    """Encode into a folder of shards and say what became of each; (encoded, failed) of the whole folder."""
+    from cloudkit.corpus import encode_corpus, read_failures
+
+    with counting("structures") as bar:
+        report = encode_corpus(inputs, folder, encoding, jobs=jobs, size=size, pool=pool, step=bar.advance)
+    if report.kept:
+        say(f"{report.kept} shards were finished before, {report.made} made now")
+    for name in report.damaged:
+        say(f"{folder / name}: damaged or gone since, made again")
+    if report.gone:
+        say(f"{report.gone} shards removed: their input is no longer there")
+    with ExitStack() as stack:
+        ledger = stack.enter_context(table_writer(failures, LEDGER)) if failures else None
+        for number, entry in enumerate(read_failures(folder)):
+            if ledger:
+                ledger(entry)
+            elif number < MOST_SHOWN:
+                say(f"{entry['id']}: {entry['code']}: {entry['message']}")
+    failed = report.counts["failed"]
+    if failed > MOST_SHOWN and not failures:
+        say(f"... and {failed - MOST_SHOWN:,} more, in {folder}/*.failures.jsonl")
+    return report.counts["rows"], failed
 
 
 def _on_stdout(as_json: bool) -> Write:

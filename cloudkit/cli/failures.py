@@ -12,19 +12,19 @@ MOST_SHOWN: Final = 20
 class Failures:
     """Counts the failures among some strings and shows the first of them where they happen."""
 
-    def __init__(self, texts: Texts, all_shown_by: str) -> None:
+    def __init__(self, all_shown_by: str) -> None:
         self.count = 0
-        self._texts, self._all_shown_by = texts, all_shown_by
+        self._all_shown_by = all_shown_by
 
-    def add(self, row: int, error: ScopeError) -> None:
-        """The string of `row` (from 0) failed: its first diagnostic with a caret, or the reason in words."""
+    def add(self, texts: Texts, row: int, error: ScopeError) -> None:
+        """The string of `row` (from 0) of some texts failed: its first diagnostic with a caret, or the reason in words."""
         self.count += 1
         if self.count <= MOST_SHOWN:
             from cloudkit.scope import render
 
-            text = self._texts.texts[row]
+            text = texts.texts[row]
             reason = render(text, error.diagnostics[0]) if error.diagnostics else str(error)
-            say(f"{self._texts.place(row)}: {reason}")
+            say(f"{texts.place(row)}: {reason}")
 
     def report(self) -> bool:
         """Say how many more there were than shown; whether there were any."""

@@ -11,6 +11,7 @@ import typer
 from cloudkit.cli.columns import Column
 from cloudkit.cli.files import Write, check_target, replacing, table_writer
 from cloudkit.cli.inputs import check_inputs, records, say_failure
+from cloudkit.cli.rank import rank_inputs
 from cloudkit.cli.terminal import Bar, counting, emit_json, emit_table, say
 from cloudkit.errors import CloudkitError
 
@@ -41,6 +42,12 @@ def command(
     per: Annotated[Literal["atom", "formula", "cell"], typer.Option(help="Mole of what the values are given for.")] = "atom",
     plot: Plot = None,
     measured: Measured = None,
+    top: Annotated[int | None, typer.Option("--top", min=1, metavar="K", help="Only the K best, one row each, with novelty; -o takes the table.", show_default=False)] = None,
+    by: Annotated[str | None, typer.Option("--by", metavar="QUANTITY", help="What --top ranks by. [default: the first that the model predicts]", show_default=False)] = None,
+    lowest: Annotated[bool, typer.Option("--lowest", help="The lowest values are the best.")] = False,
+    where: Annotated[str | None, typer.Option("--where", metavar="CONDITION", help="With --top: only rows for which this holds, such as \"value > 20 and novelty == 'new'\"; columns: formula, elements, space_group, novelty, value, lower, upper, and each quantity.", show_default=False)] = None,
+    reference: Annotated[list[str] | None, typer.Option("--reference", metavar="FILE", help="With --top: crystals that are known, may be repeated. [default: the built-in minerals and prototypes]", show_default=False)] = None,
+    page: Annotated[Path | None, typer.Option("--page", metavar="PAGE", help="With --top: the best as one .html page.")] = None,
     failures: Failures = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on standard output: each value or failure; with -o, the counts.")] = False,
 ) -> None:  # fmt: skip
@@ -49,6 +56,7 @@ def command(
     \b
     Example:
       cloudkit predict thermal crystal.cif --temperatures 0:600:10 -o cv.csv
+      cloudkit predict thermal candidates.csv --top 50 --where "novelty == 'new'" --page top.html
       cloudkit predict thermal a.cif b.cif -t 0:600:5 --plot cv.png --measured points.csv
     """
     for path, suffixes in ((output, TABLES), (plot, PICTURES), (failures, ())):
@@ -57,6 +65,29 @@ def command(
     if measured and not plot:
         raise CloudkitError("--measured lays points over a plot; give --plot FILE too")
     check_inputs(inputs)
+    if top is not None:
+        from cloudkit.corpus import Wanted
+
+        wanted = Wanted(top, by, lowest, where)
+        raise typer.Exit(
+            rank_inputs(
+                model,
+                inputs,
+                column,
+                wanted,
+                temperatures,
+                per,
+                reference or [],
+                output,
+                page,
+                failures,
+                as_json,
+            )
+        )
+    if by or where or reference or page or lowest:
+        raise CloudkitError(
+            "--by, --lowest, --where, --reference and --page choose among candidates; give --top K too"
+        )
     from cloudkit.property import CurvePlot, load, parse_temperatures, read_points
 
     kelvin = None if temperatures is None else parse_temperatures(temperatures)

@@ -1,19 +1,24 @@
 """`cloudkit tokenize`: strings to token ids, as JSON lines or as packed arrays."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
-from cloudkit.cli.columns import Column, File, Strings, Texts, gather
+from cloudkit.cli.columns import Column, File, Strings, Texts, gather, stream_texts
 from cloudkit.cli.failures import Failures
-from cloudkit.cli.files import check_target, replacing
-from cloudkit.cli.terminal import emit_json, say
+from cloudkit.cli.files import check_target
+from cloudkit.cli.terminal import counting, emit_json, say
 from cloudkit.errors import ScopeError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from cloudkit.tokens import Tokenizer
 
+ALL_SHOWN_BY: Final = "`cloudkit validate --json`"
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="X.npy", help="Packed arrays: ids (uint16) in X.npy, offsets (int64) in X.offsets.npy; row i is ids[offsets[i]:offsets[i+1]].")]  # fmt: skip
 
 
@@ -31,44 +36,39 @@ def command(
 
     \b
     Example:
-      cloudkit tokenize --file strings.csv --vocab cloud -o ids.npy
+      cloudkit tokenize --file strings.csv --vocab cloud -o ids.npy    # np.load("ids.npy", mmap_mode="r")
     """
     if output:
         check_target(output, (".npy",))
-    texts = gather(strings, file, column)
     from cloudkit.tokens import Tokenizer
 
     tokenizer = Tokenizer(vocab)
-    refused = _refused(tokenizer, texts) if vocab == "compact" else set()
+    whole = bool(strings) or not file or not output
+    parts = [gather(strings, file, column)] if whole else stream_texts(str(file), column)
     if output:
-        _save(tokenizer, texts, refused, output)
+        count, refused = _save(tokenizer, parts, output)
         if as_json:
-            emit_json(
-                {
-                    "strings": len(texts.texts),
-                    "refused": [row + 1 for row in sorted(refused)],
-                    "output": str(output),
-                }
-            )
+            emit_json({"strings": count, "refused": refused, "output": str(output)})
     else:
-        _print(tokenizer, texts, refused, as_json)
+        (texts,) = parts
+        count = len(texts.texts)
+        failures = Failures(ALL_SHOWN_BY)
+        refused = [row + 1 for row in _refused(tokenizer, texts, failures)]
+        failures.report()
+        _print(tokenizer, texts, {row - 1 for row in refused}, as_json)
     if refused or output:
-        say(f"{len(texts.texts) - len(refused):,} tokenized, {len(refused):,} refused")
+        say(f"{count - len(refused):,} tokenized, {len(refused):,} refused")
     raise typer.Exit(1 if refused else 0)
 
 
-def _refused(tokenizer: "Tokenizer", texts: Texts) -> set[int]:
+def _refused(tokenizer: "Tokenizer", texts: Texts, failures: Failures) -> Iterator[int]:
     """Rows (from 0) of strings that have no ids, listed on standard error."""
-    refused = set()
-    failures = Failures(texts, "`cloudkit validate --json`")
     for row, text in enumerate(texts.texts):
         try:
             tokenizer.encode(text)
         except ScopeError as error:
-            refused.add(row)
-            failures.add(row, error)
-    failures.report()
-    return refused
+            failures.add(texts, row, error)
+            yield row
 
 
 def _print(tokenizer: "Tokenizer", texts: Texts, refused: set[int], as_json: bool) -> None:
@@ -81,15 +81,33 @@ def _print(tokenizer: "Tokenizer", texts: Texts, refused: set[int], as_json: boo
             emit_json(ids)
 
 
-def _save(tokenizer: "Tokenizer", texts: Texts, refused: set[int], output: Path) -> None:
-    """Both arrays, or neither; a refused row is empty."""
+def _save(tokenizer: "Tokenizer", parts: Iterable[Texts], output: Path) -> tuple[int, list[int]]:
+    """Both arrays, or neither; a refused row is empty. The number of rows, and those refused (from 1)."""
+    from cloudkit.data import token_writer
+
+    count, refused, failures = 0, list[int](), Failures(ALL_SHOWN_BY)
+    with token_writer(output.resolve()) as write, counting("strings") as bar:
+        for texts in parts:
+            try:
+                write(*tokenizer.encode_batch(texts.texts))
+            except ScopeError:
+                wrong = set(_refused(tokenizer, texts, failures))
+                write(*_without(tokenizer, texts.texts, wrong))
+                refused += [count + row + 1 for row in sorted(wrong)]
+            count += len(texts.texts)
+            bar.advance(len(texts.texts))
+    failures.report()
+    return count, refused
+
+
+def _without(
+    tokenizer: "Tokenizer", texts: list[str], refused: set[int]
+) -> "tuple[NDArray[np.uint16], NDArray[np.int64]]":
+    """Packed ids in which refused rows are empty."""
     import numpy as np
 
-    kept = [row for row in range(len(texts.texts)) if row not in refused]
-    ids, packed = tokenizer.encode_batch([texts.texts[row] for row in kept])
-    lengths = np.zeros(len(texts.texts), np.int64)
+    kept = [row for row in range(len(texts)) if row not in refused]
+    ids, packed = tokenizer.encode_batch([texts[row] for row in kept])
+    lengths = np.zeros(len(texts), np.int64)
     lengths[kept] = np.diff(packed)
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    with replacing(output.with_suffix(".offsets.npy"), "wb") as second, replacing(output, "wb") as first:
-        np.save(first, ids)
-        np.save(second, offsets)
+    return ids, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)

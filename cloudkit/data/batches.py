@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloudkit.data.crystals import Crystals
+from cloudkit.data.packed import offsets_path, token_writer
 from cloudkit.errors import DataError
 
 Value = TypeVar("Value", bound=np.generic)
@@ -38,20 +39,21 @@ class Tokens:
         """Tokens per string, (strings,)."""
         return np.diff(self.offsets)
 
-    def save(self, folder: Path) -> None:
-        """Write ``ids.npy`` and ``offsets.npy``."""
-        np.save(folder / "ids.npy", self.ids)
-        np.save(folder / "offsets.npy", self.offsets)
+    def save(self, path: Path) -> None:
+        """Write ids to `path` (x.npy) and offsets beside it (x.offsets.npy)."""
+        with token_writer(path) as write:
+            write(self.ids, self.offsets)
 
     @classmethod
-    def load(cls, folder: Path) -> "Tokens":
-        """Read what `save` wrote, memory-mapped."""
-        return cls(
-            *(
-                np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-                for name in ("ids", "offsets")
+    def load(cls, path: Path) -> "Tokens":
+        """Read what `save` and `cloudkit tokenize -o` write, memory-mapped; DataError where the two files do not fit."""
+        arrays = (np.load(one, mmap_mode="r", allow_pickle=False) for one in (path, offsets_path(path)))
+        tokens = cls(*arrays)
+        if tokens.ids.dtype != np.uint16 or len(tokens.ids) != tokens.offsets[-1]:
+            raise DataError(
+                f"{path}: {len(tokens.ids)} ids of {tokens.ids.dtype}, and offsets that end at {tokens.offsets[-1]}; tokenize again"
             )
-        )
+        return tokens
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ def read_structure_rows(path: str | Path, groups: Sequence[int] | None = None) -
     """
     parquet = require("pyarrow.parquet", "tables")
     with _readable(path), parquet.ParquetFile(path, pre_buffer=False) as file:
-        columns = _columns(path, file.schema_arrow.names)
+        columns = structure_columns(path, file.schema_arrow.names)
         for batch in file.iter_batches(BATCH, row_groups=groups, columns=columns):
             yield from batch.to_pylist()
 
@@ -77,7 +77,7 @@ def holds_structures(path: Path) -> bool:
     return "scope" not in names and any(set(form) <= names for form in forms)
 
 
-def _columns(path: str | Path, names: Sequence[str]) -> list[str]:
+def structure_columns(path: str | Path, names: Sequence[str]) -> list[str]:
     form = next((form for form in FORMS if set(form) <= set(names)), None)
     if form is None:
         raise StructureError(

@@ -2,11 +2,12 @@
 
 from cloudkit.scope.aflow import aflow_label, from_aflow
 from cloudkit.scope.candidates import MAX_ATOMS, Candidates, candidates
-from cloudkit.scope.canonical import canonical_text
+from cloudkit.scope.canonical import canonical_scope, canonical_text
 from cloudkit.scope.deep import check_deep
 from cloudkit.scope.diagnostics import Diagnostic, render, validate
 from cloudkit.scope.encoder import Batch, Encoded, encode, encode_batch, encode_files, encode_records
 from cloudkit.scope.findings import Findings, validate_batch
+from cloudkit.scope.formula import formula_text, reduced_formula, whole_numbers
 from cloudkit.scope.letters import canonical_letters
 from cloudkit.scope.project import project, project_scope
 from cloudkit.scope.schema import check_tree
@@ -24,6 +25,7 @@ __all__ = [
     "aflow_label",
     "candidates",
     "canonical_letters",
+    "canonical_scope",
     "canonical_text",
     "check_deep",
     "check_tree",
@@ -31,14 +33,17 @@ __all__ = [
     "encode_batch",
     "encode_files",
     "encode_records",
+    "formula_text",
     "from_aflow",
     "parse",
     "parse_batch",
     "project",
     "project_scope",
     "read",
+    "reduced_formula",
     "render",
     "to_tree",
     "validate",
     "validate_batch",
+    "whole_numbers",
 ]  # fmt: skip

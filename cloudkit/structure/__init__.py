@@ -9,8 +9,10 @@ from cloudkit.structure.columns import Columns
 from cloudkit.structure.convert import as_crystal
 from cloudkit.structure.crystal import Crystal, Species
 from cloudkit.structure.guards import check_crystal
-from cloudkit.structure.read import Record, read_structures
-from cloudkit.structure.sources import ReadTable
+from cloudkit.structure.inputs import find_files
+from cloudkit.structure.pieces import Piece
+from cloudkit.structure.read import Record, read_pieces, read_structures
+from cloudkit.structure.sources import ReadTable, file_pieces, find_pieces, kind_of
 from cloudkit.structure.symmetry import ENGINES, Engine, Orbit, Symmetry, find_symmetry
 from cloudkit.structure.textforms import read_row
 
@@ -23,15 +25,21 @@ __all__ = [
     "Crystal",
     "Engine",
     "Orbit",
+    "Piece",
     "ReadTable",
     "Record",
     "Species",
     "Symmetry",
     "as_crystal",
     "check_crystal",
+    "file_pieces",
+    "find_files",
+    "find_pieces",
     "find_symmetry",
     "find_symmetry_batch",
     "find_symmetry_in_files",
+    "kind_of",
+    "read_pieces",
     "read_row",
     "read_structures",
 ]

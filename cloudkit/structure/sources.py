@@ -42,7 +42,7 @@ def find_pieces(inputs: Iterable[str | Path], parquet: ReadTable | None = None) 
             yield Piece("stdin", text=decode(sys.stdin.buffer.read()))
             continue
         for path, name, must_recognise in find_files(str(given)):
-            yield from _file_pieces(path, name, must_recognise, parquet)
+            yield from file_pieces(path, name, must_recognise, parquet)
 
 
 def kind_of(path: str) -> str:
@@ -54,7 +54,8 @@ def kind_of(path: str) -> str:
     return kind or ("poscar" if re.match(r"poscar|contcar", plain) else "")
 
 
-def _file_pieces(path: str, name: str, must_recognise: bool, parquet: ReadTable | None) -> Iterator[Piece]:
+def file_pieces(path: str, name: str, must_recognise: bool, parquet: ReadTable | None) -> Iterator[Piece]:
+    """The pieces of one file of find_files."""
     kind = kind_of(path)
     if not kind and must_recognise:
         yield _unknown(name, path)

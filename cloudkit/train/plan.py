@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from cloudkit.data import builtin_path
+from cloudkit.data import builtin_path, file_hash
 from cloudkit.errors import DataError
 from cloudkit.modelspec import BuiltinData, Data, EvaluateTask, FileData, PretrainTask, Spec, Task, tables_of
 from cloudkit.train.source import label_limits
-from cloudkit.train.stages import Kind, Stage, file_hash, make_key
+from cloudkit.train.stages import Kind, Stage, make_key
 
 
 def plan(spec: Spec) -> list[Stage]:

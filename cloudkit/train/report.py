@@ -1,19 +1,16 @@
 """run folder -> report.html: one page, no script, no outside reference, light and dark; every text in it is escaped."""
 
-from collections.abc import Sequence
 from html import escape
-from importlib.resources import files
 from pathlib import Path
-from string import Template
 from typing import Any, Final
 
 import numpy as np
 
-from cloudkit.property.charts import css
+from cloudkit.property.page import grid, page
+from cloudkit.property.words import model_name, number, quantity_name, short_scope
 from cloudkit.train import report_figures as figures
 from cloudkit.train.run_folder import Predictions, RunFolder, flatten, read_run
 from cloudkit.train.verdict import lead, verdict
-from cloudkit.train.words import model_name, number, quantity_name, short_scope
 
 WORST: Final = 12  # rows in the table of largest errors
 
@@ -26,10 +23,8 @@ def write_report(folder: Path) -> Path:
     run = read_run(folder)
     plots = [_quantity(group, gallery=group is _main(run)) for group in run.predictions]
     sections = [_headline(run), *plots, _learning(run), _worst(run), _provenance(run)]
-    page = Template(files("cloudkit.train").joinpath("report.html").read_text(encoding="utf-8"))
-    body = "\n".join(section for section in sections if section)
     path = folder / "report.html"
-    path.write_text(page.substitute(name=escape(run.name), chart_css=css(), body=body), encoding="utf-8")
+    path.write_text(page(run.name, sections), encoding="utf-8")
     return path
 
 
@@ -89,11 +84,11 @@ def _quantity(group: Predictions, gallery: bool) -> str:
     over = figures.error_over_temperature(group)
     if over:
         plots.append(("", "Mean absolute error at each temperature.", over))
-    out = [title, _grid(plots)]
+    out = [title, grid(plots)]
     panels = figures.crystal_curves(group) if over and gallery else []
     if panels:
         text = "Held-out crystals at even ranks from the best predicted to the worst one."
-        out += [f'<p class="dim">{text}</p>', _grid(panels)]
+        out += [f'<p class="dim">{text}</p>', grid(panels)]
     return "\n".join(out)
 
 
@@ -101,18 +96,9 @@ def _mae(group: Predictions, column: figures.Array) -> float:
     return float(np.abs(column - group.target).mean())
 
 
-def _grid(plots: Sequence[tuple[str, str, str]]) -> str:
-    """(title, caption, svg) as a grid of figures."""
-    cells = []
-    for title, caption, svg in plots:
-        head = f"<h3>{escape(title)}</h3>" if title else ""
-        cells.append(f"<figure>{head}<figcaption>{escape(caption)}</figcaption>{svg}</figure>")
-    return f'<div class="grid">{"".join(cells)}</div>'
-
-
 def _learning(run: RunFolder) -> str:
     plots = [(stage, "", svg) for stage, svg in figures.learning_curves(run.curves)]
-    return f"<h2>Learning curves</h2>{_grid(plots)}" if plots else ""
+    return f"<h2>Learning curves</h2>{grid(plots)}" if plots else ""
 
 
 def _worst(run: RunFolder) -> str:

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cloudkit.property.charts import SQUARE, Axis, Series, chart
+from cloudkit.property.words import model_name, number, quantity_name, short_scope
 from cloudkit.train.run_folder import Predictions
-from cloudkit.train.words import model_name, number, quantity_name, short_scope
 from cloudkit.units import DULONG_PETIT
 
 Array = npt.NDArray[np.float64]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import cloudkit
+from cloudkit.data import file_hash
 
 Kind = Literal["encode", "tokenize", "pretrain", "finetune", "evaluate", "report"]
 Status = Literal["done", "reused", "planned"]
@@ -67,12 +68,6 @@ def make_key(kind: Kind, parts: object, reads: Mapping[str, Stage]) -> str:
     """12 hexadecimal digits from the spec's part (JSON), the keys of what is read, and the code."""
     content = [kind, parts, {name: stage.name for name, stage in reads.items()}, code_hash(CODE[kind])]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @cache

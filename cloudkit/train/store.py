@@ -6,12 +6,12 @@ checkpoint.
 
 import json
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from cloudkit.data import take_lock
 from cloudkit.errors import CloudkitError
 from cloudkit.train.checkpoint import BEST, CHECKPOINT
 from cloudkit.train.stages import Stage, StageResult
@@ -40,7 +40,7 @@ class Store:
         except OSError as error:
             raise CloudkitError(f"cannot write to {self.folder.parent}: {error.strerror}") from None
         with file:
-            if not _take(file.fileno()):
+            if not take_lock(file.fileno()):
                 raise CloudkitError(
                     f"another build is at work in {self.folder.parent}; wait for it or choose --out"
                 )
@@ -82,19 +82,6 @@ class Store:
         for part in self.folder.glob("*.part"):
             if part.name.removesuffix(".part") not in keep:
                 shutil.rmtree(part)
-
-
-def _take(descriptor: int) -> bool:
-    """Lock an open file without waiting; False where another process holds it."""
-    if sys.platform == "win32":
-        return True
-    import fcntl
-
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _seconds(folder: Path) -> float:

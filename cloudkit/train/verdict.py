@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from cloudkit.train.words import model_name, number, quantity_name
+from cloudkit.property.words import model_name, number, quantity_name
 
 
 def lead(task: dict[str, Any]) -> str:

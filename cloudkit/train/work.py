@@ -34,6 +34,7 @@ from cloudkit.train.source import read_data
 from cloudkit.train.stages import Stage
 from cloudkit.train.store import Store
 
+TOKENS: Final = "ids.npy"
 SMALL: Final = 256  # encoder.width
 AVERAGE: Final = {"pretrain": 0.998, "finetune": 0.99}  # decay of the average of the weights
 
@@ -66,7 +67,7 @@ class Work:
         crystals = self.crystals(stage)
         tokenizer = Tokenizer(self.spec.tokens.vocabulary)
         limit = self.spec.tokens.max_length
-        tokenize(crystals.texts, tokenizer, limit, stage.label, crystals.ids).save(folder)
+        tokenize(crystals.texts, tokenizer, limit, stage.label, crystals.ids).save(folder / TOKENS)
 
     def train(self, stage: Stage, folder: Path) -> None:
         """Pretrain or fine-tune one head together with the encoder."""
@@ -120,7 +121,7 @@ class Work:
 
     def tokens(self, stage: Stage) -> Tokens:
         """The packed ids that a stage reads."""
-        return Tokens.load(self.store.path(stage.reads["tokens"]))
+        return Tokens.load(self.store.path(stage.reads["tokens"]) / TOKENS)
 
     def weights(self, stage: Stage) -> dict[str, Tensor]:
         """What the training before a stage left: the encoder and the heads trained so far; empty for the first."""

@@ -28,7 +28,7 @@ HEAVY = (
     ),
     *("sklearn", "matplotlib", "jsonschema", "typer", "rich", "transformers", "tokenizers", "safetensors"),
 )
-ABOVE_TORCH = {"kernels", "data", "models", "property", "train", "cli"}
+ABOVE_TORCH = {"kernels", "data", "models", "property", "train", "corpus", "cli"}
 DOORS = {
     **{key: {"structure"} for key in ("spglib", "moyopy", "gemmi", "pymatgen", "ase")},
     "jsonschema": {"scope"},
@@ -38,10 +38,12 @@ DOORS = {
     "pyarrow": {"data"},
     "urllib3": {"fetch"},
     "triton": {"kernels"},
+    **{key: {"corpus"} for key in ("duckdb", "ray", "smact")},
     "torch": ABOVE_TORCH,
     "lightning": {"train"},
     "safetensors": {"models", "property", "train"},
-    **{key: {"property", "train"} for key in ("pandas", "sklearn", "matplotlib")},
+    **{key: {"property", "train"} for key in ("sklearn", "matplotlib")},
+    "pandas": {"property", "train", "corpus"},
     "typer": {"cli"},
     "rich": {"cli"},
 }

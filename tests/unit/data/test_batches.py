@@ -24,8 +24,8 @@ TOKENS = tokenize(CRYSTALS.texts, Tokenizer("compact"), 64)
 
 
 def test_packed_ids_are_those_of_each_string(tmp_path: Path) -> None:
-    TOKENS.save(tmp_path)
-    again = Tokens.load(tmp_path)
+    TOKENS.save(tmp_path / "ids.npy")
+    again = Tokens.load(tmp_path / "ids.npy")
     for index, text in enumerate(CRYSTALS.texts):
         expected = Tokenizer("compact").encode(text)
         assert np.array_equal(again.ids[again.offsets[index] : again.offsets[index + 1]], expected)

@@ -63,7 +63,7 @@ def test_a_file_that_is_no_table_is_refused_with_its_name_and_reason(
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
     (tmp_path / "folder.csv").mkdir()
-    for name, message in (("gone.csv", "no such file"), ("folder.csv", "cannot be read")):
+    for name, message in (("gone.csv", "no such file"), ("folder.csv", "not a folder of shards")):
         with pytest.raises(DataError, match=message):
             read_table(tmp_path / name)
 

@@ -1,0 +1,69 @@
+"""`cloudkit enumerate`: candidates from a prototype, for `predict --top` to rank."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cloudkit.cli.files import PARQUET, TABLES, Write, check_target, table_writer
+from cloudkit.cli.terminal import counting, emit, emit_json, say
+
+COLUMNS = {"id": str, "scope": str, "space_group": int, "prototype": str}
+
+Prototype = Annotated[str, typer.Argument(metavar="PROTOTYPE", help="A known name (perovskite, spinel, half-heusler, …), an AFLOW label, or an orbit string.")]  # fmt: skip
+Elements = Annotated[list[str], typer.Option("--elements", "-e", metavar="LIST", help="Elements that may stand anywhere (Sr,Ba,Ti) or in one element's place (O=F,Cl); may be repeated.")]  # fmt: skip
+Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="OUT", help="A .csv, .jsonl or .parquet file; without it, one string per line on standard output.")]  # fmt: skip
+
+
+def command(
+    prototype: Prototype,
+    elements: Elements,
+    output: Output = None,
+    neutral: Annotated[bool, typer.Option("--neutral", help="Leave out what no choice of SMACT's oxidation states makes neutral.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON lines on standard output; with -o, the counts.")] = False,
+) -> None:  # fmt: skip
+    """Write the orbit strings of a prototype with its elements exchanged. Columns: id (the formula), scope, space_group, prototype.
+
+    \b
+    Example:
+      cloudkit enumerate perovskite --elements Sr,Ba,Ti,Zr,Hf -e O=O,S -o candidates.csv
+      cloudkit predict thermal candidates.csv --top 50 --page top.html
+    """
+    if output:
+        check_target(output, (*TABLES, PARQUET))
+    from cloudkit.corpus import enumerate_candidates
+
+    found = enumerate_candidates(prototype, elements, neutral)
+    with counting("candidates") as bar, _target(output, as_json) as write:
+        count = 0
+        for candidate in found:
+            write(candidate._asdict())
+            count += 1
+            bar.advance()
+    counts = {
+        "assignments": found.assignments,
+        "charged": found.charged,
+        "repeated": found.repeated,
+        "candidates": count,
+    }
+    if as_json and output:
+        emit_json(counts | {"output": str(output)})
+    words = [
+        f"{found.charged:,} not neutral" if neutral else "",
+        f"{found.repeated:,} the same crystal as another" if found.repeated else "",
+    ]
+    say(
+        f"{found.name}: {count:,} candidates of {found.assignments:,} assignments"
+        + "".join(f", {word}" for word in filter(None, words))
+    )
+
+
+@contextmanager
+def _target(output: Path | None, as_json: bool) -> Iterator[Write]:
+    if output:
+        with table_writer(output, COLUMNS) as write:
+            yield write
+    else:
+        yield emit_json if as_json else lambda row: emit(str(row["scope"]))

@@ -1,0 +1,83 @@
+"""`cloudkit predict --top`: the best of many candidates, with their uncertainty and novelty."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cloudkit.cli.failures import MOST_SHOWN
+from cloudkit.cli.files import check_target, replacing, table_writer
+from cloudkit.cli.inputs import records, say_failure
+from cloudkit.cli.terminal import counting, emit_json, emit_table, say
+from cloudkit.errors import CloudkitError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cloudkit.corpus import Wanted
+    from cloudkit.property import Input
+    from cloudkit.units import Per
+
+SHOWN = ("id", "formula", "space_group", "value", "lower", "upper", "unit", "novelty")
+KINDS = {"space_group": int, "value": float, "lower": float, "upper": float, "temperature": float}
+LEDGER = ("id", "code", "message")
+
+
+def rank_inputs(
+    model: str,
+    inputs: list[str],
+    column: str | None,
+    wanted: "Wanted",
+    temperatures: str | None,
+    per: "Per",
+    reference: list[str],
+    output: Path | None,
+    page: Path | None,
+    failures: Path | None,
+    as_json: bool,
+) -> int:
+    """Rank, write and show; the exit code."""
+    if page:
+        check_target(page, (".html",))
+    from cloudkit.corpus import Reference, rank, rank_page
+    from cloudkit.corpus.rank import COLUMNS
+    from cloudkit.property import load, parse_temperatures
+
+    kelvin = None if temperatures is None else parse_temperatures(temperatures)
+    if kelvin is not None and len(kelvin) != 1:
+        raise CloudkitError(f"--top ranks at one temperature, and {temperatures} are {len(kelvin)}")
+    trained, known = load(model), Reference(reference)
+    with counting("candidates") as bar:
+
+        def counted() -> "Iterator[Input]":
+            for one in records(inputs, column):
+                bar.advance()
+                yield one
+
+        found = rank(trained, counted(), wanted, known, None if kelvin is None else float(kelvin[0]), per)
+    rows: list[dict[str, object]] = [
+        {str(name): value for name, value in row.items()}
+        for row in found.table[list(COLUMNS)].to_dict("records")
+    ]
+    if output:
+        with table_writer(output, {name: KINDS.get(name, str) for name in COLUMNS}) as write:
+            for row in rows:
+                write(row)
+    if page:
+        with replacing(page) as file:
+            file.write(rank_page(found, wanted, trained.name))
+    if as_json:
+        for row in rows:
+            emit_json(row)
+    elif not output and not page:
+        emit_table(list(SHOWN), [[row[name] for name in SHOWN] for row in rows])
+    if failures:
+        with table_writer(failures, LEDGER) as write:
+            for failure in found.failures:
+                write(failure._asdict())
+    else:
+        for failure in found.failures[:MOST_SHOWN]:
+            say_failure(failure.id, failure)
+    say(
+        f"{found.predicted:,} predicted, {len(found.failures):,} failed; {found.kept:,} fit the condition, {found.novel:,} of them new "
+        f"beside {known.rows:,} known crystals; the best {len(rows)} by {found.quantity} are listed"
+    )
+    return 1 if found.failures else 0

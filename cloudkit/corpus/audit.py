@@ -1,0 +1,127 @@
+"""What is in some files of strings or structures: duplicates, clashes, coverage, overlaps and splits that leak."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from cloudkit.corpus import queries
+from cloudkit.corpus.facts import Choice, Source, gather_facts
+from cloudkit.data import locked
+from cloudkit.errors import CloudkitError, require
+
+FORMATS: Final = {
+    ".parquet": "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 100000",
+    ".csv": "FORMAT csv, HEADER",
+    ".jsonl": "FORMAT json",
+}
+
+
+def audit(
+    inputs: Sequence[str],
+    *,
+    text: str | None = None,
+    labels: Sequence[str] | None = None,
+    part: str | None = None,
+    dedupe: Path | None = None,
+    report: bool = True,
+    step: Callable[[int], object] = lambda rows: None,
+) -> dict[str, Any]:
+    """Look at files of strings (tables, folders of shards) or structures; a report of plain values, ready for JSON.
+
+    text, labels, part: names of columns: of the strings (found by name or kind), of the labels (all other columns of
+    numbers), of the parts of a split ("split" or "part"). dedupe: where to write the first row of each distinct string with
+    the number of its copies and the median of its labels; report: False leaves all else out. Needs DuckDB (extra `corpus`).
+    Raises CloudkitError where an input cannot be read.
+    """
+    require("duckdb", "corpus")
+    with _work_folder(dedupe) as folder:
+        sources = gather_facts(inputs, folder, Choice(text, labels, part), report, step)
+        if not any(source.rows > source.invalid for source in sources):
+            raise CloudkitError(f"there is no valid string in {', '.join(inputs)}")
+        with queries.facts_in(folder) as connection:
+            found: dict[str, Any] = {"files": _files(connection, sources)}
+            if report:
+                found |= _report(connection, sources)
+            if dedupe:
+                found["dedupe"] = {
+                    "file": str(dedupe),
+                    "strings": _write_distinct(connection, sources, dedupe, folder),
+                }
+    return found
+
+
+def _report(connection: Any, sources: list[Source]) -> dict[str, Any]:
+    names = {number: source.name for number, source in enumerate(sources)}
+    clashes = queries.clashes(connection)
+    pairs = queries.overlaps(connection)
+    for pair in pairs:
+        pair["first"], pair["second"] = names[pair["first"]], names[pair["second"]]
+    splits = queries.overlaps(connection, "part")
+    return {
+        "same_crystal": f"space group and {queries.crystal_key(connection)}",
+        "duplicates": queries.duplicates(connection),
+        "labels": [_named(entry, names) for entry in clashes],
+        "overlaps": [{key: value for key, value in pair.items() if key != "source"} for pair in pairs],
+        "splits": [_named(entry, names) for entry in splits],
+        **queries.coverage(connection),
+    }
+
+
+def _named(entry: Mapping[str, Any], names: Mapping[int, str]) -> dict[str, Any]:
+    return {"file": names[entry["source"]]} | {key: value for key, value in entry.items() if key != "source"}
+
+
+def _files(connection: Any, sources: list[Source]) -> list[dict[str, Any]]:
+    known = {row["source"]: row for row in queries.sources(connection)}
+    empty = {"valid": 0, "strings": 0, "dialects": ""}
+    return [
+        {"file": source.name, "rows": source.rows, "invalid": source.invalid}
+        | {key: known.get(number, empty)[key] for key in empty}
+        | {"labels": source.labels, "first_invalid": [list(one) for one in source.shown]}
+        for number, source in enumerate(sources)
+    ]
+
+
+def _write_distinct(connection: Any, sources: list[Source], target: Path, folder: Path) -> int:
+    """The first row of each string, in the order of the input; how many there are."""
+    names = list(dict.fromkeys(name for source in sources for name in source.labels))
+    quoted = ['"' + name.replace('"', '""') + '"' for name in names]
+    medians = "".join(
+        f", median(value) FILTER (name = '{name.replace(chr(39), chr(39) * 2)}') AS {quote}"
+        for name, quote in zip(names, quoted, strict=True)
+    )
+    values = f"LEFT JOIN (SELECT f.scope{medians} FROM labels JOIN facts f USING (place) GROUP BY f.scope) m USING (scope)"
+    query = (
+        f"SELECT f.id, c.scope, f.space_group, c.copies{''.join(f', m.{quote}' for quote in quoted)} "
+        f"FROM ({queries.COPIES}) c JOIN (SELECT place, id, space_group FROM facts) f USING (place) "
+        f"{values if names else ''} ORDER BY c.place"
+    )
+    draft = folder / f"distinct{target.suffix}"
+    place = str(draft).replace("'", "''")
+    (written,) = connection.execute(f"COPY ({query}) TO '{place}' ({FORMATS[target.suffix]})").fetchone()
+    with draft.open("rb+") as file:
+        os.fsync(file.fileno())
+    draft.replace(target)
+    return int(written)
+
+
+@contextmanager
+def _work_folder(target: Path | None) -> Iterator[Path]:
+    """Where facts are kept: beside the output, so that what a killed audit left is found and removed by the next."""
+    if target is None:
+        with tempfile.TemporaryDirectory(prefix="cloudkit-audit-") as name:
+            yield Path(name)
+        return
+    folder = target.resolve().parent / f".{target.name}.work"
+    with locked(folder):
+        for left in folder.iterdir():
+            if left.name != ".lock":
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder)

@@ -1,0 +1,168 @@
+"""Candidates: a prototype with its elements exchanged for others, each crystal once, as orbit strings."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from functools import cache
+from itertools import product
+from math import prod
+from typing import Final, NamedTuple
+
+from cloudkit.data import read_builtin
+from cloudkit.errors import CloudkitError, ScopeError, require
+from cloudkit.scope import Scope, canonical_scope, from_aflow, parse, whole_numbers
+from cloudkit.tables import ELEMENT
+
+MOST: Final = 50_000_000  # assignments; more are a mistake on the command line
+
+
+class Candidate(NamedTuple):
+    """One crystal. id: its formula in the order of the prototype's elements, so that CaTiO3 and TiCaO3 are two."""
+
+    id: str
+    scope: str
+    space_group: int
+    prototype: str
+
+
+@dataclass(slots=True)
+class Enumeration:
+    """All candidates of a prototype. slots: its elements, each with those that may take its place; the counts are known
+    once the candidates have been taken.
+    """
+
+    prototype: Scope
+    name: str
+    slots: Mapping[str, tuple[str, ...]]
+    neutral: bool = False
+    assignments: int = 0
+    charged: int = 0
+    repeated: int = 0
+
+    def __iter__(self) -> Iterator[Candidate]:
+        self.assignments = self.charged = self.repeated = 0
+        seen: set[str] = set()
+        counts = [int(count) for count in whole_numbers(self.prototype.composition).values()]
+        for chosen in product(*self.slots.values()):
+            if len(set(chosen)) < len(chosen):
+                continue
+            self.assignments += 1
+            scope = _exchange(self.prototype, dict(zip(self.slots, chosen, strict=True)))
+            if self.neutral and not is_neutral(scope.composition):
+                self.charged += 1
+                continue
+            text = str(scope)
+            if text in seen:
+                self.repeated += 1
+                continue
+            seen.add(text)
+            name = "".join(
+                f"{element}{count if count > 1 else ''}"
+                for element, count in zip(chosen, counts, strict=True)
+            )
+            yield Candidate(name, text, scope.space_group, self.name)
+
+
+def enumerate_candidates(prototype: str, elements: Sequence[str], neutral: bool = False) -> Enumeration:
+    """Candidates of a prototype: an AFLOW label, an orbit string, or a name such as perovskite.
+
+    elements: symbols that may stand anywhere, with commas or blanks between ("Sr,Ba"), or for one element of the prototype
+    ("O=F,Cl"). An assignment gives different elements to different places; those that are the same crystal count once.
+    neutral: leave out what no choice of SMACT's oxidation states makes neutral (extra `candidates`).
+    Raises CloudkitError for an unknown prototype or element.
+    """
+    name, scope = find_prototype(prototype)
+    places = list(scope.composition)
+    if any(len(orbit.species or ()) != 1 for orbit in scope.orbits):
+        raise CloudkitError(f"{name} has mixed sites; a prototype is an ordered crystal")
+    slots = _slots(places, elements)
+    count = prod(len(choice) for choice in slots.values())
+    if count > MOST:
+        raise CloudkitError(
+            f"{count:,} assignments are too many; give fewer elements, or some for one place (O=F,Cl)"
+        )
+    if neutral:
+        require("smact", "candidates")
+    return Enumeration(scope, name, slots, neutral)
+
+
+def _slots(places: Sequence[str], elements: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    anywhere: list[str] = []
+    only: dict[str, list[str]] = {}
+    for given in elements:
+        place, sign, symbols = given.rpartition("=")
+        if sign and place not in places:
+            raise CloudkitError(
+                f"'{given}': the prototype has no {place}; its elements are {', '.join(places)}"
+            )
+        chosen = symbols.replace(",", " ").split()
+        unknown = [symbol for symbol in chosen if symbol not in ELEMENT]
+        if unknown:
+            raise CloudkitError(f"'{unknown[0]}' is no element")
+        (only.setdefault(place, []) if sign else anywhere).extend(chosen)
+    slots = {place: tuple(dict.fromkeys(only.get(place, anywhere))) for place in places}
+    bare = [place for place, choice in slots.items() if not choice]
+    if bare:
+        raise CloudkitError(
+            f"no elements are given for {', '.join(bare)}: --elements Sr,Ba or --elements {bare[0]}=Sr,Ba"
+        )
+    return slots
+
+
+def find_prototype(given: str) -> tuple[str, Scope]:
+    """Its name and orbits. Raises CloudkitError, with the nearest names, for what is none of the three."""
+    if "|" in given:
+        scope = parse(given)
+        if scope.dialect != "orbit":
+            raise ScopeError(f"a prototype is an orbit string; this one is {scope.dialect}")
+        return "orbit string", scope
+    if ":" in given:
+        return given, parse(from_aflow(given))
+    known = _known()
+    found = known.get(given.casefold())
+    if found is None:
+        near = get_close_matches(given.casefold(), known, n=3, cutoff=0.5)
+        hint = f"; near: {', '.join(near)}" if near else ""
+        raise CloudkitError(
+            f"there is no prototype '{given}'{hint}; give a name or label of the built-in prototypes, an AFLOW label with "
+            "elements, or an orbit string"
+        )
+    label, text = found
+    return label, parse(text)
+
+
+@cache
+def _known() -> dict[str, tuple[str, str]]:
+    """Label and string by label, and by the names in use: "(Cubic) Perovskite, E2_1" has four."""
+    table = read_builtin("prototypes")
+    known: dict[str, tuple[str, str]] = {}
+    for label, names, text in zip(table.text("id"), table.column("name"), table.text("scope"), strict=True):
+        for name in str(names or "").split(","):
+            short = name.partition(")")[2] if name.strip().startswith("(") else ""
+            for alias in (name.replace("(", "").replace(")", ""), short):
+                if alias.strip():
+                    known.setdefault(alias.strip().casefold(), (label, text))
+    return known | {
+        label.casefold(): (label, text)
+        for label, text in zip(table.text("id"), table.text("scope"), strict=True)
+    }
+
+
+def _exchange(prototype: Scope, chosen: Mapping[str, str]) -> Scope:
+    orbits = tuple(
+        orbit._replace(species=((chosen[(orbit.species or ())[0][0]], 1.0),)) for orbit in prototype.orbits
+    )
+    return canonical_scope(replace(prototype, orbits=orbits))
+
+
+def is_neutral(composition: Mapping[str, float]) -> bool:
+    """Whether one oxidation state per element, of those that SMACT lists, makes the charges add up to 0."""
+    sums = {0}
+    for element, count in composition.items():
+        sums = {charge + round(count) * state for charge in sums for state in _states(element)}
+    return 0 in sums
+
+
+@cache
+def _states(element: str) -> tuple[int, ...]:
+    return tuple(require("smact", "candidates").Element(element).oxidation_states or ())

@@ -1,0 +1,184 @@
+"""Structures of any number to a folder of shards: killed at any moment, it goes on where it was."""
+
+import hashlib
+import json
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib import metadata
+from itertools import chain, groupby
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from cloudkit.corpus.units import UNIT, Unit, find_units
+from cloudkit.data import Manifest, Shard, drafted, file_hash, locked, parquet_writer
+from cloudkit.errors import CloudkitError
+from cloudkit.scope import Encoded, encode_records
+from cloudkit.structure import MAX_SECONDS, MAX_SITES, Record
+
+COLUMNS: Final = {"id": str, "scope": str, "space_group": int, "engine": str, "symprec": float}
+PACKAGES: Final = {"moyo": "moyopy", "spglib": "spglib"}
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """What decides the strings of a structure, and how long it may take; the arguments of encode_records."""
+
+    dialect: str = "orbit"
+    order: str = "canonical"
+    engine: str = "moyo"
+    symprec: float = 1e-2
+    max_sites: int = MAX_SITES
+    max_seconds: float = MAX_SECONDS
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """As the manifest holds it, with the version of the engine."""
+        engine = f"{self.engine} {metadata.version(PACKAGES[self.engine])}"
+        limits = {"max_sites": self.max_sites, "max_seconds": self.max_seconds}
+        return {
+            "dialect": self.dialect,
+            "order": self.order,
+            "engine": engine,
+            "symprec": self.symprec,
+        } | limits
+
+    def encode(self, records: Iterable[Record], jobs: int = 1) -> Iterator[Encoded]:
+        return encode_records(
+            records,
+            self.dialect,
+            self.order,
+            self.engine,
+            self.symprec,
+            jobs,
+            self.max_sites,
+            self.max_seconds,
+        )
+
+
+class Report(NamedTuple):
+    """counts: given, rows and failed of the whole folder; made: shards of this run; kept: those that were finished before.
+
+    damaged: shards that were found damaged and have been made again; gone: shards whose input is no longer there.
+    """
+
+    counts: dict[str, int]
+    made: int
+    kept: int
+    damaged: list[str]
+    gone: int
+
+
+def encode_corpus(
+    inputs: Iterable[str | Path],
+    folder: Path,
+    encoding: Encoding,
+    *,
+    jobs: int = 1,
+    pool: str = "local",
+    size: int = UNIT,
+    step: Callable[[int], object] = lambda structures: None,
+) -> Report:
+    """Encode all structures of the inputs into a folder of shards; what is finished there already is not made again.
+
+    jobs: worker processes. pool: "local", or "ray" to make shards on the nodes of a Ray cluster that share the folder.
+    size: structures of a shard, about. step: called with the number of structures that were done.
+    Raises CloudkitError where the folder cannot be written; the shards that are finished stay.
+    """
+    found = find_units(inputs, size)
+    first = next(found, None)
+    if first is None:
+        raise CloudkitError("the given folders hold no files, so there is nothing to encode")
+    with locked(folder):
+        manifest, damaged = Manifest.resume(folder, encoding.spec | {"shard_size": size})
+        finished = set(manifest.shards)
+        keys: list[str] = []
+
+        def todo() -> Iterator[Unit]:
+            for unit in chain([first], found):
+                keys.append(unit.key)
+                if unit.key not in finished:
+                    yield unit
+
+        try:
+            for shard in _make(todo(), folder, encoding, jobs, pool):
+                manifest.add(shard)
+                step(shard.given)
+            gone = manifest.arrange(keys)
+        except OSError as error:
+            raise CloudkitError(
+                f"{folder}: {error.strerror or error} {' '.join(getattr(error, '__notes__', []))}; {len(manifest.shards)} shards are finished and stay; the same command "
+                "goes on from there"
+            ) from error
+    made = len(set(keys) - finished)
+    return Report(manifest.counts, made, len(keys) - made, damaged, gone)
+
+
+def _make(units: Iterator[Unit], folder: Path, encoding: Encoding, jobs: int, pool: str) -> Iterator[Shard]:
+    if pool == "ray":
+        from cloudkit.corpus.cluster import make_on_ray
+
+        return make_on_ray(list(units), folder, encoding)
+    return _make_here(units, folder, encoding, jobs)
+
+
+def _make_here(units: Iterator[Unit], folder: Path, encoding: Encoding, jobs: int) -> Iterator[Shard]:
+    """All units as one stream, so that no worker waits at the end of a shard."""
+    owners: deque[Unit] = deque()
+
+    def records() -> Iterator[Record]:
+        for unit in units:
+            for record in unit.records():
+                owners.append(unit)
+                yield record
+
+    rows = encoding.encode(records(), jobs)
+    for unit, encoded in groupby(rows, key=lambda _: owners.popleft()):
+        try:
+            yield write_shard(unit, encoded, folder)
+        except OSError as error:
+            error.add_note(f"while {unit.label} was written")
+            raise
+
+
+def make_shard(unit: Unit, folder: Path, encoding: Encoding) -> Shard:
+    """Encode one unit in this process."""
+    return write_shard(unit, encoding.encode(unit.records()), folder)
+
+
+def write_shard(unit: Unit, encoded: Iterable[Encoded], folder: Path) -> Shard:
+    """The rows of one unit as Parquet and its failures as JSON lines, both whole or not at all."""
+    rows = failed = 0
+    path, ledger = folder / f"{unit.key}.parquet", folder / Shard(unit.key, 0, 0, 0, "").ledger
+    digest = hashlib.sha256()
+    with ExitStack() as stack:
+        write = stack.enter_context(parquet_writer(stack.enter_context(drafted(path)), COLUMNS))
+        faults = None
+        for row in encoded:
+            if row.error is None:
+                write({name: getattr(row, name) for name in COLUMNS})
+                rows += 1
+                continue
+            faults = faults or stack.enter_context(drafted(ledger))
+            entry = {
+                "id": row.id,
+                "code": row.error.code,
+                "message": row.error.message,
+                "hint": row.error.hint,
+            }
+            line = (json.dumps(entry, ensure_ascii=False) + "\n").encode(errors="backslashreplace")
+            faults.write(line)
+            digest.update(line)
+            failed += 1
+    if unit.path and rows + failed != unit.rows:
+        raise CloudkitError(f"{unit.label}: {unit.rows} structures given, {rows} encoded and {failed} failed")
+    return Shard(unit.key, rows + failed, rows, failed, file_hash(path), digest.hexdigest() if failed else "")
+
+
+def read_failures(folder: Path) -> Iterator[dict[str, Any]]:
+    """All entries of the ledgers of a folder of shards, in the order of the input."""
+    for shard in Manifest.load(folder).shards.values():
+        if shard.failed:
+            with (folder / shard.ledger).open(encoding="utf-8") as lines:
+                yield from map(json.loads, lines)

@@ -1,0 +1,229 @@
+"""What an audit needs of every string, as two Parquet files that are queried afterwards: facts and labels.
+
+Each input is read once, some thousand rows at a time, so that its length does not matter.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from cloudkit.data import Table, drafted, parquet_writer, read_batches
+from cloudkit.errors import CloudkitError, ScopeError, StructureError
+from cloudkit.scope import (
+    Scope,
+    canonical_scope,
+    encode_files,
+    encode_records,
+    formula_text,
+    parse,
+    project_scope,
+    reduced_formula,
+)
+from cloudkit.structure import Record, as_crystal
+from cloudkit.tables import ELEMENT, LETTERS
+from cloudkit.tokens import Tokenizer
+
+FACTS: Final[dict[str, type]] = {
+    "place": int,  # of the row among all, in the order given
+    "source": int,
+    "row": int,  # of its source, from 1
+    "id": str,
+    "scope": str,  # canonical; reduced and full strings, which do not tell equal letters apart, in canonical order
+    "dialect": str,
+    "space_group": int,
+    "formula": str,
+    "fractions": str,  # atomic fractions to two decimals: a formula that all dialects can say
+    "elements": str,  # with blanks between
+    "orbits": int,
+    "tokens": int,
+    "part": str,  # the value of the column that splits the source, if it has one
+}
+LABELS: Final[dict[str, type]] = {"place": int, "name": str, "value": float}
+STRUCTURE_COLUMNS: Final = ("structure", "lattice", "lattice_vectors", "attributes")
+NO_LABELS: Final = ("id", "row", "number", "space_group", "symprec", "n_atoms", "copies", "temperature")
+TABLES: Final = (".csv", ".jsonl", ".parquet")
+MOST_SHOWN: Final = 20
+
+
+@dataclass(slots=True)
+class Source:
+    """One input. invalid: how many rows have no valid string; shown: the first of them, (id, reason)."""
+
+    name: str
+    rows: int = 0
+    invalid: int = 0
+    shown: list[tuple[str, str]] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
+
+
+class Row(NamedTuple):
+    """One row of an input: a string, or why there is none."""
+
+    id: str
+    text: str | None
+    error: CloudkitError | None
+    part: str | None
+    labels: Mapping[str, float]
+
+
+class Choice(NamedTuple):
+    """What the command line says about columns; None: found by name or kind."""
+
+    text: str | None = None
+    labels: Sequence[str] | None = None
+    part: str | None = None
+
+
+def gather_facts(
+    inputs: Sequence[str], folder: Path, choice: Choice, whole: bool, step: Callable[[int], object]
+) -> list[Source]:
+    """Write ``facts.parquet`` and ``labels.parquet`` into a folder; what became of each input.
+
+    whole: False leaves out what only a report needs: all but place, id, string and space group.
+    """
+    tokenizer, sources, place = Tokenizer("compact"), list[Source](), 0
+    with ExitStack() as stack:
+        facts, labels = (
+            stack.enter_context(parquet_writer(stack.enter_context(drafted(folder / name)), columns))
+            for name, columns in (("facts.parquet", FACTS), ("labels.parquet", LABELS))
+        )
+        for number, given in enumerate(inputs):
+            source = Source(given)
+            sources.append(source)
+            for row in read_rows(given, choice):
+                source.rows += 1
+                place += 1
+                known = _facts(row, source, tokenizer if whole else None)
+                if known is None:
+                    continue
+                facts(
+                    {
+                        "place": place,
+                        "source": number,
+                        "row": source.rows,
+                        "id": row.id,
+                        "part": row.part,
+                        **known,
+                    }
+                )
+                for name, value in row.labels.items():
+                    labels({"place": place, "name": name, "value": value})
+                source.labels += [name for name in row.labels if name not in source.labels]
+                if source.rows % 100 == 0:
+                    step(100)
+    return sources
+
+
+def _facts(row: Row, source: Source, tokenizer: Tokenizer | None) -> dict[str, Any] | None:
+    """Facts of one string; None where it is invalid, which the source counts."""
+    try:
+        if row.text is None:
+            raise row.error or CloudkitError("there is no string")
+        scope = parse(row.text)
+    except CloudkitError as error:
+        source.invalid += 1
+        if len(source.shown) < MOST_SHOWN:
+            found = error.diagnostics[0] if isinstance(error, ScopeError) and error.diagnostics else None
+            source.shown.append((row.id, f"{found.code}: {found.message}" if found else str(error)))
+        return None
+    scope = canonical_scope(scope) if scope.dialect == "orbit" else _in_order(scope)
+    text = str(scope)
+    if tokenizer is None:
+        return {"scope": text, "dialect": scope.dialect, "space_group": scope.space_group}
+    poorest = project_scope(scope, "reduced")
+    shares = dict(sorted(poorest.fractions))
+    return {
+        "scope": text,
+        "dialect": scope.dialect,
+        "space_group": scope.space_group,
+        "formula": reduced_formula(scope),
+        "fractions": formula_text(shares),
+        "elements": " ".join(scope.composition),
+        "orbits": len(scope.orbits),
+        "tokens": _length(tokenizer, text),
+    }
+
+
+def _in_order(scope: Scope) -> Scope:
+    """The canonical order of letters, elements and sites in a dialect that does not say which letters mean the same."""
+    orbits = sorted(scope.orbits, key=lambda o: (LETTERS.index(o.letter), str(o), o.site_text))
+    fractions = sorted(scope.fractions, key=lambda share: ELEMENT[share[0]].order)
+    return replace(scope, orbits=tuple(orbits), fractions=tuple(fractions))
+
+
+def _length(tokenizer: Tokenizer, text: str) -> int | None:
+    """Tokens of a string; None where the compact vocabulary has none for it (oxidation states)."""
+    try:
+        return len(tokenizer.encode(text))
+    except ScopeError:
+        return None
+
+
+def read_rows(given: str, choice: Choice) -> Iterator[Row]:
+    """The rows of a table, a folder of shards, or of files of structures."""
+    path = Path(given)
+    if not (path / "manifest.json").is_file() and not given.lower().removesuffix(".gz").endswith(TABLES):
+        for found in encode_files([given]):
+            yield Row(found.id, found.scope, found.error, None, {})
+        return
+    first = 1
+    for batch in read_batches(given):
+        table = Table(given, batch)
+        if len(table):
+            yield from _table_rows(table, choice, first)
+        first += len(table)
+
+
+def _table_rows(table: Table, choice: Choice, first: int) -> Iterator[Row]:
+    columns, count = table.columns, len(table)
+    ids = columns.get("id") or range(first, first + count)
+    part = choice.part or next((name for name in ("split", "part") if name in columns), None)
+    parts = table.column(part) if part else [None] * count
+    if choice.text is None and any(name in columns for name in STRUCTURE_COLUMNS) and "scope" not in columns:
+        column, texts = None, _encode(table)
+    else:
+        column = choice.text or table.text_column()
+        texts = ((str(text) if text else None, None) for text in table.column(column))
+    skip = {*NO_LABELS, *STRUCTURE_COLUMNS, column, part}
+    names = (
+        list(choice.labels) if choice.labels is not None else [name for name in columns if name not in skip]
+    )
+    numbers = {name: values for name in names if (values := _numbers(table.column(name))) is not None}
+    for row, (id, (text, error), value) in enumerate(zip(ids, texts, parts, strict=True)):
+        labels = {name: float(values[row]) for name, values in numbers.items() if values[row] == values[row]}
+        yield Row(str(id), text, error, None if value is None else str(value), labels)
+
+
+def _encode(table: Table) -> Iterator[tuple[str | None, CloudkitError | None]]:
+    """Strings of rows that hold structures."""
+    names = list(table.columns)
+    rows = (dict(zip(names, values, strict=True)) for values in zip(*table.columns.values(), strict=True))
+    for found in encode_records(map(_record, rows)):
+        yield found.scope, found.error
+
+
+def _record(row: dict[str, Any]) -> Record:
+    try:
+        return Record("", as_crystal(row))
+    except StructureError as error:
+        return Record("", None, error)
+
+
+def _numbers(values: Iterable[object]) -> Any:
+    """A column as float64, NaN where a value is missing; None where it holds anything else."""
+    out = []
+    for value in values:
+        if value is None or value == "":
+            out.append(float("nan"))
+        elif isinstance(value, bool) or not isinstance(value, str | int | float):
+            return None
+        else:
+            try:
+                out.append(float(value))
+            except ValueError:
+                return None
+    return np.array(out)

@@ -1,0 +1,139 @@
+"""The questions of an audit, as SQL over the facts of all strings: bounded memory, the rest goes to disk."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from cloudkit.errors import require
+
+MEMORY: Final = "256MB"  # of DuckDB; what needs more is written to the work folder
+WORST: Final = 20  # groups listed
+COPIES: Final = "SELECT scope, min(place) AS place, count(*) AS copies FROM facts GROUP BY scope"
+
+
+@contextmanager
+def facts_in(folder: Path) -> Iterator[Any]:
+    """A DuckDB connection with the views `facts` and `labels` of a folder of facts."""
+    duckdb = require("duckdb", "corpus")
+    settings = {"memory_limit": MEMORY, "threads": 1, "temp_directory": str(folder / "spill")}
+    with duckdb.connect(":memory:", config=settings) as connection:
+        for name in ("facts", "labels"):
+            file = str(folder / f"{name}.parquet").replace("'", "''")
+            connection.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet('{file}')")
+        yield connection
+
+
+def rows(connection: Any, query: str, **values: object) -> list[dict[str, Any]]:
+    """The answer as dictionaries."""
+    found = connection.execute(query, values) if values else connection.execute(query)
+    names = [column[0] for column in found.description]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+def sources(connection: Any) -> list[dict[str, Any]]:
+    """Valid rows, distinct strings and dialects of each source."""
+    return rows(
+        connection,
+        "SELECT source, count(*) AS valid, count(DISTINCT scope) AS strings, "
+        "string_agg(DISTINCT dialect, ', ' ORDER BY dialect) AS dialects FROM facts GROUP BY source ORDER BY source",
+    )
+
+
+def duplicates(connection: Any) -> dict[str, Any]:
+    """How many strings occur more than once over all sources, and the most frequent."""
+    (counts,) = rows(
+        connection,
+        f"SELECT count(*) AS distinct_strings, coalesce(sum(copies), 0)::BIGINT AS rows, count(*) FILTER (copies > 1) AS repeated, "
+        f"coalesce(sum(copies - 1), 0)::BIGINT AS surplus FROM ({COPIES})",
+    )
+    worst = rows(
+        connection,
+        f"SELECT c.copies, f.formula, f.space_group, c.scope, f.id FROM ({COPIES} HAVING copies > 1) c JOIN facts f USING (place) "
+        f"ORDER BY copies DESC, c.place LIMIT {WORST}",
+    )
+    return counts | {"most": worst}
+
+
+def clashes(connection: Any) -> list[dict[str, Any]]:
+    """For each source and label: strings with several labels, and how far these lie apart, beside the spread of all."""
+    found = rows(
+        connection,
+        """
+        WITH known AS (SELECT source, scope, name, value FROM labels JOIN facts USING (place)),
+             groups AS (SELECT source, name, scope, count(*) AS copies, min(value) AS low, max(value) AS high
+                        FROM known GROUP BY ALL HAVING copies > 1),
+             middle AS (SELECT source, name, avg(value) AS mean FROM known GROUP BY ALL),
+             mads AS (SELECT source, name, avg(abs(value - mean)) AS mad FROM known JOIN middle USING (source, name) GROUP BY ALL)
+        SELECT source, name AS label, count(*) AS repeated, sum(copies)::BIGINT AS rows, count(*) FILTER (high > low) AS clashing,
+               median(high - low) AS median_spread, max(high - low) AS largest_spread, any_value(mad) AS mad
+        FROM groups JOIN mads USING (source, name) GROUP BY source, name ORDER BY source, name
+        """,
+    )
+    for entry in found:
+        entry["worst"] = rows(
+            connection,
+            f"""
+            SELECT min(formula) AS formula, min(space_group) AS space_group, scope, count(*) AS copies, min(value) AS lowest,
+                   max(value) AS highest FROM labels JOIN facts USING (place)
+            WHERE source = $source AND name = $label GROUP BY scope HAVING count(*) > 1 AND max(value) > min(value)
+            ORDER BY max(value) - min(value) DESC, scope LIMIT {WORST}
+            """,
+            source=entry["source"],
+            label=entry["label"],
+        )
+    return found
+
+
+def crystal_key(connection: Any) -> str:
+    """The columns that say "same formula and space group": fractions to two decimals where a source says no more."""
+    dialects = {row["dialect"] for row in rows(connection, "SELECT DISTINCT dialect FROM facts")}
+    return "fractions" if "reduced" in dialects else "formula"
+
+
+def overlaps(connection: Any, column: str = "source") -> list[dict[str, Any]]:
+    """Pairs of sources that share strings, or formula and space group: how many, and how many rows of each these are.
+
+    column: "source" or "part"; parts are those of one source.
+    """
+    key = crystal_key(connection)
+    keys = {"string": "scope", "crystal": f"space_group || ' ' || {key}"}
+    out: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for kind, text in keys.items():
+        within = "a.source = b.source AND" if column == "part" else ""
+        pairs = rows(
+            connection,
+            f"""
+            WITH counted AS (SELECT source, {column} AS side, {text} AS key, count(*) AS n FROM facts
+                             WHERE {column} IS NOT NULL GROUP BY ALL)
+            SELECT min(a.source) AS source, a.side AS first, b.side AS second, count(*) AS shared,
+                   sum(a.n)::BIGINT AS rows_first, sum(b.n)::BIGINT AS rows_second
+            FROM counted a JOIN counted b ON {within} a.key = b.key AND a.side < b.side
+            GROUP BY a.side, b.side{", a.source" if within else ""} ORDER BY ALL
+            """,
+        )
+        for pair in pairs:
+            place = (pair["source"], pair["first"], pair["second"])
+            found = out.setdefault(
+                place, {"source": pair["source"], "first": pair["first"], "second": pair["second"]}
+            )
+            found[kind] = {name: pair[name] for name in ("shared", "rows_first", "rows_second")}
+    none = {"shared": 0, "rows_first": 0, "rows_second": 0}
+    return [{"string": none, "crystal": none} | out[place] for place in sorted(out, key=str)]
+
+
+def coverage(connection: Any) -> dict[str, Any]:
+    """Distinct strings by space group, element, number of elements and orbits; lengths in tokens."""
+    distinct = f"SELECT f.* FROM facts f JOIN ({COPIES}) USING (place)"
+
+    def counts(expression: str, table: str = "") -> Mapping[Any, int]:
+        query = f"SELECT {expression} AS key, count(*) AS n FROM (SELECT * FROM ({distinct})) {table} GROUP BY key ORDER BY key"
+        return {row["key"]: row["n"] for row in rows(connection, query) if row["key"] is not None}
+
+    return {
+        "space_groups": counts("space_group"),
+        "elements": counts("element", ", LATERAL (SELECT unnest(string_split(elements, ' ')) AS element)"),
+        "number_of_elements": counts("len(string_split(elements, ' '))"),
+        "orbits": counts("orbits"),
+        "tokens": counts("tokens"),
+    }

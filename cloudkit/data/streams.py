@@ -1,0 +1,124 @@
+"""Tables of any length, batch by batch: CSV and JSON lines (.gz may follow), Parquet, and folders of shards."""
+
+import csv
+import gzip
+import json
+import zlib
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
+from pathlib import Path
+from typing import Final
+
+from cloudkit.data.shards import Manifest
+from cloudkit.errors import DataError, require
+
+Columns = dict[str, list[object]]
+BATCH: Final = 10_000
+
+
+def read_batches(
+    path: str | Path, columns: Sequence[str] | None = None, size: int = BATCH
+) -> Iterator[Columns]:
+    """The columns of a table, at most `size` rows at a time; those named only, where Parquet allows it.
+
+    CSV values stay text, JSON and Parquet values keep their type. Raises DataError for a file that is missing,
+    unreadable or not rectangular, at the latest when its fault is reached.
+    """
+    path = Path(path)
+    kind = "".join(path.suffixes[-2:] if path.suffix == ".gz" else path.suffixes[-1:]).removesuffix(".gz")
+    if path.is_dir():
+        return chain.from_iterable(_parquet(shard, columns, size) for shard in Manifest.load(path).paths)
+    if kind == ".parquet":
+        return _parquet(path, columns, size)
+    if kind == ".csv":
+        return _csv(path, size)
+    if kind == ".jsonl":
+        return _jsonl(path, size)
+    raise DataError(
+        f"{path}: cannot tell what kind of table this is; use .csv, .jsonl or .parquet (.gz may follow)"
+    )
+
+
+def _lines(path: Path) -> Iterator[str]:
+    """The lines of a text with their ends; DataError for what cannot be read."""
+    done, blank = 0, True
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            for line in file:
+                text = line.decode("utf-8" if done else "utf-8-sig")
+                done += len(line)
+                blank = blank and not text.strip()
+                yield text
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 text (byte {done + error.start})") from None
+    except (gzip.BadGzipFile, EOFError, zlib.error):
+        raise DataError(f"{path}: the gzip data is damaged or cut off") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+    if blank:
+        raise DataError(f"{path}: the file is empty")
+
+
+def _csv(path: Path, size: int) -> Iterator[Columns]:
+    reader = csv.reader(_lines(path), strict=True)
+    rows = filter(None, reader)
+    number = 0
+    try:
+        header = [name.strip() for name in next(rows)]
+        repeated = sorted({name for name in header if header.count(name) > 1})
+        if repeated:
+            raise DataError(f"{path}: column '{repeated[0]}' occurs more than once in the first line")
+        while batch := list(islice(rows, size)):
+            for row in batch:
+                number += 1
+                if len(row) != len(header):
+                    raise DataError(
+                        f"{path}: row {number} has {len(row)} fields, the first line names {len(header)} columns"
+                    )
+            yield {name: [row[i] for row in batch] for i, name in enumerate(header)}
+        if not number:
+            yield {name: [] for name in header}
+    except csv.Error as error:
+        raise DataError(f"{path}: line {reader.line_num}: {error}") from None
+
+
+def _jsonl(path: Path, size: int) -> Iterator[Columns]:
+    records: list[dict[str, object]] = []
+    for number, line in enumerate(_lines(path), start=1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except ValueError as error:
+            raise DataError(f"{path}: line {number} is not JSON ({error})") from None
+        if not isinstance(record, dict):
+            raise DataError(f'{path}: line {number} is not an object like {{"scope": …}}')
+        records.append(record)
+        if len(records) == size:
+            yield _columns(records)
+            records = []
+    if records:
+        yield _columns(records)
+
+
+def _columns(records: list[dict[str, object]]) -> Columns:
+    names = list(dict.fromkeys(name for record in records for name in record))
+    return {name: [record.get(name) for record in records] for name in names}
+
+
+def _parquet(path: Path, columns: Sequence[str] | None, size: int) -> Iterator[Columns]:
+    arrow, parquet = require("pyarrow", "tables"), require("pyarrow.parquet", "tables")
+    try:
+        with parquet.ParquetFile(path, pre_buffer=False) as file:
+            names = file.schema_arrow.names
+            chosen = None if columns is None else [name for name in columns if name in names]
+            for batch in file.iter_batches(size, columns=chosen):
+                yield {name: batch.column(name).to_pylist() for name in batch.schema.names}
+            if not file.metadata.num_rows:
+                yield {name: [] for name in names}
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except (arrow.ArrowException, OSError) as error:
+        raise DataError(f"{path}: not a readable Parquet file ({str(error).splitlines()[0]})") from None

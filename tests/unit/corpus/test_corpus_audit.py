@@ -1,0 +1,183 @@
+"""Audits: what was put into the files is found, and nothing else."""
+
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cloudkit.cli import main
+from cloudkit.corpus import audit, audit_page
+from cloudkit.data import read_table
+
+pytest.importorskip("duckdb", reason="audits need DuckDB: pip install 'cloudkit-scope[corpus]'")
+
+GROUP_225 = "1 6 a O D D a D O D b O O O c O O O d O O O e O O O 0"
+GROUP_221 = "1 4 b O O O c O O O d O O O e O O O 0"
+NACL, NACL_SHIFTED = f"{GROUP_225} | Na 4a Cl 4b", f"{GROUP_225} | Cl 4a Na 4b"
+KCL, CSCL = f"{GROUP_225} | K 4a Cl 4b", f"{GROUP_221} | Cs 1a Cl 1b"
+FLUORITE, ANTI = f"{GROUP_225} | Ca 4a F 8c", f"{GROUP_225} | Ca 4b F 8c"
+
+
+def write(
+    path: Path, rows: Sequence[tuple[object, ...]], header: Sequence[str] = ("id", "scope", "gap")
+) -> str:
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+    return str(path)
+
+
+def test_strings_of_one_crystal_are_duplicates_whatever_their_letters(tmp_path: Path) -> None:
+    given = write(tmp_path / "a.csv", [("x", NACL, 5.0), ("y", NACL_SHIFTED, 5.5), ("z", KCL, 5.1)])
+    found = audit([given])
+    assert (found["files"][0]["rows"], found["files"][0]["strings"]) == (3, 2)
+    assert {key: found["duplicates"][key] for key in ("distinct_strings", "repeated", "surplus")} == {
+        "distinct_strings": 2, "repeated": 1, "surplus": 1,
+    }  # fmt: skip
+    (one,) = found["duplicates"]["most"]
+    assert (one["formula"], one["space_group"], one["copies"], one["id"]) == ("NaCl", 225, 2, "x")
+
+
+def test_labels_that_clash_are_counted_with_their_spread(tmp_path: Path) -> None:
+    rows = [
+        ("a", NACL, 5.0),
+        ("b", NACL, 7.0),
+        ("c", KCL, 1.0),
+        ("d", KCL, 1.0),
+        ("e", CSCL, 2.0),
+        ("f", FLUORITE, ""),
+    ]
+    (entry,) = audit([write(tmp_path / "a.csv", rows)])["labels"]
+    assert (entry["label"], entry["repeated"], entry["clashing"]) == ("gap", 2, 1)
+    assert (entry["median_spread"], entry["largest_spread"]) == (1.0, 2.0)
+    assert entry["mad"] == pytest.approx((1.8 + 3.8 + 2.2 + 2.2 + 1.2) / 5)
+    assert [(one["formula"], one["lowest"], one["highest"]) for one in entry["worst"]] == [("NaCl", 5.0, 7.0)]
+
+
+def test_overlaps_are_by_string_and_by_formula_and_space_group(tmp_path: Path) -> None:
+    first = write(tmp_path / "a.csv", [("a", NACL, 1), ("b", KCL, 1), ("c", f"{GROUP_225} | Na 4a Cl 8c", 1)])
+    second = write(tmp_path / "b.csv", [("d", NACL_SHIFTED, 1), ("e", NACL, 1), ("f", CSCL, 1)])
+    third = write(tmp_path / "c.csv", [("g", FLUORITE, 1)])
+    (pair,) = audit([first, second, third])["overlaps"]
+    assert (pair["first"], pair["second"]) == (first, second)
+    assert pair["string"] == {"shared": 1, "rows_first": 1, "rows_second": 2}
+    assert pair["crystal"] == {"shared": 1, "rows_first": 1, "rows_second": 2}
+
+
+def test_a_crystal_is_the_same_across_dialects(tmp_path: Path) -> None:
+    first = write(tmp_path / "a.csv", [("a", FLUORITE, 1)])
+    second = write(tmp_path / "b.csv", [("b", f"{GROUP_225} | 4a 8c | Ca 0.33 F 0.67", 1)])
+    found = audit([first, second])
+    (pair,) = found["overlaps"]
+    assert (pair["string"]["shared"], pair["crystal"]["shared"]) == (0, 1)
+    assert found["same_crystal"] == "space group and fractions"
+
+
+def test_a_split_that_leaks_is_found_in_its_column(tmp_path: Path) -> None:
+    rows = [("a", NACL, "train"), ("b", NACL_SHIFTED, "test"), ("c", KCL, "train"), ("d", CSCL, "test")]
+    (leak,) = audit([write(tmp_path / "a.csv", rows, ("id", "scope", "split"))])["splits"]
+    assert (leak["first"], leak["second"], leak["string"]["shared"]) == ("test", "train", 1)
+    clean = audit([write(tmp_path / "b.csv", rows[1:], ("id", "scope", "fold"))], part="fold")
+    assert clean["splits"] == []
+
+
+def test_coverage_counts_each_distinct_string_once(tmp_path: Path) -> None:
+    found = audit(
+        [write(tmp_path / "a.csv", [("a", NACL, 1), ("b", NACL, 1), ("c", CSCL, 1), ("d", ANTI, 1)])]
+    )
+    assert found["space_groups"] == {221: 1, 225: 2}
+    assert found["elements"] == {"Ca": 1, "Cl": 2, "Cs": 1, "F": 1, "Na": 1}
+    assert found["number_of_elements"] == {2: 3}
+    assert found["tokens"] == {7: 3}
+
+
+def test_invalid_rows_are_counted_and_listed_and_make_exit_code_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = write(tmp_path / "a.csv", [("a", NACL, 1), ("b", f"{GROUP_225} | Na 4z", 1), ("c", "", 1)])
+    with pytest.raises(SystemExit) as ended:
+        main(["audit", given, "--json"])
+    out, err = capsys.readouterr()
+    assert ended.value.code == 1
+    assert json.loads(out)["files"][0]["invalid"] == 2
+    assert f"{given}: b: E2" in err
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "jsonl"])
+def test_dedupe_keeps_the_first_row_of_each_string_with_copies_and_median_labels(
+    tmp_path: Path, suffix: str
+) -> None:
+    first = write(tmp_path / "a.csv", [("x", KCL, 1), ("y", NACL_SHIFTED, 4.0), ("z", "nonsense | 1", 0)])
+    second = write(tmp_path / "b.csv", [("p", NACL, 5.0), ("q", NACL, 9.0), ("r", CSCL, "")])
+    target = tmp_path / f"u.{suffix}"
+    found = audit([first, second], dedupe=target, report=False)
+    table = read_table(target)
+    assert found["dedupe"] == {"file": str(target), "strings": 3}
+    assert table.column("id") == ["x", "y", "r"]
+    assert table.column("scope")[1] == NACL
+    assert [int(str(n)) for n in table.column("copies")] == [1, 3, 1]
+    assert [float(str(v)) for v in table.column("gap")[:2]] == [1.0, 5.0]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "b.csv", target.name]
+
+
+def test_what_a_killed_audit_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    left = tmp_path / ".u.parquet.work"
+    (left / "spill").mkdir(parents=True)
+    (left / "facts.parquet.draft").write_bytes(b"PAR1")
+    audit([write(tmp_path / "a.csv", [("x", KCL, 1)])], dedupe=tmp_path / "u.parquet", report=False)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "u.parquet"]
+
+
+def test_the_page_is_one_file_without_outside_references(tmp_path: Path) -> None:
+    given = write(tmp_path / "a<b>.csv", [("x", KCL, 1), ("y", KCL, 2), ("z", "no", 1)])
+    text = audit_page(audit([given, write(tmp_path / "c.csv", [("x", KCL, 1)])]))
+    assert text.count("<svg") == 6
+    assert "a&lt;b&gt;.csv" in text and "a<b>" not in text
+    assert "Overlaps across files" in text and "Clashes of labels" in text
+    assert "<script" not in text and "src=" not in text and "href=" not in text
+
+
+def test_without_duckdb_the_error_says_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "duckdb", None)
+    with pytest.raises(SystemExit) as ended:
+        main(["audit", write(tmp_path / "a.csv", [("x", KCL, 1)])])
+    assert (ended.value.code, "cloudkit-scope[corpus]" in capsys.readouterr().err) == (2, True)
+
+
+def test_the_refractive_index_file_has_duplicate_strings_with_different_labels(shared: Path) -> None:
+    """Counted independently: texts with letters and pairs of elements sorted."""
+    path = shared / "data/refractive_index_train.csv"
+    groups: dict[tuple[object, ...], list[float]] = {}
+    for row in csv.DictReader(path.open(newline="")):
+        generators, letters, shares = str(row["scope"]).split(" | ")
+        words = shares.split(" ")
+        key = (generators, *sorted(letters.split(" ")), *sorted(zip(words[::2], words[1::2], strict=True)))
+        groups.setdefault(key, []).append(float(row["n"]))
+    repeated = [values for values in groups.values() if len(values) > 1]
+    found = audit([str(path)])
+    (entry,) = found["labels"]
+    assert found["duplicates"]["repeated"] == entry["repeated"] == len(repeated) > 50
+    assert entry["clashing"] == sum(max(values) > min(values) for values in repeated)
+    assert entry["largest_spread"] == max(max(values) - min(values) for values in repeated)
+
+
+def test_overlaps_of_the_shared_sets_are_found(shared: Path) -> None:
+    """The sets come from one database: what one structure file shares with another, counted from the strings themselves."""
+    import gzip
+
+    from cloudkit.scope import encode_batch, parse, reduced_formula
+
+    paths = [shared / "data" / f"{name}.jsonl.gz" for name in ("elastic", "phonon_heat_capacity")]
+    keys = []
+    for path in paths:
+        with gzip.open(path, "rt") as file:
+            texts = encode_batch([json.loads(line) for line in file]).texts
+        scopes = [parse(text) for text in texts if text]
+        keys.append(({text for text in texts if text}, {(s.space_group, reduced_formula(s)) for s in scopes}))
+    (pair,) = audit([str(path) for path in paths])["overlaps"]
+    assert pair["string"]["shared"] == len(keys[0][0] & keys[1][0]) > 50
+    assert pair["crystal"]["shared"] == len(keys[0][1] & keys[1][1]) > 50
