@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import json
 import re
 import warnings
 from collections import Counter
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from cloudkit.scope import encode_batch
 from cloudkit.structure import (
     CODES,
     ENGINES,
@@ -171,3 +173,12 @@ def test_files_that_are_plain_mean_the_same_when_read_row_by_row(
     monkeypatch.setattr(cif_rows, "_plain_symbols", lambda *_: None)
     assert list(map(repr, read_structures(folders))) == fast
     assert 20 < sum(symbols is not None for symbols in taken) < len(taken)
+
+
+def test_input_order_with_moyo_comes_back_from_every_cell(shared: Path) -> None:
+    with gzip.open(shared / "data" / "mp20_binary_ternary.jsonl.gz", "rt") as file:
+        rows = [
+            json.loads(line)["structure"] for line in islice(file, 160, 180)
+        ]  # moyo 0.21 stays in the tenth
+    batch = encode_batch(rows, order="input", engine="moyo")  # for ever when it is given an angle tolerance
+    assert all(batch.texts)
