@@ -83,7 +83,7 @@ def test_every_structure_comes_exactly_once_through_faults_and_three_kills(
         for kill in range(1, 4):
             process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             enough = len(asked) + 10 * kill
-            _await(lambda enough=enough: len(asked) >= enough, 60)
+            _await(lambda enough=enough: len(asked) >= enough, 120)
             process.send_signal(signal.SIGKILL)
             assert process.wait() == -signal.SIGKILL
         assert 0 < len(_rows(folder)) < 17 * COPIES
