@@ -91,7 +91,7 @@ def _check(inputs: list[str], output: Path | None, failures: Path | None, folder
     """Refuse what cannot work, before anything is read."""
     if output and folder and output.suffix and not output.is_dir():
         raise CloudkitError(
-            f"{output}: cannot write '{output.suffix}' files; use {', '.join((*TABLES, PARQUET))}, or a folder without a suffix"
+            f"{output}: cannot write '{output.suffix}' files; use {' or '.join((*TABLES, PARQUET))}, or a folder: a name without a suffix"
         )
     if output and not folder:
         check_target(output)
