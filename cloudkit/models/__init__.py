@@ -14,18 +14,21 @@ from cloudkit.models.folder import (  # noqa: E402 - the hint comes first
     shipped,
     vocabulary_text,
 )
+from cloudkit.models.geometry import Geometry  # noqa: E402
 from cloudkit.models.heads import MaskedTokens, Regression, ValueHead  # noqa: E402
 from cloudkit.models.inputs import Inputs, make_inputs  # noqa: E402
-from cloudkit.models.model import CloudModel, HeadModel, build_model  # noqa: E402
+from cloudkit.models.model import CloudModel, HeadModel, MixedModel, build_model  # noqa: E402
 from cloudkit.models.modes import Modes  # noqa: E402
 from cloudkit.models.predict import pool, predict_modes, predict_values  # noqa: E402
 from cloudkit.models.thermal import Thermal  # noqa: E402
 
 __all__ = [
     "CloudModel",
+    "Geometry",
     "HeadModel",
     "Inputs",
     "MaskedTokens",
+    "MixedModel",
     "Modes",
     "Regression",
     "Thermal",

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cloudkit.errors import DataError
+from cloudkit.models.inputs import Inputs
 
 DROPOUT: Final = 0.1  # share of a head's inputs that is dropped while training
 FARTHEST: Final = (
@@ -22,9 +23,11 @@ FARTHEST: Final = (
 class MaskedTokens(nn.Module):
     """Scores of all tokens at chosen places, and the recipe that hides them (Devlin 2018: 80 % mask, 10 % other, 10 % kept)."""
 
-    def __init__(self, width: int, size: int, share: float, mask_id: int, ordinary: Sequence[int]) -> None:
+    def __init__(
+        self, width: int, size: int, share: float, mask_id: int, ordinary: Sequence[int], orbits: bool = False
+    ) -> None:
         super().__init__()
-        self.share, self.mask_id = share, mask_id
+        self.share, self.mask_id, self.orbits = share, mask_id, orbits
         self.dense, self.norm, self.scores = (
             nn.Linear(width, width),
             nn.LayerNorm(width),
@@ -33,17 +36,24 @@ class MaskedTokens(nn.Module):
         self.register_buffer("ordinary", torch.tensor(ordinary), persistent=False)
         self.ordinary: Tensor
 
-    def hide(self, ids: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Changed ids (tokens,) and the places (hidden,) to predict; special tokens stay, at least one place is hidden."""
-        eligible = torch.isin(ids.cpu(), self.ordinary.cpu()).nonzero()[:, 0]
-        draw = torch.rand(len(eligible), generator=generator)
-        places = eligible[draw <= max(self.share, float(draw.min()))]
+    def hide(self, inputs: Inputs, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Changed ids (tokens,) and the places (hidden,) to predict; special tokens stay, at least one place is hidden.
+
+        With `orbits`, all tokens of an orbit (of its twins too, where the encoder merges them) are hidden together.
+        """
+        ids = inputs.ids.cpu()
+        eligible = torch.isin(ids, self.ordinary.cpu()).nonzero()[:, 0]
+        unit = torch.arange(len(ids))
+        if self.orbits:
+            unit = (inputs.segment if inputs.merged is None else inputs.merged.row).cpu()
+        units, of = unit[eligible].unique(return_inverse=True)
+        draw = torch.rand(len(units), generator=generator)
+        places = eligible[(draw <= max(self.share, float(draw.min())))[of]]
         fate = torch.rand(len(places), generator=generator)
         other = self.ordinary.cpu()[torch.randint(len(self.ordinary), (len(places),), generator=generator)]
-        kept = ids.cpu()[places]
-        changed = ids.cpu().clone()
-        changed[places] = torch.where(fate < 0.8, self.mask_id, torch.where(fate < 0.9, other, kept))
-        return changed.to(ids.device), places.to(ids.device)
+        changed = ids.clone()
+        changed[places] = torch.where(fate < 0.8, self.mask_id, torch.where(fate < 0.9, other, ids[places]))
+        return changed.to(inputs.ids.device), places.to(inputs.ids.device)
 
     def forward(self, states: Tensor) -> Tensor:
         """Scores (places, vocabulary) from states (places, width)."""

@@ -1,5 +1,6 @@
 """A model: one encoder, any number of heads. `build_model` makes it from a spec, the same for the same seed."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -7,13 +8,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from cloudkit.models.embedding import make_embedding
+from cloudkit.models.embedding import SymbolEmbedding, make_embedding
 from cloudkit.models.encoder import Encoded, Encoder
+from cloudkit.models.geometry import Geometry
 from cloudkit.models.heads import MaskedTokens, Regression, ValueHead
 from cloudkit.models.inputs import Inputs, make_inputs
 from cloudkit.models.statistics import Statistics
 from cloudkit.models.thermal import Thermal
-from cloudkit.modelspec import Head, MaskedTokensHead, RegressionHead, Spec
+from cloudkit.modelspec import GeometryHead, Head, MaskedTokensHead, RegressionHead, Spec
 from cloudkit.tokens import Tokenizer
 
 
@@ -44,7 +46,13 @@ class CloudModel(nn.Module):
         """Lay out packed ids (tokens,), offsets (strings + 1,), on the device of the model."""
         kinds = self.tokenizer.kinds if self.tokenizer.name == "compact" else None
         device = next(self.parameters()).device
-        return make_inputs(ids, offsets, kinds, self.spec.tokens.dialect).to(device)
+        merge = self.spec.encoder.merge
+        return make_inputs(ids, offsets, kinds, self.spec.tokens.dialect, merge).to(device)
+
+    def kind_of(self, ids: Tensor) -> Tensor:
+        """Kinds (tokens,) of compact ids, as cloudkit.models.features numbers them."""
+        assert isinstance(self.encoder.embedding, SymbolEmbedding), "the cloud vocabulary has no kinds"
+        return self.encoder.embedding.kind[ids]
 
     def value_head(self, name: str) -> ValueHead:
         """A head that predicts numbers."""
@@ -74,6 +82,30 @@ class HeadModel(nn.Module):
         return values
 
 
+class MixedModel(nn.Module):
+    """The encoder and several heads, as pretraining sees them; shares its parameters with the model it was cut from."""
+
+    def __init__(self, model: CloudModel, names: Sequence[str]) -> None:
+        super().__init__()
+        self.encoder, self.statistics = model.encoder, model.statistics
+        self.heads = nn.ModuleDict({name: model.heads[name] for name in names})
+
+    def forward(self, inputs: Inputs, asked: Mapping[str, tuple[Tensor, ...]]) -> dict[str, Any]:
+        """What each head says: scores at the places of a masked_tokens head, values of a regression head for (sequence,
+        quantity, temperature), targets of a geometry head for the places of elements.
+        """
+        encoded = _encode(self.encoder, self.statistics, inputs)
+        found: dict[str, Any] = {}
+        for name, head in self.heads.items():
+            if isinstance(head, MaskedTokens):
+                found[name] = head(encoded.states[asked[name][0]])
+            elif isinstance(head, Geometry):
+                found[name] = head(encoded.states[asked[name][0]], encoded.pooled)
+            else:
+                found[name] = head(encoded.pooled, *asked[name])
+        return found
+
+
 def _encode(encoder: Encoder, statistics: Statistics, inputs: Inputs) -> Encoded:
     encoded: Encoded = encoder(inputs)
     known = statistics(inputs, encoder.embedding)
@@ -89,7 +121,9 @@ def _make_head(head: Head, encoder: Encoder, statistics: int, tokenizer: Tokeniz
     width, pooled = encoder.norm.normalized_shape[0], encoder.pooled_width
     if isinstance(head, MaskedTokensHead):
         ordinary = sorted(set(range(tokenizer.size)) - set(_special(tokenizer)))
-        return MaskedTokens(width, tokenizer.size, head.mask, tokenizer.mask_id, ordinary)
+        return MaskedTokens(width, tokenizer.size, head.mask, tokenizer.mask_id, ordinary, head.hide == "orbits")
+    if isinstance(head, GeometryHead):
+        return Geometry(head.targets, width, pooled + statistics, head.hidden or width)
     if isinstance(head, RegressionHead):
         return Regression(head.outputs, pooled, statistics, head.hidden or width, head.transform)
     return Thermal(head.outputs, head.modes, pooled, statistics, width, head.cp_minus_cv or 0.0)

@@ -1,7 +1,7 @@
 """Model specs: YAML text -> a checked `Spec`. The only door to pydantic and yaml."""
 
 from cloudkit.modelspec.dump import dump
-from cloudkit.modelspec.heads import Head, MaskedTokensHead, RegressionHead, ThermalHead
+from cloudkit.modelspec.heads import GeometryHead, Head, MaskedTokensHead, RegressionHead, ThermalHead
 from cloudkit.modelspec.library import presets, template
 from cloudkit.modelspec.loader import load_spec, parse_spec
 from cloudkit.modelspec.models import Encoder, Run, Spec, Tokens, TransformerEncoder
@@ -16,7 +16,7 @@ from cloudkit.modelspec.tables import (
     tables_of,
     targets_of,
 )
-from cloudkit.modelspec.tasks import EvaluateTask, FinetuneTask, PretrainTask, Task
+from cloudkit.modelspec.tasks import EvaluateTask, FinetuneTask, PretrainTask, Task, heads_of
 
 __all__ = [
     "BuiltinData",
@@ -26,6 +26,7 @@ __all__ = [
     "EvaluateTask",
     "FileData",
     "FinetuneTask",
+    "GeometryHead",
     "Head",
     "JointData",
     "MaskedTokensHead",
@@ -39,6 +40,7 @@ __all__ = [
     "Tokens",
     "TransformerEncoder",
     "dump",
+    "heads_of",
     "json_schema",
     "load_spec",
     "parse_spec",

@@ -1,6 +1,6 @@
 """The `heads` of a spec: what the model predicts. A new kind joins the union at the end."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
@@ -26,7 +26,38 @@ class MaskedTokensHead(Part):
 
     kind: Literal["masked_tokens"] = Field(description="hidden tokens are predicted from the others")
     mask: Annotated[float, Field(gt=0, lt=1)] = Field(
-        default=0.15, description="share of the tokens of a string that is hidden"
+        default=0.15, description="share of the tokens (or orbits) of a string that is hidden"
+    )
+    hide: Literal["tokens", "orbits"] = Field(
+        default="tokens", description="what is hidden at a time: single tokens, or an element with its site"
+    )
+
+
+GeometryTarget = Literal[
+    "log_nearest_distance",
+    "log_coordination",
+    "neighbour_electronegativity",
+    "log_neighbour_mass",
+    "like_neighbours",
+    "log_inverse_reduced_mass",
+    "log_volume_per_atom",
+    "log_shortest_distance",
+    "stiffness",
+]
+ALL_GEOMETRY: tuple[GeometryTarget, ...] = get_args(GeometryTarget)
+
+
+class GeometryHead(Part):
+    """Predicts what the structure behind a string looks like; for pretraining on structures."""
+
+    kind: Literal["geometry"] = Field(description="distances and neighbours of the structure, from its string")
+    targets: list[GeometryTarget] = Field(
+        default=list(ALL_GEOMETRY),
+        min_length=1,
+        description="what is learned: the first six of each orbit, the last three of the crystal",
+    )
+    hidden: Count | None = Field(
+        default=None, description="width of the hidden layer; null: the width of the encoder"
     )
 
 
@@ -66,4 +97,6 @@ class ThermalHead(Part):
     )
 
 
-Head = Annotated[MaskedTokensHead | RegressionHead | ThermalHead, Field(discriminator="kind")]
+Head = Annotated[
+    MaskedTokensHead | GeometryHead | RegressionHead | ThermalHead, Field(discriminator="kind")
+]

@@ -6,9 +6,9 @@ The parts: `heads.py`, `tasks.py`, `tables.py` (data and targets); here the rest
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from cloudkit.modelspec.base import Count, HeadName, Part, Share
+from cloudkit.modelspec.base import Count, HeadName, Part, Share, Text
 from cloudkit.modelspec.heads import Head
 from cloudkit.modelspec.tasks import Task
 
@@ -43,8 +43,14 @@ class TransformerEncoder(Part):
         default=True,
         description="add linear maps of what is known about elements, orbits and groups; for compact",
     )
-    pooling: Literal["cls", "mean", "cls_mean"] = Field(
-        default="cls_mean", description="what heads read: the first token, the mean of the others, or both"
+    merge: bool = Field(
+        default=False,
+        description="one vector per orbit (element, site and share together), equal orbits as one with their count; "
+        "false: one per symbol; for compact",
+    )
+    pooling: Literal["cls", "mean", "cls_mean", "attention"] = Field(
+        default="cls_mean",
+        description="what heads read: the first token, the mean of the others, both, or both and a mean by learned attention",
     )
 
 
@@ -70,11 +76,18 @@ class Run(Part):
 class Spec(Part):
     """A model and what is done with it."""
 
+    model_config = ConfigDict(validate_by_name=True)
+
     cloudkit: Annotated[int, Field(ge=1, le=1)] = Field(description="version of the spec format")
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)] = Field(
         description="name of the model; `build` writes to runs/<name>"
     )
     tokens: Tokens = Field(default=Tokens(), description="how crystals become token ids")
+    start: Text | None = Field(
+        default=None,
+        alias="from",
+        description="model to start from: a folder that `build` wrote, or the name of a shipped model; same tokens and encoder",
+    )
     encoder: Encoder = Field(description="the trunk that all heads share")
     heads: dict[HeadName, Head] = Field(min_length=1, description="name -> what is predicted")
     tasks: list[Task] = Field(min_length=1, description="what is done, in order")

@@ -29,6 +29,11 @@ class Target(Part):
     )
 
 
+    missing: Literal["error", "skip"] = Field(
+        default="error", description="rows without this label: refuse the table, or skip the label"
+    )
+
+
 class Columns(Part):
     """Which columns of a table hold what besides the labels."""
 
@@ -38,6 +43,10 @@ class Columns(Part):
         description="atoms per cell or formula unit; read where a label's unit is not per atom",
     )
     id: Text | None = Field(default=None, description="column that names the rows; null: the row number")
+    structure: Text | None = Field(
+        default=None,
+        description="column of structures, as JSON lines hold them, to make the strings (and geometry) from, in place of `text`",
+    )
 
 
 class BuiltinData(Part):

@@ -48,6 +48,14 @@ def canonical_orbits(space_group: int, orbits: Iterable[Orbit]) -> tuple[Orbit, 
     return tuple([Orbit(letter, given[place].multiplicity, species[place]) for place, letter in chosen])
 
 
+def canonical_places(space_group: int, orbits: Iterable[Orbit]) -> list[int]:
+    """Which of the given orbits stands at each place of the canonical string."""
+    given = list(orbits)
+    species = [sort_species(orbit.species or ()) for orbit in given]
+    letters = "".join([orbit.letter for orbit in given])
+    return [place for place, _ in _native.canonical(space_group, letters, content_numbers(species))]
+
+
 def content_numbers(contents: list[Species]) -> list[int]:
     """Numbers that order sorted species as their keys do; equal numbers mean the same species."""
     pure = [PURE_RANK.get(species, -1) for species in contents]

@@ -51,7 +51,7 @@ def _lines(score: Scores) -> Iterator[dict[str, Any]]:
         "unit": score.metrics["unit"],
     }
     for row, (name, text) in enumerate(zip(score.ids, score.texts, strict=True)):
-        numbers = {column: float(values[row]) for column, values in score.columns.items()}
+        numbers: dict[str, Any] = {column: float(values[row]) for column, values in score.columns.items()}
         if np.isnan(numbers["temperature"]):
-            del numbers["temperature"]
+            numbers["temperature"] = ""
         yield {**known, "id": name, "scope": text, **numbers}

@@ -6,8 +6,8 @@ from typing import Any
 
 from cloudkit.data import builtin_path
 from cloudkit.errors import DataError
-from cloudkit.modelspec import BuiltinData, Data, EvaluateTask, FileData, PretrainTask, Spec, Task, tables_of
-from cloudkit.train.source import label_limits
+from cloudkit.modelspec import BuiltinData, Data, EvaluateTask, FileData, PretrainTask, Spec, Task, heads_of, tables_of
+from cloudkit.train.source import label_limits, wants_geometry
 from cloudkit.train.stages import Kind, Stage, file_hash, make_key
 
 
@@ -37,6 +37,7 @@ def _encode(spec: Spec, data: Data) -> Stage:
         spec.tokens.dialect,
         spec.tokens.vocabulary == "cloud",
         label_limits(spec, data),
+        wants_geometry(spec, data),
     ]
     return _stage("encode", " and ".join(name for name, _ in named), parts, data)
 
@@ -73,7 +74,7 @@ def _tasks(spec: Spec, encoded: dict[int, Stage], tokens: dict[int, Stage]) -> I
             ]
             yield _stage("evaluate", task.head, parts, task, **data, **model, **rows)
             continue
-        stage = _stage(task.kind, task.head, _training(spec, task), task, **data, **model)
+        stage = _stage(task.kind, " and ".join(heads_of(task)), _training(spec, task), task, **data, **model)
         model = {"model": stage}
         if not isinstance(task, PretrainTask):
             trained[task.head] = {**data, "split": stage}
@@ -82,7 +83,7 @@ def _tasks(spec: Spec, encoded: dict[int, Stage], tokens: dict[int, Stage]) -> I
 
 def _training(spec: Spec, task: Task) -> list[Any]:
     """What decides the weights: not the names of other heads, not the data's path."""
-    parts = (spec.tokens, spec.encoder, spec.heads[task.head], spec.run)
+    parts = (spec.tokens, spec.encoder, *(spec.heads[name] for name in heads_of(task)), spec.run)
     return [_task(task), *(part.model_dump(mode="json") for part in parts)]
 
 

@@ -13,9 +13,11 @@ from cloudkit.modelspec import (
     EvaluateTask,
     FileData,
     FinetuneTask,
+    GeometryHead,
     RegressionHead,
     Spec,
     ThermalHead,
+    heads_of,
     tables_of,
 )
 from cloudkit.scope import parse
@@ -25,11 +27,14 @@ from cloudkit.units import DULONG_PETIT
 
 def read_data(spec: Spec, data: Data) -> Crystals:
     """The rows of a task; DataError names file, row and column of what is wrong."""
-    tables = [_read_table(spec, table, label_limits(spec, data)) for table in tables_of(data)]
+    geometry = wants_geometry(spec, data)
+    tables = [_read_table(spec, table, label_limits(spec, data), geometry) for table in tables_of(data)]
     return tables[0] if len(tables) == 1 else join_crystals(tables)
 
 
-def _read_table(spec: Spec, data: BuiltinData | FileData, most: Mapping[str, float]) -> Crystals:
+def _read_table(
+    spec: Spec, data: BuiltinData | FileData, most: Mapping[str, float], geometry: bool
+) -> Crystals:
     targets = [
         Target(**target.model_dump(), most=most.get(target.quantity, math.inf)) for target in data.targets
     ]
@@ -45,12 +50,20 @@ def _read_table(spec: Spec, data: BuiltinData | FileData, most: Mapping[str, flo
         targets=targets,
         dialect=dialect,
         any_text=any_text,
+        structure=data.columns.structure,
+        geometry=geometry,
     )
+
+
+def wants_geometry(spec: Spec, data: Data) -> bool:
+    """Whether a task with a geometry head reads this data."""
+    names = [name for task in spec.tasks if task.data == data for name in heads_of(task)]
+    return any(isinstance(spec.heads[name], GeometryHead) for name in names)
 
 
 def label_limits(spec: Spec, data: Data) -> dict[str, float]:
     """The largest label per atom of each quantity that has one: Cv of harmonic modes, where a thermal head reads it."""
-    heads = [spec.heads[task.head] for task in spec.tasks if task.data == data]
+    heads = [spec.heads[name] for task in spec.tasks if task.data == data for name in heads_of(task)]
     shares = [1 + head.tolerance for head in heads if isinstance(head, ThermalHead)]
     return {"heat_capacity": min(shares) * DULONG_PETIT} if shares else {}
 

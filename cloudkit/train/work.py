@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,26 +17,27 @@ from torch import Tensor
 from cloudkit.data import Crystals, Tokens, split_crystals, tokenize
 from cloudkit.models import (
     CloudModel,
+    Geometry,
     HeadModel,
-    MaskedTokens,
+    MixedModel,
     Thermal,
+    ValueHead,
     build_model,
     pool,
     predict_values,
     save_weights,
 )
-from cloudkit.modelspec import FinetuneTask, PretrainTask, Run, Spec
+from cloudkit.modelspec import FinetuneTask, PretrainTask, Run, Spec, heads_of
 from cloudkit.tokens import Tokenizer
 from cloudkit.train.evaluate import write_evaluation
 from cloudkit.train.loop import Recipe, fit
-from cloudkit.train.objectives import hidden_tokens, labels
+from cloudkit.train.objectives import labels, mixed
 from cloudkit.train.progress import Progress
 from cloudkit.train.source import read_data
 from cloudkit.train.stages import Stage
 from cloudkit.train.store import Store
 
 SMALL: Final = 256  # encoder.width
-AVERAGE: Final = {"pretrain": 0.998, "finetune": 0.99}  # decay of the average of the weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +76,16 @@ class Work:
         crystals, tokens = self.crystals(stage), self.tokens(stage)
         train, valid = split_crystals(len(crystals), task.valid, self.spec.run.seed)
         model = self.model(stage)
+        if isinstance(task, PretrainTask):
+            self.pretrain(stage, folder, model, crystals, tokens)
+            return
         head = model.heads[task.head]
         fabric = make_fabric(self.spec.run)
         steady_threads(self.spec.encoder.width)
-        if isinstance(head, MaskedTokens):
-            loss = hidden_tokens(model, head, tokens)
-        else:
-            assert isinstance(task, FinetuneTask)
-            values = model.value_head(task.head)
-            crystals = crystals.renumbered(values.outputs)
-            fitted = crystals.of(train)
-            values.fit_scale(torch.tensor(fitted.quantity), torch.tensor(fitted.value))
-            values.fit_inputs(pool(model, tokens)[torch.tensor(train), model.encoder.pooled_width :])
-            loss = labels(model, values, tokens, crystals, task.loss)
+        values = model.value_head(task.head)
+        crystals = crystals.renumbered(values.outputs)
+        fit_values(model, values, tokens, crystals, train)
+        loss = labels(model, values, tokens, crystals, task.loss)
         recipe = recipe_of(task, self.spec.run.seed)
         module, label = HeadModel(model, task.head), f"{task.kind} {task.head}"
         weights, curves = fit(fabric, module, loss, train, valid, recipe, folder, self.progress, label)
@@ -95,6 +94,24 @@ class Work:
         if isinstance(head, Thermal) and len(valid):
             fit_band(model, head, tokens, crystals.of(valid), valid)
             weights[f"heads.{task.head}.band"] = head.band
+        save_weights(self.weights(stage) | weights, folder / "model.safetensors")
+        _write_json(folder / "curves.json", [{"stage": label, **row} for row in curves])
+        counts = {"crystals": len(train), "validation_crystals": len(valid)}
+        _write_json(folder / "training.json", counts | {"strings_seen": len(train) * task.epochs})
+
+    def pretrain(
+        self, stage: Stage, folder: Path, model: CloudModel, crystals: Crystals, tokens: Tokens
+    ) -> None:
+        """Train the encoder with one or several heads at once."""
+        task: PretrainTask = stage.task
+        names = heads_of(task)
+        train, valid = split_crystals(len(crystals), task.valid, self.spec.run.seed)
+        crystals = prepare_mix(model, names, tokens, crystals, train)
+        fabric, label = make_fabric(self.spec.run), f"pretrain {stage.label}"
+        steady_threads(self.spec.encoder.width)
+        loss = mixed(model, names, tokens, crystals)
+        recipe, module = recipe_of(task, self.spec.run.seed), MixedModel(model, names)
+        weights, curves = fit(fabric, module, loss, train, valid, recipe, folder, self.progress, label)
         save_weights(self.weights(stage) | weights, folder / "model.safetensors")
         _write_json(folder / "curves.json", [{"stage": label, **row} for row in curves])
         counts = {"crystals": len(train), "validation_crystals": len(valid)}
@@ -134,6 +151,32 @@ class Work:
         return model
 
 
+def fit_values(
+    model: CloudModel, head: ValueHead, tokens: Tokens, crystals: Crystals, train: NDArray[np.int64]
+) -> None:
+    """Take the scales of a head of values from the training crystals; quantities are numbered as its outputs."""
+    fitted = crystals.of(train)
+    head.fit_scale(torch.tensor(fitted.quantity), torch.tensor(fitted.value))
+    head.fit_inputs(pool(model, tokens)[torch.tensor(train), model.encoder.pooled_width :])
+
+
+def prepare_mix(
+    model: CloudModel, names: Sequence[str], tokens: Tokens, crystals: Crystals, train: NDArray[np.int64]
+) -> Crystals:
+    """Take the scales of all heads of a mix from the training crystals; the crystals with labels as the mix reads them."""
+    for name in names:
+        head = model.heads[name]
+        if isinstance(head, Geometry):
+            assert crystals.geometry is not None
+            parts = [crystals.geometry.row(int(row)) for row in train]
+            elements, whole = np.concatenate([e for e, _ in parts]), np.stack([c for _, c in parts])
+            head.fit_scale(torch.from_numpy(elements), torch.from_numpy(whole))
+        elif isinstance(head, ValueHead):
+            crystals = crystals.renumbered(head.outputs)
+            fit_values(model, head, tokens, crystals, train)
+    return crystals
+
+
 def fit_band(
     model: CloudModel, head: Thermal, tokens: Tokens, held_out: Crystals, rows: NDArray[np.int64]
 ) -> None:
@@ -163,7 +206,7 @@ def steady_threads(width: int) -> None:
 def recipe_of(task: PretrainTask | FinetuneTask, seed: int) -> Recipe:
     return Recipe(
         task.epochs, task.batch, task.learning_rate, task.weight_decay, task.warmup, task.clip, seed,
-        average=AVERAGE[task.kind], keep_best=task.kind == "finetune",
+        average=task.average, keep_best=task.kind == "finetune",
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ tokens:
   dialect: reduced
   vocabulary: compact
   max_length: 64
+from: null
 encoder:
   kind: transformer
   layers: 3
@@ -15,11 +16,16 @@ encoder:
   dropout: 0.05
   feedforward: 256
   features: true
+  merge: false
   pooling: cls_mean
 heads:
   mlm:
     kind: masked_tokens
     mask: 0.15
+    hide: tokens
+  shape:
+    kind: geometry
+    targets: [stiffness]
   gap:
     kind: regression
     outputs: [band_gap]
@@ -47,6 +53,7 @@ tasks:
     weight_decay: 0.01
     warmup: 0.05
     clip: 1.0
+    average: 0.99
     valid: 0.05
   - kind: finetune
     head: thermal
@@ -55,9 +62,11 @@ tasks:
       columns:
         text: cloud
         n_atoms: n_atoms
+        structure: null
         id: name
       targets:
         - column: cv
+          missing: skip
           quantity: heat_capacity
           temperature: 300
           unit: J/mol_cell/K
