@@ -33,7 +33,9 @@ class Shapes:
 
     def save(self, folder: Path) -> None:
         """Write ``geometry.npz``."""
-        np.savez(folder / "geometry.npz", elements=self.elements, offsets=self.offsets, crystals=self.crystals)
+        np.savez(
+            folder / "geometry.npz", elements=self.elements, offsets=self.offsets, crystals=self.crystals
+        )
 
     @classmethod
     def load(cls, folder: Path) -> "Shapes | None":
@@ -77,7 +79,9 @@ def geometry_columns(geometry: Geometry) -> dict[str, Any]:
     return columns | dict(zip(CRYSTAL_TARGETS, geometry.crystal.tolist(), strict=True))
 
 
-def encode_table(table: Table, column: str, id: str | None, dialect: str, geometry: bool) -> tuple[Table, list[str]]:
+def encode_table(
+    table: Table, column: str, id: str | None, dialect: str, geometry: bool
+) -> tuple[Table, list[str]]:
     """The table with a column ``scope`` made from its structures, with geometry if asked; rows that fail are left out.
 
     The notes say how many were, and why the first one.
@@ -87,14 +91,18 @@ def encode_table(table: Table, column: str, id: str | None, dialect: str, geomet
     found = list(encode_records(records, dialect, geometry=geometry))
     failed = [row for row in found if row.error is not None]
     if len(failed) == len(found):
-        raise DataError(f"{table.name}: column '{column}': no structure could be read; the first: {failed[0].error}")
+        raise DataError(
+            f"{table.name}: column '{column}': no structure could be read; the first: {failed[0].error}"
+        )
     kept = table.where([row.error is None for row in found])
     columns: dict[str, list[object]] = {name: v for name, v in kept.columns.items() if name != column}
     columns["scope"] = [row.scope for row in found if row.error is None]
     if geometry:
         made = [geometry_columns(row.geometry) for row in found if row.geometry is not None]
         columns |= {name: [row[name] for row in made] for name in (*ORBIT_TARGETS, *CRYSTAL_TARGETS)}
-    note = f"{table.name}: {len(failed)} of {len(found)} structures have no string and are left out; the first: "
+    note = (
+        f"{table.name}: {len(failed)} of {len(found)} structures have no string and are left out; the first: "
+    )
     return Table(table.name, columns), [f"{note}{failed[0].id}: {failed[0].error}"] if failed else []
 
 
@@ -117,12 +125,16 @@ def read_shapes(table: Table, texts: Sequence[str], place: Mapping[str, int]) ->
         orbits = [_numbers(table, name, row, whole[name][row], counts[text]) for name in ORBIT_TARGETS]
         crystal = [float(_numbers(table, name, row, whole[name][row], 1)[0]) for name in CRYSTAL_TARGETS]
         rows[place[text]].append((np.array(orbits).T, np.array(crystal)))
-    return pack([(np.mean([e for e, _ in own], axis=0), np.mean([c for _, c in own], axis=0)) for own in rows])
+    return pack(
+        [(np.mean([e for e, _ in own], axis=0), np.mean([c for _, c in own], axis=0)) for own in rows]
+    )
 
 
 def _numbers(table: Table, name: str, row: int, value: object, count: int) -> list[float]:
     """A cell as `count` numbers; NaN or null where one is not known."""
-    parts: Sequence[object] = value.split() if isinstance(value, str) else value if isinstance(value, list) else [value]
+    parts: Sequence[object] = (
+        value.split() if isinstance(value, str) else value if isinstance(value, list) else [value]
+    )
     try:
         numbers = [math.nan if part is None else float(part) for part in parts]  # type: ignore[arg-type]
     except (TypeError, ValueError):

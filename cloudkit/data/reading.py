@@ -132,7 +132,9 @@ def _observe(table: Table, target: Target, n_atoms: str | None) -> Observed:
     """Rows with a label, temperature (of a density: frequency in K) and value per atom of one column of labels."""
     kept = np.arange(len(table))
     if target.missing == "skip":
-        kept = np.array([i for i, v in enumerate(table.column(target.column)) if not _is_missing(v)], np.int64)
+        kept = np.array(
+            [i for i, v in enumerate(table.column(target.column)) if not _is_missing(v)], np.int64
+        )
         table = table.where(np.isin(np.arange(len(table)), kept).tolist())
     if not len(kept):
         return kept, np.empty(0), np.empty(0)
@@ -154,7 +156,9 @@ def _observe(table: Table, target: Target, n_atoms: str | None) -> Observed:
 
 def _is_missing(value: object) -> bool:
     """An empty field, null, or NaN."""
-    return value is None or value != value or (isinstance(value, str) and value.strip().lower() in ("", "nan"))
+    return (
+        value is None or value != value or (isinstance(value, str) and value.strip().lower() in ("", "nan"))
+    )
 
 
 def _coordinate(table: Table, given: float | str | None, wanted: str) -> NDArray[np.float64]:

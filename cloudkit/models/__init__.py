@@ -10,6 +10,7 @@ require("torch", "train")
 from cloudkit.models.folder import (  # noqa: E402 - the hint comes first
     halve,
     load_model,
+    save_model,
     save_weights,
     shipped,
     vocabulary_text,
@@ -20,6 +21,7 @@ from cloudkit.models.inputs import Inputs, make_inputs  # noqa: E402
 from cloudkit.models.model import CloudModel, HeadModel, MixedModel, build_model  # noqa: E402
 from cloudkit.models.modes import Modes  # noqa: E402
 from cloudkit.models.predict import pool, predict_modes, predict_values  # noqa: E402
+from cloudkit.models.published import read_published, write_published  # noqa: E402
 from cloudkit.models.thermal import Thermal  # noqa: E402
 
 __all__ = [
@@ -40,7 +42,10 @@ __all__ = [
     "pool",
     "predict_modes",
     "predict_values",
+    "read_published",
+    "save_model",
     "save_weights",
     "shipped",
     "vocabulary_text",
+    "write_published",
 ]

@@ -4,7 +4,7 @@ Heads of values work on a scale of their own (zero mean, unit spread of the trai
 saved model carries it; `restore` leads back to canonical units per mole of atoms.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import torch
@@ -24,15 +24,22 @@ class MaskedTokens(nn.Module):
     """Scores of all tokens at chosen places, and the recipe that hides them (Devlin 2018: 80 % mask, 10 % other, 10 % kept)."""
 
     def __init__(
-        self, width: int, size: int, share: float, mask_id: int, ordinary: Sequence[int], orbits: bool = False
+        self,
+        width: int,
+        size: int,
+        share: float,
+        mask_id: int,
+        ordinary: Sequence[int],
+        orbits: bool = False,
+        tied: bool = False,
+        activation: Callable[[Tensor], Tensor] = functional.gelu,
+        eps: float = 1e-5,
     ) -> None:
         super().__init__()
-        self.share, self.mask_id, self.orbits = share, mask_id, orbits
-        self.dense, self.norm, self.scores = (
-            nn.Linear(width, width),
-            nn.LayerNorm(width),
-            nn.Linear(width, size),
-        )
+        self.share, self.mask_id, self.orbits, self.activation = share, mask_id, orbits, activation
+        self.dense, self.norm = nn.Linear(width, width), nn.LayerNorm(width, eps=eps)
+        self.scores = None if tied else nn.Linear(width, size)
+        self.bias = nn.Parameter(torch.zeros(size)) if tied else None
         self.register_buffer("ordinary", torch.tensor(ordinary), persistent=False)
         self.ordinary: Tensor
 
@@ -55,9 +62,12 @@ class MaskedTokens(nn.Module):
         changed[places] = torch.where(fate < 0.8, self.mask_id, torch.where(fate < 0.9, other, ids[places]))
         return changed.to(inputs.ids.device), places.to(inputs.ids.device)
 
-    def forward(self, states: Tensor) -> Tensor:
-        """Scores (places, vocabulary) from states (places, width)."""
-        scores: Tensor = self.scores(self.norm(functional.gelu(self.dense(states))))
+    def forward(self, states: Tensor, vectors: Tensor) -> Tensor:
+        """Scores (places, vocabulary) from states (places, width); vectors (vocabulary, width): the embedding's, if tied."""
+        found = self.norm(self.activation(self.dense(states)))
+        if self.scores is None:
+            return functional.linear(found, vectors, self.bias)
+        scores: Tensor = self.scores(found)
         return scores
 
 

@@ -72,7 +72,9 @@ def _content(ids: NDArray[np.int64], segment: NDArray[np.int64]) -> NDArray[np.u
     starts = np.flatnonzero(np.concatenate([[True], segment[1:] != segment[:-1]]))
     place = np.arange(len(ids)) - starts[segment - segment[0]] if len(ids) else ids
     with np.errstate(over="ignore"):
-        mixed = (ids.astype(np.uint64) + np.uint64(1)) * (FACTOR ^ (place.astype(np.uint64) * np.uint64(0xC2B2AE3D27D4EB4F)))
+        mixed = (ids.astype(np.uint64) + np.uint64(1)) * (
+            FACTOR ^ (place.astype(np.uint64) * np.uint64(0xC2B2AE3D27D4EB4F))
+        )
         mixed ^= mixed >> np.uint64(29)
         mixed *= FACTOR
         sums = np.add.reduceat(mixed, starts) if len(ids) else mixed

@@ -65,7 +65,7 @@ def pool(model: CloudModel, tokens: Tokens, size: int = 256) -> Tensor:
     with torch.inference_mode():
         for start in range(0, len(order), size):
             batch = make_batch(tokens, order[start : start + size])
-            pooled = model(model.inputs(batch.ids, batch.offsets)).pooled
+            pooled = model.pooled(model.inputs(batch.ids, batch.offsets))
             if out is None:
                 out = pooled.new_empty(len(tokens), pooled.shape[1])
             out[torch.from_numpy(batch.crystals).to(out.device)] = pooled

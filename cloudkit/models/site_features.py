@@ -28,7 +28,9 @@ def site_table() -> NDArray[np.float64]:
     return table
 
 
-def places(vocabulary: Sequence[str], kinds: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def places(
+    vocabulary: Sequence[str], kinds: NDArray[np.uint8]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Space group (tokens,) of each token, 0 for others; place in the alphabet of its letter, the last for others."""
     group = np.zeros(len(vocabulary), dtype=np.int64)
     letter = np.full(len(vocabulary), len(LETTERS), dtype=np.int64)

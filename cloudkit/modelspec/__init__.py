@@ -1,5 +1,6 @@
 """Model specs: YAML text -> a checked `Spec`. The only door to pydantic and yaml."""
 
+from cloudkit.modelspec.bert import Activation, BertEncoder
 from cloudkit.modelspec.dump import dump
 from cloudkit.modelspec.heads import GeometryHead, Head, MaskedTokensHead, RegressionHead, ThermalHead
 from cloudkit.modelspec.library import presets, template
@@ -19,6 +20,8 @@ from cloudkit.modelspec.tables import (
 from cloudkit.modelspec.tasks import EvaluateTask, FinetuneTask, PretrainTask, Task, heads_of
 
 __all__ = [
+    "Activation",
+    "BertEncoder",
     "BuiltinData",
     "Columns",
     "Data",

@@ -49,7 +49,9 @@ def head_names(draft: Draft, task: Draft) -> list[str]:
 def head_of(draft: Draft, task: Draft) -> Draft:
     """The head whose labels a task reads: the only one, or the one of values in a mix; empty if there is none."""
     names = head_names(draft, task)
-    labelled = [n for n in names if section(section(draft, "heads"), n).get("kind") in ("regression", "thermal")]
+    labelled = [
+        n for n in names if section(section(draft, "heads"), n).get("kind") in ("regression", "thermal")
+    ]
     name = next(iter(labelled + names), None)
     return section(section(draft, "heads"), name) if name else {}
 

@@ -50,7 +50,9 @@ ALL_GEOMETRY: tuple[GeometryTarget, ...] = get_args(GeometryTarget)
 class GeometryHead(Part):
     """Predicts what the structure behind a string looks like; for pretraining on structures."""
 
-    kind: Literal["geometry"] = Field(description="distances and neighbours of the structure, from its string")
+    kind: Literal["geometry"] = Field(
+        description="distances and neighbours of the structure, from its string"
+    )
     targets: list[GeometryTarget] = Field(
         default=list(ALL_GEOMETRY),
         min_length=1,
@@ -58,6 +60,10 @@ class GeometryHead(Part):
     )
     hidden: Count | None = Field(
         default=None, description="width of the hidden layer; null: the width of the encoder"
+    )
+    tied: bool = Field(
+        default=False,
+        description="score tokens by their own vectors, the embedding's; false: by vectors apart",
     )
 
 
@@ -97,6 +103,4 @@ class ThermalHead(Part):
     )
 
 
-Head = Annotated[
-    MaskedTokensHead | GeometryHead | RegressionHead | ThermalHead, Field(discriminator="kind")
-]
+Head = Annotated[MaskedTokensHead | GeometryHead | RegressionHead | ThermalHead, Field(discriminator="kind")]

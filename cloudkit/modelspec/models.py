@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from cloudkit.modelspec.base import Count, HeadName, Part, Share, Text
+from cloudkit.modelspec.bert import BertEncoder
 from cloudkit.modelspec.heads import Head
 from cloudkit.modelspec.tasks import Task
 
@@ -54,7 +55,7 @@ class TransformerEncoder(Part):
     )
 
 
-Encoder = TransformerEncoder
+Encoder = Annotated[TransformerEncoder | BertEncoder, Field(discriminator="kind")]
 
 
 class Run(Part):
@@ -90,5 +91,7 @@ class Spec(Part):
     )
     encoder: Encoder = Field(description="the trunk that all heads share")
     heads: dict[HeadName, Head] = Field(min_length=1, description="name -> what is predicted")
-    tasks: list[Task] = Field(min_length=1, description="what is done, in order")
+    tasks: list[Task] = Field(
+        description="what is done, in order; none for a model that was converted from elsewhere"
+    )
     run: Run = Field(default=Run(), description="where and how the build runs")

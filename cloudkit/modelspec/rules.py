@@ -36,6 +36,14 @@ def vocabulary_fits(draft: Draft) -> Iterator[Finding]:
         yield Finding(("tokens", "vocabulary"), message)
 
 
+def positions_suffice(draft: Draft) -> Iterator[Finding]:
+    """Learned positions and the row that is never trained lie within what the tokens need."""
+    length, positions = section(draft, "tokens").get("max_length"), section(draft, "encoder").get("positions")
+    if isinstance(length, int) and isinstance(positions, int) and positions < length:
+        message = f"encoder.positions = {positions} is less than tokens.max_length = {length}; raise it or lower the length"
+        yield Finding(("encoder", "positions"), message)
+
+
 def parts_exist(draft: Draft) -> Iterator[Finding]:
     """Of the built-in tables only `thermal` is divided."""
     for index, task in mappings(draft, "tasks"):
@@ -67,14 +75,21 @@ def structures_for_geometry(draft: Draft) -> Iterator[Finding]:
         kinds = [head_of(draft, {"head": name}).get("kind") for name in head_names(draft, task)]
         for below, data in tables(task):
             path = ("tasks", index, *below)
-            if task.get("kind") == "pretrain" and "geometry" in kinds and isinstance(data.get("builtin"), str):
+            if (
+                task.get("kind") == "pretrain"
+                and "geometry" in kinds
+                and isinstance(data.get("builtin"), str)
+            ):
                 hint = "give a path to a table with a column of structures, and columns: {structure: NAME}"
-                yield Finding((*path, "builtin"), f"{dotted(path)}: built-in tables hold no structures; {hint}")
+                yield Finding(
+                    (*path, "builtin"), f"{dotted(path)}: built-in tables hold no structures; {hint}"
+                )
 
 
 RULES: tuple[Callable[[Draft], Iterator[Finding]], ...] = (
     heads_divide_width,
     vocabulary_fits,
+    positions_suffice,
     parts_exist,
     nothing_stands_twice,
     heads_exist_and_fit,

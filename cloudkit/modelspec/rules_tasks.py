@@ -8,7 +8,11 @@ from cloudkit.modelspec.shape import one_of
 from cloudkit.modelspec.tree import Finding
 
 LABELLED = ("regression", "thermal")
-HEADS_OF = {"pretrain": ("masked_tokens", "geometry", "regression"), "finetune": LABELLED, "evaluate": LABELLED}
+HEADS_OF = {
+    "pretrain": ("masked_tokens", "geometry", "regression"),
+    "finetune": LABELLED,
+    "evaluate": LABELLED,
+}
 
 
 def heads_exist_and_fit(draft: Draft) -> Iterator[Finding]:

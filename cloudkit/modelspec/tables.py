@@ -28,7 +28,6 @@ class Target(Part):
         description="unit of the label, such as J/mol_cell/K; needed for thermal quantities, a note for others",
     )
 
-
     missing: Literal["error", "skip"] = Field(
         default="error", description="rows without this label: refuse the table, or skip the label"
     )

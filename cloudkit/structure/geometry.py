@@ -74,7 +74,12 @@ def _facts(crystal: Crystal) -> _Facts:
     shares /= shares.sum(axis=1, keepdims=True)
     mass = np.array([ELEMENT[name].mass for name in names])
     known = np.array([ELEMENT[name].electronegativity for name in names])
-    kinds = [np.where(shares > 0, shares * known, 0.0).sum(1), shares @ np.log(mass), shares @ (1 / mass), shares]
+    kinds = [
+        np.where(shares > 0, shares * known, 0.0).sum(1),
+        shares @ np.log(mass),
+        shares @ (1 / mass),
+        shares,
+    ]
     return _Facts(*(part[crystal.labels] for part in kinds))
 
 
@@ -99,7 +104,14 @@ def _around(cell: Array, places: Array, facts: _Facts, centers: NDArray[np.int64
     electronegativity = np.where(told > 0, total / np.where(told > 0, told, 1.0), np.nan)
     like = (weight * (facts.shares[centers] @ facts.shares.T)).sum(axis=1)
     reduced = np.log(facts.inverse_mass[centers] + weight @ facts.inverse_mass)
-    columns = [np.log(nearest), np.log(coordination), electronegativity, weight @ facts.log_mass, like, reduced]
+    columns = [
+        np.log(nearest),
+        np.log(coordination),
+        electronegativity,
+        weight @ facts.log_mass,
+        like,
+        reduced,
+    ]
     return np.stack(columns, axis=1)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from cloudkit.data import Crystals, tokenize
 from cloudkit.errors import CloudkitError
-from cloudkit.modelspec import Data, Run, Spec
+from cloudkit.modelspec import Data, FinetuneTask, PretrainTask, Run, Spec
 from cloudkit.tokens import Tokenizer
 from cloudkit.train.artifact import overlap_notes, publish, write_artifact
 from cloudkit.train.plan import plan
@@ -52,6 +52,8 @@ def build(
     Raises DataError, CloudkitError; KeyboardInterrupt leaves checkpoints that the next build goes on from.
     """
     _check_devices(spec.run)
+    if not any(isinstance(task, PretrainTask | FinetuneTask) for task in spec.tasks):
+        raise CloudkitError("the spec trains nothing: tasks needs a pretrain or finetune task")
     out = Path(out)
     if out.exists() and not out.is_dir():
         raise CloudkitError(f"{out} is a file; --out names the folder of the run")

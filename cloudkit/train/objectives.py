@@ -55,7 +55,9 @@ def mixed(
             else:
                 assert isinstance(head, ValueHead)
                 labelled = head.standardize(wanted[name], asked[name][1])
-                parts.append(ERRORS[error](found[name].float(), labelled) if len(labelled) else found[name].sum())
+                parts.append(
+                    ERRORS[error](found[name].float(), labelled) if len(labelled) else found[name].sum()
+                )
         weight = len(asked[masked[0]][0]) if masked else len(rows)
         return torch.stack(parts).sum(), weight
 

@@ -6,7 +6,17 @@ from typing import Any
 
 from cloudkit.data import builtin_path
 from cloudkit.errors import DataError
-from cloudkit.modelspec import BuiltinData, Data, EvaluateTask, FileData, PretrainTask, Spec, Task, heads_of, tables_of
+from cloudkit.modelspec import (
+    BuiltinData,
+    Data,
+    EvaluateTask,
+    FileData,
+    PretrainTask,
+    Spec,
+    Task,
+    heads_of,
+    tables_of,
+)
 from cloudkit.train.source import label_limits, wants_geometry
 from cloudkit.train.stages import Kind, Stage, file_hash, make_key
 

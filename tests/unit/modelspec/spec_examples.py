@@ -117,6 +117,39 @@ run:
   accelerator: cpu
 """
 
+PUBLISHED = """\
+cloudkit: 1
+name: published
+tokens:
+  dialect: reduced
+  vocabulary: cloud
+  max_length: 64
+encoder:
+  kind: bert
+  layers: 2
+  heads: 4
+  width: 128
+  feedforward: 256
+  activation: gelu
+  dropout: 0.1
+  attention_dropout: 0.1
+  norm_eps: 1e-12
+  positions: 64
+  token_types: 2
+  padding_row: 0
+  pooling: cls
+heads:
+  mlm:
+    kind: masked_tokens
+    mask: 0.15
+    tied: true
+tasks:
+  - kind: pretrain
+    head: mlm
+    data:
+      builtin: minerals
+"""
+
 
 def line_of(text: str, part: str) -> int:
     """Line, from 1, of the only place where `part` stands in `text`."""
