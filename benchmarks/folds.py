@@ -14,7 +14,8 @@ from cloudkit.tokens import Tokenizer
 from cloudkit.train.loop import fit
 from cloudkit.train.objectives import labels
 from cloudkit.train.progress import Silent
-from cloudkit.train.work import make_fabric, recipe_of, steady_threads
+from cloudkit.train.devices import make_fabric, steady_threads
+from cloudkit.train.work import recipe_of
 
 Rows = NDArray[np.int64]
 
@@ -39,7 +40,7 @@ def train_head(spec: Spec, crystals: Crystals, tokens: Tokens, rows: Rows, seed:
     head.fit_scale(torch.tensor(fitted.quantity), torch.tensor(fitted.value))
     head.fit_inputs(pool(model, tokens)[torch.tensor(rows), model.encoder.pooled_width :])
     loss = labels(model, head, tokens, known, task.loss)
-    recipe = recipe_of(task, seed)
+    recipe = recipe_of(task, spec.run.model_copy(update={"seed": seed}))
     module = HeadModel(model, task.head)
     with tempfile.TemporaryDirectory() as folder:
         nothing = np.empty(0, np.int64)

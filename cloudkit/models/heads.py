@@ -14,7 +14,6 @@ from torch.nn import functional
 from cloudkit.errors import DataError
 from cloudkit.models.inputs import Inputs
 
-DROPOUT: Final = 0.1  # share of a head's inputs that is dropped while training
 FARTHEST: Final = (
     4.0  # statistics count as no farther than this many spreads from the mean of the training crystals
 )
@@ -43,21 +42,23 @@ class MaskedTokens(nn.Module):
         self.register_buffer("ordinary", torch.tensor(ordinary), persistent=False)
         self.ordinary: Tensor
 
-    def hide(self, inputs: Inputs, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def hide(self, inputs: Inputs, draws: Tensor) -> tuple[Tensor, Tensor]:
         """Changed ids (tokens,) and the places (hidden,) to predict; special tokens stay, at least one place is hidden.
 
-        With `orbits`, all tokens of an orbit (of its twins too, where the encoder merges them) are hidden together.
+        draws (3, tokens), random in [0, 1), decide: whether a token is hidden, how, and which other one stands in its place.
+        With `orbits`, all tokens of an orbit (of its twins too, where the encoder merges them) are hidden together, by the
+        draw of the first.
         """
-        ids = inputs.ids.cpu()
-        eligible = torch.isin(ids, self.ordinary.cpu()).nonzero()[:, 0]
-        unit = torch.arange(len(ids))
+        ids, ordinary = inputs.ids.cpu(), self.ordinary.cpu()
+        eligible = torch.isin(ids, ordinary).nonzero()[:, 0]
+        draw = draws[0, eligible]
         if self.orbits:
             unit = (inputs.segment if inputs.merged is None else inputs.merged.row).cpu()
-        units, of = unit[eligible].unique(return_inverse=True)
-        draw = torch.rand(len(units), generator=generator)
-        places = eligible[(draw <= max(self.share, float(draw.min())))[of]]
-        fate = torch.rand(len(places), generator=generator)
-        other = self.ordinary.cpu()[torch.randint(len(self.ordinary), (len(places),), generator=generator)]
+            units, of = unit[eligible].unique(return_inverse=True)
+            first = torch.full((len(units),), len(of)).scatter_reduce(0, of, torch.arange(len(of)), "amin")
+            draw = draw[first[of]]
+        places = eligible[draw <= max(self.share, float(draw.min()))]
+        fate, other = draws[1, places], ordinary[(draws[2, places] * len(ordinary)).long()]
         changed = ids.clone()
         changed[places] = torch.where(fate < 0.8, self.mask_id, torch.where(fate < 0.9, other, ids[places]))
         return changed.to(inputs.ids.device), places.to(inputs.ids.device)
@@ -80,12 +81,12 @@ class ValueHead(nn.Module):
     stretch: Tensor
 
     def __init__(
-        self, outputs: Sequence[str], pooled: int, statistics: int, hidden: int, numbers: int
+        self, outputs: Sequence[str], pooled: int, statistics: int, hidden: int, numbers: int, dropout: float
     ) -> None:
         super().__init__()
         self.outputs, self.statistics = tuple(outputs), statistics
         self.body = nn.Sequential(
-            nn.Dropout(DROPOUT), nn.Linear(pooled + statistics, hidden), nn.SiLU(), nn.Linear(hidden, numbers)
+            nn.Dropout(dropout), nn.Linear(pooled + statistics, hidden), nn.SiLU(), nn.Linear(hidden, numbers)
         )
         self.line = nn.Linear(statistics, numbers, bias=False) if statistics else None
         last = self.body[-1]
@@ -159,9 +160,15 @@ class Regression(ValueHead):
     """One number per output; `transform`: learn the label, its logarithm or its square root."""
 
     def __init__(
-        self, outputs: Sequence[str], pooled: int, statistics: int, hidden: int, transform: str
+        self,
+        outputs: Sequence[str],
+        pooled: int,
+        statistics: int,
+        hidden: int,
+        transform: str,
+        dropout: float = 0.1,
     ) -> None:
-        super().__init__(outputs, pooled, statistics, hidden, len(outputs))
+        super().__init__(outputs, pooled, statistics, hidden, len(outputs), dropout)
         self.scale = transform
 
     def transform(self, value: Tensor) -> Tensor:

@@ -169,8 +169,10 @@ def _make_head(
     if isinstance(head, GeometryHead):
         return Geometry(head.targets, width, pooled + statistics, head.hidden or width)
     if isinstance(head, RegressionHead):
-        return Regression(head.outputs, pooled, statistics, head.hidden or width, head.transform)
-    return Thermal(head.outputs, head.modes, pooled, statistics, width, head.cp_minus_cv or 0.0)
+        return Regression(
+            head.outputs, pooled, statistics, head.hidden or width, head.transform, head.dropout
+        )
+    return Thermal(head.outputs, head.modes, pooled, statistics, width, head.cp_minus_cv or 0.0, head.dropout)
 
 
 def _special(tokenizer: Tokenizer) -> tuple[int, ...]:

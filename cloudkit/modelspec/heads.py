@@ -4,7 +4,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
-from cloudkit.modelspec.base import Count, Part, Text
+from cloudkit.modelspec.base import Count, Part, Share, Text
 
 ThermalQuantity = Literal[
     "heat_capacity",
@@ -30,6 +30,10 @@ class MaskedTokensHead(Part):
     )
     hide: Literal["tokens", "orbits"] = Field(
         default="tokens", description="what is hidden at a time: single tokens, or an element with its site"
+    )
+    tied: bool = Field(
+        default=False,
+        description="score tokens by their own vectors, the embedding's; false: by vectors apart",
     )
 
 
@@ -80,6 +84,7 @@ class RegressionHead(Part):
     transform: Literal["none", "log", "sqrt"] = Field(
         default="none", description="the scale on which labels are learned; log and sqrt need positive labels"
     )
+    dropout: Share = Field(default=0.1, description="share of the head's inputs dropped while training")
 
 
 class ThermalHead(Part):
@@ -94,6 +99,7 @@ class ThermalHead(Part):
     outputs: list[ThermalQuantity] = Field(
         default=list(FOUR), min_length=1, description="quantities that targets may refer to"
     )
+    dropout: Share = Field(default=0.1, description="share of the head's inputs dropped while training")
     tolerance: Annotated[float, Field(ge=0)] = Field(
         default=0.05, description="share by which a label of heat_capacity may exceed 3R per atom"
     )

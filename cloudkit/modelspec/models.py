@@ -66,12 +66,18 @@ class Run(Part):
         default="auto",
         description="as Lightning names it; auto: 32-true on a CPU, bf16-mixed on a GPU that has it",
     )
-    devices: Literal["auto"] | Count = Field(default="auto", description="devices per node")
+    devices: Literal["auto"] | Count = Field(
+        default="auto",
+        description="devices per node, one process each; auto: as torchrun or SLURM has started",
+    )
     nodes: Count = Field(default=1, description="machines, as started by torchrun or SLURM")
     strategy: Literal["auto", "ddp", "fsdp"] = Field(
         default="auto", description="how the work is spread over devices"
     )
     accelerator: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="kind of device")
+    checkpoint: Annotated[float, Field(ge=0)] = Field(
+        default=300.0, description="seconds of training after which a checkpoint is due; 0: at each step"
+    )
 
 
 class Spec(Part):

@@ -17,7 +17,10 @@ class Training(Part):
     kind: str
     head: HeadName | list[HeadName]
     data: Data = Field(description="the rows: {builtin: NAME, part: PART} or {path: FILE, columns: {...}}")
-    batch: Count = Field(default=64, description="crystals per step")
+    batch: Count = Field(default=64, description="crystals per step and device")
+    group: Count = Field(
+        default=1, description="batches drawn together and sorted by length among themselves; 1: none"
+    )
     learning_rate: Positive = Field(
         default=1e-3, description="largest learning rate; it falls as a cosine to zero"
     )

@@ -10,9 +10,10 @@ from typing import Any, Final
 
 from cloudkit.data import Crystals, tokenize
 from cloudkit.errors import CloudkitError
-from cloudkit.modelspec import Data, FinetuneTask, PretrainTask, Run, Spec
+from cloudkit.modelspec import Data, FinetuneTask, PretrainTask, Spec
 from cloudkit.tokens import Tokenizer
 from cloudkit.train.artifact import overlap_notes, publish, write_artifact
+from cloudkit.train.devices import make_fabric
 from cloudkit.train.plan import plan
 from cloudkit.train.progress import Progress, Silent
 from cloudkit.train.source import check_tasks, read_data
@@ -25,16 +26,24 @@ DATA: Final = ("encode", "tokenize")  # stages that only read and check; they co
 
 @dataclass(frozen=True, slots=True)
 class BuildResult:
-    """folder: the run; stages: what became of each, in order; metrics: the content of metrics.json (empty if dry)."""
+    """folder: the run; stages: what became of each, in order; metrics: the content of metrics.json (empty if dry).
+
+    leads: whether this is the process that tells what was done; the others have no metrics.
+    """
 
     folder: Path
     stages: tuple[StageResult, ...]
     metrics: dict[str, Any]
+    leads: bool = True
 
     @property
     def did_nothing(self) -> bool:
         """Whether every stage was there already."""
         return all(result.status == "reused" for result in self.stages)
+
+
+def _say_nothing(line: str) -> None:
+    pass
 
 
 def build(
@@ -43,7 +52,7 @@ def build(
     *,
     progress: Progress | None = None,
     dry_run: bool = False,
-    log: Callable[[str], None] = lambda line: None,
+    log: Callable[[str], None] = _say_nothing,
 ) -> BuildResult:
     """Run the stages of a spec into the folder `out` and leave the artifact there.
 
@@ -51,13 +60,16 @@ def build(
     say which stages would be made, write nothing. log: called with one line per stage.
     Raises DataError, CloudkitError; KeyboardInterrupt leaves checkpoints that the next build goes on from.
     """
-    _check_devices(spec.run)
     if not any(isinstance(task, PretrainTask | FinetuneTask) for task in spec.tasks):
         raise CloudkitError("the spec trains nothing: tasks needs a pretrain or finetune task")
     out = Path(out)
     if out.exists() and not out.is_dir():
         raise CloudkitError(f"{out} is a file; --out names the folder of the run")
-    stages, work = plan(spec), Work(spec, Store(out / "stages"), progress or Silent())
+    fabric = make_fabric(spec.run)
+    if not fabric.is_global_zero:
+        progress, log = None, _say_nothing
+    stages = plan(spec)
+    work = Work(spec, Store(out / "stages", fabric), progress or Silent(), fabric)
     if dry_run:
         return _dry(spec, out, stages, work.store, log)
     with _emptied_on_error(out), work.store.lock():
@@ -79,6 +91,8 @@ def _make(
         make = work.run if stage.kind != "report" else _reporter(spec, work, results)
         results.append(_say(work.store.make(stage, make), log))
     made = results[-1].folder / "artifact" / spec.name
+    if not work.store.leads:
+        return BuildResult(out, tuple(results), {}, leads=False)
     if publish(made, out) and all(result.status == "reused" for result in results):
         log(f"files of {out} were missing or changed and have been put back")
     work.store.clean({stage.name for stage in stages})
@@ -86,14 +100,6 @@ def _make(
     for note in overlap_notes(metrics["tasks"]):
         log(f"note: {note}")
     return BuildResult(out, tuple(results), metrics)
-
-
-def _check_devices(run: Run) -> None:
-    if run.nodes > 1 or run.devices not in ("auto", 1) or run.strategy != "auto":
-        wanted = f"run.devices = {run.devices}, run.nodes = {run.nodes}, run.strategy = {run.strategy}"
-        raise CloudkitError(
-            f"{wanted}: this version trains on one device; set devices: 1, nodes: 1, strategy: auto"
-        )
 
 
 @contextmanager

@@ -37,7 +37,7 @@ def mixed(
         for name in names:
             head = model.heads[name]
             if isinstance(head, MaskedTokens):
-                changed, places = head.hide(inputs, torch.Generator().manual_seed(seed))
+                changed, places = head.hide(inputs, draw_tokens(batch.crystals, batch.offsets, seed))
                 shown, asked[name], wanted[name] = inputs.with_ids(changed), (places,), inputs.ids[places]
             elif isinstance(head, Geometry):
                 asked[name] = ((model.kind_of(inputs.ids) == ELEMENT_KIND).nonzero()[:, 0],)
@@ -62,6 +62,28 @@ def mixed(
         return torch.stack(parts).sum(), weight
 
     return loss
+
+
+def draw_tokens(crystals: Rows, offsets: Rows, seed: int) -> Tensor:
+    """Three random numbers in [0, 1) for each token (3, tokens) that follow from (seed, crystal, place) alone.
+
+    So what is hidden of a crystal does not depend on its batch, nor on the process that has it. SplitMix64 (Steele 2014).
+    """
+    lengths = np.diff(offsets)
+    place = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
+    word = np.repeat(_mix(crystals.astype(np.uint64) + _mix(np.uint64(seed))), lengths) + place.astype(
+        np.uint64
+    )
+    words = [_mix(word + np.uint64(number << 32)) for number in range(3)]
+    return torch.from_numpy(np.stack(words) >> np.uint64(11)).double() * 2.0**-53
+
+
+def _mix(word: Any) -> Any:
+    with np.errstate(over="ignore"):
+        word = word + np.uint64(0x9E3779B97F4A7C15)
+        word = (word ^ (word >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return word ^ (word >> np.uint64(31))
 
 
 def _shapes(crystals: Crystals, chosen: Rows, device: torch.device) -> tuple[Tensor, Tensor]:

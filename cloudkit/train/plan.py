@@ -17,6 +17,7 @@ from cloudkit.modelspec import (
     heads_of,
     tables_of,
 )
+from cloudkit.train.devices import launched
 from cloudkit.train.source import label_limits, wants_geometry
 from cloudkit.train.stages import Kind, Stage, file_hash, make_key
 
@@ -93,8 +94,9 @@ def _tasks(spec: Spec, encoded: dict[int, Stage], tokens: dict[int, Stage]) -> I
 
 def _training(spec: Spec, task: Task) -> list[Any]:
     """What decides the weights: not the names of other heads, not the data's path."""
-    parts = (spec.tokens, spec.encoder, *(spec.heads[name] for name in heads_of(task)), spec.run)
-    return [_task(task), *(part.model_dump(mode="json") for part in parts)]
+    parts = (spec.tokens, spec.encoder, *(spec.heads[name] for name in heads_of(task)))
+    where = spec.run.model_dump(mode="json", exclude={"checkpoint", "devices", "nodes", "strategy"})
+    return [_task(task), *(part.model_dump(mode="json") for part in parts), where, launched().world]
 
 
 def _task(task: Task) -> dict[str, Any]:

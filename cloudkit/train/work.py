@@ -1,11 +1,9 @@
 """The work of each stage: reads the folders of the stages before it, writes its own."""
 
 import json
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import torch
@@ -29,6 +27,7 @@ from cloudkit.models import (
 )
 from cloudkit.modelspec import FinetuneTask, PretrainTask, Run, Spec, heads_of
 from cloudkit.tokens import Tokenizer
+from cloudkit.train.devices import steady_threads
 from cloudkit.train.evaluate import write_evaluation
 from cloudkit.train.loop import Recipe, fit
 from cloudkit.train.objectives import labels, mixed
@@ -36,8 +35,6 @@ from cloudkit.train.progress import Progress
 from cloudkit.train.source import read_data
 from cloudkit.train.stages import Stage
 from cloudkit.train.store import Store
-
-SMALL: Final = 256  # encoder.width
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +44,7 @@ class Work:
     spec: Spec
     store: Store
     progress: Progress
+    fabric: Fabric
 
     def run(self, stage: Stage, folder: Path) -> None:
         """Make one stage into `folder`."""
@@ -80,15 +78,18 @@ class Work:
             self.pretrain(stage, folder, model, crystals, tokens)
             return
         head = model.heads[task.head]
-        fabric = make_fabric(self.spec.run)
         steady_threads(self.spec.encoder.width)
         values = model.value_head(task.head)
         crystals = crystals.renumbered(values.outputs)
         fit_values(model, values, tokens, crystals, train)
         loss = labels(model, values, tokens, crystals, task.loss)
-        recipe = recipe_of(task, self.spec.run.seed)
+        recipe = recipe_of(task, self.spec.run)
         module, label = HeadModel(model, task.head), f"{task.kind} {task.head}"
-        weights, curves = fit(fabric, module, loss, train, valid, recipe, folder, self.progress, label)
+        weights, curves = fit(
+            self.fabric, module, loss, train, valid, recipe, folder, self.progress, label, tokens.lengths
+        )
+        if not self.fabric.is_global_zero:
+            return
         weights = _full_names(weights, task.head)
         model.load_state_dict(weights, strict=False)
         if isinstance(head, Thermal) and len(valid):
@@ -107,11 +108,15 @@ class Work:
         names = heads_of(task)
         train, valid = split_crystals(len(crystals), task.valid, self.spec.run.seed)
         crystals = prepare_mix(model, names, tokens, crystals, train)
-        fabric, label = make_fabric(self.spec.run), f"pretrain {stage.label}"
+        label = f"pretrain {stage.label}"
         steady_threads(self.spec.encoder.width)
         loss = mixed(model, names, tokens, crystals)
-        recipe, module = recipe_of(task, self.spec.run.seed), MixedModel(model, names)
-        weights, curves = fit(fabric, module, loss, train, valid, recipe, folder, self.progress, label)
+        recipe, module = recipe_of(task, self.spec.run), MixedModel(model, names)
+        weights, curves = fit(
+            self.fabric, module, loss, train, valid, recipe, folder, self.progress, label, tokens.lengths
+        )
+        if not self.fabric.is_global_zero:
+            return
         save_weights(self.weights(stage) | weights, folder / "model.safetensors")
         _write_json(folder / "curves.json", [{"stage": label, **row} for row in curves])
         counts = {"crystals": len(train), "validation_crystals": len(valid)}
@@ -187,26 +192,10 @@ def fit_band(
     head.cpu().fit_band(pool(model.cpu(), tokens)[torch.tensor(rows)], place, quantity, at, value)
 
 
-def make_fabric(run: Run) -> Fabric:
-    """Lightning Fabric on one device; `auto` precision is 32-true on a CPU, bf16-mixed on a GPU that has it."""
-    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
-    gpu = run.accelerator == "cuda" or (run.accelerator == "auto" and torch.cuda.is_available())
-    precision = run.precision
-    if precision == "auto":
-        precision = "bf16-mixed" if gpu and torch.cuda.is_bf16_supported() else "32-true"
-    return Fabric(accelerator="cuda" if gpu else "cpu", devices=1, precision=precision)
-
-
-def steady_threads(width: int) -> None:
-    """One CPU thread for small models: a second gains little, and waits long where the machine has other work to do."""
-    if width < SMALL:
-        torch.set_num_threads(1)
-
-
-def recipe_of(task: PretrainTask | FinetuneTask, seed: int) -> Recipe:
+def recipe_of(task: PretrainTask | FinetuneTask, run: Run) -> Recipe:
     return Recipe(
-        task.epochs, task.batch, task.learning_rate, task.weight_decay, task.warmup, task.clip, seed,
-        average=task.average, keep_best=task.kind == "finetune",
+        task.epochs, task.batch, task.learning_rate, task.weight_decay, task.warmup, task.clip, run.seed,
+        average=task.average, keep_best=task.kind == "finetune", group=task.group, checkpoint=run.checkpoint,
     )  # fmt: skip
 
 

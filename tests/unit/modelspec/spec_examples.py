@@ -49,6 +49,7 @@ tasks:
       part: train
     epochs: 20
     batch: 64
+    group: 8
     learning_rate: 1e-3
     weight_decay: 0.01
     warmup: 0.05
@@ -115,6 +116,7 @@ run:
   nodes: 1
   strategy: ddp
   accelerator: cpu
+  checkpoint: 60
 """
 
 PUBLISHED = """\

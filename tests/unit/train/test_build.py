@@ -190,13 +190,6 @@ def test_another_build_in_the_same_folder_is_refused(project: Path, spec: Any) -
         build(spec(), project / "run", progress=Second(0))
 
 
-@pytest.mark.parametrize("change", ["run.devices=2", "run.nodes=2", "run.strategy=ddp"])
-def test_more_than_one_device_is_refused_by_this_version(project: Path, spec: Any, change: str) -> None:
-    with pytest.raises(CloudkitError, match="one device"):
-        build(spec(change), project / "run")
-    assert not (project / "run").exists()
-
-
 def test_reduced_strings_and_the_published_vocabulary_build_as_well(project: Path, spec: Any) -> None:
     lines: list[str] = []
     changes = ["tokens.dialect=reduced", "tokens.vocabulary=cloud", "encoder.features=false"]
