@@ -24,11 +24,11 @@ import torch
 from baselines import transformers_mlm as rival
 from conftest import ONE_THREAD, read_orbit_strings, read_reduced_strings
 
-from cloudkit.data import Tokens, make_batch, tokenize
-from cloudkit.models import CloudModel, HeadModel, build_model, read_published
+from cloudkit.data import Crystals, Tokens, make_batch, tokenize
+from cloudkit.models import CloudModel, MixedModel, build_model, read_published
 from cloudkit.modelspec import parse_spec, template
 from cloudkit.tokens import Tokenizer
-from cloudkit.train.objectives import hidden_tokens
+from cloudkit.train.objectives import draw_tokens, mixed
 
 RESULTS = Path(__file__).parent / "results"
 BATCH = 64
@@ -137,8 +137,10 @@ def draws(tokens: Tokens) -> Iterator[np.ndarray]:
 
 def train_ours(model: CloudModel, tokens: Tokens) -> Iterator[None]:
     """Steps as `build` makes them, laying out the batch and hiding tokens included."""
-    module = HeadModel(model, "mlm")
-    loss, optimizer = hidden_tokens(model, model.heads["mlm"], tokens), adam(module)
+    module = MixedModel(model, ["mlm"])
+    none = np.empty(0, np.int64)
+    unlabelled = Crystals([], [], (), none, none, np.empty(0), np.empty(0))
+    loss, optimizer = mixed(model, ["mlm"], tokens, unlabelled), adam(module)
     for number, rows in enumerate(draws(tokens)):
         yield
         module.train()
@@ -154,7 +156,7 @@ def train_theirs(theirs: Any, model: CloudModel, tokens: Tokens) -> Iterator[Non
     for number, rows in enumerate(draws(tokens)):
         batch = make_batch(tokens, rows)
         inputs = model.inputs(batch.ids, batch.offsets)
-        changed, places = model.heads["mlm"].hide(inputs.ids, torch.Generator().manual_seed(number))
+        changed, places = model.heads["mlm"].hide(inputs, draw_tokens(batch.crystals, batch.offsets, number))
         wanted = torch.full_like(inputs.ids, -100)
         wanted[places] = inputs.ids[places]
         at = (inputs.sequence, inputs.place, inputs.count)

@@ -11,10 +11,10 @@ from cloudkit.data import Crystals, Tokens
 from cloudkit.models import CloudModel, HeadModel, build_model, pool
 from cloudkit.modelspec import FinetuneTask, Spec
 from cloudkit.tokens import Tokenizer
+from cloudkit.train.devices import make_fabric, steady_threads
 from cloudkit.train.loop import fit
 from cloudkit.train.objectives import labels
 from cloudkit.train.progress import Silent
-from cloudkit.train.devices import make_fabric, steady_threads
 from cloudkit.train.work import recipe_of
 
 Rows = NDArray[np.int64]

@@ -4,21 +4,23 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from cloudkit.data import Crystals, tokenize
+from cloudkit.data import Crystals, Tokens, tokenize
 from cloudkit.errors import CloudkitError
+from cloudkit.models import build_model
 from cloudkit.modelspec import Data, FinetuneTask, PretrainTask, Spec
 from cloudkit.tokens import Tokenizer
 from cloudkit.train.artifact import overlap_notes, publish, write_artifact
+from cloudkit.train.cost import parameters_in_words, training_cost
 from cloudkit.train.devices import make_fabric
 from cloudkit.train.plan import plan
 from cloudkit.train.progress import Progress, Silent
 from cloudkit.train.source import check_tasks, read_data
 from cloudkit.train.stages import Stage, StageResult
-from cloudkit.train.store import Store
+from cloudkit.train.store import TRAINED, Store
 from cloudkit.train.work import Work
 
 DATA: Final = ("encode", "tokenize")  # stages that only read and check; they come first
@@ -26,7 +28,8 @@ DATA: Final = ("encode", "tokenize")  # stages that only read and check; they co
 
 @dataclass(frozen=True, slots=True)
 class BuildResult:
-    """folder: the run; stages: what became of each, in order; metrics: the content of metrics.json (empty if dry).
+    """folder: the run; stages: what became of each, in order; metrics: the content of metrics.json; of a dry
+    build parameters and costs.
 
     leads: whether this is the process that tells what was done; the others have no metrics.
     """
@@ -127,23 +130,32 @@ def _check_data(spec: Spec, stages: list[Stage], work: Work, log: Callable[[str]
 
 
 def _dry(spec: Spec, out: Path, stages: list[Stage], store: Store, log: Callable[[str], None]) -> BuildResult:
-    """Check the data in memory and say what a build would do."""
+    """Check the data in memory and say what a build would do, and what it would cost."""
     tokenizer = Tokenizer(spec.tokens.vocabulary)
     checked: dict[str, Crystals] = {}
+    packed: dict[str, Tokens] = {}
     for stage in stages:
         if stage.kind == "encode":
             data: Data = stage.task
             checked[stage.name] = read_data(spec, data)
             _say_notes(checked[stage.name], log)
             texts, ids = checked[stage.name].texts, checked[stage.name].ids
-            tokenize(texts, tokenizer, spec.tokens.max_length, stage.label, ids)
+            packed[stage.name] = tokenize(texts, tokenizer, spec.tokens.max_length, stage.label, ids)
     check_tasks(spec, stages, checked)
     results = [
         StageResult(s, store.path(s), "reused" if store.is_done(s) else "planned", 0.0) for s in stages
     ]
     for result in results:
         _say(result, log)
-    return BuildResult(out, tuple(results), {})
+    model = build_model(spec, tokenizer)
+    log(parameters_in_words(model))
+    costs = []
+    for stage in (stage for stage in stages if stage.kind in TRAINED):
+        read = stage.reads["crystals"].name
+        costs.append(training_cost(model, stage, checked[read], packed[read]))
+        log(costs[-1].line())
+    metrics = {"parameters": model.parameters_count, "costs": [asdict(cost) for cost in costs]}
+    return BuildResult(out, tuple(results), metrics)
 
 
 def _reporter(spec: Spec, work: Work, results: list[StageResult]) -> Callable[[Stage, Path], None]:

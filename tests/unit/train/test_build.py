@@ -11,8 +11,9 @@ from safetensors.torch import load_file
 
 from cloudkit.data import read_table
 from cloudkit.errors import CloudkitError
-from cloudkit.models import load_model
+from cloudkit.models import build_model, load_model
 from cloudkit.modelspec import Spec, load_spec
+from cloudkit.tokens import Tokenizer
 from cloudkit.train import BuildResult, build
 
 ARTIFACT = {
@@ -171,6 +172,22 @@ def test_a_file_of_the_artifact_that_was_lost_is_put_back(project: Path, spec: A
     result = build(spec(), project / "run")
     assert result.did_nothing and result.metrics["tasks"]
     assert (project / "run" / "vocab.txt").read_bytes() == kept
+
+
+def test_a_dry_run_counts_parameters_operations_and_bytes(project: Path, spec: Any) -> None:
+    lines: list[str] = []
+    shape = ["encoder.width=64", "encoder.layers=3", "encoder.heads=4"]
+    metrics = build(spec(*shape), project / "run", dry_run=True, log=lines.append).metrics
+    assert metrics["parameters"] == build_model(spec(*shape), Tokenizer("compact")).parameters_count
+    assert any(f"parameters: {metrics['parameters']:,}; " in line for line in lines)
+    pretrain, finetune = metrics["costs"]
+    assert (pretrain["stage"], finetune["stage"]) == ("pretrain mlm", "finetune thermal")
+    assert pretrain["strings"] == 20 and pretrain["ids"] == 2 * pretrain["tokens"]
+    layers = 3 * (4 * 64 * 64 + 3 * 64 * 256)  # attention's four maps and the gated feed-forward's three
+    for cost in (pretrain, finetune):
+        assert 2 * layers * cost["tokens"] < cost["forward"] < 3 * layers * cost["tokens"]
+        assert cost["step"] == pytest.approx(3 * cost["forward"], rel=0.1)
+        assert cost["activations"] > 4 * 3 * 64 * cost["tokens"]
 
 
 def test_a_dry_run_checks_the_data_and_writes_nothing(project: Path, spec: Any) -> None:
