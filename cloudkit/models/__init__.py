@@ -10,6 +10,7 @@ require("torch", "train")
 from cloudkit.models.folder import (  # noqa: E402 - the hint comes first
     halve,
     load_model,
+    load_weights,
     save_model,
     save_weights,
     shipped,
@@ -20,7 +21,13 @@ from cloudkit.models.heads import MaskedTokens, Regression, ValueHead  # noqa: E
 from cloudkit.models.inputs import Inputs, make_inputs  # noqa: E402
 from cloudkit.models.model import CloudModel, HeadModel, MixedModel, build_model  # noqa: E402
 from cloudkit.models.modes import Modes  # noqa: E402
-from cloudkit.models.predict import pool, predict_modes, predict_values  # noqa: E402
+from cloudkit.models.predict import (  # noqa: E402
+    pool,
+    predict_geometry,
+    predict_interval,
+    predict_modes,
+    predict_values,
+)
 from cloudkit.models.published import read_published, write_published  # noqa: E402
 from cloudkit.models.thermal import Thermal  # noqa: E402
 
@@ -38,8 +45,11 @@ __all__ = [
     "build_model",
     "halve",
     "load_model",
+    "load_weights",
     "make_inputs",
     "pool",
+    "predict_geometry",
+    "predict_interval",
     "predict_modes",
     "predict_values",
     "read_published",

@@ -4,6 +4,7 @@ Heads of values work on a scale of their own (zero mean, unit spread of the trai
 saved model carries it; `restore` leads back to canonical units per mole of atoms.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -14,6 +15,7 @@ from torch.nn import functional
 from cloudkit.errors import DataError
 from cloudkit.models.inputs import Inputs
 
+COVERAGE: Final = 0.8  # share of unseen crystals whose label an interval should hold
 FARTHEST: Final = (
     4.0  # statistics count as no farther than this many spreads from the mean of the training crystals
 )
@@ -53,7 +55,7 @@ class MaskedTokens(nn.Module):
         eligible = torch.isin(ids, ordinary).nonzero()[:, 0]
         draw = draws[0, eligible]
         if self.orbits:
-            unit = (inputs.segment if inputs.merged is None else inputs.merged.row).cpu()
+            unit = inputs.units.cpu()
             units, of = unit[eligible].unique(return_inverse=True)
             first = torch.full((len(units),), len(of)).scatter_reduce(0, of, torch.arange(len(of)), "amin")
             draw = draw[first[of]]
@@ -157,7 +159,12 @@ class ValueHead(nn.Module):
 
 
 class Regression(ValueHead):
-    """One number per output; `transform`: learn the label, its logarithm or its square root."""
+    """One number per output; `transform`: learn the label, its logarithm or its square root.
+
+    `band` (outputs,): half the width of the interval on the head's scale; 0 until it is fitted.
+    """
+
+    band: Tensor
 
     def __init__(
         self,
@@ -170,11 +177,37 @@ class Regression(ValueHead):
     ) -> None:
         super().__init__(outputs, pooled, statistics, hidden, len(outputs), dropout)
         self.scale = transform
+        self.register_buffer("band", torch.zeros(len(outputs)))
+
+    @torch.no_grad()
+    def fit_band(self, found: Tensor, quantity: Tensor, value: Tensor) -> None:
+        """Take intervals from labels that training has not seen: split conformal prediction (Vovk 2005).
+
+        found, value (observations,): predictions in canonical units and labels. An output with too few labels for its
+        rank, ceil(COVERAGE (n + 1)) <= n, gets none.
+        """
+        spread = self.spread.double()[quantity]
+        off = ((self._scaled(found) - self._scaled(value)) / spread).abs()
+        for index in quantity.unique().tolist():
+            own = off[quantity == index].sort().values
+            rank = math.ceil(COVERAGE * (len(own) + 1))
+            if rank <= len(own):
+                self.band[index] = own[rank - 1]
+
+    def interval(self, found: Tensor, quantity: Tensor) -> tuple[Tensor, Tensor]:
+        """Ends (observations,) of the intervals around predictions in canonical units; NaN where there is none."""
+        band = self.band.double()[quantity]
+        half = torch.where(band > 0, band, torch.nan) * self.spread.double()[quantity]
+        middle = self._scaled(found)
+        return self.invert(middle - half), self.invert(middle + half)
 
     def transform(self, value: Tensor) -> Tensor:
         """As the spec says: none, log or sqrt; log and sqrt need labels above 0."""
         if self.scale != "none" and bool((value <= 0).any()):
             raise DataError(f"transform: {self.scale} needs labels above 0, found {float(value.min()):g}")
+        return self._scaled(value)
+
+    def _scaled(self, value: Tensor) -> Tensor:
         return {"none": value, "log": value.clamp(min=1e-300).log(), "sqrt": value.clamp(min=0).sqrt()}[
             self.scale
         ]

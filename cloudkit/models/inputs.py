@@ -32,6 +32,11 @@ class Inputs:
     count: int
     merged: Merged | None = None
 
+    @property
+    def units(self) -> Tensor:
+        """What belongs together (tokens,): the segment of each token, with its twins where they are merged."""
+        return self.segment if self.merged is None else self.merged.row
+
     def to(self, device: torch.device) -> "Inputs":
         """The same on another device; offsets stay."""
         tensors = {name: getattr(self, name).to(device) for name in ("ids", "sequence", "place", "segment")}

@@ -54,6 +54,11 @@ class CloudModel(nn.Module):
         kinds = torch.from_numpy(self.tokenizer.kinds.astype(np.int64))
         return kinds.to(ids.device)[ids]
 
+    def shares(self, inputs: Inputs) -> Tensor:
+        """Each element token's share of the atoms of its crystal (tokens,); compact vocabulary only."""
+        assert isinstance(self.encoder.embedding, SymbolEmbedding), "the cloud vocabulary has no shares"
+        return self.encoder.embedding.shares(inputs)
+
     def value_head(self, name: str) -> ValueHead:
         """A head that predicts numbers."""
         head = self.heads[name]

@@ -17,6 +17,14 @@ class Training(Part):
     kind: str
     head: HeadName | list[HeadName]
     data: Data = Field(description="the rows: {builtin: NAME, part: PART} or {path: FILE, columns: {...}}")
+    apart: Literal["none", "string", "composition", "prototype"] = Field(
+        default="none",
+        description="leave out crystals that share this with a crystal of an evaluate task: the string, composition and space "
+        "group, or space group and Wyckoff positions",
+    )
+    split: Literal["random", "composition", "prototype"] = Field(
+        default="random", description="what stays on one side when crystals are held out by `valid`"
+    )
     batch: Count = Field(default=64, description="crystals per step and device")
     group: Count = Field(
         default=1, description="batches drawn together and sorted by length among themselves; 1: none"

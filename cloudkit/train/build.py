@@ -16,10 +16,12 @@ from cloudkit.tokens import Tokenizer
 from cloudkit.train.artifact import overlap_notes, publish, write_artifact
 from cloudkit.train.cost import parameters_in_words, training_cost
 from cloudkit.train.devices import make_fabric
+from cloudkit.train.leaks import leak_notes
 from cloudkit.train.plan import plan
 from cloudkit.train.progress import Progress, Silent
 from cloudkit.train.source import check_tasks, read_data
 from cloudkit.train.stages import Stage, StageResult
+from cloudkit.train.start import check_start
 from cloudkit.train.store import TRAINED, Store
 from cloudkit.train.work import Work
 
@@ -65,6 +67,7 @@ def build(
     """
     if not any(isinstance(task, PretrainTask | FinetuneTask) for task in spec.tasks):
         raise CloudkitError("the spec trains nothing: tasks needs a pretrain or finetune task")
+    check_start(spec)
     out = Path(out)
     if out.exists() and not out.is_dir():
         raise CloudkitError(f"{out} is a file; --out names the folder of the run")
@@ -126,6 +129,8 @@ def _check_data(spec: Spec, stages: list[Stage], work: Work, log: Callable[[str]
             crystals[stage.name] = Crystals.load(work.store.path(stage))
             _say_notes(crystals[stage.name], log)
     check_tasks(spec, stages, crystals)
+    for note in leak_notes(stages, crystals):
+        log(f"note: {note}")
     return results
 
 
@@ -142,6 +147,8 @@ def _dry(spec: Spec, out: Path, stages: list[Stage], store: Store, log: Callable
             texts, ids = checked[stage.name].texts, checked[stage.name].ids
             packed[stage.name] = tokenize(texts, tokenizer, spec.tokens.max_length, stage.label, ids)
     check_tasks(spec, stages, checked)
+    for note in leak_notes(stages, checked):
+        log(f"note: {note}")
     results = [
         StageResult(s, store.path(s), "reused" if store.is_done(s) else "planned", 0.0) for s in stages
     ]

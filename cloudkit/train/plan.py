@@ -20,6 +20,7 @@ from cloudkit.modelspec import (
 from cloudkit.train.devices import launched
 from cloudkit.train.source import label_limits, wants_geometry
 from cloudkit.train.stages import Kind, Stage, file_hash, make_key
+from cloudkit.train.start import start_folder
 
 
 def plan(spec: Spec) -> list[Stage]:
@@ -72,6 +73,8 @@ def _tokenize(spec: Spec, encoded: Stage) -> Stage:
 def _tasks(spec: Spec, encoded: dict[int, Stage], tokens: dict[int, Stage]) -> Iterator[Stage]:
     """The stages of the tasks; each training goes on with the weights of the one before."""
     model: dict[str, Stage] = {}
+    folder = start_folder(spec)
+    start = file_hash(folder / "model.safetensors") if folder else None
     trained: dict[str, dict[str, Stage]] = {}
     for index, task in enumerate(spec.tasks):
         data = {"crystals": encoded[index], "tokens": tokens[index]}
@@ -85,10 +88,13 @@ def _tasks(spec: Spec, encoded: dict[int, Stage], tokens: dict[int, Stage]) -> I
             ]
             yield _stage("evaluate", task.head, parts, task, **data, **model, **rows)
             continue
-        stage = _stage(task.kind, " and ".join(heads_of(task)), _training(spec, task), task, **data, **model)
+        if task.apart != "none":
+            told = [i for i, other in enumerate(spec.tasks) if isinstance(other, EvaluateTask)]
+            data |= {f"apart_{i}": encoded[i] for i in told}
+        stage = _stage(task.kind, " and ".join(heads_of(task)), [*_training(spec, task), start], task, **data, **model)
         model = {"model": stage}
         if not isinstance(task, PretrainTask):
-            trained[task.head] = {**data, "split": stage}
+            trained[heads_of(task)[0]] = {"crystals": encoded[index], "tokens": tokens[index], "split": stage}
         yield stage
 
 

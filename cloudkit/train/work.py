@@ -12,28 +12,33 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor
 
-from cloudkit.data import Crystals, Tokens, split_crystals, tokenize
+from cloudkit.data import Crystals, Tokens, tokenize
 from cloudkit.models import (
     CloudModel,
     Geometry,
     HeadModel,
     MixedModel,
+    Regression,
     Thermal,
     ValueHead,
     build_model,
     pool,
+    predict_interval,
     predict_values,
     save_weights,
 )
-from cloudkit.modelspec import FinetuneTask, PretrainTask, Run, Spec, heads_of
+from cloudkit.modelspec import FinetuneTask, MaskedTokensHead, PretrainTask, Run, Spec, heads_of
+from cloudkit.property.leakage import SEEN, Seen, join_seen, load_seen, seen_of
 from cloudkit.tokens import Tokenizer
 from cloudkit.train.devices import steady_threads
 from cloudkit.train.evaluate import write_evaluation
 from cloudkit.train.loop import Recipe, fit
 from cloudkit.train.objectives import labels, mixed
 from cloudkit.train.progress import Progress
+from cloudkit.train.rows import task_rows
 from cloudkit.train.source import read_data
 from cloudkit.train.stages import Stage
+from cloudkit.train.start import load_start, start_folder
 from cloudkit.train.store import Store
 
 
@@ -72,7 +77,7 @@ class Work:
         """Pretrain or fine-tune one head together with the encoder."""
         task: PretrainTask | FinetuneTask = stage.task
         crystals, tokens = self.crystals(stage), self.tokens(stage)
-        train, valid = split_crystals(len(crystals), task.valid, self.spec.run.seed)
+        train, valid = self.rows(stage, crystals)
         model = self.model(stage)
         if isinstance(task, PretrainTask):
             self.pretrain(stage, folder, model, crystals, tokens)
@@ -95,8 +100,15 @@ class Work:
         if isinstance(head, Thermal) and len(valid):
             fit_band(model, head, tokens, crystals.of(valid), valid)
             weights[f"heads.{task.head}.band"] = head.band
+        elif isinstance(head, Regression) and len(valid):
+            held_out = crystals.of(valid)
+            found = predict_values(model.cpu(), task.head, tokens, held_out.crystal, held_out.quantity, held_out.temperature)
+            rows = (torch.from_numpy(part) for part in (found, held_out.quantity, held_out.value))
+            head.fit_band(*rows)
+            weights[f"heads.{task.head}.band"] = head.band
         save_weights(self.weights(stage) | weights, folder / "model.safetensors")
         _write_json(folder / "curves.json", [{"stage": label, **row} for row in curves])
+        self.write_seen(stage, crystals, train, folder)
         counts = {"crystals": len(train), "validation_crystals": len(valid)}
         _write_json(folder / "training.json", counts | {"strings_seen": len(train) * task.epochs})
 
@@ -106,7 +118,7 @@ class Work:
         """Train the encoder with one or several heads at once."""
         task: PretrainTask = stage.task
         names = heads_of(task)
-        train, valid = split_crystals(len(crystals), task.valid, self.spec.run.seed)
+        train, valid = self.rows(stage, crystals)
         crystals = prepare_mix(model, names, tokens, crystals, train)
         label = f"pretrain {stage.label}"
         steady_threads(self.spec.encoder.width)
@@ -119,6 +131,7 @@ class Work:
             return
         save_weights(self.weights(stage) | weights, folder / "model.safetensors")
         _write_json(folder / "curves.json", [{"stage": label, **row} for row in curves])
+        self.write_seen(stage, crystals, train, folder)
         counts = {"crystals": len(train), "validation_crystals": len(valid)}
         _write_json(folder / "training.json", counts | {"strings_seen": len(train) * task.epochs})
 
@@ -129,12 +142,35 @@ class Work:
         quantity = test.renumbered(model.value_head(task.head).outputs).quantity
         prediction = predict_values(model, task.head, tokens, test.crystal, quantity, test.temperature)
         train = Crystals.load(self.store.path(stage.reads["train_crystals"]))
-        chosen, _ = split_crystals(len(train), stage.reads["train_split"].task.valid, self.spec.run.seed)
+        chosen, _ = self.rows(stage.reads["train_split"], train)
+        ends, module = None, model.heads[task.head]
+        if isinstance(module, Regression):
+            ends = predict_interval(model, task.head, prediction, quantity)
         self.progress.start(f"evaluate {task.head}", 1)
         write_evaluation(
-            task.head, train.of(chosen), test, prediction, task.baselines, self.spec.run.seed, folder
-        )
+            task.head, train.of(chosen), test, prediction, task.baselines, self.spec.run.seed, folder,
+            seen=self.seen_before(stage.reads["train_split"]), ends=ends,
+        )  # fmt: skip
         self.progress.stop()
+
+    def rows(self, stage: Stage, crystals: Crystals) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The crystals that a training stage learns from, and those that it holds out."""
+        closed = [s for name, s in stage.reads.items() if name.startswith("apart_")]
+        evaluated = [text for one in closed for text in Crystals.load(self.store.path(one)).texts]
+        return task_rows(stage.task, crystals.texts, evaluated, self.spec.run.seed)
+
+    def seen_before(self, stage: Stage) -> Seen:
+        """What the model that a training stage goes on with has seen with labels."""
+        before = stage.reads.get("model")
+        folder = self.store.path(before) if before else start_folder(self.spec)
+        return seen_of([]) if folder is None else load_seen(folder)
+
+    def write_seen(self, stage: Stage, crystals: Crystals, train: NDArray[np.int64], folder: Path) -> None:
+        """Keep what has been seen with labels so far; strings alone do not count, geometry does."""
+        heads = [self.spec.heads[name] for name in heads_of(stage.task)]
+        labelled = any(not isinstance(head, MaskedTokensHead) for head in heads)
+        own = seen_of(crystals.texts[index] for index in train) if labelled else seen_of([])
+        join_seen([self.seen_before(stage), own]).save(folder / SEEN)
 
     def crystals(self, stage: Stage) -> Crystals:
         """The strings and labels that a stage reads."""
@@ -145,9 +181,9 @@ class Work:
         return Tokens.load(self.store.path(stage.reads["tokens"]))
 
     def weights(self, stage: Stage) -> dict[str, Tensor]:
-        """What the training before a stage left: the encoder and the heads trained so far; empty for the first."""
+        """What the training before a stage left, or the model that the spec starts from: the encoder and trained heads."""
         before = stage.reads.get("model")
-        return load_file(self.store.path(before) / "model.safetensors") if before else {}
+        return load_file(self.store.path(before) / "model.safetensors") if before else load_start(self.spec)
 
     def model(self, stage: Stage) -> CloudModel:
         """The model as a stage finds it, on the CPU."""
