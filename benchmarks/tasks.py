@@ -12,7 +12,7 @@ group with a test crystal. Recipe in tasks.yaml; its settings were chosen with -
 import argparse
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -87,7 +87,9 @@ def network(
 ) -> tuple[Array, int]:
     """Predictions (observations of `test`,) per atom, and the number of parameters."""
     data, spec = labelled(name), spec_of(TASKS[name].dialect, changes)
-    weights = pretrained(column, name, [c for c in changes if c.startswith(("encoder", "tasks.0", "tasks.1", "heads.shape"))])
+    weights = pretrained(
+        column, name, [c for c in changes if c.startswith(("encoder", "tasks.0", "tasks.1", "heads.shape"))]
+    )
     start = {key: value for key, value in weights.items() if key.startswith("encoder.")}
     model = train_head(spec, data.crystals, packed(name), train, seed, start)
     rows = data.crystals.crystal[np.isin(data.crystals.crystal, test)]
@@ -185,7 +187,10 @@ def try_inner(names: Sequence[str], column: str, changes: Sequence[str]) -> None
     for name in names:
         start, (train, held) = time.perf_counter(), inner(name)
         found, size = network(name, column, train, held, 0, changes)
-        print(f"{name} {column} {' '.join(changes)}: {absolute(name, held, found).mean():.4f}  ({size} parameters, {time.perf_counter() - start:.0f} s)", flush=True)
+        print(
+            f"{name} {column} {' '.join(changes)}: {absolute(name, held, found).mean():.4f}  ({size} parameters, {time.perf_counter() - start:.0f} s)",
+            flush=True,
+        )
 
 
 def wanted(options: argparse.Namespace) -> list[tuple[str, str, int, int]]:
@@ -197,16 +202,22 @@ def wanted(options: argparse.Namespace) -> list[tuple[str, str, int, int]]:
             for name in options.tasks:
                 for column in group[1 if seed else 0 :]:
                     few = column in ("scratch", "masked", "boosted_trees")
-                    pieces += [(name, column, fold, seed) for fold in (options.folds[:2] if few else options.folds)]
+                    pieces += [
+                        (name, column, fold, seed) for fold in (options.folds[:2] if few else options.folds)
+                    ]
     return [one for one in pieces if one[1] in options.columns]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     split = lambda text: text.split(",")  # noqa: E731 - the type of an option
     parser.add_argument("--tasks", type=split, default=list(TASKS))
     parser.add_argument("--columns", type=split, default=list(COLUMNS))
-    parser.add_argument("--folds", type=lambda text: [int(one) for one in text.split(",")], default=list(range(FOLDS)))
+    parser.add_argument(
+        "--folds", type=lambda text: [int(one) for one in text.split(",")], default=list(range(FOLDS))
+    )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--minutes", type=float, default=1e9, help="start no piece after so long")
     parser.add_argument("--inner", type=split, help="tasks to try changes on")

@@ -22,12 +22,18 @@ def read_lines() -> list[Line]:
 def write_table() -> None:
     """Write results/tasks.txt and print it."""
     lines = read_lines()
-    out = [f"{'task':<22}{'unit':<14}" + "".join(f"{name:>16}" for name in SHOWN) + f"{'gain over trees, 95 %':>34}"]
+    out = [
+        f"{'task':<22}{'unit':<14}"
+        + "".join(f"{name:>16}" for name in SHOWN)
+        + f"{'gain over trees, 95 %':>34}"
+    ]
     for name, task in TASKS.items():
         own = [line for line in lines if line["task"] == name]
         cells = "".join(f"{_cell(own, column, task.score):>16}" for column in SHOWN)
         out.append(f"{name:<22}{task.unit:<14}{cells}{_gain(own, task.score):>34}")
-    out.append("mean of folds, then of seeds (folds x seeds done); ensemble: mean of as many geometry models as seeds, and trees")
+    out.append(
+        "mean of folds, then of seeds (folds x seeds done); ensemble: mean of as many geometry models as seeds, and trees"
+    )
     TABLE.write_text("\n".join(out) + "\n")
     print(TABLE.read_text())
 

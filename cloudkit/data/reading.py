@@ -14,7 +14,6 @@ from cloudkit.errors import DataError, ScopeError
 from cloudkit.scope import parse, project
 from cloudkit.units import QUANTITIES, UnitError, canonical_unit, per_of, to_kelvin, to_per_atom
 
-
 Observed = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]
 
 

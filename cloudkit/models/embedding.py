@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cloudkit.models.features import ELEMENT_KIND, FRACTION, WYCKOFF, amounts, feature_table
-from cloudkit.models.site_features import places, site_table
 from cloudkit.models.inputs import Inputs, segment_sum
+from cloudkit.models.site_features import places, site_table
 from cloudkit.modelspec import TransformerEncoder
 from cloudkit.tokens import Tokenizer
 

@@ -105,7 +105,7 @@ class _Layout(NamedTuple):
     sequence: Tensor
     first: Tensor
     offsets: Tensor
-    count: int
+    strings: int
 
 
 def _layout(inputs: Inputs) -> _Layout:
@@ -117,5 +117,5 @@ def _layout(inputs: Inputs) -> _Layout:
 
 def _mean(values: Tensor, weight: Tensor, layout: _Layout) -> Tensor:
     """Mean (strings, width) of values (rows, width) over each string, by weight (rows,)."""
-    total = segment_sum(weight, layout.sequence, layout.count).clamp(min=1e-6)
-    return segment_sum(values * (weight / total[layout.sequence])[:, None], layout.sequence, layout.count)
+    total = segment_sum(weight, layout.sequence, layout.strings).clamp(min=1e-6)
+    return segment_sum(values * (weight / total[layout.sequence])[:, None], layout.sequence, layout.strings)

@@ -85,7 +85,9 @@ def predict_geometry(model: CloudModel, head: str, tokens: Tokens, size: int = 2
             at, weight = inputs.sequence[places], share[places][:, None]
             index = at[:, None].expand(-1, orbits.shape[1])
             none = orbits.new_zeros(inputs.count, orbits.shape[1])
-            ends = [none.scatter_reduce(0, index, orbits, how, include_self=False) for how in ("amin", "amax")]
+            ends = [
+                none.scatter_reduce(0, index, orbits, how, include_self=False) for how in ("amin", "amax")
+            ]
             out.append(torch.cat([segment_sum(orbits * weight, at, inputs.count), *ends, crystals], dim=1))
     found: Array = torch.cat(out).double().cpu().numpy()
     return found[np.argsort(order, kind="stable")]

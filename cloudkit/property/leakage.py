@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cloudkit.data import Crystals
-from cloudkit.scope import Scope, parse
 from cloudkit.errors import ScopeError
+from cloudkit.scope import Scope, parse
 
 Hashes = npt.NDArray[np.uint64]
 SEEN: Final = "seen.npz"

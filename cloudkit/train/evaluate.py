@@ -43,7 +43,7 @@ def write_evaluation(
         rows = np.flatnonzero(test.quantity == test.quantities.index(score.metrics["quantity"]))
         if ends is not None and np.isfinite(ends[0][rows]).all():
             score.columns["lower"], score.columns["upper"] = (end[rows] for end in ends)
-        score.columns["seen"] = marks[test.crystal[rows]]
+        score.columns["seen"] = marks[test.crystal[rows]].astype(np.float64)
         metrics.append({**score.metrics, **counts, **_coverage(score)})
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=1), encoding="utf-8")
     write_lines(folder / "predictions.csv", [line for score in scores for line in _lines(score)])

@@ -91,7 +91,9 @@ def _tasks(spec: Spec, encoded: dict[int, Stage], tokens: dict[int, Stage]) -> I
         if task.apart != "none":
             told = [i for i, other in enumerate(spec.tasks) if isinstance(other, EvaluateTask)]
             data |= {f"apart_{i}": encoded[i] for i in told}
-        stage = _stage(task.kind, " and ".join(heads_of(task)), [*_training(spec, task), start], task, **data, **model)
+        stage = _stage(
+            task.kind, " and ".join(heads_of(task)), [*_training(spec, task), start], task, **data, **model
+        )
         model = {"model": stage}
         if not isinstance(task, PretrainTask):
             trained[heads_of(task)[0]] = {"crystals": encoded[index], "tokens": tokens[index], "split": stage}

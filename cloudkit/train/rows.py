@@ -30,11 +30,11 @@ def task_rows(
     if task.apart != "none":
         key = KEYS[task.apart]
         closed = {key(text) for text in evaluated}
-        kept = np.array([index for index in kept if key(texts[index]) not in closed], dtype=np.int64)
+        kept = np.array([index for index in kept.tolist() if key(texts[index]) not in closed], dtype=np.int64)
     if task.split == "random" or not task.valid:
         train, valid = split_crystals(len(kept), task.valid, seed)
         return kept[train], kept[valid]
-    groups = [KEYS[task.split](texts[index]) for index in kept]
+    groups = [KEYS[task.split](texts[index]) for index in kept.tolist()]
     names, of = np.unique(groups, return_inverse=True)
     order = np.random.default_rng([seed, len(kept)]).permutation(len(names))
     sizes = np.bincount(of)[order]

@@ -70,9 +70,8 @@ def load_start(spec: Spec) -> dict[str, Tensor]:
         raise ModelError(f"{path} cannot be read ({error})") from None
     load_weights(build_model(other, Tokenizer(other.tokens.vocabulary)), weights, str(path))
     same = {name for name, head in spec.heads.items() if other.heads.get(name) == head}
-    kept = {
+    return {
         name: tensor.float() if tensor.is_floating_point() else tensor
         for name, tensor in weights.items()
         if name.startswith("encoder.") or (name.startswith("heads.") and name.split(".")[1] in same)
     }
-    return kept

@@ -102,7 +102,9 @@ class Work:
             weights[f"heads.{task.head}.band"] = head.band
         elif isinstance(head, Regression) and len(valid):
             held_out = crystals.of(valid)
-            found = predict_values(model.cpu(), task.head, tokens, held_out.crystal, held_out.quantity, held_out.temperature)
+            found = predict_values(
+                model.cpu(), task.head, tokens, held_out.crystal, held_out.quantity, held_out.temperature
+            )
             rows = (torch.from_numpy(part) for part in (found, held_out.quantity, held_out.value))
             head.fit_band(*rows)
             weights[f"heads.{task.head}.band"] = head.band
