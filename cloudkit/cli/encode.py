@@ -42,12 +42,14 @@ def command(
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Worker processes; they read the files too.")] = 1,
     max_sites: Annotated[int, typer.Option(min=1, metavar="N", help="Cells with more atoms are failures: the time of a search grows with their square.")] = MAX_SITES,
     max_seconds: Annotated[float, typer.Option(min=0.1, metavar="S", help="With several jobs, a structure that takes longer is a failure.")] = MAX_SECONDS,
+    geometry: Annotated[bool, typer.Option("--geometry", help="Add columns of what each structure looks like from its orbits, for geometry pretraining.")] = False,
     failures: Failures = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on standard output: each string or failure; with -o, the counts.")] = False,
 ) -> None:  # fmt: skip
     """Turn structures into SCOPE strings.
 
-    Columns of the output: id, scope, space_group, engine, symprec.
+    Columns of the output: id, scope, space_group, engine, symprec; with --geometry also distances and neighbours of each orbit, in
+    the order of the string, and volume, shortest distance and stiffness of the crystal (cloudkit/structure/geometry.py).
 
     \b
     Example:
@@ -57,8 +59,10 @@ def command(
     _check(inputs, output, failures)
     from cloudkit.scope import encode_files
 
-    rows = encode_files(inputs, dialect, order, engine, symprec, jobs, max_sites, max_seconds)
-    done, failed = _write(rows, output, failures, as_json)
+    rows = encode_files(inputs, dialect, order, engine, symprec, jobs, max_sites, max_seconds, geometry)
+    if geometry and not (output or as_json):
+        raise CloudkitError("--geometry writes columns: give -o OUT or --json")
+    done, failed = _write(rows, output, failures, as_json, geometry)
     if as_json and output:
         emit_json(
             {"encoded": done, "failed": failed, "output": str(output), "failures": failures and str(failures)}
@@ -80,17 +84,18 @@ def _check(inputs: list[str], output: Path | None, failures: Path | None) -> Non
 
 
 def _write(
-    rows: "Iterator[Encoded]", output: Path | None, failures: Path | None, as_json: bool
+    rows: "Iterator[Encoded]", output: Path | None, failures: Path | None, as_json: bool, geometry: bool
 ) -> tuple[int, int]:
     """Send each result to where it belongs; (encoded, failed)."""
     done = failed = 0
+    columns = {**COLUMNS, **(_geometry_columns() if geometry else {})}
     with ExitStack() as stack:
-        keep = stack.enter_context(table_writer(output, COLUMNS)) if output else _on_stdout(as_json)
+        keep = stack.enter_context(table_writer(output, columns)) if output else _on_stdout(as_json)
         ledger = stack.enter_context(table_writer(failures, LEDGER)) if failures else None
         bar = stack.enter_context(counting("structures"))
         for row in rows:
             if row.error is None:
-                keep({name: getattr(row, name) for name in COLUMNS})
+                keep({name: getattr(row, name) for name in COLUMNS} | _shape(row))
                 done += 1
             else:
                 entry = {"id": row.id} | {name: getattr(row.error, name) for name in LEDGER[1:]}
@@ -105,6 +110,23 @@ def _write(
         if not done + failed:
             raise CloudkitError("the given folders hold no files, so there is nothing to encode")
     return done, failed
+
+
+def _geometry_columns() -> dict[str, type]:
+    from cloudkit.structure import OF_CRYSTALS, OF_ORBITS
+
+    return dict.fromkeys(OF_ORBITS, str) | dict.fromkeys(OF_CRYSTALS, float)
+
+
+def _shape(row: "Encoded") -> dict[str, object]:
+    """Geometry as columns: the numbers of orbits as text, with blanks between them."""
+    if row.geometry is None:
+        return {}
+    from cloudkit.structure import OF_CRYSTALS, OF_ORBITS
+
+    orbits = zip(OF_ORBITS, row.geometry.orbits.T.tolist(), strict=True)
+    texts: dict[str, object] = {name: " ".join(f"{x:.6g}" for x in values) for name, values in orbits}
+    return texts | dict(zip(OF_CRYSTALS, row.geometry.crystal.tolist(), strict=True))
 
 
 def _on_stdout(as_json: bool) -> Write:

@@ -65,10 +65,6 @@ class GeometryHead(Part):
     hidden: Count | None = Field(
         default=None, description="width of the hidden layer; null: the width of the encoder"
     )
-    tied: bool = Field(
-        default=False,
-        description="score tokens by their own vectors, the embedding's; false: by vectors apart",
-    )
 
 
 class RegressionHead(Part):

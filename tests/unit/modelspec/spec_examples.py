@@ -48,6 +48,8 @@ tasks:
       builtin: thermal
       part: train
     epochs: 20
+    apart: none
+    split: random
     batch: 64
     group: 8
     learning_rate: 1e-3
