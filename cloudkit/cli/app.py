@@ -21,6 +21,7 @@ from cloudkit.cli import (
     new,
     predict,
     schema,
+    sweep,
     tokenize,
     validate,
 )
@@ -39,6 +40,7 @@ app = typer.Typer(
 )
 for module in (
     build,
+    sweep,
     encode,
     explain,
     validate,

@@ -4,7 +4,7 @@ Schema, error messages and templates are made from these. Rules that join severa
 The parts: `heads.py`, `tasks.py`, `tables.py` (data and targets); here the rest and the whole.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -80,6 +80,15 @@ class Run(Part):
     )
 
 
+class Sweep(Part):
+    """The spec at every point of a grid, for `cloudkit sweep`."""
+
+    grid: dict[Text, Annotated[list[Any], Field(min_length=1)]] = Field(
+        min_length=1,
+        description="key, as in --set, -> its values: {encoder.width: [32, 64], tasks.0.data.fraction: [0.5, 1.0]}",
+    )
+
+
 class Spec(Part):
     """A model and what is done with it."""
 
@@ -101,3 +110,6 @@ class Spec(Part):
         description="what is done, in order; none for a model that was converted from elsewhere"
     )
     run: Run = Field(default=Run(), description="where and how the build runs")
+    sweep: Sweep | None = Field(
+        default=None, description="grid of settings that `cloudkit sweep` builds; `build` passes over it"
+    )

@@ -55,6 +55,10 @@ class BuiltinData(Part):
     part: Literal["train", "test", "all"] = Field(
         default="all", description="which part; only thermal has train and test"
     )
+    fraction: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=1.0,
+        description="share of the crystals that is used; a smaller share lies within a larger one",
+    )
     targets: list[Target] = Field(default=[], description="labels; not for pretrain")
 
 
@@ -63,6 +67,10 @@ class FileData(Part):
 
     path: Text = Field(description="the file, relative to the folder of the spec")
     columns: Columns = Field(default=Columns(), description="which columns hold what")
+    fraction: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=1.0,
+        description="share of the crystals that is used; a smaller share lies within a larger one",
+    )
     targets: list[Target] = Field(default=[], description="labels; not for pretrain")
 
 

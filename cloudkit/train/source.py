@@ -5,7 +5,15 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from cloudkit.data import Crystals, Target, join_crystals, read_builtin, read_crystals, read_table
+from cloudkit.data import (
+    Crystals,
+    Target,
+    join_crystals,
+    read_builtin,
+    read_crystals,
+    read_table,
+    take_fraction,
+)
 from cloudkit.errors import DataError, ScopeError
 from cloudkit.modelspec import (
     BuiltinData,
@@ -41,9 +49,10 @@ def _read_table(
     dialect, any_text = spec.tokens.dialect, spec.tokens.vocabulary == "cloud"
     if isinstance(data, BuiltinData):
         table, text, id, n_atoms = read_builtin(data.builtin, data.part), "scope", "id", "n_atoms"
+        table = take_fraction(table, text, data.fraction)
         return read_crystals(table, text=text, id=id, n_atoms=n_atoms, targets=targets, dialect=dialect)
     return read_crystals(
-        read_table(data.path),
+        take_fraction(read_table(data.path), data.columns.structure or data.columns.text, data.fraction),
         text=data.columns.text,
         id=data.columns.id,
         n_atoms=data.columns.n_atoms,

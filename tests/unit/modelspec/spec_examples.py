@@ -31,6 +31,7 @@ heads:
     outputs: [band_gap]
     hidden: 32
     transform: log
+    dropout: 0.2
   thermal:
     kind: thermal
     modes: debye
@@ -47,6 +48,7 @@ tasks:
     data:
       builtin: thermal
       part: train
+      fraction: 0.5
     epochs: 20
     apart: none
     split: random
@@ -119,6 +121,8 @@ run:
   strategy: ddp
   accelerator: cpu
   checkpoint: 60
+sweep:
+  grid: {encoder.width: [64, 128]}
 """
 
 PUBLISHED = """\
