@@ -9,6 +9,7 @@ from cloudkit.data.files import BUILTIN, builtin_path, read_builtin, read_table
 from cloudkit.data.geometry import CRYSTAL_TARGETS, ORBIT_TARGETS, Shapes, geometry_columns
 from cloudkit.data.parquet import parquet_writer
 from cloudkit.data.reading import Target, read_crystals
+from cloudkit.data.repeats import repeated_labels
 from cloudkit.data.table import Table, take_fraction
 from cloudkit.data.writing import WRITABLE, column_writer
 
@@ -33,6 +34,7 @@ __all__ = [
     "read_builtin",
     "read_crystals",
     "read_table",
+    "repeated_labels",
     "split_crystals",
     "take_fraction",
     "tokenize",

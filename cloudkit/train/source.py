@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -12,6 +14,7 @@ from cloudkit.data import (
     read_builtin,
     read_crystals,
     read_table,
+    repeated_labels,
     take_fraction,
 )
 from cloudkit.errors import DataError, ScopeError
@@ -37,7 +40,16 @@ def read_data(spec: Spec, data: Data) -> Crystals:
     """The rows of a task; DataError names file, row and column of what is wrong."""
     geometry = wants_geometry(spec, data)
     tables = [_read_table(spec, table, label_limits(spec, data), geometry) for table in tables_of(data)]
-    return tables[0] if len(tables) == 1 else join_crystals(tables)
+    crystals = tables[0] if len(tables) == 1 else join_crystals(tables)
+    named = " and ".join(name_of(table) for table in tables_of(data))
+    return replace(
+        crystals, notes=(*crystals.notes, *(f"{named}: {note}" for note in repeated_labels(crystals)))
+    )
+
+
+def name_of(table: BuiltinData | FileData) -> str:
+    """A table as messages name it."""
+    return f"{table.builtin} {table.part}" if isinstance(table, BuiltinData) else Path(table.path).name
 
 
 def _read_table(

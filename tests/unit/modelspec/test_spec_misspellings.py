@@ -12,12 +12,12 @@ from cloudkit.modelspec import json_schema
 
 
 def keys(node: yaml.Node, names_are_free: bool = False) -> Iterator[yaml.ScalarNode]:
-    """Keys of the spec, without the names of heads, which are the user's."""
+    """Keys of the spec, without the names of heads and the keys of a grid, which are the user's."""
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             if not names_are_free:
                 yield key
-            yield from keys(value, key.value == "heads" and isinstance(value, yaml.MappingNode))
+            yield from keys(value, key.value in ("heads", "grid") and isinstance(value, yaml.MappingNode))
     elif isinstance(node, yaml.SequenceNode):
         for member in node.value:
             yield from keys(member)
@@ -68,4 +68,6 @@ def test_case_and_hyphens_do_not_hide_a_name(problems, wrong: str) -> None:
 
 def test_a_name_like_no_other_lists_the_known_ones(problems) -> None:
     (problem,) = problems(RICH.replace("  seed: 1", "  colour: 1"))
-    assert problem.endswith("'colour' in run; known: seed, precision, devices, nodes, strategy, accelerator")
+    assert problem.endswith(
+        "'colour' in run; known: seed, precision, devices, nodes, strategy, accelerator, checkpoint"
+    )
