@@ -17,7 +17,7 @@ from cloudkit.tokens import Tokenizer
 from cloudkit.train import BuildResult, build
 
 ARTIFACT = {
-    "card.md", "curves.json", "metrics.json", "model.safetensors", "predictions.csv", "report.html", "spec.yaml",
+    "card.md", "curves.json", "metrics.json", "model.safetensors", "predictions.csv", "report.html", "seen.npz", "spec.yaml",
     "timing.json", "vocab.txt",
 }  # fmt: skip
 
