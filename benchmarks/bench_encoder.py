@@ -62,7 +62,9 @@ def padded(model: CloudModel, batches: Iterator[Inputs]) -> Padded:
 
 def step(states: Tensor, ids: Tensor, model: CloudModel, optimizer: torch.optim.Optimizer) -> None:
     """Loss at every seventh token, gradients, update."""
-    loss = functional.cross_entropy(model.heads["mlm"](states[::7]), ids[::7])
+    loss = functional.cross_entropy(
+        model.heads["mlm"](states[::7], model.encoder.embedding.table.weight), ids[::7]
+    )
     loss.backward()
     optimizer.step()
     optimizer.zero_grad()

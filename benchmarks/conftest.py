@@ -26,6 +26,10 @@ def pytest_report_header() -> str:
 
 @pytest.fixture(scope="session")
 def strings() -> list[str]:
+    return read_reduced_strings()
+
+
+def read_reduced_strings() -> list[str]:
     """Valid reduced strings: the published sample where shared data is at hand, else the built-in minerals."""
     sample = SHARED / "pretrain_10k.csv"
     if sample.exists():
@@ -35,6 +39,16 @@ def strings() -> list[str]:
 
     with gzip.open(REPOSITORY / "cloudkit/data/builtin/minerals.csv.gz", "rt", newline="") as file:
         return [project(row["scope"], "reduced") for row in csv.DictReader(file)]
+
+
+def read_orbit_strings() -> list[str]:
+    """Canonical orbit strings: of 5,000 Materials Project cells where shared data is at hand, else the built-in minerals."""
+    from cloudkit import encode_batch
+
+    if (SHARED / "mp20_binary_ternary.jsonl.gz").exists():
+        return [text for text in encode_batch(read_structures(5000)).texts if text is not None]
+    with gzip.open(REPOSITORY / "cloudkit/data/builtin/minerals.csv.gz", "rt", newline="") as file:
+        return [row["scope"] for row in csv.DictReader(file)]
 
 
 def read_structures(count: int) -> list[Any]:

@@ -200,7 +200,11 @@ def main() -> None:
         shutil.rmtree(folder, ignore_errors=True)
     check = Check(options)
     check.structures()
-    spent = {"encode": options.count / 1000, "dedupe": options.count / 10_000, "tokenize": options.count / 60_000}
+    spent = {
+        "encode": options.count / 1000,
+        "dedupe": options.count / 10_000,
+        "tokenize": options.count / 60_000,
+    }
     if options.sample is None:
         spent = {stage: check.run("unbroken", stage, 0, 0.0) for stage in SHARE}
     for stage, share in SHARE.items():

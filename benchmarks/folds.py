@@ -1,20 +1,22 @@
 """Training on part of a labelled set in memory: what the learning benchmarks share."""
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from cloudkit.data import Crystals, Tokens
-from cloudkit.models import CloudModel, HeadModel, build_model, pool
+from cloudkit.models import CloudModel, HeadModel, build_model
 from cloudkit.modelspec import FinetuneTask, Spec
 from cloudkit.tokens import Tokenizer
+from cloudkit.train.devices import make_fabric, steady_threads
 from cloudkit.train.loop import fit
 from cloudkit.train.objectives import labels
 from cloudkit.train.progress import Silent
-from cloudkit.train.work import make_fabric, recipe_of, steady_threads
+from cloudkit.train.work import fit_values, recipe_of
 
 Rows = NDArray[np.int64]
 
@@ -27,19 +29,28 @@ def grouped_folds(groups: list[str], count: int, seed: int) -> Rows:
     return np.array([fold[name] for name in groups], dtype=np.int64)
 
 
-def train_head(spec: Spec, crystals: Crystals, tokens: Tokens, rows: Rows, seed: int) -> CloudModel:
-    """A fresh model of a spec whose last finetune task is done on some rows of `crystals`, without validation rows."""
+def train_head(
+    spec: Spec,
+    crystals: Crystals,
+    tokens: Tokens,
+    rows: Rows,
+    seed: int,
+    start: Mapping[str, Tensor] | None = None,
+) -> CloudModel:
+    """A model of a spec whose last finetune task is done on some rows of `crystals`, without validation rows.
+
+    start: weights that pretraining left; a fresh model without them.
+    """
     task = next(task for task in reversed(spec.tasks) if isinstance(task, FinetuneTask))
     spec = spec.model_copy(update={"run": spec.run.model_copy(update={"seed": seed})})
     steady_threads(spec.encoder.width)
     model = build_model(spec, Tokenizer(spec.tokens.vocabulary))
+    model.load_state_dict(dict(start or {}), strict=False)
     head = model.value_head(task.head)
     known = crystals.renumbered(head.outputs)
-    fitted = known.of(rows)
-    head.fit_scale(torch.tensor(fitted.quantity), torch.tensor(fitted.value))
-    head.fit_inputs(pool(model, tokens)[torch.tensor(rows), model.encoder.pooled_width :])
+    fit_values(model, head, tokens, known, rows)
     loss = labels(model, head, tokens, known, task.loss)
-    recipe = recipe_of(task, seed)
+    recipe = recipe_of(task, spec.run.model_copy(update={"seed": seed}))
     module = HeadModel(model, task.head)
     with tempfile.TemporaryDirectory() as folder:
         nothing = np.empty(0, np.int64)

@@ -24,6 +24,7 @@ from cloudkit.cli import (
     new,
     predict,
     schema,
+    sweep,
     tokenize,
     validate,
 )
@@ -43,6 +44,7 @@ app = typer.Typer(
 for module in (
     build,
     fetch,
+    sweep,
     encode,
     explain,
     validate,

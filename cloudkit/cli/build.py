@@ -27,8 +27,9 @@ def command(
     Stages whose inputs did not change are not run again; an interrupted build goes on where it was.
 
     \b
-    Example:
+    Examples:
       cloudkit build thermal --set encoder.width=64 --out runs/small
+      torchrun --nproc_per_node=2 -m cloudkit build spec.yaml
     """
     from cloudkit.modelspec import load_spec
 
@@ -45,6 +46,8 @@ def command(
         raise typer.Exit(130) from None
     finally:
         bar.stop()
+    if not result.leads:
+        return
     if as_json:
         _emit_result(result, dry_run)
     elif dry_run:

@@ -1,26 +1,30 @@
-"""`cloudkit convert`: strings between dialects, and to and from AFLOW protostructure labels."""
+"""`cloudkit convert`: strings between dialects and AFLOW labels; models to and from Hugging Face (convert_model.py)."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
 from cloudkit.cli.columns import Column, File, Strings, gather
+from cloudkit.cli.convert_model import convert_model
 from cloudkit.cli.failures import Failures
 from cloudkit.cli.terminal import counting, emit, emit_json, say
-from cloudkit.errors import ScopeError
+from cloudkit.errors import CloudkitError, ScopeError
 
 if TYPE_CHECKING:
     from cloudkit.scope import Scope
 
 Target = Literal["orbit", "reduced", "full", "aflow"]
+AnyTarget = Literal["orbit", "reduced", "full", "aflow", "cloudkit", "hf"]
 
 
 def command(
-    to: Annotated[Target, typer.Option("--to", help="Dialect, or aflow for an AFLOW protostructure label.", show_default=False)],
+    to: Annotated[AnyTarget, typer.Option("--to", help="Dialect; aflow for an AFLOW protostructure label; for a model's folder: cloudkit or hf.", show_default=False)],
     strings: Strings = None,
     file: File = None,
     column: Column = None,
     top: Annotated[int | None, typer.Option("--top", min=1, metavar="K", help="Print at most K candidates of a reduced string. [default: all]", show_default=False)] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="DIR", help="Folder that a model is written to.", show_default=False)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines: row, text, strings, count, complete, error.")] = False,
 ) -> None:  # fmt: skip
     """Turn SCOPE strings or AFLOW labels into another dialect or into AFLOW labels, one per line.
@@ -28,10 +32,19 @@ def command(
     A reduced string does not say who sits where: to orbit gives its candidates, smallest cell first, and says whether
     they are complete (up to 80 atoms in the conventional cell).
 
+    Or turn a folder of transformers' BertForMaskedLM, such as the published weights, into a model (--to cloudkit), and a model
+    with a bert encoder into such a folder with a tokenizer.json of the same ids (--to hf).
+
     \b
-    Example:
+    Examples:
       cloudkit convert AB_cF8_225_a_b:Cl-Na --to orbit
+      cloudkit convert published/checkpoint --to cloudkit -o runs/published
     """
+    if to in ("cloudkit", "hf"):
+        convert_model(strings or [], to, out, as_json)
+        return
+    if out is not None:
+        raise CloudkitError("--out is for models: --to cloudkit or --to hf; strings go to standard output")
     texts = gather(strings, file, column)
     failures = Failures("--json")
     with counting("strings") as bar:
@@ -61,7 +74,7 @@ class Result(NamedTuple):
     verdict: str = ""
 
 
-def _convert(text: str, to: Target) -> Result:
+def _convert(text: str, to: AnyTarget) -> Result:
     """The string or strings that a string or label becomes."""
     from cloudkit.scope import aflow_label, from_aflow, parse, project
 

@@ -47,12 +47,14 @@ def command(
     max_seconds: Annotated[float, typer.Option(min=0.1, metavar="S", help="With several jobs, a structure that takes longer is a failure.")] = MAX_SECONDS,
     shard_size: Annotated[int, typer.Option(min=1, metavar="N", help="Into a folder: structures of a shard, at least; row groups of Parquet files stay whole.")] = SHARD_SIZE,
     engine_pool: Annotated[Literal["local", "ray"], typer.Option(help="Into a folder: ray makes the shards on the nodes of a Ray cluster that share it.")] = "local",
+    geometry: Annotated[bool, typer.Option("--geometry", help="Add columns of what each structure looks like from its orbits, for geometry pretraining.")] = False,
     failures: Failures = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on standard output: each string or failure; with -o, the counts.")] = False,
 ) -> None:  # fmt: skip
     """Turn structures into SCOPE strings.
 
-    Columns of the output: id, scope, space_group, engine, symprec.
+    Columns of the output: id, scope, space_group, engine, symprec; with --geometry also distances and neighbours of each orbit, in
+    the order of the string, and volume, shortest distance and stiffness of the crystal (cloudkit/structure/geometry.py).
 
     \b
     Example:
@@ -67,17 +69,32 @@ def command(
     if folder:
         from cloudkit.corpus import Encoding
 
+        if geometry:
+            raise CloudkitError(
+                "--geometry writes columns of one table: give -o FILE.csv, .jsonl or .parquet"
+            )
         chosen = engine or ("spglib" if order == "input" else "moyo")
         encoding = Encoding(dialect, order, chosen, symprec, max_sites, max_seconds)
         done, failed = _shards(inputs, folder, encoding, jobs, shard_size, engine_pool, failures)
     else:
+        if geometry and not (output or as_json):
+            raise CloudkitError("--geometry writes columns: give -o OUT or --json")
         from cloudkit.data import read_structure_rows
         from cloudkit.scope import encode_files
 
         rows = encode_files(
-            inputs, dialect, order, engine, symprec, jobs, max_sites, max_seconds, parquet=read_structure_rows
+            inputs,
+            dialect,
+            order,
+            engine,
+            symprec,
+            jobs,
+            max_sites,
+            max_seconds,
+            geometry,
+            read_structure_rows,
         )
-        done, failed = _write(rows, output, failures, as_json)
+        done, failed = _write(rows, output, failures, as_json, geometry)
     if as_json and output:
         emit_json(
             {"encoded": done, "failed": failed, "output": str(output), "failures": failures and str(failures)}
@@ -103,17 +120,18 @@ def _check(inputs: list[str], output: Path | None, failures: Path | None, folder
 
 
 def _write(
-    rows: "Iterator[Encoded]", output: Path | None, failures: Path | None, as_json: bool
+    rows: "Iterator[Encoded]", output: Path | None, failures: Path | None, as_json: bool, geometry: bool
 ) -> tuple[int, int]:
     """Send each result to where it belongs; (encoded, failed)."""
     done = failed = 0
+    columns = {**COLUMNS, **(_geometry_columns() if geometry else {})}
     with ExitStack() as stack:
-        keep = stack.enter_context(table_writer(output, COLUMNS)) if output else _on_stdout(as_json)
+        keep = stack.enter_context(table_writer(output, columns)) if output else _on_stdout(as_json)
         ledger = stack.enter_context(table_writer(failures, LEDGER)) if failures else None
         bar = stack.enter_context(counting("structures"))
         for row in rows:
             if row.error is None:
-                keep({name: getattr(row, name) for name in COLUMNS})
+                keep({name: getattr(row, name) for name in COLUMNS} | _shape(row))
                 done += 1
             else:
                 entry = {"id": row.id} | {name: getattr(row.error, name) for name in LEDGER[1:]}
@@ -161,6 +179,23 @@ def _shards(
     if failed > MOST_SHOWN and not failures:
         say(f"... and {failed - MOST_SHOWN:,} more, in {folder}/*.failures.jsonl")
     return report.counts["rows"], failed
+
+
+def _geometry_columns() -> dict[str, type]:
+    from cloudkit.structure import OF_CRYSTALS, OF_ORBITS
+
+    return dict.fromkeys(OF_ORBITS, str) | dict.fromkeys(OF_CRYSTALS, float)
+
+
+def _shape(row: "Encoded") -> dict[str, object]:
+    """Geometry as columns: the numbers of orbits as text, with blanks between them."""
+    if row.geometry is None:
+        return {}
+    from cloudkit.structure import OF_CRYSTALS, OF_ORBITS
+
+    orbits = zip(OF_ORBITS, row.geometry.orbits.T.tolist(), strict=True)
+    texts: dict[str, object] = {name: " ".join(f"{x:.6g}" for x in values) for name, values in orbits}
+    return texts | dict(zip(OF_CRYSTALS, row.geometry.crystal.tolist(), strict=True))
 
 
 def _on_stdout(as_json: bool) -> Write:

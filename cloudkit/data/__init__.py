@@ -7,9 +7,11 @@ from cloudkit.data.atomic import drafted, file_hash, locked, take_lock
 from cloudkit.data.batches import Batch, Tokens, epoch_batches, make_batch, split_crystals, tokenize
 from cloudkit.data.crystals import Crystals, join_crystals
 from cloudkit.data.files import BUILTIN, builtin_path, read_builtin, read_table
+from cloudkit.data.geometry import CRYSTAL_TARGETS, ORBIT_TARGETS, Shapes, geometry_columns
 from cloudkit.data.packed import token_writer
 from cloudkit.data.parquet import parquet_writer
 from cloudkit.data.reading import Target, read_crystals
+from cloudkit.data.repeats import repeated_labels
 from cloudkit.data.row_groups import read_footer, read_row_groups
 from cloudkit.data.shards import Manifest, Shard
 from cloudkit.data.streams import read_batches
@@ -22,16 +24,19 @@ from cloudkit.data.structures import (
     structure_metadata,
     write_structures,
 )
-from cloudkit.data.table import Table
+from cloudkit.data.table import Table, take_fraction
 from cloudkit.data.writing import WRITABLE, column_writer
 
 __all__ = [
     "BUILTIN",
+    "CRYSTAL_TARGETS",
     "OPTIMADE_FIELDS",
+    "ORBIT_TARGETS",
     "WRITABLE",
     "Batch",
     "Crystals",
     "Manifest",
+    "Shapes",
     "Shard",
     "Table",
     "Target",
@@ -42,6 +47,7 @@ __all__ = [
     "drafted",
     "epoch_batches",
     "file_hash",
+    "geometry_columns",
     "holds_structures",
     "join_crystals",
     "locked",
@@ -54,9 +60,11 @@ __all__ = [
     "read_row_groups",
     "read_structure_rows",
     "read_table",
+    "repeated_labels",
     "split_crystals",
     "structure_ids",
     "structure_metadata",
+    "take_fraction",
     "take_lock",
     "token_writer",
     "tokenize",

@@ -100,8 +100,10 @@ def tokenize(
 
 def make_batch(tokens: Tokens, chosen: NDArray[np.int64], crystals: Crystals | None = None) -> Batch:
     """Pack the chosen strings, sorted by length, with the observations of their crystals (none without `crystals`)."""
-    chosen = chosen[np.argsort(tokens.lengths[chosen], kind="stable")]
-    ids, offsets = _gather(tokens.ids, tokens.offsets[chosen], tokens.lengths[chosen])
+    lengths = tokens.offsets[chosen + 1] - tokens.offsets[chosen]  # not those of all: there may be millions
+    order = np.argsort(lengths, kind="stable")
+    chosen, lengths = chosen[order], lengths[order]
+    ids, offsets = _gather(tokens.ids, tokens.offsets[chosen], lengths)
     if crystals is None:
         none = np.empty(0, np.int64)
         return Batch(chosen, ids.astype(np.int64), offsets, none, none, np.empty(0), np.empty(0))
@@ -112,10 +114,27 @@ def make_batch(tokens: Tokens, chosen: NDArray[np.int64], crystals: Crystals | N
     return Batch(chosen, ids.astype(np.int64), offsets, sequence, crystals.quantity[rows], kelvin, value)
 
 
-def epoch_batches(chosen: NDArray[np.int64], size: int, seed: int, epoch: int) -> list[NDArray[np.int64]]:
-    """The chosen crystals in the order of one epoch, cut into batches of at most `size`."""
-    order = np.random.default_rng([seed, epoch]).permutation(chosen)
-    return [order[start : start + size] for start in range(0, len(order), size)]
+def epoch_batches(
+    chosen: NDArray[np.int64],
+    size: int,
+    seed: int,
+    epoch: int,
+    lengths: NDArray[np.int64] | None = None,
+    group: int = 1,
+) -> list[NDArray[np.int64]]:
+    """The chosen crystals in the order of one epoch, cut into batches of at most `size`.
+
+    group: so many batches are drawn together and sorted by `lengths` (crystals,) among themselves, so that strings of equal
+    length meet; then the batches are shuffled. Fewer runs of equal length are fewer calls of attention on a CPU.
+    """
+    draw = np.random.default_rng([seed, epoch])
+    order = draw.permutation(chosen)
+    if lengths is None or group == 1:
+        return [order[start : start + size] for start in range(0, len(order), size)]
+    pools = [order[start : start + size * group] for start in range(0, len(order), size * group)]
+    order = np.concatenate([pool[np.argsort(lengths[pool], kind="stable")] for pool in pools])
+    batches = [order[start : start + size] for start in range(0, len(order), size)]
+    return [batches[place] for place in draw.permutation(len(batches)).tolist()]
 
 
 def split_crystals(count: int, fraction: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from cloudkit.data.geometry import Shapes, pack, unknown
+
 
 @dataclass(frozen=True, slots=True)
 class Crystals:
@@ -20,7 +22,7 @@ class Crystals:
     texts, ids (crystals,): the string, and the identifier of its first row.
     crystal, quantity (observations,) int64: index into `texts` and into `quantities`.
     temperature (observations,): in K, NaN where it has no meaning. value (observations,): per atom, canonical units.
-    notes: what was done to the data, for the build to say.
+    notes: what was done to the data, for the build to say. geometry: of the structures, where it was read.
     """
 
     texts: list[str]
@@ -31,6 +33,7 @@ class Crystals:
     temperature: NDArray[np.float64]
     value: NDArray[np.float64]
     notes: tuple[str, ...] = ()
+    geometry: Shapes | None = None
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -46,6 +49,8 @@ class Crystals:
             temperature=self.temperature,
             value=self.value,
         )
+        if self.geometry is not None:
+            self.geometry.save(folder)
         head = {"quantities": self.quantities, "notes": self.notes}
         (folder / "crystals.json").write_text(json.dumps(head, indent=1), encoding="utf-8")
 
@@ -81,6 +86,7 @@ class Crystals:
                 arrays["temperature"],
                 arrays["value"],
                 tuple(head["notes"]),
+                Shapes.load(folder),
             )
 
 
@@ -101,5 +107,22 @@ def join_crystals(parts: Sequence[Crystals]) -> Crystals:
     }
     notes = tuple(note for part in parts for note in part.notes)
     return Crystals(
-        texts, [names[text] for text in texts], quantities, crystal[order], notes=notes, **columns
+        texts,
+        [names[text] for text in texts],
+        quantities,
+        crystal[order],
+        notes=notes,
+        geometry=_join_shapes(parts, texts),
+        **columns,
     )
+
+
+def _join_shapes(parts: Sequence[Crystals], texts: Sequence[str]) -> Shapes | None:
+    """Geometry of all texts, from the first set that has it; None where no set has any."""
+    known = {
+        text: part.geometry.row(index)
+        for part in reversed(parts)
+        if part.geometry is not None
+        for index, text in enumerate(part.texts)
+    }
+    return pack([known.get(text) or unknown(text) for text in texts]) if known else None

@@ -8,10 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloudkit.data.crystals import Crystals
+from cloudkit.data.geometry import encode_table, read_shapes
 from cloudkit.data.table import Table
 from cloudkit.errors import DataError, ScopeError
 from cloudkit.scope import parse, project
 from cloudkit.units import QUANTITIES, UnitError, canonical_unit, per_of, to_kelvin, to_per_atom
+
+Observed = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,7 @@ class Target:
     """A column of labels. temperature: in K, the name of a column that holds it, or None where it has no meaning.
 
     frequency: the same for labels of a density, in frequency_unit. most: the largest value per atom that a label may have.
+    missing: "skip" passes over rows without this label, "error" refuses them.
     """
 
     column: str
@@ -28,6 +32,7 @@ class Target:
     frequency: float | str | None = None
     frequency_unit: str = "THz"
     most: float = math.inf
+    missing: str = "error"
 
 
 def read_crystals(
@@ -39,14 +44,20 @@ def read_crystals(
     targets: Sequence[Target] = (),
     dialect: str = "orbit",
     any_text: bool = False,
+    structure: str | None = None,
+    geometry: bool = False,
 ) -> Crystals:
     """Check a table and turn it into strings of one dialect and labels per atom.
 
     text, id, n_atoms: names of columns; text defaults to ``scope`` or the only column of text, id to the row's number;
     n_atoms is read where a unit is not per atom.
     any_text: let strings pass that are not SCOPE (the cloud vocabulary takes any text).
+    structure: a column of structures to make the strings from. geometry: read its columns, or compute them.
     Raises DataError naming file, row and column.
     """
+    said: list[str] = []
+    if structure is not None:
+        text, (table, said) = "scope", encode_table(table, structure, id, dialect, geometry)
     text = text or table.text_column()
     texts, projected, odd = _strings(table, text, dialect, any_text)
     place = {name: index for index, name in enumerate(dict.fromkeys(texts))}
@@ -55,18 +66,30 @@ def read_crystals(
     names = _names(table, id)
     quantities = tuple(dict.fromkeys(target.quantity for target in targets))
     parts = [_observe(table, target, n_atoms) for target in targets]
-    crystal = np.concatenate([rows for _ in parts]) if parts else np.empty(0, np.int64)
+    crystal = np.concatenate([rows[part[0]] for part in parts]) if parts else np.empty(0, np.int64)
     order = np.argsort(crystal, kind="stable")
-    quantity = np.repeat([quantities.index(target.quantity) for target in targets], len(table)).astype(
-        np.int64
-    )
-    temperature, value = (np.concatenate([p[i] for p in parts]) if parts else np.empty(0) for i in (0, 1))
-    notes = [f"{table.name}: {projected} strings projected to the {dialect} dialect"] if projected else []
+    numbers = [quantities.index(target.quantity) for target in targets]
+    quantity = np.repeat(numbers, [len(part[0]) for part in parts]).astype(np.int64)
+    temperature, value = (np.concatenate([p[i] for p in parts]) if parts else np.empty(0) for i in (1, 2))
+    if geometry and projected:
+        raise DataError(
+            f"{table.name}: {projected} strings are of another dialect than the spec's '{dialect}', and geometry cannot be "
+            f"carried over; encode with --dialect {dialect} --geometry"
+        )
+    shapes = read_shapes(table, texts, place) if geometry else None
+    notes = [*said, *_skipped(table, targets, parts)]
+    notes += [f"{table.name}: {projected} strings projected to the {dialect} dialect"] if projected else []
     notes += [f"{table.name}: {odd} strings are not valid SCOPE and are taken as plain text"] if odd else []
     return Crystals(
         list(place), [names[first[i]] for i in range(len(place))], quantities, crystal[order], quantity[order],
-        temperature[order], value[order], tuple(notes),
+        temperature[order], value[order], tuple(notes), shapes,
     )  # fmt: skip
+
+
+def _skipped(table: Table, targets: Sequence[Target], parts: Sequence[Observed]) -> list[str]:
+    """A note for each column some of whose labels are missing."""
+    counts = [(target.column, len(table) - len(part[0])) for target, part in zip(targets, parts, strict=True)]
+    return [f"{table.name}: {count} rows have no label in column '{name}'" for name, count in counts if count]
 
 
 def _strings(table: Table, column: str, dialect: str, any_text: bool) -> tuple[list[str], int, int]:
@@ -104,10 +127,16 @@ def _names(table: Table, column: str | None) -> list[str]:
     return [str(value) for value in table.column(column)]
 
 
-def _observe(
-    table: Table, target: Target, n_atoms: str | None
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Temperature (of a density: frequency in K) and value per atom of one column of labels, both (rows,)."""
+def _observe(table: Table, target: Target, n_atoms: str | None) -> Observed:
+    """Rows with a label, temperature (of a density: frequency in K) and value per atom of one column of labels."""
+    kept = np.arange(len(table))
+    if target.missing == "skip":
+        kept = np.array(
+            [i for i, v in enumerate(table.column(target.column)) if not _is_missing(v)], np.int64
+        )
+        table = table.where(np.isin(np.arange(len(table)), kept).tolist())
+    if not len(kept):
+        return kept, np.empty(0), np.empty(0)
     labels = table.numbers(target.column)
     if target.frequency is not None:
         at = _coordinate(table, target.frequency, "a frequency, 0 or above")
@@ -121,7 +150,14 @@ def _observe(
     except UnitError as error:
         raise DataError(f"{table.name}: column '{target.column}': {error}") from None
     _check_most(table, target, value)
-    return at, value.astype(np.float64)
+    return kept, at, value.astype(np.float64)
+
+
+def _is_missing(value: object) -> bool:
+    """An empty field, null, or NaN."""
+    return (
+        value is None or value != value or (isinstance(value, str) and value.strip().lower() in ("", "nan"))
+    )
 
 
 def _coordinate(table: Table, given: float | str | None, wanted: str) -> NDArray[np.float64]:

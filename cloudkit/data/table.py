@@ -1,5 +1,6 @@
 """A table in memory: named columns, and the two kinds of column that data needs, text and numbers."""
 
+import hashlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -71,6 +72,18 @@ class Table:
         raise DataError(
             f"{self.name}: which column holds the strings? candidates: {', '.join(texts) or 'none'}"
         )
+
+
+def take_fraction(table: Table, column: str, fraction: float) -> Table:
+    """The rows of a share of the distinct values of a column, at least one, chosen by a hash of the value.
+
+    So rows of one crystal stay together, and a smaller share lies within a larger one.
+    """
+    if fraction == 1:
+        return table
+    hashes = [hashlib.sha256(str(value).encode()).digest() for value in table.column(column)]
+    kept = set(sorted(set(hashes))[: max(1, round(fraction * len(set(hashes))))])
+    return table.where([one in kept for one in hashes])
 
 
 def _number(value: object) -> float | None:

@@ -10,22 +10,34 @@ require("torch", "train")
 from cloudkit.models.folder import (  # noqa: E402 - the hint comes first
     halve,
     load_model,
+    load_weights,
+    save_model,
     save_weights,
     shipped,
     vocabulary_text,
 )
+from cloudkit.models.geometry import Geometry  # noqa: E402
 from cloudkit.models.heads import MaskedTokens, Regression, ValueHead  # noqa: E402
 from cloudkit.models.inputs import Inputs, make_inputs  # noqa: E402
-from cloudkit.models.model import CloudModel, HeadModel, build_model  # noqa: E402
+from cloudkit.models.model import CloudModel, HeadModel, MixedModel, build_model  # noqa: E402
 from cloudkit.models.modes import Modes  # noqa: E402
-from cloudkit.models.predict import pool, predict_modes, predict_values  # noqa: E402
+from cloudkit.models.predict import (  # noqa: E402
+    pool,
+    predict_geometry,
+    predict_interval,
+    predict_modes,
+    predict_values,
+)
+from cloudkit.models.published import read_published, write_published  # noqa: E402
 from cloudkit.models.thermal import Thermal  # noqa: E402
 
 __all__ = [
     "CloudModel",
+    "Geometry",
     "HeadModel",
     "Inputs",
     "MaskedTokens",
+    "MixedModel",
     "Modes",
     "Regression",
     "Thermal",
@@ -33,11 +45,17 @@ __all__ = [
     "build_model",
     "halve",
     "load_model",
+    "load_weights",
     "make_inputs",
     "pool",
+    "predict_geometry",
+    "predict_interval",
     "predict_modes",
     "predict_values",
+    "read_published",
+    "save_model",
     "save_weights",
     "shipped",
     "vocabulary_text",
+    "write_published",
 ]

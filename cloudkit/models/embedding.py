@@ -12,10 +12,12 @@ from torch import Tensor, nn
 
 from cloudkit.models.features import ELEMENT_KIND, FRACTION, WYCKOFF, amounts, feature_table
 from cloudkit.models.inputs import Inputs, segment_sum
+from cloudkit.models.site_features import places, site_table
 from cloudkit.modelspec import TransformerEncoder
 from cloudkit.tokens import Tokenizer
 
 INIT = 0.02
+ROLES = 6  # kinds of tokens
 
 
 class PositionEmbedding(nn.Module):
@@ -39,6 +41,7 @@ class SymbolEmbedding(nn.Module):
     An element also sees how it differs from the mean of its crystal, and its share of the atoms.
     """
 
+    pairs = True
     known: Tensor
     amount: Tensor
     kind: Tensor
@@ -49,7 +52,7 @@ class SymbolEmbedding(nn.Module):
         super().__init__()
         self.table = nn.Embedding(len(vocabulary), width)
         nn.init.normal_(self.table.weight, std=INIT)
-        self.pair = nn.Linear(width, width, bias=False)
+        self.pair = nn.Linear(width, width, bias=False) if self.pairs else None
         self.share = nn.Linear(1, width)
         known, self.element_columns = feature_table(vocabulary, kinds)
         self.register_buffer("known", torch.tensor(known, dtype=torch.float32))
@@ -61,6 +64,13 @@ class SymbolEmbedding(nn.Module):
     def forward(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
         """Vectors (tokens, width) and the weight of each token in a mean over its string: the element's share (tokens,)."""
         share = self.shares(inputs)
+        vectors = self.symbols(inputs, share)
+        sums = segment_sum(vectors, inputs.segment, len(inputs.ids))
+        assert self.pair is not None
+        return vectors + self.pair(sums[inputs.segment]), share
+
+    def symbols(self, inputs: Inputs, share: Tensor) -> Tensor:
+        """Each token by itself (tokens, width): learned vector, known features, contrast with its crystal, share of the atoms."""
         vectors: Tensor = self.table(inputs.ids)
         if self.features is not None and self.contrast is not None:
             vectors = vectors + self.features(self.known)[inputs.ids]
@@ -68,9 +78,7 @@ class SymbolEmbedding(nn.Module):
             mean = segment_sum(element * share[:, None], inputs.sequence, inputs.count)
             is_element = (self.kind[inputs.ids] == ELEMENT_KIND)[:, None]
             vectors = vectors + self.contrast((element - mean[inputs.sequence]) * is_element)
-        vectors = vectors + self.share(share.clamp(min=1e-3).log()[:, None]) * (share > 0)[:, None]
-        sums = segment_sum(vectors, inputs.segment, len(inputs.ids))
-        return vectors + self.pair(sums[inputs.segment]), share
+        return vectors + self.share(share.clamp(min=1e-3).log()[:, None]) * (share > 0)[:, None]
 
     def shares(self, inputs: Inputs) -> Tensor:
         """Each element token's share of the atoms of its crystal (tokens,); 0 for other tokens.
@@ -85,10 +93,53 @@ class SymbolEmbedding(nn.Module):
         return atoms / total.clamp(min=1e-6)[inputs.sequence]
 
 
+class OrbitEmbedding(SymbolEmbedding):
+    """Vectors of orbits, of which `Inputs.merged` says which tokens they hold: the sum of their symbols and of what is
+    known about the site in its space group, as soon as both are known: degrees of freedom, site symmetry, count.
+    """
+
+    pairs = False
+    group: Tensor
+    letter: Tensor
+    sites: Tensor
+
+    def __init__(
+        self, vocabulary: tuple[str, ...], kinds: NDArray[np.uint8], width: int, features: bool
+    ) -> None:
+        super().__init__(vocabulary, kinds, width, features)
+        group, letter = places(vocabulary, kinds)
+        self.register_buffer("group", torch.tensor(group), persistent=False)
+        self.register_buffer("letter", torch.tensor(letter), persistent=False)
+        self.register_buffer("sites", torch.tensor(site_table(), dtype=torch.float32), persistent=False)
+        self.site = nn.Linear(self.sites.shape[2], width, bias=False) if features else None
+        self.count = nn.Linear(1, width, bias=False)
+        self.roles = nn.Embedding(ROLES, width)
+        nn.init.normal_(self.roles.weight, std=INIT)
+
+    def forward(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
+        """Vectors (rows, width), and the share of the atoms of each row (rows,)."""
+        merged, share = inputs.merged, self.shares(inputs)
+        assert merged is not None
+        rows, twins = len(merged.sequence), merged.twins[:, None].to(share.dtype)
+        vectors = self.symbols(inputs, share)
+        if self.site is not None:
+            vectors = vectors + self.site(self.site_features(inputs))
+        vectors = segment_sum(vectors, merged.row, rows) / twins
+        return vectors + self.count(twins.log()), segment_sum(share, merged.row, rows)
+
+    def site_features(self, inputs: Inputs) -> Tensor:
+        """What is known about each Wyckoff symbol in the space group of its string (tokens, columns); else zeros."""
+        told = self.group[inputs.ids] * (inputs.place == 1)  # hiding may put a group's token elsewhere
+        group = segment_sum(told, inputs.sequence, inputs.count)[inputs.sequence]
+        found: Tensor = self.sites[group, self.letter[inputs.ids]]
+        return found
+
+
 def make_embedding(
     tokenizer: Tokenizer, encoder: TransformerEncoder, max_length: int
 ) -> PositionEmbedding | SymbolEmbedding:
     """The embedding that fits a tokenizer (cloud or compact) and the encoder part of a spec."""
     if tokenizer.name == "compact":
-        return SymbolEmbedding(tokenizer.vocabulary, tokenizer.kinds, encoder.width, encoder.features)
+        kind = OrbitEmbedding if encoder.merge else SymbolEmbedding
+        return kind(tokenizer.vocabulary, tokenizer.kinds, encoder.width, encoder.features)
     return PositionEmbedding(tokenizer.size, encoder.width, max_length)

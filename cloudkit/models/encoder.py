@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cloudkit.kernels import Impl, packed_attention_qkv
-from cloudkit.models.embedding import PositionEmbedding, SymbolEmbedding
+from cloudkit.models.embedding import OrbitEmbedding, PositionEmbedding, SymbolEmbedding
 from cloudkit.models.inputs import Inputs, segment_sum
 from cloudkit.modelspec import TransformerEncoder
 
@@ -22,19 +22,22 @@ class Encoded(NamedTuple):
 class Layer(nn.Module):
     """x + attention(norm x), then x + down(silu(gate) * up)."""
 
-    def __init__(self, width: int, heads: int, feedforward: int, dropout: float) -> None:
+    def __init__(self, width: int, heads: int, feedforward: int, dropout: float, merge: bool) -> None:
         super().__init__()
-        self.heads = heads
+        self.heads, self.merge = heads, merge
         self.norm_attention, self.norm_feedforward = nn.LayerNorm(width), nn.LayerNorm(width)
         self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
         self.up, self.down = nn.Linear(width, 2 * feedforward), nn.Linear(feedforward, width)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, offsets: Tensor, impl: Impl) -> Tensor:
-        """x (tokens, width) -> (tokens, width)."""
+    def forward(self, x: Tensor, offsets: Tensor, bias: Tensor | None, impl: Impl) -> Tensor:
+        """x (tokens, width) -> (tokens, width); bias (tokens, heads) is added to the scores of a key.
+
+        Of merged rows no weights are dropped: there are few of them, and each stands for many atoms.
+        """
         qkv = self.qkv(self.norm_attention(x)).unflatten(1, (3, self.heads, -1))
-        dropout = self.dropout.p if self.training else 0.0
-        mixed = packed_attention_qkv(qkv, offsets, dropout=dropout, impl=impl)
+        dropout = self.dropout.p if self.training and not self.merge else 0.0
+        mixed = packed_attention_qkv(qkv, offsets, bias=bias, dropout=dropout, impl=impl)
         x = x + self.dropout(self.out(mixed.flatten(1)))
         gate, up = self.up(self.norm_feedforward(x)).chunk(2, dim=1)
         return x + self.dropout(self.down(functional.silu(gate) * up))
@@ -45,6 +48,9 @@ class Encoder(nn.Module):
 
     cls: the state of the first token. mean: means, weighted by shares of atoms, of the states and of the embeddings; the
     second is a straight line from known features to the head, worth 5 % on small data. cls_mean: all three.
+    attention: first token, mean of the states, and a mean whose weights are share times exp(learned score).
+    With `merge` the rows are orbits (cloudkit.models.merging), and the logarithm of a row's share of the atoms is added
+    to its attention scores; a token's state is then that of its orbit plus a vector of the token's kind.
     `impl` says how attention runs (cloudkit.kernels.packed_attention): "auto", "torch" or "triton".
     """
 
@@ -55,28 +61,61 @@ class Encoder(nn.Module):
         self.embedding = embedding
         self.dropout = nn.Dropout(spec.dropout)
         feedforward = spec.feedforward or 4 * spec.width
-        layers = (Layer(spec.width, spec.heads, feedforward, spec.dropout) for _ in range(spec.layers))
+        layers = (
+            Layer(spec.width, spec.heads, feedforward, spec.dropout, spec.merge) for _ in range(spec.layers)
+        )
         self.layers = nn.ModuleList(layers)
         self.norm = nn.LayerNorm(spec.width)
-        self.pooling = spec.pooling
-        self.pooled_width = spec.width * {"cls": 1, "mean": 2, "cls_mean": 3}[spec.pooling]
+        self.pooling, self.heads = spec.pooling, spec.heads
+        self.score = nn.Linear(spec.width, 1) if spec.pooling == "attention" else None
+        self.pooled_width = spec.width * {"cls": 1, "mean": 2, "cls_mean": 3, "attention": 3}[spec.pooling]
 
     def forward(self, inputs: Inputs) -> Encoded:
         """States of tokens and of strings."""
-        embedded, weight = self.embedding(inputs)
+        embedded, share = self.embedding(inputs)
+        layout, bias = _layout(inputs), None
+        if inputs.merged is not None:
+            bias = torch.where(share > 0, share, 1.0).log().float()[:, None].repeat(1, self.heads)
         x = self.dropout(embedded)
         for layer in self.layers:
-            x = layer(x, inputs.offsets, self.impl)
+            x = layer(x, layout.offsets, bias, self.impl)
         states = self.norm(x)
         pooled = []
         if self.pooling != "mean":
-            pooled.append(states[inputs.place == 0])
+            pooled.append(states[layout.first])
         if self.pooling != "cls":
-            pooled += [_mean(part.float(), weight, inputs) for part in (states, embedded)]
-        return Encoded(states, torch.cat(pooled, dim=1))
+            pooled.append(_mean(states.float(), share, layout))
+        if self.score is not None:
+            pooled.append(_mean(states.float(), share * self.score(states)[:, 0].clamp(-9, 9).exp(), layout))
+        elif self.pooling != "cls":
+            pooled.append(_mean(embedded.float(), share, layout))
+        return Encoded(self._of_tokens(states, inputs), torch.cat(pooled, dim=1))
+
+    def _of_tokens(self, states: Tensor, inputs: Inputs) -> Tensor:
+        """States (tokens, width) from those of rows."""
+        if inputs.merged is None or not isinstance(self.embedding, OrbitEmbedding):
+            return states
+        found: Tensor = states[inputs.merged.row] + self.embedding.roles(self.embedding.kind[inputs.ids])
+        return found
 
 
-def _mean(values: Tensor, weight: Tensor, inputs: Inputs) -> Tensor:
-    """Mean (strings, width) of values (tokens, width) over each string, by weight (tokens,)."""
-    total = segment_sum(weight, inputs.sequence, inputs.count).clamp(min=1e-6)
-    return segment_sum(values * (weight / total[inputs.sequence])[:, None], inputs.sequence, inputs.count)
+class _Layout(NamedTuple):
+    """Of the rows that attention sees: sequence (rows,), first (strings,) the first row of each string, offsets."""
+
+    sequence: Tensor
+    first: Tensor
+    offsets: Tensor
+    strings: int
+
+
+def _layout(inputs: Inputs) -> _Layout:
+    if inputs.merged is not None:
+        return _Layout(inputs.merged.sequence, inputs.merged.first, inputs.merged.offsets, inputs.count)
+    first = (inputs.place == 0).nonzero()[:, 0]
+    return _Layout(inputs.sequence, first, inputs.offsets, inputs.count)
+
+
+def _mean(values: Tensor, weight: Tensor, layout: _Layout) -> Tensor:
+    """Mean (strings, width) of values (rows, width) over each string, by weight (rows,)."""
+    total = segment_sum(weight, layout.sequence, layout.strings).clamp(min=1e-6)
+    return segment_sum(values * (weight / total[layout.sequence])[:, None], layout.sequence, layout.strings)

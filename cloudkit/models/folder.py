@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from cloudkit.errors import CloudkitError, ModelError
 from cloudkit.models.model import CloudModel, build_model
-from cloudkit.modelspec import load_spec
+from cloudkit.modelspec import dump, load_spec
 from cloudkit.tokens import Tokenizer
 
 
@@ -18,6 +18,14 @@ def save_weights(weights: dict[str, Tensor], path: Path, metadata: dict[str, str
     part = path.with_name(path.name + ".part")
     save_file({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, part, metadata)
     part.replace(path)
+
+
+def save_model(model: CloudModel, folder: Path) -> None:
+    """Write a model that `load_model` reads, without the story of a build."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "spec.yaml").write_text(dump(model.spec), encoding="utf-8")
+    (folder / "vocab.txt").write_bytes(vocabulary_text(model.tokenizer).encode())
+    save_weights(model.state_dict(), folder / "model.safetensors")
 
 
 def halve(weights: dict[str, Tensor]) -> dict[str, Tensor]:

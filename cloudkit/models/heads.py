@@ -4,7 +4,8 @@ Heads of values work on a scale of their own (zero mean, unit spread of the trai
 saved model carries it; `restore` leads back to canonical units per mole of atoms.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import torch
@@ -12,8 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cloudkit.errors import DataError
+from cloudkit.models.inputs import Inputs
 
-DROPOUT: Final = 0.1  # share of a head's inputs that is dropped while training
+COVERAGE: Final = 0.8  # share of unseen crystals whose label an interval should hold
 FARTHEST: Final = (
     4.0  # statistics count as no farther than this many spreads from the mean of the training crystals
 )
@@ -22,32 +24,53 @@ FARTHEST: Final = (
 class MaskedTokens(nn.Module):
     """Scores of all tokens at chosen places, and the recipe that hides them (Devlin 2018: 80 % mask, 10 % other, 10 % kept)."""
 
-    def __init__(self, width: int, size: int, share: float, mask_id: int, ordinary: Sequence[int]) -> None:
+    def __init__(
+        self,
+        width: int,
+        size: int,
+        share: float,
+        mask_id: int,
+        ordinary: Sequence[int],
+        orbits: bool = False,
+        tied: bool = False,
+        activation: Callable[[Tensor], Tensor] = functional.gelu,
+        eps: float = 1e-5,
+    ) -> None:
         super().__init__()
-        self.share, self.mask_id = share, mask_id
-        self.dense, self.norm, self.scores = (
-            nn.Linear(width, width),
-            nn.LayerNorm(width),
-            nn.Linear(width, size),
-        )
+        self.share, self.mask_id, self.orbits, self.activation = share, mask_id, orbits, activation
+        self.dense, self.norm = nn.Linear(width, width), nn.LayerNorm(width, eps=eps)
+        self.scores = None if tied else nn.Linear(width, size)
+        self.bias = nn.Parameter(torch.zeros(size)) if tied else None
         self.register_buffer("ordinary", torch.tensor(ordinary), persistent=False)
         self.ordinary: Tensor
 
-    def hide(self, ids: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Changed ids (tokens,) and the places (hidden,) to predict; special tokens stay, at least one place is hidden."""
-        eligible = torch.isin(ids.cpu(), self.ordinary.cpu()).nonzero()[:, 0]
-        draw = torch.rand(len(eligible), generator=generator)
-        places = eligible[draw <= max(self.share, float(draw.min()))]
-        fate = torch.rand(len(places), generator=generator)
-        other = self.ordinary.cpu()[torch.randint(len(self.ordinary), (len(places),), generator=generator)]
-        kept = ids.cpu()[places]
-        changed = ids.cpu().clone()
-        changed[places] = torch.where(fate < 0.8, self.mask_id, torch.where(fate < 0.9, other, kept))
-        return changed.to(ids.device), places.to(ids.device)
+    def hide(self, inputs: Inputs, draws: Tensor) -> tuple[Tensor, Tensor]:
+        """Changed ids (tokens,) and the places (hidden,) to predict; special tokens stay, at least one place is hidden.
 
-    def forward(self, states: Tensor) -> Tensor:
-        """Scores (places, vocabulary) from states (places, width)."""
-        scores: Tensor = self.scores(self.norm(functional.gelu(self.dense(states))))
+        draws (3, tokens), random in [0, 1), decide: whether a token is hidden, how, and which other one stands in its place.
+        With `orbits`, all tokens of an orbit (of its twins too, where the encoder merges them) are hidden together, by the
+        draw of the first.
+        """
+        ids, ordinary = inputs.ids.cpu(), self.ordinary.cpu()
+        eligible = torch.isin(ids, ordinary).nonzero()[:, 0]
+        draw = draws[0, eligible]
+        if self.orbits:
+            unit = inputs.units.cpu()
+            units, of = unit[eligible].unique(return_inverse=True)
+            first = torch.full((len(units),), len(of)).scatter_reduce(0, of, torch.arange(len(of)), "amin")
+            draw = draw[first[of]]
+        places = eligible[draw <= max(self.share, float(draw.min()))]
+        fate, other = draws[1, places], ordinary[(draws[2, places] * len(ordinary)).long()]
+        changed = ids.clone()
+        changed[places] = torch.where(fate < 0.8, self.mask_id, torch.where(fate < 0.9, other, ids[places]))
+        return changed.to(inputs.ids.device), places.to(inputs.ids.device)
+
+    def forward(self, states: Tensor, vectors: Tensor) -> Tensor:
+        """Scores (places, vocabulary) from states (places, width); vectors (vocabulary, width): the embedding's, if tied."""
+        found = self.norm(self.activation(self.dense(states)))
+        if self.scores is None:
+            return functional.linear(found, vectors, self.bias)
+        scores: Tensor = self.scores(found)
         return scores
 
 
@@ -60,12 +83,12 @@ class ValueHead(nn.Module):
     stretch: Tensor
 
     def __init__(
-        self, outputs: Sequence[str], pooled: int, statistics: int, hidden: int, numbers: int
+        self, outputs: Sequence[str], pooled: int, statistics: int, hidden: int, numbers: int, dropout: float
     ) -> None:
         super().__init__()
         self.outputs, self.statistics = tuple(outputs), statistics
         self.body = nn.Sequential(
-            nn.Dropout(DROPOUT), nn.Linear(pooled + statistics, hidden), nn.SiLU(), nn.Linear(hidden, numbers)
+            nn.Dropout(dropout), nn.Linear(pooled + statistics, hidden), nn.SiLU(), nn.Linear(hidden, numbers)
         )
         self.line = nn.Linear(statistics, numbers, bias=False) if statistics else None
         last = self.body[-1]
@@ -136,18 +159,55 @@ class ValueHead(nn.Module):
 
 
 class Regression(ValueHead):
-    """One number per output; `transform`: learn the label, its logarithm or its square root."""
+    """One number per output; `transform`: learn the label, its logarithm or its square root.
+
+    `band` (outputs,): half the width of the interval on the head's scale; 0 until it is fitted.
+    """
+
+    band: Tensor
 
     def __init__(
-        self, outputs: Sequence[str], pooled: int, statistics: int, hidden: int, transform: str
+        self,
+        outputs: Sequence[str],
+        pooled: int,
+        statistics: int,
+        hidden: int,
+        transform: str,
+        dropout: float = 0.1,
     ) -> None:
-        super().__init__(outputs, pooled, statistics, hidden, len(outputs))
+        super().__init__(outputs, pooled, statistics, hidden, len(outputs), dropout)
         self.scale = transform
+        self.register_buffer("band", torch.zeros(len(outputs)))
+
+    @torch.no_grad()
+    def fit_band(self, found: Tensor, quantity: Tensor, value: Tensor) -> None:
+        """Take intervals from labels that training has not seen: split conformal prediction (Vovk 2005).
+
+        found, value (observations,): predictions in canonical units and labels. An output with too few labels for its
+        rank, ceil(COVERAGE (n + 1)) <= n, gets none.
+        """
+        spread = self.spread.double()[quantity]
+        off = ((self._scaled(found) - self._scaled(value)) / spread).abs()
+        for index in quantity.unique().tolist():
+            own = off[quantity == index].sort().values
+            rank = math.ceil(COVERAGE * (len(own) + 1))
+            if rank <= len(own):
+                self.band[index] = own[rank - 1]
+
+    def interval(self, found: Tensor, quantity: Tensor) -> tuple[Tensor, Tensor]:
+        """Ends (observations,) of the intervals around predictions in canonical units; NaN where there is none."""
+        band = self.band.double()[quantity]
+        half = torch.where(band > 0, band, torch.nan) * self.spread.double()[quantity]
+        middle = self._scaled(found)
+        return self.invert(middle - half), self.invert(middle + half)
 
     def transform(self, value: Tensor) -> Tensor:
         """As the spec says: none, log or sqrt; log and sqrt need labels above 0."""
         if self.scale != "none" and bool((value <= 0).any()):
             raise DataError(f"transform: {self.scale} needs labels above 0, found {float(value.min()):g}")
+        return self._scaled(value)
+
+    def _scaled(self, value: Tensor) -> Tensor:
         return {"none": value, "log": value.clamp(min=1e-300).log(), "sqrt": value.clamp(min=0).sqrt()}[
             self.scale
         ]

@@ -1,5 +1,6 @@
 """A model: one encoder, any number of heads. `build_model` makes it from a spec, the same for the same seed."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -7,13 +8,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from cloudkit.models.embedding import make_embedding
+from cloudkit.models.bert import ACTIVATIONS, Bert, start_as_bert
+from cloudkit.models.embedding import SymbolEmbedding, make_embedding
 from cloudkit.models.encoder import Encoded, Encoder
+from cloudkit.models.geometry import Geometry
 from cloudkit.models.heads import MaskedTokens, Regression, ValueHead
 from cloudkit.models.inputs import Inputs, make_inputs
 from cloudkit.models.statistics import Statistics
 from cloudkit.models.thermal import Thermal
-from cloudkit.modelspec import Head, MaskedTokensHead, RegressionHead, Spec
+from cloudkit.modelspec import BertEncoder, GeometryHead, Head, MaskedTokensHead, RegressionHead, Spec
 from cloudkit.tokens import Tokenizer
 
 
@@ -26,14 +29,12 @@ class CloudModel(nn.Module):
         seed = spec.run.seed
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.encoder = Encoder(
-                spec.encoder, make_embedding(tokenizer, spec.encoder, spec.tokens.max_length)
-            )
+            self.encoder = _make_encoder(spec, tokenizer)
             self.statistics = Statistics(self.encoder.embedding)
             self.heads = nn.ModuleDict()
             for name, head in spec.heads.items():
                 torch.manual_seed(seed + 1)  # a head starts the same whatever other heads there are
-                self.heads[name] = _make_head(head, self.encoder, self.statistics.width, tokenizer)
+                self.heads[name] = _make_head(head, spec, self.encoder, self.statistics.width, tokenizer)
 
     @property
     def parameters_count(self) -> int:
@@ -44,7 +45,19 @@ class CloudModel(nn.Module):
         """Lay out packed ids (tokens,), offsets (strings + 1,), on the device of the model."""
         kinds = self.tokenizer.kinds if self.tokenizer.name == "compact" else None
         device = next(self.parameters()).device
-        return make_inputs(ids, offsets, kinds, self.spec.tokens.dialect).to(device)
+        encoder = self.spec.encoder
+        merge = not isinstance(encoder, BertEncoder) and encoder.merge
+        return make_inputs(ids, offsets, kinds, self.spec.tokens.dialect, merge).to(device)
+
+    def kind_of(self, ids: Tensor) -> Tensor:
+        """Kinds (tokens,) of compact ids, as cloudkit.models.features numbers them."""
+        kinds = torch.from_numpy(self.tokenizer.kinds.astype(np.int64))
+        return kinds.to(ids.device)[ids]
+
+    def shares(self, inputs: Inputs) -> Tensor:
+        """Each element token's share of the atoms of its crystal (tokens,); compact vocabulary only."""
+        assert isinstance(self.encoder.embedding, SymbolEmbedding), "the cloud vocabulary has no shares"
+        return self.encoder.embedding.shares(inputs)
 
     def value_head(self, name: str) -> ValueHead:
         """A head that predicts numbers."""
@@ -56,6 +69,10 @@ class CloudModel(nn.Module):
         """States of tokens and strings; statistics of the strings follow the pooled states."""
         return _encode(self.encoder, self.statistics, inputs)
 
+    def pooled(self, inputs: Inputs) -> Tensor:
+        """What heads of values read of each string, (strings, pooled width and statistics)."""
+        return _pool(self.encoder, self.statistics, inputs)
+
 
 class HeadModel(nn.Module):
     """The encoder and one head, as training sees them; shares its parameters with the model it was cut from."""
@@ -66,16 +83,66 @@ class HeadModel(nn.Module):
 
     def forward(self, inputs: Inputs, *rest: Tensor) -> Tensor:
         """Scores at the hidden places `rest[0]`, or values for (sequence, quantity, temperature) = `rest`."""
-        encoded = _encode(self.encoder, self.statistics, inputs)
         if isinstance(self.head, MaskedTokens):
-            scores: Tensor = self.head(encoded.states[rest[0]])
+            states = _states_at(self.encoder, inputs, rest[0])
+            scores: Tensor = self.head(states, self.encoder.embedding.table.weight)
             return scores
-        values: Tensor = self.head(encoded.pooled, *rest)
+        values: Tensor = self.head(_pool(self.encoder, self.statistics, inputs), *rest)
         return values
 
 
-def _encode(encoder: Encoder, statistics: Statistics, inputs: Inputs) -> Encoded:
+class MixedModel(nn.Module):
+    """The encoder and several heads, as pretraining sees them; shares its parameters with the model it was cut from."""
+
+    def __init__(self, model: CloudModel, names: Sequence[str]) -> None:
+        super().__init__()
+        self.encoder, self.statistics = model.encoder, model.statistics
+        self.heads = nn.ModuleDict({name: model.heads[name] for name in names})
+
+    def forward(self, inputs: Inputs, asked: Mapping[str, tuple[Tensor, ...]]) -> dict[str, Any]:
+        """What each head says: scores at the places of a masked_tokens head, values of a regression head for (sequence,
+        quantity, temperature), targets of a geometry head for the places of elements.
+        """
+        vectors = self.encoder.embedding.table.weight
+        if len(asked) == 1 and isinstance(only := next(iter(self.heads.values())), MaskedTokens):
+            ((name, (places,)),) = asked.items()
+            return {name: only(_states_at(self.encoder, inputs, places), vectors)}
+        found: dict[str, Any] = {}
+        encoded = _encode(self.encoder, self.statistics, inputs)
+        for name, head in self.heads.items():
+            if isinstance(head, MaskedTokens):
+                found[name] = head(encoded.states[asked[name][0]], vectors)
+            elif isinstance(head, Geometry):
+                found[name] = head(encoded.states[asked[name][0]], encoded.pooled)
+            else:
+                found[name] = head(encoded.pooled, *asked[name])
+        return found
+
+
+def _make_encoder(spec: Spec, tokenizer: Tokenizer) -> Encoder | Bert:
+    if isinstance(spec.encoder, BertEncoder):
+        return Bert(spec.encoder, tokenizer.size, spec.tokens.max_length)
+    return Encoder(spec.encoder, make_embedding(tokenizer, spec.encoder, spec.tokens.max_length))
+
+
+def _states_at(encoder: Encoder | Bert, inputs: Inputs, places: Tensor) -> Tensor:
+    """States (places, width) of some tokens, without what only the others need."""
+    if isinstance(encoder, Bert):
+        return encoder.at(inputs, places)
+    states: Tensor = encoder(inputs).states[places]
+    return states
+
+
+def _pool(encoder: Encoder | Bert, statistics: Statistics, inputs: Inputs) -> Tensor:
+    if isinstance(encoder, Bert):
+        return encoder.pooled(inputs)
+    return _encode(encoder, statistics, inputs).pooled
+
+
+def _encode(encoder: Encoder | Bert, statistics: Statistics, inputs: Inputs) -> Encoded:
     encoded: Encoded = encoder(inputs)
+    if isinstance(encoder, Bert):
+        return encoded
     known = statistics(inputs, encoder.embedding)
     return encoded._replace(pooled=torch.cat([encoded.pooled, known.to(encoded.pooled)], dim=1))
 
@@ -85,14 +152,32 @@ def build_model(spec: Spec, tokenizer: Tokenizer) -> CloudModel:
     return CloudModel(spec, tokenizer)
 
 
-def _make_head(head: Head, encoder: Encoder, statistics: int, tokenizer: Tokenizer) -> nn.Module:
-    width, pooled = encoder.norm.normalized_shape[0], encoder.pooled_width
+def _make_head(
+    head: Head, spec: Spec, encoder: Encoder | Bert, statistics: int, tokenizer: Tokenizer
+) -> nn.Module:
+    width, pooled = spec.encoder.width, encoder.pooled_width
     if isinstance(head, MaskedTokensHead):
         ordinary = sorted(set(range(tokenizer.size)) - set(_special(tokenizer)))
-        return MaskedTokens(width, tokenizer.size, head.mask, tokenizer.mask_id, ordinary)
+        known = (
+            width,
+            tokenizer.size,
+            head.mask,
+            tokenizer.mask_id,
+            ordinary,
+            head.hide == "orbits",
+            head.tied,
+        )
+        if isinstance(spec.encoder, BertEncoder):
+            made = MaskedTokens(*known, ACTIVATIONS[spec.encoder.activation], spec.encoder.norm_eps)
+            return made.apply(start_as_bert)
+        return MaskedTokens(*known)
+    if isinstance(head, GeometryHead):
+        return Geometry(head.targets, width, pooled + statistics, head.hidden or width)
     if isinstance(head, RegressionHead):
-        return Regression(head.outputs, pooled, statistics, head.hidden or width, head.transform)
-    return Thermal(head.outputs, head.modes, pooled, statistics, width, head.cp_minus_cv or 0.0)
+        return Regression(
+            head.outputs, pooled, statistics, head.hidden or width, head.transform, head.dropout
+        )
+    return Thermal(head.outputs, head.modes, pooled, statistics, width, head.cp_minus_cv or 0.0, head.dropout)
 
 
 def _special(tokenizer: Tokenizer) -> tuple[int, ...]:

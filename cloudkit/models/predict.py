@@ -8,6 +8,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cloudkit.data import Tokens, make_batch
+from cloudkit.models.features import ELEMENT_KIND
+from cloudkit.models.geometry import Geometry
+from cloudkit.models.heads import Regression
+from cloudkit.models.inputs import segment_sum
 from cloudkit.models.model import CloudModel
 from cloudkit.models.modes import Modes
 from cloudkit.models.thermal import Thermal
@@ -53,6 +57,42 @@ def predict_modes(model: CloudModel, head: str, tokens: Tokens) -> tuple[Modes, 
         return _double(module.modes(pool(model, tokens))), float(module.band)
 
 
+def predict_interval(
+    model: CloudModel, head: str, found: Array, quantity: NDArray[Any]
+) -> tuple[Array, Array]:
+    """Ends (observations,) of the intervals of a regression head around its predictions; NaN where none was fitted."""
+    module = model.heads[head]
+    assert isinstance(module, Regression), f"{head} has no intervals"
+    ends = module.interval(torch.from_numpy(found), torch.from_numpy(np.asarray(quantity)))
+    return ends[0].cpu().numpy(), ends[1].cpu().numpy()
+
+
+def predict_geometry(model: CloudModel, head: str, tokens: Tokens, size: int = 256) -> Array:
+    """What a geometry head reads out of each string (strings, columns), on its own scale: of the targets of orbits the mean
+    by share of atoms, the least and the greatest; then the targets of the crystal.
+    """
+    model.eval()
+    module, out = model.heads[head], []
+    assert isinstance(module, Geometry), f"{head} is no geometry head"
+    order = np.argsort(tokens.lengths, kind="stable")
+    with torch.inference_mode():
+        for start in range(0, len(order), size):
+            batch = make_batch(tokens, order[start : start + size])
+            inputs = model.inputs(batch.ids, batch.offsets)
+            encoded, share = model(inputs), model.shares(inputs)
+            places = (model.kind_of(inputs.ids) == ELEMENT_KIND).nonzero()[:, 0]
+            orbits, crystals = module(encoded.states[places], encoded.pooled)
+            at, weight = inputs.sequence[places], share[places][:, None]
+            index = at[:, None].expand(-1, orbits.shape[1])
+            none = orbits.new_zeros(inputs.count, orbits.shape[1])
+            ends = [
+                none.scatter_reduce(0, index, orbits, how, include_self=False) for how in ("amin", "amax")
+            ]
+            out.append(torch.cat([segment_sum(orbits * weight, at, inputs.count), *ends, crystals], dim=1))
+    found: Array = torch.cat(out).double().cpu().numpy()
+    return found[np.argsort(order, kind="stable")]
+
+
 def _double(modes: Modes) -> Modes:
     return Modes(*(None if part is None else part.double() for part in modes))
 
@@ -65,7 +105,7 @@ def pool(model: CloudModel, tokens: Tokens, size: int = 256) -> Tensor:
     with torch.inference_mode():
         for start in range(0, len(order), size):
             batch = make_batch(tokens, order[start : start + size])
-            pooled = model(model.inputs(batch.ids, batch.offsets)).pooled
+            pooled = model.pooled(model.inputs(batch.ids, batch.offsets))
             if out is None:
                 out = pooled.new_empty(len(tokens), pooled.shape[1])
             out[torch.from_numpy(batch.crystals).to(out.device)] = pooled

@@ -26,9 +26,16 @@ class Thermal(ValueHead):
     band: Tensor
 
     def __init__(
-        self, outputs: Sequence[str], kind: str, pooled: int, statistics: int, hidden: int, cp_minus_cv: float
+        self,
+        outputs: Sequence[str],
+        kind: str,
+        pooled: int,
+        statistics: int,
+        hidden: int,
+        cp_minus_cv: float,
+        dropout: float = 0.1,
     ) -> None:
-        super().__init__(outputs, pooled, statistics, hidden, PARAMETERS[kind])
+        super().__init__(outputs, pooled, statistics, hidden, PARAMETERS[kind], dropout)
         self.kind, self.cp_minus_cv = kind, cp_minus_cv
         self.register_buffer("band", torch.zeros(()))
 

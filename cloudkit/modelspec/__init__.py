@@ -1,10 +1,11 @@
 """Model specs: YAML text -> a checked `Spec`. The only door to pydantic and yaml."""
 
+from cloudkit.modelspec.bert import Activation, BertEncoder
 from cloudkit.modelspec.dump import dump
-from cloudkit.modelspec.heads import Head, MaskedTokensHead, RegressionHead, ThermalHead
+from cloudkit.modelspec.heads import GeometryHead, Head, MaskedTokensHead, RegressionHead, ThermalHead
 from cloudkit.modelspec.library import presets, template
 from cloudkit.modelspec.loader import load_spec, parse_spec
-from cloudkit.modelspec.models import Encoder, Run, Spec, Tokens, TransformerEncoder
+from cloudkit.modelspec.models import Encoder, Run, Spec, Sweep, Tokens, TransformerEncoder
 from cloudkit.modelspec.schema import json_schema
 from cloudkit.modelspec.tables import (
     BuiltinData,
@@ -16,9 +17,11 @@ from cloudkit.modelspec.tables import (
     tables_of,
     targets_of,
 )
-from cloudkit.modelspec.tasks import EvaluateTask, FinetuneTask, PretrainTask, Task
+from cloudkit.modelspec.tasks import EvaluateTask, FinetuneTask, PretrainTask, Task, heads_of
 
 __all__ = [
+    "Activation",
+    "BertEncoder",
     "BuiltinData",
     "Columns",
     "Data",
@@ -26,6 +29,7 @@ __all__ = [
     "EvaluateTask",
     "FileData",
     "FinetuneTask",
+    "GeometryHead",
     "Head",
     "JointData",
     "MaskedTokensHead",
@@ -33,12 +37,14 @@ __all__ = [
     "RegressionHead",
     "Run",
     "Spec",
+    "Sweep",
     "Target",
     "Task",
     "ThermalHead",
     "Tokens",
     "TransformerEncoder",
     "dump",
+    "heads_of",
     "json_schema",
     "load_spec",
     "parse_spec",

@@ -39,9 +39,20 @@ def head_name(draft: Draft, task: Draft) -> str | None:
     return name if name in heads else nearest(name, heads)
 
 
+def head_names(draft: Draft, task: Draft) -> list[str]:
+    """Names of the heads that a task means, one or a list, as `head_name` reads them."""
+    given = task.get("head")
+    found = [head_name(draft, {"head": one}) for one in (given if isinstance(given, list) else [given])]
+    return [name for name in found if name is not None]
+
+
 def head_of(draft: Draft, task: Draft) -> Draft:
-    """The head that a task means; empty if there is none."""
-    name = head_name(draft, task)
+    """The head whose labels a task reads: the only one, or the one of values in a mix; empty if there is none."""
+    names = head_names(draft, task)
+    labelled = [
+        n for n in names if section(section(draft, "heads"), n).get("kind") in ("regression", "thermal")
+    ]
+    name = next(iter(labelled + names), None)
     return section(section(draft, "heads"), name) if name else {}
 
 

@@ -1,10 +1,10 @@
 """The `heads` of a spec: what the model predicts. A new kind joins the union at the end."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
-from cloudkit.modelspec.base import Count, Part, Text
+from cloudkit.modelspec.base import Count, Part, Share, Text
 
 ThermalQuantity = Literal[
     "heat_capacity",
@@ -26,7 +26,44 @@ class MaskedTokensHead(Part):
 
     kind: Literal["masked_tokens"] = Field(description="hidden tokens are predicted from the others")
     mask: Annotated[float, Field(gt=0, lt=1)] = Field(
-        default=0.15, description="share of the tokens of a string that is hidden"
+        default=0.15, description="share of the tokens (or orbits) of a string that is hidden"
+    )
+    hide: Literal["tokens", "orbits"] = Field(
+        default="tokens", description="what is hidden at a time: single tokens, or an element with its site"
+    )
+    tied: bool = Field(
+        default=False,
+        description="score tokens by their own vectors, the embedding's; false: by vectors apart",
+    )
+
+
+GeometryTarget = Literal[
+    "log_nearest_distance",
+    "log_coordination",
+    "neighbour_electronegativity",
+    "log_neighbour_mass",
+    "like_neighbours",
+    "log_inverse_reduced_mass",
+    "log_volume_per_atom",
+    "log_shortest_distance",
+    "stiffness",
+]
+ALL_GEOMETRY: tuple[GeometryTarget, ...] = get_args(GeometryTarget)
+
+
+class GeometryHead(Part):
+    """Predicts what the structure behind a string looks like; for pretraining on structures."""
+
+    kind: Literal["geometry"] = Field(
+        description="distances and neighbours of the structure, from its string"
+    )
+    targets: list[GeometryTarget] = Field(
+        default=list(ALL_GEOMETRY),
+        min_length=1,
+        description="what is learned: the first six of each orbit, the last three of the crystal",
+    )
+    hidden: Count | None = Field(
+        default=None, description="width of the hidden layer; null: the width of the encoder"
     )
 
 
@@ -43,6 +80,7 @@ class RegressionHead(Part):
     transform: Literal["none", "log", "sqrt"] = Field(
         default="none", description="the scale on which labels are learned; log and sqrt need positive labels"
     )
+    dropout: Share = Field(default=0.1, description="share of the head's inputs dropped while training")
 
 
 class ThermalHead(Part):
@@ -57,6 +95,7 @@ class ThermalHead(Part):
     outputs: list[ThermalQuantity] = Field(
         default=list(FOUR), min_length=1, description="quantities that targets may refer to"
     )
+    dropout: Share = Field(default=0.1, description="share of the head's inputs dropped while training")
     tolerance: Annotated[float, Field(ge=0)] = Field(
         default=0.05, description="share by which a label of heat_capacity may exceed 3R per atom"
     )
@@ -66,4 +105,4 @@ class ThermalHead(Part):
     )
 
 
-Head = Annotated[MaskedTokensHead | RegressionHead | ThermalHead, Field(discriminator="kind")]
+Head = Annotated[MaskedTokensHead | GeometryHead | RegressionHead | ThermalHead, Field(discriminator="kind")]

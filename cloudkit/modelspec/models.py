@@ -4,11 +4,12 @@ Schema, error messages and templates are made from these. Rules that join severa
 The parts: `heads.py`, `tasks.py`, `tables.py` (data and targets); here the rest and the whole.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from cloudkit.modelspec.base import Count, HeadName, Part, Share
+from cloudkit.modelspec.base import Count, HeadName, Part, Share, Text
+from cloudkit.modelspec.bert import BertEncoder
 from cloudkit.modelspec.heads import Head
 from cloudkit.modelspec.tasks import Task
 
@@ -43,12 +44,18 @@ class TransformerEncoder(Part):
         default=True,
         description="add linear maps of what is known about elements, orbits and groups; for compact",
     )
-    pooling: Literal["cls", "mean", "cls_mean"] = Field(
-        default="cls_mean", description="what heads read: the first token, the mean of the others, or both"
+    merge: bool = Field(
+        default=False,
+        description="one vector per orbit (element, site and share together), equal orbits as one with their count; "
+        "false: one per symbol; for compact",
+    )
+    pooling: Literal["cls", "mean", "cls_mean", "attention"] = Field(
+        default="cls_mean",
+        description="what heads read: the first token, the mean of the others, both, or both and a mean by learned attention",
     )
 
 
-Encoder = TransformerEncoder
+Encoder = Annotated[TransformerEncoder | BertEncoder, Field(discriminator="kind")]
 
 
 class Run(Part):
@@ -59,23 +66,50 @@ class Run(Part):
         default="auto",
         description="as Lightning names it; auto: 32-true on a CPU, bf16-mixed on a GPU that has it",
     )
-    devices: Literal["auto"] | Count = Field(default="auto", description="devices per node")
+    devices: Literal["auto"] | Count = Field(
+        default="auto",
+        description="devices per node, one process each; auto: as torchrun or SLURM has started",
+    )
     nodes: Count = Field(default=1, description="machines, as started by torchrun or SLURM")
     strategy: Literal["auto", "ddp", "fsdp"] = Field(
         default="auto", description="how the work is spread over devices"
     )
     accelerator: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="kind of device")
+    checkpoint: Annotated[float, Field(ge=0)] = Field(
+        default=300.0, description="seconds of training after which a checkpoint is due; 0: at each step"
+    )
+
+
+class Sweep(Part):
+    """The spec at every point of a grid, for `cloudkit sweep`."""
+
+    grid: dict[Text, Annotated[list[Any], Field(min_length=1)]] = Field(
+        min_length=1,
+        description="key, as in --set, -> its values: {encoder.width: [32, 64], tasks.0.data.fraction: [0.5, 1.0]}",
+    )
 
 
 class Spec(Part):
     """A model and what is done with it."""
+
+    model_config = ConfigDict(validate_by_name=True)
 
     cloudkit: Annotated[int, Field(ge=1, le=1)] = Field(description="version of the spec format")
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)] = Field(
         description="name of the model; `build` writes to runs/<name>"
     )
     tokens: Tokens = Field(default=Tokens(), description="how crystals become token ids")
+    start: Text | None = Field(
+        default=None,
+        alias="from",
+        description="model to start from: a folder that `build` wrote, or the name of a shipped model; same tokens and encoder",
+    )
     encoder: Encoder = Field(description="the trunk that all heads share")
     heads: dict[HeadName, Head] = Field(min_length=1, description="name -> what is predicted")
-    tasks: list[Task] = Field(min_length=1, description="what is done, in order")
+    tasks: list[Task] = Field(
+        description="what is done, in order; none for a model that was converted from elsewhere"
+    )
     run: Run = Field(default=Run(), description="where and how the build runs")
+    sweep: Sweep | None = Field(
+        default=None, description="grid of settings that `cloudkit sweep` builds; `build` passes over it"
+    )

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from math import log
 
-from cloudkit.modelspec.draft import Draft, items, mappings, section, tables
+from cloudkit.modelspec.draft import Draft, head_names, head_of, items, mappings, section, tables
 from cloudkit.modelspec.rules_targets import kinds_have_their_labels, targets_fit
 from cloudkit.modelspec.rules_tasks import evaluated_heads_are_trained, heads_exist_and_fit
 from cloudkit.modelspec.shape import one_of
@@ -29,9 +29,19 @@ def vocabulary_fits(draft: Draft) -> Iterator[Finding]:
             "tokens.dialect = 'full' does not fit vocabulary compact (orbit or reduced); use vocabulary cloud"
         )
         yield Finding(("tokens", "dialect"), message)
+    if tokens.get("vocabulary") == "cloud" and encoder.get("merge") is True:
+        yield Finding(("encoder", "merge"), "encoder.merge = true needs tokens.vocabulary = 'compact'")
     if tokens.get("vocabulary") == "cloud" and encoder.get("features") is True:
         message = "tokens.vocabulary = 'cloud' has no features; set encoder.features = false or use 'compact'"
         yield Finding(("tokens", "vocabulary"), message)
+
+
+def positions_suffice(draft: Draft) -> Iterator[Finding]:
+    """Learned positions and the row that is never trained lie within what the tokens need."""
+    length, positions = section(draft, "tokens").get("max_length"), section(draft, "encoder").get("positions")
+    if isinstance(length, int) and isinstance(positions, int) and positions < length:
+        message = f"encoder.positions = {positions} is less than tokens.max_length = {length}; raise it or lower the length"
+        yield Finding(("encoder", "positions"), message)
 
 
 def parts_exist(draft: Draft) -> Iterator[Finding]:
@@ -59,13 +69,32 @@ def nothing_stands_twice(draft: Draft) -> Iterator[Finding]:
                 yield Finding((*path, index), f"'{value}' stands twice in {dotted(path)}")
 
 
+def structures_for_geometry(draft: Draft) -> Iterator[Finding]:
+    """A geometry head learns from structures, which no built-in table has, or from columns of geometry."""
+    for index, task in mappings(draft, "tasks"):
+        kinds = [head_of(draft, {"head": name}).get("kind") for name in head_names(draft, task)]
+        for below, data in tables(task):
+            path = ("tasks", index, *below)
+            if (
+                task.get("kind") == "pretrain"
+                and "geometry" in kinds
+                and isinstance(data.get("builtin"), str)
+            ):
+                hint = "give a path to a table with a column of structures, and columns: {structure: NAME}"
+                yield Finding(
+                    (*path, "builtin"), f"{dotted(path)}: built-in tables hold no structures; {hint}"
+                )
+
+
 RULES: tuple[Callable[[Draft], Iterator[Finding]], ...] = (
     heads_divide_width,
     vocabulary_fits,
+    positions_suffice,
     parts_exist,
     nothing_stands_twice,
     heads_exist_and_fit,
     evaluated_heads_are_trained,
     targets_fit,
     kinds_have_their_labels,
+    structures_for_geometry,
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from cloudkit.modelspec.draft import Draft, head_name, head_of, items, mappings, section, tables
+from cloudkit.modelspec.draft import Draft, head_of, items, mappings, section, tables
 from cloudkit.modelspec.names import suggest
 from cloudkit.modelspec.shape import one_of
 from cloudkit.modelspec.tree import Finding, Path, dotted
@@ -20,21 +20,26 @@ def targets_fit(draft: Draft) -> Iterator[Finding]:
             path = ("tasks", index, *below, "targets")
             if not isinstance(data.get("targets"), list):
                 continue
-            if task.get("kind") == "pretrain":
+            head = head_of(draft, task)
+            if task.get("kind") == "pretrain" and head.get("kind") != "regression":
                 if data["targets"]:
-                    yield Finding(
-                        path, f"{dotted(path)}: pretrain reads no labels; remove them or make it finetune"
-                    )
+                    why = "this pretrain task reads no labels; remove them, add a regression head or make it finetune"
+                    yield Finding(path, f"{dotted(path)}: {why}")
                 continue
             if not data["targets"]:
                 yield Finding(path, f"{dotted(path[:-1])} needs targets, such as {EXAMPLE}")
             for number, target in mappings(data, "targets"):
-                head, here = head_of(draft, task), (*path, number)
-                yield from _quantity(here, target, head, head_name(draft, task))
+                here = (*path, number)
+                yield from _quantity(here, target, head, _name(draft, head))
                 yield from _temperature(here, target, head)
                 yield from _frequency(here, target)
                 yield from _modes(here, target, head)
                 yield from _unit(here, target, data)
+
+
+def _name(draft: Draft, head: Draft) -> str | None:
+    """The name under which a head stands."""
+    return next((name for name, value in section(draft, "heads").items() if value is head), None)
 
 
 def _quantity(path: Path, target: Draft, head: Draft, name: str | None) -> Iterator[Finding]:

@@ -8,24 +8,29 @@ from cloudkit.modelspec.shape import one_of
 from cloudkit.modelspec.tree import Finding
 
 LABELLED = ("regression", "thermal")
-HEADS_OF = {"pretrain": ("masked_tokens",), "finetune": LABELLED, "evaluate": LABELLED}
+HEADS_OF = {
+    "pretrain": ("masked_tokens", "geometry", "regression"),
+    "finetune": LABELLED,
+    "evaluate": LABELLED,
+}
 
 
 def heads_exist_and_fit(draft: Draft) -> Iterator[Finding]:
     """A task names a head of the spec, of a kind that it can use."""
     heads = section(draft, "heads")
     for index, task in mappings(draft, "tasks"):
-        name, path = task.get("head"), ("tasks", index, "head")
-        wanted = HEADS_OF.get(str(task.get("kind")), ())
-        kind = head_of(draft, task).get("kind")
-        if isinstance(name, str) and isinstance(draft.get("heads"), dict) and name not in heads:
-            yield Finding(path, f"tasks.{index}.head = '{name}' is not in heads" + suggest(name, heads))
-        elif isinstance(kind, str) and wanted and kind not in wanted:
-            fitting = [other for other in heads if section(heads, other).get("kind") in wanted]
-            message = (
-                f"tasks.{index}.head = '{name}' is a {kind} head; {task['kind']} needs {one_of(list(wanted))}"
-            )
-            yield Finding(path, message + (f": {one_of(fitting)}" if fitting else ""))
+        given, path = task.get("head"), ("tasks", index, "head")
+        for name in given if isinstance(given, list) else [given]:
+            wanted = HEADS_OF.get(str(task.get("kind")), ())
+            kind = head_of(draft, {"head": name}).get("kind")
+            if isinstance(name, str) and isinstance(draft.get("heads"), dict) and name not in heads:
+                yield Finding(path, f"tasks.{index}.head = '{name}' is not in heads" + suggest(name, heads))
+            elif isinstance(kind, str) and wanted and kind not in wanted:
+                fitting = [other for other in heads if section(heads, other).get("kind") in wanted]
+                message = f"tasks.{index}.head = '{name}' is a {kind} head; {task['kind']} needs {one_of(list(wanted))}"
+                yield Finding(path, message + (f": {one_of(fitting)}" if fitting else ""))
+        if isinstance(given, list) and (not given or len(set(map(str, given))) < len(given)):
+            yield Finding(path, f"tasks.{index}.head must list different heads, at least one")
 
 
 def evaluated_heads_are_trained(draft: Draft) -> Iterator[Finding]:

@@ -28,6 +28,10 @@ class Target(Part):
         description="unit of the label, such as J/mol_cell/K; needed for thermal quantities, a note for others",
     )
 
+    missing: Literal["error", "skip"] = Field(
+        default="error", description="rows without this label: refuse the table, or skip the label"
+    )
+
 
 class Columns(Part):
     """Which columns of a table hold what besides the labels."""
@@ -38,6 +42,10 @@ class Columns(Part):
         description="atoms per cell or formula unit; read where a label's unit is not per atom",
     )
     id: Text | None = Field(default=None, description="column that names the rows; null: the row number")
+    structure: Text | None = Field(
+        default=None,
+        description="column of structures, as JSON lines hold them, to make the strings (and geometry) from, in place of `text`",
+    )
 
 
 class BuiltinData(Part):
@@ -47,6 +55,10 @@ class BuiltinData(Part):
     part: Literal["train", "test", "all"] = Field(
         default="all", description="which part; only thermal has train and test"
     )
+    fraction: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=1.0,
+        description="share of the crystals that is used; a smaller share lies within a larger one",
+    )
     targets: list[Target] = Field(default=[], description="labels; not for pretrain")
 
 
@@ -55,6 +67,10 @@ class FileData(Part):
 
     path: Text = Field(description="the file, relative to the folder of the spec")
     columns: Columns = Field(default=Columns(), description="which columns hold what")
+    fraction: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=1.0,
+        description="share of the crystals that is used; a smaller share lies within a larger one",
+    )
     targets: list[Target] = Field(default=[], description="labels; not for pretrain")
 
 

@@ -15,9 +15,20 @@ class Training(Part):
     """What pretrain and finetune share."""
 
     kind: str
-    head: HeadName = Field(description="name of the head, as in `heads`")
+    head: HeadName | list[HeadName]
     data: Data = Field(description="the rows: {builtin: NAME, part: PART} or {path: FILE, columns: {...}}")
-    batch: Count = Field(default=64, description="crystals per step")
+    apart: Literal["none", "string", "composition", "prototype"] = Field(
+        default="none",
+        description="leave out crystals that share this with a crystal of an evaluate task: the string, composition and space "
+        "group, or space group and Wyckoff positions",
+    )
+    split: Literal["random", "composition", "prototype"] = Field(
+        default="random", description="what stays on one side when crystals are held out by `valid`"
+    )
+    batch: Count = Field(default=64, description="crystals per step and device")
+    group: Count = Field(
+        default=1, description="batches drawn together and sorted by length among themselves; 1: none"
+    )
     learning_rate: Positive = Field(
         default=1e-3, description="largest learning rate; it falls as a cosine to zero"
     )
@@ -26,20 +37,30 @@ class Training(Part):
     )
     warmup: Share = Field(default=0.05, description="share of the steps over which the learning rate rises")
     clip: Positive | None = Field(default=1.0, description="largest norm of the gradient; null: not clipped")
+    average: Share = Field(
+        default=0.99, description="decay per step of the running mean of the weights, which is what is kept"
+    )
 
 
 class PretrainTask(Training):
-    """Learns from strings without labels; needs a masked_tokens head."""
+    """Learns from strings and structures, with one head or several at once, whose losses are added."""
 
-    kind: Literal["pretrain"] = Field(description="learn from strings without labels")
+    kind: Literal["pretrain"] = Field(description="learn from strings or structures")
+    head: HeadName | list[HeadName] = Field(
+        description="name of a head in `heads`, or a list: masked_tokens reads strings, geometry structures, regression labels"
+    )
     epochs: Count = Field(default=20, description="passes over the rows")
     valid: Share = Field(default=0.05, description="share of the crystals held out to watch the loss")
+    average: Share = Field(
+        default=0.998, description="decay per step of the running mean of the weights, which is what is kept"
+    )
 
 
 class FinetuneTask(Training):
     """Learns labels; needs a regression or thermal head and `data.targets`."""
 
     kind: Literal["finetune"] = Field(description="learn labels")
+    head: HeadName = Field(description="name of the head, as in `heads`")
     epochs: Count = Field(default=100, description="passes over the rows")
     valid: Share = Field(
         default=0.1, description="share of the crystals held out to choose the best epoch; 0: the last"
@@ -58,6 +79,11 @@ class EvaluateTask(Part):
     baselines: list[Baseline] = Field(
         default=list(ALL_BASELINES), description="models trained on the rows of the finetune task"
     )
+
+
+def heads_of(task: "Task") -> tuple[str, ...]:
+    """The heads that a task trains or measures; several where a pretrain task mixes them."""
+    return (task.head,) if isinstance(task.head, str) else tuple(task.head)
 
 
 Task = Annotated[PretrainTask | FinetuneTask | EvaluateTask, Field(discriminator="kind")]

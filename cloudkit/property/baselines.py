@@ -184,3 +184,19 @@ BASELINES: Final[dict[str, Callable[[Rows, Array, Rows, int], Array]]] = {
     "extra_trees": _extra_trees,
     "boosted_trees": _boosted_trees,
 }
+
+
+class Trees(NamedTuple):
+    """Fitted extra trees over the features of strings and further columns, such as predicted geometry."""
+
+    model: Any
+
+    def predict(self, texts: Sequence[str], more: Array) -> Array:
+        """Values (n,) of strings with the further columns `more` (n, columns)."""
+        return np.asarray(self.model.predict(np.column_stack([features(texts), more])))
+
+
+def blend_trees(texts: Sequence[str], more: Array, value: Array, seed: int) -> Trees:
+    """Fit the trees that an ensemble blends with its networks; value (n,)."""
+    trees = require("sklearn.ensemble", "train").ExtraTreesRegressor(300, max_features=0.5, random_state=seed)
+    return Trees(trees.fit(np.column_stack([features(texts), more]), value))

@@ -192,7 +192,7 @@ def _thermal(network: "CloudModel", head: str, tokens: Tokens, kelvin: Array) ->
 
 
 def _regression(network: "CloudModel", spec: Spec, head: str, tokens: Tokens) -> Values:
-    from cloudkit.models import predict_values
+    from cloudkit.models import predict_interval, predict_values
 
     names = tuple(network.value_head(head).outputs)
     count, width = len(tokens), len(names)
@@ -201,7 +201,11 @@ def _regression(network: "CloudModel", spec: Spec, head: str, tokens: Tokens) ->
     tasks = [task for task in spec.tasks if task.kind == "finetune" and task.head == head]
     told = {target.quantity: target.unit for task in tasks for target in targets_of(task.data)}
     units = tuple(canonical_unit(name) or told.get(name, "") for name in names)
-    return Values(names, units, np.array([np.nan]), flat.reshape(count, 1, width))
+    lower, upper = predict_interval(network, head, flat, quantity)
+    shape = (count, 1, width)
+    return Values(
+        names, units, np.array([np.nan]), flat.reshape(shape), lower.reshape(shape), upper.reshape(shape)
+    )
 
 
 def _frame(pandas: Any, ids: list[str], atoms: Array, found: Values, per: Per) -> Any:

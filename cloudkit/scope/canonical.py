@@ -54,6 +54,13 @@ def choose_letters(
     return _native.canonical(space_group, "".join(letters), content_numbers(species))
 
 
+def canonical_places(space_group: int, orbits: Iterable[Orbit]) -> list[int]:
+    """Which of the given orbits stands at each place of the canonical string."""
+    given = list(orbits)
+    species = [sort_species(orbit.species or ()) for orbit in given]
+    return [place for place, _ in choose_letters(space_group, [orbit.letter for orbit in given], species)]
+
+
 def content_numbers(contents: list[Species]) -> list[int]:
     """Numbers that order sorted species as their keys do; equal numbers mean the same species."""
     pure = [PURE_RANK.get(species, -1) for species in contents]

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from cloudkit.errors import CloudkitError, StructureError
 from cloudkit.scope.canonical import canonical_scope, choose_letters, sort_species
+from cloudkit.scope.geometry import check_geometry, geometry_of
 from cloudkit.scope.project import project_scope, round_fraction
 from cloudkit.scope.tree import Orbit, Scope, Species, content_text
 from cloudkit.structure import (
@@ -13,6 +14,7 @@ from cloudkit.structure import (
     MAX_SITES,
     Columns,
     Crystal,
+    Geometry,
     ReadTable,
     Record,
     Symmetry,
@@ -29,7 +31,10 @@ PUBLISHED_ANGLE_TOLERANCE = 5.0  # degrees; pymatgen's default, which the publis
 
 
 class Encoded(NamedTuple):
-    """One structure's result: `scope` or `error`, never both. engine: name and version; symprec in Å."""
+    """One structure's result: `scope` or `error`, never both. engine: name and version; symprec in Å.
+
+    geometry: where asked for, beside the string (see cloudkit.scope.geometry).
+    """
 
     id: str
     scope: str | None
@@ -37,6 +42,7 @@ class Encoded(NamedTuple):
     engine: str | None
     symprec: float
     error: StructureError | None
+    geometry: Geometry | None = None
 
 
 class Batch(NamedTuple):
@@ -62,7 +68,7 @@ def to_text(crystal: Crystal | None, symmetry: Symmetry, dialect: str, order: st
 def _canonical_text(symmetry: Symmetry) -> str:
     """str(canonical_scope(_orbits(symmetry))) without the trees between."""
     orbits = symmetry.orbits
-    species = [sort_species(_round_species(orbit.species)) for orbit in orbits]
+    species = [sort_species(round_species(orbit.species)) for orbit in orbits]
     chosen = choose_letters(symmetry.space_group, [orbit.letter for orbit in orbits], species)
     words = [f"{content_text(species[at])} {orbits[at].multiplicity}{letter}" for at, letter in chosen]
     return f"{generator_text(symmetry.space_group)} | {' '.join(words)}"
@@ -70,11 +76,11 @@ def _canonical_text(symmetry: Symmetry) -> str:
 
 def _orbits(symmetry: Symmetry) -> Scope:
     """The orbits as the engine found them."""
-    orbits = (Orbit(o.letter, o.multiplicity, _round_species(o.species)) for o in symmetry.orbits)
+    orbits = (Orbit(o.letter, o.multiplicity, round_species(o.species)) for o in symmetry.orbits)
     return Scope("orbit", symmetry.space_group, tuple(orbits))
 
 
-def _round_species(species: Species) -> Species:
+def round_species(species: Species) -> Species:
     """Occupancies as orbit text holds them, so that equal text means an equal place in the order."""
     if len(species) == 1 and species[0][1] == 1.0:
         return species
@@ -148,14 +154,17 @@ def encode_records(
     jobs: int = 1,
     max_sites: int = MAX_SITES,
     max_seconds: float = MAX_SECONDS,
+    geometry: bool = False,
 ) -> Iterator[Encoded]:
     """Strings of a stream of records, in order, in bounded memory; a failure is a row with its error.
 
-    jobs and limits as in find_symmetry_batch.
+    jobs and limits as in find_symmetry_batch. geometry: also what each structure looks like from its orbits.
     """
     options = _options(dialect, order, engine) | _limits(jobs, max_sites, max_seconds)
+    if geometry:
+        check_geometry(dialect, order)
     found = find_symmetry_batch(records, symprec=symprec, **options)
-    return _encoded(found, dialect, order, symprec)
+    return _encoded(found, dialect, order, symprec, geometry)
 
 
 def encode_files(
@@ -167,25 +176,32 @@ def encode_files(
     jobs: int = 1,
     max_sites: int = MAX_SITES,
     max_seconds: float = MAX_SECONDS,
+    geometry: bool = False,
     parquet: ReadTable | None = None,
 ) -> Iterator[Encoded]:
     """The same for the structures of files and folders, as read_structures finds them; the workers read them."""
     options = _options(dialect, order, engine) | _limits(jobs, max_sites, max_seconds)
-    found = find_symmetry_in_files(
-        inputs, symprec=symprec, with_crystals=order == "input", parquet=parquet, **options
-    )
-    return _encoded(found, dialect, order, symprec)
+    if geometry:
+        check_geometry(dialect, order)
+    wanted = order == "input" or geometry
+    found = find_symmetry_in_files(inputs, symprec=symprec, with_crystals=wanted, parquet=parquet, **options)
+    return _encoded(found, dialect, order, symprec, geometry)
 
 
 def _encoded(
-    results: Iterable[tuple[Record, Symmetry | StructureError]], dialect: str, order: str, symprec: float
+    results: Iterable[tuple[Record, Symmetry | StructureError]],
+    dialect: str,
+    order: str,
+    symprec: float,
+    geometry: bool,
 ) -> Iterator[Encoded]:
     for record, found in results:
         if isinstance(found, StructureError):
             yield Encoded(record.id, None, None, None, symprec, found)
         else:
             text = to_text(record.crystal, found, dialect, order)
-            yield Encoded(record.id, text, found.space_group, found.engine, symprec, None)
+            shape = geometry_of(record.crystal, found, dialect) if geometry and record.crystal else None
+            yield Encoded(record.id, text, found.space_group, found.engine, symprec, None, shape)
 
 
 def _as_record(index: int, structure: object) -> Record:

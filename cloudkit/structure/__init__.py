@@ -8,6 +8,7 @@ from cloudkit.structure.codes import CODES
 from cloudkit.structure.columns import Columns
 from cloudkit.structure.convert import as_crystal
 from cloudkit.structure.crystal import Crystal, Species
+from cloudkit.structure.geometry import OF_CRYSTALS, OF_ORBITS, Geometry, describe
 from cloudkit.structure.guards import check_crystal
 from cloudkit.structure.inputs import find_files
 from cloudkit.structure.pieces import Piece
@@ -21,9 +22,12 @@ __all__ = [
     "ENGINES",
     "MAX_SECONDS",
     "MAX_SITES",
+    "OF_CRYSTALS",
+    "OF_ORBITS",
     "Columns",
     "Crystal",
     "Engine",
+    "Geometry",
     "Orbit",
     "Piece",
     "ReadTable",
@@ -32,6 +36,7 @@ __all__ = [
     "Symmetry",
     "as_crystal",
     "check_crystal",
+    "describe",
     "file_pieces",
     "find_files",
     "find_pieces",

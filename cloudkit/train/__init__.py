@@ -8,5 +8,16 @@ require("lightning", "train")
 from cloudkit.train.build import BuildResult, build  # noqa: E402 - the hint above comes first
 from cloudkit.train.progress import Progress, Silent  # noqa: E402
 from cloudkit.train.stages import Stage, StageResult  # noqa: E402
+from cloudkit.train.sweep import SweepResult, points, sweep  # noqa: E402
 
-__all__ = ["BuildResult", "Progress", "Silent", "Stage", "StageResult", "build"]
+__all__ = [
+    "BuildResult",
+    "Progress",
+    "Silent",
+    "Stage",
+    "StageResult",
+    "SweepResult",
+    "build",
+    "points",
+    "sweep",
+]

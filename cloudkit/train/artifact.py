@@ -14,6 +14,7 @@ from cloudkit.data import Crystals
 from cloudkit.errors import DISTRIBUTION
 from cloudkit.models import CloudModel, save_weights, vocabulary_text
 from cloudkit.modelspec import Spec, dump
+from cloudkit.property.leakage import SEEN
 from cloudkit.train.evaluate import write_lines
 from cloudkit.train.stages import StageResult
 
@@ -28,6 +29,7 @@ def write_artifact(spec: Spec, model: CloudModel, results: Sequence[StageResult]
     save_weights(model.state_dict(), folder / "model.safetensors")
     trained = [result for result in results if result.stage.kind in ("pretrain", "finetune")]
     evaluated = [result for result in results if result.stage.kind == "evaluate"]
+    shutil.copyfile(trained[-1].folder / SEEN, folder / SEEN)
     _write_json(folder / "metrics.json", _metrics(spec, model, results, evaluated))
     _write_json(folder / "curves.json", [row for result in trained for row in _json(result, "curves.json")])
     seconds = {f"{result.stage.kind} {result.stage.label}": result.seconds for result in results}
@@ -83,7 +85,13 @@ def _metrics(
 
 def overlap_notes(tasks: Sequence[dict[str, Any]]) -> list[str]:
     """A warning for each evaluated quantity some of whose crystals the model was trained on."""
-    return [
+    seen = [
+        f"{task['crystals_seen_before']} of {task['crystals']} crystals that {task['head']} is evaluated on for {task['quantity']} "
+        f"(by string, or by composition and space group) were pretrained on with labels or structures; they are marked in predictions.csv"
+        for task in tasks
+        if task["crystals_seen_before"]
+    ]
+    return seen + [
         f"{task['crystals_in_training']} of {task['crystals']} crystals that {task['head']} is evaluated on for "
         f"{task['quantity']} were also used in training: their errors say little about new crystals"
         for task in tasks

@@ -4,20 +4,25 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from cloudkit.data import Crystals, tokenize
+from cloudkit.data import Crystals, Tokens, tokenize
 from cloudkit.errors import CloudkitError
-from cloudkit.modelspec import Data, Run, Spec
+from cloudkit.models import build_model
+from cloudkit.modelspec import Data, FinetuneTask, PretrainTask, Spec
 from cloudkit.tokens import Tokenizer
 from cloudkit.train.artifact import overlap_notes, publish, write_artifact
+from cloudkit.train.cost import parameters_in_words, training_cost
+from cloudkit.train.devices import make_fabric
+from cloudkit.train.leaks import leak_notes
 from cloudkit.train.plan import plan
 from cloudkit.train.progress import Progress, Silent
 from cloudkit.train.source import check_tasks, read_data
 from cloudkit.train.stages import Stage, StageResult
-from cloudkit.train.store import Store
+from cloudkit.train.start import check_start
+from cloudkit.train.store import TRAINED, Store
 from cloudkit.train.work import Work
 
 DATA: Final = ("encode", "tokenize")  # stages that only read and check; they come first
@@ -25,16 +30,25 @@ DATA: Final = ("encode", "tokenize")  # stages that only read and check; they co
 
 @dataclass(frozen=True, slots=True)
 class BuildResult:
-    """folder: the run; stages: what became of each, in order; metrics: the content of metrics.json (empty if dry)."""
+    """folder: the run; stages: what became of each, in order; metrics: the content of metrics.json; of a dry
+    build parameters and costs.
+
+    leads: whether this is the process that tells what was done; the others have no metrics.
+    """
 
     folder: Path
     stages: tuple[StageResult, ...]
     metrics: dict[str, Any]
+    leads: bool = True
 
     @property
     def did_nothing(self) -> bool:
         """Whether every stage was there already."""
         return all(result.status == "reused" for result in self.stages)
+
+
+def _say_nothing(line: str) -> None:
+    pass
 
 
 def build(
@@ -43,7 +57,7 @@ def build(
     *,
     progress: Progress | None = None,
     dry_run: bool = False,
-    log: Callable[[str], None] = lambda line: None,
+    log: Callable[[str], None] = _say_nothing,
 ) -> BuildResult:
     """Run the stages of a spec into the folder `out` and leave the artifact there.
 
@@ -51,11 +65,17 @@ def build(
     say which stages would be made, write nothing. log: called with one line per stage.
     Raises DataError, CloudkitError; KeyboardInterrupt leaves checkpoints that the next build goes on from.
     """
-    _check_devices(spec.run)
+    if not any(isinstance(task, PretrainTask | FinetuneTask) for task in spec.tasks):
+        raise CloudkitError("the spec trains nothing: tasks needs a pretrain or finetune task")
+    check_start(spec)
     out = Path(out)
     if out.exists() and not out.is_dir():
         raise CloudkitError(f"{out} is a file; --out names the folder of the run")
-    stages, work = plan(spec), Work(spec, Store(out / "stages"), progress or Silent())
+    fabric = make_fabric(spec.run)
+    if not fabric.is_global_zero:
+        progress, log = None, _say_nothing
+    stages = plan(spec)
+    work = Work(spec, Store(out / "stages", fabric), progress or Silent(), fabric)
     if dry_run:
         return _dry(spec, out, stages, work.store, log)
     with _emptied_on_error(out), work.store.lock():
@@ -77,6 +97,8 @@ def _make(
         make = work.run if stage.kind != "report" else _reporter(spec, work, results)
         results.append(_say(work.store.make(stage, make), log))
     made = results[-1].folder / "artifact" / spec.name
+    if not work.store.leads:
+        return BuildResult(out, tuple(results), {}, leads=False)
     if publish(made, out) and all(result.status == "reused" for result in results):
         log(f"files of {out} were missing or changed and have been put back")
     work.store.clean({stage.name for stage in stages})
@@ -84,14 +106,6 @@ def _make(
     for note in overlap_notes(metrics["tasks"]):
         log(f"note: {note}")
     return BuildResult(out, tuple(results), metrics)
-
-
-def _check_devices(run: Run) -> None:
-    if run.nodes > 1 or run.devices not in ("auto", 1) or run.strategy != "auto":
-        wanted = f"run.devices = {run.devices}, run.nodes = {run.nodes}, run.strategy = {run.strategy}"
-        raise CloudkitError(
-            f"{wanted}: this version trains on one device; set devices: 1, nodes: 1, strategy: auto"
-        )
 
 
 @contextmanager
@@ -115,27 +129,40 @@ def _check_data(spec: Spec, stages: list[Stage], work: Work, log: Callable[[str]
             crystals[stage.name] = Crystals.load(work.store.path(stage))
             _say_notes(crystals[stage.name], log)
     check_tasks(spec, stages, crystals)
+    for note in leak_notes(stages, crystals):
+        log(f"note: {note}")
     return results
 
 
 def _dry(spec: Spec, out: Path, stages: list[Stage], store: Store, log: Callable[[str], None]) -> BuildResult:
-    """Check the data in memory and say what a build would do."""
+    """Check the data in memory and say what a build would do, and what it would cost."""
     tokenizer = Tokenizer(spec.tokens.vocabulary)
     checked: dict[str, Crystals] = {}
+    packed: dict[str, Tokens] = {}
     for stage in stages:
         if stage.kind == "encode":
             data: Data = stage.task
             checked[stage.name] = read_data(spec, data)
             _say_notes(checked[stage.name], log)
             texts, ids = checked[stage.name].texts, checked[stage.name].ids
-            tokenize(texts, tokenizer, spec.tokens.max_length, stage.label, ids)
+            packed[stage.name] = tokenize(texts, tokenizer, spec.tokens.max_length, stage.label, ids)
     check_tasks(spec, stages, checked)
+    for note in leak_notes(stages, checked):
+        log(f"note: {note}")
     results = [
         StageResult(s, store.path(s), "reused" if store.is_done(s) else "planned", 0.0) for s in stages
     ]
     for result in results:
         _say(result, log)
-    return BuildResult(out, tuple(results), {})
+    model = build_model(spec, tokenizer)
+    log(parameters_in_words(model))
+    costs = []
+    for stage in (stage for stage in stages if stage.kind in TRAINED):
+        read = stage.reads["crystals"].name
+        costs.append(training_cost(model, stage, checked[read], packed[read]))
+        log(costs[-1].line())
+    metrics = {"parameters": model.parameters_count, "costs": [asdict(cost) for cost in costs]}
+    return BuildResult(out, tuple(results), metrics)
 
 
 def _reporter(spec: Spec, work: Work, results: list[StageResult]) -> Callable[[Stage, Path], None]:

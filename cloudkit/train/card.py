@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cloudkit.errors import DISTRIBUTION
-from cloudkit.modelspec import BuiltinData, FileData, Spec, Task, ThermalHead, load_spec, tables_of
+from cloudkit.modelspec import BuiltinData, FileData, Spec, Task, ThermalHead, heads_of, load_spec, tables_of
 from cloudkit.property.words import model_name, number, quantity_name
 from cloudkit.train.run_folder import RunFolder, read_run
 from cloudkit.train.verdict import lead, verdict
@@ -61,7 +61,7 @@ def _row(task: Task, data: BuiltinData | FileData) -> str:
             f"`{_cell(Path(data.path).name)}`",
             "a file of the builder; its licence is not known to cloudkit",
         )
-    return f"| {task.kind} | `{task.head}` | {name} | {source} |"
+    return f"| {task.kind} | `{' and '.join(heads_of(task))}` | {name} | {source} |"
 
 
 def _cell(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What training keeps on disk between epochs: one safetensors file, replaced in one step, and the best weights so far."""
+"""What training keeps on disk: one safetensors file, replaced in one step, and the best weights so far."""
 
 import json
 import math
@@ -18,22 +18,25 @@ CHECKPOINT, BEST = "checkpoint.safetensors", "best.safetensors"
 
 @dataclass(slots=True)
 class State:
-    """Training between two epochs.
+    """Training between two steps.
 
-    average: running mean of the module's weights. epoch: epochs done. curves: a row for each of them.
-    best: least validation loss so far.
+    average: running mean of the module's weights. epoch: epochs done; step: steps done since; losses: theirs.
+    curves: a row for each epoch. best: least validation loss so far.
     """
 
     module: nn.Module
     average: nn.Module
     optimizer: torch.optim.Optimizer
     epoch: int = 0
+    step: int = 0
+    losses: list[float] = field(default_factory=list)
     curves: list[dict[str, Any]] = field(default_factory=list)
     best: float = math.inf
 
     def save(self, folder: Path) -> None:
         """Write the checkpoint, whole or not at all."""
-        head = {"epoch": self.epoch, "best": self.best, "curves": self.curves}
+        names = ("epoch", "step", "losses", "best", "curves")
+        head = {name: getattr(self, name) for name in names}
         save_weights(self._tensors(), folder / CHECKPOINT, {"state": json.dumps(head)})
 
     def save_best(self, folder: Path) -> None:
@@ -47,7 +50,8 @@ class State:
         with safe_open(folder / CHECKPOINT, "pt") as file:
             head = json.loads(file.metadata()["state"])
         tensors = load_file(folder / CHECKPOINT)
-        self.epoch, self.best, self.curves = head["epoch"], head["best"], head["curves"]
+        for name, value in head.items():
+            setattr(self, name, value)
         self.module.load_state_dict(_under("module.", tensors))
         self.average.load_state_dict(_under("average.", tensors))
         moments: dict[int, dict[str, Tensor]] = {}

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from cloudkit.data import Crystals
 from cloudkit.property.evaluate import Scores, compare
+from cloudkit.property.leakage import Seen
+
+Array = NDArray[np.float64]
 
 
 def write_evaluation(
@@ -21,17 +24,38 @@ def write_evaluation(
     baselines: Sequence[str],
     seed: int,
     folder: Path,
+    *,
+    seen: Seen | None = None,
+    ends: tuple[Array, Array] | None = None,
 ) -> None:
     """Write ``metrics.json`` and ``predictions.csv`` of one evaluate task.
 
     train: what the head was fitted to; test: what it is measured on; prediction (observations of test,) per atom.
+    seen: what the model saw with labels before its fine-tuning. ends: of the intervals (observations of test,), NaN where none.
     """
     scores = compare(head, train, test, prediction, baselines, seed)
     counts = {"crystals": len(test), "train_crystals": len(np.unique(train.crystal))}
     counts["crystals_in_training"] = len(set(test.texts) & set(train.texts))
-    metrics = [{**score.metrics, **counts} for score in scores]
+    marks = np.zeros(len(test), bool) if seen is None else seen.marks(test.texts)
+    counts["crystals_seen_before"] = int(marks.sum())
+    metrics = []
+    for score in scores:
+        rows = np.flatnonzero(test.quantity == test.quantities.index(score.metrics["quantity"]))
+        if ends is not None and np.isfinite(ends[0][rows]).all():
+            score.columns["lower"], score.columns["upper"] = (end[rows] for end in ends)
+        score.columns["seen"] = marks[test.crystal[rows]].astype(np.float64)
+        metrics.append({**score.metrics, **counts, **_coverage(score)})
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=1), encoding="utf-8")
     write_lines(folder / "predictions.csv", [line for score in scores for line in _lines(score)])
+
+
+def _coverage(score: Scores) -> dict[str, float]:
+    """The share of labels inside their 80 % interval, where there is one."""
+    if "lower" not in score.columns:
+        return {}
+    target = score.columns["target"]
+    inside = (target >= score.columns["lower"]) & (target <= score.columns["upper"])
+    return {"coverage_of_80": float(inside.mean())}
 
 
 def write_lines(path: Path, lines: list[dict[str, Any]]) -> None:
@@ -51,7 +75,8 @@ def _lines(score: Scores) -> Iterator[dict[str, Any]]:
         "unit": score.metrics["unit"],
     }
     for row, (name, text) in enumerate(zip(score.ids, score.texts, strict=True)):
-        numbers = {column: float(values[row]) for column, values in score.columns.items()}
+        numbers: dict[str, Any] = {column: float(values[row]) for column, values in score.columns.items()}
+        numbers["seen"] = "yes" if score.columns["seen"][row] else "no"
         if np.isnan(numbers["temperature"]):
-            del numbers["temperature"]
+            numbers["temperature"] = ""
         yield {**known, "id": name, "scope": text, **numbers}

@@ -1,11 +1,14 @@
-"""The training loop: AdamW, warmup and cosine, clipping, an average of the weights, one checkpoint per epoch.
+"""The training loop: AdamW, warmup and cosine, clipping, an average of the weights, checkpoints by the clock.
 
-Everything random in an epoch follows from (seed, epoch), so a checkpoint needs no generator states: an interrupted run
-goes on after its last finished epoch and ends with the weights of an unbroken one.
+Everything random in a step follows from (seed, step), so a checkpoint needs no generator states: an interrupted run goes on
+after its last checkpoint and ends with the weights of an unbroken one. Several processes take `batch` crystals each of every
+step and weight what they find by its count, so that they follow the curve of one process with so much larger a batch (but for
+dropout, which each draws for itself).
 """
 
 import copy
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +23,7 @@ from torch import Tensor, nn
 from cloudkit.data import epoch_batches
 from cloudkit.errors import CloudkitError
 from cloudkit.train.checkpoint import State
+from cloudkit.train.memory import explained
 from cloudkit.train.progress import Progress
 
 Rows = NDArray[np.int64]
@@ -32,8 +36,9 @@ VALIDATION_SEED: Final = 1  # the same tokens are hidden at every validation
 class Recipe:
     """How to train.
 
-    clip: largest norm of the gradient. average: decay of the running mean of the weights.
-    keep_best: end with the epoch of least validation loss instead of the last.
+    batch: crystals per step and process. clip: largest norm of the gradient. average: decay of the running mean of the weights.
+    keep_best: end with the epoch of least validation loss instead of the last. group: batches drawn together and sorted by
+    length among themselves. checkpoint: seconds between two checkpoints within an epoch.
     """
 
     epochs: int
@@ -45,6 +50,8 @@ class Recipe:
     seed: int
     average: float
     keep_best: bool
+    group: int = 1
+    checkpoint: float = 300.0
 
 
 def fit(
@@ -57,58 +64,104 @@ def fit(
     folder: Path,
     progress: Progress,
     label: str,
+    lengths: Rows | None = None,
 ) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
     """Train `module` on the crystals `train`; `valid` only measures. Returns averaged weights and learning curves.
 
-    Keeps checkpoints in `folder`, and goes on from them if they are there. Raises CloudkitError if training diverges.
+    Keeps checkpoints in `folder`, and goes on from them if they are there. lengths (crystals,): tokens of each string, for
+    `recipe.group`. Of several processes only the leader writes and returns weights.
+    Raises CloudkitError if training diverges, OutOfMemory with the checkpoint kept.
     """
     average = copy.deepcopy(module).requires_grad_(False).eval()
-    wrapped, optimizer = fabric.setup(module, _optimizer(module, recipe))
+    wrapped, optimizer = fabric.setup(module, _optimizer(module, recipe, fabric))
     state = State(module, fabric.to_device(average), optimizer)
     state.resume(folder)
-    per_epoch = math.ceil(len(train) / recipe.batch)
-    progress.start(label, recipe.epochs * per_epoch, state.epoch * per_epoch)
+    run = _Run(fabric, wrapped, state, loss, train, lengths, recipe, folder, progress)
+    progress.start(label, recipe.epochs * run.per_epoch, state.epoch * run.per_epoch + state.step)
     while state.epoch < recipe.epochs:
-        train_loss = _epoch(fabric, wrapped, state, loss, train, recipe, progress)
-        _finish_epoch(
-            state, train_loss, _measure(state.average, loss, valid, recipe), per_epoch, recipe, folder
-        )
+        run.epoch()
+        _finish_epoch(run, _measure(run, valid))
     progress.stop()
-    return state.weights(folder), state.curves
+    fabric.barrier()  # what the leader has written is there
+    return state.weights(folder) if fabric.is_global_zero else {}, state.curves
 
 
-def _epoch(
-    fabric: Fabric, wrapped: Any, state: State, loss: Loss, train: Rows, recipe: Recipe, progress: Progress
-) -> float:
-    """One pass over the training crystals; the mean of its losses."""
-    torch.manual_seed(_seed(recipe.seed, state.epoch))
-    wrapped.train()
-    batches = epoch_batches(train, recipe.batch, recipe.seed, state.epoch)
-    losses = []
-    for number, rows in enumerate(batches):
-        step = state.epoch * len(batches) + number
-        rate = recipe.learning_rate * _schedule(step, recipe.epochs * len(batches), recipe.warmup)
+@dataclass(slots=True)
+class _Run:
+    """What the steps of one training share."""
+
+    fabric: Fabric
+    wrapped: Any
+    state: State
+    loss: Loss
+    train: Rows
+    lengths: Rows | None
+    recipe: Recipe
+    folder: Path
+    progress: Progress
+
+    @property
+    def per_epoch(self) -> int:
+        """Steps of one epoch."""
+        return math.ceil(len(self.train) / (self.recipe.batch * self.fabric.world_size))
+
+    def epoch(self) -> None:
+        """The steps of an epoch that are not done yet."""
+        state, recipe, world = self.state, self.recipe, self.fabric.world_size
+        batches = epoch_batches(self.train, recipe.batch * world, recipe.seed, state.epoch, self.lengths, recipe.group)  # fmt: skip
+        self.wrapped.train()
+        saved = time.monotonic()
+        for rows in batches[state.step :]:
+            with explained(f"epoch {state.epoch + 1}, step {state.step + 1}", len(rows) // world):
+                state.losses.append(self.step(rows))
+            state.step += 1
+            self.progress.advance(1, f"epoch {state.epoch + 1} of {recipe.epochs}")
+            if self.fabric.is_global_zero and time.monotonic() - saved >= recipe.checkpoint:
+                self.state.save(self.folder)
+                saved = time.monotonic()
+
+    def step(self, rows: Rows) -> float:
+        """One step on the crystals `rows`, of which this process takes its part; the loss of all of them."""
+        fabric, state, recipe = self.fabric, self.state, self.recipe
+        number = state.epoch * self.per_epoch + state.step
+        rate = recipe.learning_rate * _schedule(number, recipe.epochs * self.per_epoch, recipe.warmup)
         for group in state.optimizer.param_groups:
             group["lr"] = rate
-        value, _ = loss(wrapped, rows, _seed(recipe.seed, step))
-        fabric.backward(value)
+        torch.manual_seed(_seed(recipe.seed, number, fabric.global_rank))
+        value, count = self.loss(self.wrapped, _part(fabric, rows), _seed(recipe.seed, number))
+        share, mean = _weigh(fabric, value, count)
+        fabric.backward(value * share)
         if recipe.clip is not None:
-            fabric.clip_gradients(wrapped, state.optimizer, max_norm=recipe.clip, error_if_nonfinite=False)
+            fabric.clip_gradients(
+                self.wrapped, state.optimizer, max_norm=recipe.clip, error_if_nonfinite=False
+            )
         state.optimizer.step()
         state.optimizer.zero_grad()
-        _follow(state.average, state.module, min(recipe.average, (step + 1) / (step + 10)))
-        losses.append(value.detach())
-        progress.advance(1, f"epoch {state.epoch + 1} of {recipe.epochs}")
-    return float(torch.stack(losses).mean())
+        _follow(state.average, state.module, min(recipe.average, (number + 1) / (number + 10)))
+        return mean
 
 
-def _optimizer(module: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
+def _part(fabric: Fabric, rows: Rows) -> Rows:
+    """The rows of this process; all of them where there are fewer rows than processes, so that none has nothing."""
+    return rows[fabric.global_rank :: fabric.world_size] if len(rows) >= fabric.world_size else rows
+
+
+def _weigh(fabric: Fabric, value: Tensor, count: int) -> tuple[float, float]:
+    """What to multiply a loss by so that the mean over processes is that over all that they count; that mean."""
+    if fabric.world_size == 1:
+        return 1.0, float(value.detach())
+    both = torch.stack([value.detach().double() * count, torch.tensor(float(count), dtype=torch.float64)])
+    total, number = fabric.all_reduce(both, reduce_op="sum").tolist()
+    return count * fabric.world_size / number, total / number
+
+
+def _optimizer(module: nn.Module, recipe: Recipe, fabric: Fabric) -> torch.optim.AdamW:
     """AdamW with weight decay on matrices only."""
     groups = [
         {"params": [p for p in module.parameters() if p.ndim > 1], "weight_decay": recipe.weight_decay},
         {"params": [p for p in module.parameters() if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate)
+    return torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=fabric.device.type == "cpu" or None)
 
 
 def _seed(*parts: int) -> int:
@@ -125,30 +178,35 @@ def _schedule(step: int, steps: int, warmup: float) -> float:
 
 @torch.no_grad()
 def _follow(average: nn.Module, module: nn.Module, decay: float) -> None:
-    for mean, now in zip(average.parameters(), module.parameters(), strict=True):
-        mean.lerp_(now, 1 - decay)
+    means, now = list(average.parameters()), list(module.parameters())
+    torch._foreach_lerp_(means, now, 1 - decay)
 
 
 @torch.no_grad()
-def _measure(module: nn.Module, loss: Loss, rows: Rows, recipe: Recipe) -> float | None:
+def _measure(run: _Run, rows: Rows) -> float | None:
     """Mean loss over the validation crystals, None without any."""
-    starts = range(0, len(rows), recipe.batch)
-    parts = [loss(module, rows[start : start + recipe.batch], VALIDATION_SEED) for start in starts]
-    count = sum(number for _, number in parts)
-    return sum(float(value) * number for value, number in parts) / count if count else None
+    fabric, size = run.fabric, run.recipe.batch
+    starts = range(0, len(rows), size)[fabric.global_rank :: fabric.world_size]
+    parts = [run.loss(run.state.average, rows[start : start + size], VALIDATION_SEED) for start in starts]
+    sums = [sum(float(value) * number for value, number in parts), float(sum(number for _, number in parts))]
+    if fabric.world_size > 1:
+        sums = fabric.all_reduce(torch.tensor(sums, dtype=torch.float64), reduce_op="sum").tolist()
+    return sums[0] / sums[1] if sums[1] else None
 
 
-def _finish_epoch(
-    state: State, train_loss: float, valid_loss: float | None, per_epoch: int, recipe: Recipe, folder: Path
-) -> None:
+def _finish_epoch(run: _Run, valid_loss: float | None) -> None:
     """Record the epoch and save it."""
+    state, recipe, leads = run.state, run.recipe, run.fabric.is_global_zero
+    train_loss = sum(state.losses) / len(state.losses)
     if not math.isfinite(train_loss) or not math.isfinite(valid_loss or 0.0):
         found = f"the loss is {train_loss}, on validation {valid_loss}"
         raise CloudkitError(f"training diverged in epoch {state.epoch + 1}: {found}; lower learning_rate")
-    state.epoch += 1
+    state.epoch, state.step, state.losses = state.epoch + 1, 0, []
     losses = {"train_loss": train_loss, "valid_loss": valid_loss}
-    state.curves.append({"epoch": state.epoch, "step": state.epoch * per_epoch, **losses})
+    state.curves.append({"epoch": state.epoch, "step": state.epoch * run.per_epoch, **losses})
     if recipe.keep_best and valid_loss is not None and valid_loss < state.best:
         state.best = valid_loss
-        state.save_best(folder)
-    state.save(folder)
+        if leads:
+            state.save_best(run.folder)
+    if leads:
+        state.save(run.folder)

@@ -1,13 +1,16 @@
-"""What training minimizes: the surprise at hidden tokens, or the error of labels."""
+"""What training minimizes: the surprise at hidden tokens, the error of geometry or of labels, or several of these."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from cloudkit.data import Batch, Crystals, Tokens, make_batch
-from cloudkit.models import CloudModel, MaskedTokens, ValueHead
+from cloudkit.models import CloudModel, Geometry, MaskedTokens, ValueHead
+from cloudkit.models.features import ELEMENT_KIND
 from cloudkit.train.loop import Loss, Rows
 
 ERRORS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -17,17 +20,78 @@ ERRORS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 
 
-def hidden_tokens(model: CloudModel, head: MaskedTokens, tokens: Tokens) -> Loss:
-    """Cross-entropy (nats) of the hidden tokens of some strings; the seed decides which are hidden."""
+def mixed(
+    model: CloudModel, names: Sequence[str], tokens: Tokens, crystals: Crystals, error: str = "l1"
+) -> Loss:
+    """The sum of what several heads miss, from one pass over the strings; the seed decides what is hidden.
+
+    masked_tokens: cross-entropy (nats) of the hidden tokens, which are hidden from the other heads too. geometry: Huber
+    error of the scaled targets. Heads of values: `error` of the scaled labels.
+    """
+    masked = [name for name in names if isinstance(model.heads[name], MaskedTokens)]
 
     def loss(module: nn.Module, rows: Rows, seed: int) -> tuple[Tensor, int]:
-        batch = make_batch(tokens, rows)
+        batch = make_batch(tokens, rows, crystals)
         inputs = model.inputs(batch.ids, batch.offsets)
-        changed, places = head.hide(inputs.ids, torch.Generator().manual_seed(seed))
-        scores = module(inputs.with_ids(changed), places)
-        return functional.cross_entropy(scores.float(), inputs.ids[places]), len(places)
+        shown, asked, wanted = inputs, dict[str, tuple[Tensor, ...]](), dict[str, Any]()
+        for name in names:
+            head = model.heads[name]
+            if isinstance(head, MaskedTokens):
+                changed, places = head.hide(inputs, draw_tokens(batch.crystals, batch.offsets, seed))
+                shown, asked[name], wanted[name] = inputs.with_ids(changed), (places,), inputs.ids[places]
+            elif isinstance(head, Geometry):
+                asked[name] = ((model.kind_of(inputs.ids) == ELEMENT_KIND).nonzero()[:, 0],)
+                wanted[name] = _shapes(crystals, batch.crystals, inputs.ids.device)
+            else:
+                *asked_values, value = _tensors(batch, inputs.ids.device)
+                asked[name], wanted[name] = tuple(asked_values), value
+        found, parts = module(shown, asked), []
+        for name in names:
+            head = model.heads[name]
+            if isinstance(head, Geometry):
+                parts.append(head.loss(found[name], *wanted[name]))
+            elif isinstance(head, MaskedTokens):
+                parts.append(functional.cross_entropy(found[name].float(), wanted[name]))
+            else:
+                assert isinstance(head, ValueHead)
+                labelled = head.standardize(wanted[name], asked[name][1])
+                parts.append(
+                    ERRORS[error](found[name].float(), labelled) if len(labelled) else found[name].sum()
+                )
+        weight = len(asked[masked[0]][0]) if masked else len(rows)
+        return torch.stack(parts).sum(), weight
 
     return loss
+
+
+def draw_tokens(crystals: Rows, offsets: Rows, seed: int) -> Tensor:
+    """Three random numbers in [0, 1) for each token (3, tokens) that follow from (seed, crystal, place) alone.
+
+    So what is hidden of a crystal does not depend on its batch, nor on the process that has it. SplitMix64 (Steele 2014).
+    """
+    lengths = np.diff(offsets)
+    place = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
+    word = np.repeat(_mix(crystals.astype(np.uint64) + _mix(np.uint64(seed))), lengths) + place.astype(
+        np.uint64
+    )
+    words = [_mix(word + np.uint64(number << 32)) for number in range(3)]
+    return torch.from_numpy(np.stack(words) >> np.uint64(11)).double() * 2.0**-53
+
+
+def _mix(word: Any) -> Any:
+    with np.errstate(over="ignore"):
+        word = word + np.uint64(0x9E3779B97F4A7C15)
+        word = (word ^ (word >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return word ^ (word >> np.uint64(31))
+
+
+def _shapes(crystals: Crystals, chosen: Rows, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Geometry of some crystals in their order: (elements, 6) and (crystals, 3)."""
+    shapes = crystals.geometry
+    assert shapes is not None, "a geometry head was given strings without structures"
+    elements = np.concatenate([shapes.row(int(crystal))[0] for crystal in chosen])
+    return torch.from_numpy(elements).to(device), torch.from_numpy(shapes.crystals[chosen]).to(device)
 
 
 def labels(model: CloudModel, head: ValueHead, tokens: Tokens, crystals: Crystals, error: str) -> Loss:

@@ -6,9 +6,21 @@ from typing import Any
 
 from cloudkit.data import builtin_path, file_hash
 from cloudkit.errors import DataError
-from cloudkit.modelspec import BuiltinData, Data, EvaluateTask, FileData, PretrainTask, Spec, Task, tables_of
-from cloudkit.train.source import label_limits
+from cloudkit.modelspec import (
+    BuiltinData,
+    Data,
+    EvaluateTask,
+    FileData,
+    PretrainTask,
+    Spec,
+    Task,
+    heads_of,
+    tables_of,
+)
+from cloudkit.train.devices import launched
+from cloudkit.train.source import label_limits, wants_geometry
 from cloudkit.train.stages import Kind, Stage, make_key
+from cloudkit.train.start import start_folder
 
 
 def plan(spec: Spec) -> list[Stage]:
@@ -37,6 +49,7 @@ def _encode(spec: Spec, data: Data) -> Stage:
         spec.tokens.dialect,
         spec.tokens.vocabulary == "cloud",
         label_limits(spec, data),
+        wants_geometry(spec, data),
     ]
     return _stage("encode", " and ".join(name for name, _ in named), parts, data)
 
@@ -60,6 +73,8 @@ def _tokenize(spec: Spec, encoded: Stage) -> Stage:
 def _tasks(spec: Spec, encoded: dict[int, Stage], tokens: dict[int, Stage]) -> Iterator[Stage]:
     """The stages of the tasks; each training goes on with the weights of the one before."""
     model: dict[str, Stage] = {}
+    folder = start_folder(spec)
+    start = file_hash(folder / "model.safetensors") if folder else None
     trained: dict[str, dict[str, Stage]] = {}
     for index, task in enumerate(spec.tasks):
         data = {"crystals": encoded[index], "tokens": tokens[index]}
@@ -73,17 +88,23 @@ def _tasks(spec: Spec, encoded: dict[int, Stage], tokens: dict[int, Stage]) -> I
             ]
             yield _stage("evaluate", task.head, parts, task, **data, **model, **rows)
             continue
-        stage = _stage(task.kind, task.head, _training(spec, task), task, **data, **model)
+        if task.apart != "none":
+            told = [i for i, other in enumerate(spec.tasks) if isinstance(other, EvaluateTask)]
+            data |= {f"apart_{i}": encoded[i] for i in told}
+        stage = _stage(
+            task.kind, " and ".join(heads_of(task)), [*_training(spec, task), start], task, **data, **model
+        )
         model = {"model": stage}
         if not isinstance(task, PretrainTask):
-            trained[task.head] = {**data, "split": stage}
+            trained[heads_of(task)[0]] = {"crystals": encoded[index], "tokens": tokens[index], "split": stage}
         yield stage
 
 
 def _training(spec: Spec, task: Task) -> list[Any]:
     """What decides the weights: not the names of other heads, not the data's path."""
-    parts = (spec.tokens, spec.encoder, spec.heads[task.head], spec.run)
-    return [_task(task), *(part.model_dump(mode="json") for part in parts)]
+    parts = (spec.tokens, spec.encoder, *(spec.heads[name] for name in heads_of(task)))
+    where = spec.run.model_dump(mode="json", exclude={"checkpoint", "devices", "nodes", "strategy"})
+    return [_task(task), *(part.model_dump(mode="json") for part in parts), where, launched().world]
 
 
 def _task(task: Task) -> dict[str, Any]:

@@ -16,7 +16,19 @@ from cloudkit.errors import ModelError
 
 Array = npt.NDArray[np.float64]
 HASHED: Final = ("spec.yaml", "vocab.txt", "model.safetensors", "metrics.json", "predictions.csv")
-COLUMNS: Final = ("head", "id", "scope", "quantity", "temperature", "target", "prediction", "unit")
+COLUMNS: Final = (
+    "head",
+    "id",
+    "scope",
+    "quantity",
+    "temperature",
+    "target",
+    "prediction",
+    "unit",
+    "lower",
+    "upper",
+    "seen",
+)
 
 
 class Predictions(NamedTuple):

@@ -2,10 +2,21 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
-from cloudkit.data import Crystals, Target, join_crystals, read_builtin, read_crystals, read_table
+from cloudkit.data import (
+    Crystals,
+    Target,
+    join_crystals,
+    read_builtin,
+    read_crystals,
+    read_table,
+    repeated_labels,
+    take_fraction,
+)
 from cloudkit.errors import DataError, ScopeError
 from cloudkit.modelspec import (
     BuiltinData,
@@ -13,9 +24,11 @@ from cloudkit.modelspec import (
     EvaluateTask,
     FileData,
     FinetuneTask,
+    GeometryHead,
     RegressionHead,
     Spec,
     ThermalHead,
+    heads_of,
     tables_of,
 )
 from cloudkit.scope import parse
@@ -25,32 +38,53 @@ from cloudkit.units import DULONG_PETIT
 
 def read_data(spec: Spec, data: Data) -> Crystals:
     """The rows of a task; DataError names file, row and column of what is wrong."""
-    tables = [_read_table(spec, table, label_limits(spec, data)) for table in tables_of(data)]
-    return tables[0] if len(tables) == 1 else join_crystals(tables)
+    geometry = wants_geometry(spec, data)
+    tables = [_read_table(spec, table, label_limits(spec, data), geometry) for table in tables_of(data)]
+    crystals = tables[0] if len(tables) == 1 else join_crystals(tables)
+    named = " and ".join(name_of(table) for table in tables_of(data))
+    return replace(
+        crystals, notes=(*crystals.notes, *(f"{named}: {note}" for note in repeated_labels(crystals)))
+    )
 
 
-def _read_table(spec: Spec, data: BuiltinData | FileData, most: Mapping[str, float]) -> Crystals:
+def name_of(table: BuiltinData | FileData) -> str:
+    """A table as messages name it."""
+    return f"{table.builtin} {table.part}" if isinstance(table, BuiltinData) else Path(table.path).name
+
+
+def _read_table(
+    spec: Spec, data: BuiltinData | FileData, most: Mapping[str, float], geometry: bool
+) -> Crystals:
     targets = [
         Target(**target.model_dump(), most=most.get(target.quantity, math.inf)) for target in data.targets
     ]
     dialect, any_text = spec.tokens.dialect, spec.tokens.vocabulary == "cloud"
     if isinstance(data, BuiltinData):
         table, text, id, n_atoms = read_builtin(data.builtin, data.part), "scope", "id", "n_atoms"
+        table = take_fraction(table, text, data.fraction)
         return read_crystals(table, text=text, id=id, n_atoms=n_atoms, targets=targets, dialect=dialect)
     return read_crystals(
-        read_table(data.path),
+        take_fraction(read_table(data.path), data.columns.structure or data.columns.text, data.fraction),
         text=data.columns.text,
         id=data.columns.id,
         n_atoms=data.columns.n_atoms,
         targets=targets,
         dialect=dialect,
         any_text=any_text,
+        structure=data.columns.structure,
+        geometry=geometry,
     )
+
+
+def wants_geometry(spec: Spec, data: Data) -> bool:
+    """Whether a task with a geometry head reads this data."""
+    names = [name for task in spec.tasks if task.data == data for name in heads_of(task)]
+    return any(isinstance(spec.heads[name], GeometryHead) for name in names)
 
 
 def label_limits(spec: Spec, data: Data) -> dict[str, float]:
     """The largest label per atom of each quantity that has one: Cv of harmonic modes, where a thermal head reads it."""
-    heads = [spec.heads[task.head] for task in spec.tasks if task.data == data]
+    heads = [spec.heads[name] for task in spec.tasks if task.data == data for name in heads_of(task)]
     shares = [1 + head.tolerance for head in heads if isinstance(head, ThermalHead)]
     return {"heat_capacity": min(shares) * DULONG_PETIT} if shares else {}
 

@@ -25,6 +25,7 @@ _MODEL: Final = (
     "data/batches.py",
     "train/loop.py",
     "train/checkpoint.py",
+    "train/devices.py",
     "train/objectives.py",
     "train/work.py",
 )

@@ -1,7 +1,7 @@
 """The work of each stage: reads the folders of the stages before it, writes its own."""
 
 import json
-import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,30 +13,36 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor
 
-from cloudkit.data import Crystals, Tokens, split_crystals, tokenize
+from cloudkit.data import Crystals, Tokens, tokenize
 from cloudkit.models import (
     CloudModel,
+    Geometry,
     HeadModel,
-    MaskedTokens,
+    MixedModel,
+    Regression,
     Thermal,
+    ValueHead,
     build_model,
     pool,
+    predict_interval,
     predict_values,
     save_weights,
 )
-from cloudkit.modelspec import FinetuneTask, PretrainTask, Run, Spec
+from cloudkit.modelspec import FinetuneTask, MaskedTokensHead, PretrainTask, Run, Spec, heads_of
+from cloudkit.property.leakage import SEEN, Seen, join_seen, load_seen, seen_of
 from cloudkit.tokens import Tokenizer
+from cloudkit.train.devices import steady_threads
 from cloudkit.train.evaluate import write_evaluation
 from cloudkit.train.loop import Recipe, fit
-from cloudkit.train.objectives import hidden_tokens, labels
+from cloudkit.train.objectives import labels, mixed
 from cloudkit.train.progress import Progress
+from cloudkit.train.rows import task_rows
 from cloudkit.train.source import read_data
 from cloudkit.train.stages import Stage
+from cloudkit.train.start import load_start, start_folder
 from cloudkit.train.store import Store
 
 TOKENS: Final = "ids.npy"
-SMALL: Final = 256  # encoder.width
-AVERAGE: Final = {"pretrain": 0.998, "finetune": 0.99}  # decay of the average of the weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,7 @@ class Work:
     spec: Spec
     store: Store
     progress: Progress
+    fabric: Fabric
 
     def run(self, stage: Stage, folder: Path) -> None:
         """Make one stage into `folder`."""
@@ -73,31 +80,63 @@ class Work:
         """Pretrain or fine-tune one head together with the encoder."""
         task: PretrainTask | FinetuneTask = stage.task
         crystals, tokens = self.crystals(stage), self.tokens(stage)
-        train, valid = split_crystals(len(crystals), task.valid, self.spec.run.seed)
+        train, valid = self.rows(stage, crystals)
         model = self.model(stage)
+        if isinstance(task, PretrainTask):
+            self.pretrain(stage, folder, model, crystals, tokens)
+            return
         head = model.heads[task.head]
-        fabric = make_fabric(self.spec.run)
         steady_threads(self.spec.encoder.width)
-        if isinstance(head, MaskedTokens):
-            loss = hidden_tokens(model, head, tokens)
-        else:
-            assert isinstance(task, FinetuneTask)
-            values = model.value_head(task.head)
-            crystals = crystals.renumbered(values.outputs)
-            fitted = crystals.of(train)
-            values.fit_scale(torch.tensor(fitted.quantity), torch.tensor(fitted.value))
-            values.fit_inputs(pool(model, tokens)[torch.tensor(train), model.encoder.pooled_width :])
-            loss = labels(model, values, tokens, crystals, task.loss)
-        recipe = recipe_of(task, self.spec.run.seed)
+        values = model.value_head(task.head)
+        crystals = crystals.renumbered(values.outputs)
+        fit_values(model, values, tokens, crystals, train)
+        loss = labels(model, values, tokens, crystals, task.loss)
+        recipe = recipe_of(task, self.spec.run)
         module, label = HeadModel(model, task.head), f"{task.kind} {task.head}"
-        weights, curves = fit(fabric, module, loss, train, valid, recipe, folder, self.progress, label)
+        weights, curves = fit(
+            self.fabric, module, loss, train, valid, recipe, folder, self.progress, label, tokens.lengths
+        )
+        if not self.fabric.is_global_zero:
+            return
         weights = _full_names(weights, task.head)
         model.load_state_dict(weights, strict=False)
         if isinstance(head, Thermal) and len(valid):
             fit_band(model, head, tokens, crystals.of(valid), valid)
             weights[f"heads.{task.head}.band"] = head.band
+        elif isinstance(head, Regression) and len(valid):
+            held_out = crystals.of(valid)
+            found = predict_values(
+                model.cpu(), task.head, tokens, held_out.crystal, held_out.quantity, held_out.temperature
+            )
+            rows = (torch.from_numpy(part) for part in (found, held_out.quantity, held_out.value))
+            head.fit_band(*rows)
+            weights[f"heads.{task.head}.band"] = head.band
         save_weights(self.weights(stage) | weights, folder / "model.safetensors")
         _write_json(folder / "curves.json", [{"stage": label, **row} for row in curves])
+        self.write_seen(stage, crystals, train, folder)
+        counts = {"crystals": len(train), "validation_crystals": len(valid)}
+        _write_json(folder / "training.json", counts | {"strings_seen": len(train) * task.epochs})
+
+    def pretrain(
+        self, stage: Stage, folder: Path, model: CloudModel, crystals: Crystals, tokens: Tokens
+    ) -> None:
+        """Train the encoder with one or several heads at once."""
+        task: PretrainTask = stage.task
+        names = heads_of(task)
+        train, valid = self.rows(stage, crystals)
+        crystals = prepare_mix(model, names, tokens, crystals, train)
+        label = f"pretrain {stage.label}"
+        steady_threads(self.spec.encoder.width)
+        loss = mixed(model, names, tokens, crystals)
+        recipe, module = recipe_of(task, self.spec.run), MixedModel(model, names)
+        weights, curves = fit(
+            self.fabric, module, loss, train, valid, recipe, folder, self.progress, label, tokens.lengths
+        )
+        if not self.fabric.is_global_zero:
+            return
+        save_weights(self.weights(stage) | weights, folder / "model.safetensors")
+        _write_json(folder / "curves.json", [{"stage": label, **row} for row in curves])
+        self.write_seen(stage, crystals, train, folder)
         counts = {"crystals": len(train), "validation_crystals": len(valid)}
         _write_json(folder / "training.json", counts | {"strings_seen": len(train) * task.epochs})
 
@@ -108,12 +147,35 @@ class Work:
         quantity = test.renumbered(model.value_head(task.head).outputs).quantity
         prediction = predict_values(model, task.head, tokens, test.crystal, quantity, test.temperature)
         train = Crystals.load(self.store.path(stage.reads["train_crystals"]))
-        chosen, _ = split_crystals(len(train), stage.reads["train_split"].task.valid, self.spec.run.seed)
+        chosen, _ = self.rows(stage.reads["train_split"], train)
+        ends, module = None, model.heads[task.head]
+        if isinstance(module, Regression):
+            ends = predict_interval(model, task.head, prediction, quantity)
         self.progress.start(f"evaluate {task.head}", 1)
         write_evaluation(
-            task.head, train.of(chosen), test, prediction, task.baselines, self.spec.run.seed, folder
-        )
+            task.head, train.of(chosen), test, prediction, task.baselines, self.spec.run.seed, folder,
+            seen=self.seen_before(stage.reads["train_split"]), ends=ends,
+        )  # fmt: skip
         self.progress.stop()
+
+    def rows(self, stage: Stage, crystals: Crystals) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The crystals that a training stage learns from, and those that it holds out."""
+        closed = [s for name, s in stage.reads.items() if name.startswith("apart_")]
+        evaluated = [text for one in closed for text in Crystals.load(self.store.path(one)).texts]
+        return task_rows(stage.task, crystals.texts, evaluated, self.spec.run.seed)
+
+    def seen_before(self, stage: Stage) -> Seen:
+        """What the model that a training stage goes on with has seen with labels."""
+        before = stage.reads.get("model")
+        folder = self.store.path(before) if before else start_folder(self.spec)
+        return seen_of([]) if folder is None else load_seen(folder)
+
+    def write_seen(self, stage: Stage, crystals: Crystals, train: NDArray[np.int64], folder: Path) -> None:
+        """Keep what has been seen with labels so far; strings alone do not count, geometry does."""
+        heads = [self.spec.heads[name] for name in heads_of(stage.task)]
+        labelled = any(not isinstance(head, MaskedTokensHead) for head in heads)
+        own = seen_of(crystals.texts[index] for index in train) if labelled else seen_of([])
+        join_seen([self.seen_before(stage), own]).save(folder / SEEN)
 
     def crystals(self, stage: Stage) -> Crystals:
         """The strings and labels that a stage reads."""
@@ -124,15 +186,41 @@ class Work:
         return Tokens.load(self.store.path(stage.reads["tokens"]) / TOKENS)
 
     def weights(self, stage: Stage) -> dict[str, Tensor]:
-        """What the training before a stage left: the encoder and the heads trained so far; empty for the first."""
+        """What the training before a stage left, or the model that the spec starts from: the encoder and trained heads."""
         before = stage.reads.get("model")
-        return load_file(self.store.path(before) / "model.safetensors") if before else {}
+        return load_file(self.store.path(before) / "model.safetensors") if before else load_start(self.spec)
 
     def model(self, stage: Stage) -> CloudModel:
         """The model as a stage finds it, on the CPU."""
         model = build_model(self.spec, Tokenizer(self.spec.tokens.vocabulary))
         model.load_state_dict(self.weights(stage), strict=False)
         return model
+
+
+def fit_values(
+    model: CloudModel, head: ValueHead, tokens: Tokens, crystals: Crystals, train: NDArray[np.int64]
+) -> None:
+    """Take the scales of a head of values from the training crystals; quantities are numbered as its outputs."""
+    fitted = crystals.of(train)
+    head.fit_scale(torch.tensor(fitted.quantity), torch.tensor(fitted.value))
+    head.fit_inputs(pool(model, tokens)[torch.tensor(train), model.encoder.pooled_width :])
+
+
+def prepare_mix(
+    model: CloudModel, names: Sequence[str], tokens: Tokens, crystals: Crystals, train: NDArray[np.int64]
+) -> Crystals:
+    """Take the scales of all heads of a mix from the training crystals; the crystals with labels as the mix reads them."""
+    for name in names:
+        head = model.heads[name]
+        if isinstance(head, Geometry):
+            assert crystals.geometry is not None
+            parts = [crystals.geometry.row(int(row)) for row in train]
+            elements, whole = np.concatenate([e for e, _ in parts]), np.stack([c for _, c in parts])
+            head.fit_scale(torch.from_numpy(elements), torch.from_numpy(whole))
+        elif isinstance(head, ValueHead):
+            crystals = crystals.renumbered(head.outputs)
+            fit_values(model, head, tokens, crystals, train)
+    return crystals
 
 
 def fit_band(
@@ -145,26 +233,10 @@ def fit_band(
     head.cpu().fit_band(pool(model.cpu(), tokens)[torch.tensor(rows)], place, quantity, at, value)
 
 
-def make_fabric(run: Run) -> Fabric:
-    """Lightning Fabric on one device; `auto` precision is 32-true on a CPU, bf16-mixed on a GPU that has it."""
-    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
-    gpu = run.accelerator == "cuda" or (run.accelerator == "auto" and torch.cuda.is_available())
-    precision = run.precision
-    if precision == "auto":
-        precision = "bf16-mixed" if gpu and torch.cuda.is_bf16_supported() else "32-true"
-    return Fabric(accelerator="cuda" if gpu else "cpu", devices=1, precision=precision)
-
-
-def steady_threads(width: int) -> None:
-    """One CPU thread for small models: a second gains little, and waits long where the machine has other work to do."""
-    if width < SMALL:
-        torch.set_num_threads(1)
-
-
-def recipe_of(task: PretrainTask | FinetuneTask, seed: int) -> Recipe:
+def recipe_of(task: PretrainTask | FinetuneTask, run: Run) -> Recipe:
     return Recipe(
-        task.epochs, task.batch, task.learning_rate, task.weight_decay, task.warmup, task.clip, seed,
-        average=AVERAGE[task.kind], keep_best=task.kind == "finetune",
+        task.epochs, task.batch, task.learning_rate, task.weight_decay, task.warmup, task.clip, run.seed,
+        average=task.average, keep_best=task.kind == "finetune", group=task.group, checkpoint=run.checkpoint,
     )  # fmt: skip
 
 

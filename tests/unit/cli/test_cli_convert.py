@@ -5,7 +5,10 @@ import json
 import pytest
 from cli_examples import ROCK_SALT
 
+from cloudkit.models import build_model, load_model, save_model
+from cloudkit.modelspec import parse_spec, template
 from cloudkit.scope import candidates, project
+from cloudkit.tokens import Tokenizer
 
 HEAD = ROCK_SALT.partition(" | ")[0]
 REDUCED = f"{HEAD} | 4a 4b | Na 0.5 Cl 0.5"
@@ -101,3 +104,36 @@ def test_labels_come_from_a_column_of_a_table(cloudkit, tmp_path):
     (tmp_path / "s.csv").write_text(f"name,label\nsalt,{LABEL}\n")
     answer = cloudkit("convert", "--file", tmp_path / "s.csv", "-c", "label", "--to", "orbit")
     assert answer == (0, ROCK_SALT + "\n", "")
+
+
+def test_a_model_goes_to_hugging_face_and_comes_back_the_same(cloudkit, tmp_path):
+    text = template("published").replace("layers: 12", "layers: 1").replace("width: 768", "width: 24")
+    save_model(build_model(parse_spec(text, "small.yaml", tmp_path), Tokenizer("cloud")), tmp_path / "first")
+    answer = cloudkit("convert", tmp_path / "first", "--to", "hf", "-o", tmp_path / "hf")
+    assert (answer.code, answer.out) == (0, f"wrote {tmp_path / 'hf'}\n")
+    assert {path.name for path in (tmp_path / "hf").iterdir()} == {
+        "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json",
+    }  # fmt: skip
+    back = cloudkit("convert", tmp_path / "hf", "--to", "cloudkit", "-o", tmp_path / "back", "--json")
+    assert json.loads(back.out) == {"folder": str(tmp_path / "back"), "notes": []}
+    first, again = (load_model(tmp_path / name).state_dict() for name in ("first", "back"))
+    assert first.keys() == again.keys() and all(bool((first[name] == again[name]).all()) for name in first)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["a", "--to", "hf"], "a model is converted one at a time"),
+        (["a", "b", "--to", "cloudkit", "-o", "out"], "a model is converted one at a time"),
+        (["gone", "--to", "cloudkit", "-o", "out"], "gone/config.json: cannot be read"),
+        (["gone", "--to", "hf", "-o", "out"], "there is no such model folder"),
+        ([".", "--to", "hf", "-o", "."], "is not empty"),
+        ([ROCK_SALT, "--to", "orbit", "-o", "out"], "--out is for models"),
+    ],
+)
+def test_what_cannot_be_converted_says_why(cloudkit, tmp_path, monkeypatch, arguments, message):
+    (tmp_path / "something").write_text("")
+    monkeypatch.chdir(tmp_path)
+    answer = cloudkit("convert", *arguments)
+    assert answer.code == 2 and message in answer.err
+    assert not (tmp_path / "out").exists()

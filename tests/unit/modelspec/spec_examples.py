@@ -7,6 +7,7 @@ tokens:
   dialect: reduced
   vocabulary: compact
   max_length: 64
+from: null
 encoder:
   kind: transformer
   layers: 3
@@ -15,16 +16,22 @@ encoder:
   dropout: 0.05
   feedforward: 256
   features: true
+  merge: false
   pooling: cls_mean
 heads:
   mlm:
     kind: masked_tokens
     mask: 0.15
+    hide: tokens
+  shape:
+    kind: geometry
+    targets: [stiffness]
   gap:
     kind: regression
     outputs: [band_gap]
     hidden: 32
     transform: log
+    dropout: 0.2
   thermal:
     kind: thermal
     modes: debye
@@ -41,12 +48,17 @@ tasks:
     data:
       builtin: thermal
       part: train
+      fraction: 0.5
     epochs: 20
+    apart: none
+    split: random
     batch: 64
+    group: 8
     learning_rate: 1e-3
     weight_decay: 0.01
     warmup: 0.05
     clip: 1.0
+    average: 0.99
     valid: 0.05
   - kind: finetune
     head: thermal
@@ -55,9 +67,11 @@ tasks:
       columns:
         text: cloud
         n_atoms: n_atoms
+        structure: null
         id: name
       targets:
         - column: cv
+          missing: skip
           quantity: heat_capacity
           temperature: 300
           unit: J/mol_cell/K
@@ -106,6 +120,42 @@ run:
   nodes: 1
   strategy: ddp
   accelerator: cpu
+  checkpoint: 60
+sweep:
+  grid: {encoder.width: [64, 128]}
+"""
+
+PUBLISHED = """\
+cloudkit: 1
+name: published
+tokens:
+  dialect: reduced
+  vocabulary: cloud
+  max_length: 64
+encoder:
+  kind: bert
+  layers: 2
+  heads: 4
+  width: 128
+  feedforward: 256
+  activation: gelu
+  dropout: 0.1
+  attention_dropout: 0.1
+  norm_eps: 1e-12
+  positions: 64
+  token_types: 2
+  padding_row: 0
+  pooling: cls
+heads:
+  mlm:
+    kind: masked_tokens
+    mask: 0.15
+    tied: true
+tasks:
+  - kind: pretrain
+    head: mlm
+    data:
+      builtin: minerals
 """
 
 

@@ -6,18 +6,18 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from spec_examples import RICH
+from spec_examples import PUBLISHED, RICH
 
 from cloudkit.modelspec import json_schema
 
 
 def keys(node: yaml.Node, names_are_free: bool = False) -> Iterator[yaml.ScalarNode]:
-    """Keys of the spec, without the names of heads, which are the user's."""
+    """Keys of the spec, without the names of heads and the keys of a grid, which are the user's."""
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             if not names_are_free:
                 yield key
-            yield from keys(value, key.value == "heads" and isinstance(value, yaml.MappingNode))
+            yield from keys(value, key.value in ("heads", "grid") and isinstance(value, yaml.MappingNode))
     elif isinstance(node, yaml.SequenceNode):
         for member in node.value:
             yield from keys(member)
@@ -29,32 +29,32 @@ def known_names() -> set[str]:
     return {name for model in models for name in model.get("properties", {})}
 
 
-KEYS = list(keys(yaml.compose(RICH)))
+KEYS = [(text, key) for text in (RICH, PUBLISHED) for key in keys(yaml.compose(text))]
 LETTERS = st.sampled_from("abcdefghijklmnopqrstuvwxyz_")
 
 
 @st.composite
 def misspellings(draw: st.DrawFn) -> tuple[yaml.ScalarNode, str]:
-    """A key and a name that is one slip away from it: a letter too many, too few, another, or two swapped."""
-    key = draw(st.sampled_from(KEYS))
+    """An example, a key of it and a name that is one slip away from it: a letter too many, too few, another, or two swapped."""
+    text, key = draw(st.sampled_from(KEYS))
     word, at, letter = key.value, draw(st.integers(0, len(key.value) - 1)), draw(LETTERS)
     slips = [word[:at] + letter + word[at:], word[:at] + letter + word[at + 1 :], word[:at] + word[at + 1 :]]
     slips += [word[:at] + word[at + 1 : at + 2] + word[at] + word[at + 2 :]]
-    return key, draw(st.sampled_from(slips))
+    return text, key, draw(st.sampled_from(slips))
 
 
-def test_the_example_holds_every_key_of_the_format() -> None:
-    assert {key.value for key in KEYS} == known_names()
+def test_the_examples_hold_every_key_of_the_format() -> None:
+    assert {key.value for _, key in KEYS} == known_names()
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(misspellings())
 def test_a_misspelt_key_gives_one_problem_at_its_place_with_the_right_name(problems, case) -> None:
-    key, wrong = case
+    example, key, wrong = case
     if wrong in known_names() or wrong in ("n", "y"):
         return
     mark = key.start_mark
-    text = RICH[: mark.index] + wrong + RICH[key.end_mark.index :]
+    text = example[: mark.index] + wrong + example[key.end_mark.index :]
     (problem,) = problems(text)
     assert problem.startswith(f"m.yaml:{mark.line + 1}:{mark.column + 1}  unknown key '{wrong}' in ")
     assert problem.endswith(f"; did you mean '{key.value}'?")
@@ -68,4 +68,6 @@ def test_case_and_hyphens_do_not_hide_a_name(problems, wrong: str) -> None:
 
 def test_a_name_like_no_other_lists_the_known_ones(problems) -> None:
     (problem,) = problems(RICH.replace("  seed: 1", "  colour: 1"))
-    assert problem.endswith("'colour' in run; known: seed, precision, devices, nodes, strategy, accelerator")
+    assert problem.endswith(
+        "'colour' in run; known: seed, precision, devices, nodes, strategy, accelerator, checkpoint"
+    )

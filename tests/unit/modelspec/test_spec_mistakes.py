@@ -66,7 +66,7 @@ MISTAKES = [  # (written, changed to, where in the changed text, message)
     ("  mlm:", "  m-l:", "m-l:", 3, "the name 'm-l' in heads must be text (matching ^[A-Za-z][A-Za-z0-9_]*$, "
      "at most 64 characters)"),
     ("    mask: 0.15", "    mask: 0.15\n    hidden: 3", "hidden: 3\n", 5, "unknown key 'hidden' in heads.mlm; "
-     "known: kind, mask"),
+     "known: kind, mask, tied"),
     ("[heat_capacity, entropy]", "[]", "outputs: []", 5,
      "heads.thermal.outputs must be a list (not empty), not an empty list"),
     ("        - column: cv\n          quantity", "        - quantity", "- quantity: heat_capacity\n          temperature: 300",

@@ -10,7 +10,8 @@ from cloudkit.modelspec import load_spec, parse_spec, presets, template
 
 
 def test_each_preset_has_a_summary_of_one_line() -> None:
-    assert list(presets()) == ["cv300", "thermal", "thermal-multi"]
+    names = ["cv300", "property", "published", "scaling", "thermal", "thermal-multi"]
+    assert list(presets()) == names
     assert all(20 < len(summary) < 110 for summary in presets().values())
 
 
@@ -33,9 +34,9 @@ def test_cv300_reads_the_table_beside_you(tmp_path: Path, monkeypatch: pytest.Mo
     assert spec.tasks[0].data.path == str(tmp_path / "cv.csv")
 
 
-def test_the_template_names_and_explains_every_key() -> None:
-    text = template()
-    assert "# yaml-language-server: $schema=" in text
+def test_the_templates_name_and_explain_every_key() -> None:
+    text = "".join(template(preset) for preset in presets())
+    assert "# yaml-language-server: $schema=" in template()
     assert [name for name in sorted(known_names()) if f"{name}:" not in text] == []
 
 

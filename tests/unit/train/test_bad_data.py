@@ -9,6 +9,7 @@ from train_examples import labels, write_csv
 from cloudkit.errors import CloudkitError, DataError
 from cloudkit.train import build
 
+REDUCED = "1 6 a O D D a D O D b O O O c O O O d O O O e O O O 0 | 4a 4b | Na 0.5 Cl 0.5"
 BAD_CELLS = [
     ("cv", "nan", r"test.csv: row 2, column 'cv': expected a finite number"),
     ("cv", "much", r"test.csv: row 2, column 'cv': expected a finite number, found 'much'"),
@@ -96,3 +97,45 @@ def test_training_that_diverges_says_so_and_leaves_no_weights(project: Path, spe
         build(spec("tasks.0.learning_rate=1e30", "tasks.0.clip=null"), project / "run")
     assert not (project / "run" / "model.safetensors").exists()
     assert not list((project / "run").rglob("*.part"))
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_labels_that_repeat_or_contradict_are_said_before_training_with_the_error_that_they_imply(
+    project: Path, spec: Any, dry_run: bool
+) -> None:
+    rows = labels("train", 20)
+    first, second = rows[0], rows[3]
+    n = float(str(first["n_atoms"]))
+    again = [dict(first, cv=float(str(first["cv"])) + 6.0 * n), dict(second)]
+    write_csv(project / "train.csv", [*rows, *again])
+    lines: list[str] = []
+    build(spec("tasks.0.epochs=1", "tasks.1.epochs=1"), project / "run", dry_run=dry_run, log=lines.append)
+    (note,) = {line for line in lines if "labels of heat_capacity" in line}
+    floor = 6.0 / (len(rows) + 2)  # two labels, each 3 from their median
+    assert note.startswith(
+        f"note: train.csv: 2 of {len(rows) + 2} labels of heat_capacity are of a crystal that has one"
+    )
+    assert f"; 1 contradict, most of all {first['name']} (" in note
+    assert note.endswith(f"no model's mean absolute error can be below {floor:.3g} J/mol_atom/K here")
+    training = next(i for i, line in enumerate(lines) if line.startswith("pretrain"))
+    assert lines.index(note) < training
+
+
+@pytest.mark.parametrize(
+    ("changes", "column", "value", "message"),
+    [
+        ({"unit": "eV"}, "", "", r"unit.*eV"),
+        ({}, "scope", REDUCED, r"train.csv: row 1, column 'scope'"),
+    ],
+)
+def test_another_unit_or_a_poorer_dialect_is_refused_before_training(
+    project: Path, spec: Any, changes: dict[str, str], column: str, value: str, message: str
+) -> None:
+    rows = labels("train", 20)
+    if column:
+        rows[0][column] = value
+    write_csv(project / "train.csv", rows)
+    with pytest.raises(CloudkitError, match=message) as error:
+        build(spec(*(f"tasks.1.data.targets.0.{key}={new}" for key, new in changes.items())), project / "run")
+    print(error.value)
+    assert not (project / "run").exists()

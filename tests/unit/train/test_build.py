@@ -11,12 +11,13 @@ from safetensors.torch import load_file
 
 from cloudkit.data import read_table
 from cloudkit.errors import CloudkitError
-from cloudkit.models import load_model
+from cloudkit.models import build_model, load_model
 from cloudkit.modelspec import Spec, load_spec
+from cloudkit.tokens import Tokenizer
 from cloudkit.train import BuildResult, build
 
 ARTIFACT = {
-    "card.md", "curves.json", "metrics.json", "model.safetensors", "predictions.csv", "report.html", "spec.yaml",
+    "card.md", "curves.json", "metrics.json", "model.safetensors", "predictions.csv", "report.html", "seen.npz", "spec.yaml",
     "timing.json", "vocab.txt",
 }  # fmt: skip
 
@@ -173,6 +174,22 @@ def test_a_file_of_the_artifact_that_was_lost_is_put_back(project: Path, spec: A
     assert (project / "run" / "vocab.txt").read_bytes() == kept
 
 
+def test_a_dry_run_counts_parameters_operations_and_bytes(project: Path, spec: Any) -> None:
+    lines: list[str] = []
+    shape = ["encoder.width=64", "encoder.layers=3", "encoder.heads=4"]
+    metrics = build(spec(*shape), project / "run", dry_run=True, log=lines.append).metrics
+    assert metrics["parameters"] == build_model(spec(*shape), Tokenizer("compact")).parameters_count
+    assert any(f"parameters: {metrics['parameters']:,}; " in line for line in lines)
+    pretrain, finetune = metrics["costs"]
+    assert (pretrain["stage"], finetune["stage"]) == ("pretrain mlm", "finetune thermal")
+    assert pretrain["strings"] == 20 and pretrain["ids"] == 2 * pretrain["tokens"]
+    layers = 3 * (4 * 64 * 64 + 3 * 64 * 256)  # attention's four maps and the gated feed-forward's three
+    for cost in (pretrain, finetune):
+        assert 2 * layers * cost["tokens"] < cost["forward"] < 3 * layers * cost["tokens"]
+        assert cost["step"] == pytest.approx(3 * cost["forward"], rel=0.1)
+        assert cost["activations"] > 4 * 3 * 64 * cost["tokens"]
+
+
 def test_a_dry_run_checks_the_data_and_writes_nothing(project: Path, spec: Any) -> None:
     result = build(spec(), project / "run", dry_run=True)
     assert set(status(result).values()) == {"planned"}
@@ -188,13 +205,6 @@ def test_another_build_in_the_same_folder_is_refused(project: Path, spec: Any) -
 
     with pytest.raises(KeyboardInterrupt):
         build(spec(), project / "run", progress=Second(0))
-
-
-@pytest.mark.parametrize("change", ["run.devices=2", "run.nodes=2", "run.strategy=ddp"])
-def test_more_than_one_device_is_refused_by_this_version(project: Path, spec: Any, change: str) -> None:
-    with pytest.raises(CloudkitError, match="one device"):
-        build(spec(change), project / "run")
-    assert not (project / "run").exists()
 
 
 def test_reduced_strings_and_the_published_vocabulary_build_as_well(project: Path, spec: Any) -> None:

@@ -1,0 +1,85 @@
+"""The table of benchmarks/tasks.py from its lines: mean error over folds and seeds, and the gain over trees with its interval."""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from task_sets import TASKS
+
+RESULTS = Path(__file__).parent / "results"
+DONE, TABLE = RESULTS / "tasks.jsonl", RESULTS / "tasks.txt"
+COLUMNS: Final = ("extra_trees", "boosted_trees", "geometry", "scratch", "masked", "ensemble")
+SHOWN: Final = ("extra_trees", "boosted_trees", "scratch", "masked", "geometry", "ensemble")
+
+Line = dict[str, Any]
+
+
+def read_lines() -> list[Line]:
+    return [json.loads(line) for line in DONE.read_text().splitlines()] if DONE.exists() else []
+
+
+def write_table() -> None:
+    """Write results/tasks.txt and print it."""
+    lines = read_lines()
+    out = [
+        f"{'task':<22}{'unit':<14}"
+        + "".join(f"{name:>16}" for name in SHOWN)
+        + f"{'gain over trees, 95 %':>34}"
+    ]
+    for name, task in TASKS.items():
+        own = [line for line in lines if line["task"] == name]
+        cells = "".join(f"{_cell(own, column, task.score):>16}" for column in SHOWN)
+        out.append(f"{name:<22}{task.unit:<14}{cells}{_gain(own, task.score):>34}")
+    out.append(
+        "mean of folds, then of seeds (folds x seeds done); ensemble: mean of as many geometry models as seeds, and trees"
+    )
+    TABLE.write_text("\n".join(out) + "\n")
+    print(TABLE.read_text())
+
+
+def _best(own: list[Line], column: str) -> list[Line]:
+    """The lines of a column; of an ensemble those with the most members on each fold."""
+    found = [line for line in own if line["column"] == column]
+    if column != "ensemble":
+        return found
+    most = {line["fold"]: line["seed"] for line in sorted(found, key=lambda line: int(line["seed"]))}
+    return [line for line in found if line["seed"] == most[line["fold"]]]
+
+
+def score(line: Line, kind: str) -> float:
+    return float(line["mae"] / line["mad"] if kind == "mae_over_mad" else line["mae"])
+
+
+def _cell(own: list[Line], column: str, kind: str) -> str:
+    found = _best(own, column)
+    if not found:
+        return "-"
+    folds, seeds = {line["fold"] for line in found}, {line["seed"] for line in found}
+    mean = np.mean([score(line, kind) for line in found])
+    count = f"{len(folds)}x{max(seeds) + 1 if column == 'ensemble' else len(seeds)}"
+    return f"{mean:.4g} ({count})"
+
+
+def _gain(own: list[Line], kind: str) -> str:
+    """Of the best column over the better kind of trees: pooled over rows of all folds, one member of each fold."""
+    trees = {name: _best(own, name) for name in ("extra_trees", "boosted_trees")}
+    best = _best(own, "ensemble") or [line for line in _best(own, "geometry") if line["seed"] == 0]
+    folds = {line["fold"] for line in best}
+    means = {
+        name: np.mean([score(line, kind) for line in lines if line["fold"] in folds])
+        for name, lines in trees.items()
+        if lines
+    }
+    if not means or not best:
+        return "-"
+    rival = min(means, key=lambda name: float(means[name]))
+    told = [(line["rows"], *line[f"gain_{rival}"], line["mad"]) for line in best if f"gain_{rival}" in line]
+    if not told:
+        return "-"
+    rows = np.array([one[0] for one in told], dtype=float)
+    scale = np.array([one[3] if kind == "mae_over_mad" else 1.0 for one in told])
+    gain, sd = np.array([one[1] for one in told]) / scale, np.array([one[2] for one in told]) / scale
+    mean = (rows * gain).sum() / rows.sum()
+    variance = (rows * (sd**2 + (gain - mean) ** 2)).sum() / rows.sum()
+    return f"{rival}: {mean:.4g} ± {1.96 * np.sqrt(variance / rows.sum()):.2g}"

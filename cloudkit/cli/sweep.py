@@ -1,0 +1,69 @@
+"""`cloudkit sweep`: a spec at every point of its grid, the runs in a table, and a scaling law through them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cloudkit.cli.build import Changes, Out
+from cloudkit.cli.terminal import Bar, emit, emit_json, emit_table, say
+
+if TYPE_CHECKING:
+    from cloudkit.train import SweepResult
+
+
+def command(
+    spec: Annotated[str, typer.Argument(metavar="SPEC", help="A spec file with the key `sweep`, or a preset's name, such as scaling.")],
+    changes: Changes = None,
+    out: Out = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every point, list them, build nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Runs and law as one JSON document.")] = False,
+) -> None:  # fmt: skip
+    """Build a spec at every point of its grid; finished runs are not made again.
+
+    Prints a table of parameters, training crystals and error, and a law with its confidence intervals:
+    loss = floor + A / parameters^alpha + B / crystals^beta. Writes sweep.csv, sweep.json and sweep.svg beside the runs.
+
+    \b
+    Example:
+      cloudkit sweep scaling --out runs/scaling
+    """
+    from cloudkit.modelspec import load_spec
+    from cloudkit.train import points, sweep
+
+    folder = out or Path("runs") / load_spec(spec, changes or []).name
+    grid = points(spec, changes or [])
+    if dry_run:
+        for point in grid:
+            emit(", ".join(f"{key} = {value}" for key, value in point.settings.items()))
+        say(f"{len(grid)} runs would go to {folder}")
+        return
+    bar = Bar()
+    try:
+        result = sweep(grid, folder, progress=bar, log=say)
+    except KeyboardInterrupt:
+        bar.stop()
+        say("interrupted; the same command goes on where this one was")
+        raise typer.Exit(130) from None
+    finally:
+        bar.stop()
+    if result.rows:
+        _show(result, as_json)
+
+
+def _show(result: "SweepResult", as_json: bool) -> None:
+    if as_json:
+        law = (
+            None
+            if result.law is None
+            else {"values": result.law.values, "lower": result.law.lower, "upper": result.law.upper}
+        )
+        emit_json({"measure": result.measure, "rows": result.rows, "law": law, "why": result.why}, 1)
+        return
+    hidden = ("measure", "folder")
+    header = [name for name in result.rows[0] if name not in hidden]
+    emit(f"loss: {result.measure}")
+    emit_table(header, [[row[name] for name in header] for row in result.rows])
+    emit("")
+    emit("\n".join(result.law.lines()) if result.law else f"no law was fitted: {result.why}")
+    emit(f"plot: {result.folder / 'sweep.svg'}")

@@ -1,0 +1,147 @@
+"""Geometry of structures beside their strings: in tables as columns, in memory as packed rows.
+
+A column of OF_ORBITS holds one number per element that the string writes, in its order: a list, or text with blanks
+between the numbers (CSV). A column of OF_CRYSTALS holds one number. `cloudkit encode --geometry` writes such tables.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cloudkit.data.table import Table
+from cloudkit.errors import DataError, StructureError
+from cloudkit.scope import encode_records, parse
+from cloudkit.structure import OF_CRYSTALS, OF_ORBITS, Geometry, Record, as_crystal
+
+Array = NDArray[np.float64]
+ORBIT_TARGETS: Final = tuple(OF_ORBITS)
+CRYSTAL_TARGETS: Final = tuple(OF_CRYSTALS)
+
+
+@dataclass(frozen=True, slots=True)
+class Shapes:
+    """elements (elements of all strings, 6), offsets (crystals + 1,), crystals (crystals, 3); NaN where not known."""
+
+    elements: Array
+    offsets: NDArray[np.int64]
+    crystals: Array
+
+    def save(self, folder: Path) -> None:
+        """Write ``geometry.npz``."""
+        np.savez(
+            folder / "geometry.npz", elements=self.elements, offsets=self.offsets, crystals=self.crystals
+        )
+
+    @classmethod
+    def load(cls, folder: Path) -> "Shapes | None":
+        """Read what `save` wrote, None where there is no such file."""
+        if not (folder / "geometry.npz").exists():
+            return None
+        with np.load(folder / "geometry.npz", allow_pickle=False) as arrays:
+            return cls(arrays["elements"], arrays["offsets"], arrays["crystals"])
+
+    def row(self, crystal: int) -> tuple[Array, Array]:
+        """Rows of the elements of one crystal, and its own."""
+        return self.elements[self.offsets[crystal] : self.offsets[crystal + 1]], self.crystals[crystal]
+
+
+def pack(rows: Sequence[tuple[Array, Array]]) -> Shapes:
+    """One entry per crystal: (elements, 6) and (3,)."""
+    counts = [len(elements) for elements, _ in rows]
+    elements = np.concatenate([np.empty((0, len(ORBIT_TARGETS))), *(one for one, _ in rows)])
+    crystals = np.array([one for _, one in rows]).reshape(-1, len(CRYSTAL_TARGETS))
+    return Shapes(elements, np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), crystals)
+
+
+def unknown(text: str) -> tuple[Array, Array]:
+    """The rows of a string without a structure."""
+    return np.full((count_elements(text), len(ORBIT_TARGETS)), np.nan), np.full(len(CRYSTAL_TARGETS), np.nan)
+
+
+def count_elements(text: str) -> int:
+    """How many elements a string writes."""
+    scope = parse(text)
+    if scope.dialect == "reduced":
+        return len(scope.fractions)
+    return sum(len(orbit.species or ()) for orbit in scope.orbits)
+
+
+def geometry_columns(geometry: Geometry) -> dict[str, Any]:
+    """One row of a table: lists for orbits, numbers for the crystal."""
+    columns: dict[str, Any] = {
+        name: geometry.orbits[:, index].tolist() for index, name in enumerate(ORBIT_TARGETS)
+    }
+    return columns | dict(zip(CRYSTAL_TARGETS, geometry.crystal.tolist(), strict=True))
+
+
+def encode_table(
+    table: Table, column: str, id: str | None, dialect: str, geometry: bool
+) -> tuple[Table, list[str]]:
+    """The table with a column ``scope`` made from its structures, with geometry if asked; rows that fail are left out.
+
+    The notes say how many were, and why the first one.
+    """
+    names = [str(value) for value in (table.column(id) if id else range(1, len(table) + 1))]
+    records = [_record(name, value) for name, value in zip(names, table.column(column), strict=True)]
+    found = list(encode_records(records, dialect, geometry=geometry))
+    failed = [row for row in found if row.error is not None]
+    if len(failed) == len(found):
+        raise DataError(
+            f"{table.name}: column '{column}': no structure could be read; the first: {failed[0].error}"
+        )
+    kept = table.where([row.error is None for row in found])
+    columns: dict[str, list[object]] = {name: v for name, v in kept.columns.items() if name != column}
+    columns["scope"] = [row.scope for row in found if row.error is None]
+    if geometry:
+        made = [geometry_columns(row.geometry) for row in found if row.geometry is not None]
+        columns |= {name: [row[name] for row in made] for name in (*ORBIT_TARGETS, *CRYSTAL_TARGETS)}
+    note = (
+        f"{table.name}: {len(failed)} of {len(found)} structures have no string and are left out; the first: "
+    )
+    return Table(table.name, columns), [f"{note}{failed[0].id}: {failed[0].error}"] if failed else []
+
+
+def _record(name: str, value: object) -> Record:
+    try:
+        return Record(name, as_crystal(value))
+    except StructureError as error:
+        return Record(name, None, error)
+
+
+def read_shapes(table: Table, texts: Sequence[str], place: Mapping[str, int]) -> Shapes:
+    """Geometry of the distinct strings in `place`; rows with the same string are averaged.
+
+    Raises DataError where a column is missing or does not fit the string beside it.
+    """
+    whole = {name: table.column(name) for name in (*ORBIT_TARGETS, *CRYSTAL_TARGETS)}
+    rows: list[list[tuple[Array, Array]]] = [[] for _ in place]
+    counts = {text: count_elements(text) for text in place}
+    for row, text in enumerate(texts):
+        orbits = [_numbers(table, name, row, whole[name][row], counts[text]) for name in ORBIT_TARGETS]
+        crystal = [float(_numbers(table, name, row, whole[name][row], 1)[0]) for name in CRYSTAL_TARGETS]
+        rows[place[text]].append((np.array(orbits).T, np.array(crystal)))
+    return pack(
+        [(np.mean([e for e, _ in own], axis=0), np.mean([c for _, c in own], axis=0)) for own in rows]
+    )
+
+
+def _numbers(table: Table, name: str, row: int, value: object, count: int) -> list[float]:
+    """A cell as `count` numbers; NaN or null where one is not known."""
+    parts: Sequence[object] = (
+        value.split() if isinstance(value, str) else value if isinstance(value, list) else [value]
+    )
+    try:
+        numbers = [math.nan if part is None else float(part) for part in parts]  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        numbers = []
+    if len(numbers) != count:
+        raise DataError(
+            f"{table.name}: row {row + 1}, column '{name}': expected {count} numbers, one for each element of the string, "
+            f"found {value!r}; `cloudkit encode --geometry` writes such columns"
+        )
+    return numbers

@@ -1,0 +1,104 @@
+"""What a model has seen of the crystals that it is measured on: the same string, or the same composition and space group.
+
+Crystals whose labels (geometry counts as one) were trained on are kept as hashes, the first 8 bytes of SHA-256, so that
+a model folder can say later which rows of a new table it has seen without listing them: ``seen.npz``.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from cloudkit.data import Crystals
+from cloudkit.errors import ScopeError
+from cloudkit.scope import Scope, parse
+
+Hashes = npt.NDArray[np.uint64]
+SEEN: Final = "seen.npz"
+
+
+class Seen(NamedTuple):
+    """Sorted hashes of strings and of compositions with space group."""
+
+    strings: Hashes
+    compositions: Hashes
+
+    def marks(self, texts: Sequence[str]) -> npt.NDArray[np.bool_]:
+        """Which of some strings (n,) are crystals that were seen: by string, or by composition and space group."""
+        asked = seen_of(texts, sort=False)
+        by_string = np.isin(asked.strings, self.strings)
+        return np.asarray(by_string | np.isin(asked.compositions, self.compositions))
+
+    def save(self, path: Path) -> None:
+        """Write both as uint64."""
+        np.savez(path, strings=self.strings, compositions=self.compositions)
+
+
+def seen_of(texts: Iterable[str], *, sort: bool = True) -> Seen:
+    """Hashes of some strings."""
+    given = list(texts)
+    strings = np.array([_hash(text) for text in given], dtype=np.uint64)
+    compositions = np.array([_hash(composition_key(text)) for text in given], dtype=np.uint64)
+    return Seen(np.unique(strings), np.unique(compositions)) if sort else Seen(strings, compositions)
+
+
+def load_seen(folder: Path) -> Seen:
+    """What the model in a folder has seen; nothing where it does not say."""
+    if not (folder / SEEN).is_file():
+        return seen_of([])
+    with np.load(folder / SEEN, allow_pickle=False) as arrays:
+        return Seen(arrays["strings"], arrays["compositions"])
+
+
+def join_seen(parts: Sequence[Seen]) -> Seen:
+    """All of several."""
+    return Seen(
+        np.unique(np.concatenate([part.strings for part in parts])),
+        np.unique(np.concatenate([part.compositions for part in parts])),
+    )
+
+
+def composition_key(text: str) -> str:
+    """Composition to two decimals, as reduced strings hold it, and space group; a text that is no SCOPE stands for itself."""
+    try:
+        scope = parse(text)
+    except ScopeError:
+        return text
+    return f"{composition_text(scope)} {scope.space_group}"
+
+
+def composition_text(scope: Scope) -> str:
+    """Fractions of the elements to two decimals, sorted by symbol: the same for all dialects of a crystal."""
+    counts = scope.composition
+    whole = sum(counts.values()) or 1.0
+    return " ".join(f"{element}{counts[element] / whole:.2f}" for element in sorted(counts))
+
+
+def prototype_key(text: str) -> str:
+    """Space group and Wyckoff symbols without their elements: crystals of one kind of arrangement."""
+    scope = parse(text)
+    return " ".join([str(scope.space_group), *sorted(orbit.symbol for orbit in scope.orbits)])
+
+
+def error_floor(crystals: Crystals) -> dict[str, float]:
+    """The mean absolute error that no model of strings can go below: labels of one string at one temperature that differ.
+
+    Quantity -> mean over all labels of the distance to the median of their string; 0 where no label repeats.
+    """
+    at = np.nan_to_num(crystals.temperature, nan=-1.0)
+    floors = {}
+    for number, name in enumerate(crystals.quantities):
+        rows = np.flatnonzero(crystals.quantity == number)
+        order = rows[np.lexsort((at[rows], crystals.crystal[rows]))]
+        new = (np.diff(crystals.crystal[order]) != 0) | (np.diff(at[order]) != 0)
+        groups = np.split(crystals.value[order], np.flatnonzero(new) + 1)
+        off = [np.abs(group - np.median(group)).sum() for group in groups if len(group)]
+        floors[name] = float(sum(off) / max(len(rows), 1))
+    return floors
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")

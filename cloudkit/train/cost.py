@@ -1,0 +1,96 @@
+"""What a build would cost, before it runs: parameters, operations and bytes per string, counted on real strings of the data."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from cloudkit.data import Crystals, Tokens
+from cloudkit.models import CloudModel, HeadModel, MixedModel
+from cloudkit.modelspec import FinetuneTask, PretrainTask, heads_of
+from cloudkit.train.objectives import labels, mixed
+from cloudkit.train.stages import Stage
+
+SAMPLE: Final = 16  # strings that are counted, spread evenly over all lengths
+COPIES: Final = 5  # of the parameters while training: weights, gradients, two moments, running mean
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Of one training stage. strings: in its data; tokens, forward, step, activations: per string.
+
+    forward, step: floating-point operations of matrix products (a product and a sum count two) without and with the
+    backward pass. activations: bytes kept for the backward pass. ids: bytes of the string's ids on disk.
+    """
+
+    stage: str
+    strings: int
+    epochs: int
+    tokens: float
+    ids: float
+    forward: float
+    step: float
+    activations: float
+
+    def line(self) -> str:
+        """The same in words."""
+        total = self.step * self.strings * self.epochs
+        return (
+            f"{self.stage}: {self.tokens:.1f} tokens in {self.ids:.0f} bytes per string; forward {_short(self.forward, 'FLOP')}, with "
+            f"backward {_short(self.step, 'FLOP')}, {_short(self.activations, 'B')} of activations per string; "
+            f"{self.strings:,} strings x {self.epochs} epochs: {_short(total, 'FLOP')}"
+        )
+
+
+def parameters_in_words(model: CloudModel) -> str:
+    """Their number, and the memory that they take."""
+    count = model.parameters_count
+    whole, training = _short(4.0 * count, "B"), _short(4.0 * count * COPIES, "B")
+    return f"parameters: {count:,}; {whole} in float32, {training} while training"
+
+
+def training_cost(model: CloudModel, stage: Stage, crystals: Crystals, tokens: Tokens) -> Cost:
+    """Count one step of a pretrain or finetune stage on a sample of its strings; the model stays as it is."""
+    task: PretrainTask | FinetuneTask = stage.task
+    lengths = tokens.lengths
+    order = np.argsort(lengths, kind="stable")
+    rows = order[np.linspace(0, len(order) - 1, min(SAMPLE, len(order))).round().astype(np.int64)]
+    if isinstance(task, FinetuneTask):
+        head = model.value_head(task.head)
+        loss = labels(model, head, tokens, crystals.renumbered(head.outputs), task.loss)
+        module: Any = HeadModel(model, task.head)
+    else:
+        loss = mixed(model, heads_of(task), tokens, crystals)
+        module = MixedModel(model, heads_of(task))
+    kept: dict[int, int] = {}
+    weights = {parameter.untyped_storage().data_ptr() for parameter in module.parameters()}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with FlopCounterMode(display=False) as counter, torch.random.fork_rng(devices=[]):
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            value, _ = loss(module.train(), rows, 0)
+        forward = counter.get_total_flops()
+        value.backward()
+    module.zero_grad()
+    scale = float(
+        lengths.mean() / lengths[rows].sum()
+    )  # per token of the sample, times tokens of a mean string
+    return Cost(
+        f"{stage.kind} {stage.label}", len(tokens), task.epochs, float(lengths.mean()),
+        float(lengths.mean() * tokens.ids.itemsize), forward * scale, counter.get_total_flops() * scale, sum(kept.values()) * scale,
+    )  # fmt: skip
+
+
+def _short(value: float, unit: str) -> str:
+    """Three digits and a prefix: 1.23 GFLOP."""
+    for power, prefix in ((15, "P"), (12, "T"), (9, "G"), (6, "M"), (3, "k")):
+        if value >= 10**power:
+            return f"{value / 10**power:.3g} {prefix}{unit}"
+    return f"{value:.3g} {unit}"
