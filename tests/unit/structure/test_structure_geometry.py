@@ -43,7 +43,9 @@ def test_copper_has_twelve_like_neighbours() -> None:
 def test_titanium_of_a_perovskite_is_closer_to_oxygen_than_strontium_is() -> None:
     crystal = perovskite()
     symmetry = find_symmetry(crystal)
-    nearest = dict(zip([o.species[0][0] for o in symmetry.orbits], column(crystal, "log_nearest_distance"), strict=True))
+    nearest = dict(
+        zip([o.species[0][0] for o in symmetry.orbits], column(crystal, "log_nearest_distance"), strict=True)
+    )
     assert math.exp(nearest["Ti"]) == pytest.approx(3.905 / 2)
     assert math.exp(nearest["Sr"]) == pytest.approx(3.905 / math.sqrt(2))
 
@@ -56,9 +58,9 @@ def test_volume_and_shortest_distance_are_those_of_the_cell() -> None:
 @pytest.mark.parametrize("make", [salt, perovskite])
 def test_another_cell_of_the_same_crystal_has_the_same_geometry(make) -> None:  # type: ignore[no-untyped-def]
     crystal = make()
-    skew = np.array([[2, 1, 0], [0, 1, 0], [1, 0, 1]])  # twice the cell, with other axes
+    skew = np.array([[2, 1, 0], [0, 1, 0], [1, 0, 1]])  # determinant 2: twice the cell, with other axes
     lattice = skew @ crystal.lattice
-    shifts = [s for s in np.ndindex(4, 4, 4)]
+    shifts = list(np.ndindex(4, 4, 4))
     places = np.array([np.linalg.solve(skew.T, p + np.array(s)) for p in crystal.positions for s in shifts])
     numbers = np.repeat(crystal.labels, len(shifts))
     wrapped = np.round(np.mod(places, 1), 8) % 1
