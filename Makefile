@@ -8,7 +8,7 @@ SECONDS ?= 600
 N ?= 20000
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint bench instructions fuzz wheel-check kernels-table docs schemas tables vectors ajv mutants builtin shipped thermal-folds janaf corpus-check clean
+.PHONY: demo test lint bench instructions fuzz wheel-check kernels-table docs schemas tables vectors ajv mutants builtin shipped shipped-geometry tasks-table thermal-folds janaf corpus-check clean
 
 # Build the environment, then train and evaluate a thermal model on the built-in data: runs/thermal/report.html.
 demo: $(VENV)/.train
@@ -50,6 +50,14 @@ builtin: $(VENV)/.test
 # The model that ships in the wheel, cloudkit/models/shipped/thermal: the preset on all of its data, in float16.
 shipped: $(VENV)/.train
 	$(BIN)/python spec/tools/build_shipped.py
+
+# The geometry model that presets start from, cloudkit/models/shipped/geometry; needs the shared data.
+shipped-geometry: $(VENV)/.train
+	$(BIN)/python spec/tools/build_shipped_geometry.py $${CLOUDKIT_SHARED:-../shared}/data
+
+# One recipe on eight labelled sets of the shared data; what is done already is not done again.
+tasks-table: $(VENV)/.test
+	cd benchmarks && OMP_NUM_THREADS=1 ../$(BIN)/python tasks.py
 
 # Heat capacity of unseen crystals, five folds and three seeds; what is done already is not done again.
 thermal-folds: $(VENV)/.test

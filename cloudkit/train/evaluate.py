@@ -25,17 +25,18 @@ def write_evaluation(
     seed: int,
     folder: Path,
     *,
+    learned: Sequence[str] | None = None,
     seen: Seen | None = None,
     ends: tuple[Array, Array] | None = None,
 ) -> None:
     """Write ``metrics.json`` and ``predictions.csv`` of one evaluate task.
 
     train: what the head was fitted to; test: what it is measured on; prediction (observations of test,) per atom.
-    seen: what the model saw with labels before its fine-tuning. ends: of the intervals (observations of test,), NaN where none.
+    learned: strings that were trained on or held out; those of `train` unless given. seen: what the model saw with labels before its fine-tuning. ends: of the intervals (observations of test,), NaN where none.
     """
     scores = compare(head, train, test, prediction, baselines, seed)
     counts = {"crystals": len(test), "train_crystals": len(np.unique(train.crystal))}
-    counts["crystals_in_training"] = len(set(test.texts) & set(train.texts))
+    counts["crystals_in_training"] = len(set(test.texts) & set(train.texts if learned is None else learned))
     marks = np.zeros(len(test), bool) if seen is None else seen.marks(test.texts)
     counts["crystals_seen_before"] = int(marks.sum())
     metrics = []

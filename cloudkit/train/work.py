@@ -147,14 +147,15 @@ class Work:
         quantity = test.renumbered(model.value_head(task.head).outputs).quantity
         prediction = predict_values(model, task.head, tokens, test.crystal, quantity, test.temperature)
         train = Crystals.load(self.store.path(stage.reads["train_crystals"]))
-        chosen, _ = self.rows(stage.reads["train_split"], train)
+        chosen, held = self.rows(stage.reads["train_split"], train)
+        learned = [train.texts[index] for index in (*chosen, *held)]
         ends, module = None, model.heads[task.head]
         if isinstance(module, Regression):
             ends = predict_interval(model, task.head, prediction, quantity)
         self.progress.start(f"evaluate {task.head}", 1)
         write_evaluation(
             task.head, train.of(chosen), test, prediction, task.baselines, self.spec.run.seed, folder,
-            seen=self.seen_before(stage.reads["train_split"]), ends=ends,
+            learned=learned, seen=self.seen_before(stage.reads["train_split"]), ends=ends,
         )  # fmt: skip
         self.progress.stop()
 

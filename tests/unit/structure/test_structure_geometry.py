@@ -58,7 +58,7 @@ def test_volume_and_shortest_distance_are_those_of_the_cell() -> None:
 @pytest.mark.parametrize("make", [salt, perovskite])
 def test_another_cell_of_the_same_crystal_has_the_same_geometry(make) -> None:  # type: ignore[no-untyped-def]
     crystal = make()
-    skew = np.array([[2, 1, 0], [0, 1, 0], [1, 0, 1]])  # twice the cell, with other axes
+    skew = np.array([[2, 1, 0], [0, 1, 0], [1, 0, 1]])  # determinant 2: twice the cell, with other axes
     lattice = skew @ crystal.lattice
     shifts = list(np.ndindex(4, 4, 4))
     places = np.array([np.linalg.solve(skew.T, p + np.array(s)) for p in crystal.positions for s in shifts])
