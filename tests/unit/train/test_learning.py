@@ -137,6 +137,6 @@ def test_orbit_strings_tell_the_centre_of_half_heuslers_apart_where_reduced_stri
         _write(tmp_path / name, rows)
     both = (spec(LATER, tmp_path, f"tokens.dialect={dialect}") for dialect in ("orbit", "reduced"))
     orbit, reduced = (read_data(one, one.tasks[0].data) for one in both)
-    assert (len(orbit), len(reduced)) == (12, 4)
+    assert (len(orbit), len(reduced)) == (12, 8)  # two of three arrangements are one reduced string
     assert error_floor(orbit)["y"] == 0
-    assert error_floor(reduced)["y"] > 0.1
+    assert error_floor(reduced)["y"] > 0.01
