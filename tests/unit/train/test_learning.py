@@ -1,4 +1,4 @@
-"""Geometry pretraining, starting from a model, intervals, and crystals kept apart; sites that only orbit strings tell apart."""
+"""Geometry pretraining, starting from a model, intervals, crystals kept apart; sites that only orbit strings tell apart."""
 
 import csv
 import json
@@ -122,20 +122,21 @@ def test_a_start_of_another_shape_is_refused_before_anything_is_made(folder: Pat
     assert not (folder / "never").exists()
 
 
-def test_orbit_strings_tell_swapped_sites_apart_where_reduced_strings_cannot(folder: Path) -> None:
-    orbit, reduced = (
-        read_data(one, one.tasks[0].data)
-        for one in (spec(LATER, folder, f"tokens.dialect={d}") for d in ("orbit", "reduced"))
-    )
+def test_orbit_strings_tell_the_centre_of_half_heuslers_apart_where_reduced_strings_cannot(
+    tmp_path: Path,
+) -> None:
+    """Three elements on 4a, 4b and 4c; the label is the electronegativity of the one between the others."""
+    places = [[0, 0, 0], [0.5, 0.5, 0.5], [0.25, 0.25, 0.25]]
+    lattice = [[0, 3, 3], [3, 0, 3], [3, 3, 0]]
+    rows: list[dict[str, object]] = []
+    for metal in SMALL[:4]:
+        for a, b, centre in (("Ni", "Sb", metal), (metal, "Sb", "Ni"), (metal, "Ni", "Sb")):
+            text = cloudkit.encode((lattice, places, [a, b, centre]))
+            rows.append({"id": len(rows), "scope": text, "y": ELEMENT[centre].electronegativity})
+    for name in ("labels.csv", "test.csv"):
+        _write(tmp_path / name, rows)
+    both = (spec(LATER, tmp_path, f"tokens.dialect={dialect}") for dialect in ("orbit", "reduced"))
+    orbit, reduced = (read_data(one, one.tasks[0].data) for one in both)
+    assert (len(orbit), len(reduced)) == (12, 8)  # two of three arrangements are one reduced string
     assert error_floor(orbit)["y"] == 0
-    assert len(reduced) == len(orbit) / 2
-    assert error_floor(reduced)["y"] == pytest.approx(float(np.abs(orbit.value).mean()))
-    changes = [
-        "from=null",
-        "tasks.0.apart=string",
-        "tasks.0.epochs=80",
-        "tasks.0.learning_rate=5e-3",
-        "tasks.0.split=random",
-    ]
-    made = build(spec(LATER, folder, *changes), folder / "pairs")
-    assert made.metrics["tasks"][0]["mae"] < 0.35 * error_floor(reduced)["y"]
+    assert error_floor(reduced)["y"] > 0.01
