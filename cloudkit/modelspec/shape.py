@@ -53,6 +53,9 @@ class Shape:
     def variant(self, schema: Schema, node: Node) -> Schema:
         """The member of a union that a mapping stands for; if open, one with the keys of all members."""
         schema = self.resolve(schema)
+        if "anyOf" in schema and isinstance(node.value, dict):  # a part that may be null
+            parts = (self.resolve(branch) for branch in schema["anyOf"])
+            schema = next((part for part in parts if "properties" in part), schema)
         if "oneOf" not in schema:
             return schema
         branches = [self.resolve(branch) for branch in schema["oneOf"]]

@@ -41,6 +41,7 @@ DOORS = {
     **{key: {"corpus"} for key in ("duckdb", "ray", "smact")},
     "torch": ABOVE_TORCH,
     "lightning": {"train"},
+    "scipy": {"train"},
     "safetensors": {"models", "property", "train"},
     **{key: {"property", "train"} for key in ("sklearn", "matplotlib")},
     "pandas": {"property", "train", "corpus"},

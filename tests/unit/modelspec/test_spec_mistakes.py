@@ -58,18 +58,18 @@ MISTAKES = [  # (written, changed to, where in the changed text, message)
     ("dropout: 0.05", "dropout: .nan", "dropout: .nan", 12,
      "encoder.dropout must be a number (at least 0, below 1), not nan"),
     ("pooling: cls_mean", "pooling: cls_men", "pooling: cls_men", 12,
-     "encoder.pooling must be cls, mean or cls_mean, not 'cls_men'; did you mean 'cls_mean'?"),
-    ("kind: masked_tokens", "kind: masked_token", "kind: masked_token", 11, "heads.mlm.kind must be masked_tokens, "
-     "regression or thermal, not 'masked_token'; did you mean 'masked_tokens'?"),
+     "encoder.pooling must be cls, mean, cls_mean or attention, not 'cls_men'; did you mean 'cls_mean'?"),
+    ("kind: masked_tokens", "kind: masked_token", "kind: masked_token", 11, "heads.mlm.kind must be geometry, "
+     "masked_tokens, regression or thermal, not 'masked_token'; did you mean 'masked_tokens'?"),
     ("    kind: regression\n", "", "  gap:\n", 3,
-     "heads.gap needs the key 'kind': masked_tokens, regression or thermal"),
+     "heads.gap needs the key 'kind': geometry, masked_tokens, regression or thermal"),
     ("  mlm:", "  m-l:", "m-l:", 3, "the name 'm-l' in heads must be text (matching ^[A-Za-z][A-Za-z0-9_]*$, "
      "at most 64 characters)"),
-    ("    mask: 0.15", "    mask: 0.15\n    hidden: 3", "hidden: 3\n", 5, "unknown key 'hidden' in heads.mlm; "
-     "known: kind, mask, tied"),
+    ("    mask: 0.15", "    mask: 0.15\n    width: 3", "width: 3\n", 5, "unknown key 'width' in heads.mlm; "
+     "known: kind, mask, hide, tied"),
     ("[heat_capacity, entropy]", "[]", "outputs: []", 5,
      "heads.thermal.outputs must be a list (not empty), not an empty list"),
-    ("        - column: cv\n          quantity", "        - quantity", "- quantity: heat_capacity\n          temperature: 300",
+    ("        - column: cv\n          missing: skip\n", "        - missing: skip\n", "- missing: skip",
      11, "tasks.1.data.targets.0 needs the key 'column': text (not empty)"),
     ("temperature: 300", "temperature: -1", "temperature: -1", 24,
      "tasks.1.data.targets.0.temperature must be a number (at least 0), text (not empty) or null, not -1"),
@@ -113,7 +113,7 @@ def test_problems_stand_in_the_order_of_the_file_and_overrides_last(problems) ->
     text = RICH.replace("seed: 1", "sed: 1").replace("layers: 3", "layers: 0")
     found = problems(text, ["encoder.width=x", "name=1"])
     assert [problem.split("  ")[0].rsplit(":", 1)[0] for problem in found] == [
-        "m.yaml:9",
+        f"m.yaml:{line_of(text, 'layers: 0')}",
         f"m.yaml:{line_of(text, 'sed: 1')}",
         "--set:1",
         "--set:2",

@@ -32,7 +32,10 @@ def test_a_folder_does_not_hide_a_preset(tmp_path: Path, monkeypatch: pytest.Mon
         ),
         ("x" * 5000, "no file or preset"),
         ("a\0b", "no file or preset"),
-        (".", ". is a folder; name a spec file in it or a preset: cv300, published, scaling, thermal"),
+        (
+            ".",
+            ". is a folder; name a spec file in it or a preset: cv300, property, published, scaling, thermal",
+        ),
     ],
 )
 def test_an_unknown_source_is_one_clear_message(source: str, message: str) -> None:
