@@ -106,7 +106,7 @@ def find_symmetry(
     """Space group, orbits and Wyckoff letters of a crystal.
 
     symprec: largest distance, in Å, at which two sites count as one.
-    angle_tolerance: degrees, None for the engine's own rule.
+    angle_tolerance: degrees, None for the engine's own rule; moyo always goes by symprec.
     by_written: atoms that differ only in oxidation state or isotope (Fe2+ and Fe3+,
     H and D) count as different.
     Raises StructureError: S2xx for a crystal that is not physical, S3xx where the engine fails.
