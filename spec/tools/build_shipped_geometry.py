@@ -64,7 +64,7 @@ space group; `build` and `evaluate` say which of your test rows are among them, 
 ## Made
 
 `make shipped-geometry`: `spec/tools/geometry.yaml`, {training["strings_seen"]:,} strings seen. Huber error of the scaled targets on the strings
-held out: {float(str(losses["valid_loss"])):.4f} (a model that knows nothing: about 0.4).
+held out: {float(str(losses["valid_loss"])):.4f}.
 
 ## Limits
 
