@@ -6,7 +6,8 @@
 Needs the shared data. Every piece (task, column, fold, seed) is a line of results/tasks.jsonl and is not done again; table in
 results/tasks.txt. Folds: KFold(5, shuffle=True, random_state=18012019) over the rows (Matbench's for phonons). Pretraining
 sees no crystal whose composition occurs in any of the eight sets. No training crystal shares composition and space
-group with a test crystal. Recipe in tasks.yaml; its settings were chosen with --inner, which sees no test row.
+group with a test crystal. Recipe in tasks.yaml: a prototype's,
+narrower for speed; --inner, which sees no test row, is for choosing a better one and has not been used for it yet.
 """
 
 import argparse
