@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cloudkit.cli.evaluate import show_errors
-from cloudkit.cli.terminal import Bar, emit, emit_json, say
+from cloudkit.cli.terminal import emit, emit_json, going_on, say
 
 if TYPE_CHECKING:
     from cloudkit.train import BuildResult
@@ -37,15 +37,8 @@ def command(
     folder = out or Path("runs") / checked.name
     from cloudkit.train import build
 
-    bar = Bar()
-    try:
+    with going_on() as bar:
         result = build(checked, folder, progress=bar, dry_run=dry_run, log=say)
-    except KeyboardInterrupt:
-        bar.stop()
-        say("interrupted; the same command goes on where this one was")
-        raise typer.Exit(130) from None
-    finally:
-        bar.stop()
     if not result.leads:
         return
     if as_json:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cloudkit.cli.build import Changes, Out
-from cloudkit.cli.terminal import Bar, emit, emit_json, emit_table, say
+from cloudkit.cli.terminal import emit, emit_json, emit_table, going_on, say
 
 if TYPE_CHECKING:
     from cloudkit.train import SweepResult
@@ -38,15 +38,8 @@ def command(
             emit(", ".join(f"{key} = {value}" for key, value in point.settings.items()))
         say(f"{len(grid)} runs would go to {folder}")
         return
-    bar = Bar()
-    try:
+    with going_on() as bar:
         result = sweep(grid, folder, progress=bar, log=say)
-    except KeyboardInterrupt:
-        bar.stop()
-        say("interrupted; the same command goes on where this one was")
-        raise typer.Exit(130) from None
-    finally:
-        bar.stop()
     if result.rows:
         _show(result, as_json)
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
@@ -122,5 +124,19 @@ def counting(what: str) -> Iterator[Bar]:
     bar.start(what)
     try:
         yield bar
+    finally:
+        bar.stop()
+
+
+@contextmanager
+def going_on() -> Iterator[Bar]:
+    """A bar for work that the same command goes on with: Ctrl-C takes it away, says so and ends with exit code 130."""
+    bar = Bar()
+    try:
+        yield bar
+    except KeyboardInterrupt:
+        bar.stop()
+        say("interrupted; the same command goes on where this one was")
+        raise typer.Exit(130) from None
     finally:
         bar.stop()

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from safetensors.torch import load_file
+from train_examples import Interrupt
 
 from cloudkit.data import read_table
 from cloudkit.errors import CloudkitError
@@ -129,25 +130,6 @@ def test_the_test_rows_and_the_place_of_files_decide_no_weights(project: Path, s
     assert any("20 of 20 crystals that thermal is evaluated on" in line for line in lines)
 
 
-class Interrupt:
-    """Progress that presses Ctrl-C after some steps of all stages together."""
-
-    def __init__(self, after: int) -> None:
-        self.left = after
-        self.resumed_at: dict[str, int] = {}
-
-    def start(self, label: str, total: int, done: int = 0) -> None:
-        self.resumed_at[label] = done
-
-    def advance(self, steps: int = 1, note: str = "") -> None:
-        self.left -= steps
-        if self.left == 0:
-            raise KeyboardInterrupt
-
-    def stop(self) -> None:
-        pass
-
-
 @pytest.mark.parametrize("after", [2, 4, 6, 9, 11])
 def test_an_interrupted_build_ends_with_the_weights_of_an_unbroken_one(
     project: Path, spec: Any, after: int
@@ -161,7 +143,7 @@ def test_an_interrupted_build_ends_with_the_weights_of_an_unbroken_one(
     assert same_weights(project / "whole", project / "broken")
     metrics = [(project / name / "metrics.json").read_text() for name in ("whole", "broken")]
     assert metrics[0] == metrics[1]
-    assert (sum(going_on.resumed_at.values()) > 0) == (after not in (2,))
+    assert (sum(going_on.began.values()) > 0) == (after not in (2,))
 
 
 def test_a_file_of_the_artifact_that_was_lost_is_put_back(project: Path, spec: Any) -> None:

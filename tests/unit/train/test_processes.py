@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from safetensors.torch import load_file
+from train_examples import Interrupt
 
 from cloudkit.errors import CloudkitError
 from cloudkit.train import build
@@ -96,31 +97,13 @@ def test_a_build_that_is_killed_again_and_again_ends_with_the_weights_of_an_unbr
     assert curves[0] == curves[1]
 
 
-class StopAfter:
-    """Progress that breaks off after some steps, and remembers where each stage began."""
-
-    def __init__(self, steps: int) -> None:
-        self.left, self.began = steps, dict[str, int]()
-
-    def start(self, label: str, total: int, done: int = 0) -> None:
-        self.began[label] = done
-
-    def advance(self, steps: int = 1, note: str = "") -> None:
-        self.left -= steps
-        if self.left == 0:
-            raise KeyboardInterrupt
-
-    def stop(self) -> None:
-        pass
-
-
 @pytest.mark.parametrize("group", [1, 2])
 def test_a_build_goes_on_in_the_middle_of_an_epoch(project: Path, spec: Any, group: int) -> None:
     changes = ["run.checkpoint=0", "tasks.0.batch=3", f"tasks.0.group={group}"]
     build(spec(*changes), project / "whole")
     with pytest.raises(KeyboardInterrupt):
-        build(spec(*changes), project / "broken", progress=StopAfter(5))
-    going_on = StopAfter(10**6)
+        build(spec(*changes), project / "broken", progress=Interrupt(5))
+    going_on = Interrupt(10**6)
     build(spec(*changes), project / "broken", progress=going_on)
     assert going_on.began["pretrain mlm"] == 4
     whole, broken = (load_file(project / name / "model.safetensors") for name in ("whole", "broken"))
@@ -148,7 +131,7 @@ def test_want_of_memory_says_what_helps_and_keeps_the_checkpoint(
     ):
         build(spec("run.checkpoint=0"), project / "run")
     assert list((project / "run" / "stages").glob("pretrain-*.part/checkpoint.safetensors"))
-    going_on = StopAfter(10**6)
+    going_on = Interrupt(10**6)
     build(spec("run.checkpoint=0"), project / "run", progress=going_on)
     assert going_on.began["pretrain mlm"] == 4
 

@@ -49,3 +49,22 @@ def write_csv(path: Path, rows: Rows) -> None:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
+
+
+class Interrupt:
+    """Progress that presses Ctrl-C after some steps of all stages together, and remembers where each stage began."""
+
+    def __init__(self, after: int) -> None:
+        self.left = after
+        self.began: dict[str, int] = {}
+
+    def start(self, label: str, total: int, done: int = 0) -> None:
+        self.began[label] = done
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        self.left -= steps
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+    def stop(self) -> None:
+        pass
