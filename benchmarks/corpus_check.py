@@ -81,7 +81,9 @@ class Check:
             return 0.0
         while True:
             left = kills - self.state["kills"].get(name, 0)
-            patience = self.draw.uniform(0.2, expected) if left > 0 else float("inf")
+            patience = (
+                self.draw.uniform(0.2, expected * self.share_left(run, stage)) if left > 0 else float("inf")
+            )
             code, seconds = self.attempt(name, self.commands(run)[stage], patience)
             if code in (0, 1):  # 1: done, some structures have failed
                 if left > 0 and not (self.options.seconds and stage == "encode"):
@@ -125,13 +127,18 @@ class Check:
         self.state["memory"][name] = most
         return process.returncode, time.monotonic() - start
 
-    def progress(self, run: str) -> str:
+    def shards(self, run: str) -> int:
+        """Finished shards."""
         manifest = self.folder / run / "strings" / "manifest.json"
-        return (
-            f", {len(json.loads(manifest.read_text())['shards'])} shards finished"
-            if manifest.exists()
-            else ""
-        )
+        return len(json.loads(manifest.read_text())["shards"]) if manifest.exists() else 0
+
+    def share_left(self, run: str, stage: str) -> float:
+        """Of the work of a stage, so that a kill falls into what there is still to do."""
+        whole = self.options.count / shard_size(self.options.count)
+        return max(0.02, 1 - self.shards(run) / whole) if stage == "encode" else 1.0
+
+    def progress(self, run: str) -> str:
+        return f", {self.shards(run)} shards finished"
 
     def counts(self, run: str) -> dict[str, int]:
         """Counts of every stage; what does not add up ends the check."""

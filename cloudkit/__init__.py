@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     )
     from cloudkit.structure import Columns
     from cloudkit.tokens import Tokenizer
+    from cloudkit.train.estimators import CloudFeaturizer, CloudRegressor
 
 __all__ = [
-    "CloudkitError", "Columns", "Diagnostic", "Findings", "Scope", "Tokenizer",
+    "CloudFeaturizer", "CloudRegressor", "CloudkitError", "Columns", "Diagnostic", "Findings", "Scope", "Tokenizer",
     "encode", "encode_batch", "get_include", "get_library", "load",
     "parse", "parse_batch", "validate", "validate_batch",
 ]  # fmt: skip
@@ -40,6 +41,7 @@ _HOME = dict.fromkeys(
     "cloudkit.scope",
 )
 _HOME |= {"Columns": "cloudkit.structure", "Tokenizer": "cloudkit.tokens", "load": "cloudkit.property"}
+_HOME |= dict.fromkeys(("CloudFeaturizer", "CloudRegressor"), "cloudkit.train.estimators")
 _HOME |= dict.fromkeys(("get_include", "get_library"), "cloudkit._native.library")
 _HOME["scope_api"] = "cloudkit._native.core"  # the capsule of scope.h; absent where the core is not compiled
 

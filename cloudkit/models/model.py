@@ -41,6 +41,11 @@ class CloudModel(nn.Module):
         """Number of trainable numbers."""
         return sum(parameter.numel() for parameter in self.parameters())
 
+    @property
+    def pooled_width(self) -> int:
+        """Numbers that heads read of each string."""
+        return self.encoder.pooled_width + self.statistics.width
+
     def inputs(self, ids: NDArray[Any], offsets: NDArray[np.int64]) -> Inputs:
         """Lay out packed ids (tokens,), offsets (strings + 1,), on the device of the model."""
         kinds = self.tokenizer.kinds if self.tokenizer.name == "compact" else None

@@ -109,4 +109,4 @@ def pool(model: CloudModel, tokens: Tokens, size: int = 256) -> Tensor:
             if out is None:
                 out = pooled.new_empty(len(tokens), pooled.shape[1])
             out[torch.from_numpy(batch.crystals).to(out.device)] = pooled
-    return torch.empty(0, model.encoder.pooled_width + model.statistics.width) if out is None else out
+    return torch.empty(0, model.pooled_width) if out is None else out

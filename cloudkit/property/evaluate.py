@@ -24,6 +24,7 @@ from cloudkit.errors import DataError
 from cloudkit.modelspec import BuiltinData, FileData, FinetuneTask, ThermalHead, tables_of, targets_of
 from cloudkit.property.baselines import BASELINES, fit_predict
 from cloudkit.property.metrics import summarize
+from cloudkit.property.notebook import errors_html
 from cloudkit.property.predictor import Model
 from cloudkit.units import MOLAR_QUANTITIES, canonical_unit
 
@@ -48,6 +49,9 @@ class Evaluation(NamedTuple):
 
     scores: list[Scores]
     notes: list[str]
+
+    def _repr_html_(self) -> str:
+        return errors_html(score.metrics for score in self.scores)
 
 
 def evaluate(

@@ -1,6 +1,6 @@
 """Whatever `predict` is given -> one record per input: an identifier and a SCOPE string, or the reason why there is none."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import gcd
 from os import PathLike
 from pathlib import Path
@@ -42,11 +42,11 @@ class Ready(NamedTuple):
 
 
 def gather(inputs: Any) -> Iterator[Input]:
-    """Records of one structure or string, or of an iterable of them.
+    """Records of one structure or string, or of an iterable of them: lists, arrays, columns of pandas, polars and Arrow.
 
     Text with a bar is SCOPE, other text is a path. An id is the file's name, else the position in the iterable.
     """
-    for index, one in enumerate([inputs] if _is_single(inputs) else inputs):
+    for index, one in enumerate(listed(inputs)):
         if isinstance(one, str) and "|" in one:
             yield Input(str(index), one, None)
             continue
@@ -55,6 +55,36 @@ def gather(inputs: Any) -> Iterator[Input]:
             yield Input(name, encode(one), None)
         except StructureError as error:
             yield Input(name, None, error)
+
+
+def as_strings(inputs: Any, dialect: str) -> list[str]:
+    """A string of a dialect for each structure or string. Raises CloudkitError naming the first that has none."""
+    found = [prepare(one, dialect, "atom") for one in gather(inputs)]
+    check_all_ready(found)
+    return [one.text for one in found if isinstance(one, Ready)]
+
+
+def check_all_ready(found: Sequence[Ready | Failure]) -> None:
+    """Raise CloudkitError, naming the first and their number, where any input has failed."""
+    failures = [one for one in found if isinstance(one, Failure)]
+    if failures:
+        first = f"input {failures[0].id}: {failures[0].code}: {failures[0].message}"
+        raise CloudkitError(f"{len(failures)} of {len(found)} inputs cannot be read; {first}")
+
+
+def listed(inputs: Any) -> Iterable[Any]:
+    """The inputs one by one. Raises CloudkitError for what is neither a structure nor a column of them."""
+    if _is_single(inputs):
+        return [inputs]
+    if hasattr(inputs, "columns") or hasattr(inputs, "column_names"):
+        raise CloudkitError(
+            "a whole table was given; give the column that holds strings or structures: table['scope']"
+        )
+    plain = getattr(inputs, "to_pylist", None) or getattr(
+        inputs, "tolist", None
+    )  # of Arrow; of numpy and pandas
+    found: Iterable[Any] = plain() if plain else inputs
+    return found
 
 
 def _is_single(inputs: Any) -> bool:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from cloudkit import html
 from cloudkit.data import Tokens
 from cloudkit.errors import CloudkitError, ModelError, require
 from cloudkit.modelspec import RegressionHead, Spec, ThermalHead, targets_of
-from cloudkit.property.inputs import Failure, Input, Ready, gather, prepare
+from cloudkit.property.inputs import Failure, Input, Ready, check_all_ready, gather, prepare
 from cloudkit.property.temperatures import check_temperatures
 from cloudkit.units import MOLAR_QUANTITIES, PER, Per, canonical_unit
 
@@ -68,10 +69,28 @@ class Model:
             head for head, kind in self.spec.heads.items() if head in trained and isinstance(kind, kinds)
         ]
 
+    def _repr_html_(self) -> str:
+        rows = [
+            (
+                head,
+                self.spec.heads[head].kind,
+                ", ".join(FOUR if self._is_thermal(head) else self._outputs(head)),
+            )
+            for head in self.heads
+        ]
+        about = f"{self.network.parameters_count:,} parameters, reads {self.spec.tokens.dialect} strings of at most "
+        about += f"{self.spec.tokens.max_length} tokens"
+        return html.titled(
+            f"model {self.name}", html.paragraph(about), html.table(("head", "kind", "predicts"), rows)
+        )
+
     @property
     def thermal(self) -> bool:
         """Whether values depend on temperature."""
-        return any(isinstance(self.spec.heads[head], ThermalHead) for head in self.heads)
+        return any(map(self._is_thermal, self.heads))
+
+    def _is_thermal(self, head: str) -> bool:
+        return isinstance(self.spec.heads[head], ThermalHead)
 
     def predict(self, inputs: Any, temperatures: Any = None, per: Per = "atom") -> "pd.DataFrame":
         """Values of one or many structures or SCOPE strings.
@@ -107,6 +126,19 @@ class Model:
             raise CloudkitError(f"per '{per}': choose from {', '.join(PER)}")
         size = max(1, min(BATCH, ROWS // (4 * max(kelvin.size, 1))))
         return self._batches(iter(inputs), kelvin, per, size)
+
+    def embed(self, inputs: Any) -> npt.NDArray[np.float32]:
+        """What the encoder makes of each structure or string (inputs, width): features for a model of your own.
+
+        inputs: as for `predict`. Raises CloudkitError naming the first input that has no string which the model can read.
+        """
+        from cloudkit.models import pool
+
+        checked = [prepare(one, self.spec.tokens.dialect, "atom") for one in gather(inputs)]
+        _, tokens, long = self._tokenize([one for one in checked if isinstance(one, Ready)])
+        check_all_ready([*checked, *long])
+        found: npt.NDArray[np.float32] = pool(self.network, tokens).float().cpu().numpy()
+        return found
 
     def _temperatures(self, temperatures: Any) -> Array:
         if not self.heads:
@@ -161,7 +193,7 @@ class Model:
 
     def values(self, head: str, tokens: Tokens, kelvin: Array) -> Values:
         """Values of one head per mole of atoms, in float64; kelvin (temperatures,) counts for thermal heads only."""
-        if isinstance(self.spec.heads[head], ThermalHead):
+        if self._is_thermal(head):
             return _thermal(self.network, head, tokens, kelvin)
         return _regression(self.network, self.spec, head, tokens)
 

@@ -27,6 +27,11 @@ class Diagnostic(NamedTuple):
     hint: str
     severity: Literal["error", "warning"]
 
+    def _repr_html_(self) -> str:
+        from cloudkit.scope.notebook import diagnostic_html
+
+        return diagnostic_html(self)
+
 
 def validate(text: str) -> list[Diagnostic]:
     """All findings about a string, in order of offset; [] is valid, warnings leave it valid.

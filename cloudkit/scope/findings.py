@@ -40,6 +40,11 @@ class Findings(Sequence[list[Diagnostic]]):
     def __len__(self) -> int:
         return len(self.texts)
 
+    def _repr_html_(self) -> str:
+        from cloudkit.scope.notebook import findings_html
+
+        return findings_html(self)
+
     @overload
     def __getitem__(self, row: int) -> list[Diagnostic]: ...
     @overload

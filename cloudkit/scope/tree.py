@@ -72,6 +72,11 @@ class Scope:
         shares = " ".join(f"{element} {fraction_text(x)}" for element, x in self.fractions)
         return f"{self.generators} | {symbols} | {shares}"
 
+    def _repr_html_(self) -> str:
+        from cloudkit.scope.notebook import scope_html
+
+        return scope_html(self)
+
     @property
     def composition(self) -> dict[str, float]:
         """Atoms of each element in the conventional cell (`orbit`) or on the listed sites (`full`); or the written

@@ -10,8 +10,10 @@ from typing import Any, Final
 
 from cloudkit.data import Crystals, Tokens, tokenize
 from cloudkit.errors import CloudkitError
+from cloudkit.html import paragraph
 from cloudkit.models import build_model
 from cloudkit.modelspec import Data, FinetuneTask, PretrainTask, Spec
+from cloudkit.property.notebook import errors_html
 from cloudkit.tokens import Tokenizer
 from cloudkit.train.artifact import overlap_notes, publish, write_artifact
 from cloudkit.train.cost import parameters_in_words, training_cost
@@ -40,6 +42,11 @@ class BuildResult:
     stages: tuple[StageResult, ...]
     metrics: dict[str, Any]
     leads: bool = True
+
+    def _repr_html_(self) -> str:
+        return errors_html(self.metrics.get("tasks", [])) + paragraph(
+            f"report: {self.folder / 'report.html'}"
+        )
 
     @property
     def did_nothing(self) -> bool:

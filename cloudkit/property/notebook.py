@@ -1,0 +1,22 @@
+"""What a notebook shows of measured errors, as HTML."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from cloudkit.html import table, titled
+from cloudkit.property.words import model_name, number, quantity_name
+
+
+def errors_html(tasks: Iterable[dict[str, Any]]) -> str:
+    """The errors of each evaluated quantity, the model's and those of its baselines from the best; as in metrics.json."""
+    return "".join(map(_one, tasks)) or titled("nothing was evaluated")
+
+
+def _one(task: dict[str, Any]) -> str:
+    unit = f" in {task['unit']}" if task.get("unit") else ""
+    rivals = sorted(task.get("baselines", {}).items(), key=lambda item: float(item[1]["mae"]))
+    rows = [("this model", task), *((model_name(name), scores) for name, scores in rivals)]
+    return titled(
+        f"{quantity_name(task['quantity'])}{unit}, {task['rows']:,} rows",
+        table(("", "MAE", "RMSE"), [(name, number(one["mae"]), number(one["rmse"])) for name, one in rows]),
+    )

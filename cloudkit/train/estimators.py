@@ -1,0 +1,161 @@
+"""cloudkit in scikit-learn's terms: structures or strings as X, in pipelines, grids and cross-validation.
+
+CloudRegressor   structures or strings, numbers -> fit (a build of a preset) -> predict
+CloudFeaturizer  structures or strings -> features of a trained encoder, for any other estimator
+"""
+
+import csv
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, RegressorMixin, TransformerMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_array, check_is_fitted
+
+from cloudkit.errors import CloudkitError
+from cloudkit.modelspec import parse_spec, template
+from cloudkit.property import Model, as_strings, load
+from cloudkit.train.build import build
+
+Array = NDArray[np.float64]
+
+
+class _Crystals(BaseEstimator):
+    """What takes structures or strings instead of a table of numbers."""
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.one_d_array = tags.input_tags.string = True
+        return tags
+
+
+class CloudRegressor(RegressorMixin, _Crystals):
+    """A network on SCOPE strings, started from the geometry model that ships, fitted to one or several labels.
+
+    Parameters
+    ----------
+    epochs, learning_rate, transform
+        As in a spec: passes over the rows; the largest learning rate; "none", "log" or "sqrt" (labels above 0).
+    start
+        The model to start from: a shipped one, a folder that `cloudkit build` wrote, or None.
+    valid
+        Share of the crystals held out to choose the best epoch and to set the intervals; 0: neither.
+    changes
+        More changes of the preset `property`, such as ``["tasks.0.batch=32", "encoder.dropout=0.1"]``.
+    random_state
+        Seed of everything random.
+
+    Attributes
+    ----------
+    model_ : cloudkit.property.Model
+        What was fitted; ``model_.network.state_dict()`` are its weights.
+    """
+
+    def __init__(
+        self,
+        *,
+        epochs: int = 30,
+        learning_rate: float = 1e-3,
+        transform: str = "none",
+        start: str | None = "geometry",
+        valid: float = 0.1,
+        changes: Sequence[str] = (),
+        random_state: Any = 0,
+    ) -> None:
+        self.epochs, self.learning_rate, self.transform = epochs, learning_rate, transform
+        self.start, self.valid, self.changes, self.random_state = start, valid, changes, random_state
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Train on structures or SCOPE strings X (n,) and labels y (n,) or (n, outputs).
+
+        Raises CloudkitError naming the first of X that has no string, SpecError for parameters that fit no spec.
+        """
+        texts, labels = as_strings(X, "orbit"), check_array(y, ensure_2d=False, dtype=np.float64)
+        if len(texts) != len(labels):
+            raise CloudkitError(f"X has {len(texts)} crystals and y {len(labels)} labels")
+        table = labels.reshape(len(texts), -1)
+        names = [f"value{place}" for place in range(table.shape[1])]
+        with tempfile.TemporaryDirectory(prefix="cloudkit-fit-") as kept:
+            folder = Path(kept)
+            with (folder / "labels.csv").open("w", newline="") as file:
+                csv.writer(file).writerows(
+                    [["scope", *names], *([t, *row] for t, row in zip(texts, table.tolist(), strict=True))]
+                )
+            spec = parse_spec(template("property"), "CloudRegressor", folder, self._changes(names))
+            self.model_: Model = load(build(spec, folder / "model").folder)
+        self.flat_ = labels.ndim == 1
+        return self
+
+    def _changes(self, names: Sequence[str]) -> list[str]:
+        """The preset's keys that the parameters stand for."""
+        seed = self.random_state
+        if not isinstance(seed, int):
+            seed = int(check_random_state(seed).randint(2**31))
+        targets = [{"column": name, "quantity": name} for name in names]
+        known = {
+            "from": self.start,
+            "heads.value.outputs": list(names),
+            "heads.value.transform": self.transform,
+            "tasks.0.data.targets": targets,
+            "tasks.0.epochs": self.epochs,
+            "tasks.0.learning_rate": self.learning_rate,
+            "tasks.0.valid": self.valid,
+            "run.seed": seed,
+        }
+        return [*(f"{key}={json.dumps(value)}" for key, value in known.items()), *self.changes]
+
+    def predict(self, X: Any) -> Array:
+        """Values (n,), or (n, outputs) where it was fitted to several."""
+        return self._shaped(self._predicted(X)[0])
+
+    def predict_interval(self, X: Any) -> tuple[Array, Array]:
+        """Lower and upper ends, shaped as `predict`, of intervals that hold 80 % of new crystals' labels.
+
+        NaN where fewer than four crystals were held out (`valid`).
+        """
+        _, lower, upper = self._predicted(X)
+        return self._shaped(lower), self._shaped(upper)
+
+    def _predicted(self, X: Any) -> tuple[Array, Array, Array]:
+        check_is_fitted(self)
+        texts = as_strings(X, "orbit")
+        table = self.model_.predict(texts)
+        if table.attrs["failures"]:
+            raise CloudkitError(f"no prediction for crystal {table.attrs['failures'][0]}")
+        return tuple(table[name].to_numpy().reshape(len(texts), -1) for name in ("value", "lower", "upper"))  # type: ignore[return-value]
+
+    def _shaped(self, values: Array) -> Array:
+        return values[:, 0] if self.flat_ else values
+
+
+class CloudFeaturizer(TransformerMixin, _Crystals):
+    """Features of crystals from a trained encoder: what its heads read of each string.
+
+    model: a model that ships ("geometry", "thermal") or a folder that `cloudkit build` wrote. There is nothing to fit.
+    """
+
+    def __init__(self, model: str = "geometry") -> None:
+        self.model = model
+
+    def fit(self, X: Any = None, y: Any = None) -> Self:
+        """Read the model; X and y are not looked at."""
+        self.model_: Model = load(self.model)
+        return self
+
+    def transform(self, X: Any) -> NDArray[np.float32]:
+        """Features (n, width) of structures or SCOPE strings X (n,). Raises CloudkitError naming the first without a string."""
+        check_is_fitted(self)
+        return self.model_.embed(X)
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
+        """Names (width,) of the features: the model's, and a number."""
+        check_is_fitted(self)
+        return np.array(
+            [f"{self.model_.name}{place}" for place in range(self.model_.network.pooled_width)], dtype=object
+        )
