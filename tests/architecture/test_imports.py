@@ -107,8 +107,8 @@ def test_reading_and_tokenizing_strings_needs_no_engine_and_no_torch() -> None:
 
 def test_the_public_names_are_these() -> None:
     assert sorted(cloudkit.__all__) == [
-        "CloudkitError", "Columns", "Diagnostic", "Findings", "Scope", "Tokenizer", "encode", "encode_batch", "get_include",
-        "get_library", "load", "parse", "parse_batch", "validate", "validate_batch",
+        "CloudFeaturizer", "CloudRegressor", "CloudkitError", "Columns", "Diagnostic", "Findings", "Scope", "Tokenizer",
+        "encode", "encode_batch", "get_include", "get_library", "load", "parse", "parse_batch", "validate", "validate_batch",
     ]  # fmt: skip
 
 
