@@ -72,9 +72,12 @@ class Failed(Protocol):
     """What is said of an input that failed."""
 
     @property
-    def code(self) -> str: ...
+    def code(self) -> str:
+        """Such as S104."""
+
     @property
-    def message(self) -> str: ...
+    def message(self) -> str:
+        """What is wrong, in one line."""
 
 
 def say_failure(name: str, failure: Failed) -> None:

@@ -45,6 +45,7 @@ class Encoding:
         } | limits
 
     def encode(self, records: Iterable[Record], jobs: int = 1) -> Iterator[Encoded]:
+        """Encode records by these options, in their order."""
         return encode_records(
             records,
             self.dialect,

@@ -21,7 +21,8 @@ Value = TypeVar("Value", bound=np.generic)
 class Encodes(Protocol):
     """What is needed of a tokenizer."""
 
-    def encode_batch(self, texts: Sequence[str]) -> tuple[NDArray[np.uint16], NDArray[np.int64]]: ...
+    def encode_batch(self, texts: Sequence[str]) -> tuple[NDArray[np.uint16], NDArray[np.int64]]:
+        """Ids and offsets of strings, as `Tokens` holds them."""
 
 
 @dataclass(frozen=True, slots=True)

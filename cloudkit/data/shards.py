@@ -35,10 +35,12 @@ class Shard:
 
     @property
     def name(self) -> str:
+        """Name of its Parquet file."""
         return f"{self.key}.parquet"
 
     @property
     def ledger(self) -> str:
+        """Name of its file of failures, which is there only if something failed."""
         return self.key + LEDGER
 
     def is_whole(self, folder: Path) -> bool:
@@ -119,6 +121,7 @@ class Manifest:
         return len(gone)
 
     def save(self) -> None:
+        """Write the manifest; a reader sees the old one or the new one."""
         head = {"version": VERSION, "spec": dict(self.spec), **self.counts}
         head["shards"] = [asdict(shard) for shard in self.shards.values()]
         with drafted(self.folder / MANIFEST) as file:

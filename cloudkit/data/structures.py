@@ -78,6 +78,7 @@ def holds_structures(path: Path) -> bool:
 
 
 def structure_columns(path: str | Path, names: Sequence[str]) -> list[str]:
+    """The columns to read of a table with these; StructureError S104 where none holds a structure."""
     form = next((form for form in FORMS if set(form) <= set(names)), None)
     if form is None:
         raise StructureError(

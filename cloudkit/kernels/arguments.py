@@ -70,6 +70,7 @@ def takes_triton(impl: Impl, tensor: Tensor) -> bool:
 
 @cache
 def has_triton() -> bool:
+    """Whether Triton is installed."""
     return find_spec("triton") is not None
 
 

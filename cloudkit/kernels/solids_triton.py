@@ -170,6 +170,7 @@ class FusedSolid(torch.autograd.Function):
 
     @staticmethod
     def forward(theta: Tensor, temperature: Tensor, law: Law) -> Four:
+        """All four functions, read and written once."""
         energy, cv = torch.empty_like(theta), torch.empty_like(theta)
         entropy, free_energy = torch.empty_like(theta), torch.empty_like(theta)
         _launch(solid_forward, law, theta, temperature, energy, cv, entropy, free_energy)
@@ -177,11 +178,13 @@ class FusedSolid(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Law], output: Four) -> None:
+        """Keep the inputs: the backward kernel computes the functions anew rather than read them."""
         ctx.save_for_backward(*inputs[:2])
         ctx.law = inputs[2]
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None]:
+        """By theta and by temperature; through torch in float64 where second derivatives are wanted."""
         theta, temperature = ctx.saved_tensors
         if torch.is_grad_enabled():  # create_graph: second derivatives follow
             solid, law = (DEBYE, debye) if ctx.law == "debye" else (EINSTEIN, einstein)

@@ -27,7 +27,7 @@ def spectrum_thermodynamics(
     between them, quadratic from 0 to the first, normalized here to 3 modes per atom. temperature (m,) or (): in K, >= 0.
     n_atoms: >= 0, broadcasts with the results (..., m). points: Gauss-Legendre points between neighbours on the grid;
     8 keep the integrals within 1e-9 where no frequency is more than twice the one before.
-    Low temperatures follow Debye's T³ law with theta = `acoustic_temperature`. Raises ValueError as `thermodynamics`.
+    Low temperatures follow Debye's T³ law with the theta whose density, 9 nu² / theta³, starts as this one. Raises ValueError as `thermodynamics`.
     """
     arguments = as_tensors(
         {"frequency": frequency, "density": density, "temperature": temperature, "n_atoms": n_atoms}
@@ -62,16 +62,6 @@ def modes(grid: Tensor, density: Tensor, points: int) -> tuple[Tensor, Tensor]:
     below = density[..., :1] * grid[:1] / 3
     amounts = torch.cat([below, (weight * between).flatten(-2)], dim=-1)
     return nodes.flatten(), amounts / amounts.sum(-1, keepdim=True)
-
-
-def total(grid: Tensor, density: Tensor) -> Tensor:
-    """The integral (...) of a density (..., g): a square law up to the first grid point, trapezoids after it."""
-    return density[..., 0] * grid[0] / 3 + torch.trapezoid(density, grid, dim=-1)
-
-
-def acoustic_temperature(grid: Tensor, density: Tensor) -> Tensor:
-    """Debye temperature (...) in K of the quadratic start: density = 9 nu² / theta³ of 3 modes per atom, below the first point."""
-    return (3 * grid[0] ** 2 * total(grid, density) / density[..., 0]) ** (1 / 3)
 
 
 def _check_grid(grid: Tensor, density: Tensor, temperature: Tensor) -> None:

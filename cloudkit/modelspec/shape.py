@@ -26,6 +26,7 @@ class Shape:
         self.bad: set[Path] = set()
 
     def report(self, path: Path, message: str, node: Node | None = None) -> None:
+        """Add a finding, at the node if there is one."""
         self.findings.append(Finding(path, message, node.start if node else None))
 
     def resolve(self, schema: Schema) -> Schema:

@@ -48,6 +48,7 @@ class Scale(NamedTuple):
     log: bool
 
     def __call__(self, values: Array) -> Array:
+        """Pixels of data."""
         data = np.log10(values) if self.log else values
         return self.start + (data - self.low) / (self.high - self.low) * (self.end - self.start)
 

@@ -27,6 +27,7 @@ class Orbit(NamedTuple):
 
     @property
     def symbol(self) -> str:
+        """Such as 4a."""
         return f"{self.multiplicity}{self.letter}"
 
     def __str__(self) -> str:
@@ -61,6 +62,7 @@ class Scope:
 
     @property
     def generators(self) -> str:
+        """The generator string that the text begins with."""
         return generator_text(self.space_group) if self.space_group else self.unknown_generators
 
     def __str__(self) -> str:

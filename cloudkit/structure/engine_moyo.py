@@ -22,6 +22,7 @@ def _moyopy() -> ModuleType:
 
 
 def version() -> str:
+    """The installed version of the engine."""
     return str(_moyopy().__version__)
 
 

@@ -52,6 +52,7 @@ def _spglib() -> ModuleType:
 
 
 def version() -> str:
+    """The installed version of the engine."""
     return str(_spglib().__version__)
 
 

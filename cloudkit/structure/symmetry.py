@@ -73,7 +73,8 @@ class Solve(Protocol):
 
     def __call__(
         self, cells: Sequence[Cell], symprec: float, angle_tolerance: float | None
-    ) -> list[Found | StructureError]: ...
+    ) -> list[Found | StructureError]:
+        """Symmetry of each cell, or why there is none."""
 
 
 class Search(NamedTuple):

@@ -31,6 +31,7 @@ class WyckoffPosition(NamedTuple):
 
     @property
     def symbol(self) -> str:
+        """Such as 4a."""
         return f"{self.multiplicity}{self.letter}"
 
 

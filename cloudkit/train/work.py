@@ -235,6 +235,7 @@ def fit_band(
 
 
 def recipe_of(task: PretrainTask | FinetuneTask, run: Run) -> Recipe:
+    """What the loop is told of a task."""
     return Recipe(
         task.epochs, task.batch, task.learning_rate, task.weight_decay, task.warmup, task.clip, run.seed,
         average=task.average, keep_best=task.kind == "finetune", group=task.group, checkpoint=run.checkpoint,

@@ -12,7 +12,6 @@ from torch import Tensor
 from torch.autograd import grad, gradcheck, gradgradcheck
 
 from cloudkit.kernels import spectrum_thermodynamics, thermodynamics
-from cloudkit.kernels.spectrum import acoustic_temperature
 
 R = 8.31446261815324
 GRID = torch.logspace(1.5, 3.3, 14, dtype=torch.float64)
@@ -76,7 +75,8 @@ def test_the_laws_hold_for_every_density(density: Tensor) -> None:
 @settings(max_examples=40, deadline=None)
 @given(densities())
 def test_the_cube_law_holds_with_the_temperature_of_the_quadratic_start(density: Tensor) -> None:
-    theta = float(acoustic_temperature(GRID, density))
+    total = density[0] * GRID[0] / 3 + torch.trapezoid(density, GRID)
+    theta = float((3 * GRID[0] ** 2 * total / density[0]) ** (1 / 3))  # its density starts as 3 total nu² / theta³
     for part in (1.0, 0.3):
         kelvin = part * min(theta / 50, float(GRID[0]) / 20)
         cv = spectrum_thermodynamics(GRID, density, kelvin).heat_capacity.item()

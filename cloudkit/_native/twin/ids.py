@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cloudkit._native.twin.check import check, dialect_of, kind_of, read_grammar
 
-CLS, PAD, SEP, UNK, MASK = range(5)
+CLS, SEP, UNK = 0, 2, 3
 SPECIALS = ("[CLS]", "[PAD]", "[SEP]", "[UNK]", "[MASK]")
 BAR = 5
 NO_STRING = "these ids are not [CLS] space group, orbits or Wyckoff symbols and fractions [SEP]"

@@ -41,6 +41,7 @@ def test_columns_give_the_strings_of_their_crystals_in_order(engine: str, jobs: 
     batch = cloudkit.encode_batch(columns(*crystals), engine=engine, jobs=jobs)
     assert batch.errors == [None] * 100
     assert batch.texts == cloudkit.encode_batch(crystals).texts
+    assert batch.space_groups == [229 if i % 9 == 0 else 123 if i % 3 else 139 for i in range(100)]
 
 
 def test_species_may_be_symbols_charges_and_mixtures() -> None:
