@@ -8,7 +8,7 @@ import typer
 
 from cloudkit.cli.columns import Column
 from cloudkit.cli.files import PARQUET, TABLES, check_target, replacing
-from cloudkit.cli.inputs import check_inputs
+from cloudkit.cli.inputs import check_apart, check_inputs
 from cloudkit.cli.terminal import counting, emit, emit_json, say
 
 Inputs = Annotated[list[str], typer.Argument(metavar="FILE...", help="Tables of strings or structures (.csv, .jsonl, .parquet; .gz may follow), folders of shards, files and folders of structures.")]  # fmt: skip
@@ -41,6 +41,7 @@ def command(
     if dedupe:
         check_target(dedupe, (PARQUET, *TABLES))
     check_inputs(inputs)
+    check_apart(inputs, page, dedupe)
     from cloudkit.corpus import audit, audit_page
 
     wanted = bool(page or as_json or not dedupe)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cloudkit.data import Table
 
 STANDARD_INPUT: Final = "-"
+MOST_TEXT: Final = 1 << 28  # bytes of lines, unpacked, that are held at once
 TABLE_SUFFIXES: Final = (".csv", ".jsonl", ".parquet")
 
 Strings = Annotated[list[str] | None, typer.Argument(metavar="[STRING]...", help="SCOPE strings; - reads lines from standard input.", show_default=False)]  # fmt: skip
@@ -103,16 +104,24 @@ def _texts(file: str, column: str, table: "Table", first: int) -> Texts:
 
 
 def _lines(file: str, damaged: bool) -> list[str]:
+    name = "standard input" if file == STANDARD_INPUT else file
     try:
-        data = sys.stdin.buffer.read() if file == STANDARD_INPUT else Path(file).read_bytes()
-        data = gzip.decompress(data) if file.endswith(".gz") else data
+        if file == STANDARD_INPUT:
+            data = sys.stdin.buffer.read(MOST_TEXT + 1)
+        else:
+            with gzip.open(file) if file.endswith(".gz") else Path(file).open("rb") as stream:
+                data = stream.read(MOST_TEXT + 1)
+        if len(data) > MOST_TEXT:
+            raise DataError(f"{name}: longer than {MOST_TEXT >> 20} MiB; split it, or make it a .csv, .jsonl or .parquet table")
         text = data.decode("utf-8-sig", "replace" if damaged else "strict")
+    except IsADirectoryError:
+        raise DataError(f"{file}: a folder, and no folder of shards; name a file of strings") from None
     except FileNotFoundError:
         raise DataError(f"{file}: no such file") from None
     except UnicodeDecodeError as error:
-        raise DataError(f"{file}: not UTF-8 text (byte {error.start})") from None
+        raise DataError(f"{name}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{file}: cannot be read ({error})") from None
     if not text.strip("\r\n"):
-        raise DataError(f"{file}: there are no strings in it")
+        raise DataError(f"{name}: there are no strings in it")
     return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]

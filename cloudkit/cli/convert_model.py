@@ -32,6 +32,7 @@ def _to_cloudkit(folder: str, out: Path) -> list[str]:
 
 
 def _to_hf(folder: str, out: Path) -> list[str]:
-    from cloudkit.models import load_model, write_published
+    from cloudkit.models import write_published
+    from cloudkit.property import load
 
-    return write_published(load_model(folder), out)
+    return write_published(load(folder).network, out)

@@ -10,7 +10,7 @@ import typer
 
 from cloudkit.cli.failures import MOST_SHOWN
 from cloudkit.cli.files import PARQUET, TABLES, Write, check_target, table_writer
-from cloudkit.cli.inputs import check_inputs, say_failure
+from cloudkit.cli.inputs import check_apart, check_inputs, say_failure
 from cloudkit.cli.terminal import counting, emit, emit_json, say
 from cloudkit.errors import CloudkitError
 
@@ -110,6 +110,8 @@ def _check(inputs: list[str], output: Path | None, failures: Path | None, folder
         raise CloudkitError(
             f"{output}: cannot write '{output.suffix}' files; use {' or '.join((*TABLES, PARQUET))}, or a folder: a name without a suffix"
         )
+    if output and folder and output.exists() and not output.is_dir():
+        raise CloudkitError(f"{output} is no folder; name a folder, or a {', '.join((*TABLES, PARQUET))} file")
     if output and not folder:
         check_target(output)
     if failures:
@@ -117,6 +119,7 @@ def _check(inputs: list[str], output: Path | None, failures: Path | None, folder
     if output and failures and output.resolve() == failures.resolve():
         raise CloudkitError(f"-o and --failures are the same file: {output}")
     check_inputs(inputs)
+    check_apart(inputs, output, failures)
 
 
 def _write(

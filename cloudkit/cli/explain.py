@@ -49,7 +49,7 @@ def command(
     tolerances = sorted({*LADDER, symprec})
     rungs = [_climb(crystal, engine, value) for value in tolerances for engine in ENGINES]
     if not any(rung.symmetry for rung in rungs):
-        raise rungs[0].error or CloudkitError(f"{file}: no engine finds a symmetry")
+        raise CloudkitError(f"{record.id}: {rungs[0].error or 'no engine finds a symmetry'}")
     chosen = [rung for rung in rungs if rung.symprec == symprec]
     if as_json:
         _emit_document(record, len(crystal.labels), rungs, chosen)
@@ -87,7 +87,7 @@ def _read(file: str) -> "tuple[Record, Crystal]":
         raise CloudkitError(f"{path} has {what}; name one as FILE#BLOCK{listed}")
     record = records[0]
     if record.crystal is None:
-        raise record.error or CloudkitError(f"{file} has no structure")
+        raise CloudkitError(f"{record.id}: {record.error or 'there is no structure in it'}")
     return record, record.crystal
 
 

@@ -36,7 +36,11 @@ def replacing(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
     draft = path if special else path.with_name(f".{path.name}.{os.getpid()}.tmp")
     encoding, errors, newline = (None, None, None) if "b" in mode else ("utf-8", "backslashreplace", "")
     try:
-        with draft.open(mode, encoding=encoding, errors=errors, newline=newline) as file:
+        file = draft.open(mode, encoding=encoding, errors=errors, newline=newline)
+    except OSError as error:
+        raise CloudkitError(f"{path}: cannot be written ({error.strerror}); name another place") from None
+    try:
+        with file:
             yield file
         if not special:
             draft.replace(path)

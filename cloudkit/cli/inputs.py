@@ -21,6 +21,18 @@ def check_inputs(inputs: Sequence[str]) -> None:
         raise CloudkitError(f"no such file or folder: {', '.join(inputs)}")
 
 
+def check_apart(inputs: Sequence[str], *outputs: Path | None) -> None:
+    """Raise CloudkitError where an output would take the place of an input, or be read as one the next time."""
+    named = [name for given in inputs if "|" not in given for name in (glob.glob(given, recursive=True) or [given])]  # noqa: PTH207  as below
+    for output in filter(None, outputs):
+        for name in named:
+            place, whole = Path(name).resolve(), output.resolve()
+            if place == whole:
+                raise CloudkitError(f"{output} is also an input; name another output, so that both stay")
+            if place in whole.parents and (output.exists() or not output.suffix) and place.is_dir():
+                raise CloudkitError(f"{output} lies in {name}, which is read; write it to another folder")
+
+
 def _exists(given: str) -> bool:
     return Path(given).exists() or bool(glob.glob(given, recursive=True))  # noqa: PTH207  Path.glob is for relative patterns
 
@@ -57,7 +69,7 @@ def _holds_strings(given: str, column: str | None) -> bool:
     try:
         with gzip.open(given, "rt") if given.endswith(".gz") else Path(given).open(encoding="utf-8") as file:
             first = json.loads(file.readline())
-    except (OSError, EOFError, ValueError):
+    except (OSError, EOFError, ValueError, RecursionError):
         return False
     return isinstance(first, dict) and "scope" in first
 

@@ -10,7 +10,7 @@ import typer
 
 from cloudkit.cli.columns import Column
 from cloudkit.cli.files import Write, check_target, replacing, table_writer
-from cloudkit.cli.inputs import check_inputs, records, say_failure
+from cloudkit.cli.inputs import check_apart, check_inputs, records, say_failure
 from cloudkit.cli.rank import rank_inputs
 from cloudkit.cli.terminal import Bar, counting, emit_json, emit_table, say
 from cloudkit.errors import CloudkitError
@@ -65,6 +65,7 @@ def command(
     if measured and not plot:
         raise CloudkitError("--measured lays points over a plot; give --plot FILE too")
     check_inputs(inputs)
+    check_apart(inputs, output, plot, page, failures)
     if top is not None:
         from cloudkit.corpus import Wanted
 

@@ -7,6 +7,7 @@ import typer
 
 from cloudkit.cli.build import Changes, Out
 from cloudkit.cli.terminal import emit, emit_json, emit_table, going_on, say
+from cloudkit.errors import CloudkitError
 
 if TYPE_CHECKING:
     from cloudkit.train import SweepResult
@@ -32,6 +33,8 @@ def command(
     from cloudkit.train import points, sweep
 
     folder = out or Path("runs") / load_spec(spec, changes or []).name
+    if folder.exists() and not folder.is_dir():
+        raise CloudkitError(f"{folder} is a file; --out names the folder of the runs")
     grid = points(spec, changes or [])
     if dry_run:
         for point in grid:

@@ -87,6 +87,7 @@ def encode_corpus(
     size: structures of a shard, about. step: called with the number of structures that were done.
     Raises CloudkitError where the folder cannot be written; the shards that are finished stay.
     """
+    Manifest.check(folder)
     found = find_units(inputs, size)
     first = next(found, None)
     if first is None:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from cloudkit.corpus.condition import keep_rows
 from cloudkit.corpus.facts import Choice, read_rows
 from cloudkit.data import builtin_path
 from cloudkit.errors import CloudkitError, require
@@ -113,7 +114,7 @@ def rank(
             frame = _wide(table, held, best.quantity or quantity, reference)
             best.quantity, best.unit = best.quantity or quantity, str(frame["unit"].iloc[0])
             best.predicted += len(frame)
-            frame = _where(frame, wanted.where)
+            frame = keep_rows(frame, wanted.where) if wanted.where is not None else frame
             best.kept += len(frame)
             best.novel += int((frame["novelty"] == NEW).sum())
             joined = pandas.concat([best.table, frame]) if len(best.table) else frame
@@ -151,14 +152,3 @@ def _wide(
     frame["id"] = [held[number].id for number in frame.index]
     rest = [name for name in frame.columns if name not in COLUMNS]
     return frame[[*COLUMNS, *rest]]
-
-
-def _where(frame: "pd.DataFrame", condition: str | None) -> "pd.DataFrame":
-    if condition is None:
-        return frame
-    try:
-        found: Any = frame.query(condition, engine="python")
-    except Exception as error:
-        columns = ", ".join(map(str, frame.columns))
-        raise CloudkitError(f'--where "{condition}": {error}; columns are {columns}') from error
-    return found

@@ -57,6 +57,15 @@ class Manifest:
     spec: Mapping[str, Any]
     shards: dict[str, Shard] = field(default_factory=dict)
 
+    @staticmethod
+    def check(folder: Path) -> None:
+        """Raise DataError where a folder is there and holds something else than shards."""
+        if not folder.is_dir() or (folder / MANIFEST).exists():
+            return
+        strange = [path.name for path in folder.iterdir() if path.name not in (".lock", MANIFEST + DRAFT)]
+        if strange:
+            raise DataError(f"{folder}: holds {strange[0]} and no {MANIFEST}; name a new or an empty folder")
+
     @classmethod
     def load(cls, folder: Path) -> "Manifest":
         """Read a folder's manifest; DataError where it is missing, damaged or of another version."""
@@ -69,7 +78,7 @@ class Manifest:
                 return cls(folder, found["spec"], {shard.key: shard for shard in shards})
         except FileNotFoundError:
             raise DataError(f"{folder}: not a folder of shards; it holds no {MANIFEST}") from None
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, RecursionError, TypeError, KeyError):
             raise DataError(f"{path}: not a manifest of shards; remove the folder and encode again") from None
         raise DataError(
             f"{path}: shards of schema version {version}, and this cloudkit knows version {VERSION}; "
@@ -82,12 +91,8 @@ class Manifest:
 
         Raises DataError where the folder holds something else, or shards of another spec.
         """
+        cls.check(folder)
         if not (folder / MANIFEST).exists():
-            strange = [path.name for path in folder.iterdir() if path.name not in (".lock", MANIFEST + DRAFT)]
-            if strange:
-                raise DataError(
-                    f"{folder}: holds {strange[0]} and no {MANIFEST}; name a new or an empty folder"
-                )
             fresh = cls(folder, dict(spec))
             fresh.save()
             return fresh, []

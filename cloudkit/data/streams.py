@@ -52,7 +52,7 @@ def _lines(path: Path) -> Iterator[str]:
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 text (byte {done + error.start})") from None
+        raise DataError(f"{path}: not UTF-8 text (byte {done + error.start}); save it as UTF-8") from None
     except (gzip.BadGzipFile, EOFError, zlib.error):
         raise DataError(f"{path}: the gzip data is damaged or cut off") from None
     except OSError as error:
@@ -91,7 +91,7 @@ def _jsonl(path: Path, size: int) -> Iterator[Columns]:
             continue
         try:
             record = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DataError(f"{path}: line {number} is not JSON ({error})") from None
         if not isinstance(record, dict):
             raise DataError(f'{path}: line {number} is not an object like {{"scope": …}}')

@@ -139,6 +139,7 @@ class Seen:
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Keep other fetches out of a folder, which is made where it is missing; raises FetchError."""
+    fresh = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         handle = os.open(folder, os.O_RDONLY)
@@ -152,3 +153,5 @@ def locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+        if fresh and not any(folder.iterdir()):
+            folder.rmdir()

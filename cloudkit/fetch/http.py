@@ -81,7 +81,7 @@ class Client:
             raise FetchError(f"{url}: answered {response.status}{_details(body)}")
         try:
             document = json.loads(body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise _Passing(f"the answer is not JSON: {error}") from error
         if not isinstance(document, dict):
             raise FetchError(f"{url}: the answer is no JSON object, so this is no OPTIMADE provider")
@@ -129,5 +129,5 @@ def _details(body: bytes) -> str:
     try:
         errors = json.loads(body)["errors"]
         return ": " + "; ".join(str(error.get("detail") or error.get("title")) for error in errors)[:500]
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
         return ""

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from cloudkit.errors import CloudkitError, ModelError
 from cloudkit.models.model import CloudModel, build_model
-from cloudkit.modelspec import dump, load_spec
+from cloudkit.modelspec import BertEncoder, Spec, dump, load_spec
 from cloudkit.tokens import Tokenizer
 
 
@@ -53,6 +53,22 @@ def load_weights(module: nn.Module, weights: dict[str, Tensor], name: str) -> No
     module.load_state_dict(weights)
 
 
+def check_size(spec: Spec, weights: dict[str, Tensor], name: str) -> None:
+    """Raise ModelError, before any memory is taken, where a spec asks for a larger model than its weights can fill."""
+    encoder = spec.encoder
+    wide = encoder.feedforward or 4 * encoder.width
+    least = encoder.layers * encoder.width * (4 * encoder.width + 2 * wide)
+    least += encoder.width * sum(getattr(head, "hidden", None) or 0 for head in spec.heads.values())
+    if isinstance(encoder, BertEncoder):
+        least += encoder.width * ((encoder.positions or 0) + encoder.token_types)
+    there = sum(tensor.numel() for tensor in weights.values())
+    if least > there:
+        raise ModelError(
+            f"{name} does not fit spec.yaml: {encoder.layers:,} layers of width {encoder.width:,} need at least {least:,} numbers, "
+            f"and it holds {there:,}"
+        )
+
+
 def vocabulary_text(tokenizer: Tokenizer) -> str:
     """The content of ``vocab.txt``: one token per line, line number = id."""
     return "\n".join(tokenizer.vocabulary) + "\n"
@@ -91,8 +107,11 @@ def load_model(folder: str | Path) -> CloudModel:
         raise ModelError(
             f"{folder / 'vocab.txt'} is not the {spec.tokens.vocabulary} vocabulary of this version"
         )
+    path = folder / "model.safetensors"
+    weights = _read_weights(path)
+    check_size(spec, weights, str(path))
     model = build_model(spec, tokenizer)
-    load_weights(model, _read_weights(folder / "model.safetensors"), str(folder / "model.safetensors"))
+    load_weights(model, weights, str(path))
     return model.eval()
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from cloudkit.errors import ModelError
 from cloudkit.models.bert import Bert
-from cloudkit.models.folder import load_weights, save_weights
+from cloudkit.models.folder import check_size, load_weights, save_weights
 from cloudkit.models.model import CloudModel, build_model
 from cloudkit.models.published_names import to_ours, to_theirs
 from cloudkit.modelspec import Activation, BertEncoder, MaskedTokensHead, Spec, Tokens
@@ -48,6 +48,7 @@ def read_published(folder: str | Path) -> tuple[CloudModel, list[str]]:
     notes = _check_vocabulary(folder, config, tokenizer)
     spec = _spec(folder, config, tokenizer)
     theirs = _tensors(folder)
+    check_size(spec, theirs, f"{folder}: the weights")
     notes += [f"{key}* is no part of masked-token models and is left out" for key in UNUSED if any(n.startswith(key) for n in theirs)]  # fmt: skip
     theirs = {name: tensor for name, tensor in theirs.items() if not name.startswith(UNUSED)}
     narrow = {str(t.dtype) for t in theirs.values() if t.dtype != torch.float32}
@@ -104,14 +105,7 @@ def write_published(model: CloudModel, folder: str | Path) -> list[str]:
 def _config(folder: Path) -> dict[str, Any]:
     """config.json with the defaults of BertConfig; ModelError where it is not there or not of a BERT."""
     path = folder / "config.json"
-    try:
-        given = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ModelError(
-            f"{path}: cannot be read ({error.strerror}); expected a BertForMaskedLM folder"
-        ) from None
-    except ValueError as error:
-        raise ModelError(f"{path} is damaged: {error}") from None
+    given = _json(path)
     kind = given.get("model_type")
     if kind != "bert" or given.get("is_decoder"):
         raise ModelError(
@@ -121,11 +115,44 @@ def _config(folder: Path) -> dict[str, Any]:
         raise ModelError(
             f"{path}: position_embedding_type must be 'absolute', not {given['position_embedding_type']!r}"
         )
-    if given.get("hidden_act", "gelu") not in ACTIVATIONS:
+    if str(given.get("hidden_act", "gelu")) not in ACTIVATIONS:
         raise ModelError(
             f"{path}: hidden_act must be one of {', '.join(ACTIVATIONS)}, not {given['hidden_act']!r}"
         )
-    return DEFAULTS | given
+    config = DEFAULTS | given
+    for key, usual in DEFAULTS.items():
+        _check_number(path, key, config[key], usual)
+    if config["hidden_size"] % config["num_attention_heads"]:
+        raise ModelError(f"{path}: num_attention_heads must divide hidden_size")
+    return config
+
+
+def _check_number(path: Path, key: str, value: Any, usual: Any) -> None:
+    """A whole number above 0 (padding: any, or null) where BertConfig has one, a share where it has one."""
+    if isinstance(usual, str | bool) or (key == "pad_token_id" and value is None):
+        return
+    if isinstance(usual, float):
+        fits, wanted = isinstance(value, int | float) and 0 <= value < 1, "a number from 0, below 1"
+    else:
+        fits = type(value) is int and (value > 0 or key == "pad_token_id")
+        wanted = "a whole number above 0"
+    if not fits:
+        raise ModelError(f"{path}: {key} must be {wanted}, not {str(value)[:40]!r}")
+
+
+def _json(path: Path) -> dict[str, Any]:
+    """A JSON object of the folder; ModelError where it cannot be read or is none."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ModelError(
+            f"{path}: cannot be read ({error.strerror}); expected a BertForMaskedLM folder"
+        ) from None
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{path} is damaged: {error}") from None
+    if not isinstance(found, dict):
+        raise ModelError(f"{path} is damaged: expected a JSON object, found a {type(found).__name__}")
+    return found
 
 
 def _check_vocabulary(folder: Path, config: dict[str, Any], tokenizer: Tokenizer) -> list[str]:
@@ -164,10 +191,12 @@ def _check_vocabulary(folder: Path, config: dict[str, Any], tokenizer: Tokenizer
 def _vocabulary(folder: Path) -> dict[str, int]:
     """Token -> id as the folder's tokenizer has them; empty without one."""
     if (folder / "tokenizer.json").is_file():
-        content = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
-        return dict(content["model"]["vocab"]) | {
-            one["content"]: one["id"] for one in content["added_tokens"]
-        }
+        content = _json(folder / "tokenizer.json")
+        try:
+            known = dict(content["model"]["vocab"]) | {one["content"]: one["id"] for one in content["added_tokens"]}
+            return {str(token): int(id) for token, id in known.items()}
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelError(f"{folder / 'tokenizer.json'} is no tokenizer of transformers ({error!r})") from None
     if (folder / "vocab.txt").is_file():
         lines = (folder / "vocab.txt").read_text(encoding="utf-8").splitlines()
         return {token: id for id, token in enumerate(lines)}
@@ -199,7 +228,11 @@ def _tensors(folder: Path) -> dict[str, Tensor]:
     index = folder / "model.safetensors.index.json"
     files = ["model.safetensors"]
     if index.is_file():
-        files = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+        named = _json(index).get("weight_map")
+        files = sorted(set(map(str, named.values()))) if isinstance(named, dict) else []
+        outside = [file for file in files if Path(file).name != file]
+        if outside or not files:
+            raise ModelError(f"{index} is damaged: {f'{outside[0]} lies outside the folder' if outside else 'no weight_map'}")
     if not (folder / files[0]).is_file():
         old = (
             "; pytorch_model.bin is a pickle, which cloudkit does not open"

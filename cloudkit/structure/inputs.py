@@ -38,9 +38,10 @@ def find_files(given: str) -> Iterator[tuple[str, str, bool]]:
 
 
 def _files_below(folder: str) -> Iterator[str]:
-    """Paths of all files, in the order of their names; only one folder's names are held at a time."""
+    """Paths of all files but hidden ones, in the order of their names; only one folder's names are held at a time."""
     with os.scandir(folder) as found:
-        entries = sorted((entry.name, entry.path, entry.is_dir(), entry.is_symlink()) for entry in found)
+        shown = [entry for entry in found if not entry.name.startswith(".")]
+    entries = sorted((entry.name, entry.path, entry.is_dir(), entry.is_symlink()) for entry in shown)
     for _, path, is_folder, is_link in entries:
         if not is_folder:
             yield path

@@ -98,7 +98,7 @@ def _json(folder: Path, name: str, empty: Any) -> Any:
         return empty
     try:
         found = json.loads(_text(path))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"{path}: not JSON ({error}); run `cloudkit build` for this folder again") from None
     if not isinstance(found, type(empty)):
         raise ModelError(f"{path}: expected a JSON {type(empty).__name__}, found {type(found).__name__}")
