@@ -112,7 +112,9 @@ def _lines(file: str, damaged: bool) -> list[str]:
             with gzip.open(file) if file.endswith(".gz") else Path(file).open("rb") as stream:
                 data = stream.read(MOST_TEXT + 1)
         if len(data) > MOST_TEXT:
-            raise DataError(f"{name}: longer than {MOST_TEXT >> 20} MiB; split it, or make it a .csv, .jsonl or .parquet table")
+            raise DataError(
+                f"{name}: longer than {MOST_TEXT >> 20} MiB; split it, or make it a .csv, .jsonl or .parquet table"
+            )
         text = data.decode("utf-8-sig", "replace" if damaged else "strict")
     except IsADirectoryError:
         raise DataError(f"{file}: a folder, and no folder of shards; name a file of strings") from None

@@ -111,7 +111,9 @@ def _check(inputs: list[str], output: Path | None, failures: Path | None, folder
             f"{output}: cannot write '{output.suffix}' files; use {' or '.join((*TABLES, PARQUET))}, or a folder: a name without a suffix"
         )
     if output and folder and output.exists() and not output.is_dir():
-        raise CloudkitError(f"{output} is no folder; name a folder, or a {', '.join((*TABLES, PARQUET))} file")
+        raise CloudkitError(
+            f"{output} is no folder; name a folder, or a {', '.join((*TABLES, PARQUET))} file"
+        )
     if output and not folder:
         check_target(output)
     if failures:

@@ -23,7 +23,9 @@ def check_inputs(inputs: Sequence[str]) -> None:
 
 def check_apart(inputs: Sequence[str], *outputs: Path | None) -> None:
     """Raise CloudkitError where an output would take the place of an input, or be read as one the next time."""
-    named = [name for given in inputs if "|" not in given for name in (glob.glob(given, recursive=True) or [given])]  # noqa: PTH207  as below
+    named = [
+        name for given in inputs if "|" not in given for name in (glob.glob(given, recursive=True) or [given])
+    ]
     for output in filter(None, outputs):
         for name in named:
             place, whole = Path(name).resolve(), output.resolve()

@@ -41,7 +41,9 @@ def audit(
     with _work_folder(dedupe) as folder:
         sources = gather_facts(inputs, folder, Choice(text, labels, part), report, step)
         if not any(source.rows > source.invalid for source in sources):
-            raise CloudkitError(f"there is no valid string in {', '.join(inputs)}")
+            raise CloudkitError(
+                f"there is no valid string in {', '.join(inputs)}; `cloudkit validate --file` says why"
+            )
         with queries.facts_in(folder) as connection:
             found: dict[str, Any] = {"files": _files(connection, sources)}
             if report:

@@ -98,7 +98,7 @@ def _slots(places: Sequence[str], elements: Sequence[str]) -> dict[str, tuple[st
         chosen = symbols.replace(",", " ").split()
         unknown = [symbol for symbol in chosen if symbol not in ELEMENT]
         if unknown:
-            raise CloudkitError(f"'{unknown[0]}' is no element")
+            raise CloudkitError(f"'{unknown[0]}' is no element; give symbols such as Sr,Ti,O")
         (only.setdefault(place, []) if sign else anywhere).extend(chosen)
     slots = {place: tuple(dict.fromkeys(only.get(place, anywhere))) for place in places}
     bare = [place for place, choice in slots.items() if not choice]

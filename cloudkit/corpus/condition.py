@@ -42,7 +42,11 @@ def _check(condition: str) -> None:
     while waiting:
         node = waiting.pop()
         match node:
-            case ast.Call(func=ast.Attribute(value=ast.Attribute(value=ast.Name(), attr="str"), attr=name), args=[ast.Constant()], keywords=[]) if name in TEXT_METHODS:
+            case ast.Call(
+                func=ast.Attribute(value=ast.Attribute(value=ast.Name(), attr="str"), attr=name),
+                args=[ast.Constant()],
+                keywords=[],
+            ) if name in TEXT_METHODS:
                 continue
             case _ if isinstance(node, PLAIN):
                 waiting.extend(ast.iter_child_nodes(node))

@@ -33,8 +33,12 @@ def drafted(path: Path) -> Iterator[IO[bytes]]:
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Keep other processes out of a folder, which is made if need be; the system lifts the lock when the process ends."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as file:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / ".lock").open("w")
+    except OSError as error:
+        raise CloudkitError(f"{folder}: cannot be written ({error.strerror}); name another folder") from None
+    with file:
         if not take_lock(file.fileno()):
             raise CloudkitError(
                 f"another process is at work in {folder}; wait for it, or choose another folder"

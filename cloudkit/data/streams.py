@@ -91,8 +91,10 @@ def _jsonl(path: Path, size: int) -> Iterator[Columns]:
             continue
         try:
             record = json.loads(line)
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise DataError(f"{path}: line {number} is not JSON ({error})") from None
+        except RecursionError:
+            raise DataError(f"{path}: line {number} is nested too deeply to be read") from None
         if not isinstance(record, dict):
             raise DataError(f'{path}: line {number} is not an object like {{"scope": …}}')
         records.append(record)

@@ -105,7 +105,7 @@ def load_model(folder: str | Path) -> CloudModel:
     tokenizer = Tokenizer(spec.tokens.vocabulary)
     if (folder / "vocab.txt").read_bytes() != vocabulary_text(tokenizer).encode():
         raise ModelError(
-            f"{folder / 'vocab.txt'} is not the {spec.tokens.vocabulary} vocabulary of this version"
+            f"{folder / 'vocab.txt'} is not the {spec.tokens.vocabulary} vocabulary of this version; use the cloudkit that wrote it, or build it again"
         )
     path = folder / "model.safetensors"
     weights = _read_weights(path)
@@ -119,7 +119,7 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
     try:
         weights = load_file(path)
     except (SafetensorError, OSError) as error:
-        raise ModelError(f"{path} is damaged ({error})") from None
+        raise ModelError(f"{path} is damaged ({error}); copy it again, or build it again") from None
     broken = [
         name
         for name, tensor in weights.items()

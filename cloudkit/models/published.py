@@ -148,8 +148,10 @@ def _json(path: Path) -> dict[str, Any]:
         raise ModelError(
             f"{path}: cannot be read ({error.strerror}); expected a BertForMaskedLM folder"
         ) from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ModelError(f"{path} is damaged: {error}") from None
+    except RecursionError:
+        raise ModelError(f"{path} is damaged: nested too deeply to be read") from None
     if not isinstance(found, dict):
         raise ModelError(f"{path} is damaged: expected a JSON object, found a {type(found).__name__}")
     return found
@@ -193,10 +195,14 @@ def _vocabulary(folder: Path) -> dict[str, int]:
     if (folder / "tokenizer.json").is_file():
         content = _json(folder / "tokenizer.json")
         try:
-            known = dict(content["model"]["vocab"]) | {one["content"]: one["id"] for one in content["added_tokens"]}
+            known = dict(content["model"]["vocab"]) | {
+                one["content"]: one["id"] for one in content["added_tokens"]
+            }
             return {str(token): int(id) for token, id in known.items()}
         except (KeyError, TypeError, ValueError) as error:
-            raise ModelError(f"{folder / 'tokenizer.json'} is no tokenizer of transformers ({error!r})") from None
+            raise ModelError(
+                f"{folder / 'tokenizer.json'} is no tokenizer of transformers ({error!r})"
+            ) from None
     if (folder / "vocab.txt").is_file():
         lines = (folder / "vocab.txt").read_text(encoding="utf-8").splitlines()
         return {token: id for id, token in enumerate(lines)}
@@ -232,7 +238,9 @@ def _tensors(folder: Path) -> dict[str, Tensor]:
         files = sorted(set(map(str, named.values()))) if isinstance(named, dict) else []
         outside = [file for file in files if Path(file).name != file]
         if outside or not files:
-            raise ModelError(f"{index} is damaged: {f'{outside[0]} lies outside the folder' if outside else 'no weight_map'}")
+            raise ModelError(
+                f"{index} is damaged: {f'{outside[0]} lies outside the folder' if outside else 'no weight_map'}"
+            )
     if not (folder / files[0]).is_file():
         old = (
             "; pytorch_model.bin is a pickle, which cloudkit does not open"

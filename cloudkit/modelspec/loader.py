@@ -93,7 +93,7 @@ def _check(
         Problem(*(at or locate(tree, path)), message) for path, message, at in shape.findings + wrong
     ]
     if problems or spec is None:
-        unique = sorted(set(problems), key=lambda p: (p.file == overrides.SET, p.line, p.column))
+        unique = sorted(dict.fromkeys(problems), key=lambda p: (p.file == overrides.SET, p.line, p.column))
         raise SpecError(unique)
     return Spec.model_validate(plain(tree))
 

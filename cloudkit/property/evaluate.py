@@ -98,7 +98,9 @@ def open_data(name: str | Path) -> Table:
     if builtin in BUILTIN and not Path(name).exists():
         return read_builtin(builtin, part or "all")
     if part and not Path(name).exists():
-        raise DataError(f"{name}: no such file, and no built-in data '{builtin}'; there are {', '.join(BUILTIN)}")
+        raise DataError(
+            f"{name}: no such file, and no built-in data '{builtin}'; there are {', '.join(BUILTIN)}"
+        )
     return read_table(name)
 
 

@@ -145,8 +145,8 @@ def published_outside(path: Path) -> None:
 
 @made
 def zip_bomb(path: Path) -> None:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        archive.writestr("bomb.cif", b"\0" * (64 * MEBIBYTE))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+        archive.writestr("bomb.cif", b"\0" * (136 * MEBIBYTE))
 
 
 @made
@@ -173,7 +173,7 @@ def tar_link(path: Path) -> None:
 
 @made
 def gzip_bomb(path: Path) -> None:
-    path.write_bytes(gzip.compress(b" " * (256 * MEBIBYTE), 9))
+    path.write_bytes(gzip.compress(b" " * (16 * MEBIBYTE)) * 20)
 
 
 @made

@@ -83,7 +83,7 @@ def test_one_of_several_structures_is_named_with_its_block(cloudkit, shared):
 def test_a_structure_that_cannot_be_read_is_an_error_with_its_code(cloudkit, structures):
     answer = cloudkit("explain", structures / "broken.cif")
     assert (answer.code, answer.out) == (2, "")
-    assert answer.err.startswith("error: S")
+    assert answer.err.startswith("error: broken.cif: S")
 
 
 def test_an_unphysical_structure_is_an_error_with_its_code(cloudkit):
