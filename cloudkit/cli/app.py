@@ -28,15 +28,14 @@ from cloudkit.cli import (
     tokenize,
     validate,
 )
-from cloudkit.cli.terminal import complain, say
+from cloudkit.cli.terminal import complain, emit, say
 from cloudkit.errors import DISTRIBUTION, CloudkitError, SpecError
 
 FAILED, NOTHING_DONE, INTERRUPTED = 1, 2, 130
 
 app = typer.Typer(
     name="cloudkit",
-    no_args_is_help=True,
-    add_completion=False,
+    invoke_without_command=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -74,8 +73,20 @@ Version = Annotated[
 ]
 
 
+FIRST = """\
+Crystals as short symmetry strings (SCOPE), and models over them. What people do first:
+
+  cloudkit encode my.cif                                         # the crystal as a string
+  cloudkit explain my.cif                                        # how it was read: engines, tolerances, letters
+  cloudkit predict thermal my.cif -t 0:600:10 --plot cv.png      # Cv(T) and more, from the model that ships
+  cloudkit new my.yaml && cloudkit build my.yaml                 # a model of your own, with a report
+  cloudkit doctor                                                # what is installed, what is missing
+
+All verbs: cloudkit --help; one verb: cloudkit encode --help; TAB in your shell: cloudkit --install-completion"""
+
+
 @app.callback()
-def cloudkit(version: Version = False) -> None:
+def cloudkit(context: typer.Context, version: Version = False) -> None:
     """Crystals as short symmetry strings (SCOPE), and models over them declared in YAML.
 
     \b
@@ -83,6 +94,8 @@ def cloudkit(version: Version = False) -> None:
     cloudkit build thermal                         train and evaluate a model
     cloudkit predict runs/thermal crystal.cif      heat capacity, energy, entropy
     """
+    if context.invoked_subcommand is None:
+        emit(FIRST)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

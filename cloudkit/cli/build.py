@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cloudkit.cli import completion
 from cloudkit.cli.evaluate import show_errors
 from cloudkit.cli.terminal import emit, emit_json, going_on, say
 
@@ -16,7 +17,7 @@ Out = Annotated[Path | None, typer.Option("--out", "-o", metavar="DIR", help="Fo
 
 
 def command(
-    spec: Annotated[str, typer.Argument(metavar="SPEC", help="A spec file, or a preset's name (`cloudkit new --list`).")],
+    spec: Annotated[str, typer.Argument(metavar="SPEC", autocompletion=completion.presets, help="A spec file, or a preset's name (`cloudkit new --list`).")],
     changes: Changes = None,
     out: Out = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check spec and data, say what would be done, write nothing.")] = False,

@@ -1,13 +1,16 @@
-"""`cloudkit doctor`: what is installed, what is missing, and the command that fixes it."""
+"""`cloudkit doctor`: what is installed, what is missing or broken, the command that fixes it, and with --fix what is safe of it."""
 
 import platform
 from collections.abc import Iterator
 from importlib import metadata, util
-from typing import Annotated, Final, NamedTuple
+from pathlib import Path
+from typing import Annotated, Final
 
 import typer
 
-from cloudkit.cli.terminal import emit, emit_json
+from cloudkit.cli import checks
+from cloudkit.cli.checks import Finding
+from cloudkit.cli.terminal import emit, emit_json, say
 from cloudkit.errors import DISTRIBUTION
 
 CORE: Final = ("numpy", "spglib", "moyopy", "gemmi", "pydantic", "PyYAML", "jsonschema", "typer", "rich")
@@ -15,44 +18,48 @@ TRAIN: Final = ("torch", "lightning", "safetensors", "scikit-learn", "matplotlib
 OPTIONAL: Final = (("triton", "gpu"), ("urllib3", "fetch"), ("pymatgen", "interop"), ("ase", "interop"))
 
 
-class Finding(NamedTuple):
-    """One line of the answer; `fix` is the command that helps, empty where all is well or nothing is needed."""
-
-    name: str
-    value: str
-    fix: str = ""
-    needed: bool = True
-
-
 def command(
+    fix: Annotated[bool, typer.Option("--fix", help="Do what is safe: rebuild a core that is older than its sources, remove drafts of killed commands. Packages are never installed.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The findings as a JSON list.")] = False,
-) -> None:
-    """Show versions, engines and devices, what is missing and how to get it. Exit code 1 where something is missing.
+) -> None:  # fmt: skip
+    """Show versions, engines and devices, what is missing or broken and how to fix it. Exit code 1 where something is left to fix.
 
     \b
     Example:
-      cloudkit doctor
+      cloudkit doctor --fix
     """
-    findings = [*_runtime(), *_packages(), *_devices()]
+    findings = list(_findings())
+    if fix:
+        findings = [_repaired(finding) for finding in findings]
     if as_json:
-        emit_json([finding._asdict() for finding in findings], indent=1)
+        shown = ("name", "value", "fix", "needed")
+        emit_json([{key: getattr(finding, key) for key in shown} for finding in findings], indent=1)
     else:
         for finding in findings:
-            fix = f"  ->  {finding.fix}" if finding.fix else ""
-            emit(f"{finding.name:<14}{finding.value}{fix}")
-    raise typer.Exit(1 if any(finding.fix and finding.needed for finding in findings) else 0)
+            hint = f"  ->  {finding.fix}" if finding.fix else ""
+            emit(f"{finding.name:<14}{finding.value}{hint}")
+    left = [finding for finding in findings if finding.fix and finding.needed]
+    if any(finding.repair for finding in left):
+        say("cloudkit doctor --fix does what is safe of this")
+    raise typer.Exit(1 if left else 0)
 
 
-def _runtime() -> Iterator[Finding]:
-    from cloudkit import _native
-
+def _findings() -> Iterator[Finding]:
     yield Finding("cloudkit", metadata.version(DISTRIBUTION))
     yield Finding("python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
-    if _native.COMPILED:
-        yield Finding("core", "compiled")
-    else:
-        fix = f"install a C compiler, then pip install --force-reinstall --no-deps {DISTRIBUTION}"
-        yield Finding("core", "readable twin (right, but slow)", fix)
+    yield checks.core()
+    yield checks.files()
+    yield from _packages()
+    yield from checks.machine(Path())
+    yield from _gpu()
+    yield checks.leftovers(Path())
+
+
+def _repaired(finding: Finding) -> Finding:
+    if finding.repair is None:
+        return finding
+    finding.repair()
+    return Finding(finding.name, f"fixed: {finding.value}")
 
 
 def _packages() -> Iterator[Finding]:
@@ -71,14 +78,15 @@ def _package(name: str, fix: str, needed: bool = True) -> Finding:
         return Finding(name, "missing" if needed else "not installed (optional)", fix, needed)
 
 
-def _devices() -> Iterator[Finding]:
-    import os
-
-    yield Finding("cpu", f"{os.cpu_count()} cores")
+def _gpu() -> Iterator[Finding]:
     if not util.find_spec("torch"):
         return
     import torch
 
     count = torch.cuda.device_count()
     names = ", ".join(torch.cuda.get_device_name(i) for i in range(count))
-    yield Finding("gpu", names or "none; models run on the CPU")
+    if not names and Path("/dev/nvidia0").exists():
+        fix = "install a torch built for CUDA (pytorch.org), or a driver that it knows"
+        yield Finding("gpu", "there is one, and torch does not see it", fix, needed=False)
+    else:
+        yield Finding("gpu", names or "none; models run on the CPU")

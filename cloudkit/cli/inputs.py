@@ -23,9 +23,7 @@ def check_inputs(inputs: Sequence[str]) -> None:
 
 def check_apart(inputs: Sequence[str], *outputs: Path | None) -> None:
     """Raise CloudkitError where an output would take the place of an input, or be read as one the next time."""
-    named = [
-        name for given in inputs if "|" not in given for name in (glob.glob(given, recursive=True) or [given])
-    ]
+    named = [name for given in inputs if "|" not in given for name in (_matches(given) or [given])]
     for output in filter(None, outputs):
         for name in named:
             place, whole = Path(name).resolve(), output.resolve()
@@ -36,7 +34,11 @@ def check_apart(inputs: Sequence[str], *outputs: Path | None) -> None:
 
 
 def _exists(given: str) -> bool:
-    return Path(given).exists() or bool(glob.glob(given, recursive=True))  # noqa: PTH207  Path.glob is for relative patterns
+    return Path(given).exists() or bool(_matches(given))
+
+
+def _matches(pattern: str) -> list[str]:
+    return glob.glob(pattern, recursive=True)  # noqa: PTH207  Path.glob is for relative patterns
 
 
 def records(inputs: Sequence[str], column: str | None) -> "Iterator[Input]":

@@ -5,18 +5,20 @@ from typing import Annotated
 
 import typer
 
+from cloudkit.cli import completion
 from cloudkit.cli.files import check_target, replacing
+from cloudkit.cli.schema import SUFFIX, read_schema
 from cloudkit.cli.terminal import emit, emit_json, say
 from cloudkit.errors import CloudkitError
 
 
 def command(
     file: Annotated[Path | None, typer.Argument(metavar="FILE", help="The spec to write; an existing file is never overwritten.", show_default=False)] = None,
-    preset: Annotated[str, typer.Option("--preset", "-p", metavar="NAME", help="Which preset to copy.")] = "thermal",
+    preset: Annotated[str, typer.Option("--preset", "-p", metavar="NAME", autocompletion=completion.presets, help="Which preset to copy.")] = "thermal",
     names: Annotated[bool, typer.Option("--list", help="List the presets.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The answer as a JSON object.")] = False,
 ) -> None:  # fmt: skip
-    """Write a commented model spec to start from.
+    """Write a commented model spec to start from, and beside it the schema by which editors check and complete it.
 
     \b
     Example:
@@ -39,6 +41,12 @@ def command(
         raise CloudkitError(f"{file} exists and is left as it is; choose another name or delete it")
     with replacing(file) as out:
         out.write(text)
+    schema = file.with_name("model" + SUFFIX)
+    fresh = not schema.exists()
+    if fresh:
+        with replacing(schema) as out:
+            out.write(read_schema("model"))
     if as_json:
-        emit_json({"file": str(file), "preset": preset})
-    say(f"wrote {file} from preset {preset}; next: cloudkit build {file}")
+        emit_json({"file": str(file), "preset": preset, "schema": str(schema)})
+    beside = f", and {schema} for editors" if fresh else ""
+    say(f"wrote {file} from preset {preset}{beside}; next: cloudkit build {file}")

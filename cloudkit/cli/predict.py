@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from cloudkit.cli import completion
 from cloudkit.cli.columns import Column
 from cloudkit.cli.files import Write, check_target, replacing, table_writer
 from cloudkit.cli.inputs import check_apart, check_inputs, records, say_failure
@@ -34,7 +35,7 @@ Failures = Annotated[Path | None, typer.Option("--failures", metavar="FILE", hel
 
 
 def command(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="Folder that `cloudkit build` wrote, or the name of a model that ships with cloudkit: thermal.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", autocompletion=completion.models, help="Folder that `cloudkit build` wrote, or the name of a model that ships with cloudkit: thermal.")],
     inputs: Inputs,
     output: Output = None,
     column: Column = None,

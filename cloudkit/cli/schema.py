@@ -1,19 +1,20 @@
 """`cloudkit schema`: the JSON Schemas that ship with the package."""
 
-import json
 from importlib import resources
 from typing import Annotated
 
 import typer
 
+from cloudkit.cli import completion
 from cloudkit.cli.terminal import emit, emit_json
 from cloudkit.errors import CloudkitError
 
+FOLDER = resources.files("cloudkit.schemas")
 SUFFIX = ".schema.json"
 
 
 def command(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Which schema; without it, their names.", show_default=False)] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", autocompletion=completion.schemas, help="Which schema; without it, their names.", show_default=False)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The names as a JSON list (a schema is JSON anyway).")] = False,
 ) -> None:  # fmt: skip
     """Print a JSON Schema, for editors and other tools.
@@ -22,9 +23,8 @@ def command(
     Example:
       cloudkit schema model > model.schema.json
     """
-    folder = resources.files("cloudkit.schemas")
     known = sorted(
-        entry.name.removesuffix(SUFFIX) for entry in folder.iterdir() if entry.name.endswith(SUFFIX)
+        entry.name.removesuffix(SUFFIX) for entry in FOLDER.iterdir() if entry.name.endswith(SUFFIX)
     )
     if name is None:
         if as_json:
@@ -34,4 +34,9 @@ def command(
         return
     if name not in known:
         raise CloudkitError(f"no schema '{name}'; there are: {', '.join(known)}")
-    emit_json(json.loads(folder.joinpath(name + SUFFIX).read_text("utf-8")), indent=2)
+    emit(read_schema(name).rstrip())
+
+
+def read_schema(name: str) -> str:
+    """The text of a schema that ships."""
+    return FOLDER.joinpath(name + SUFFIX).read_text("utf-8")

@@ -22,7 +22,7 @@ def keep_rows(frame: "pd.DataFrame", condition: str) -> "pd.DataFrame":
     try:
         _check(condition)
         holds = frame.eval(condition, engine="python", local_dict={}, global_dict={})
-        if getattr(holds, "dtype", None) != bool:
+        if getattr(getattr(holds, "dtype", None), "kind", "") != "b":
             raise ValueError("it is neither true nor false of a row")
     except Exception as error:
         why = error.msg if isinstance(error, SyntaxError) else error

@@ -17,11 +17,38 @@ VERBS = (
 COMMAND = (sys.executable, "-c", "from cloudkit.cli import main; main()")
 
 
-def test_without_arguments_it_lists_the_verbs(cloudkit):
-    answer = cloudkit()
-    assert answer.code == 2
+def test_the_help_lists_the_verbs(cloudkit):
+    answer = cloudkit("--help")
+    assert answer.code == 0
     for verb in VERBS:
-        assert verb in answer.out + answer.err
+        assert re.search(rf"^  {verb} ", answer.out, re.MULTILINE)
+
+
+def test_without_arguments_it_shows_five_commands_and_how_to_see_all(cloudkit):
+    answer = cloudkit()
+    shown = re.findall(r"^  cloudkit (\w+)", answer.out, re.MULTILINE)
+    assert (answer.code, answer.err, len(shown)) == (0, "", 5)
+    assert set(shown) <= set(VERBS)
+    assert "cloudkit --help" in answer.out
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("cloudkit enc", ["encode"]),
+        ("cloudkit predict the", ["thermal"]),
+        ("cloudkit predict runs/", ["runs/mine"]),
+        ("cloudkit build thermal-", ["thermal-multi"]),
+        ("cloudkit schema mo", ["model"]),
+        ("cloudkit encode --dia", ["--dialect"]),
+    ],
+)
+def test_a_shell_completes_verbs_options_presets_models_and_schemas(tmp_path, typed, offered):
+    (tmp_path / "runs/mine").mkdir(parents=True)
+    (tmp_path / "runs/mine/model.safetensors").touch()
+    asked = {"_CLOUDKIT_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}
+    done = subprocess.run(COMMAND, cwd=tmp_path, env=os.environ | asked, capture_output=True, text=True)
+    assert (done.stdout.split(), done.stderr) == (offered, "")
 
 
 @pytest.mark.parametrize("verb", VERBS)

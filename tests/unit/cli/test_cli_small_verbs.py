@@ -1,9 +1,23 @@
 """`new`, `schema` and `doctor`."""
 
+import base64
+import hashlib
 import json
+import os
+import subprocess
+import sys
 from importlib import metadata
+from typing import NamedTuple
 
 import pytest
+
+from cloudkit.cli import checks
+
+
+class Done(NamedTuple):
+    """What subprocess.run answers."""
+
+    returncode: int
 
 
 def test_new_writes_a_spec_that_loads(cloudkit, tmp_path):
@@ -11,6 +25,22 @@ def test_new_writes_a_spec_that_loads(cloudkit, tmp_path):
 
     assert cloudkit("new", tmp_path / "m.yaml").code == 0
     assert load_spec(tmp_path / "m.yaml").name == "thermal"
+
+
+def test_new_writes_the_schema_by_which_an_editor_completes_the_spec(cloudkit, tmp_path):
+    answer = cloudkit("new", tmp_path / "m.yaml")
+    (line,) = [
+        line for line in (tmp_path / "m.yaml").read_text().splitlines() if "yaml-language-server" in line
+    ]
+    schema = json.loads((tmp_path / line.partition("$schema=")[2]).read_text())
+    assert "encoder" in schema["properties"]
+    assert "model.schema.json for editors" in answer.err
+
+
+def test_new_leaves_a_schema_that_is_there(cloudkit, tmp_path):
+    (tmp_path / "model.schema.json").write_text("mine\n")
+    assert cloudkit("new", tmp_path / "m.yaml").code == 0
+    assert (tmp_path / "model.schema.json").read_text() == "mine\n"
 
 
 def test_new_never_overwrites(cloudkit, tmp_path):
@@ -57,3 +87,50 @@ def test_doctor_names_the_command_that_installs_what_is_missing(cloudkit, monkey
     answer = cloudkit("doctor")
     assert answer.code == 1
     assert "lightning     missing  ->  pip install 'cloudkit-scope[train]'" in answer.out
+
+
+def test_doctor_finds_drafts_of_killed_commands_and_removes_them(cloudkit, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    dead, alive = tmp_path / f".out.csv.{ended.pid}.tmp", tmp_path / f".out.csv.{os.getpid()}.tmp"
+    for draft in (dead, alive, tmp_path / "mine.tmp"):
+        draft.touch()
+        os.utime(draft, (0, 0))
+    answer = cloudkit("doctor")
+    assert (answer.code, f"1 drafts of killed commands  ->  rm '{dead.name}'" in answer.out) == (1, True)
+    assert dead.exists()
+    assert "fixed: 1 drafts" in cloudkit("doctor", "--fix").out
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([alive.name, "mine.tmp"])
+
+
+def test_doctor_finds_a_core_that_is_older_than_its_sources_and_rebuilds_it(cloudkit, tmp_path, monkeypatch):
+    package, built = tmp_path / "cloudkit", []
+    for name in ("setup.py", "csrc/check.c", "cloudkit/_native/core.so", "cloudkit/structure/contacts.so"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (100, 100))
+    monkeypatch.setattr(checks, "PACKAGE", package)
+    monkeypatch.setattr(checks, "CHECKOUT", tmp_path)
+    monkeypatch.setattr(checks.subprocess, "run", lambda command, **_: built.append(command) or Done(0))
+    assert checks.core().value == "compiled"
+    os.utime(tmp_path / "csrc/check.c", (200, 200))
+    finding = checks.core()
+    assert finding.value == "compiled before csrc/check.c was changed"
+    assert finding.fix.startswith("python -m pip install --no-build-isolation")
+    assert "fixed: compiled before" in cloudkit("doctor", "--fix").out
+    assert built[0][1:] == finding.fix.split()[1:]
+
+
+def test_doctor_finds_installed_files_that_were_changed(monkeypatch, tmp_path):
+    digest = base64.urlsafe_b64encode(hashlib.sha256(b"as it was").digest()).rstrip(b"=").decode()
+    (tmp_path / "a.py").write_bytes(b"as it was")
+    (tmp_path / "cloudkit_scope-0.dist-info").mkdir()
+    (tmp_path / "cloudkit_scope-0.dist-info/METADATA").write_text("Name: cloudkit-scope\nVersion: 0\n")
+    (tmp_path / "cloudkit_scope-0.dist-info/RECORD").write_text(f"a.py,sha256={digest},9\n")
+    found = metadata.PathDistribution(tmp_path / "cloudkit_scope-0.dist-info")
+    monkeypatch.setattr(checks.metadata, "files", lambda _: found.files)
+    assert checks.files().value == "as installed"
+    (tmp_path / "a.py").write_bytes(b"changed")
+    assert checks.files().value == "1 changed or gone since installed, the first a.py"
+    assert "--force-reinstall" in checks.files().fix
