@@ -9,7 +9,7 @@ SECONDS ?= 600
 N ?= 20000
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS)
 
-.PHONY: demo test core-test lint wheel sdist-check bench instructions fuzz wheel-check kernels-table docs schemas tables vectors ajv mutants builtin shipped shipped-geometry tasks-table thermal-folds janaf corpus-check clean
+.PHONY: $(shell grep -oE '^[a-z-]+:' Makefile | tr -d :)
 
 # Build the environment, then train and evaluate a thermal model on the built-in data: runs/thermal/report.html.
 demo: $(VENV)/.train
@@ -48,6 +48,10 @@ mutants: $(VENV)/.test
 # The JavaScript validator that tests/conformance/test_ajv.py asks for a second opinion.
 ajv:
 	npm install --silent --no-audit --no-fund --prefix .ajv ajv@8.17.1
+
+# The package that tests/unit/train/test_matbench.py has read the results; beside .venv, since it asks for a scikit-learn of 2021.
+matbench:
+	$(PIP) --no-deps --target .matbench matbench==0.6 matminer==0.10.1
 
 # The built-in data sets, from packages (spec/tools says which).
 builtin: $(VENV)/.test
@@ -146,4 +150,4 @@ $(VENV)/.docs: $(VENV)/.train
 	touch $@
 
 clean:
-	rm -rf $(VENV) site .ajv build dist *.egg-info csrc/build cloudkit/include cloudkit/lib cloudkit/*/*.so cloudkit/_native/core.c cloudkit/structure/*.c
+	rm -rf $(VENV) site .ajv .matbench build dist *.egg-info csrc/build cloudkit/include cloudkit/lib cloudkit/*/*.so cloudkit/_native/core.c cloudkit/structure/*.c

@@ -1,9 +1,9 @@
 """Pretraining and inference at 12 x 768 on a CPU: cloudkit beside transformers' BertForMaskedLM in the published recipe.
 
-    python benchmarks/bench_pretrain.py [--rounds 3] [--precision bf16]    # writes results/pretrain.json and .txt
+    python benchmarks/bench_pretrain.py [--rounds 3] [--precision bf16] [--minutes 9]    # writes results/pretrain.json and .txt
 
 Batches of 64 fresh strings, one thread, both eager, both with dropout 0.1 and fused AdamW, sides in turn; best of the rounds by CPU time
-(`--threads`: several, by the clock). The rival pads reduced strings to 64 and has 30,522 rows of tokens; cloudkit packs the same
+(`--threads`: several, by the clock). Every step is kept in runs/, so that a run stopped after some minutes goes on in the next. The rival pads reduced strings to 64 and has 30,522 rows of tokens; cloudkit packs the same
 strings over the published vocabulary, or the orbit strings of the same kind of crystals over the compact one. Before anything
 is timed, both must give the same states of the same weights on 1,000 strings.
 """
@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from cloudkit.train.objectives import draw_tokens, mixed
 
 RESULTS = Path(__file__).parent / "results"
 BATCH = 64
+START = time.monotonic()
 WANTED = {"train reduced": 2.5, "train orbit": 6.0, "infer reduced": 1.8, "infer orbit": 4.5}
 
 
@@ -43,6 +45,7 @@ def main() -> None:
     parser.add_argument("--layers", type=int, default=12)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--precision", choices=("float32", "bf16"), default="float32", help="of both sides")
+    parser.add_argument("--minutes", type=float, default=1e9, help="start no step after so long")
     parser.add_argument("--check", type=int, default=1000, help="strings whose states are compared first")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -52,13 +55,16 @@ def main() -> None:
     compact = packed_model(args.layers, "orbit", "compact")
     reduced = tokenize(read_reduced_strings(), published.tokenizer, 64)
     orbits = tokenize(read_orbit_strings(), compact.tokenizer, 512)
-    difference = compare_states(theirs, reduced, args.check)
+    kept = Kept(f"{args.precision}-{args.layers}-{args.threads}")
+    difference = kept.number(f"states of {args.check}", lambda: compare_states(theirs, reduced, args.check))
     cast = torch.autocast("cpu", torch.bfloat16) if args.precision == "bf16" else nullcontext()
     clock = time.process_time if args.threads == 1 else time.perf_counter
     with cast:
-        seconds = measure(
-            theirs, {"reduced": (published, reduced), "orbit": (compact, orbits)}, args.rounds, clock
-        )
+        sides = {"reduced": (published, reduced), "orbit": (compact, orbits)}
+        seconds = measure(theirs, sides, args.rounds, clock, kept, until=START + 60 * args.minutes)
+    if min(map(len, seconds.values())) < args.rounds:
+        print(f"{sum(map(len, seconds.values()))} steps are done; the same command goes on")
+        return
     rows = [row(name, seconds) for name in WANTED]
     machine = {
         "cpu": cpu_name(), "load": [round(load, 1), round(os.getloadavg()[0], 1)], "torch": torch.__version__,
@@ -73,6 +79,24 @@ def main() -> None:
     text = table(rows, machine)
     (RESULTS / f"{name}.txt").write_text(text)
     print(text)
+
+
+class Kept:
+    """What earlier runs of this script have measured, in a file that git ignores."""
+
+    def __init__(self, name: str) -> None:
+        self.path = Path("runs") / f"pretrain-{name}.jsonl"
+        lines = self.path.read_text().splitlines() if self.path.exists() else []
+        self.numbers: dict[str, float] = dict(map(json.loads, lines))
+
+    def number(self, name: str, find: Callable[[], float]) -> float:
+        """A number measured before, or now."""
+        if name not in self.numbers:
+            self.numbers[name] = find()
+            self.path.parent.mkdir(exist_ok=True)
+            with self.path.open("a") as file:
+                file.write(json.dumps([name, self.numbers[name]]) + "\n")
+        return self.numbers[name]
 
 
 def packed_model(layers: int, dialect: str, vocabulary: str) -> CloudModel:
@@ -108,9 +132,14 @@ def compare_states(theirs: Any, tokens: Tokens, count: int) -> float:
 
 
 def measure(
-    theirs: Any, ours: dict[str, tuple[CloudModel, Tokens]], rounds: int, clock: Callable[[], float]
+    theirs: Any,
+    ours: dict[str, tuple[CloudModel, Tokens]],
+    rounds: int,
+    clock: Callable[[], float],
+    kept: Kept,
+    until: float,
 ) -> dict[str, list[float]]:
-    """Seconds of each round of each contender, in turn; the first round only warms up."""
+    """Seconds of each round of each contender, in turn; the first step of a contender in a process only warms up."""
     steps: dict[str, Iterator[None]] = {"infer transformers": infer_theirs(theirs, ours["reduced"][1])}
     for dialect, (model, tokens) in ours.items():
         steps[f"infer {dialect}"] = infer_ours(model, tokens)
@@ -118,14 +147,25 @@ def measure(
     for dialect, (model, tokens) in ours.items():
         steps[f"train {dialect}"] = train_ours(model, tokens)
     seconds: dict[str, list[float]] = {name: [] for name in steps}
-    for number in range(rounds + 1):
+    warm: set[str] = set()
+    for number in range(rounds):
         for name, step in steps.items():
-            next(step)  # a fresh batch is laid out
-            start = clock()
-            next(step)
-            if number:
-                seconds[name].append(round(clock() - start, 3))
+            known = f"{name} {number}" in kept.numbers
+            if not known and time.monotonic() > until:
+                return seconds
+            if not known and name not in warm:
+                timed(step, clock)
+                warm.add(name)
+            seconds[name].append(kept.number(f"{name} {number}", partial(timed, step, clock)))
     return seconds
+
+
+def timed(step: Iterator[None], clock: Callable[[], float]) -> float:
+    """Seconds of one step, without laying out its batch."""
+    next(step)
+    start = clock()
+    next(step)
+    return round(clock() - start, 3)
 
 
 def draws(tokens: Tokens) -> Iterator[np.ndarray]:

@@ -24,7 +24,7 @@ from cloudkit.data.structures import (
     structure_metadata,
     write_structures,
 )
-from cloudkit.data.table import Table, take_fraction
+from cloudkit.data.table import Table, take_fold, take_fraction
 from cloudkit.data.writing import WRITABLE, column_writer
 
 __all__ = [
@@ -64,6 +64,7 @@ __all__ = [
     "split_crystals",
     "structure_ids",
     "structure_metadata",
+    "take_fold",
     "take_fraction",
     "take_lock",
     "token_writer",

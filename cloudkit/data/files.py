@@ -15,6 +15,8 @@ PARTS: Final = ("train", "test", "all")
 def read_table(path: str | Path) -> Table:
     """Read a .csv, .jsonl or .parquet file, of which the first two may be gzipped (``.csv.gz``), or a folder of shards.
 
+    Also a .json or .json.gz file of {"columns": […], "data": [[…], …]}, the form of matminer's data sets.
+
     CSV values stay text, JSON and Parquet values keep their type. Raises DataError for a file that is missing,
     unreadable, empty or not rectangular.
     """

@@ -1,4 +1,7 @@
-"""Tables of any length, batch by batch: CSV and JSON lines (.gz may follow), Parquet, and folders of shards."""
+"""Tables of any length, batch by batch: CSV and JSON lines (.gz may follow), Parquet, and folders of shards.
+
+A data frame as one JSON document (.json) is read too, as a whole.
+"""
 
 import csv
 import gzip
@@ -34,6 +37,8 @@ def read_batches(
         return _csv(path, size)
     if kind == ".jsonl":
         return _jsonl(path, size)
+    if kind == ".json":
+        return _split_json(path, size)
     raise DataError(
         f"{path}: cannot tell what kind of table this is; use .csv, .jsonl or .parquet (.gz may follow)"
     )
@@ -103,6 +108,27 @@ def _jsonl(path: Path, size: int) -> Iterator[Columns]:
             records = []
     if records:
         yield _columns(records)
+
+
+def _split_json(path: Path, size: int) -> Iterator[Columns]:
+    """A data frame in one document, as pandas' ``to_json(orient="split")`` and matminer's data sets have it."""
+    try:
+        document = json.loads("".join(_lines(path)))
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: not JSON ({error})") from None
+    found = document if isinstance(document, dict) else {}
+    names, rows = found.get("columns"), found.get("data")
+    if (
+        not isinstance(names, list)
+        or not isinstance(rows, list)
+        or not all(isinstance(row, list) and len(row) == len(names) for row in rows)
+    ):
+        raise DataError(
+            f'{path}: not a table; a .json table is {{"columns": […], "data": [[…], …]}} with rows of equal length'
+        )
+    for start in range(0, max(len(rows), 1), size):
+        some = rows[start : start + size]
+        yield {str(name): [row[index] for row in some] for index, name in enumerate(names)}
 
 
 def _columns(records: list[dict[str, object]]) -> Columns:

@@ -86,6 +86,20 @@ def take_fraction(table: Table, column: str, fraction: float) -> Table:
     return table.where([one in kept for one in hashes])
 
 
+def take_fold(table: Table, count: int, seed: int, fold: int, part: str) -> Table:
+    """The rows of one fold (`part` test) or of the others (train), in their order.
+
+    As scikit-learn's ``KFold(count, shuffle=True, random_state=seed)`` divides them. Raises DataError for fewer rows than folds.
+    """
+    rows = len(table)
+    if rows < count:
+        raise DataError(f"{table.name}: {rows} rows cannot be divided into {count} folds")
+    order = np.arange(rows)
+    np.random.RandomState(seed).shuffle(order)
+    mine = np.array_split(order, count)[fold]
+    return table.where((np.isin(np.arange(rows), mine) == (part == "test")).tolist())
+
+
 def _number(value: object) -> float | None:
     """The value as a float, None where it is not a number."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):

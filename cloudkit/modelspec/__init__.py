@@ -5,7 +5,7 @@ from cloudkit.modelspec.dump import dump
 from cloudkit.modelspec.heads import GeometryHead, Head, MaskedTokensHead, RegressionHead, ThermalHead
 from cloudkit.modelspec.library import presets, template
 from cloudkit.modelspec.loader import load_spec, parse_spec
-from cloudkit.modelspec.models import Encoder, Run, Spec, Sweep, Tokens, TransformerEncoder
+from cloudkit.modelspec.models import Encoder, Folds, Run, Spec, Sweep, Tokens, TransformerEncoder
 from cloudkit.modelspec.schema import json_schema
 from cloudkit.modelspec.tables import (
     BuiltinData,
@@ -29,6 +29,7 @@ __all__ = [
     "EvaluateTask",
     "FileData",
     "FinetuneTask",
+    "Folds",
     "GeometryHead",
     "Head",
     "JointData",

@@ -89,6 +89,18 @@ class Sweep(Part):
     )
 
 
+class Folds(Part):
+    """Parts of a file that take turns as test rows: scikit-learn's KFold(count, shuffle=True, random_state=seed)."""
+
+    count: Annotated[int, Field(ge=2)] = Field(default=5, description="number of folds")
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(
+        default=18012019, description="random_state of KFold; the default is that of Matbench"
+    )
+    fold: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="the fold whose rows are `part: test`, counted from 0"
+    )
+
+
 class Spec(Part):
     """A model and what is done with it."""
 
@@ -110,6 +122,9 @@ class Spec(Part):
         description="what is done, in order; none for a model that was converted from elsewhere"
     )
     run: Run = Field(default=Run(), description="where and how the build runs")
+    folds: Folds | None = Field(
+        default=None, description="how files are divided into parts, for tables with `part: train` or `test`"
+    )
     sweep: Sweep | None = Field(
         default=None, description="grid of settings that `cloudkit sweep` builds; `build` passes over it"
     )

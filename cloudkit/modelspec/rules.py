@@ -56,6 +56,20 @@ def parts_exist(draft: Draft) -> Iterator[Finding]:
                 )
 
 
+def folds_exist(draft: Draft) -> Iterator[Finding]:
+    """A part of a file is that of a fold, which `folds` must name, below its count."""
+    folds = draft.get("folds")
+    for index, task in mappings(draft, "tasks"):
+        for below, data in tables(task):
+            if isinstance(data.get("path"), str) and data.get("part") in ("train", "test") and folds is None:
+                path = ("tasks", index, *below, "part")
+                message = f"{dotted(path)} = '{data['part']}' needs the key folds, such as folds: {{count: 5, fold: 0}}"
+                yield Finding(path, message)
+    count, fold = section(draft, "folds").get("count"), section(draft, "folds").get("fold")
+    if isinstance(count, int) and isinstance(fold, int) and fold >= count:
+        yield Finding(("folds", "fold"), f"folds.fold = {fold}: folds are counted from 0 to {count - 1}")
+
+
 def nothing_stands_twice(draft: Draft) -> Iterator[Finding]:
     """Outputs and baselines are sets."""
     heads = section(draft, "heads")
@@ -91,6 +105,7 @@ RULES: tuple[Callable[[Draft], Iterator[Finding]], ...] = (
     vocabulary_fits,
     positions_suffice,
     parts_exist,
+    folds_exist,
     nothing_stands_twice,
     heads_exist_and_fit,
     evaluated_heads_are_trained,

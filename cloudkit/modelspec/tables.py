@@ -63,9 +63,12 @@ class BuiltinData(Part):
 
 
 class FileData(Part):
-    """A table of the user: .csv, .jsonl or .parquet, gzipped or not."""
+    """A table of the user: .csv, .jsonl or .parquet, gzipped or not; or .json as matminer keeps it."""
 
     path: Text = Field(description="the file, relative to the folder of the spec")
+    part: Literal["train", "test", "all"] = Field(
+        default="all", description="rows of the fold that the key `folds` of the spec names, or all rows"
+    )
     columns: Columns = Field(default=Columns(), description="which columns hold what")
     fraction: Annotated[float, Field(gt=0, le=1)] = Field(
         default=1.0,

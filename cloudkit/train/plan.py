@@ -51,6 +51,8 @@ def _encode(spec: Spec, data: Data) -> Stage:
         label_limits(spec, data),
         wants_geometry(spec, data),
     ]
+    if any(isinstance(table, FileData) and table.part != "all" for table in tables_of(data)):
+        parts.append(spec.folds and spec.folds.model_dump(mode="json"))
     return _stage("encode", " and ".join(name for name, _ in named), parts, data)
 
 
@@ -60,6 +62,7 @@ def _source(table: BuiltinData | FileData) -> tuple[str, str]:
         path, name = builtin_path(table.builtin), f"{table.builtin} {table.part}"
     else:
         path, name = Path(table.path), Path(table.path).name
+        name += "" if table.part == "all" else f" {table.part}"
     try:
         return name, file_hash(path)
     except OSError as error:

@@ -10,7 +10,7 @@ from cloudkit.modelspec import load_spec, parse_spec, presets, template
 
 
 def test_each_preset_has_a_summary_of_one_line() -> None:
-    names = ["cv300", "property", "published", "scaling", "thermal", "thermal-multi"]
+    names = ["cv300", "matbench", "property", "published", "scaling", "thermal", "thermal-multi"]
     assert list(presets()) == names
     assert all(20 < len(summary) < 110 for summary in presets().values())
 
