@@ -25,29 +25,32 @@ STRUCTURES: Final = (
 
 @dataclass(frozen=True)
 class Task:
-    """One labelled set: `file`, the column of strings (None: of structures), of labels and of atoms per labelled cell."""
+    """One labelled set: `file`, the column of strings (None: of structures), of labels and of atoms per labelled cell.
+
+    pool: the tasks of one pool share their pretraining, which sees no composition of any of them; dialect: what structures
+    are written in (strings are reduced).
+    """
 
     file: str
     text: str | None
     label: str
     unit: str
+    pool: str
     per_cell: str | None = None
     score: str = "mae"
-
-    @property
-    def dialect(self) -> str:
-        return "orbit" if self.text is None else "reduced"
+    dialect: str = "orbit"
 
 
 TASKS: Final = {
-    "phonons": Task("matbench_phonons.jsonl.gz", None, "last_phdos_peak_cm1", "1/cm"),
-    "heat_capacity_train": Task("heat_capacity_train.csv", "cloud", "cv", "MAE/MAD", "n_atoms", "mae_over_mad"),
-    "phonon_heat_capacity": Task("phonon_heat_capacity.jsonl.gz", None, "cv300_J_per_molcell_K", "J/mol_atom/K", "n_atoms"),
-    "K_VRH": Task("elastic.jsonl.gz", None, "K_VRH", "GPa"),
-    "G_VRH": Task("elastic.jsonl.gz", None, "G_VRH", "GPa"),
-    "refractive_index": Task("refractive_index_train.csv", "scope", "n", "1"),
-    "aflow_debye": Task("aflow_thermal_elastic.jsonl.gz", None, "debye_temperature", "K"),
-    "formation_energy": Task("formation_energy_flla.jsonl.gz", None, "formation_energy_per_atom", "eV/atom"),
+    "phonons": Task("matbench_phonons.jsonl.gz", None, "last_phdos_peak_cm1", "1/cm", "small"),
+    "heat_capacity_train": Task("heat_capacity_train.csv", "cloud", "cv", "MAE/MAD", "reduced", "n_atoms", "mae_over_mad", "reduced"),
+    "phonon_heat_capacity": Task("phonon_heat_capacity.jsonl.gz", None, "cv300_J_per_molcell_K", "J/mol_atom/K", "small", "n_atoms"),
+    "K_VRH": Task("elastic.jsonl.gz", None, "K_VRH", "GPa", "small"),
+    "G_VRH": Task("elastic.jsonl.gz", None, "G_VRH", "GPa", "small"),
+    "refractive_index": Task("refractive_index_train.csv", "scope", "n", "1", "reduced", dialect="reduced"),
+    "aflow_debye": Task("aflow_thermal_elastic.jsonl.gz", None, "debye_temperature", "K", "aflow"),
+    "formation_energy": Task("formation_energy_flla.jsonl.gz", None, "formation_energy_per_atom", "eV/atom", "flla"),
+    "phonons_reduced": Task("matbench_phonons.jsonl.gz", None, "last_phdos_peak_cm1", "1/cm", "reduced", dialect="reduced"),
 }  # fmt: skip
 
 
@@ -73,7 +76,7 @@ def labelled(name: str) -> Labelled:
     table = Table(table.name, {**table.columns, "row": list(range(len(table)))})
     rows, text = len(table), task.text
     if text is None:
-        table, notes = encoded(table, task.file)
+        table, notes = encoded(table, task)
         text = "scope"
         print(*notes, sep="\n", end="\n" if notes else "")
     atoms = np.ones(len(table)) if task.per_cell is None else table.numbers(task.per_cell)
@@ -86,11 +89,11 @@ def labelled(name: str) -> Labelled:
     return Labelled(crystals, row, atoms[order], rows)
 
 
-def encoded(table: Table, name: str) -> tuple[Table, list[str]]:
+def encoded(table: Table, task: Task) -> tuple[Table, list[str]]:
     """The table with strings in place of structures; kept in runs/tasks, since it takes a while."""
-    kept = Path("runs/tasks") / f"scope-{name.split('.')[0]}.json"
+    kept = Path("runs/tasks") / f"scope-{task.file.split('.')[0]}-{task.dialect}.json"
     if not kept.exists():
-        made, notes = encode_table(table, "structure", None, "orbit", geometry=False)
+        made, notes = encode_table(table, "structure", None, task.dialect, geometry=False)
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_text(json.dumps([made.columns, notes]))
     columns, notes = json.loads(kept.read_text())
@@ -131,8 +134,8 @@ def composition(text: str) -> tuple[tuple[str, float], ...]:
     return tuple(sorted((element, round(count / whole, 2)) for element, count in counts.items()))
 
 
-def structures(dialect: str) -> Crystals:
-    """All structures with their geometry, less those whose composition occurs in any of the tasks."""
+def structures(dialect: str, pool: str | None) -> Crystals:
+    """All structures with their geometry, less those whose composition occurs in a task of the pool."""
     kept = Path("runs/tasks") / f"structures-{dialect}"
     if not (kept / "crystals.json").exists():
         columns: dict[str, list[object]] = {}
@@ -144,9 +147,9 @@ def structures(dialect: str) -> Crystals:
             columns = {key: columns.get(key, []) + made.columns[key] for key in names}
         kept.mkdir(parents=True, exist_ok=True)
         read_crystals(Table("structures", columns), dialect=dialect, geometry=True).save(kept)
-    crystals = Crystals.load(kept)
-    closed = {composition(text) for name in TASKS for text in labelled(name).crystals.texts}
-    return _only(crystals, lambda text: composition(text) not in closed)
+    members = [name for name, task in TASKS.items() if task.pool == pool]
+    closed = {composition(text) for name in members for text in labelled(name).crystals.texts}
+    return _only(Crystals.load(kept), lambda text: composition(text) not in closed)
 
 
 def _only(crystals: Crystals, keep: Callable[[str], bool]) -> Crystals:

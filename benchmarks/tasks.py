@@ -3,18 +3,22 @@
     make tasks-table          # or: python benchmarks/tasks.py [--tasks a,b] [--columns c,d] [--folds 0,1] [--seeds 3] [--minutes 9]
     python benchmarks/tasks.py --inner phonons --set encoder.dropout=0.1     # a choice, on inner splits of fold 0 alone
 
-Needs the shared data. Every piece (task, column, fold, seed) is a line of results/tasks.jsonl and is not done again; table in
-results/tasks.txt. Folds: KFold(5, shuffle=True, random_state=18012019) over the rows (Matbench's for phonons). Pretraining
-sees no crystal whose composition occurs in any of the eight sets. No training crystal shares composition and space
-group with a test crystal. Recipe in tasks.yaml: a prototype's,
-narrower for speed; --inner, which sees no test row, is for choosing a better one and has not been used for it yet.
+Needs the shared data. Every piece (task, column, fold, seed) is a line of results/tasks.jsonl with a hash of its recipe, and is
+not done again; lines of another recipe are dropped. Table in results/tasks.txt. Folds: KFold(5, shuffle=True,
+random_state=18012019) over the rows (Matbench's for phonons). Geometry pretraining sees no composition of the tasks of its pool
+(task_sets.py), masked pretraining, which has no labels, sees all strings. No training crystal shares composition and space group
+with a test crystal. The recipe, tasks.yaml, is one for all tasks; --inner, which sees no test row, is for choosing it.
 """
 
 import argparse
+import fcntl
+import hashlib
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +28,7 @@ from folds import train_head
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 from task_sets import FOLDS, TASKS, Labelled, folds, labelled, part, structures
-from tasks_table import COLUMNS, DONE, read_lines, write_table
+from tasks_table import COLUMNS, read_lines, write_lines, write_table
 from torch import Tensor
 
 from cloudkit.data import Crystals, Tokens, tokenize
@@ -32,13 +36,20 @@ from cloudkit.models import MixedModel, build_model, predict_geometry, predict_v
 from cloudkit.modelspec import PretrainTask, Spec, heads_of, parse_spec
 from cloudkit.property.baselines import blend_trees, fit_predict
 from cloudkit.tokens import Tokenizer
+from cloudkit.train.devices import make_fabric, steady_threads
 from cloudkit.train.loop import fit
 from cloudkit.train.objectives import mixed
 from cloudkit.train.progress import Silent
-from cloudkit.train.work import make_fabric, prepare_mix, recipe_of, steady_threads
+from cloudkit.train.work import prepare_mix, recipe_of
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
+TREES = ("extra_trees", "boosted_trees")
+FEW, FEWER = (
+    ("phonons_reduced",),
+    2,
+)  # tasks with one seed and so many folds, as other columns than the best have
+HEADS = {"geometry": "shape", "masked": "hidden"}  # of a column -> what it pretrains
 HERE = Path(__file__).parent
 RUNS = Path("runs/tasks")  # weights and predictions; not committed
 WEIGHTS = np.linspace(0, 0.6, 13)  # shares of the trees that a blend chooses from
@@ -49,22 +60,39 @@ def spec_of(dialect: str, changes: Sequence[str] = ()) -> Spec:
     return parse_spec(text, "tasks.yaml", Path(), [f"tokens.dialect={dialect}", *changes], check_files=False)
 
 
+def recipe(name: str, column: str) -> str:
+    """A hash of all that decides a column of a task but the code: lines with another one are stale."""
+    if column in TREES:
+        return "trees"
+    return digest(spec_of(TASKS[name].dialect).model_dump(mode="json", exclude_defaults=True), members(name))
+
+
+def members(name: str) -> list[str]:
+    """The tasks of the pool of a task, as text."""
+    return [f"{other}: {one}" for other, one in TASKS.items() if one.pool == TASKS[name].pool]
+
+
+def digest(*parts: object) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:8]
+
+
 def pretrained(column: str, name: str, changes: Sequence[str] = ()) -> dict[str, Tensor]:
-    """Weights after pretraining for a task: one model for all tasks of a dialect."""
+    """Weights after pretraining for a task; the tasks of a pool share them, and of masked tokens those of a dialect."""
     if column == "scratch":
         return {}
-    dialect = TASKS[name].dialect
-    mark = "".join(f"-{change}".replace("/", "_") for change in changes)
-    path = RUNS / f"pretrain-{column}-{dialect}{mark}.safetensors"
+    task, spec = TASKS[name], spec_of(TASKS[name].dialect, changes)
+    of = task.pool if column == "geometry" else None
+    known = spec.model_dump(mode="json", exclude_defaults=True)
+    parts = (known["encoder"], known["heads"][HEADS[column]], known["tasks"][:2], members(name) if of else [])
+    path = RUNS / f"pretrain-{column}-{of or task.dialect}-{digest(*parts)}.safetensors"
     if not path.exists():
-        pretrain(column, spec_of(dialect, changes), structures(dialect), path)
+        pretrain(column, spec, structures(task.dialect, of), path)
     return load_file(path)
 
 
 def pretrain(column: str, spec: Spec, crystals: Crystals, path: Path) -> None:
     start = time.perf_counter()
-    head = {"geometry": "shape", "masked": "hidden"}[column]
-    task = next(one for one in spec.tasks if isinstance(one, PretrainTask) and head in heads_of(one))
+    task = next(one for one in spec.tasks if isinstance(one, PretrainTask) and HEADS[column] in heads_of(one))
     model, rows = build_model(spec, Tokenizer("compact")), np.arange(len(crystals))
     tokens = tokenize(crystals.texts, Tokenizer("compact"), spec.tokens.max_length)
     steady_threads(spec.encoder.width)
@@ -72,7 +100,7 @@ def pretrain(column: str, spec: Spec, crystals: Crystals, path: Path) -> None:
     folder = path.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
     loss, none = mixed(model, heads_of(task), tokens, crystals), np.empty(0, np.int64)
-    module, recipe = MixedModel(model, heads_of(task)), recipe_of(task, spec.run.seed)
+    module, recipe = MixedModel(model, heads_of(task)), recipe_of(task, spec.run)
     weights, _ = fit(make_fabric(spec.run), module, loss, rows, none, recipe, folder, Silent(), "")
     save_weights(weights, path)
     print(f"{path.name}: {len(rows)} crystals, {time.perf_counter() - start:.0f} s", flush=True)
@@ -88,9 +116,7 @@ def network(
 ) -> tuple[Array, int]:
     """Predictions (observations of `test`,) per atom, and the number of parameters."""
     data, spec = labelled(name), spec_of(TASKS[name].dialect, changes)
-    weights = pretrained(
-        column, name, [c for c in changes if c.startswith(("encoder", "tasks.0", "tasks.1", "heads.shape"))]
-    )
+    weights = pretrained(column, name, changes)
     start = {key: value for key, value in weights.items() if key.startswith("encoder.")}
     model = train_head(spec, data.crystals, packed(name), train, seed, start)
     rows = data.crystals.crystal[np.isin(data.crystals.crystal, test)]
@@ -119,16 +145,18 @@ def informed_trees(name: str, train: Rows, test: Rows) -> Array:
     return blend_trees(seen, known[rows], value, seed=0).predict(asked, known[of])
 
 
-def blend_share(name: str) -> float:
-    """The share of the trees with the least error on an inner split of fold 0's training crystals."""
-    kept = RUNS / f"blend-{name}.json"
+def blend_share(name: str, fold: int) -> float:
+    """The share of the trees with the least error on an inner split of fold 0's training crystals, less the test crystals of a fold."""
+    kept = RUNS / f"blend-{name}-{recipe(name, 'ensemble')}.npz"
+    train, held = inner(name)
     if not kept.exists():
-        train, test = inner(name)
-        net, _ = network(name, "geometry", train, test, 0)
-        other, target = informed_trees(name, train, test), observations(labelled(name), test)[1]
-        errors = [float(np.abs((1 - w) * net + w * other - target).mean()) for w in WEIGHTS]
-        kept.write_text(json.dumps([float(WEIGHTS[int(np.argmin(errors))]), errors]))
-    return float(json.loads(kept.read_text())[0])
+        net, _ = network(name, "geometry", train, held, 0)
+        np.savez(kept, net=net, trees=informed_trees(name, train, held))
+    _, target, crystal = observations(labelled(name), held)
+    known = ~np.isin(crystal, folds(name, fold)[1])
+    with np.load(kept) as found:
+        errors = [np.abs((1 - w) * found["net"] + w * found["trees"] - target)[known].mean() for w in WEIGHTS]
+    return float(WEIGHTS[int(np.argmin(errors))])
 
 
 def inner(name: str) -> tuple[Rows, Rows]:
@@ -141,30 +169,39 @@ def inner(name: str) -> tuple[Rows, Rows]:
 
 
 def predicted(name: str, column: str, fold: int, seed: int) -> Path:
-    return RUNS / f"predicted-{name}-{column}-{fold}-{seed}.npy"
+    return RUNS / f"predicted-{name}-{column}-{fold}-{seed}-{recipe(name, column)}.npy"
 
 
 def piece(name: str, column: str, fold: int, seed: int) -> dict[str, Any]:
-    """Do one piece and tell its errors; the difference to each kind of trees is that of the errors, row by row."""
-    start, (train, test) = time.perf_counter(), folds(name, fold)
+    """Do one piece and tell its errors; seconds: of CPU, pretraining included where it was due."""
+    start, (train, test) = time.process_time(), folds(name, fold)
     size = 0
     if column == "ensemble":
         members = [np.load(predicted(name, "geometry", fold, one)) for one in range(seed + 1)]
-        share = blend_share(name)
+        share = blend_share(name, fold)
         found = (1 - share) * np.mean(members, axis=0) + share * informed_trees(name, train, test)
-    elif column in ("extra_trees", "boosted_trees"):
+    elif column in TREES:
         found = trees(name, column, train, test)
     else:
         found, size = network(name, column, train, test, seed)
     np.save(predicted(name, column, fold, seed), found)
     error = absolute(name, test, found)
     line: dict[str, Any] = {"task": name, "column": column, "fold": fold, "seed": seed, "rows": len(error)}
+    line["recipe"] = recipe(name, column)
     line |= {"mae": float(error.mean()), "mad": spread(name, train, test), "parameters": size}
-    for rival in ("extra_trees", "boosted_trees"):
-        if column != rival and predicted(name, rival, fold, 0).exists():
-            gain = absolute(name, test, np.load(predicted(name, rival, fold, 0))) - error
+    return line | {"seconds": round(time.process_time() - start, 1)}
+
+
+def with_gains(line: dict[str, Any]) -> dict[str, Any]:
+    """The line with mean and deviation of what each kind of trees errs more, row by row, once their predictions are there."""
+    name, column, fold, seed = (line[key] for key in ("task", "column", "fold", "seed"))
+    own, test = predicted(name, column, fold, seed), folds(name, fold)[1]
+    for rival in TREES:
+        theirs = predicted(name, rival, fold, 0)
+        if column not in TREES and f"gain_{rival}" not in line and own.exists() and theirs.exists():
+            gain = absolute(name, test, np.load(theirs)) - absolute(name, test, np.load(own))
             line[f"gain_{rival}"] = [float(gain.mean()), float(gain.std())]
-    return line | {"seconds": round(time.perf_counter() - start, 1)}
+    return line
 
 
 def absolute(name: str, test: Rows, found: Array) -> Array:
@@ -198,14 +235,12 @@ def wanted(options: argparse.Namespace) -> list[tuple[str, str, int, int]]:
     """Pieces in the order in which they matter: the first seed of the best model on all folds of all tasks comes first."""
     pieces = []
     for seed in range(options.seeds):
-        groups = [("extra_trees", "geometry", "ensemble"), ("scratch",), ("masked",), ("boosted_trees",)]
-        for group in groups[: None if seed == 0 else 1]:
-            for name in options.tasks:
-                for column in group[1 if seed else 0 :]:
-                    few = column in ("scratch", "masked", "boosted_trees")
-                    pieces += [
-                        (name, column, fold, seed) for fold in (options.folds[:2] if few else options.folds)
-                    ]
+        groups = [("extra_trees", "geometry"), ("scratch", "masked", "boosted_trees"), ("ensemble",)]
+        for group in groups:
+            for name, column in product(options.tasks, group):
+                few = column in ("scratch", "masked", "boosted_trees") or name in FEW
+                if seed == 0 or not (few or column in TREES):
+                    pieces += [(name, column, fold, seed) for fold in options.folds[: FEWER if few else None]]
     return [one for one in pieces if one[1] in options.columns]
 
 
@@ -231,15 +266,28 @@ def main() -> None:
             try_inner(options.inner, column, options.set)
         return
     start = time.perf_counter()
-    done = {(one["task"], one["column"], one["fold"], one["seed"]) for one in read_lines()}
+    with alone():
+        current = [one for one in read_lines() if one.get("recipe") == recipe(one["task"], one["column"])]
+        write_lines(current)
+    done = {(one["task"], one["column"], one["fold"], one["seed"]) for one in current}
     for one in wanted(options):
         if one in done or time.perf_counter() - start > 60 * options.minutes:
             continue
         line = piece(*one)
-        with DONE.open("a") as file:
-            file.write(json.dumps(line) + "\n")
+        with alone():
+            write_lines([*read_lines(), line])
         print(line, flush=True)
+    with alone():
+        write_lines([with_gains(one) for one in read_lines()])
     write_table()
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Keep other processes of this benchmark from the file of lines."""
+    with (RUNS / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 if __name__ == "__main__":

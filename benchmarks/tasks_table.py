@@ -19,6 +19,10 @@ def read_lines() -> list[Line]:
     return [json.loads(line) for line in DONE.read_text().splitlines()] if DONE.exists() else []
 
 
+def write_lines(lines: list[Line]) -> None:
+    DONE.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
 def write_table() -> None:
     """Write results/tasks.txt and print it."""
     lines = read_lines()

@@ -19,7 +19,15 @@ from cloudkit.models.folder import (  # noqa: E402 - the hint comes first
 from cloudkit.models.geometry import Geometry  # noqa: E402
 from cloudkit.models.heads import MaskedTokens, Regression, ValueHead  # noqa: E402
 from cloudkit.models.inputs import Inputs, make_inputs  # noqa: E402
-from cloudkit.models.model import CloudModel, HeadModel, MixedModel, build_model  # noqa: E402
+from cloudkit.models.model import (  # noqa: E402
+    CloudModel,
+    HeadModel,
+    MixedModel,
+    build_model,
+    ensembles,
+    member,
+    parts_from_below,
+)
 from cloudkit.models.modes import Modes  # noqa: E402
 from cloudkit.models.predict import (  # noqa: E402
     pool,
@@ -43,10 +51,13 @@ __all__ = [
     "Thermal",
     "ValueHead",
     "build_model",
+    "ensembles",
     "halve",
     "load_model",
     "load_weights",
     "make_inputs",
+    "member",
+    "parts_from_below",
     "pool",
     "predict_geometry",
     "predict_interval",

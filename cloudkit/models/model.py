@@ -16,7 +16,15 @@ from cloudkit.models.heads import MaskedTokens, Regression, ValueHead
 from cloudkit.models.inputs import Inputs, make_inputs
 from cloudkit.models.statistics import Statistics
 from cloudkit.models.thermal import Thermal
-from cloudkit.modelspec import BertEncoder, GeometryHead, Head, MaskedTokensHead, RegressionHead, Spec
+from cloudkit.modelspec import (
+    BertEncoder,
+    FinetuneTask,
+    GeometryHead,
+    Head,
+    MaskedTokensHead,
+    RegressionHead,
+    Spec,
+)
 from cloudkit.tokens import Tokenizer
 
 
@@ -35,6 +43,10 @@ class CloudModel(nn.Module):
             for name, head in spec.heads.items():
                 torch.manual_seed(seed + 1)  # a head starts the same whatever other heads there are
                 self.heads[name] = _make_head(head, spec, self.encoder, self.statistics.width, tokenizer)
+        self.members = nn.ModuleDict()  # of ensembles: head -> the networks besides the first
+        for name, count in ensembles(spec).items():
+            others = (member(spec, tokenizer, name, index) for index in range(1, count))
+            self.members[name] = nn.ModuleList(HeadModel(other, name) for other in others)
 
     @property
     def parameters_count(self) -> int:
@@ -78,6 +90,11 @@ class CloudModel(nn.Module):
         """What heads of values read of each string, (strings, pooled width and statistics)."""
         return _pool(self.encoder, self.statistics, inputs)
 
+    def networks(self, head: str) -> "list[HeadModel]":
+        """The networks whose mean is the value of a head: one, or those of an ensemble."""
+        others = list(self.members[head]) if head in self.members else []
+        return [HeadModel(self, head), *(one for one in others if isinstance(one, HeadModel))]
+
 
 class HeadModel(nn.Module):
     """The encoder and one head, as training sees them; shares its parameters with the model it was cut from."""
@@ -85,6 +102,10 @@ class HeadModel(nn.Module):
     def __init__(self, model: CloudModel, name: str) -> None:
         super().__init__()
         self.encoder, self.statistics, self.head = model.encoder, model.statistics, model.heads[name]
+
+    def pooled(self, inputs: Inputs) -> Tensor:
+        """As CloudModel.pooled."""
+        return _pool(self.encoder, self.statistics, inputs)
 
     def forward(self, inputs: Inputs, *rest: Tensor) -> Tensor:
         """Scores at the hidden places `rest[0]`, or values for (sequence, quantity, temperature) = `rest`."""
@@ -122,6 +143,33 @@ class MixedModel(nn.Module):
             else:
                 found[name] = head(encoded.pooled, *asked[name])
         return found
+
+
+def ensembles(spec: Spec) -> dict[str, int]:
+    """The heads for which a spec fine-tunes an ensemble, and how many networks are in it."""
+    return {
+        task.head: task.ensemble.members
+        for task in spec.tasks
+        if isinstance(task, FinetuneTask) and task.ensemble is not None
+    }
+
+
+def member(spec: Spec, tokenizer: Tokenizer, head: str, index: int) -> CloudModel:
+    """One network of an ensemble, untrained: the spec with that head alone and a seed of its own."""
+    run = spec.run.model_copy(update={"seed": spec.run.seed + index})
+    only = {"run": run, "heads": {head: spec.heads[head]}, "tasks": []}
+    return CloudModel(spec.model_copy(update=only), tokenizer)
+
+
+def parts_from_below(module: HeadModel | MixedModel | nn.Module) -> list[list[nn.Parameter]]:
+    """The parameters of what training sees, by depth: embedding, each layer, the encoder's last norm and pooling, heads."""
+    encoder = module.encoder
+    assert isinstance(encoder, Encoder | Bert)
+    parts = [list(part.parameters()) for part in (encoder.embedding, *encoder.layers)]
+    known = {id(parameter) for part in parts for parameter in part}
+    top = [parameter for parameter in encoder.parameters() if id(parameter) not in known]
+    known |= {id(parameter) for parameter in top}
+    return [*parts, top, [parameter for parameter in module.parameters() if id(parameter) not in known]]
 
 
 def _make_encoder(spec: Spec, tokenizer: Tokenizer) -> Encoder | Bert:

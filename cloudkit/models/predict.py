@@ -10,9 +10,9 @@ from torch import Tensor
 from cloudkit.data import Tokens, make_batch
 from cloudkit.models.features import ELEMENT_KIND
 from cloudkit.models.geometry import Geometry
-from cloudkit.models.heads import Regression
+from cloudkit.models.heads import Regression, ValueHead
 from cloudkit.models.inputs import segment_sum
-from cloudkit.models.model import CloudModel
+from cloudkit.models.model import CloudModel, HeadModel
 from cloudkit.models.modes import Modes
 from cloudkit.models.thermal import Thermal
 
@@ -31,7 +31,7 @@ def predict_values(
     """Values (observations,) in canonical units per mole of atoms, float64.
 
     sequence: which string of `tokens`; quantity: index into the head's outputs; at: temperature (for a density the frequency) in
-    K, NaN where it plays no part; all (observations,). Thermal values are computed in float64 from the modes.
+    K, NaN where it plays no part; all (observations,). Of an ensemble the mean of its networks. Thermal values are computed in float64 from the modes.
     """
     pooled = pool(model, tokens)
     with torch.inference_mode():
@@ -45,7 +45,12 @@ def predict_values(
             modes = _double(module.modes(pooled))
             found = [module.values(modes, *part) for part in parts]
             return torch.cat(found).cpu().numpy() if found else np.empty(0)
-        values: Array = module.restore(module(pooled, rows, names, kelvin), names).cpu().numpy()
+        told = [module.restore(module(pooled, rows, names, kelvin), names)]
+        for one in model.networks(head)[1:]:
+            assert isinstance(one.head, ValueHead)
+            scaled = one.head(pool(model, tokens, member=one), rows, names, kelvin)
+            told.append(one.head.restore(scaled, names))
+        values: Array = torch.stack(told).mean(dim=0).cpu().numpy()
     return values
 
 
@@ -97,15 +102,15 @@ def _double(modes: Modes) -> Modes:
     return Modes(*(None if part is None else part.double() for part in modes))
 
 
-def pool(model: CloudModel, tokens: Tokens, size: int = 256) -> Tensor:
-    """States (strings, pooled width) of all strings, in their order."""
+def pool(model: CloudModel, tokens: Tokens, size: int = 256, member: HeadModel | None = None) -> Tensor:
+    """States (strings, pooled width) of all strings, in their order; of a member of an ensemble if one is given."""
     model.eval()
     order = np.argsort(tokens.lengths, kind="stable")
     out = None
     with torch.inference_mode():
         for start in range(0, len(order), size):
             batch = make_batch(tokens, order[start : start + size])
-            pooled = model.pooled(model.inputs(batch.ids, batch.offsets))
+            pooled = (member or model).pooled(model.inputs(batch.ids, batch.offsets))
             if out is None:
                 out = pooled.new_empty(len(tokens), pooled.shape[1])
             out[torch.from_numpy(batch.crystals).to(out.device)] = pooled

@@ -5,7 +5,11 @@ from math import log
 
 from cloudkit.modelspec.draft import Draft, head_names, head_of, items, mappings, section, tables
 from cloudkit.modelspec.rules_targets import kinds_have_their_labels, targets_fit
-from cloudkit.modelspec.rules_tasks import evaluated_heads_are_trained, heads_exist_and_fit
+from cloudkit.modelspec.rules_tasks import (
+    evaluated_heads_are_trained,
+    finetuning_is_possible,
+    heads_exist_and_fit,
+)
 from cloudkit.modelspec.shape import one_of
 from cloudkit.modelspec.tree import Finding, Path, dotted
 
@@ -109,6 +113,7 @@ RULES: tuple[Callable[[Draft], Iterator[Finding]], ...] = (
     nothing_stands_twice,
     heads_exist_and_fit,
     evaluated_heads_are_trained,
+    finetuning_is_possible,
     targets_fit,
     kinds_have_their_labels,
     structures_for_geometry,

@@ -33,6 +33,27 @@ def heads_exist_and_fit(draft: Draft) -> Iterator[Finding]:
             yield Finding(path, f"tasks.{index}.head must list different heads, at least one")
 
 
+def finetuning_is_possible(draft: Draft) -> Iterator[Finding]:
+    """No more is frozen than there is; what watches held-out crystals has some; networks of one kind make an ensemble."""
+    layers = section(draft, "encoder").get("layers")
+    for index, task in mappings(draft, "tasks"):
+        if task.get("kind") != "finetune":
+            continue
+        freeze, ensemble, at = task.get("freeze"), task.get("ensemble"), f"tasks.{index}"
+        if isinstance(freeze, int) and isinstance(layers, int) and freeze > layers + 1:
+            message = f"{at}.freeze = {freeze}: an embedding and {layers} layers are {layers + 1} parts; or say encoder"
+            yield Finding(("tasks", index, "freeze"), message)
+        blends = isinstance(ensemble, dict) and ensemble.get("blend") == "extra_trees"
+        for key, asked in (("patience", isinstance(task.get("patience"), int)), ("ensemble", blends)):
+            if asked and task.get("valid") == 0:
+                message = f"{at}.{key} needs crystals to watch; set {at}.valid, such as 0.1"
+                yield Finding(("tasks", index, key), message)
+        kind = head_of(draft, task).get("kind")
+        if isinstance(ensemble, dict) and kind == "thermal":
+            message = f"{at}.ensemble: the mean of several sets of modes is none; a thermal head stands alone"
+            yield Finding(("tasks", index, "ensemble"), message)
+
+
 def evaluated_heads_are_trained(draft: Draft) -> Iterator[Finding]:
     """An evaluate task follows a finetune task of its head that learns the same quantities.
 

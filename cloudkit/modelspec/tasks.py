@@ -56,6 +56,20 @@ class PretrainTask(Training):
     )
 
 
+class Ensemble(Part):
+    """Several models instead of one, for a regression head: their mean is what is predicted."""
+
+    members: Count = Field(
+        default=3,
+        description="networks that are fine-tuned, from seeds run.seed, run.seed + 1 and so on",
+    )
+    blend: Literal["none", "extra_trees"] = Field(
+        default="none",
+        description="extra_trees: mixed with trees on composition and symmetry, in the share with the least error on the crystals "
+        "that `valid` holds out",
+    )
+
+
 class FinetuneTask(Training):
     """Learns labels; needs a regression or thermal head and `data.targets`."""
 
@@ -67,6 +81,21 @@ class FinetuneTask(Training):
     )
     loss: Literal["l1", "l2", "huber"] = Field(
         default="l1", description="absolute, squared or Huber error of the scaled label"
+    )
+    freeze: Annotated[int, Field(ge=0)] | Literal["encoder"] = Field(
+        default=0,
+        description="parts of the encoder that stay as they are, from below: the embedding, then its layers; encoder: all of it",
+    )
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=1.0,
+        description="factor of the learning rate from each layer to the one below; head and topmost layer have the whole rate",
+    )
+    patience: Count | None = Field(
+        default=None,
+        description="stop after so many epochs without a lower loss on the crystals that `valid` holds out; null: never",
+    )
+    ensemble: Ensemble | None = Field(
+        default=None, description="several models whose mean is predicted; null: one"
     )
 
 

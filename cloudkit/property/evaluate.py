@@ -24,6 +24,7 @@ from cloudkit.data import (
 from cloudkit.errors import DataError
 from cloudkit.modelspec import BuiltinData, FileData, FinetuneTask, ThermalHead, tables_of, targets_of
 from cloudkit.property.baselines import BASELINES, fit_predict
+from cloudkit.property.blend import predict_mean
 from cloudkit.property.metrics import summarize
 from cloudkit.property.notebook import errors_html
 from cloudkit.property.predictor import Model
@@ -107,14 +108,13 @@ def open_data(name: str | Path) -> Table:
 
 def predict_crystals(model: Model, head: str, crystals: Crystals) -> Array:
     """The model's value (observations,) of each labelled value, per atom."""
-    from cloudkit.models import predict_values
-
     tokens = tokenize(crystals.texts, model.network.tokenizer, model.spec.tokens.max_length)
     outputs = model.network.value_head(head).outputs
     place = np.array([outputs.index(name) for name in crystals.quantities], dtype=np.int64)
-    return predict_values(
-        model.network, head, tokens, crystals.crystal, place[crystals.quantity], crystals.temperature
-    )
+    return predict_mean(
+        model.network, model.blends.get(head), head, tokens, crystals.crystal, place[crystals.quantity],
+        crystals.temperature,
+    )  # fmt: skip
 
 
 def compare(

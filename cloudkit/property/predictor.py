@@ -1,8 +1,9 @@
 """A trained model at work: structures or SCOPE strings in, a tidy table of values with units out."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from cloudkit import html
 from cloudkit.data import Tokens
 from cloudkit.errors import CloudkitError, ModelError, require
 from cloudkit.modelspec import RegressionHead, Spec, ThermalHead, targets_of
+from cloudkit.property.blend import Blend, load_blends, predict_mean
 from cloudkit.property.inputs import Failure, Input, Ready, check_all_ready, gather, prepare
 from cloudkit.property.temperatures import check_temperatures
 from cloudkit.units import MOLAR_QUANTITIES, PER, Per, canonical_unit
@@ -54,14 +56,20 @@ def load(path: str | Path) -> "Model":
     folder = Path(path)
     if not folder.exists() and str(path) in shipped():
         folder = shipped()[str(path)]
-    return Model(load_model(folder), folder.resolve().name)
+    network = load_model(folder)
+    return Model(network, folder.resolve().name, load_blends(folder, list(network.spec.heads)))
 
 
 class Model:
-    """A trained model. `spec` is its resolved spec, `heads` the names of the heads that predict values."""
+    """A trained model. `spec` is its resolved spec, `heads` the names of the heads that predict values.
 
-    def __init__(self, network: "CloudModel", name: str) -> None:
-        self.network, self.name = network, name
+    `blends`: the trees of heads that are ensembles with trees.
+    """
+
+    def __init__(
+        self, network: "CloudModel", name: str, blends: Mapping[str, Blend] = MappingProxyType({})
+    ) -> None:
+        self.network, self.name, self.blends = network, name, blends
         self.spec: Spec = network.spec
         trained = {task.head for task in self.spec.tasks if task.kind == "finetune"}
         kinds = ThermalHead | RegressionHead
@@ -195,7 +203,7 @@ class Model:
         """Values of one head per mole of atoms, in float64; kelvin (temperatures,) counts for thermal heads only."""
         if self._is_thermal(head):
             return _thermal(self.network, head, tokens, kelvin)
-        return _regression(self.network, self.spec, head, tokens)
+        return _regression(self.network, self.blends.get(head), head, tokens)
 
 
 def _thermal(network: "CloudModel", head: str, tokens: Tokens, kelvin: Array) -> Values:
@@ -223,14 +231,15 @@ def _thermal(network: "CloudModel", head: str, tokens: Tokens, kelvin: Array) ->
     return Values(FOUR, units, kelvin, value, np.minimum(*ends), np.maximum(*ends))
 
 
-def _regression(network: "CloudModel", spec: Spec, head: str, tokens: Tokens) -> Values:
-    from cloudkit.models import predict_interval, predict_values
+def _regression(network: "CloudModel", blend: Blend | None, head: str, tokens: Tokens) -> Values:
+    from cloudkit.models import predict_interval
 
     names = tuple(network.value_head(head).outputs)
     count, width = len(tokens), len(names)
     sequence, quantity = np.repeat(np.arange(count), width), np.tile(np.arange(width), count)
-    flat = predict_values(network, head, tokens, sequence, quantity, np.full(count * width, np.nan))
-    tasks = [task for task in spec.tasks if task.kind == "finetune" and task.head == head]
+    at = np.full(count * width, np.nan)
+    flat = predict_mean(network, blend, head, tokens, sequence, quantity, at)
+    tasks = [task for task in network.spec.tasks if task.kind == "finetune" and task.head == head]
     told = {target.quantity: target.unit for task in tasks for target in targets_of(task.data)}
     units = tuple(canonical_unit(name) or told.get(name, "") for name in names)
     lower, upper = predict_interval(network, head, flat, quantity)

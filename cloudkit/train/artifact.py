@@ -30,6 +30,8 @@ def write_artifact(spec: Spec, model: CloudModel, results: Sequence[StageResult]
     trained = [result for result in results if result.stage.kind in ("pretrain", "finetune")]
     evaluated = [result for result in results if result.stage.kind == "evaluate"]
     shutil.copyfile(trained[-1].folder / SEEN, folder / SEEN)
+    for trees in (path for result in trained for path in result.folder.glob("trees-*.npz")):
+        shutil.copyfile(trees, folder / trees.name)
     _write_json(folder / "metrics.json", _metrics(spec, model, results, evaluated))
     _write_json(folder / "curves.json", [row for result in trained for row in _json(result, "curves.json")])
     seconds = {f"{result.stage.kind} {result.stage.label}": result.seconds for result in results}

@@ -60,6 +60,13 @@ class State:
             moments.setdefault(int(index), {})[moment] = tensor
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
 
+    def stalled(self, patience: int | None) -> bool:
+        """Whether the validation loss has not fallen for so many epochs."""
+        losses = [row["valid_loss"] for row in self.curves]
+        if patience is None or not losses or None in losses:
+            return False
+        return len(losses) - 1 - losses.index(min(losses)) >= patience
+
     def weights(self, folder: Path) -> dict[str, Tensor]:
         """The averaged weights: of the best epoch if one was saved, else of the last."""
         return load_file(folder / BEST) if (folder / BEST).exists() else self.average.state_dict()

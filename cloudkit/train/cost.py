@@ -19,7 +19,7 @@ COPIES: Final = 5  # of the parameters while training: weights, gradients, two m
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of one training stage. strings: in its data; tokens, forward, step, activations: per string.
+    """Of one training stage. strings: in its data; epochs: of all members of an ensemble together; tokens, forward, step, activations: per string.
 
     forward, step: floating-point operations of matrix products (a product and a sum count two) without and with the
     backward pass. activations: bytes kept for the backward pass. ids: bytes of the string's ids on disk.
@@ -79,11 +79,12 @@ def training_cost(model: CloudModel, stage: Stage, crystals: Crystals, tokens: T
         forward = counter.get_total_flops()
         value.backward()
     module.zero_grad()
+    times = task.ensemble.members if isinstance(task, FinetuneTask) and task.ensemble else 1
     scale = float(
         lengths.mean() / lengths[rows].sum()
     )  # per token of the sample, times tokens of a mean string
     return Cost(
-        f"{stage.kind} {stage.label}", len(tokens), task.epochs, float(lengths.mean()),
+        f"{stage.kind} {stage.label}", len(tokens), times * task.epochs, float(lengths.mean()),
         float(lengths.mean() * tokens.ids.itemsize), forward * scale, counter.get_total_flops() * scale, sum(kept.values()) * scale,
     )  # fmt: skip
 

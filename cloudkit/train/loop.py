@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from cloudkit.data import epoch_batches
 from cloudkit.errors import CloudkitError
+from cloudkit.models import parts_from_below
 from cloudkit.train.checkpoint import State
 from cloudkit.train.memory import explained
 from cloudkit.train.progress import Progress
@@ -38,7 +39,9 @@ class Recipe:
 
     batch: crystals per step and process. clip: largest norm of the gradient. average: decay of the running mean of the weights.
     keep_best: end with the epoch of least validation loss instead of the last. group: batches drawn together and sorted by
-    length among themselves. checkpoint: seconds between two checkpoints within an epoch.
+    length among themselves. checkpoint: seconds between two checkpoints within an epoch. freeze: how many of
+    `parts_from_below` stay as they are; -1: all but the heads. layer_decay: factor of the rate from one part to the one below.
+    patience: epochs without a better validation loss after which training ends.
     """
 
     epochs: int
@@ -52,6 +55,9 @@ class Recipe:
     keep_best: bool
     group: int = 1
     checkpoint: float = 300.0
+    freeze: int = 0
+    layer_decay: float = 1.0
+    patience: int | None = None
 
 
 def fit(
@@ -78,7 +84,7 @@ def fit(
     state.resume(folder)
     run = _Run(fabric, wrapped, state, loss, train, lengths, recipe, folder, progress)
     progress.start(label, recipe.epochs * run.per_epoch, state.epoch * run.per_epoch + state.step)
-    while state.epoch < recipe.epochs:
+    while state.epoch < recipe.epochs and not state.stalled(recipe.patience):
         run.epoch()
         _finish_epoch(run, _measure(run, valid))
     progress.stop()
@@ -126,7 +132,7 @@ class _Run:
         number = state.epoch * self.per_epoch + state.step
         rate = recipe.learning_rate * _schedule(number, recipe.epochs * self.per_epoch, recipe.warmup)
         for group in state.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["share"]
         torch.manual_seed(_seed(recipe.seed, number, fabric.global_rank))
         value, count = self.loss(self.wrapped, _part(fabric, rows), _seed(recipe.seed, number))
         share, mean = _weigh(fabric, value, count)
@@ -156,11 +162,18 @@ def _weigh(fabric: Fabric, value: Tensor, count: int) -> tuple[float, float]:
 
 
 def _optimizer(module: nn.Module, recipe: Recipe, fabric: Fabric) -> torch.optim.AdamW:
-    """AdamW with weight decay on matrices only."""
-    groups = [
-        {"params": [p for p in module.parameters() if p.ndim > 1], "weight_decay": recipe.weight_decay},
-        {"params": [p for p in module.parameters() if p.ndim <= 1], "weight_decay": 0.0},
-    ]
+    """AdamW with weight decay on matrices only; `share` of the learning rate by how deep a weight lies. Freezes weights."""
+    parts = parts_from_below(module)
+    for part in parts[: recipe.freeze]:
+        for parameter in part:
+            parameter.requires_grad_(False)
+    groups: list[dict[str, Any]] = []
+    for above, part in enumerate(reversed(parts[recipe.freeze :])):
+        share = recipe.layer_decay ** max(above - 2, 0)  # heads, last norm and topmost layer: all of it
+        for matrices, decay in ((True, recipe.weight_decay), (False, 0.0)):
+            chosen = [parameter for parameter in part if (parameter.ndim > 1) == matrices]
+            groups.append({"params": chosen, "weight_decay": decay, "share": share})
+    groups = [group for group in groups if group["params"]]
     return torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=fabric.device.type == "cpu" or None)
 
 

@@ -33,7 +33,7 @@ CODE: Final[dict[Kind, tuple[str, ...]]] = {  # what a stage is made by, besides
     "encode": ("data", "train/source.py", "scope", "_native", "tables", "units.py"),
     "tokenize": ("data", "tokens", "_native"),
     "pretrain": _MODEL,
-    "finetune": _MODEL,
+    "finetune": (*_MODEL, "property/blend.py", "property/features.py"),
     "evaluate": ("property", "models/predict.py", "train/evaluate.py"),
     "report": ("train", "property"),
 }

@@ -98,6 +98,8 @@ class Store:
         final = part.rename(self.path(stage))
         for name in (CHECKPOINT, BEST):
             (final / name).unlink(missing_ok=True)
+        for member in final.glob("member-*"):
+            shutil.rmtree(member)
 
     def _part(self, stage: Stage) -> Path:
         return self.folder / f"{stage.name}.part"

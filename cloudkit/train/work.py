@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -23,12 +23,15 @@ from cloudkit.models import (
     Thermal,
     ValueHead,
     build_model,
+    member,
     pool,
     predict_interval,
     predict_values,
     save_weights,
 )
 from cloudkit.modelspec import FinetuneTask, MaskedTokensHead, PretrainTask, Run, Spec, heads_of
+from cloudkit.property.blend import Blend, blend_path, choose_share, fit_forest, predict_mean
+from cloudkit.property.features import features
 from cloudkit.property.leakage import SEEN, Seen, join_seen, load_seen, seen_of
 from cloudkit.tokens import Tokenizer
 from cloudkit.train.devices import steady_threads
@@ -43,6 +46,7 @@ from cloudkit.train.start import load_start, start_folder
 from cloudkit.train.store import Store
 
 TOKENS: Final = "ids.npy"
+Curve = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,45 +81,76 @@ class Work:
         tokenize(crystals.texts, tokenizer, limit, stage.label, crystals.ids).save(folder / TOKENS)
 
     def train(self, stage: Stage, folder: Path) -> None:
-        """Pretrain or fine-tune one head together with the encoder."""
-        task: PretrainTask | FinetuneTask = stage.task
-        crystals, tokens = self.crystals(stage), self.tokens(stage)
+        """Pretrain or fine-tune heads together with the encoder."""
+        work = self.pretrain if isinstance(stage.task, PretrainTask) else self.finetune
+        work(stage, folder, self.model(stage), self.crystals(stage), self.tokens(stage))
+
+    def finetune(
+        self, stage: Stage, folder: Path, model: CloudModel, crystals: Crystals, tokens: Tokens
+    ) -> None:
+        """Fit one head of values, or an ensemble of them, to labels; then its intervals and trees to held-out crystals."""
+        task: FinetuneTask = stage.task
         train, valid = self.rows(stage, crystals)
-        model = self.model(stage)
-        if isinstance(task, PretrainTask):
-            self.pretrain(stage, folder, model, crystals, tokens)
-            return
-        head = model.heads[task.head]
+        crystals = crystals.renumbered(model.value_head(task.head).outputs)
         steady_threads(self.spec.encoder.width)
-        values = model.value_head(task.head)
-        crystals = crystals.renumbered(values.outputs)
-        fit_values(model, values, tokens, crystals, train)
-        loss = labels(model, values, tokens, crystals, task.loss)
-        recipe = recipe_of(task, self.spec.run)
-        module, label = HeadModel(model, task.head), f"{task.kind} {task.head}"
-        weights, curves = fit(
-            self.fabric, module, loss, train, valid, recipe, folder, self.progress, label, tokens.lengths
+        count, curves, new = (
+            (task.ensemble.members if task.ensemble else 1),
+            list[Curve](),
+            dict[str, Tensor](),
         )
+        for index in range(count):
+            network = model if index == 0 else self.another(stage, index)
+            where = folder if index == 0 else folder / f"member-{index}"
+            where.mkdir(exist_ok=True)
+            label = f"{task.kind} {task.head}" + (f", member {index + 1} of {count}" if count > 1 else "")
+            weights, curve = self.fit_member(
+                network, task, where, crystals, tokens, train, valid, index, label
+            )
+            new |= _full_names(weights, task.head) if index == 0 else _member_names(weights, task.head, index)
+            curves += [{"stage": label, **row} for row in curve]
         if not self.fabric.is_global_zero:
             return
-        weights = _full_names(weights, task.head)
-        model.load_state_dict(weights, strict=False)
+        model.cpu().load_state_dict(new, strict=False)
+        head, held_out = model.heads[task.head], crystals.of(valid)
         if isinstance(head, Thermal) and len(valid):
-            fit_band(model, head, tokens, crystals.of(valid), valid)
-            weights[f"heads.{task.head}.band"] = head.band
+            fit_band(model, head, tokens, held_out, valid)
         elif isinstance(head, Regression) and len(valid):
-            held_out = crystals.of(valid)
-            found = predict_values(
-                model.cpu(), task.head, tokens, held_out.crystal, held_out.quantity, held_out.temperature
+            blend = None
+            if task.ensemble and task.ensemble.blend == "extra_trees":
+                blend = fit_blend(model, task.head, tokens, crystals.of(train), held_out, self.spec.run.seed)
+                blend.save(blend_path(folder, task.head))
+            found = predict_mean(
+                model, blend, task.head, tokens, held_out.crystal, held_out.quantity, held_out.temperature
             )
             rows = (torch.from_numpy(part) for part in (found, held_out.quantity, held_out.value))
             head.fit_band(*rows)
-            weights[f"heads.{task.head}.band"] = head.band
-        save_weights(self.weights(stage) | weights, folder / "model.safetensors")
-        _write_json(folder / "curves.json", [{"stage": label, **row} for row in curves])
+        new[f"heads.{task.head}.band"] = head.band
+        save_weights(self.weights(stage) | new, folder / "model.safetensors")
+        _write_json(folder / "curves.json", curves)
         self.write_seen(stage, crystals, train, folder)
         counts = {"crystals": len(train), "validation_crystals": len(valid)}
-        _write_json(folder / "training.json", counts | {"strings_seen": len(train) * task.epochs})
+        _write_json(folder / "training.json", counts | {"strings_seen": len(train) * len(curves)})
+
+    def another(self, stage: Stage, index: int) -> CloudModel:
+        """A further network of an ensemble as it starts: with the weights that the first starts from, if there are any."""
+        tokenizer = Tokenizer(self.spec.tokens.vocabulary)
+        network = member(self.spec, tokenizer, stage.task.head, index)
+        network.load_state_dict(self.weights(stage), strict=False)
+        return network
+
+    def fit_member(
+        self, model: CloudModel, task: FinetuneTask, folder: Path, crystals: Crystals, tokens: Tokens,
+        train: NDArray[np.int64], valid: NDArray[np.int64], index: int, label: str,
+    ) -> tuple[dict[str, Tensor], list[Curve]]:  # fmt: skip
+        """Train one network of a head; its averaged weights and learning curve."""
+        head = model.value_head(task.head)
+        fit_values(model, head, tokens, crystals, train)
+        run = self.spec.run.model_copy(update={"seed": self.spec.run.seed + index})
+        loss = labels(model, head, tokens, crystals, task.loss)
+        return fit(
+            self.fabric, HeadModel(model, task.head), loss, train, valid, recipe_of(task, run), folder, self.progress,
+            label, tokens.lengths,
+        )  # fmt: skip
 
     def pretrain(
         self, stage: Stage, folder: Path, model: CloudModel, crystals: Crystals, tokens: Tokens
@@ -145,7 +180,9 @@ class Work:
         test, tokens, task = self.crystals(stage), self.tokens(stage), stage.task
         model = self.model(stage)
         quantity = test.renumbered(model.value_head(task.head).outputs).quantity
-        prediction = predict_values(model, task.head, tokens, test.crystal, quantity, test.temperature)
+        path = blend_path(self.store.path(stage.reads["train_split"]), task.head)
+        blend = Blend.load(path) if path.exists() else None
+        prediction = predict_mean(model, blend, task.head, tokens, test.crystal, quantity, test.temperature)
         train = Crystals.load(self.store.path(stage.reads["train_crystals"]))
         chosen, held = self.rows(stage.reads["train_split"], train)
         learned = [train.texts[index] for index in (*chosen, *held)]
@@ -224,6 +261,21 @@ def prepare_mix(
     return crystals
 
 
+def fit_blend(
+    model: CloudModel, head: str, tokens: Tokens, train: Crystals, held_out: Crystals, seed: int
+) -> Blend:
+    """Trees on the labels of `train`, and how much they count beside the networks on crystals that neither has seen."""
+    found = predict_values(model, head, tokens, held_out.crystal, held_out.quantity, held_out.temperature)
+    shares, forests = [], []
+    for index in range(len(model.value_head(head).outputs)):
+        mine, other = train.quantity == index, held_out.quantity == index
+        forest = fit_forest([train.texts[row] for row in train.crystal[mine]], train.value[mine], seed)
+        told = forest.predict(features([held_out.texts[row] for row in held_out.crystal[other]]))
+        shares.append(choose_share(found[other], told, held_out.value[other]) if other.any() else 0.0)
+        forests.append(forest)
+    return Blend(np.array(shares), tuple(forests))
+
+
 def fit_band(
     model: CloudModel, head: Thermal, tokens: Tokens, held_out: Crystals, rows: NDArray[np.int64]
 ) -> None:
@@ -235,15 +287,24 @@ def fit_band(
 
 
 def recipe_of(task: PretrainTask | FinetuneTask, run: Run) -> Recipe:
-    """What the loop is told of a task."""
-    return Recipe(
+    """What the loop is told of a task; only fine-tuning chooses its epoch, freezes and slows layers."""
+    recipe = Recipe(
         task.epochs, task.batch, task.learning_rate, task.weight_decay, task.warmup, task.clip, run.seed,
         average=task.average, keep_best=task.kind == "finetune", group=task.group, checkpoint=run.checkpoint,
     )  # fmt: skip
+    if isinstance(task, PretrainTask):
+        return recipe
+    freeze = -1 if task.freeze == "encoder" else task.freeze
+    return replace(recipe, freeze=freeze, layer_decay=task.layer_decay, patience=task.patience)
 
 
 def _write_json(path: Path, value: object) -> None:
     path.write_text(json.dumps(value), encoding="utf-8")
+
+
+def _member_names(weights: dict[str, Tensor], head: str, index: int) -> dict[str, Tensor]:
+    """Names of a HeadModel's weights as the whole model has them for a further network of an ensemble."""
+    return {f"members.{head}.{index - 1}.{name}": tensor for name, tensor in weights.items()}
 
 
 def _full_names(weights: dict[str, Tensor], head: str) -> dict[str, Tensor]:

@@ -1,0 +1,139 @@
+"""Trees that an ensemble mixes with its networks, kept as plain arrays: a model folder holds no pickle.
+
+Extra trees on the features of strings (cloudkit.property.features), one forest per output, fitted to the labels that the
+networks were fitted to. How much they count is chosen on crystals that neither has seen.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cloudkit.data import Tokens
+from cloudkit.errors import ModelError, require
+from cloudkit.property.features import features
+
+if TYPE_CHECKING:
+    from cloudkit.models import CloudModel
+
+Array = NDArray[np.float64]
+Rows = NDArray[np.int64]
+SHARES: Final = np.linspace(0.0, 1.0, 21)  # that the trees may have in the mean
+TREES: Final = 300
+_COLUMNS: Final = ("roots", "feature", "threshold", "left", "right", "value")
+
+
+@dataclass(frozen=True, slots=True)
+class Forest:
+    """Trees as flat arrays: roots (trees,); feature, threshold, left, right, value (nodes,); a leaf has feature -1.
+
+    A crystal goes left where its feature is at most the threshold.
+    """
+
+    roots: NDArray[np.int32]
+    feature: NDArray[np.int16]
+    threshold: NDArray[np.float32]
+    left: NDArray[np.int32]
+    right: NDArray[np.int32]
+    value: NDArray[np.float32]
+
+    def predict(self, known: Array) -> Array:
+        """The mean of all trees (n,) for features (n, columns)."""
+        rows, total = known.astype(np.float32), np.zeros(len(known))
+        for root in self.roots.tolist():
+            node = np.full(len(rows), root, dtype=np.int64)
+            while len(open_rows := np.flatnonzero(self.feature[node] >= 0)):
+                at = node[open_rows]
+                goes_left = rows[open_rows, self.feature[at]] <= self.threshold[at]
+                node[open_rows] = np.where(goes_left, self.left[at], self.right[at])
+            total += self.value[node]
+        return total / len(self.roots)
+
+
+def fit_forest(texts: Sequence[str], value: Array, seed: int) -> Forest:
+    """Extra trees on one label for each string, as the baseline of that name has them."""
+    trees = require("sklearn.ensemble", "train").ExtraTreesRegressor(
+        TREES, max_features=0.5, random_state=seed
+    )
+    trees.fit(features(texts), value)
+    parts: list[tuple[Any, ...]] = []
+    start = 0
+    for one in (tree.tree_ for tree in trees.estimators_):
+        inner = one.children_left >= 0
+        cut = one.threshold.astype(
+            np.float32
+        )  # the largest float32 that is not above: the same crystals go left
+        cut = np.where(cut > one.threshold, np.nextafter(cut, np.float32(-np.inf)), cut)
+        parts.append((start, np.where(inner, one.feature, -1), cut, one.children_left + start,
+                      one.children_right + start, one.value[:, 0, 0]))  # fmt: skip
+        start += one.node_count
+    roots, *columns = zip(*parts, strict=True)
+    kinds = (np.int16, np.float32, np.int32, np.int32, np.float32)
+    joined = (np.concatenate(column).astype(kind) for column, kind in zip(columns, kinds, strict=True))
+    return Forest(np.array(roots, dtype=np.int32), *joined)
+
+
+@dataclass(frozen=True, slots=True)
+class Blend:
+    """One forest per output of a head, and its share in the mean (outputs,)."""
+
+    share: Array
+    forests: tuple[Forest, ...]
+
+    def mix(self, found: Array, texts: Sequence[str], sequence: Rows, quantity: Rows) -> Array:
+        """Values `found` (observations,) of networks with those of the trees; sequence: which of `texts`."""
+        out, known = found.copy(), features(texts)
+        for index, forest in enumerate(self.forests):
+            own = quantity == index
+            share = self.share[index]
+            out[own] = (1 - share) * found[own] + share * forest.predict(known)[sequence[own]]
+        return out
+
+    def save(self, path: Path) -> None:
+        """Write one file of arrays."""
+        arrays: dict[str, Any] = {"share": self.share}
+        for index, forest in enumerate(self.forests):
+            arrays |= {f"{name}.{index}": getattr(forest, name) for name in _COLUMNS}
+        np.savez_compressed(path, **arrays)
+
+    @classmethod
+    def load(cls, path: Path) -> "Blend":
+        """Read what `save` wrote; ModelError for a file that is missing or damaged."""
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                share = arrays["share"]
+                forests = [Forest(*(arrays[f"{name}.{i}"] for name in _COLUMNS)) for i in range(len(share))]
+        except Exception as error:
+            raise ModelError(f"{path} cannot be read ({error})") from None
+        return cls(share, tuple(forests))
+
+
+def blend_path(folder: Path, head: str) -> Path:
+    """Where a model folder keeps the trees of a head."""
+    return folder / f"trees-{head}.npz"
+
+
+def load_blends(folder: Path, heads: Sequence[str]) -> dict[str, Blend]:
+    """The trees of those heads that have some."""
+    return {head: Blend.load(path) for head in heads if (path := blend_path(folder, head)).exists()}
+
+
+def choose_share(networks: Array, trees: Array, target: Array) -> float:
+    """The share of the trees with the least mean absolute error, all (observations,)."""
+    errors = [float(np.abs((1 - share) * networks + share * trees - target).mean()) for share in SHARES]
+    return float(SHARES[int(np.argmin(errors))])
+
+
+def predict_mean(
+    network: "CloudModel", blend: Blend | None, head: str, tokens: Tokens, sequence: Rows, quantity: Rows, at: Array
+) -> Array:  # fmt: skip
+    """As cloudkit.models.predict_values, with the trees of the head where there are some."""
+    from cloudkit.models import predict_values
+
+    found = predict_values(network, head, tokens, sequence, quantity, at)
+    if blend is None:
+        return found
+    return blend.mix(found, network.tokenizer.decode_batch(tokens.ids, tokens.offsets), sequence, quantity)
