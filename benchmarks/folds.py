@@ -36,10 +36,11 @@ def train_head(
     rows: Rows,
     seed: int,
     start: Mapping[str, Tensor] | None = None,
+    held: Rows | None = None,
 ) -> CloudModel:
-    """A model of a spec whose last finetune task is done on some rows of `crystals`, without validation rows.
+    """A model of a spec whose last finetune task is done on some rows of `crystals`.
 
-    start: weights that pretraining left; a fresh model without them.
+    start: weights that pretraining left; a fresh model without them. held: rows that choose the epoch; the last without them.
     """
     task = next(task for task in reversed(spec.tasks) if isinstance(task, FinetuneTask))
     spec = spec.model_copy(update={"run": spec.run.model_copy(update={"seed": seed})})
@@ -53,9 +54,7 @@ def train_head(
     recipe = recipe_of(task, spec.run.model_copy(update={"seed": seed}))
     module = HeadModel(model, task.head)
     with tempfile.TemporaryDirectory() as folder:
-        nothing = np.empty(0, np.int64)
-        weights, _ = fit(
-            make_fabric(spec.run), module, loss, rows, nothing, recipe, Path(folder), Silent(), ""
-        )
+        valid = np.empty(0, np.int64) if held is None else held
+        weights, _ = fit(make_fabric(spec.run), module, loss, rows, valid, recipe, Path(folder), Silent(), "")
     module.load_state_dict(weights)
     return model.eval()

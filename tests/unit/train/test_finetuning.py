@@ -1,0 +1,201 @@
+"""Freezing, slower layers below, early stopping, and ensembles of networks and trees: the keys of a finetune task."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.torch import load_file
+from train_examples import Interrupt, labels
+
+import cloudkit
+from cloudkit.data import read_builtin, read_table
+from cloudkit.errors import ModelError, SpecError
+from cloudkit.modelspec import parse_spec
+from cloudkit.property.blend import fit_forest
+from cloudkit.property.features import features
+from cloudkit.train import build
+
+ENCODER = "{kind: transformer, layers: 2, heads: 2, width: 8, dropout: 0.1, merge: true, pooling: attention}"
+FIRST = f"""
+cloudkit: 1
+name: first
+encoder: {ENCODER}
+heads: {{mlm: {{kind: masked_tokens}}}}
+tasks: [{{kind: pretrain, head: mlm, data: {{path: train.csv}}, epochs: 1, batch: 8}}]
+"""
+SPEC = f"""
+cloudkit: 1
+name: tuned
+from: first
+encoder: {ENCODER}
+heads: {{value: {{kind: regression, outputs: [cv]}}}}
+tasks:
+  - kind: finetune
+    head: value
+    data: {{path: train.csv, columns: {{id: name}}, targets: &labels [{{column: cv, quantity: cv}}]}}
+    valid: 0.3
+    epochs: 4
+    batch: 8
+    learning_rate: 0.01
+  - {{kind: evaluate, head: value, data: {{path: test.csv, columns: {{id: name}}, targets: *labels}}, baselines: []}}
+"""
+BOTH = "tasks.0.ensemble={members: 2, blend: extra_trees}"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """train.csv, test.csv, and the model in `first` that others start from."""
+    where = tmp_path_factory.mktemp("finetuning")
+    for part, count in (("train", 30), ("test", 8)):
+        rows = [
+            {
+                "name": row["name"],
+                "scope": row["scope"],
+                "cv": float(str(row["cv"])) / float(str(row["n_atoms"])),
+            }
+            for row in labels(part, count)
+            if row["t"] == "300"
+        ]
+        with (where / f"{part}.csv").open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+    build(parse_spec(FIRST, "first.yaml", where), where / "first")
+    return where
+
+
+def tuned(folder: Path, name: str, *changes: str, progress: Interrupt | None = None) -> Path:
+    spec = parse_spec(SPEC, "m.yaml", folder, changes)
+    return build(spec, folder / name, progress=progress).folder
+
+
+def moved(folder: Path, made: Path) -> dict[str, float]:
+    """Part of the encoder -> the largest change of a weight since the start."""
+    before, after = (load_file(one / "model.safetensors") for one in (folder / "first", made))
+    change: dict[str, float] = {}
+    for name in (name for name in before if name.startswith("encoder.")):
+        part = ".".join(name.split(".")[1 : 3 if "layers" in name else 2])
+        change[part] = max(change.get(part, 0.0), float((after[name] - before[name]).abs().max()))
+    return change
+
+
+def test_a_frozen_encoder_keeps_its_weights_and_its_head_learns(folder: Path) -> None:
+    made = tuned(folder, "frozen", "tasks.0.freeze=encoder")
+    assert set(moved(folder, made).values()) == {0.0}
+    losses = [row["train_loss"] for row in json.loads((made / "curves.json").read_text())]
+    assert losses[-1] < losses[0]
+
+
+def test_parts_are_frozen_from_below(folder: Path) -> None:
+    change = moved(folder, tuned(folder, "below", "tasks.0.freeze=2"))
+    assert change["embedding"] == change["layers.0"] == 0.0
+    assert change["layers.1"] > 1e-3
+
+
+def test_lower_layers_learn_slower_by_the_factor(folder: Path) -> None:
+    change = moved(folder, tuned(folder, "slow", "tasks.0.layer_decay=1e-4"))
+    assert change["layers.1"] > 1e-3
+    assert change["layers.0"] == pytest.approx(1e-4 * change["layers.1"], rel=2)
+    assert change["embedding"] < 1e-6
+
+
+def test_training_stops_when_the_validation_loss_has_not_fallen_for_so_long(folder: Path) -> None:
+    made = tuned(folder, "stops", "tasks.0.epochs=200", "tasks.0.patience=3")
+    losses = [row["valid_loss"] for row in json.loads((made / "curves.json").read_text())]
+    assert len(losses) < 200
+    assert len(losses) - 1 - int(np.argmin(losses)) == 3
+    told = json.loads((made / "metrics.json").read_text())["training"]["finetune value"]
+    assert told["strings_seen"] == told["crystals"] * len(losses)
+
+
+def test_an_ensemble_predicts_the_mean_of_its_networks_as_it_was_evaluated(folder: Path) -> None:
+    alone, both = (
+        tuned(folder, name, *more)
+        for name, more in (("one", ()), ("two", ("tasks.0.ensemble={members: 2}",)))
+    )
+    table = read_table(both / "predictions.csv")
+    found = cloudkit.load(both).predict(table.text("scope"))
+    assert found["value"].to_numpy() == pytest.approx(table.numbers("prediction"), abs=1e-6)
+    weights = load_file(both / "model.safetensors")
+    second = {
+        name.removeprefix("members.value.0.").replace("head.", "heads.value.", 1): tensor
+        for name, tensor in weights.items()
+        if name.startswith("members.value.0.")
+    }
+    model = cloudkit.load(alone)
+    first = model.predict(table.text("scope"))["value"].to_numpy()
+    model.network.load_state_dict(second, strict=False)
+    other = model.predict(table.text("scope"))["value"].to_numpy()
+    assert np.abs(first - other).max() > 1e-4
+    assert found["value"].to_numpy() == pytest.approx((first + other) / 2, abs=1e-5)
+
+
+def test_trees_in_a_model_folder_predict_as_those_of_sklearn() -> None:
+    from sklearn.ensemble import ExtraTreesRegressor
+
+    columns = read_builtin("thermal", "all").columns
+    texts = [str(text) for text in dict.fromkeys(columns["scope"])]
+    value = np.random.default_rng(0).normal(size=len(texts))
+    half = len(texts) // 2
+    forest = fit_forest(texts[:half], value[:half], seed=3)
+    trees = ExtraTreesRegressor(300, max_features=0.5, random_state=3).fit(
+        features(texts[:half]), value[:half]
+    )
+    known = features(texts)
+    assert forest.predict(known) == pytest.approx(trees.predict(known), abs=1e-6)
+
+
+def test_trees_are_mixed_in_and_kept_in_the_folder_of_the_model(folder: Path) -> None:
+    made = tuned(folder, "mixed", BOTH)
+    table = read_table(made / "predictions.csv")
+    model = cloudkit.load(made)
+    found = model.predict(table.text("scope"))
+    assert found["value"].to_numpy() == pytest.approx(table.numbers("prediction"), abs=1e-6)
+    share = model.blends["value"].share[0]
+    model.blends = {}
+    networks = model.predict(table.text("scope"))["value"].to_numpy()
+    trees = cloudkit.load(made).blends["value"].forests[0].predict(features(table.text("scope")))
+    assert 0 <= share <= 1
+    assert found["value"].to_numpy() == pytest.approx((1 - share) * networks + share * trees, abs=1e-5)
+    (made / "trees-value.npz").write_bytes(b"no archive")
+    with pytest.raises(ModelError, match=r"trees-value\.npz cannot be read"):
+        cloudkit.load(made)
+
+
+def test_an_ensemble_that_was_stopped_goes_on_and_ends_alike(folder: Path) -> None:
+    whole = tuned(folder, "whole", BOTH)
+    with pytest.raises(KeyboardInterrupt):
+        tuned(
+            folder, "broken", BOTH, progress=Interrupt(16)
+        )  # 12 steps of the first network, 4 of the second
+    broken = tuned(folder, "broken", BOTH)
+    assert (whole / "model.safetensors").read_bytes() == (broken / "model.safetensors").read_bytes()
+    assert (whole / "trees-value.npz").exists() and not list(broken.rglob("member-*"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (["tasks.0.freeze=4"], "tasks.0.freeze = 4: an embedding and 2 layers are 3 parts; or say encoder"),
+        (["tasks.0.patience=2", "tasks.0.valid=0"], "tasks.0.patience needs crystals to watch; set tasks.0.valid"),
+        ([BOTH, "tasks.0.valid=0"], "tasks.0.ensemble needs crystals to watch"),
+        (["tasks.0.layer_decay=1.5"], "tasks.0.layer_decay must be"),
+        (["tasks.0.freeze=all"], "tasks.0.freeze must be"),
+        (["tasks.0.ensemble={members: 0}"], "tasks.0.ensemble.members must be"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_done_is_said_before_anything_is_read(
+    folder: Path, changes: list[str], message: str
+) -> None:
+    with pytest.raises(SpecError) as raised:
+        parse_spec(SPEC, "m.yaml", folder, changes)
+    assert message in str(raised.value)
+
+
+def test_a_thermal_head_is_no_ensemble(folder: Path) -> None:
+    text = SPEC.replace("kind: regression, outputs: [cv]", "kind: thermal")
+    text = text.replace("quantity: cv}", "quantity: heat_capacity, temperature: 300, unit: J/mol_atom/K}")
+    with pytest.raises(SpecError, match="a thermal head stands alone"):
+        parse_spec(text, "m.yaml", folder, ["tasks.0.ensemble={members: 2}"])
