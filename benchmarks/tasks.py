@@ -238,7 +238,7 @@ def wanted(options: argparse.Namespace) -> list[tuple[str, str, int, int]]:
         groups = [("extra_trees", "geometry"), ("scratch", "masked", "boosted_trees"), ("ensemble",)]
         for group in groups:
             for name, column in product(options.tasks, group):
-                few = column in ("scratch", "masked", "boosted_trees") or name in FEW
+                few = column in ("scratch", "masked") or name in FEW
                 if seed == 0 or not (few or column in TREES):
                     pieces += [(name, column, fold, seed) for fold in options.folds[: FEWER if few else None]]
     return [one for one in pieces if one[1] in options.columns]

@@ -85,6 +85,12 @@ tasks:
         - column: gap
           quantity: band_gap
           unit: eV
+    freeze: 1
+    layer_decay: 0.7
+    patience: 5
+    ensemble:
+      members: 3
+      blend: extra_trees
   - kind: evaluate
     head: thermal
     data:
