@@ -98,6 +98,18 @@ fuzz:
 wheel-check: $(VENV)/.test
 	tests/embedding/wheel_check.sh $(BIN)/python
 
+# Statement coverage of the package by its tests, subprocesses too; about as long as make test.
+coverage: $(VENV)/.dev
+	rm -f .coverage*
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+# Mutants of scope, tokens and modelspec against the tests of each; its table goes to benchmarks/results/mutation.txt.
+mutation: $(VENV)/.dev
+	$(BIN)/python tests/mutation/mutation.py > benchmarks/results/mutation.new
+	mv benchmarks/results/mutation.new benchmarks/results/mutation.txt
+
 # A wheel for this Python in dist/, with the tag of the oldest Linux that it runs on ([tool.cibuildwheel] makes all of them, where there is docker).
 wheel: $(VENV)/.package
 	rm -rf build/lib.* build/wheel

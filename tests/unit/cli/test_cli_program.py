@@ -5,8 +5,11 @@ import re
 import signal
 import subprocess
 import sys
+from importlib.util import find_spec
 import time
 from pathlib import Path
+
+NEEDS_TORCH = pytest.mark.skipif(find_spec("torch") is None, reason="models need torch")
 
 import pytest
 
@@ -97,8 +100,8 @@ def test_the_version_is_that_of_the_package(cloudkit):
         (["new"], "name the file"),
         (["new", "x.yaml", "--preset", "thermall"], "thermal"),
         (["build", "no-such-spec.yaml"], "no file or preset"),
-        (["predict", "no-such-model", "a | b"], "no-such-model"),
-        (["evaluate", "no-such-model", "x.csv"], "no-such-model"),
+        pytest.param(["predict", "no-such-model", "a | b"], "no-such-model", marks=NEEDS_TORCH),
+        pytest.param(["evaluate", "no-such-model", "x.csv"], "no-such-model", marks=NEEDS_TORCH),
     ],
 )
 def test_a_command_that_cannot_work_says_why_and_exits_2(cloudkit, tmp_path, monkeypatch, arguments, says):

@@ -1,0 +1,88 @@
+"""What a tokenizer writes for others, and the packed forms that it reads."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cloudkit.errors import CloudkitError, ScopeError
+from cloudkit.tables import generator_text
+from cloudkit.tokens import Tokenizer
+
+ROCK_SALT = f"{generator_text(225)} | Na 4a Cl 4b"
+TEXTS = (
+    *(
+        ROCK_SALT,
+        "",
+        "na Na NA",
+        "é",
+        "e\u0301",
+        "x" * 100,
+        "x" * 101,
+        "4aa",
+        "中Na",
+        "Na\x00Cl\tK",
+        "a\u200bb",
+    ),
+    *("0.125 1.0 10.5", "[MASK] [CLS] a[SEP]b", "Å-+,:", "NaCl", "192l 0.01"),
+)
+
+
+def test_the_written_tokenizer_reads_text_as_this_one_does(tmp_path: Path) -> None:
+    tokenizers = pytest.importorskip("tokenizers", reason="tokenizers is not installed")
+    ours, path = Tokenizer("cloud"), tmp_path / "tokenizer.json"
+    ours.save(path)
+    theirs = tokenizers.Tokenizer.from_file(str(path))
+    assert [theirs.encode(text).ids for text in TEXTS] == [ours.encode(text).tolist() for text in TEXTS]
+    assert {theirs.encode(text).type_ids[0] for text in TEXTS} == {0}
+    assert [theirs.id_to_token(i) for i in range(ours.size)] == list(ours.vocabulary)
+    assert (theirs.padding, theirs.truncation) == (None, None)
+    assert theirs.decode(ours.encode("Na 4a Cl").tolist()) == "Na 4a Cl"
+    special = {i for i in range(ours.size) if theirs.decode([i]) == ""}
+    assert special == {0, 1, 2, 3, 4}
+
+
+def test_a_compact_tokenizer_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(
+        CloudkitError, match="^only the cloud vocabulary can be written for Hugging Face: compact"
+    ):
+        Tokenizer("compact").save(tmp_path / "tokenizer.json")
+
+
+@pytest.mark.parametrize("name", ["cloud", "compact"])
+def test_packed_ids_become_texts_again(name: str) -> None:
+    tokenizer = Tokenizer(name)
+    ids, offsets = tokenizer.encode_batch([ROCK_SALT, ROCK_SALT], threads=2)
+    assert tokenizer.decode_batch(ids.tolist(), offsets.tolist()) == [ROCK_SALT, ROCK_SALT]
+    text, ends = tokenizer.decode_packed(ids.astype(np.int64), offsets.tolist(), threads=2)
+    assert (text.dtype, ends.dtype) == (np.uint8, np.int64)
+    assert text.tobytes().decode() == ROCK_SALT * 2
+    assert ends.tolist() == [0, len(ROCK_SALT), 2 * len(ROCK_SALT)]
+
+
+@pytest.mark.parametrize("ids", [[70_000], [65_536], [-1], [0.5]])
+def test_ids_that_are_no_16_bit_numbers_are_refused(ids: list[float]) -> None:
+    with pytest.raises(
+        ValueError, match=r"^ids: expected integers from 0 to 65535, found (int|float)64 up to "
+    ):
+        Tokenizer("cloud").decode(ids)  # type: ignore[arg-type]
+
+
+def test_the_largest_16_bit_id_is_outside_the_vocabulary_and_not_outside_the_range() -> None:
+    with pytest.raises(ValueError, match="id 65535 at place 0 is not in the vocabulary"):
+        Tokenizer("cloud").decode([65_535])
+
+
+def test_a_string_with_charges_is_refused_with_its_first_site() -> None:
+    text = f"{generator_text(225)} | 4a 4b | Na+ 0.0 0.0 0.0 Cl- 0.5 0.5 0.5"
+    with pytest.raises(ScopeError) as caught:
+        Tokenizer("compact").encode(text)
+    print(caught.value)
+
+
+def test_kinds_are_of_the_compact_vocabulary_and_the_name_is_kept() -> None:
+    assert Tokenizer().name == "compact"
+    with pytest.raises(CloudkitError, match="^only the compact vocabulary has one kind per token$"):
+        Tokenizer("cloud").kinds  # noqa: B018
+    with pytest.raises(CloudkitError, match="^unknown vocabulary 'bert'; known: cloud, compact$"):
+        Tokenizer("bert")
