@@ -94,6 +94,19 @@ instructions: $(VENV)/.train
 fuzz:
 	$(PYTHON) tests/native/fuzz.py $(SECONDS) --summary benchmarks/results/fuzz.txt
 
+# Random commands, kills, mutants and fuzzers for SECONDS (default an hour); its counts go to benchmarks/results/soak.txt.
+soak: SECONDS = 3600
+soak: $(VENV)/.test
+	$(BIN)/python tests/soak.py $(SECONDS) --summary benchmarks/results/soak.txt
+
+# The commands of README and tutorial on a fresh clone, timed; its log goes to benchmarks/results/first_contact.txt.
+first-contact:
+	$(PYTHON) tests/first_contact.py --log benchmarks/results/first_contact.txt
+
+# The picture of the README.
+picture: $(VENV)/.test
+	$(BIN)/python docs/picture.py
+
 # The built wheel in a clean environment without a compiler, then the examples built upon it.
 wheel-check: $(VENV)/.test
 	tests/embedding/wheel_check.sh $(BIN)/python

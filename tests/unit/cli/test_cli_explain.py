@@ -89,4 +89,4 @@ def test_a_structure_that_cannot_be_read_is_an_error_with_its_code(cloudkit, str
 def test_an_unphysical_structure_is_an_error_with_its_code(cloudkit):
     answer = cloudkit("explain", "-", stdin=POSCAR.replace("0.5 0.5 0.5", "0.0 0.0 0.0"))
     assert (answer.code, answer.out) == (2, "")
-    assert answer.err.startswith("error: S2")
+    assert answer.err.startswith("error: stdin: S206")

@@ -98,7 +98,7 @@ def test_bytes_that_are_no_utf8_are_findings_of_their_line_only(cloudkit, tmp_pa
     refused = cloudkit("tokenize", "--vocab", "cloud", "--file", tmp_path / "s.txt")
     assert (refused.code, refused.err) == (
         2,
-        f"error: {tmp_path / 's.txt'}: not UTF-8 text (byte {len(ROCK_SALT) + 2})\n",
+        f"error: {tmp_path / 's.txt'}: not UTF-8 text (byte {len(ROCK_SALT) + 2}); save it as UTF-8\n",
     )
 
 
