@@ -1,0 +1,119 @@
+"""A stranger's first ten minutes: the commands of README and tutorial, copied out of them and run on a fresh clone. `make first-contact`.
+
+The clock starts before the clone and stops at the first curve of one's own CIF: at most ten minutes, installation included. After that the other
+commands run, each with its time. Exits with 1 at the first that fails; `--log FILE` keeps what was run.
+"""
+
+import argparse
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+LIMIT = 600.0  # seconds from nothing to the curve
+CURVE = "--plot cv.png"
+LEFT_OUT = {
+    "make test": "the tests are what CI runs",
+    "example.org": "it is no provider",
+}
+PART = 1  # exit code: done, and some structures failed; the tutorial has a broken one on purpose
+
+
+def blocks(page: str, kind: str) -> list[str]:
+    """The fenced blocks of a kind."""
+    return re.findall(rf"^```{kind}\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+
+
+def readme_commands(page: str) -> list[str]:
+    """Lines of the README's shell blocks, without comments."""
+    lines = [line for block in blocks(page, "sh") for line in block.splitlines()]
+    return [command for line in lines if (command := re.sub(r"\s+#.*", "", line).strip())]
+
+
+def tutorial_commands(page: str) -> list[str]:
+    """What stands after `$ ` in the tutorial."""
+    return [
+        line[2:] for block in blocks(page, "console") for line in block.splitlines() if line.startswith("$ ")
+    ]
+
+
+def own_files(clone: Path) -> None:
+    """What the reader of the README has: a crystal, folders of crystals, an archive. The tutorial's own folder is `lesson`."""
+    crystals = clone / "docs/examples/crystals"
+    whole = [path for path in crystals.glob("*.cif") if path.stem != "unfinished"]
+    shutil.copy(crystals / "corundum.cif", clone / "my.cif")
+    for name in ("my_cifs", "shards", "structures"):
+        (clone / name).mkdir()
+        for path in whole:
+            shutil.copy(path, clone / name)
+    with zipfile.ZipFile(clone / "more.zip", "w") as archive:
+        archive.write(whole[0], "more.cif")
+    shutil.copytree(crystals, clone / "lesson/crystals")
+    shutil.copy(clone / "docs/examples/measured.csv", clone / "lesson")
+
+
+def steps(clone: Path) -> Iterator[tuple[Path, str]]:
+    """(folder, command), the way to the curve first."""
+    readme = [
+        line
+        for line in readme_commands((clone / "README.md").read_text("utf-8"))
+        if not any(word in line for word in LEFT_OUT)
+    ]
+    first = [line for line in readme if line.startswith("make demo") or CURVE in line]
+    yield from ((clone, line) for line in first)
+    yield from ((clone, line) for line in readme if line not in first)
+    yield from (
+        (clone / "lesson", line)
+        for line in tutorial_commands((clone / "docs/tutorial.md").read_text("utf-8"))
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--log", type=Path, help="write what was run and how long it took")
+    arguments = parser.parse_args()
+    log = [
+        f"{date.today()}, {platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, Python {platform.python_version()}"
+    ]
+    begun, curve = time.monotonic(), 0.0
+    with tempfile.TemporaryDirectory(prefix="first-contact-") as folder:
+        clone = Path(folder) / "cloudkit"
+        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
+        own_files(clone)
+        path = f"{clone / '.venv/bin'}{os.pathsep}{os.environ['PATH']}"
+        for where, command in steps(clone):
+            start = time.monotonic()
+            done = subprocess.run(command, shell=True, cwd=where, env=os.environ | {"PATH": path}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # fmt: skip
+            log.append(f"{time.monotonic() - start:8.1f} s  {command}")
+            print(log[-1], flush=True)
+            allowed = (0, PART) if where != clone else (0,)
+            if done.returncode not in allowed or "Traceback" in done.stdout:
+                print(f"exit code {done.returncode}\n{done.stdout}", file=sys.stderr)
+                return 1
+            if CURVE in command and not curve:
+                assert (clone / "cv.png").stat().st_size > 10_000
+                curve = time.monotonic() - begun
+                log.append(f"{curve:8.1f} s  from nothing to the curve of one's own CIF")
+                print(log[-1], flush=True)
+    log += [f"left out: {word} ({why})" for word, why in LEFT_OUT.items()]
+    if arguments.log:
+        arguments.log.write_text("\n".join(log) + "\n")
+    if not 0 < curve < LIMIT:
+        print(f"the curve took {curve:.0f} s, more than {LIMIT:.0f}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
