@@ -3,8 +3,9 @@
 A round has a seed, and `python tests/soak.py --seed S --rounds 1` repeats it:
 
   commands   of a random verb, each in a folder of its own. It ends with 0, 1 or 2 and no traceback, within its time. A third gets
-             SIGINT at a random moment: it ends with 130 (or had ended) and leaves no draft. A third gets SIGKILL: whatever table is
-             there is whole, and the same command, given again, leaves what an undisturbed one left.
+             SIGINT at a random moment: it ends with 130, or by the signal while Python itself ends, or had ended, and leaves no
+             draft. A third gets SIGKILL: whatever table is there is whole, and the same command, given again, leaves what an
+             undisturbed one left.
   strings    mutants, read by core, twin, grammar and schema (tests/laws/mutants.py)
   specs      mutants of the presets: each is refused with its mistakes, or loads and prints as a spec that loads to the same
   fuzz       one target of tests/native/fuzz.py after the other, where clang is installed
@@ -87,7 +88,7 @@ class Soak:
                 self.counts[f"{verb}: ended by {kind}"] += 1
             if kind == "SIGINT":
                 wrong = (
-                    "" if killed in (code, 130) else f"SIGINT after {after:.2f} s: exit code {killed}\n{last}"
+                    "" if killed in (code, 130, -signal.SIGINT) else f"SIGINT after {after:.2f} s: exit code {killed}\n{last}"
                 )
                 return fault_of(code, said) or wrong or fault_of(0, last) or leftovers(folder)
             if code == 2 or verb == "new" or killed == code:
