@@ -4,25 +4,17 @@ Post-norm layers, learned positions and a table of token types whose first row e
 is no mask; states equal those of `BertModel` at the tokens that are no padding. The query, key and value maps are one matrix.
 """
 
-from collections.abc import Callable
 from typing import Final
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from cloudkit.kernels import Impl, packed_attention_qkv
-from cloudkit.models.encoder import Encoded
+from cloudkit.models.encoder import ACTIVATIONS, Encoded
 from cloudkit.models.inputs import Inputs, segment_sum
 from cloudkit.modelspec import BertEncoder
 
 INIT: Final = 0.02
-ACTIVATIONS: Final[dict[str, Callable[[Tensor], Tensor]]] = {
-    "gelu": functional.gelu,
-    "gelu_tanh": lambda x: functional.gelu(x, approximate="tanh"),
-    "relu": functional.relu,
-    "silu": functional.silu,
-}
 
 
 class BertEmbedding(nn.Module):

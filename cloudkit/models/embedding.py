@@ -20,18 +20,27 @@ INIT = 0.02
 ROLES = 6  # kinds of tokens
 
 
-class PositionEmbedding(nn.Module):
-    """Learned vectors of tokens plus learned vectors of places, for the cloud vocabulary."""
+class Places(nn.Embedding):
+    """Learned vectors of places in a string."""
 
-    def __init__(self, size: int, width: int, max_length: int) -> None:
+    def __init__(self, max_length: int, width: int) -> None:
+        super().__init__(max_length, width)
+        nn.init.normal_(self.weight, std=INIT)
+
+
+class PositionEmbedding(nn.Module):
+    """Learned vectors of tokens, and of places if they have any, for the cloud vocabulary."""
+
+    def __init__(self, size: int, width: int, places: Places | None) -> None:
         super().__init__()
-        self.table, self.places = nn.Embedding(size, width), nn.Embedding(max_length, width)
-        for part in (self.table, self.places):
-            nn.init.normal_(part.weight, std=INIT)
+        self.table, self.places = nn.Embedding(size, width), places
+        nn.init.normal_(self.table.weight, std=INIT)
 
     def forward(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
         """Vectors (tokens, width) and the weight of each token in a mean over its string (tokens,)."""
-        vectors: Tensor = self.table(inputs.ids) + self.places(inputs.place)
+        vectors: Tensor = self.table(inputs.ids)
+        if self.places is not None:
+            vectors = vectors + self.places(inputs.place)
         return vectors, torch.ones_like(vectors[:, 0])
 
 
@@ -60,6 +69,7 @@ class SymbolEmbedding(nn.Module):
         self.register_buffer("kind", torch.tensor(kinds.astype(np.int64)))
         self.features = nn.Linear(known.shape[1], width, bias=False) if features else None
         self.contrast = nn.Linear(self.element_columns[1], width, bias=False) if features else None
+        self.places: Places | None = None
 
     def forward(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
         """Vectors (tokens, width) and the weight of each token in a mean over its string: the element's share (tokens,)."""
@@ -67,6 +77,8 @@ class SymbolEmbedding(nn.Module):
         vectors = self.symbols(inputs, share)
         sums = segment_sum(vectors, inputs.segment, len(inputs.ids))
         assert self.pair is not None
+        if self.places is not None:
+            vectors = vectors + self.places(inputs.place)
         return vectors + self.pair(sums[inputs.segment]), share
 
     def symbols(self, inputs: Inputs, share: Tensor) -> Tensor:
@@ -139,7 +151,12 @@ def make_embedding(
     tokenizer: Tokenizer, encoder: TransformerEncoder, max_length: int
 ) -> PositionEmbedding | SymbolEmbedding:
     """The embedding that fits a tokenizer (cloud or compact) and the encoder part of a spec."""
-    if tokenizer.name == "compact":
-        kind = OrbitEmbedding if encoder.merge else SymbolEmbedding
-        return kind(tokenizer.vocabulary, tokenizer.kinds, encoder.width, encoder.features)
-    return PositionEmbedding(tokenizer.size, encoder.width, max_length)
+    learned = encoder.positions or ("none" if tokenizer.name == "compact" else "learned")
+    if tokenizer.name != "compact":
+        places = Places(max_length, encoder.width) if learned == "learned" else None
+        return PositionEmbedding(tokenizer.size, encoder.width, places)
+    kind = OrbitEmbedding if encoder.merge else SymbolEmbedding
+    found = kind(tokenizer.vocabulary, tokenizer.kinds, encoder.width, encoder.features)
+    if learned == "learned":
+        found.places = Places(max_length, encoder.width)
+    return found

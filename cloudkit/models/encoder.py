@@ -1,6 +1,10 @@
-"""The transformer that all heads share: pre-norm, gated feed-forward, attention within each string of a packed batch."""
+"""The transformer that all heads share: pre-norm, attention within each string of a packed batch.
 
-from typing import NamedTuple
+Norm, gate, activation and positions are keys of the spec.
+"""
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -19,28 +23,68 @@ class Encoded(NamedTuple):
     pooled: Tensor
 
 
+NORMS: Final[dict[str, Callable[[int], nn.Module]]] = {"layer": nn.LayerNorm, "rms": nn.RMSNorm}
+ACTIVATIONS: Final[dict[str, Callable[[Tensor], Tensor]]] = {
+    "gelu": functional.gelu,
+    "gelu_tanh": lambda x: functional.gelu(x, approximate="tanh"),
+    "relu": functional.relu,
+    "silu": functional.silu,
+}
+ROTARY_BASE: Final = 1e4  # the slowest turn is about this many places long (Su 2021)
+
+
+class Turn(NamedTuple):
+    """Cosine and sine (tokens, 1, 1, head width / 2) of the angles by which pairs of numbers turn at each place."""
+
+    cos: Tensor
+    sin: Tensor
+
+
+def turn_of(place: Tensor, width: int, dtype: torch.dtype) -> Turn:
+    """The turn of heads of a width at places (tokens,)."""
+    rates = ROTARY_BASE ** (-torch.arange(0, width, 2, device=place.device, dtype=torch.float32) / width)
+    angle = (place[:, None] * rates)[:, None, None]
+    return Turn(angle.cos().to(dtype), angle.sin().to(dtype))
+
+
+def turned(vectors: Tensor, turn: Turn) -> Tensor:
+    """Vectors (tokens, 2, heads, head width), whose products then follow from the distance of two places."""
+    first, second = vectors.chunk(2, dim=-1)
+    return torch.cat([first * turn.cos - second * turn.sin, first * turn.sin + second * turn.cos], dim=-1)
+
+
 class Layer(nn.Module):
-    """x + attention(norm x), then x + down(silu(gate) * up)."""
+    """x + attention(norm x), then x + down(activation(gate) * up); without a gate x + down(activation(up))."""
 
-    def __init__(self, width: int, heads: int, feedforward: int, dropout: float, merge: bool) -> None:
+    def __init__(self, spec: TransformerEncoder) -> None:
         super().__init__()
-        self.heads, self.merge = heads, merge
-        self.norm_attention, self.norm_feedforward = nn.LayerNorm(width), nn.LayerNorm(width)
+        width, feedforward = spec.width, spec.feedforward or 4 * spec.width
+        norm = NORMS[spec.norm]
+        self.heads, self.merge, self.gated = spec.heads, spec.merge, spec.gated
+        self.norm_attention, self.norm_feedforward = norm(width), norm(width)
         self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
-        self.up, self.down = nn.Linear(width, 2 * feedforward), nn.Linear(feedforward, width)
-        self.dropout = nn.Dropout(dropout)
+        self.up, self.down = nn.Linear(width, (1 + spec.gated) * feedforward), nn.Linear(feedforward, width)
+        self.activation = ACTIVATIONS[spec.activation]
+        self.dropout = nn.Dropout(spec.dropout)
 
-    def forward(self, x: Tensor, offsets: Tensor, bias: Tensor | None, impl: Impl) -> Tensor:
-        """x (tokens, width) -> (tokens, width); bias (tokens, heads) is added to the scores of a key.
+    def forward(
+        self, x: Tensor, offsets: Tensor, bias: Tensor | None, impl: Impl, turn: Turn | None = None
+    ) -> Tensor:
+        """x (tokens, width) -> (tokens, width); bias (tokens, heads) is added to the scores of a key; turn: rotary positions.
 
         Of merged rows no weights are dropped: there are few of them, and each stands for many atoms.
         """
         qkv = self.qkv(self.norm_attention(x)).unflatten(1, (3, self.heads, -1))
+        if turn is not None:
+            qkv = torch.cat([turned(qkv[:, :2], turn), qkv[:, 2:]], dim=1)
         dropout = self.dropout.p if self.training and not self.merge else 0.0
         mixed = packed_attention_qkv(qkv, offsets, bias=bias, dropout=dropout, impl=impl)
         x = x + self.dropout(self.out(mixed.flatten(1)))
-        gate, up = self.up(self.norm_feedforward(x)).chunk(2, dim=1)
-        return x + self.dropout(self.down(functional.silu(gate) * up))
+        grown = self.up(self.norm_feedforward(x))
+        if not self.gated:
+            return x + self.dropout(self.down(self.activation(grown)))
+        gate, up = grown.chunk(2, dim=1)
+        return x + self.dropout(self.down(self.activation(gate) * up))
 
 
 class Encoder(nn.Module):
@@ -60,12 +104,9 @@ class Encoder(nn.Module):
         super().__init__()
         self.embedding = embedding
         self.dropout = nn.Dropout(spec.dropout)
-        feedforward = spec.feedforward or 4 * spec.width
-        layers = (
-            Layer(spec.width, spec.heads, feedforward, spec.dropout, spec.merge) for _ in range(spec.layers)
-        )
-        self.layers = nn.ModuleList(layers)
-        self.norm = nn.LayerNorm(spec.width)
+        self.layers = nn.ModuleList(Layer(spec) for _ in range(spec.layers))
+        self.norm = NORMS[spec.norm](spec.width)
+        self.rotary = spec.positions == "rotary"
         self.pooling, self.heads = spec.pooling, spec.heads
         self.score = nn.Linear(spec.width, 1) if spec.pooling == "attention" else None
         self.pooled_width = spec.width * {"cls": 1, "mean": 2, "cls_mean": 3, "attention": 3}[spec.pooling]
@@ -77,8 +118,9 @@ class Encoder(nn.Module):
         if inputs.merged is not None:
             bias = torch.where(share > 0, share, 1.0).log().float()[:, None].repeat(1, self.heads)
         x = self.dropout(embedded)
+        turn = turn_of(inputs.place, x.shape[1] // self.heads, x.dtype) if self.rotary else None
         for layer in self.layers:
-            x = layer(x, layout.offsets, bias, self.impl)
+            x = layer(x, layout.offsets, bias, self.impl, turn)
         states = self.norm(x)
         pooled = []
         if self.pooling != "mean":

@@ -8,9 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from cloudkit.models.bert import ACTIVATIONS, Bert, start_as_bert
+from cloudkit.models.bert import Bert, start_as_bert
 from cloudkit.models.embedding import SymbolEmbedding, make_embedding
-from cloudkit.models.encoder import Encoded, Encoder
+from cloudkit.models.encoder import ACTIVATIONS, Encoded, Encoder
 from cloudkit.models.geometry import Geometry
 from cloudkit.models.heads import MaskedTokens, Regression, ValueHead
 from cloudkit.models.inputs import Inputs, make_inputs

@@ -16,6 +16,7 @@ from cloudkit.modelspec.reader import MAX_BYTES, TOO_LARGE, position, read
 from cloudkit.modelspec.rules import RULES
 from cloudkit.modelspec.schema import json_schema
 from cloudkit.modelspec.shape import Shape
+from cloudkit.modelspec.sizes import fill_size
 from cloudkit.modelspec.tree import Finding, Mark, Node, locate, plain
 
 
@@ -85,6 +86,7 @@ def _check(
     shape = Shape(json_schema())
     problems += overrides.apply(tree, texts, shape)
     check_keys(shape, shape.root, tree)
+    fill_size(tree)
     spec, wrong = _validate(tree, shape)
     draft = shape.filled(shape.root, tree)
     wrong += [finding for rule in RULES for finding in rule(draft)]

@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 
 from cloudkit.modelspec.base import Count, HeadName, Part, Share, Text
-from cloudkit.modelspec.bert import BertEncoder
+from cloudkit.modelspec.bert import Activation, BertEncoder
 from cloudkit.modelspec.heads import Head
+from cloudkit.modelspec.sizes import Size
 from cloudkit.modelspec.tasks import Task
 
 
@@ -33,12 +34,32 @@ class TransformerEncoder(Part):
     """A pre-norm transformer over the tokens of one crystal."""
 
     kind: Literal["transformer"] = Field(description="kind of encoder")
+    size: Size | None = Field(
+        default=None,
+        description="tiny, small, base or large: stands for layers, heads, width and feedforward, unless they are given too",
+    )
     layers: Count = Field(default=4, description="number of transformer layers")
     heads: Count = Field(default=4, description="attention heads per layer; must divide width")
     width: Count = Field(default=256, description="size of a token's vector")
     dropout: Share = Field(default=0.1, description="share of values dropped while training")
     feedforward: Count | None = Field(
         default=None, description="width of the feed-forward layer; null: 4 times width"
+    )
+    norm: Literal["layer", "rms"] = Field(
+        default="layer",
+        description="normalization before each part of a layer: LayerNorm, or RMSNorm (Zhang 2019)",
+    )
+    gated: bool = Field(
+        default=True,
+        description="feed-forward layers multiply by a gate (Shazeer 2020); false: two plain maps",
+    )
+    activation: Activation = Field(
+        default="silu", description="of the gate, or between the two maps: silu, gelu, gelu_tanh or relu"
+    )
+    positions: Literal["none", "learned", "rotary"] | None = Field(
+        default=None,
+        description="what is known of the order of tokens: nothing, since orbits are a set; learned vectors of places; rotary "
+        "(Su 2021); null: none for compact, learned for cloud",
     )
     features: bool = Field(
         default=True,

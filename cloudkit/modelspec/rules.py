@@ -48,6 +48,18 @@ def positions_suffice(draft: Draft) -> Iterator[Finding]:
         yield Finding(("encoder", "positions"), message)
 
 
+def positions_fit(draft: Draft) -> Iterator[Finding]:
+    """Merged orbits have no order, and rotary positions turn pairs of numbers."""
+    encoder = section(draft, "encoder")
+    positions, heads, width = (encoder.get(key) for key in ("positions", "heads", "width"))
+    if positions in ("learned", "rotary") and encoder.get("merge") is True:
+        message = f"encoder.positions = '{positions}': merged orbits have no order; set it to none, or encoder.merge = false"
+        yield Finding(("encoder", "positions"), message)
+    if positions == "rotary" and isinstance(heads, int) and isinstance(width, int) and (width // heads) % 2:
+        message = f"encoder.positions = 'rotary' needs an even width per head, and {width} / {heads} = {width / heads:g}"
+        yield Finding(("encoder", "positions"), message)
+
+
 def parts_exist(draft: Draft) -> Iterator[Finding]:
     """Of the built-in tables only `thermal` is divided."""
     for index, task in mappings(draft, "tasks"):
@@ -108,6 +120,7 @@ RULES: tuple[Callable[[Draft], Iterator[Finding]], ...] = (
     heads_divide_width,
     vocabulary_fits,
     positions_suffice,
+    positions_fit,
     parts_exist,
     folds_exist,
     nothing_stands_twice,

@@ -10,7 +10,7 @@ from cloudkit.models import build_model, load_weights, shipped
 from cloudkit.modelspec import Spec, load_spec
 from cloudkit.tokens import Tokenizer
 
-IGNORED = ("dropout", "kind")  # keys of an encoder that leave its weights as they are
+IGNORED = ("dropout", "kind", "size")  # keys of an encoder that leave its weights as they are
 
 
 def start_folder(spec: Spec) -> Path | None:

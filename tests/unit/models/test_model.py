@@ -1,12 +1,13 @@
 """The model: packing changes nothing, orbits are a set, and a seed decides the weights."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from cloudkit.data import Crystals, Tokens, read_builtin, read_crystals, tokenize
+from cloudkit.data import Crystals, Tokens, make_batch, read_builtin, read_crystals, tokenize
 from cloudkit.errors import ModelError
 from cloudkit.kernels import thermodynamics
 from cloudkit.models import (
@@ -20,6 +21,7 @@ from cloudkit.models import (
     vocabulary_text,
 )
 from cloudkit.models.embedding import SymbolEmbedding
+from cloudkit.models.encoder import turn_of, turned
 from cloudkit.models.modes import PARAMETERS
 from cloudkit.modelspec import Spec, dump, parse_spec
 from cloudkit.tables import generator_text
@@ -222,3 +224,56 @@ def test_weights_that_are_cut_off_or_do_not_fit_are_refused(tmp_path: Path, chan
         save_weights(weights, path)
     with pytest.raises(ModelError, match="damaged" if change in ("cut", "nan") else "does not fit"):
         load_model(tmp_path)
+
+
+CHOICES = (
+    {}, {"norm": "rms"}, {"gated": "false", "activation": "gelu"}, {"positions": "learned"}, {"positions": "rotary"},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("vocabulary", ["compact", "cloud"])
+@pytest.mark.parametrize("choice", CHOICES, ids=str)
+def test_packing_changes_nothing_whatever_the_layers_are_made_of(
+    vocabulary: str, choice: dict[str, str]
+) -> None:
+    model = chosen(vocabulary, choice)
+    texts = read_builtin("minerals").text("scope")[:5]
+    tokens = tokenize(texts, model.tokenizer, 512)
+    with torch.inference_mode():
+        together = pooled(model, tokens, range(5))
+        alone = torch.cat([pooled(model, tokens, [row]) for row in range(5)])
+    assert torch.allclose(together, alone, atol=1e-5)
+
+
+@pytest.mark.parametrize("positions", ["none", "learned", "rotary"])
+def test_the_order_of_orbits_counts_only_where_positions_are_known(positions: str) -> None:
+    model = chosen("compact", {"positions": positions})
+    orbits = ["Na 4a", "Cl 4b", "O 8c"]
+    texts = [f"{generator_text(225)} | {' '.join(some)}" for some in (orbits, orbits[::-1])]
+    with torch.inference_mode():
+        first, second = pooled(model, tokenize(texts, model.tokenizer, 64), range(2))
+    assert torch.allclose(first, second, atol=1e-5) == (positions == "none")
+
+
+def test_rotary_positions_see_distances_alone() -> None:
+    """Products of turned vectors are the same wherever the two places lie."""
+    vectors = torch.randn(2, 2, 1, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+
+    def product(places: list[int]) -> float:
+        query, key = turned(vectors, turn_of(torch.tensor(places), 8, torch.float64))[:, 0, 0]
+        return float(query @ key)
+
+    assert product([3, 8]) == pytest.approx(product([40, 45]), rel=1e-5)
+    assert product([3, 8]) != pytest.approx(product([3, 9]), rel=1e-2)
+
+
+def chosen(vocabulary: str, choice: dict[str, str]) -> CloudModel:
+    spec = dump(tiny(vocabulary=vocabulary))
+    changes = [f"encoder.{key}={value}" for key, value in choice.items()]
+    return model_of(parse_spec(spec, "tiny.yaml", Path(), changes))
+
+
+def pooled(model: CloudModel, tokens: Tokens, rows: Sequence[int]) -> torch.Tensor:
+    batch = make_batch(tokens, np.array(rows))
+    order = np.argsort(batch.crystals)
+    return model.pooled(model.inputs(batch.ids, batch.offsets))[order]
