@@ -1,13 +1,12 @@
 """The model: packing changes nothing, orbits are a set, and a seed decides the weights."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from cloudkit.data import Crystals, Tokens, make_batch, read_builtin, read_crystals, tokenize
+from cloudkit.data import Crystals, Tokens, read_builtin, read_crystals, tokenize
 from cloudkit.errors import ModelError
 from cloudkit.kernels import thermodynamics
 from cloudkit.models import (
@@ -238,11 +237,8 @@ def test_packing_changes_nothing_whatever_the_layers_are_made_of(
 ) -> None:
     model = chosen(vocabulary, choice)
     texts = read_builtin("minerals").text("scope")[:5]
-    tokens = tokenize(texts, model.tokenizer, 512)
-    with torch.inference_mode():
-        together = pooled(model, tokens, range(5))
-        alone = torch.cat([pooled(model, tokens, [row]) for row in range(5)])
-    assert torch.allclose(together, alone, atol=1e-5)
+    alone = torch.cat([pooled(model, [text]) for text in texts])
+    assert torch.allclose(pooled(model, texts), alone, atol=1e-5)
 
 
 @pytest.mark.parametrize("positions", ["none", "learned", "rotary"])
@@ -250,8 +246,7 @@ def test_the_order_of_orbits_counts_only_where_positions_are_known(positions: st
     model = chosen("compact", {"positions": positions})
     orbits = ["Na 4a", "Cl 4b", "O 8c"]
     texts = [f"{generator_text(225)} | {' '.join(some)}" for some in (orbits, orbits[::-1])]
-    with torch.inference_mode():
-        first, second = pooled(model, tokenize(texts, model.tokenizer, 64), range(2))
+    first, second = pooled(model, texts)
     assert torch.allclose(first, second, atol=1e-5) == (positions == "none")
 
 
@@ -271,9 +266,3 @@ def chosen(vocabulary: str, choice: dict[str, str]) -> CloudModel:
     spec = dump(tiny(vocabulary=vocabulary))
     changes = [f"encoder.{key}={value}" for key, value in choice.items()]
     return model_of(parse_spec(spec, "tiny.yaml", Path(), changes))
-
-
-def pooled(model: CloudModel, tokens: Tokens, rows: Sequence[int]) -> torch.Tensor:
-    batch = make_batch(tokens, np.array(rows))
-    order = np.argsort(batch.crystals)
-    return model.pooled(model.inputs(batch.ids, batch.offsets))[order]
