@@ -15,6 +15,7 @@ from cloudkit.errors import DISTRIBUTION
 from cloudkit.models import CloudModel, save_weights, vocabulary_text
 from cloudkit.modelspec import Spec, dump
 from cloudkit.property.leakage import SEEN
+from cloudkit.train.attribution import attribution
 from cloudkit.train.evaluate import write_lines
 from cloudkit.train.stages import StageResult
 
@@ -39,9 +40,9 @@ def write_artifact(spec: Spec, model: CloudModel, results: Sequence[StageResult]
         folder / "timing.json", seconds | {"total": round(sum(result.seconds for result in results), 3)}
     )
     if evaluated:
-        write_lines(
-            folder / "predictions.csv", [line for result in evaluated for line in _predictions(result)]
-        )
+        lines = [line for result in evaluated for line in _predictions(result)]
+        write_lines(folder / "predictions.csv", lines)
+        _write_json(folder / "attribution.json", attribution(model, lines))
     write_report(folder)
     write_card(folder)
 

@@ -9,6 +9,7 @@ import numpy as np
 from cloudkit.property.page import grid, page
 from cloudkit.property.words import model_name, number, quantity_name, short_scope
 from cloudkit.train import report_figures as figures
+from cloudkit.train.report_residuals import residuals, single_predictions
 from cloudkit.train.run_folder import Predictions, RunFolder, flatten, read_run
 from cloudkit.train.verdict import lead, verdict
 
@@ -22,7 +23,9 @@ def write_report(folder: Path) -> Path:
     """
     run = read_run(folder)
     plots = [_quantity(group, gallery=group is _main(run)) for group in run.predictions]
-    sections = [_headline(run), *plots, _learning(run), _worst(run), _provenance(run)]
+    main = _main(run)
+    details = [_worst(run), residuals(main) if main else "", single_predictions(run.attribution)]
+    sections = [_headline(run), *plots, _learning(run), *details, _provenance(run)]
     path = folder / "report.html"
     path.write_text(page(run.name, sections), encoding="utf-8")
     return path

@@ -58,7 +58,7 @@ class Predictions(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """The files of a run. `metrics` and `timing` as JSON holds them; `curves` one entry per recorded epoch."""
+    """The files of a run. `metrics`, `timing` and `attribution` as JSON holds them; `curves` one entry per recorded epoch."""
 
     name: str
     spec: str
@@ -67,6 +67,7 @@ class RunFolder:
     curves: list[dict[str, Any]]
     predictions: list[Predictions]
     hashes: dict[str, str]
+    attribution: dict[str, Any]
 
 
 def read_run(folder: Path) -> RunFolder:
@@ -79,7 +80,10 @@ def read_run(folder: Path) -> RunFolder:
         )
     hashes = {name: _sha256(folder / name) for name in HASHED if (folder / name).is_file()}
     spec = _text(folder / "spec.yaml")
-    return RunFolder(folder.resolve().name, spec, metrics, timing, curves, _predictions(folder), hashes)
+    parts = _json(folder, "attribution.json", {})
+    return RunFolder(
+        folder.resolve().name, spec, metrics, timing, curves, _predictions(folder), hashes, parts
+    )
 
 
 def _text(path: Path) -> str:

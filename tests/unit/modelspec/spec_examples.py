@@ -10,11 +10,16 @@ tokens:
 from: null
 encoder:
   kind: transformer
+  size: small
   layers: 3
   heads: 4
   width: 128
   dropout: 0.05
   feedforward: 256
+  norm: rms
+  gated: true
+  activation: silu
+  positions: none
   features: true
   merge: false
   pooling: cls_mean
@@ -42,6 +47,10 @@ heads:
     outputs: [phonon_density]
     tolerance: 0.02
     cp_minus_cv: 5e-6
+folds:
+  count: 5
+  seed: 2
+  fold: 0
 tasks:
   - kind: pretrain
     head: mlm
@@ -81,6 +90,7 @@ tasks:
     head: gap
     data:
       path: gap.csv
+      part: train
       targets:
         - column: gap
           quantity: band_gap

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from safetensors.torch import load_file
-from train_examples import Interrupt
+from train_examples import Interrupt, MakeSpec
 
+import cloudkit
 from cloudkit.data import read_table
 from cloudkit.errors import CloudkitError
 from cloudkit.models import build_model, load_model
@@ -18,7 +19,7 @@ from cloudkit.tokens import Tokenizer
 from cloudkit.train import BuildResult, build
 
 ARTIFACT = {
-    "card.md", "curves.json", "metrics.json", "model.safetensors", "predictions.csv", "report.html", "seen.npz", "spec.yaml",
+    "attribution.json", "card.md", "curves.json", "metrics.json", "model.safetensors", "predictions.csv", "report.html", "seen.npz", "spec.yaml",
     "timing.json", "vocab.txt",
 }  # fmt: skip
 
@@ -197,3 +198,27 @@ def test_reduced_strings_and_the_published_vocabulary_build_as_well(project: Pat
     assert np.isfinite(result.metrics["tasks"][0]["mae"])
     assert any("projected to the reduced dialect" in line for line in lines)
     assert any("projected to the reduced dialect" in note for note in result.metrics["notes"])
+
+
+def test_the_report_says_where_the_model_errs_and_what_a_prediction_rests_on(
+    spec: MakeSpec, tmp_path: Path
+) -> None:
+    folder = build(spec("tasks.0.epochs=1", "tasks.1.epochs=1"), tmp_path / "run").folder
+    told = json.loads((folder / "attribution.json").read_text())
+    model = cloudkit.load(folder)
+    for crystal in told["crystals"]:
+        assert [part["orbit"] for part in crystal["parts"]] == [
+            str(orbit) for orbit in cloudkit.parse(crystal["scope"]).orbits
+        ]
+        kept = cloudkit.parse(crystal["scope"]).orbits[1:]
+        head = crystal["scope"].partition(" | ")[0]
+        table = model.predict(
+            [f"{head} | {' '.join(map(str, kept))}"], temperatures=[float(crystal["temperature"])]
+        )
+        without = table[table["quantity"] == "heat_capacity"]["value"].item()
+        assert crystal["parts"][0]["without"] == pytest.approx(without, rel=1e-4)
+        change = crystal["prediction"] - crystal["parts"][0]["without"]
+        assert crystal["parts"][0]["change"] == pytest.approx(change)
+    page = (folder / "report.html").read_text()
+    assert "Residuals by element and space group" in page and "What single predictions rest on" in page
+    assert len(page) < 2_000_000

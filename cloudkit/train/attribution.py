@@ -1,0 +1,79 @@
+"""What a prediction rests on, orbit by orbit: the prediction without an orbit beside the one with it (occlusion, Zeiler 2014).
+
+The string without an orbit is another crystal, which may not exist; the change says how the model uses the orbit, not what
+nature does. Changes do not add up to the prediction. Strings of other dialects than orbit do not say which sites belong together.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from cloudkit.data import tokenize
+from cloudkit.errors import ScopeError
+from cloudkit.models import CloudModel, predict_values
+from cloudkit.scope import Scope, parse
+
+MOST: Final = 12  # orbits of one crystal
+ROOM: Final = 300.0  # K: of several temperatures the nearest to this one is shown
+
+
+def attribution(model: CloudModel, lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Of the first quantity of predictions.csv: parts of the crystals of median and of largest error; {} where there are none."""
+    rows = [line for line in lines if (line["head"], line["quantity"]) == _key(lines[0])] if lines else []
+    nearest: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        if row["id"] not in nearest or _distance(row) < _distance(nearest[row["id"]]):
+            nearest[row["id"]] = row
+    split = {name: found for name, row in nearest.items() if (found := without_each(row["scope"]))}
+    ranked = sorted(split, key=lambda name: abs(_error(nearest[name])))
+    if not ranked:
+        return {}
+    chosen = dict.fromkeys([ranked[len(ranked) // 2], ranked[-1]])
+    shown = [_crystal(model, nearest[name], split[name]) for name in chosen]
+    return {"quantity": rows[0]["quantity"], "unit": rows[0]["unit"], "crystals": shown}
+
+
+def without_each(text: str) -> list[tuple[str, str]]:
+    """(orbit, string without it) for each of two or more orbits of an orbit string; [] for other strings."""
+    try:
+        scope = parse(text)
+    except ScopeError:
+        return []
+    if scope.dialect != "orbit" or not 2 <= len(scope.orbits) <= MOST:
+        return []
+    rest = [scope.orbits[:i] + scope.orbits[i + 1 :] for i in range(len(scope.orbits))]
+    return [
+        (str(orbit), str(Scope("orbit", scope.space_group, others)))
+        for orbit, others in zip(scope.orbits, rest, strict=True)
+    ]
+
+
+def _crystal(model: CloudModel, row: dict[str, Any], parts: list[tuple[str, str]]) -> dict[str, Any]:
+    """One crystal with the changes of its prediction."""
+    texts = [row["scope"], *(text for _, text in parts)]
+    tokens = tokenize(texts, model.tokenizer, model.spec.tokens.max_length)
+    place = model.value_head(row["head"]).outputs.index(row["quantity"])
+    kelvin = float(row["temperature"]) if row["temperature"] != "" else np.nan
+    count = len(texts)
+    whole, *less = predict_values(
+        model, row["head"], tokens, np.arange(count), np.full(count, place), np.full(count, kelvin)
+    ).tolist()
+    changes = [
+        {"orbit": orbit, "without": value, "change": whole - value}
+        for (orbit, _), value in zip(parts, less, strict=True)
+    ]
+    known = {"id": row["id"], "scope": row["scope"], "temperature": row["temperature"]}
+    return known | {"target": float(row["target"]), "prediction": whole, "parts": changes}
+
+
+def _key(line: dict[str, Any]) -> tuple[str, str]:
+    return line["head"], line["quantity"]
+
+
+def _error(row: dict[str, Any]) -> float:
+    return float(row["prediction"]) - float(row["target"])
+
+
+def _distance(row: dict[str, Any]) -> float:
+    return abs(float(row["temperature"]) - ROOM) if row["temperature"] != "" else 0.0
