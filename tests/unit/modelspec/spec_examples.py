@@ -90,7 +90,6 @@ tasks:
     head: gap
     data:
       path: gap.csv
-      part: train
       targets:
         - column: gap
           quantity: band_gap
