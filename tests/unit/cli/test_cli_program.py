@@ -5,13 +5,13 @@ import re
 import signal
 import subprocess
 import sys
-from importlib.util import find_spec
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
-NEEDS_TORCH = pytest.mark.skipif(find_spec("torch") is None, reason="models need torch")
-
 import pytest
+
+NEEDS_TORCH = pytest.mark.skipif(find_spec("torch") is None, reason="models need torch")
 
 VERBS = (
     *("build", "fetch", "encode", "explain", "validate", "decode", "convert", "tokenize"),
