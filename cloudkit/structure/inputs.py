@@ -24,9 +24,9 @@ def find_files(given: str) -> Iterator[tuple[str, str, bool]]:
     if path.is_dir():
         root = os.fspath(path)
         for below in _files_below(root):
-            yield below, below[len(root) :].lstrip(os.sep).replace(os.sep, "/"), True
+            yield below, _written(below[len(root) :].lstrip(os.sep).replace(os.sep, "/")), True
     elif path.exists() or not glob.has_magic(given):
-        yield given, path.name, False
+        yield given, _written(path.name), False
     else:
         fixed = Path(*_until_magic(path.parts))
         found = sorted(fixed.glob(str(path.relative_to(fixed))))
@@ -34,7 +34,12 @@ def find_files(given: str) -> Iterator[tuple[str, str, bool]]:
         if not files:
             yield given, given, False
         for match in files:
-            yield str(match), match.relative_to(fixed).as_posix(), True
+            yield str(match), _written(match.relative_to(fixed).as_posix()), True
+
+
+def _written(name: str) -> str:
+    """A file's name as text that every table can hold: UTF-8 whatever the locale, other bytes as \\xfc."""
+    return name if name.isascii() else os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _files_below(folder: str) -> Iterator[str]:
