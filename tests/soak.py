@@ -88,7 +88,9 @@ class Soak:
                 self.counts[f"{verb}: ended by {kind}"] += 1
             if kind == "SIGINT":
                 wrong = (
-                    "" if killed in (code, 130, -signal.SIGINT) else f"SIGINT after {after:.2f} s: exit code {killed}\n{last}"
+                    ""
+                    if killed in (code, 130, -signal.SIGINT)
+                    else f"SIGINT after {after:.2f} s: exit code {killed}\n{last}"
                 )
                 return fault_of(code, said) or wrong or fault_of(0, last) or leftovers(folder)
             if code == 2 or verb == "new" or killed == code:

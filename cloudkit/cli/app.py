@@ -119,10 +119,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         complain(f"{count} mistake{'s' if count > 1 else ''} in the spec, nothing was done")
         sys.exit(NOTHING_DONE)
     except CloudkitError as error:
-        complain("\n".join([str(error), *getattr(error, "__notes__", [])]))
+        complain("\n".join([str(error), *_notes(error)]))
+        sys.exit(NOTHING_DONE)
+    except MemoryError:
+        complain("there is not enough memory for this; give fewer or smaller inputs at a time")
         sys.exit(NOTHING_DONE)
     except OSError as error:
-        complain(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
+        what = ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
+        complain("\n".join([what, *_notes(error)]))
         sys.exit(NOTHING_DONE)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+
+
+def _notes(error: BaseException) -> list[str]:
+    return list(getattr(error, "__notes__", []))

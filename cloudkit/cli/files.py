@@ -44,6 +44,9 @@ def replacing(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
             yield file
         if not special:
             draft.replace(path)
+    except OSError as error:
+        error.add_note(f"while {path} was written, which is left as it was")
+        raise
     finally:
         if not special:
             draft.unlink(missing_ok=True)

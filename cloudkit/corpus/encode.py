@@ -110,7 +110,7 @@ def encode_corpus(
             gone = manifest.arrange(keys)
         except OSError as error:
             raise CloudkitError(
-                f"{folder}: {error.strerror or error} {' '.join(getattr(error, '__notes__', []))}; {len(manifest.shards)} shards are finished and stay; the same command "
+                f"{folder}: {error.strerror or error} {getattr(error, '__notes__', [''])[-1]}; {len(manifest.shards)} shards are finished and stay; the same command "
                 "goes on from there"
             ) from error
     made = len(set(keys) - finished)

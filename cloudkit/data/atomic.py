@@ -21,11 +21,18 @@ def drafted(path: Path) -> Iterator[IO[bytes]]:
     """
     draft = path.with_name(path.name + DRAFT)
     try:
-        with draft.open("w+b") as file:
+        file = draft.open("w+b")
+    except OSError as error:
+        raise CloudkitError(f"{path}: cannot be written ({error.strerror}); name another place") from None
+    try:
+        with file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
+    except OSError as error:
+        error.add_note(f"while {path} was written, which is left as it was")
+        raise
     finally:
         draft.unlink(missing_ok=True)
 

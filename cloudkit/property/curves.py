@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from cloudkit.data import Table, read_table
+from cloudkit.data import Table, drafted, read_table
 from cloudkit.errors import CloudkitError, DataError, require
 from cloudkit.units import DULONG_PETIT, MOLAR_QUANTITIES, Per, UnitError, canonical_unit, to_per_atom
 
@@ -98,7 +98,8 @@ class CurvePlot:
         figure = figure_of(figsize=(7.2, 4.6 * len(shown)), dpi=150, layout="constrained")
         for axes, quantity in zip(np.atleast_1d(figure.subplots(len(shown), 1)), shown, strict=True):
             self._draw(axes, quantity)
-        figure.savefig(path)
+        with drafted(path) as file:
+            figure.savefig(file, format=path.suffix[1:])
 
     def _draw(self, axes: Any, quantity: str) -> None:
         unit = ""

@@ -82,7 +82,7 @@ def run_all(
 
 def strings(folder: Path) -> None:
     text = "1 6 a O D D a D O D b O O O c O O O d O O O e O O O 0 | Na 4a Cl 4b"
-    (folder / "strings.csv").write_text(f"scope\\n{text}\\n")
+    (folder / "strings.csv").write_text(f"scope\n{text}\n")
 
 
 def test_without_locale_home_and_network_in_a_folder_with_an_odd_name(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_ten_thousand_files_in_a_folder_are_ten_thousand_rows(tmp_path: Path) ->
         os.link(folder / "0.cif", folder / f"{number}.cif")
     begun = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     ((code, said),) = run_all(tmp_path, (["encode", "many", "-o", "out.csv"],))
-    assert (code, said) == (0, f"{MANY:,} encoded, 0 failed\\n")
+    assert (code, said) == (0, f"{MANY:,} encoded, 0 failed\n")
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - begun < 60
     assert len((tmp_path / "out.csv").read_text().splitlines()) == MANY + 1
 
