@@ -1,4 +1,4 @@
-"""How the error of formation energy falls with size and data: `cloudkit sweep` over twenty models, and the law through them.
+"""How the error of formation energy falls with size and data: `cloudkit sweep` over fifteen models, and the law through them.
 
     python benchmarks/scaling_law.py        # writes results/scaling_mp20.{txt,svg}; about 10 minutes of one core, goes on where it was
 
@@ -32,7 +32,7 @@ tasks:
   - {kind: evaluate, head: energy, baselines: [], data: {path: mp20.csv, part: test, targets: *label}}
 sweep:
   grid:
-    encoder.width: [8, 16, 32, 64]
+    encoder.width: [8, 16, 32]
     tasks.0.data.fraction: [0.0625, 0.125, 0.25, 0.5, 1.0]
 """
 

@@ -32,7 +32,7 @@ def test_a_resolved_spec_with_a_size_reads_back_as_itself() -> None:
 
 
 def test_an_unknown_size_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(SpecError, match=r"encoder.size = 'smal'.*small"):
+    with pytest.raises(SpecError, match=r"encoder.size must be tiny, small.*did you mean 'small'"):
         encoder("encoder.size=smal")
 
 
