@@ -17,4 +17,5 @@ def titled(title: str, *parts: str) -> str:
 
 
 def paragraph(text: str) -> str:
+    """A paragraph of text, escaped."""
     return f"<p>{escape(text)}</p>"
