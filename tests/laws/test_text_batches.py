@@ -172,7 +172,6 @@ def test_threads_of_python_encode_at_the_same_time_as_one_another() -> None:
     assert found == [expected] * 8
 
 
-@pytest.mark.skipif(sys.gettrace() is not None or "coverage" in sys.modules, reason="coverage allocates")
 def test_neither_sound_nor_bad_input_leaves_memory_behind() -> None:
     texts = [ROCK_SALT, f"{generator_text(225)} | 4a 4b | Na 0.5 Cl 0.5", "é", "", "1 2 3", "\ud800"]
     ids, offsets, _ = core.encode_batch(texts, "cloud")
