@@ -119,7 +119,7 @@ def _config(folder: Path) -> dict[str, Any]:
         raise ModelError(
             f"{path}: hidden_act must be one of {', '.join(ACTIVATIONS)}, not {given['hidden_act']!r}"
         )
-    config = DEFAULTS | given
+    config: dict[str, Any] = {**DEFAULTS, **given}
     for key, usual in DEFAULTS.items():
         _check_number(path, key, config[key], usual)
     if config["hidden_size"] % config["num_attention_heads"]:

@@ -20,7 +20,7 @@ CRYSTALS = Path(__file__).parents[2] / "docs/examples/crystals"
 SALT = CRYSTALS / "sodium_chloride.cif"
 MANY = 10_000
 IN_ONE_PROCESS = """
-import contextlib, io, json, sys
+import contextlib, io, json, os, sys
 from cloudkit.cli import main
 PREPARE
 answers = []
@@ -30,7 +30,7 @@ for command in json.loads(sys.argv[1]):
         import cloudkit.cli.terminal
         cloudkit.cli.terminal._stderr.cache_clear()
         try:
-            main(command)
+            main([os.fsdecode(word.encode()) for word in command])  # as this locale reads a command line
         except SystemExit as ended:
             code = ended.code or 0
     answers.append((code, said.getvalue()))
