@@ -15,7 +15,13 @@ from cloudkit.errors import DISTRIBUTION
 
 CORE: Final = ("numpy", "spglib", "moyopy", "gemmi", "pydantic", "PyYAML", "jsonschema", "typer", "rich")
 TRAIN: Final = ("torch", "lightning", "safetensors", "scikit-learn", "matplotlib", "pandas", "pyarrow")
-OPTIONAL: Final = (("triton", "gpu"), ("urllib3", "fetch"), ("pymatgen", "interop"), ("ase", "interop"))
+OPTIONAL: Final = (
+    ("triton", "gpu"),
+    ("urllib3", "fetch"),
+    ("duckdb", "corpus"),
+    ("pymatgen", "interop"),
+    ("ase", "interop"),
+)
 
 
 def command(
