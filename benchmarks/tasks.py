@@ -195,10 +195,11 @@ def piece(name: str, column: str, fold: int, seed: int) -> dict[str, Any]:
 def with_gains(line: dict[str, Any]) -> dict[str, Any]:
     """The line with mean and deviation of what each kind of trees errs more, row by row, once their predictions are there."""
     name, column, fold, seed = (line[key] for key in ("task", "column", "fold", "seed"))
-    own, test = predicted(name, column, fold, seed), folds(name, fold)[1]
+    own = predicted(name, column, fold, seed)
     for rival in TREES:
         theirs = predicted(name, rival, fold, 0)
         if column not in TREES and f"gain_{rival}" not in line and own.exists() and theirs.exists():
+            test = folds(name, fold)[1]
             gain = absolute(name, test, np.load(theirs)) - absolute(name, test, np.load(own))
             line[f"gain_{rival}"] = [float(gain.mean()), float(gain.std())]
     return line
