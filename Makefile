@@ -152,8 +152,6 @@ $(VENV)/.base: $(CONSTRAINTS)
 	touch $@
 
 $(VENV)/.train: $(VENV)/.base $(SOURCES)
-	$(PIP) --no-build-isolation -e '.[train]'
-$(VENV)/.train: $(VENV)/.base pyproject.toml setup.py $(wildcard csrc/*.c csrc/*.h csrc/include/cloudkit/*.h cloudkit/*/*.pyx $(addprefix cloudkit/_native/*,.pxi .h) cloudkit/scope/*.pxd)
 	$(PIP) --no-build-isolation -e '.[train,corpus,fetch]'
 	touch $@
 
