@@ -9,7 +9,7 @@ from cloudkit.cli import completion
 from cloudkit.cli.terminal import emit, emit_json
 from cloudkit.errors import CloudkitError
 
-FOLDER = resources.files("cloudkit.schemas")
+PACKAGE = "cloudkit.schemas"
 SUFFIX = ".schema.json"
 
 
@@ -24,7 +24,9 @@ def command(
       cloudkit schema model > model.schema.json
     """
     known = sorted(
-        entry.name.removesuffix(SUFFIX) for entry in FOLDER.iterdir() if entry.name.endswith(SUFFIX)
+        entry.name.removesuffix(SUFFIX)
+        for entry in resources.files(PACKAGE).iterdir()
+        if entry.name.endswith(SUFFIX)
     )
     if name is None:
         if as_json:
@@ -39,4 +41,4 @@ def command(
 
 def read_schema(name: str) -> str:
     """The text of a schema that ships."""
-    return FOLDER.joinpath(name + SUFFIX).read_text("utf-8")
+    return resources.files(PACKAGE).joinpath(name + SUFFIX).read_text("utf-8")
