@@ -193,14 +193,16 @@ def test_neither_sound_nor_bad_input_leaves_memory_behind() -> None:
             core.encode_text(text, "compact")
             core.check(text * 40)
 
-    for _ in range(20):
-        work()
-    gc.collect()
-    before = sys.getallocatedblocks()
-    for _ in range(200):
-        work()
-    gc.collect()
-    assert sys.getallocatedblocks() - before < 100
+    def growth() -> int:
+        gc.collect()
+        before = sys.getallocatedblocks()
+        for _ in range(200):
+            work()
+        gc.collect()
+        return sys.getallocatedblocks() - before
+
+    # caches and the interpreter's own stores fill at their own times; what is left behind grows in every window
+    assert min(growth() for _ in range(5)) < 100
 
 
 def test_a_batch_of_trees_names_the_row_that_has_none() -> None:
