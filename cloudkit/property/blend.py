@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from cloudkit.data import Tokens
 from cloudkit.errors import ModelError, require
-from cloudkit.property.features import features
+from cloudkit.property.arrays import read_arrays
+from cloudkit.property.features import feature_names, features
 
 if TYPE_CHECKING:
     from cloudkit.models import CloudModel
@@ -39,6 +40,20 @@ class Forest:
     left: NDArray[np.int32]
     right: NDArray[np.int32]
     value: NDArray[np.float32]
+
+    def is_sound(self) -> bool:
+        """Whether every branch leads to nodes behind it, so that each way ends in a leaf, and reads features that there are."""
+        count, inner = len(self.feature), self.feature >= 0
+        columns = (self.threshold, self.left, self.right, self.value)
+        if any(column.shape != (count,) for column in (self.feature, *columns)) or not self.roots.size:
+            return False
+        below = np.stack([self.left, self.right])[:, inner]
+        return bool(
+            (below > np.flatnonzero(inner)).all()
+            and (below < count).all()
+            and (self.feature < len(feature_names())).all()
+            and ((self.roots >= 0) & (self.roots < count)).all()
+        )
 
     def predict(self, known: Array) -> Array:
         """The mean of all trees (n,) for features (n, columns)."""
@@ -101,14 +116,18 @@ class Blend:
 
     @classmethod
     def load(cls, path: Path) -> "Blend":
-        """Read what `save` wrote; ModelError for a file that is missing or damaged."""
+        """Read what `save` wrote; ModelError for a file that is missing, damaged or no set of trees."""
+        arrays = read_arrays(path)
         try:
-            with np.load(path, allow_pickle=False) as arrays:
-                share = arrays["share"]
-                forests = [Forest(*(arrays[f"{name}.{i}"] for name in _COLUMNS)) for i in range(len(share))]
-        except Exception as error:
-            raise ModelError(f"{path} cannot be read ({error})") from None
-        return cls(share, tuple(forests))
+            share = arrays["share"].astype(np.float64)
+            forests = tuple(Forest(*(arrays[f"{name}.{i}"] for name in _COLUMNS)) for i in range(share.size))
+        except (KeyError, ValueError) as error:
+            raise ModelError(f"{path} holds no trees ({error}); copy the model folder again") from None
+        if share.ndim != 1 or not all(map(Forest.is_sound, forests)):
+            raise ModelError(
+                f"{path} holds no trees (its nodes do not form any); copy the model folder again"
+            )
+        return cls(share, forests)
 
 
 def blend_path(folder: Path, head: str) -> Path:

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cloudkit.data import Crystals
-from cloudkit.errors import ScopeError
+from cloudkit.errors import ModelError, ScopeError
+from cloudkit.property.arrays import read_arrays
 from cloudkit.scope import Scope, parse
 
 Hashes = npt.NDArray[np.uint64]
@@ -49,8 +50,12 @@ def load_seen(folder: Path) -> Seen:
     """What the model in a folder has seen; nothing where it does not say."""
     if not (folder / SEEN).is_file():
         return seen_of([])
-    with np.load(folder / SEEN, allow_pickle=False) as arrays:
-        return Seen(arrays["strings"], arrays["compositions"])
+    arrays = read_arrays(folder / SEEN)
+    if not {"strings", "compositions"} <= arrays.keys():
+        raise ModelError(
+            f"{folder / SEEN} does not list strings and compositions; copy the model folder again"
+        )
+    return Seen(arrays["strings"], arrays["compositions"])
 
 
 def join_seen(parts: Sequence[Seen]) -> Seen:

@@ -1,0 +1,68 @@
+"""Arrays and trees of a model folder that came from a stranger: refused in words, never hung upon, never swallowed whole."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cloudkit.errors import ModelError
+from cloudkit.property.arrays import read_arrays
+from cloudkit.property.blend import Blend, fit_forest
+from cloudkit.property.leakage import SEEN, load_seen
+
+ROCK_SALT = "1 6 a O D D a D O D b O O O c O O O d O O O e O O O 0"
+TEXTS = [f"{ROCK_SALT} | {a} 4a {b} 4b" for a in ("Li", "Na", "K", "Rb") for b in ("F", "Cl", "Br")]
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Path:
+    """Sound trees in a file."""
+    forest = fit_forest(TEXTS, np.arange(12.0), seed=0)
+    Blend(np.array([0.5]), (forest,)).save(tmp_path / "trees.npz")
+    return tmp_path / "trees.npz"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("left.0", 0),  # a branch that leads back to the root never ends
+        ("right.0", 10**6),
+        ("feature.0", 30_000),
+        ("roots.0", -(10**6)),
+    ],
+)
+def test_nodes_that_form_no_trees_are_refused(kept: Path, name: str, value: int) -> None:
+    arrays = read_arrays(kept)
+    assert Blend.load(kept).share.tolist() == [0.5]
+    arrays[name][:] = value
+    np.savez(kept, **arrays)
+    with pytest.raises(ModelError, match="its nodes do not form any"):
+        Blend.load(kept)
+
+
+def test_what_lacks_an_array_or_a_pair_of_ends_is_refused(kept: Path) -> None:
+    arrays = read_arrays(kept)
+    np.savez(kept, **{name: array for name, array in arrays.items() if name != "value.0"})
+    with pytest.raises(ModelError, match="holds no trees"):
+        Blend.load(kept)
+    np.savez(kept, **(arrays | {"left.0": arrays["left.0"][:-1]}))
+    with pytest.raises(ModelError, match="holds no trees"):
+        Blend.load(kept)
+
+
+def test_pickles_and_bombs_are_not_opened(tmp_path: Path) -> None:
+    np.savez(tmp_path / SEEN, strings=np.array([{"a": 1}], dtype=object), compositions=np.empty(0))
+    with pytest.raises(ModelError, match=r"seen\.npz cannot be read"):
+        load_seen(tmp_path)
+    with (
+        zipfile.ZipFile(tmp_path / "bomb.npz", "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("strings.npy", "w") as file,
+    ):
+        for _ in range(1100):
+            file.write(bytes(1_000_000))
+    with pytest.raises(ModelError, match=r"holds 1\.1 GB of arrays; at most"):
+        read_arrays(tmp_path / "bomb.npz")
+    np.savez(tmp_path / SEEN, strings=np.empty(0, np.uint64))
+    with pytest.raises(ModelError, match="does not list strings and compositions"):
+        load_seen(tmp_path)
