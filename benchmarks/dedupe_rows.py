@@ -92,7 +92,7 @@ def main() -> None:
     folder = options.folder or Path(f"runs/dedupe-{options.rows}")
     folder.mkdir(parents=True, exist_ok=True)
     draw = np.random.default_rng(0)
-    strings = pa.array(distinct_strings(options.rows // 2, draw))
+    strings = pa.array(distinct_strings(options.rows // 20, draw))
     picks = draw.integers(len(strings), size=options.rows)
     source, output = folder / "rows.parquet", folder / "unique.parquet"
     write_rows(source, strings, picks, draw)
