@@ -13,6 +13,7 @@ from cloudkit.corpus.facts import Choice, Source, gather_facts
 from cloudkit.data import locked
 from cloudkit.errors import CloudkitError, require
 
+MEDIANS: Final = 1_000_000  # labels whose medians are worked out at a time
 FORMATS: Final = {
     ".parquet": "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 100000",
     ".csv": "FORMAT csv, HEADER",
@@ -96,19 +97,41 @@ def _write_distinct(connection: Any, sources: list[Source], target: Path, folder
         f", median(value) FILTER (name = '{name.replace(chr(39), chr(39) * 2)}') AS {quote}"
         for name, quote in zip(names, quoted, strict=True)
     )
-    values = f"LEFT JOIN (SELECT f.scope{medians} FROM labels JOIN facts f USING (place) GROUP BY f.scope) m USING (scope)"
+    if names:
+        _write_medians(connection, medians, folder)
+    values = f"LEFT JOIN read_parquet({_quoted(folder / 'medians-*.parquet')}) m USING (scope)"
     query = (
         f"SELECT f.id, c.scope, f.space_group, c.copies{''.join(f', m.{quote}' for quote in quoted)} "
         f"FROM ({queries.COPIES}) c JOIN (SELECT place, id, space_group FROM facts) f USING (place) "
         f"{values if names else ''} ORDER BY c.place"
     )
     draft = folder / f"distinct{target.suffix}"
-    place = str(draft).replace("'", "''")
-    (written,) = connection.execute(f"COPY ({query}) TO '{place}' ({FORMATS[target.suffix]})").fetchone()
+    (written,) = connection.execute(
+        f"COPY ({query}) TO {_quoted(draft)} ({FORMATS[target.suffix]})"
+    ).fetchone()
     with draft.open("rb+") as file:
         os.fsync(file.fileno())
     draft.replace(target)
     return int(written)
+
+
+def _write_medians(connection: Any, medians: str, folder: Path) -> None:
+    """Medians of the labels of each string, some strings at a time: DuckDB holds all values of a median in memory."""
+    (count,) = connection.execute("SELECT count(*) FROM labels").fetchone()
+    parts = 1 + count // MEDIANS
+    for part in range(parts):
+        query = (
+            f"SELECT f.scope{medians} FROM labels JOIN facts f USING (place) "
+            f"WHERE hash(f.scope) % {parts} = {part} GROUP BY f.scope"
+        )
+        connection.execute(
+            f"COPY ({query}) TO {_quoted(folder / f'medians-{part}.parquet')} (FORMAT parquet)"
+        )
+
+
+def _quoted(path: Path) -> str:
+    """A path as SQL says it."""
+    return "'" + str(path).replace("'", "''") + "'"
 
 
 @contextmanager
