@@ -2,6 +2,7 @@
 
 import csv
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -181,3 +182,17 @@ def test_overlaps_of_the_shared_sets_are_found(shared: Path) -> None:
     (pair,) = audit([str(path) for path in paths])["overlaps"]
     assert pair["string"]["shared"] == len(keys[0][0] & keys[1][0]) > 50
     assert pair["crystal"]["shared"] == len(keys[0][1] & keys[1][1]) > 50
+
+
+def test_medians_in_parts_are_those_worked_out_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rock_salt = "1 6 a O D D a D O D b O O O c O O O d O O O e O O O 0"
+    pairs = [(a, b) for a in ("Li", "Na", "K") for b in ("F", "Cl")]
+    rows = [f"{rock_salt} | {a} 4a {b} 4b,{n * len(a)}\n" for n in range(5) for a, b in pairs]
+    (tmp_path / "rows.csv").write_text("scope,energy\n" + "".join(rows))
+    for name, most in (("once.csv", 1_000_000), ("parts.csv", 4)):
+        monkeypatch.setattr(sys.modules["cloudkit.corpus.audit"], "MEDIANS", most)
+        audit([str(tmp_path / "rows.csv")], dedupe=tmp_path / name, report=False)
+    once = (tmp_path / "once.csv").read_bytes()
+    assert once == (tmp_path / "parts.csv").read_bytes() and once.count(b"\n") == 1 + len(pairs)
