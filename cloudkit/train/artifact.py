@@ -14,6 +14,7 @@ from cloudkit.data import Crystals
 from cloudkit.errors import DISTRIBUTION
 from cloudkit.models import CloudModel, save_weights, vocabulary_text
 from cloudkit.modelspec import Spec, dump
+from cloudkit.property.blend import load_blends
 from cloudkit.property.leakage import SEEN
 from cloudkit.train.attribution import attribution
 from cloudkit.train.evaluate import write_lines
@@ -42,7 +43,9 @@ def write_artifact(spec: Spec, model: CloudModel, results: Sequence[StageResult]
     if evaluated:
         lines = [line for result in evaluated for line in _predictions(result)]
         write_lines(folder / "predictions.csv", lines)
-        _write_json(folder / "attribution.json", attribution(model, lines))
+        _write_json(
+            folder / "attribution.json", attribution(model, load_blends(folder, list(spec.heads)), lines)
+        )
     write_report(folder)
     write_card(folder)
 

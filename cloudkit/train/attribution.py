@@ -4,21 +4,24 @@ The string without an orbit is another crystal, which may not exist; the change 
 nature does. Changes do not add up to the prediction. Strings of other dialects than orbit do not say which sites belong together.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 
 from cloudkit.data import tokenize
 from cloudkit.errors import ScopeError
-from cloudkit.models import CloudModel, predict_values
+from cloudkit.models import CloudModel
+from cloudkit.property.blend import Blend, predict_mean
 from cloudkit.scope import Scope, parse
 
 MOST: Final = 12  # orbits of one crystal
 ROOM: Final = 300.0  # K: of several temperatures the nearest to this one is shown
 
 
-def attribution(model: CloudModel, lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def attribution(
+    model: CloudModel, blends: Mapping[str, Blend], lines: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
     """Of the first quantity of predictions.csv: parts of the crystals of median and of largest error; {} where there are none."""
     rows = [line for line in lines if (line["head"], line["quantity"]) == _key(lines[0])] if lines else []
     nearest: dict[str, dict[str, Any]] = {}
@@ -30,7 +33,7 @@ def attribution(model: CloudModel, lines: Sequence[dict[str, Any]]) -> dict[str,
     if not ranked:
         return {}
     chosen = dict.fromkeys([ranked[len(ranked) // 2], ranked[-1]])
-    shown = [_crystal(model, nearest[name], split[name]) for name in chosen]
+    shown = [_crystal(model, blends, nearest[name], split[name]) for name in chosen]
     return {"quantity": rows[0]["quantity"], "unit": rows[0]["unit"], "crystals": shown}
 
 
@@ -49,15 +52,18 @@ def without_each(text: str) -> list[tuple[str, str]]:
     ]
 
 
-def _crystal(model: CloudModel, row: dict[str, Any], parts: list[tuple[str, str]]) -> dict[str, Any]:
+def _crystal(
+    model: CloudModel, blends: Mapping[str, Blend], row: dict[str, Any], parts: list[tuple[str, str]]
+) -> dict[str, Any]:
     """One crystal with the changes of its prediction."""
     texts = [row["scope"], *(text for _, text in parts)]
     tokens = tokenize(texts, model.tokenizer, model.spec.tokens.max_length)
     place = model.value_head(row["head"]).outputs.index(row["quantity"])
     kelvin = float(row["temperature"]) if row["temperature"] != "" else np.nan
     count = len(texts)
-    whole, *less = predict_values(
-        model, row["head"], tokens, np.arange(count), np.full(count, place), np.full(count, kelvin)
+    head = row["head"]
+    whole, *less = predict_mean(
+        model, blends.get(head), head, tokens, np.arange(count), np.full(count, place), np.full(count, kelvin)
     ).tolist()
     changes = [
         {"orbit": orbit, "without": value, "change": whole - value}

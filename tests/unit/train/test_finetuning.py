@@ -153,6 +153,9 @@ def test_trees_are_mixed_in_and_kept_in_the_folder_of_the_model(folder: Path) ->
     model = cloudkit.load(made)
     found = model.predict(table.text("scope"))
     assert found["value"].to_numpy() == pytest.approx(table.numbers("prediction"), abs=1e-6)
+    told = dict(zip(table.text("id"), table.numbers("prediction").tolist(), strict=True))
+    shown = json.loads((made / "attribution.json").read_text())["crystals"]
+    assert [one["prediction"] for one in shown] == pytest.approx([told[one["id"]] for one in shown], abs=1e-6)
     share = model.blends["value"].share[0]
     model.blends = {}
     networks = model.predict(table.text("scope"))["value"].to_numpy()
