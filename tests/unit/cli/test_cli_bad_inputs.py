@@ -17,10 +17,12 @@ import yaml
 from bad_files import put
 from cli_examples import POSCAR, ROCK_SALT
 
+from cloudkit.cli.app import app
+
 ROWS: list[dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("bad_inputs.yaml").read_text("utf-8"))
 HERE, ALONE = [row for row in ROWS if not row.get("alone")], [row for row in ROWS if row.get("alone")]
 GOOD = {"salt.vasp": POSCAR, "strings.csv": f"scope\n{ROCK_SALT}\n"}
-VERBS = ("build", "fetch", "sweep", "encode", "explain", "validate", "decode", "convert", "tokenize", "audit", "enumerate", "predict", "evaluate", "new", "schema", "bench", "doctor")  # fmt: skip
+VERBS = {command.name for command in app.registered_commands}
 MOST_SECONDS = 15.0  # of CPU, of a row
 MOST_MEMORY = 3 << 30  # bytes of addresses, for those run by themselves
 
@@ -54,7 +56,7 @@ def check(folder: Path, before: dict[str, bytes | None], row: dict[str, Any], co
 def test_there_are_rows_for_every_verb_and_at_least_sixty() -> None:
     assert len(ROWS) >= 60
     first = {shlex.split(row["run"])[0] for row in ROWS}
-    assert set(VERBS) <= first
+    assert first >= VERBS
 
 
 @pytest.mark.parametrize("row", HERE, ids=lambda row: row["run"][:60])

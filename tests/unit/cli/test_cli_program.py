@@ -15,7 +15,7 @@ NEEDS_TORCH = pytest.mark.skipif(find_spec("torch") is None, reason="models need
 
 VERBS = (
     *("build", "fetch", "encode", "explain", "validate", "decode", "convert", "tokenize"),
-    *("predict", "evaluate", "new", "schema", "doctor", "sweep", "audit", "enumerate", "bench"),
+    *("predict", "evaluate", "new", "schema", "doctor", "sweep", "audit", "enumerate", "bench", "matbench"),
 )
 COMMAND = (sys.executable, "-c", "from cloudkit.cli import main; main()")
 
