@@ -60,7 +60,7 @@ def write_rows(path: Path, strings: pa.Array, picks: np.ndarray, draw: np.random
 
 def run(command: list[str]) -> tuple[float, float]:
     """Seconds of CPU and the most resident memory of a command that must succeed."""
-    process, most = subprocess.Popen(command, stderr=subprocess.DEVNULL), 0.0
+    process, most = subprocess.Popen(command), 0.0
     while process.poll() is None:
         most = max(most, resident(process.pid))
         time.sleep(0.1)

@@ -11,7 +11,9 @@ CloudkitError                what went wrong, in a sentence; the command line pr
 """
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, NamedTuple
 
@@ -86,6 +88,21 @@ class MissingExtra(CloudkitError, ImportError):
             f"this needs {module}, which is not installed: pip install '{DISTRIBUTION}[{extra}]'"
         )
         self.extra = extra
+
+
+def unwritable(path: Path, error: OSError, what: str = "place") -> CloudkitError:
+    """The error for a file or folder that cannot be opened for writing."""
+    return CloudkitError(f"{path}: cannot be written ({error.strerror}); name another {what}")
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Add to what the system says (a full disk) which file was being written, and that the old one still stands."""
+    try:
+        yield
+    except OSError as error:
+        error.add_note(f"while {path} was written, which is left as it was")
+        raise
 
 
 def require(module: str, extra: str) -> ModuleType:

@@ -1,20 +1,15 @@
 """What `doctor` looks at besides packages: the installation's own files, the machine, and what killed runs left in a folder."""
 
-import base64
-import hashlib
-import locale
 import os
-import re
 import shutil
-import subprocess
 import sys
-import sysconfig
 import time
 from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from cloudkit.cli.files import writer_of
 from cloudkit.cli.terminal import say
 from cloudkit.errors import DISTRIBUTION, CloudkitError
 
@@ -22,9 +17,6 @@ PACKAGE: Final = Path(__file__).parents[1]
 CHECKOUT: Final = PACKAGE.parent
 LEAST_ROOM: Final = 1 << 30  # bytes free on the disk
 QUIET: Final = 60.0  # seconds since a draft was written
-DRAFT: Final = re.compile(
-    r"\..+\.(\d+)\.tmp"
-)  # cloudkit.cli.files.replacing: the name, the process that writes it
 
 
 class Finding(NamedTuple):
@@ -42,6 +34,9 @@ class Finding(NamedTuple):
 
 def core() -> Finding:
     """Is there a compiled core, and is it that of the sources beside it?"""
+    import subprocess
+    import sysconfig
+
     from cloudkit import _native
 
     from_checkout = (CHECKOUT / "setup.py").is_file() and (CHECKOUT / "csrc").is_dir()
@@ -81,6 +76,9 @@ def _newer_sources() -> list[str]:
 
 def files() -> Finding:
     """Are the installed files those that were installed?"""
+    import base64
+    import hashlib
+
     wrong = []
     for file in metadata.files(DISTRIBUTION) or ():
         if file.hash is None or file.hash.mode != "sha256":
@@ -97,6 +95,8 @@ def files() -> Finding:
 
 def machine(folder: Path) -> Iterator[Finding]:
     """Processors, room on the disk, whether the folder can be written, and the encoding of text."""
+    import locale
+
     yield Finding("cpu", f"{os.cpu_count()} cores")
     room = shutil.disk_usage(folder).free
     fix = "" if room >= LEAST_ROOM else "make room, or work on another disk"
@@ -127,11 +127,11 @@ def leftovers(folder: Path) -> Finding:
 
 def _is_dead(path: Path) -> bool:
     """Whether a file is the draft of a process that is gone, and was not touched lately: it might run on another machine."""
-    found = DRAFT.fullmatch(path.name)
-    if not found or not path.is_file() or time.time() - path.stat().st_mtime < QUIET:
+    writer = writer_of(path)
+    if writer is None or not path.is_file() or time.time() - path.stat().st_mtime < QUIET:
         return False
     try:
-        os.kill(int(found[1]), 0)
+        os.kill(writer, 0)
     except (ProcessLookupError, OverflowError):
         return True
     except OSError:

@@ -41,11 +41,12 @@ def command(
 
 def show_errors(task: dict[str, Any]) -> None:
     """One quantity's errors as a table, the model first, then its baselines from the best; as in metrics.json."""
+    from cloudkit.property.metrics import standings
+
     unit = f" in {task['unit']}" if task.get("unit") else ""
     emit(f"{task['quantity']}{unit}, {task['rows']:,} rows")
-    rivals = sorted(task.get("baselines", {}).items(), key=lambda item: float(item[1]["mae"]))
     shown = {key: label for key, label in MEASURES.items() if key in task}
-    rows = [(name, *_measures(scores, shown)) for name, scores in [("this model", task), *rivals]]
+    rows = [(name, *_measures(scores, shown)) for name, scores in standings(task)]
     emit_table(["", *shown.values()], rows)
     emit("")
 

@@ -2,13 +2,14 @@
 
 import csv
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from cloudkit.cli.terminal import to_json
-from cloudkit.errors import CloudkitError
+from cloudkit.errors import CloudkitError, unwritable, writing
 
 Write = Callable[[dict[str, object]], None]
 TABLES = (".csv", ".jsonl")
@@ -27,26 +28,35 @@ def check_target(path: Path, suffixes: Sequence[str] = ()) -> None:
         raise CloudkitError(f"{path}: there is no folder {path.parent}")
 
 
+def draft_of(path: Path) -> Path:
+    """Where this process writes what is to take the place of a file; `writer_of` reads the name."""
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def writer_of(path: Path) -> int | None:
+    """The process that writes a draft; None for any other file."""
+    found = re.fullmatch(r"\..+\.(\d+)\.tmp", path.name)
+    return int(found[1]) if found else None
+
+
 @contextmanager
 def replacing(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
     """A file that takes the place of `path` when the block ends well, and vanishes when it does not."""
     check_target(path)
     path = path.resolve()
     special = path.exists() and not path.is_file()  # a device or a pipe is written, never replaced
-    draft = path if special else path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    draft = path if special else draft_of(path)
     encoding, errors, newline = (None, None, None) if "b" in mode else ("utf-8", "backslashreplace", "")
     try:
         file = draft.open(mode, encoding=encoding, errors=errors, newline=newline)
     except OSError as error:
-        raise CloudkitError(f"{path}: cannot be written ({error.strerror}); name another place") from None
+        raise unwritable(path, error) from None
     try:
-        with file:
-            yield file
-        if not special:
-            draft.replace(path)
-    except OSError as error:
-        error.add_note(f"while {path} was written, which is left as it was")
-        raise
+        with writing(path):
+            with file:
+                yield file
+            if not special:
+                draft.replace(path)
     finally:
         if not special:
             draft.unlink(missing_ok=True)

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from cloudkit.corpus import queries
 from cloudkit.corpus.facts import Choice, Source, gather_facts
+from cloudkit.corpus.queries import quoted
 from cloudkit.data import locked
 from cloudkit.errors import CloudkitError, require
 
@@ -92,22 +93,23 @@ def _files(connection: Any, sources: list[Source]) -> list[dict[str, Any]]:
 def _write_distinct(connection: Any, sources: list[Source], target: Path, folder: Path) -> int:
     """The first row of each string, in the order of the input; how many there are."""
     names = list(dict.fromkeys(name for source in sources for name in source.labels))
-    quoted = ['"' + name.replace('"', '""') + '"' for name in names]
+    columns = ['"' + name.replace('"', '""') + '"' for name in names]
     medians = "".join(
-        f", median(value) FILTER (name = '{name.replace(chr(39), chr(39) * 2)}') AS {quote}"
-        for name, quote in zip(names, quoted, strict=True)
+        f", median(value) FILTER (name = {quoted(name)}) AS {quote}"
+        for name, quote in zip(names, columns, strict=True)
     )
+    values = ""
     if names:
         _write_medians(connection, medians, folder)
-    values = f"LEFT JOIN read_parquet({_quoted(folder / 'medians-*.parquet')}) m USING (scope)"
+        values = f"LEFT JOIN read_parquet({quoted(folder / 'medians-*.parquet')}) m USING (scope)"
     query = (
-        f"SELECT f.id, c.scope, f.space_group, c.copies{''.join(f', m.{quote}' for quote in quoted)} "
+        f"SELECT f.id, c.scope, f.space_group, c.copies{''.join(f', m.{quote}' for quote in columns)} "
         f"FROM ({queries.COPIES}) c JOIN (SELECT place, id, space_group FROM facts) f USING (place) "
-        f"{values if names else ''} ORDER BY c.place"
+        f"{values} ORDER BY c.place"
     )
     draft = folder / f"distinct{target.suffix}"
     (written,) = connection.execute(
-        f"COPY ({query}) TO {_quoted(draft)} ({FORMATS[target.suffix]})"
+        f"COPY ({query}) TO {quoted(draft)} ({FORMATS[target.suffix]})"
     ).fetchone()
     with draft.open("rb+") as file:
         os.fsync(file.fileno())
@@ -124,14 +126,7 @@ def _write_medians(connection: Any, medians: str, folder: Path) -> None:
             f"SELECT f.scope{medians} FROM labels JOIN facts f USING (place) "
             f"WHERE hash(f.scope) % {parts} = {part} GROUP BY f.scope"
         )
-        connection.execute(
-            f"COPY ({query}) TO {_quoted(folder / f'medians-{part}.parquet')} (FORMAT parquet)"
-        )
-
-
-def _quoted(path: Path) -> str:
-    """A path as SQL says it."""
-    return "'" + str(path).replace("'", "''") + "'"
+        connection.execute(f"COPY ({query}) TO {quoted(folder / f'medians-{part}.parquet')} (FORMAT parquet)")
 
 
 @contextmanager

@@ -19,9 +19,14 @@ def facts_in(folder: Path) -> Iterator[Any]:
     settings = {"memory_limit": MEMORY, "threads": 1, "temp_directory": str(folder / "spill")}
     with duckdb.connect(":memory:", config=settings) as connection:
         for name in ("facts", "labels"):
-            file = str(folder / f"{name}.parquet").replace("'", "''")
-            connection.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet('{file}')")
+            file = quoted(folder / f"{name}.parquet")
+            connection.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet({file})")
         yield connection
+
+
+def quoted(text: str | Path) -> str:
+    """A text as SQL writes it."""
+    return "'" + str(text).replace("'", "''") + "'"
 
 
 def rows(connection: Any, query: str, **values: object) -> list[dict[str, Any]]:

@@ -24,7 +24,7 @@ from cloudkit.data.structures import (
     structure_metadata,
     write_structures,
 )
-from cloudkit.data.table import Table, take_fold, take_fraction
+from cloudkit.data.table import Table, take_fold, take_fraction, take_part
 from cloudkit.data.writing import WRITABLE, column_writer
 
 __all__ = [
@@ -67,6 +67,7 @@ __all__ = [
     "take_fold",
     "take_fraction",
     "take_lock",
+    "take_part",
     "token_writer",
     "tokenize",
     "write_structures",

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
 
-from cloudkit.errors import CloudkitError
+from cloudkit.errors import CloudkitError, unwritable, writing
 
 DRAFT: Final = ".draft"  # end of the name of what is not finished
 
@@ -23,16 +23,14 @@ def drafted(path: Path) -> Iterator[IO[bytes]]:
     try:
         file = draft.open("w+b")
     except OSError as error:
-        raise CloudkitError(f"{path}: cannot be written ({error.strerror}); name another place") from None
+        raise unwritable(path, error) from None
     try:
-        with file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except OSError as error:
-        error.add_note(f"while {path} was written, which is left as it was")
-        raise
+        with writing(path):
+            with file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
 
@@ -44,7 +42,7 @@ def locked(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         file = (folder / ".lock").open("w")
     except OSError as error:
-        raise CloudkitError(f"{folder}: cannot be written ({error.strerror}); name another folder") from None
+        raise unwritable(folder, error, "folder") from None
     with file:
         if not take_lock(file.fileno()):
             raise CloudkitError(

@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,6 +85,21 @@ def take_fraction(table: Table, column: str, fraction: float) -> Table:
     hashes = [hashlib.sha256(str(value).encode()).digest() for value in table.column(column)]
     kept = set(sorted(set(hashes))[: max(1, round(fraction * len(set(hashes))))])
     return table.where([one in kept for one in hashes])
+
+
+class Divided(Protocol):
+    """How a file is divided: the key `folds` of a spec."""
+
+    count: int
+    seed: int
+    fold: int
+
+
+def take_part(table: Table, part: str, folds: Divided | None) -> Table:
+    """The rows of a part (train or test) of the fold that `folds` names; all rows without one, or for the part all."""
+    if folds is None or part == "all":
+        return table
+    return take_fold(table, folds.count, folds.seed, folds.fold, part)
 
 
 def take_fold(table: Table, count: int, seed: int, fold: int, part: str) -> Table:

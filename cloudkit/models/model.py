@@ -161,7 +161,7 @@ def member(spec: Spec, tokenizer: Tokenizer, head: str, index: int) -> CloudMode
     return CloudModel(spec.model_copy(update=only), tokenizer)
 
 
-def parts_from_below(module: HeadModel | MixedModel | nn.Module) -> list[list[nn.Parameter]]:
+def parts_from_below(module: nn.Module) -> list[list[nn.Parameter]]:
     """The parameters of what training sees, by depth: embedding, each layer, the encoder's last norm and pooling, heads."""
     encoder = module.encoder
     assert isinstance(encoder, Encoder | Bert)

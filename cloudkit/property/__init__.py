@@ -6,12 +6,12 @@ structure or SCOPE text -> Model.predict -> table with units;   labels + baselin
 from cloudkit.property.baselines import BASELINES, fit_predict
 from cloudkit.property.curves import CurvePlot, read_points
 from cloudkit.property.evaluate import Evaluation, Scores, compare, evaluate
-from cloudkit.property.inputs import Failure, Input, as_strings
+from cloudkit.property.inputs import Failure, Input
 from cloudkit.property.plots import curve_plot, parity_plot, save_plot
 from cloudkit.property.predictor import Model, load
 from cloudkit.property.temperatures import parse_temperatures
 
 __all__ = [
     "BASELINES", "CurvePlot", "Evaluation", "Failure", "Input", "Model", "Scores",
-    "as_strings", "compare", "curve_plot", "evaluate", "fit_predict", "load", "parity_plot", "parse_temperatures", "read_points", "save_plot",
+    "compare", "curve_plot", "evaluate", "fit_predict", "load", "parity_plot", "parse_temperatures", "read_points", "save_plot",
 ]  # fmt: skip

@@ -17,11 +17,9 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(member.file_size for member in archive.infolist())
-        if size > MOST:
-            raise ModelError(
-                f"{path} holds {size / 1e9:.1f} GB of arrays; at most {MOST / 1e9:.1f} GB are read"
-            )
-        with np.load(path, allow_pickle=False) as arrays:
-            return dict(arrays)
+        if size <= MOST:
+            with np.load(path, allow_pickle=False) as arrays:
+                return dict(arrays)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
         raise ModelError(f"{path} cannot be read ({error}); copy the model folder again") from None
+    raise ModelError(f"{path} holds {size / 1e9:.1f} GB of arrays; at most {MOST / 1e9:.1f} GB are read")

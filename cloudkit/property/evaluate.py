@@ -18,7 +18,7 @@ from cloudkit.data import (
     read_crystals,
     read_table,
     split_crystals,
-    take_fold,
+    take_part,
     tokenize,
 )
 from cloudkit.errors import DataError
@@ -222,9 +222,7 @@ def _rows_of(model: Model, data: BuiltinData | FileData) -> Crystals:
     if isinstance(data, BuiltinData):
         table = read_builtin(data.builtin, data.part)
         return read_crystals(table, n_atoms="n_atoms", targets=targets, dialect=dialect)
-    columns, table, folds = data.columns, read_table(data.path), model.spec.folds
-    if folds is not None and data.part != "all":
-        table = take_fold(table, folds.count, folds.seed, folds.fold, data.part)
+    columns, table = data.columns, take_part(read_table(data.path), data.part, model.spec.folds)
     atoms = columns.n_atoms if columns.n_atoms in table.columns else None
     return read_crystals(
         table, text=columns.text, id=columns.id, n_atoms=atoms, targets=targets, dialect=dialect, structure=columns.structure

@@ -60,16 +60,15 @@ def gather(inputs: Any) -> Iterator[Input]:
 def as_strings(inputs: Any, dialect: str) -> list[str]:
     """A string of a dialect for each structure or string. Raises CloudkitError naming the first that has none."""
     found = [prepare(one, dialect, "atom") for one in gather(inputs)]
-    check_all_ready(found)
+    refuse([one for one in found if isinstance(one, Failure)], len(found))
     return [one.text for one in found if isinstance(one, Ready)]
 
 
-def check_all_ready(found: Sequence[Ready | Failure]) -> None:
-    """Raise CloudkitError, naming the first and their number, where any input has failed."""
-    failures = [one for one in found if isinstance(one, Failure)]
+def refuse(failures: Sequence[Failure], count: int) -> None:
+    """Raise CloudkitError, naming the first and their number, where any of `count` inputs has failed."""
     if failures:
         first = f"input {failures[0].id}: {failures[0].code}: {failures[0].message}"
-        raise CloudkitError(f"{len(failures)} of {len(found)} inputs cannot be read; {first}")
+        raise CloudkitError(f"{len(failures)} of {count} inputs cannot be read; {first}")
 
 
 def listed(inputs: Any) -> Iterable[Any]:
@@ -80,9 +79,7 @@ def listed(inputs: Any) -> Iterable[Any]:
         raise CloudkitError(
             "a whole table was given; give the column that holds strings or structures: table['scope']"
         )
-    plain = getattr(inputs, "to_pylist", None) or getattr(
-        inputs, "tolist", None
-    )  # of Arrow; of numpy and pandas
+    plain = getattr(inputs, "to_pylist", None) or getattr(inputs, "tolist", None)  # of Arrow; of arrays
     found: Iterable[Any] = plain() if plain else inputs
     return found
 

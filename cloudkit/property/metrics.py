@@ -54,3 +54,9 @@ def summarize(target: Any, prediction: Any, *, quantity: str, train_mean: float)
     if quantity == "heat_capacity":
         out["share_of_3R"] = out["mae"] / DULONG_PETIT
     return out
+
+
+def standings(task: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """(name, scores) of an evaluated quantity, as metrics.json has it: the model first, then its baselines from the best."""
+    rivals = sorted(task.get("baselines", {}).items(), key=lambda item: float(item[1]["mae"]))
+    return [("this model", task), *rivals]

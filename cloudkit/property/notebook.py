@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from cloudkit.html import table, titled
+from cloudkit.property.metrics import standings
 from cloudkit.property.words import model_name, number, quantity_name
 
 
@@ -14,9 +15,8 @@ def errors_html(tasks: Iterable[dict[str, Any]]) -> str:
 
 def _one(task: dict[str, Any]) -> str:
     unit = f" in {task['unit']}" if task.get("unit") else ""
-    rivals = sorted(task.get("baselines", {}).items(), key=lambda item: float(item[1]["mae"]))
-    rows = [("this model", task), *((model_name(name), scores) for name, scores in rivals)]
+    rows = [(model_name(name), number(one["mae"]), number(one["rmse"])) for name, one in standings(task)]
     return titled(
         f"{quantity_name(task['quantity'])}{unit}, {task['rows']:,} rows",
-        table(("", "MAE", "RMSE"), [(name, number(one["mae"]), number(one["rmse"])) for name, one in rows]),
+        table(("", "MAE", "RMSE"), rows),
     )

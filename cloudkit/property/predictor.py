@@ -14,7 +14,7 @@ from cloudkit.data import Tokens
 from cloudkit.errors import CloudkitError, ModelError, require
 from cloudkit.modelspec import RegressionHead, Spec, ThermalHead, targets_of
 from cloudkit.property.blend import Blend, load_blends, predict_mean
-from cloudkit.property.inputs import Failure, Input, Ready, check_all_ready, gather, prepare
+from cloudkit.property.inputs import Failure, Input, Ready, gather, prepare, refuse
 from cloudkit.property.temperatures import check_temperatures
 from cloudkit.units import MOLAR_QUANTITIES, PER, Per, canonical_unit
 
@@ -144,7 +144,7 @@ class Model:
 
         checked = [prepare(one, self.spec.tokens.dialect, "atom") for one in gather(inputs)]
         _, tokens, long = self._tokenize([one for one in checked if isinstance(one, Ready)])
-        check_all_ready([*checked, *long])
+        refuse([one for one in checked if isinstance(one, Failure)] + long, len(checked))
         found: npt.NDArray[np.float32] = pool(self.network, tokens).float().cpu().numpy()
         return found
 

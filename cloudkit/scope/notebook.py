@@ -7,7 +7,7 @@ import numpy as np
 
 from cloudkit.html import paragraph, table, titled
 from cloudkit.scope.formula import reduced_formula
-from cloudkit.scope.tree import Orbit, Scope
+from cloudkit.scope.tree import Scope
 from cloudkit.tables import SPACE_GROUPS
 
 if TYPE_CHECKING:
@@ -22,7 +22,9 @@ def scope_html(scope: Scope) -> str:
     group = SPACE_GROUPS[scope.space_group - 1] if scope.space_group else None
     place = f"{group.symbol} ({group.number}), {group.crystal_system}" if group else "unknown space group"
     sites = "site symmetry" if group else ""
-    rows = [(o.symbol, o.site_text, _site_symmetry(scope, o)) for o in scope.orbits]
+    rows = [
+        (o.symbol, o.site_text, group.position(o.letter).site_symmetry if group else "") for o in scope.orbits
+    ]
     shares = "".join(f"{element} {share:g} " for element, share in scope.fractions)
     return titled(
         f"{reduced_formula(scope)} · {place} · {scope.dialect}",
@@ -30,12 +32,6 @@ def scope_html(scope: Scope) -> str:
         paragraph(f"fractions: {shares}") if shares else "",
         paragraph(str(scope)),
     )
-
-
-def _site_symmetry(scope: Scope, orbit: Orbit) -> str:
-    if not scope.space_group:
-        return ""
-    return SPACE_GROUPS[scope.space_group - 1].position(orbit.letter).site_symmetry
 
 
 def diagnostic_html(diagnostic: "Diagnostic") -> str:
@@ -49,7 +45,8 @@ def findings_html(findings: "Findings") -> str:
     """How many rows are valid, how often each code occurs, and the first finding of some invalid rows."""
     wrong = np.flatnonzero(~findings.valid)
     codes = Counter(findings.codes.tolist()).most_common()
-    rows = [(row, findings[row][0].code, findings[row][0].message) for row in wrong[:SHOWN].tolist()]
+    first = [(row, findings[row][0]) for row in wrong[:SHOWN].tolist()]
+    rows = [(row, one.code, one.message) for row, one in first]
     more = paragraph(f"and {len(wrong) - SHOWN:,} more invalid rows") if len(wrong) > SHOWN else ""
     return titled(
         f"{len(findings):,} strings, {len(wrong):,} invalid",

@@ -19,7 +19,8 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from cloudkit.errors import CloudkitError
 from cloudkit.modelspec import parse_spec, template
-from cloudkit.property import Model, as_strings, load
+from cloudkit.property import Model, load
+from cloudkit.property.inputs import as_strings, listed, refuse
 from cloudkit.train.build import build
 
 Array = NDArray[np.float64]
@@ -124,11 +125,10 @@ class CloudRegressor(RegressorMixin, _Crystals):
 
     def _predicted(self, X: Any) -> tuple[Array, Array, Array]:
         check_is_fitted(self)
-        texts = as_strings(X, "orbit")
-        table = self.model_.predict(texts)
-        if table.attrs["failures"]:
-            raise CloudkitError(f"no prediction for crystal {table.attrs['failures'][0]}")
-        return tuple(table[name].to_numpy().reshape(len(texts), -1) for name in ("value", "lower", "upper"))  # type: ignore[return-value]
+        inputs = list(listed(X))
+        table = self.model_.predict(inputs)
+        refuse(table.attrs["failures"], len(inputs))
+        return tuple(table[name].to_numpy().reshape(len(inputs), -1) for name in ("value", "lower", "upper"))  # type: ignore[return-value]
 
     def _shaped(self, values: Array) -> Array:
         return values[:, 0] if self.flat_ else values

@@ -8,7 +8,7 @@ import hashlib
 import importlib.util
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -18,12 +18,12 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cloudkit.data import Table, read_table
+from cloudkit.data import Table, read_table, take_part
 from cloudkit.data.geometry import encode_table
 from cloudkit.errors import DISTRIBUTION, CloudkitError, DataError
 from cloudkit.modelspec import EvaluateTask, FileData, Folds, Spec, load_spec
 from cloudkit.modelspec.names import suggest
-from cloudkit.scope import parse, project
+from cloudkit.scope import project
 from cloudkit.train.build import BuildResult, build
 from cloudkit.train.progress import Progress
 
@@ -141,7 +141,7 @@ def matbench(
             f"{data.path}: {name} has {TASKS[name].rows} rows, found {len(table)}; the folds are those of the whole data set in its order"
         )
     labels = table.numbers(data.targets[0].column)
-    texts = _strings(specs[0], data, table)
+    texts, ids = _strings(specs[0], data, table), _ids(name, len(table))
     scores, results, parameters = [], {}, 0
     for number, spec in enumerate(specs):
         log(f"fold {number + 1} of {len(specs)}")
@@ -153,7 +153,6 @@ def matbench(
         scores.append(score(labels[rows], found))
         parameters = built.metrics["parameters"]
         told = {"parameters": parameters, "seed": spec.run.seed, "rows_without_string": unread}
-        ids = _ids(name, len(table))
         results[f"fold_{number}"] = {
             "data": dict(zip((ids[row] for row in rows), found.tolist(), strict=True)),
             "parameters": told,
@@ -202,7 +201,7 @@ def _parted(data: object) -> bool:
 def _tested(spec: Spec) -> FileData:
     """The table of the test rows."""
     asked = [one.data for one in spec.tasks if isinstance(one, EvaluateTask)]
-    return next(one for one in asked if isinstance(one, FileData) and one.part != "all")
+    return next(one for one in asked if isinstance(one, FileData) and _parted(one))
 
 
 def _ids(name: str, rows: int) -> list[str]:
@@ -212,11 +211,7 @@ def _ids(name: str, rows: int) -> list[str]:
 
 
 def _test_rows(rows: int, spec: Spec) -> NDArray[np.int64]:
-    from cloudkit.data import take_fold
-
-    assert spec.folds is not None
-    table = Table("", {"row": list(range(rows))})
-    chosen = take_fold(table, spec.folds.count, spec.folds.seed, spec.folds.fold, "test")
+    chosen = take_part(Table("", {"row": list(range(rows))}), "test", spec.folds)
     return np.array(chosen.column("row"), dtype=np.int64)
 
 
@@ -225,19 +220,10 @@ def _strings(spec: Spec, data: FileData, table: Table) -> dict[int, str]:
     dialect = spec.tokens.dialect
     if data.columns.structure is None:
         texts = table.text(data.columns.text)
-        return {
-            row: text if parse(text).dialect == dialect else project(text, dialect)
-            for row, text in enumerate(texts)
-        }
+        return {row: project(text, dialect) for row, text in enumerate(texts)}
     numbered = Table(table.name, {**table.columns, "row": list(range(len(table)))})
     made, _ = encode_table(numbered, data.columns.structure, None, dialect, geometry=False)
-    return dict(_pairs(made))
-
-
-def _pairs(made: Table) -> Iterator[tuple[int, str]]:
-    for row, text in zip(made.column("row"), made.text("scope"), strict=True):
-        assert isinstance(row, int)
-        yield row, text
+    return dict(zip(map(int, made.numbers("row")), made.text("scope"), strict=True))
 
 
 def _predicted(

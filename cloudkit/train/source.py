@@ -9,15 +9,14 @@ import numpy as np
 
 from cloudkit.data import (
     Crystals,
-    Table,
     Target,
     join_crystals,
     read_builtin,
     read_crystals,
     read_table,
     repeated_labels,
-    take_fold,
     take_fraction,
+    take_part,
 )
 from cloudkit.errors import DataError, ScopeError
 from cloudkit.modelspec import (
@@ -65,8 +64,9 @@ def _read_table(
         table, text, id, n_atoms = read_builtin(data.builtin, data.part), "scope", "id", "n_atoms"
         table = take_fraction(table, text, data.fraction)
         return read_crystals(table, text=text, id=id, n_atoms=n_atoms, targets=targets, dialect=dialect)
+    table = take_part(read_table(data.path), data.part, spec.folds)
     return read_crystals(
-        take_fraction(read_part(spec, data), data.columns.structure or data.columns.text, data.fraction),
+        take_fraction(table, data.columns.structure or data.columns.text, data.fraction),
         text=data.columns.text,
         id=data.columns.id,
         n_atoms=data.columns.n_atoms,
@@ -76,14 +76,6 @@ def _read_table(
         structure=data.columns.structure,
         geometry=geometry,
     )
-
-
-def read_part(spec: Spec, data: FileData) -> Table:
-    """The rows of a file, or those of the part that the data names of the fold that the spec names."""
-    table, folds = read_table(data.path), spec.folds
-    if folds is None or data.part == "all":
-        return table
-    return take_fold(table, folds.count, folds.seed, folds.fold, data.part)
 
 
 def wants_geometry(spec: Spec, data: Data) -> bool:

@@ -30,7 +30,7 @@ from cloudkit.models import (
     save_weights,
 )
 from cloudkit.modelspec import FinetuneTask, MaskedTokensHead, PretrainTask, Run, Spec, heads_of
-from cloudkit.property.blend import Blend, blend_path, choose_share, fit_forest, predict_mean
+from cloudkit.property.blend import Blend, blend_path, choose_share, fit_forest, load_blends, predict_mean
 from cloudkit.property.features import features
 from cloudkit.property.leakage import SEEN, Seen, join_seen, load_seen, seen_of
 from cloudkit.tokens import Tokenizer
@@ -93,11 +93,8 @@ class Work:
         train, valid = self.rows(stage, crystals)
         crystals = crystals.renumbered(model.value_head(task.head).outputs)
         steady_threads(self.spec.encoder.width)
-        count, curves, new = (
-            (task.ensemble.members if task.ensemble else 1),
-            list[Curve](),
-            dict[str, Tensor](),
-        )
+        count = task.ensemble.members if task.ensemble else 1
+        curves, new = list[Curve](), dict[str, Tensor]()
         for index in range(count):
             network = model if index == 0 else self.another(stage, index)
             where = folder if index == 0 else folder / f"member-{index}"
@@ -180,8 +177,7 @@ class Work:
         test, tokens, task = self.crystals(stage), self.tokens(stage), stage.task
         model = self.model(stage)
         quantity = test.renumbered(model.value_head(task.head).outputs).quantity
-        path = blend_path(self.store.path(stage.reads["train_split"]), task.head)
-        blend = Blend.load(path) if path.exists() else None
+        blend = load_blends(self.store.path(stage.reads["train_split"]), [task.head]).get(task.head)
         prediction = predict_mean(model, blend, task.head, tokens, test.crystal, quantity, test.temperature)
         train = Crystals.load(self.store.path(stage.reads["train_crystals"]))
         chosen, held = self.rows(stage.reads["train_split"], train)

@@ -112,7 +112,7 @@ def test_doctor_finds_a_core_that_is_older_than_its_sources_and_rebuilds_it(clou
         os.utime(tmp_path / name, (100, 100))
     monkeypatch.setattr(checks, "PACKAGE", package)
     monkeypatch.setattr(checks, "CHECKOUT", tmp_path)
-    monkeypatch.setattr(checks.subprocess, "run", lambda command, **_: built.append(command) or Done(0))
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: built.append(command) or Done(0))
     assert checks.core().value == "compiled"
     os.utime(tmp_path / "csrc/check.c", (200, 200))
     finding = checks.core()

@@ -25,10 +25,6 @@ MASS = np.array([np.log(ELEMENT[a].mass * ELEMENT[b].mass) for a, b in PAIRS])
 QUICK = {"epochs": 40, "valid": 0, "start": None, "changes": ["encoder.layers=1", "encoder.width=32"]}
 
 
-# its checks of tables of numbers do not apply to columns of strings, which it says in a warning
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
-
-
 @pytest.fixture(scope="module")
 def fitted() -> Any:
     return cloudkit.CloudRegressor(**QUICK).fit(TEXTS[:24], MASS[:24])
