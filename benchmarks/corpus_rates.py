@@ -70,6 +70,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
     folder = options.folder or Path(f"runs/rates-{options.count}")
+    measure(folder, 100)  # a first run compiles modules, which would be subtracted too
     small, large = measure(folder, 100), measure(folder, options.count)
     rate = {
         name: tuple(
