@@ -1,6 +1,7 @@
 """Shards on a Ray cluster: a node that is lost changes nothing."""
 
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,9 @@ def test_two_nodes_of_which_one_is_killed_write_the_bytes_of_one_process(tmp_pat
         report = encode_corpus(
             [tmp_path / "in"], tmp_path / "ray", Encoding(), pool="ray", size=20, step=kill
         )
+        end = time.monotonic() + 60  # the head learns of it some time after the work is done
+        while sum(node["Alive"] for node in ray.nodes()) > 1 and time.monotonic() < end:
+            time.sleep(0.2)
         assert sum(node["Alive"] for node in ray.nodes()) == 1
     finally:
         ray.shutdown()
