@@ -30,7 +30,8 @@ def known_names() -> set[str]:
 
 
 KEYS = [(text, key) for text in (RICH, PUBLISHED) for key in keys(yaml.compose(text))]
-BETWEEN_TWO = ("tide", "hied")  # one slip from `tied` and one from `hide`, which stand side by side: no other slip is
+# one slip from `tied` and one from `hide`, which stand side by side; no other slip lies between two
+BETWEEN_TWO = ("tide", "hied")
 LETTERS = st.sampled_from("abcdefghijklmnopqrstuvwxyz_")
 
 
