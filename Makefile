@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 COUNT ?= 1000000
 SECONDS ?= 600
 N ?= 20000
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS)
 
 .PHONY: $(shell grep -oE '^[a-z-]+:' Makefile | tr -d :)
@@ -15,12 +16,13 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CON
 demo: $(VENV)/.train
 	$(BIN)/cloudkit build thermal
 
+# On all cores, up to eight; a file of tests stays in one process, with one thread for its arithmetic.
 test: $(VENV)/.test
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 # What needs no torch, for Pythons and machines that have none: make core-test PYTHON=python3.13 VENV=.venv-3.13
 core-test: $(VENV)/.core
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -1,6 +1,7 @@
 """`cloudkit bench`: ratios of a benchmark file, and what it says where there is none."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     (folder / "bench_tiny.py").write_text(TINY)
     monkeypatch.setattr(bench, "FOLDER", folder)
+    for name in [name for name in os.environ if name.startswith("PYTEST_XDIST")]:
+        monkeypatch.delenv(name)  # pytest-benchmark, in a process of its own, would take it for one of many and time nothing
     return folder
 
 
