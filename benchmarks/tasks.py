@@ -35,6 +35,7 @@ from cloudkit.data import Crystals, Tokens, tokenize
 from cloudkit.models import MixedModel, build_model, predict_geometry, predict_values, save_weights
 from cloudkit.modelspec import PretrainTask, Spec, heads_of, parse_spec
 from cloudkit.property.baselines import blend_trees, fit_predict
+from cloudkit.property.blend import choose_share
 from cloudkit.tokens import Tokenizer
 from cloudkit.train.devices import make_fabric, steady_threads
 from cloudkit.train.loop import fit
@@ -45,14 +46,11 @@ from cloudkit.train.work import prepare_mix, recipe_of
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
 TREES = ("extra_trees", "boosted_trees")
-FEW, FEWER = (
-    ("phonons_reduced",),
-    2,
-)  # tasks with one seed and so many folds, as other columns than the best have
+FEW = ("phonons_reduced",)  # tasks with one seed and FEWER folds, as other columns than the best have
+FEWER = 2
 HEADS = {"geometry": "shape", "masked": "hidden"}  # of a column -> what it pretrains
 HERE = Path(__file__).parent
 RUNS = Path("runs/tasks")  # weights and predictions; not committed
-WEIGHTS = np.linspace(0, 0.6, 13)  # shares of the trees that a blend chooses from
 
 
 def spec_of(dialect: str, changes: Sequence[str] = ()) -> Spec:
@@ -136,6 +134,15 @@ def observations(data: Labelled, chosen: Rows) -> tuple[list[str], Array, Rows]:
     return [data.crystals.texts[index] for index in crystal], value, crystal
 
 
+def fold_trees(name: str, fold: int) -> Array:
+    """What `informed_trees` predict of the test crystals of a fold, which all seeds share."""
+    kept = RUNS / f"trees-{name}-{fold}-{recipe(name, 'ensemble')}.npy"
+    if not kept.exists():
+        np.save(kept, informed_trees(name, *folds(name, fold)))
+    found: Array = np.load(kept)
+    return found
+
+
 def informed_trees(name: str, train: Rows, test: Rows) -> Array:
     """Extra trees that also see the geometry that the pretrained model reads out of each string."""
     model = build_model(spec_of(TASKS[name].dialect), Tokenizer("compact"))
@@ -155,8 +162,7 @@ def blend_share(name: str, fold: int) -> float:
     _, target, crystal = observations(labelled(name), held)
     known = ~np.isin(crystal, folds(name, fold)[1])
     with np.load(kept) as found:
-        errors = [np.abs((1 - w) * found["net"] + w * found["trees"] - target)[known].mean() for w in WEIGHTS]
-    return float(WEIGHTS[int(np.argmin(errors))])
+        return choose_share(found["net"][known], found["trees"][known], target[known])
 
 
 def inner(name: str) -> tuple[Rows, Rows]:
@@ -179,7 +185,7 @@ def piece(name: str, column: str, fold: int, seed: int) -> dict[str, Any]:
     if column == "ensemble":
         members = [np.load(predicted(name, "geometry", fold, one)) for one in range(seed + 1)]
         share = blend_share(name, fold)
-        found = (1 - share) * np.mean(members, axis=0) + share * informed_trees(name, train, test)
+        found = (1 - share) * np.mean(members, axis=0) + share * fold_trees(name, fold)
     elif column in TREES:
         found = trees(name, column, train, test)
     else:
