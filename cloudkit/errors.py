@@ -11,6 +11,9 @@ CloudkitError                what went wrong, in a sentence; the command line pr
 """
 
 import importlib
+import signal
+import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -108,8 +111,33 @@ def writing(path: Path) -> Iterator[None]:
 def require(module: str, extra: str) -> ModuleType:
     """Import an optional module, or raise MissingExtra with the command that installs it."""
     try:
-        return importlib.import_module(module)
+        return whole_import(module)
     except ModuleNotFoundError as error:
         if error.name is None or not module.startswith(error.name):
             raise
         raise MissingExtra(module, extra) from error
+
+
+def whole_import(module: str) -> ModuleType:
+    """Import a module; Ctrl-C counts once it is there, since a compiled module that is interrupted while it starts ends the process."""
+    if module in sys.modules:
+        return sys.modules[module]
+    with _interrupt_later():
+        return importlib.import_module(module)
+
+
+@contextmanager
+def _interrupt_later() -> Iterator[None]:
+    """Keep SIGINT from its handler until the end of the block; does nothing where Python does not handle it."""
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        yield
+        return
+    pressed: list[tuple[int, Any]] = []
+    signal.signal(signal.SIGINT, lambda number, frame: pressed.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        if pressed:
+            handler(*pressed[0])

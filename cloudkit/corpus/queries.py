@@ -21,7 +21,12 @@ def facts_in(folder: Path) -> Iterator[Any]:
         for name in ("facts", "labels"):
             file = quoted(folder / f"{name}.parquet")
             connection.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet({file})")
-        yield connection
+        try:
+            yield connection
+        except RuntimeError as error:
+            if str(error) != "Query interrupted":
+                raise
+            raise KeyboardInterrupt from error  # what DuckDB makes of Ctrl-C
 
 
 def quoted(text: str | Path) -> str:

@@ -3,14 +3,13 @@
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
-from importlib import import_module
 from math import cos, isfinite, radians, sin, sqrt
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cloudkit.errors import StructureError
+from cloudkit.errors import StructureError, whole_import
 from cloudkit.structure.crystal import Crystal
 
 Result = tuple[str, Crystal | StructureError, tuple[str, ...]]  # block name, crystal or reason, notes
@@ -97,7 +96,7 @@ def _readers() -> tuple[Callable[[Any], Crystal | None], Callable[..., Crystal]]
 
 @cache
 def _gemmi() -> Any:
-    return import_module("gemmi")
+    return whole_import("gemmi")
 
 
 def _parse_blocks(text: str) -> list[tuple[str, Any]]:

@@ -3,12 +3,11 @@
 import logging
 from collections.abc import Sequence
 from functools import cache
-from importlib import import_module
 from types import ModuleType
 
 import numpy as np
 
-from cloudkit.errors import StructureError
+from cloudkit.errors import StructureError, whole_import
 from cloudkit.structure.symmetry import Cell, Found
 
 
@@ -18,7 +17,7 @@ def _moyopy() -> ModuleType:
     logger = logging.getLogger("moyo")
     if logger.level == logging.NOTSET:
         logger.setLevel(logging.ERROR)
-    return import_module("moyopy")
+    return whole_import("moyopy")
 
 
 def version() -> str:

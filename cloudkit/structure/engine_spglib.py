@@ -9,14 +9,13 @@ import logging
 import re
 from collections.abc import Iterator, Sequence
 from functools import cache
-from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from cloudkit.errors import StructureError
+from cloudkit.errors import StructureError, whole_import
 from cloudkit.structure.symmetry import Cell, Found
 from cloudkit.tables import LETTERS
 
@@ -45,7 +44,7 @@ FUNCTION: Final = (
 @cache
 def _spglib() -> ModuleType:
     """spglib, set to raise its errors where this version lets one choose."""
-    spglib = import_module("spglib")
+    spglib = whole_import("spglib")
     if hasattr(spglib.error, "OLD_ERROR_HANDLING"):
         spglib.error.OLD_ERROR_HANDLING = False
     return spglib
