@@ -32,7 +32,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "bench_tiny.py").write_text(TINY)
     monkeypatch.setattr(bench, "FOLDER", folder)
     for name in [name for name in os.environ if name.startswith("PYTEST_XDIST")]:
-        monkeypatch.delenv(name)  # pytest-benchmark, in a process of its own, would take it for one of many and time nothing
+        monkeypatch.delenv(name)  # the benchmarks, in a process of their own, would time nothing
     return folder
 
 
