@@ -102,6 +102,14 @@ def cloudkit(context: typer.Context, version: Version = False) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit; `arguments` without the program's name, sys.argv by default."""
+    try:
+        _run(arguments)
+    except KeyboardInterrupt:  # also while an error is being told
+        sys.exit(INTERRUPTED)
+
+
+def _run(arguments: Sequence[str] | None) -> None:
+    """Run one command; an error becomes words on standard error and an exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # file names need not be UTF-8
@@ -128,8 +136,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         what = ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
         complain("\n".join([what, *_notes(error)]))
         sys.exit(NOTHING_DONE)
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
 
 
 def _notes(error: BaseException) -> list[str]:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from cloudkit.cli import main
+
 SLOW = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nprint('whole', flush=True)\n"
 IMPORT = """
 import signal, sys
@@ -52,3 +54,13 @@ def test_an_import_ends_before_ctrl_c_counts(tmp_path: Path) -> None:
 def test_ctrl_c_ends_a_long_question_to_duckdb(tmp_path: Path) -> None:
     pytest.importorskip("duckdb")
     assert run(QUERY, tmp_path) == ["interrupted"]
+
+
+def test_ctrl_c_while_an_error_is_told_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cloudkit.cli.terminal._stderr", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        main(["encode", "missing.cif"])
+    assert ended.value.code == 130
