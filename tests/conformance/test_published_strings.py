@@ -11,6 +11,7 @@ import pytest
 from cloudkit.scope import encode_batch
 from cloudkit.structure import Record, read_structures
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 MP20 = "mp20_binary_ternary.jsonl.gz"
 # Files whose sites hold OH, H2O or NH3: the published script's reader takes these for other elements (Nh for NH3).
 MOLECULES = ("odd_cif/PF_sd_1002871.cif", "odd_cif/PF_sd_1500382.cif", "odd_cif/PF_sd_1601634.cif")
@@ -43,7 +44,10 @@ def test_input_order_gives_the_published_strings(shared: Path, dialect: str, row
 
 
 @pytest.mark.filterwarnings("ignore")  # spglib's, on its own deprecations
-def test_input_order_gives_what_the_script_restated_over_pymatgen_gives(shared: Path) -> None:
+def test_input_order_gives_what_the_script_restated_over_pymatgen_gives(
+    shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(REPOSITORY)
     from benchmarks.baselines.published_script import to_strings
 
     pymatgen = pytest.importorskip("pymatgen.core", reason="pymatgen is not installed")
