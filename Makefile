@@ -132,6 +132,11 @@ wheel: $(VENV)/.package
 	CLOUDKIT_REQUIRE_CORE=1 $(BIN)/python -m build --wheel --no-isolation --outdir build/wheel
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/auditwheel repair --wheel-dir dist build/wheel/*.whl
 
+# The tests upon the installed wheel, with the versions of PINS: constraints.txt, or tests/packaging/oldest.txt.
+wheel-suite: PINS = $(CONSTRAINTS)
+wheel-suite: $(VENV)/.package
+	tests/packaging/wheel_suite.sh $(BIN)/python $(PINS)
+
 # The source archive holds the tree as committed, and passes its tests where it was unpacked (TARGET: test, or core-test).
 sdist-check: $(VENV)/.package
 	tests/packaging/sdist_check.sh $(BIN)/python $(TARGET)
