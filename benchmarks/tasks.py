@@ -35,7 +35,6 @@ from cloudkit.data import Crystals, Tokens, tokenize
 from cloudkit.models import MixedModel, build_model, predict_geometry, predict_values, save_weights
 from cloudkit.modelspec import PretrainTask, Spec, heads_of, parse_spec
 from cloudkit.property.baselines import blend_trees, fit_predict
-from cloudkit.property.blend import choose_share
 from cloudkit.tokens import Tokenizer
 from cloudkit.train.devices import make_fabric, steady_threads
 from cloudkit.train.loop import fit
@@ -48,6 +47,7 @@ Rows = NDArray[np.int64]
 TREES = ("extra_trees", "boosted_trees")
 FEW = ("phonons_reduced",)  # tasks with one seed and FEWER folds, as other columns than the best have
 FEWER = 2
+SHARES = [(a / 20, b / 20) for a in range(21) for b in range(21 - a)]  # of two kinds of trees in an ensemble
 HEADS = {"geometry": "shape", "masked": "hidden"}  # of a column -> what it pretrains
 HERE = Path(__file__).parent
 RUNS = Path("runs/tasks")  # weights and predictions; not committed
@@ -134,13 +134,14 @@ def observations(data: Labelled, chosen: Rows) -> tuple[list[str], Array, Rows]:
     return [data.crystals.texts[index] for index in crystal], value, crystal
 
 
-def fold_trees(name: str, fold: int) -> Array:
-    """What `informed_trees` predict of the test crystals of a fold, which all seeds share."""
-    kept = RUNS / f"trees-{name}-{fold}-{recipe(name, 'ensemble')}.npy"
+def fold_trees(name: str, fold: int, kind: str) -> Array:
+    """What trees say of the test crystals of a fold, which all seeds share."""
+    kept = RUNS / f"trees-{kind}-{name}-{fold}-{recipe(name, 'ensemble')}.npy"
     if not kept.exists():
-        np.save(kept, informed_trees(name, *folds(name, fold)))
-    found: Array = np.load(kept)
-    return found
+        split = folds(name, fold)
+        found = informed_trees(name, *split) if kind == "informed" else trees(name, "extra_trees", *split)
+        np.save(kept, found)
+    return np.asarray(np.load(kept))
 
 
 def informed_trees(name: str, train: Rows, test: Rows) -> Array:
@@ -152,24 +153,36 @@ def informed_trees(name: str, train: Rows, test: Rows) -> Array:
     return blend_trees(seen, known[rows], value, seed=0).predict(asked, known[of])
 
 
-def blend_share(name: str, fold: int) -> float:
-    """The share of the trees with the least error on an inner split of fold 0's training crystals, less the test crystals of a fold."""
-    kept = RUNS / f"blend-{name}-{recipe(name, 'ensemble')}.npz"
-    train, held = inner(name)
+def blend_shares(name: str, fold: int) -> tuple[float, float]:
+    """The shares of extra trees, without and with the predicted geometry, that err least on the inner splits less a fold's test crystals."""
+    parts = [inner_predictions(name, one) for one in range(FOLDS)]
+    crystal, target, net, plain, informed = (np.concatenate(column) for column in zip(*parts, strict=True))
+    known = ~np.isin(crystal, folds(name, fold)[1])
+    errors = [np.abs((1 - a - b) * net + a * plain + b * informed - target)[known].mean() for a, b in SHARES]
+    return SHARES[int(np.argmin(errors))]
+
+
+def inner_predictions(name: str, which: int) -> tuple[Array, ...]:
+    """Of what an inner split holds out: crystals, labels, and what a network and both kinds of trees say, all (observations,)."""
+    kept = RUNS / f"inner-{name}-{which}-{recipe(name, 'ensemble')}.npz"
+    train, held = inner(name, which)
     if not kept.exists():
         net, _ = network(name, "geometry", train, held, 0)
-        np.savez(kept, net=net, trees=informed_trees(name, train, held))
+        found = {
+            "plain": trees(name, "extra_trees", train, held),
+            "informed": informed_trees(name, train, held),
+        }
+        np.savez(kept, net=net, **found)
     _, target, crystal = observations(labelled(name), held)
-    known = ~np.isin(crystal, folds(name, fold)[1])
     with np.load(kept) as found:
-        return choose_share(found["net"][known], found["trees"][known], target[known])
+        return crystal, target, found["net"], found["plain"], found["informed"]
 
 
-def inner(name: str) -> tuple[Rows, Rows]:
-    """A split of fold 0's training crystals, a fifth of them held out."""
+def inner(name: str, which: int) -> tuple[Rows, Rows]:
+    """One of five splits of fold 0's training crystals, a fifth of them held out."""
     data, (train, _) = labelled(name), folds(name, 0)
     mine = np.isin(data.crystals.crystal, train)
-    fifth = np.random.default_rng(0).permutation(train)[: len(train) // 5]
+    fifth = np.array_split(np.random.default_rng(0).permutation(train), FOLDS)[which]
     fitted, held = part(data, mine & np.isin(data.crystals.crystal, fifth))
     return np.intersect1d(fitted, train), held
 
@@ -184,8 +197,9 @@ def piece(name: str, column: str, fold: int, seed: int) -> dict[str, Any]:
     size = 0
     if column == "ensemble":
         members = [np.load(predicted(name, "geometry", fold, one)) for one in range(seed + 1)]
-        share = blend_share(name, fold)
-        found = (1 - share) * np.mean(members, axis=0) + share * fold_trees(name, fold)
+        plain, informed = blend_shares(name, fold)
+        found = (1 - plain - informed) * np.mean(members, axis=0)
+        found += plain * fold_trees(name, fold, "plain") + informed * fold_trees(name, fold, "informed")
     elif column in TREES:
         found = trees(name, column, train, test)
     else:
@@ -229,13 +243,12 @@ def spread(name: str, train: Rows, test: Rows) -> float:
 
 def try_inner(names: Sequence[str], column: str, changes: Sequence[str]) -> None:
     """Errors on inner splits of fold 0's training crystals, for choices."""
-    for name in names:
-        start, (train, held) = time.perf_counter(), inner(name)
-        found, size = network(name, column, train, held, 0, changes)
-        print(
-            f"{name} {column} {' '.join(changes)}: {absolute(name, held, found).mean():.4f}  ({size} parameters, {time.perf_counter() - start:.0f} s)",
-            flush=True,
-        )
+    for name, which in product(names, range(FOLDS)):
+        start, (train, held) = time.perf_counter(), inner(name, which)
+        found, size = network(name, column, train, held, which, changes)
+        error, seconds = absolute(name, held, found).mean(), time.perf_counter() - start
+        words = f"{name} {which} {column} {' '.join(changes)}"
+        print(f"{words}: {error:.4f}  ({size} parameters, {seconds:.0f} s)", flush=True)
 
 
 def wanted(options: argparse.Namespace) -> list[tuple[str, str, int, int]]:
