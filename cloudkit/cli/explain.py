@@ -87,7 +87,7 @@ def _read(file: str) -> "tuple[Record, Crystal]":
         raise CloudkitError(f"{path} has {what}; name one as FILE#BLOCK{listed}")
     record = records[0]
     if record.crystal is None:
-        raise CloudkitError(f"{record.id}: {record.error or 'there is no structure in it'}")
+        raise CloudkitError(f"{record.id}: {record.reason}")
     return record, record.crystal
 
 

@@ -19,6 +19,7 @@ from cloudkit.structure import (
     Record,
     Symmetry,
     as_crystal,
+    as_record,
     find_symmetry,
     find_symmetry_batch,
     find_symmetry_in_files,
@@ -204,13 +205,6 @@ def _encoded(
             yield Encoded(record.id, text, found.space_group, found.engine, symprec, None, shape)
 
 
-def _as_record(index: int, structure: object) -> Record:
-    try:
-        return Record(str(index), as_crystal(structure), None)
-    except StructureError as error:
-        return Record(str(index), None, error)
-
-
 def encode_batch(
     structures: Iterable[object] | Columns,
     dialect: str = "orbit",
@@ -230,6 +224,6 @@ def encode_batch(
     if isinstance(structures, Columns):
         records = structures.records()
     else:
-        records = (_as_record(index, structure) for index, structure in enumerate(structures))
+        records = (as_record(str(index), structure) for index, structure in enumerate(structures))
     rows = list(encode_records(records, dialect, order, engine, symprec, jobs, max_sites, max_seconds))
     return Batch([r.scope for r in rows], [r.error for r in rows], [r.space_group for r in rows])

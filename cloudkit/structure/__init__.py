@@ -12,7 +12,7 @@ from cloudkit.structure.geometry import OF_CRYSTALS, OF_ORBITS, Geometry, descri
 from cloudkit.structure.guards import check_crystal
 from cloudkit.structure.inputs import find_files
 from cloudkit.structure.pieces import Piece
-from cloudkit.structure.read import Record, read_pieces, read_structures
+from cloudkit.structure.read import Record, as_record, read_pieces, read_structures
 from cloudkit.structure.sources import ReadTable, file_pieces, find_pieces, kind_of
 from cloudkit.structure.symmetry import ENGINES, Engine, Orbit, Symmetry, find_symmetry
 from cloudkit.structure.textforms import read_row
@@ -35,6 +35,7 @@ __all__ = [
     "Species",
     "Symmetry",
     "as_crystal",
+    "as_record",
     "check_crystal",
     "describe",
     "file_pieces",

@@ -6,11 +6,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
-from cloudkit.errors import StructureError
 from cloudkit.structure.crystal import Crystal
 from cloudkit.structure.messages import Entry
 from cloudkit.structure.pieces import Piece
-from cloudkit.structure.pool import Pool
+from cloudkit.structure.pool import Pool, answer_of
 from cloudkit.structure.read import Record, read_pieces
 from cloudkit.structure.sources import ReadTable, find_pieces
 from cloudkit.structure.symmetry import Answer, Engine, Search, find_symmetries
@@ -86,10 +85,7 @@ def answer_records(records: Iterable[Record], search: Search) -> Iterator[Answer
     given = list(records)
     found = iter(find_symmetries([r.crystal for r in given if r.crystal is not None], search))
     for record in given:
-        if record.crystal is not None:
-            yield next(found)
-        else:
-            yield record.error or StructureError("S104", "there is no structure")
+        yield answer_of(record, found)
 
 
 def _check(search: Search, jobs: int, max_seconds: float) -> None:
@@ -173,4 +169,4 @@ def _spread(
 
 def _result(entry: Entry) -> Result:
     record, answer = entry
-    return record, answer if answer is not None else StructureError("S104", "there is no structure")
+    return record, answer if answer is not None else record.reason

@@ -31,6 +31,12 @@ def as_crystal(structure: Any) -> Crystal:
     """
     if isinstance(structure, Crystal):
         return structure
+    if isinstance(structure, str) and ("\n" in structure or "\0" in structure):
+        raise StructureError(
+            "S112",
+            f"a text of {len(structure):,} characters is not a path",
+            "write it to a file, and give its path",
+        )
     if isinstance(structure, str | os.PathLike):
         from cloudkit.structure.read import read_one
 
@@ -57,9 +63,9 @@ def from_arrays(lattice: Any, positions: Any, species: Any) -> Crystal:
     try:
         cell, places = np.array(lattice, dtype=np.float64), np.array(positions, dtype=np.float64)
         sites = [read_site(entry) for entry in species]
-    except (TypeError, ValueError) as error:
-        if isinstance(error, StructureError):
-            raise
+    except StructureError:
+        raise
+    except (TypeError, ValueError, OverflowError) as error:
         raise StructureError(
             "S112", f"lattice, positions or species are not what they should be: {error}"
         ) from error
@@ -89,8 +95,14 @@ def from_mapping(data: Mapping[str, Any], notes: list[str]) -> Crystal:
             return from_optimade(data, notes)
         if {"numbers", "positions", "cell"} <= data.keys():
             return from_ase(data["cell"], data["positions"], data["numbers"], data.get("pbc"))
+    except StructureError:
+        raise
     except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise StructureError("S112", f"the structure's dictionary is incomplete: {error!r}") from error
+    except (ValueError, OverflowError) as error:
+        raise StructureError(
+            "S112", f"the structure's dictionary holds a value of the wrong kind or shape: {error}"
+        ) from error
     raise StructureError(
         "S112", "the dictionary holds no structure", "it needs the keys lattice, species and frac"
     )
@@ -143,7 +155,7 @@ def from_ase(cell: Any, positions: Any, numbers: Any, pbc: Any = None) -> Crysta
         fractional = places @ np.linalg.inv(vectors)
     except np.linalg.LinAlgError as error:
         raise StructureError("S203", "the unit cell has no volume") from error
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise StructureError("S112", f"cell or positions are not what they should be: {error}") from error
     return from_arrays(vectors, fractional, numbers)
 

@@ -3,6 +3,7 @@
 import glob
 import gzip
 import os
+import stat
 import zlib
 from collections.abc import Iterator
 from lzma import LZMAError
@@ -21,11 +22,12 @@ MOST_TEXT: Final = 1 << 27  # bytes of a file, unpacked, or of one line of it, t
 def find_files(given: str) -> Iterator[tuple[str, str, bool]]:
     """(path, id, whether the name must tell the kind of file) of each file meant."""
     path = Path(given)
-    if path.is_dir():
+    mode = mode_of(path)
+    if stat.S_ISDIR(mode):
         root = os.fspath(path)
         for below in _files_below(root):
             yield below, _written(below[len(root) :].lstrip(os.sep).replace(os.sep, "/")), True
-    elif path.exists() or not glob.has_magic(given):
+    elif mode or not glob.has_magic(given):
         yield given, _written(path.name), False
     else:
         fixed = Path(*_until_magic(path.parts))
@@ -35,6 +37,14 @@ def find_files(given: str) -> Iterator[tuple[str, str, bool]]:
             yield given, given, False
         for match in files:
             yield str(match), _written(match.relative_to(fixed).as_posix()), True
+
+
+def mode_of(path: Path) -> int:
+    """Type and rights of what is there; 0 where nothing is, and where it cannot be looked at: opening it says why."""
+    try:
+        return path.stat().st_mode
+    except OSError:
+        return 0
 
 
 def _written(name: str) -> str:

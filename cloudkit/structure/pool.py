@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from queue import SimpleQueue
 from typing import Final
 
-from cloudkit.errors import CloudkitError, StructureError
+from cloudkit.errors import CloudkitError
 from cloudkit.structure.messages import Entry, Task, read_answers, read_entries
 from cloudkit.structure.pieces import Piece
 from cloudkit.structure.process import Lost, Worker
@@ -60,7 +60,7 @@ class Pool:
         crystals = [record.crystal for record in records if record.crystal is not None]
         task = Task(self.search, crystals=crystals)
         answers = iter(read_answers(worker.ask(task, self.seconds)) if crystals else ())
-        return [Entry(record, _of(record, answers)) for record in records]
+        return [Entry(record, answer_of(record, answers)) for record in records]
 
     def _ask_again(self, worker: Worker, item: Record | Piece) -> Iterator[Entry]:
         """One after another, so that only the one at fault fails; a piece is read before its structures are asked."""
@@ -86,7 +86,6 @@ class Pool:
                 yield Entry(record, lost.error)
 
 
-def _of(record: Record, answers: Iterator[Answer]) -> Answer:
-    if record.crystal is not None:
-        return next(answers)
-    return record.error or StructureError("S104", "there is no structure")
+def answer_of(record: Record, answers: Iterator[Answer]) -> Answer:
+    """The next of the answers, which are those of the crystals alone; without a crystal, the reason why."""
+    return record.reason if record.crystal is None else next(answers)

@@ -40,10 +40,10 @@ def read_poscar(text: str, notes: list[str]) -> Crystal:
         mode += 1
     if mode >= len(lines) or not lines[mode].strip()[:1].isalpha():
         raise _broken(mode + 1, "expected 'Direct' or 'Cartesian'")
-    symbols = named if at == 6 else _symbols_elsewhere(lines, mode + 1, counts, notes)
-    if len(symbols) != len(counts):
-        raise _broken(6, f"{len(symbols)} element symbols but {len(counts)} atom counts")
+    if at == 6 and len(named) != len(counts):
+        raise _broken(6, f"{len(named)} element symbols but {len(counts)} atom counts")
     positions = np.array([_numbers(lines, mode + 1 + i, 3) for i in range(n)]).reshape(n, 3)
+    symbols = named if at == 6 else _symbols_elsewhere(lines, mode + 1, counts, notes)
     atoms = [_symbol(symbol) for symbol, count in zip(symbols, counts, strict=True) for _ in range(count)]
     if lines[mode].strip()[0].lower() in "ck":
         positions = _to_fractional(positions * scale, vectors * scale)
@@ -80,9 +80,10 @@ def _symbols_elsewhere(lines: list[str], first: int, counts: list[int], notes: l
     if len(title) == len(counts) and all(map(is_element, title)):
         return title
     ends = [(line.split() or [""])[-1] for line in lines[first : first + sum(counts)]]
-    heads = [ends[min(sum(counts[:i]), len(ends) - 1)] for i in range(len(counts))]
+    heads = [ends[min(sum(counts[:i]), len(ends) - 1)] for i in range(len(counts))] if ends else []
     if (
-        all(map(is_element, heads))
+        heads
+        and all(map(is_element, heads))
         and [h for h, n in zip(heads, counts, strict=True) for _ in range(n)] == ends
     ):
         return heads

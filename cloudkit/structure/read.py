@@ -2,14 +2,17 @@
 
 import logging
 import re
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from cloudkit.errors import StructureError
 from cloudkit.structure.cif import read_cif
+from cloudkit.structure.codes import CODES
+from cloudkit.structure.convert import as_crystal
 from cloudkit.structure.crystal import Crystal
-from cloudkit.structure.inputs import decode, read_bytes
+from cloudkit.structure.inputs import decode, mode_of, read_bytes
 from cloudkit.structure.pieces import ROWS, Piece
 from cloudkit.structure.poscar import read_poscar
 from cloudkit.structure.sources import ReadTable, find_pieces
@@ -29,6 +32,24 @@ class Record(NamedTuple):
     crystal: Crystal | None
     error: StructureError | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def reason(self) -> StructureError:
+        """Why there is no crystal, where there is none."""
+        return self.error or no_structure()
+
+
+def no_structure() -> StructureError:
+    """S104, of a file that was read and holds none."""
+    return StructureError("S104", CODES["S104"])
+
+
+def as_record(name: str, structure: object) -> Record:
+    """A record of whatever `as_crystal` takes."""
+    try:
+        return Record(name, as_crystal(structure))
+    except StructureError as error:
+        return Record(name, None, error)
 
 
 Reader = Callable[[str], Iterator[Named]]
@@ -99,7 +120,7 @@ def _parse_whole(name: str, reader: Reader, text: str) -> Iterator[Record]:
         count += 1
         yield _failure(name, error)
     if not count:
-        yield _failure(name, StructureError("S104", "there is no crystal structure in the file"))
+        yield _failure(name, no_structure())
 
 
 def read_one(path: Path) -> Crystal:
@@ -107,9 +128,11 @@ def read_one(path: Path) -> Crystal:
 
     Raises StructureError, S111 if there are several.
     """
-    if path.is_dir():
+    if stat.S_ISDIR(mode_of(path)):
         raise StructureError("S101", f"{path} is a folder", "use read_structures")
     records = list(read_structures([path]))
+    if not records:
+        raise no_structure()
     if len(records) > 1:
         names = ", ".join(record.id for record in records[:4])
         raise StructureError(
@@ -118,7 +141,7 @@ def read_one(path: Path) -> Crystal:
             "use read_structures, or split it",
         )
     if records[0].crystal is None:
-        raise records[0].error or StructureError("S104", f"{path.name} has no structure")
+        raise records[0].reason
     for note in records[0].notes:
         _LOG.warning("%s: %s", path.name, note)
     return records[0].crystal

@@ -34,7 +34,7 @@ def read_json_lines(text: str, first_line: int = 1) -> Iterator[Named]:
             continue
         try:
             row = _loads(line)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             yield str(number), StructureError("S103", f"line {number} is not JSON: {error}"), ()
             continue
         if not (
@@ -49,7 +49,7 @@ def read_json(text: str) -> Iterator[Named]:
     """
     try:
         document = _loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise StructureError("S103", f"the file is not JSON: {error}") from error
     if isinstance(document, dict) and isinstance(document.get("data"), list):
         document = document["data"]
@@ -81,14 +81,8 @@ def read_row(row: Any, number: str) -> Named:
         return name, from_mapping(row, notes), tuple(notes)
     except StructureError as error:
         return name, error, ()
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         return name, StructureError("S103", f"its structure is not JSON: {error}"), ()
-    except ValueError as error:
-        return (
-            name,
-            StructureError("S112", f"the structure holds something that is not a number: {error}"),
-            (),
-        )
 
 
 def row_name(row: Mapping[str, Any], number: str) -> str:
@@ -169,6 +163,11 @@ def _read_frame(lines: list[str], n: int) -> Crystal:
     if "F" in (fields.get("pbc") or "").replace("False", "F").split():
         raise StructureError("S113", f"not periodic in three directions: pbc is {fields['pbc']}")
     columns = _columns(fields.get("Properties") or "species:S:1:pos:R:3")
+    if not {"species", "pos"} <= columns.keys():
+        raise StructureError(
+            "S103",
+            f"the frame's Properties name {', '.join(columns) or 'nothing'}; species and pos are needed",
+        )
     rows = [line.split() for line in lines[1:]]
     try:
         cell = np.array([float(word) for word in fields["Lattice"].split()]).reshape(3, 3)
@@ -179,9 +178,9 @@ def _read_frame(lines: list[str], n: int) -> Crystal:
         return from_arrays(cell, places.reshape(-1, 3) @ np.linalg.inv(cell), symbols)
     except np.linalg.LinAlgError as error:
         raise StructureError("S203", "the unit cell has no volume") from error
-    except (ValueError, IndexError, KeyError) as error:
-        if isinstance(error, StructureError):
-            raise
+    except StructureError:
+        raise
+    except (ValueError, IndexError) as error:
         raise StructureError("S103", f"the frame cannot be read: {error}") from error
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from structure_examples import CUBIC_POSCAR, caesium_chloride
 
+import cloudkit
 from cloudkit.errors import StructureError
 from cloudkit.structure import as_crystal, find_symmetry
 
@@ -110,9 +111,16 @@ def test_deuterium_is_hydrogen_but_stays_written() -> None:
         ({"lattice": {"matrix": [[1, 0, 0]]}, "sites": [{}]}, "S112"),
         ({"lattice_vectors": [[0, 0, 0]] * 3, "species_at_sites": []}, "S203"),
         ("no/such/file.cif", "S101"),
+        ("x" * 300, "S101"),
+        ("data_x\n_cell_length_a 5\n" * 300, "S112"),
+        ({"lattice": {"matrix": np.eye(3)}, "sites": [{"species": [{"element": "Na", "occu": "x"}], "abc": [0, 0, 0]}]}, "S112"),
+        ({"lattice": {"matrix": [[1, 0], [0]]}, "sites": [{"species": [{"element": "Na", "occu": 1}], "abc": [0, 0, 0]}]}, "S112"),
+        ({"numbers": [11], "positions": [[0, 0, 0]], "cell": np.eye(3), "pbc": [True, True]}, "S112"),
+        ({"lattice": np.eye(3), "frac": [[0, 0, 10**400]], "species": ["Na"]}, "S112"),
     ],
-)
+)  # fmt: skip
 def test_what_is_no_structure_fails_with_a_code(given: Any, code: str) -> None:
     with pytest.raises(StructureError) as caught:
         as_crystal(given)
     assert caught.value.code == code
+    assert cloudkit.encode_batch([given, caesium_chloride()]).errors[1] is None

@@ -2,6 +2,9 @@
 
 import gzip
 import json
+import sqlite3
+import zipfile
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +71,7 @@ def test_a_poscar_that_names_no_elements_gets_stand_ins_and_a_note() -> None:
         (CUBIC_POSCAR.replace("1 1\n", "1 1 1\n"), "line 6"),
         (CUBIC_POSCAR.replace("Direct\n", ""), "line 8"),
         (CUBIC_POSCAR.replace("1 1\n", "1 2\n"), "line 11"),
+        (CUBIC_POSCAR.replace("Cs Cl\n", "").split("0 0 0\n0.5")[0], "line 8"),
     ],
 )
 def test_a_broken_poscar_names_the_line(text: str, line: str) -> None:
@@ -118,6 +122,7 @@ def test_json_lines_take_their_ids_from_the_rows(tmp_path: Path) -> None:
         json.dumps([1]),
         json.dumps({"x-optimade": {}}),
         json.dumps({"id": "bad", "structure": {**row, "frac": [["a", 0, 0]] * 2}}),
+        f'{{"id": {"9" * 5000}}}',
     ]
     (tmp_path / "many.jsonl.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
     assert _records(tmp_path) == {
@@ -126,6 +131,7 @@ def test_json_lines_take_their_ids_from_the_rows(tmp_path: Path) -> None:
         "many.jsonl.gz#3": "ok",
         "many.jsonl.gz#4": "S112",
         "many.jsonl.gz#bad": "S112",
+        "many.jsonl.gz#7": "S103",
     }
 
 
@@ -169,6 +175,19 @@ def test_a_path_with_several_structures_is_refused_where_one_is_wanted(tmp_path:
     with pytest.raises(StructureError, match="2 structures") as caught:
         as_crystal(tmp_path / "two.cif")
     assert caught.value.code == "S111"
+
+
+@pytest.mark.parametrize("suffix", [".zip", ".db"])
+def test_a_file_of_no_structures_at_all_says_so(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"none{suffix}"
+    if suffix == ".zip":
+        zipfile.ZipFile(path, "w").close()
+    else:
+        with closing(sqlite3.connect(path)) as database:
+            database.execute("CREATE TABLE systems (id, numbers, positions, cell, pbc)")
+    with pytest.raises(StructureError) as caught:
+        as_crystal(path)
+    assert caught.value.code == "S104"
 
 
 def test_every_code_in_use_is_explained() -> None:
