@@ -3,6 +3,7 @@
 import glob
 import gzip
 import json
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -71,9 +72,10 @@ def _holds_strings(given: str, column: str | None) -> bool:
 
         return not holds_structures(Path(given))
     try:
-        with gzip.open(given, "rt") if given.endswith(".gz") else Path(given).open(encoding="utf-8") as file:
+        plain = gzip.open if given.lower().endswith(".gz") else open
+        with plain(given, "rt", encoding="utf-8-sig") as file:
             first = json.loads(file.readline())
-    except (OSError, EOFError, ValueError, RecursionError):
+    except (OSError, EOFError, zlib.error, ValueError, RecursionError):
         return False
     return isinstance(first, dict) and "scope" in first
 

@@ -6,7 +6,7 @@ between the numbers (CSV). A column of OF_CRYSTALS holds one number. `cloudkit e
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloudkit.data.table import Table
-from cloudkit.errors import DataError, StructureError
+from cloudkit.errors import DataError
 from cloudkit.scope import encode_records, parse
-from cloudkit.structure import OF_CRYSTALS, OF_ORBITS, Geometry, Record, as_crystal
+from cloudkit.structure import OF_CRYSTALS, OF_ORBITS, Geometry, as_record
 
 Array = NDArray[np.float64]
 ORBIT_TARGETS: Final = tuple(OF_ORBITS)
@@ -86,8 +86,8 @@ def encode_table(
 
     The notes say how many were, and why the first one.
     """
-    names = [str(value) for value in (table.column(id) if id else range(1, len(table) + 1))]
-    records = [_record(name, value) for name, value in zip(names, table.column(column), strict=True)]
+    names = [str(value) for value in (table.column(id) if id else map(table.number, range(len(table))))]
+    records = [as_record(name, value) for name, value in zip(names, table.column(column), strict=True)]
     found = list(encode_records(records, dialect, geometry=geometry))
     failed = [row for row in found if row.error is not None]
     if len(failed) == len(found):
@@ -103,14 +103,7 @@ def encode_table(
     note = (
         f"{table.name}: {len(failed)} of {len(found)} structures have no string and are left out; the first: "
     )
-    return Table(table.name, columns), [f"{note}{failed[0].id}: {failed[0].error}"] if failed else []
-
-
-def _record(name: str, value: object) -> Record:
-    try:
-        return Record(name, as_crystal(value))
-    except StructureError as error:
-        return Record(name, None, error)
+    return replace(kept, columns=columns), [f"{note}{failed[0].id}: {failed[0].error}"] if failed else []
 
 
 def read_shapes(table: Table, texts: Sequence[str], place: Mapping[str, int]) -> Shapes:
@@ -141,7 +134,7 @@ def _numbers(table: Table, name: str, row: int, value: object, count: int) -> li
         numbers = []
     if len(numbers) != count:
         raise DataError(
-            f"{table.name}: row {row + 1}, column '{name}': expected {count} numbers, one for each element of the string, "
+            f"{table.name}: row {table.number(row)}, column '{name}': expected {count} numbers, one for each element of the string, "
             f"found {value!r}; `cloudkit encode --geometry` writes such columns"
         )
     return numbers

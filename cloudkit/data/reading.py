@@ -97,7 +97,7 @@ def _strings(table: Table, column: str, dialect: str, any_text: bool) -> tuple[l
     done: dict[str, str] = {}
     projected = odd = 0
     texts = table.text(column)
-    for row, text in enumerate(texts, start=1):
+    for row, text in enumerate(texts):
         if text in done:
             continue
         found = _dialect(text)
@@ -106,7 +106,7 @@ def _strings(table: Table, column: str, dialect: str, any_text: bool) -> tuple[l
                 raise found
             done[text] = text if found == dialect or isinstance(found, ScopeError) else project(text, dialect)
         except ScopeError as error:
-            raise DataError(f"{table.name}: row {row}, column '{column}': {error}") from None
+            raise DataError(f"{table.name}: row {table.number(row)}, column '{column}': {error}") from None
         odd += isinstance(found, ScopeError)
         projected += done[text] != text
     return [done[text] for text in texts], projected, odd
@@ -123,7 +123,7 @@ def _dialect(text: str) -> str | ScopeError:
 def _names(table: Table, column: str | None) -> list[str]:
     """An identifier per row: the column given, else the row's number."""
     if column is None:
-        return [str(row) for row in range(1, len(table) + 1)]
+        return [str(table.number(row)) for row in range(len(table))]
     return [str(value) for value in table.column(column)]
 
 
@@ -173,7 +173,7 @@ def _check_most(table: Table, target: Target, value: NDArray[np.float64]) -> Non
         row, found = int(wrong[0]), value[wrong[0]]
         more = f" (and {len(wrong) - 1} more rows)" if len(wrong) > 1 else ""
         raise DataError(
-            f"{table.name}: row {row + 1}, column '{target.column}': {target.quantity} is {found:.4g} {canonical_unit(target.quantity)}"
+            f"{table.name}: row {table.number(row)}, column '{target.column}': {target.quantity} is {found:.4g} {canonical_unit(target.quantity)}"
             f"{more}, more than {target.most:.4g}, the harmonic limit 3R and the head's tolerance; is it Cp (heat_capacity_p), "
             f"or is the number of atoms or the unit wrong?"
         )

@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,9 +71,10 @@ def holds_structures(path: Path) -> bool:
         if path.suffix.lower() == ".parquet":
             names, forms = set(parquet.read_schema(path).names), FORMS
         else:
-            with gzip.open(path, "rt") if path.suffix == ".gz" else path.open(encoding="utf-8-sig") as file:
+            plain = gzip.open if path.suffix == ".gz" else open
+            with plain(path, "rt", encoding="utf-8-sig") as file:
                 names, forms = set(next(csv.reader(file), [])), (("cif",),)
-    except (arrow.ArrowException, OSError, ValueError, EOFError, csv.Error):
+    except (arrow.ArrowException, OSError, ValueError, EOFError, zlib.error, csv.Error):
         return False
     return "scope" not in names and any(set(form) <= names for form in forms)
 

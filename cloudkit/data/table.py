@@ -17,14 +17,19 @@ from cloudkit.errors import DataError
 class Table:
     """Columns of equal length, read from `name` (a file, as the user wrote it, or ``builtin thermal``).
 
-    Rows count from 1 in messages, without a header line.
+    Rows count from 1 in messages, without a header line. numbers_in_file: those of the rows where rows were left out.
     """
 
     name: str
     columns: dict[str, list[object]]
+    numbers_in_file: Sequence[int] | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), []))
+
+    def number(self, row: int) -> int:
+        """The number in the file, from 1, of a row, counted from 0."""
+        return row + 1 if self.numbers_in_file is None else self.numbers_in_file[row]
 
     def column(self, name: str) -> list[object]:
         """The values of one column; DataError with the nearest name if there is none."""
@@ -37,9 +42,11 @@ class Table:
     def text(self, name: str) -> list[str]:
         """One column as text; DataError names the first row that holds none."""
         values = self.column(name)
-        for row, value in enumerate(values, start=1):
+        for row, value in enumerate(values):
             if not isinstance(value, str) or not value.strip():
-                raise DataError(f"{self.name}: row {row}, column '{name}': expected text, found {value!r}")
+                raise DataError(
+                    f"{self.name}: row {self.number(row)}, column '{name}': expected text, found {value!r}"
+                )
         return [str(value) for value in values]
 
     def numbers(
@@ -52,7 +59,7 @@ class Table:
             more = f" (and {len(wrong) - 1} more rows)" if len(wrong) > 1 else ""
             found = self.column(name)[wrong[0]]
             raise DataError(
-                f"{self.name}: row {wrong[0] + 1}, column '{name}': expected {wanted}, found {found!r}{more}"
+                f"{self.name}: row {self.number(wrong[0])}, column '{name}': expected {wanted}, found {found!r}{more}"
             )
         return np.array(values, dtype=np.float64)
 
@@ -61,7 +68,7 @@ class Table:
         chosen = {
             name: [v for v, k in zip(values, keep, strict=True) if k] for name, values in self.columns.items()
         }
-        return Table(self.name, chosen)
+        return Table(self.name, chosen, [self.number(row) for row, k in enumerate(keep) if k])
 
     def text_column(self) -> str:
         """The column that holds the strings: ``scope``, or else the only column of text that is no number."""

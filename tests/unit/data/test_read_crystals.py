@@ -88,6 +88,16 @@ def test_a_wrong_value_is_named_with_file_row_and_column(
         read_crystals(table(**columns), n_atoms="n", targets=[CV])
 
 
+def test_rows_are_numbered_as_in_the_file_where_some_are_left_out() -> None:
+    skipping = replace(CV, missing="skip")
+    with pytest.raises(DataError, match=r"row 3, column 'n': expected a number above 0, found '0'"):
+        read_crystals(table(cv=["", "80", "90"], n=["1", "1", "0"]), n_atoms="n", targets=[skipping])
+    part = table().where([False, True, True])
+    with pytest.raises(DataError, match=r"row 2, column 'scope'"):
+        read_crystals(replace(part, columns={**part.columns, "scope": ["", IRON]}))
+    assert read_crystals(part).ids == ["2", "3"]
+
+
 def test_a_label_per_cell_without_numbers_of_atoms_is_refused() -> None:
     with pytest.raises(DataError, match="needs the number of atoms"):
         read_crystals(table(), targets=[CV])

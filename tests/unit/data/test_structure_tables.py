@@ -28,6 +28,14 @@ def test_a_csv_file_holds_structures_where_it_has_a_cif_and_no_string(
     assert not holds_structures(tmp_path / "absent.csv")
 
 
+def test_a_mark_of_utf_8_or_damage_does_not_hide_what_a_gzipped_table_holds(tmp_path: Path) -> None:
+    packed = gzip.compress("cif,µ\n1,2\n".encode("utf-8-sig"))
+    (tmp_path / "x.csv.gz").write_bytes(packed)
+    (tmp_path / "torn.csv.gz").write_bytes(packed[:12] + b"\xff\xff" + packed[14:])
+    assert holds_structures(tmp_path / "x.csv.gz")
+    assert not holds_structures(tmp_path / "torn.csv.gz")
+
+
 def test_what_fetch_writes_is_read_again_and_damage_is_named(tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"
     rows = [
