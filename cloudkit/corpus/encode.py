@@ -126,14 +126,19 @@ def _make(units: Iterator[Unit], folder: Path, encoding: Encoding, jobs: int, po
 
 
 def _make_here(units: Iterator[Unit], folder: Path, encoding: Encoding, jobs: int) -> Iterator[Shard]:
-    """All units as one stream, so that no worker waits at the end of a shard."""
+    """All units as one stream, so that no worker waits at the end of a shard; those without structures come last."""
     owners: deque[Unit] = deque()
+    empty: list[Unit] = []
 
     def records() -> Iterator[Record]:
         for unit in units:
+            any_here = False
             for record in unit.records():
+                any_here = True
                 owners.append(unit)
                 yield record
+            if not any_here:
+                empty.append(unit)
 
     rows = encoding.encode(records(), jobs)
     for unit, encoded in groupby(rows, key=lambda _: owners.popleft()):
@@ -142,6 +147,7 @@ def _make_here(units: Iterator[Unit], folder: Path, encoding: Encoding, jobs: in
         except OSError as error:
             error.add_note(f"while {unit.label} was written")
             raise
+    yield from (write_shard(unit, (), folder) for unit in empty)
 
 
 def make_shard(unit: Unit, folder: Path, encoding: Encoding) -> Shard:

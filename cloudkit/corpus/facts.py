@@ -11,8 +11,8 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from cloudkit.data import Table, drafted, parquet_writer, read_batches
-from cloudkit.errors import CloudkitError, ScopeError, StructureError
+from cloudkit.data import Table, drafted, parquet_writer, read_batches, read_structure_rows
+from cloudkit.errors import CloudkitError, ScopeError
 from cloudkit.scope import (
     Scope,
     canonical_scope,
@@ -23,7 +23,7 @@ from cloudkit.scope import (
     project_scope,
     reduced_formula,
 )
-from cloudkit.structure import Record, as_crystal
+from cloudkit.structure import as_record
 from cloudkit.tables import ELEMENT, LETTERS
 from cloudkit.tokens import Tokenizer
 
@@ -167,7 +167,7 @@ def read_rows(given: str, choice: Choice) -> Iterator[Row]:
     """The rows of a table, a folder of shards, or of files of structures."""
     path = Path(given)
     if not (path / "manifest.json").is_file() and not given.lower().removesuffix(".gz").endswith(TABLES):
-        for found in encode_files([given]):
+        for found in encode_files([given], parquet=read_structure_rows):
             yield Row(found.id, found.scope, found.error, None, {})
         return
     first = 1
@@ -202,15 +202,8 @@ def _encode(table: Table) -> Iterator[tuple[str | None, CloudkitError | None]]:
     """Strings of rows that hold structures."""
     names = list(table.columns)
     rows = (dict(zip(names, values, strict=True)) for values in zip(*table.columns.values(), strict=True))
-    for found in encode_records(map(_record, rows)):
+    for found in encode_records(as_record("", row) for row in rows):
         yield found.scope, found.error
-
-
-def _record(row: dict[str, Any]) -> Record:
-    try:
-        return Record("", as_crystal(row))
-    except StructureError as error:
-        return Record("", None, error)
 
 
 def _numbers(values: Iterable[object]) -> Any:

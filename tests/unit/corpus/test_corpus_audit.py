@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from corpus_examples import write_parquet
 
 from cloudkit.cli import main
 from cloudkit.corpus import audit, audit_page
@@ -129,6 +130,13 @@ def test_what_a_killed_audit_left_is_removed_by_the_next(tmp_path: Path) -> None
     (left / "facts.parquet.draft").write_bytes(b"PAR1")
     audit([write(tmp_path / "a.csv", [("x", KCL, 1)])], dedupe=tmp_path / "u.parquet", report=False)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "u.parquet"]
+
+
+def test_a_folder_of_structures_in_parquet_is_encoded(tmp_path: Path) -> None:
+    (tmp_path / "shards").mkdir()
+    write_parquet(tmp_path / "shards" / "a.parquet", range(11))
+    (file,) = audit([str(tmp_path / "shards")])["files"]
+    assert (file["rows"], file["strings"], file["invalid"]) == (11, 10, 1)
 
 
 def test_the_page_is_one_file_without_outside_references(tmp_path: Path) -> None:

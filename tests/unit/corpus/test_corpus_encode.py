@@ -205,6 +205,15 @@ def test_new_files_are_added_and_those_that_are_gone_are_removed(given: Path, tm
     assert content(tmp_path / "out") == content(tmp_path / "fresh")
 
 
+def test_a_part_of_a_file_that_holds_no_structure_is_a_shard_without_rows(tmp_path: Path) -> None:
+    """As the lines of OPTIMADE's references are."""
+    lines = [{"type": "references", "id": str(n)} for n in range(32)] + [rock_salt(0)]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    report = run(tmp_path / "a.jsonl", tmp_path / "out")
+    assert report.counts == {"given": 1, "rows": 1, "failed": 0}
+    assert run(tmp_path / "a.jsonl", tmp_path / "out").kept == 2
+
+
 def test_a_file_given_twice_is_refused(given: Path, tmp_path: Path) -> None:
     with pytest.raises(CloudkitError, match="given twice"):
         encode_corpus([given, given], tmp_path / "out", Encoding())
