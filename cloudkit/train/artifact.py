@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from cloudkit.data import Crystals
 from cloudkit.errors import DISTRIBUTION
@@ -19,6 +19,8 @@ from cloudkit.property.leakage import SEEN
 from cloudkit.train.attribution import attribution
 from cloudkit.train.evaluate import write_lines
 from cloudkit.train.stages import StageResult
+
+SOMETIMES: Final = ("trees-*.npz", "predictions.csv", "attribution.json")  # files that not every artifact has
 
 
 def write_artifact(spec: Spec, model: CloudModel, results: Sequence[StageResult], folder: Path) -> None:
@@ -51,8 +53,13 @@ def write_artifact(spec: Spec, model: CloudModel, results: Sequence[StageResult]
 
 
 def publish(made: Path, out: Path) -> bool:
-    """Copy each file of a finished artifact into the run's folder, whole or not at all; False if all were there already."""
+    """Copy each file of a finished artifact into the run's folder, whole or not at all, and remove those that only an
+    earlier build had: its trees would be mixed into the predictions. False if all was so already.
+    """
     changed = False
+    for old in [path for name in SOMETIMES for path in out.glob(name) if not (made / path.name).exists()]:
+        old.unlink()
+        changed = True
     for source in sorted(path for path in made.iterdir() if path.is_file()):
         target = out / source.name
         if target.exists() and filecmp.cmp(source, target, shallow=False):

@@ -167,6 +167,16 @@ def test_trees_are_mixed_in_and_kept_in_the_folder_of_the_model(folder: Path) ->
         cloudkit.load(made)
 
 
+def test_the_trees_of_an_earlier_build_are_not_mixed_into_the_next(folder: Path) -> None:
+    tuned(folder, "again", BOTH)
+    made = tuned(folder, "again")
+    table = read_table(made / "predictions.csv")
+    assert not list(made.glob("trees-*"))
+    assert cloudkit.load(made).predict(table.text("scope"))["value"].to_numpy() == pytest.approx(
+        table.numbers("prediction"), abs=1e-6
+    )
+
+
 def test_an_ensemble_that_was_stopped_goes_on_and_ends_alike(folder: Path) -> None:
     whole = tuned(folder, "whole", BOTH)
     with pytest.raises(KeyboardInterrupt):
