@@ -8,7 +8,8 @@ import numpy as np
 
 from cloudkit.data import Table, drafted, read_table
 from cloudkit.errors import CloudkitError, DataError, require
-from cloudkit.units import DULONG_PETIT, MOLAR_QUANTITIES, Per, UnitError, canonical_unit, to_per_atom
+from cloudkit.property.words import QUANTITIES, quantity_name
+from cloudkit.units import DULONG_PETIT, Per, UnitError, canonical_unit, to_per_atom
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 MOST: Final = 8  # crystals in one picture: more cannot be told apart
 COLORS: Final = ("#1d5fd1", "#b4500b", "#1b7f4b", "#8a3fb0", "#c2185b", "#00838f", "#6b5b00", "#6b7482")
 DASHES: Final = ("-", (0, (7, 2)), (0, (2, 1.5)), (0, (8, 2, 2, 2)))
-NAMES: Final = {"heat_capacity": "heat capacity Cv", "entropy": "entropy S", "internal_energy": "internal energy U", "free_energy": "free energy F"}  # fmt: skip
+DRAWN: Final = (
+    *QUANTITIES,
+    "heat_capacity_p",
+)  # quantities that a curve is drawn for; measured Cp is laid over Cv
 Points = dict[tuple[str, str], list[tuple[float, float]]]  # (id, quantity) -> (T in K, value)
 
 
@@ -27,37 +31,50 @@ def read_points(path: Path, per: Per = "atom") -> Points:
     Raises DataError naming file, row and column.
     """
     table = read_table(path)
+    quantities, units = (_texts(table, name) for name in ("quantity", "unit"))
     ids = [str(one) for one in table.column("id")]
     kelvin = table.numbers("temperature", lambda value: 0 <= value < np.inf, "a temperature in K, 0 or above")
     values = table.numbers("value")
-    quantities = _texts(table, "quantity", "heat_capacity")
     out: Points = {}
-    for row, (name, quantity) in enumerate(zip(ids, quantities, strict=True)):
-        if quantity not in MOLAR_QUANTITIES:
-            known = ", ".join(MOLAR_QUANTITIES)
+    for row, (name, value) in enumerate(zip(ids, values.tolist(), strict=True)):
+        quantity = quantities[row] or "heat_capacity"
+        if quantity not in DRAWN:
+            known = ", ".join(DRAWN)
             raise DataError(
-                f"{path}: row {row + 1}, column 'quantity': no quantity '{quantity}'; known: {known}"
+                f"{path}: row {row + 1}, column 'quantity': no curve of '{quantity}'; known: {known}"
             )
-        unit = _texts(table, "unit", canonical_unit(quantity, per))[row]
-        value = float(values[row])
-        if unit != canonical_unit(quantity, per):
-            value = _converted(table, row, value, unit, quantity, per)
+        wanted = canonical_unit(quantity, per)
+        unit = units[row] or wanted
+        if unit != wanted:
+            try:
+                value = _converted(value, unit, quantity, per, _atoms(table, row))
+            except UnitError as error:
+                raise DataError(f"{path}: row {row + 1}, column 'unit': {error}") from None
         out.setdefault((name, quantity), []).append((float(kelvin[row]), value))
     return out
 
 
-def _texts(table: Table, name: str, default: str) -> list[str]:
-    return table.text(name) if name in table.columns else [default] * len(table)
+def _texts(table: Table, name: str) -> list[str]:
+    """A column of text, "" in all rows where there is none."""
+    return table.text(name) if name in table.columns else [""] * len(table)
 
 
-def _converted(table: Table, row: int, value: float, unit: str, quantity: str, per: Per) -> float:
-    atoms = float(str(table.column("n_atoms")[row])) if "n_atoms" in table.columns else None
+def _atoms(table: Table, row: int) -> float | None:
+    """Atoms of the cell or formula of one row, None where the table does not say."""
+    if "n_atoms" not in table.columns:
+        return None
+    found = table.column("n_atoms")[row]
     try:
-        if per != "atom":
-            raise UnitError(f"points in '{unit}' can be laid over curves per atom only; leave --per out")
-        return to_per_atom(value, unit, quantity, atoms)
-    except UnitError as error:
-        raise DataError(f"{table.name}: row {row + 1}, column 'unit': {error}") from None
+        return float(str(found))
+    except ValueError:
+        where = f"{table.name}: row {row + 1}, column 'n_atoms'"
+        raise DataError(f"{where}: expected a number above 0, found {found!r}") from None
+
+
+def _converted(value: float, unit: str, quantity: str, per: Per, atoms: float | None) -> float:
+    if per != "atom":
+        raise UnitError(f"points in '{unit}' can be laid over curves per atom only; leave --per out")
+    return to_per_atom(value, unit, quantity, atoms)
 
 
 class CurvePlot:
@@ -123,7 +140,7 @@ class CurvePlot:
             axes.annotate("3R", (1, DULONG_PETIT), xycoords=("axes fraction", "data"), xytext=(3, 0),
                           textcoords="offset points", va="center", fontsize=9, color="#5b6675")  # fmt: skip
         axes.set_xlabel("temperature (K)")
-        axes.set_ylabel(f"{NAMES.get(quantity, quantity.replace('_', ' '))} ({unit})")
+        axes.set_ylabel(f"{quantity_name(quantity)} ({unit})")
         axes.margins(x=0)
         axes.grid(color="#e3e7ed", linewidth=0.7)
         axes.set_axisbelow(True)

@@ -1,0 +1,61 @@
+"""Measured points are laid over the curves that they belong to, or refused with their file, row and column."""
+
+import csv
+from pathlib import Path
+
+import pytest
+from property_examples import ROCK_SALT
+
+from cloudkit.errors import DataError
+from cloudkit.property import CurvePlot, load, read_points
+
+HEADER = ("id", "temperature", "value", "quantity", "unit", "n_atoms")
+
+
+def write(path: Path, *rows: tuple[object, ...]) -> Path:
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([HEADER, *rows])
+    return path
+
+
+def test_points_of_another_unit_become_those_of_the_prediction(tmp_path: Path) -> None:
+    given = write(
+        tmp_path / "points.csv",
+        ("1", 300, 50.0, "heat_capacity_p", "J/mol_formula/K", 2),
+        ("1", 300, 20.0, "entropy", "J/mol_atom/K", ""),
+    )
+    assert read_points(given) == {
+        ("1", "heat_capacity_p"): [(300.0, 25.0)],
+        ("1", "entropy"): [(300.0, 20.0)],
+    }
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (
+            ("1", 300, 5.0, "enthalpy_increment", "J/mol_atom", 2),
+            "column 'quantity': no curve of 'enthalpy_incr",
+        ),
+        (("1", 300, 5.0, "entropy", "J/mol_cell/K", "two"), "column 'n_atoms': expected a number .* 'two'"),
+        (("1", 300, 5.0, "entropy", "J/mol_cell/K", 0), "column 'unit': .* needs the number of atoms"),
+        (("1", -1, 5.0, "entropy", "J/mol_atom/K", 2), "column 'temperature': expected a temperature"),
+    ],
+)
+def test_a_point_that_cannot_be_drawn_is_named(tmp_path: Path, row: tuple[object, ...], message: str) -> None:
+    good = ("1", 300, 50.0, "heat_capacity", "J/mol_atom/K", "")
+    with pytest.raises(DataError, match=rf"points\.csv: row 2, {message}"):
+        read_points(write(tmp_path / "points.csv", good, row))
+
+
+def test_every_quantity_that_points_may_have_is_drawn(thermal_folder: Path, tmp_path: Path) -> None:
+    model = load(thermal_folder)
+    names = ("heat_capacity", "heat_capacity_p", "entropy", "internal_energy", "free_energy")
+    rows = [
+        ("1", 200, 1.0, name, "J/mol_atom/K" if "energy" not in name else "J/mol_atom", "") for name in names
+    ]
+    plot = CurvePlot(read_points(write(tmp_path / "points.csv", *rows)))
+    plot.add(model.predict([ROCK_SALT], [0, 200, 400]).assign(id="1"))
+    plot.save(tmp_path / "curves.svg")
+    text = (tmp_path / "curves.svg").read_text()
+    assert text.count('id="axes_') == len(names)
