@@ -108,14 +108,16 @@ def load_model(folder: str | Path) -> CloudModel:
             f"{folder / 'vocab.txt'} is not the {spec.tokens.vocabulary} vocabulary of this version; use the cloudkit that wrote it, or build it again"
         )
     path = folder / "model.safetensors"
-    weights = _read_weights(path)
-    check_size(spec, weights, str(path))
+    weights = read_weights(path, spec)
     model = build_model(spec, tokenizer)
     load_weights(model, weights, str(path))
     return model.eval()
 
 
-def _read_weights(path: Path) -> dict[str, Tensor]:
+def read_weights(path: Path, spec: Spec) -> dict[str, Tensor]:
+    """The named tensors of a file, on the CPU; ModelError where it is damaged, holds what is no finite number, or too few
+    for its spec.
+    """
     try:
         weights = load_file(path)
     except (SafetensorError, OSError) as error:
@@ -127,4 +129,5 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
     ]
     if broken:
         raise ModelError(f"{path} is damaged: {broken[0]} holds values that are not finite numbers")
+    check_size(spec, weights, str(path))
     return weights

@@ -1,7 +1,6 @@
 """A trained model against labels it has not seen, beside baselines that were trained on its training rows."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -13,21 +12,19 @@ from cloudkit.data import (
     Crystals,
     Table,
     Target,
-    join_crystals,
     read_builtin,
     read_crystals,
     read_table,
-    split_crystals,
-    take_part,
     tokenize,
 )
 from cloudkit.errors import DataError
-from cloudkit.modelspec import BuiltinData, FileData, FinetuneTask, ThermalHead, tables_of, targets_of
+from cloudkit.modelspec import BuiltinData, EvaluateTask, FinetuneTask, ThermalHead, tables_of, targets_of
 from cloudkit.property.baselines import BASELINES, fit_predict
 from cloudkit.property.blend import predict_mean
 from cloudkit.property.metrics import summarize
 from cloudkit.property.notebook import errors_html
 from cloudkit.property.predictor import Model
+from cloudkit.property.rows import read_rows, task_rows
 from cloudkit.units import MOLAR_QUANTITIES, canonical_unit
 
 Array = npt.NDArray[np.float64]
@@ -82,9 +79,8 @@ def evaluate(
                 table, targets=wanted, dialect=model.spec.tokens.dialect, id=id,
                 text=text or _text_column(model, head, table), n_atoms=n_atoms or _column(table, "n_atoms"),
             )  # fmt: skip
-            seen, said = _finetune_rows(model, head)
-            train = seen and _without_validation(model, head, seen)
-            notes += [*test.notes, *said, *_overlap(seen, test)]
+            train, learned, said = _finetune_rows(model, head)
+            notes += [*test.notes, *said, *_overlap(learned, test)]
             scores += compare(
                 head, train, test, predict_crystals(model, head, test), baselines, model.spec.run.seed
             )
@@ -207,39 +203,25 @@ def _text_column(model: Model, head: str, table: Table) -> str | None:
     return next((data.columns.text for data in files if data.columns.text in table.columns), None)
 
 
-def _finetune_rows(model: Model, head: str) -> tuple[Crystals | None, list[str]]:
-    """The rows of the head's finetune task if their files are still there, and a note if they are not."""
+def _finetune_rows(model: Model, head: str) -> tuple[Crystals | None, set[str], list[str]]:
+    """The rows that the head's weights were fitted to, from which baselines learn too, and these strings with those held
+    out; none if their files are no longer there, and a note.
+    """
+    spec, task = model.spec, _finetune(model, head)
     try:
-        parts = [_rows_of(model, data) for data in tables_of(_finetune(model, head).data)]
+        rows = read_rows(spec, task.data)
+        closed = [one.data for one in spec.tasks if isinstance(one, EvaluateTask) and task.apart != "none"]
+        evaluated = [text for data in closed for text in read_rows(spec, data).texts]
+        train, held_out = task_rows(task, rows.texts, evaluated, spec.run.seed)
     except DataError as error:
-        return None, [f"no baselines: the rows that {model.name} was trained on cannot be read ({error})"]
-    return parts[0] if len(parts) == 1 else join_crystals(parts), []
+        said = f"no baselines: the rows that {model.name} was trained on cannot be read ({error})"
+        return None, set(), [said]
+    return rows.of(train), {rows.texts[index] for index in (*train, *held_out)}, []
 
 
-def _rows_of(model: Model, data: BuiltinData | FileData) -> Crystals:
-    targets = [Target(**target.model_dump()) for target in data.targets]
-    dialect = model.spec.tokens.dialect
-    if isinstance(data, BuiltinData):
-        table = read_builtin(data.builtin, data.part)
-        return read_crystals(table, n_atoms="n_atoms", targets=targets, dialect=dialect)
-    columns, table = data.columns, take_part(read_table(data.path), data.part, model.spec.folds)
-    atoms = columns.n_atoms if columns.n_atoms in table.columns else None
-    return read_crystals(
-        table, text=columns.text, id=columns.id, n_atoms=atoms, targets=targets, dialect=dialect, structure=columns.structure
-    )  # fmt: skip
-
-
-def _without_validation(model: Model, head: str, rows: Crystals) -> Crystals:
-    """The rows that the weights were fitted to: baselines learn from the same, no more."""
-    chosen, _ = split_crystals(len(rows), _finetune(model, head).valid, model.spec.run.seed)
-    keep = np.isin(rows.crystal, chosen)
-    columns = {name: getattr(rows, name)[keep] for name in ("crystal", "quantity", "temperature", "value")}
-    return replace(rows, **columns)
-
-
-def _overlap(train: Crystals | None, test: Crystals) -> list[str]:
-    """A warning if strings of the test rows were among the rows for training or validation."""
-    shared = len(set(test.texts) & set(train.texts)) if train else 0
+def _overlap(learned: set[str], test: Crystals) -> list[str]:
+    """A warning if strings of the test rows were among those for training or validation."""
+    shared = len(set(test.texts) & learned)
     if not shared:
         return []
     return [

@@ -83,8 +83,13 @@ def composition_text(scope: Scope) -> str:
 
 
 def prototype_key(text: str) -> str:
-    """Space group and Wyckoff symbols without their elements: crystals of one kind of arrangement."""
-    scope = parse(text)
+    """Space group and Wyckoff symbols without their elements: crystals of one kind of arrangement. A text that is no SCOPE
+    stands for itself.
+    """
+    try:
+        scope = parse(text)
+    except ScopeError:
+        return text
     return " ".join([str(scope.space_group), *sorted(orbit.symbol for orbit in scope.orbits)])
 
 

@@ -1,23 +1,12 @@
 """The data of a task, read and checked as its spec says."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from cloudkit.data import (
-    Crystals,
-    Target,
-    join_crystals,
-    read_builtin,
-    read_crystals,
-    read_table,
-    repeated_labels,
-    take_fraction,
-    take_part,
-)
+from cloudkit.data import Crystals, repeated_labels
 from cloudkit.errors import DataError, ScopeError
 from cloudkit.modelspec import (
     BuiltinData,
@@ -32,6 +21,7 @@ from cloudkit.modelspec import (
     heads_of,
     tables_of,
 )
+from cloudkit.property.rows import read_rows
 from cloudkit.scope import parse
 from cloudkit.train.stages import Stage
 from cloudkit.units import DULONG_PETIT
@@ -39,9 +29,13 @@ from cloudkit.units import DULONG_PETIT
 
 def read_data(spec: Spec, data: Data) -> Crystals:
     """The rows of a task; DataError names file, row and column of what is wrong."""
-    geometry = wants_geometry(spec, data)
-    tables = [_read_table(spec, table, label_limits(spec, data), geometry) for table in tables_of(data)]
-    crystals = tables[0] if len(tables) == 1 else join_crystals(tables)
+    crystals = read_rows(
+        spec,
+        data,
+        most=label_limits(spec, data),
+        any_text=spec.tokens.vocabulary == "cloud",
+        geometry=wants_geometry(spec, data),
+    )
     named = " and ".join(name_of(table) for table in tables_of(data))
     return replace(
         crystals, notes=(*crystals.notes, *(f"{named}: {note}" for note in repeated_labels(crystals)))
@@ -51,31 +45,6 @@ def read_data(spec: Spec, data: Data) -> Crystals:
 def name_of(table: BuiltinData | FileData) -> str:
     """A table as messages name it."""
     return f"{table.builtin} {table.part}" if isinstance(table, BuiltinData) else Path(table.path).name
-
-
-def _read_table(
-    spec: Spec, data: BuiltinData | FileData, most: Mapping[str, float], geometry: bool
-) -> Crystals:
-    targets = [
-        Target(**target.model_dump(), most=most.get(target.quantity, math.inf)) for target in data.targets
-    ]
-    dialect, any_text = spec.tokens.dialect, spec.tokens.vocabulary == "cloud"
-    if isinstance(data, BuiltinData):
-        table, text, id, n_atoms = read_builtin(data.builtin, data.part), "scope", "id", "n_atoms"
-        table = take_fraction(table, text, data.fraction)
-        return read_crystals(table, text=text, id=id, n_atoms=n_atoms, targets=targets, dialect=dialect)
-    table = take_part(read_table(data.path), data.part, spec.folds)
-    return read_crystals(
-        take_fraction(table, data.columns.structure or data.columns.text, data.fraction),
-        text=data.columns.text,
-        id=data.columns.id,
-        n_atoms=data.columns.n_atoms,
-        targets=targets,
-        dialect=dialect,
-        any_text=any_text,
-        structure=data.columns.structure,
-        geometry=geometry,
-    )
 
 
 def wants_geometry(spec: Spec, data: Data) -> bool:

@@ -27,10 +27,22 @@ _MODEL: Final = (
     "train/checkpoint.py",
     "train/devices.py",
     "train/objectives.py",
+    "train/start.py",
     "train/work.py",
+    "property/leakage.py",
+    "property/rows.py",
 )
 CODE: Final[dict[Kind, tuple[str, ...]]] = {  # what a stage is made by, besides the stages that it reads
-    "encode": ("data", "train/source.py", "scope", "_native", "tables", "units.py"),
+    "encode": (
+        "data",
+        "property/rows.py",
+        "train/source.py",
+        "structure",
+        "scope",
+        "_native",
+        "tables",
+        "units.py",
+    ),
     "tokenize": ("data", "tokens", "_native"),
     "pretrain": _MODEL,
     "finetune": (*_MODEL, "property/blend.py", "property/features.py"),

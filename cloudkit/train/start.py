@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from safetensors.torch import load_file
 from torch import Tensor
 
 from cloudkit.errors import CloudkitError, ModelError
-from cloudkit.models import build_model, load_weights, shipped
+from cloudkit.models import build_model, load_weights, read_weights, shipped
 from cloudkit.modelspec import Spec, load_spec
 from cloudkit.tokens import Tokenizer
 
@@ -64,10 +63,7 @@ def load_start(spec: Spec) -> dict[str, Tensor]:
         return {}
     other = load_spec(folder / "spec.yaml", check_files=False)
     path = folder / "model.safetensors"
-    try:
-        weights = load_file(path)
-    except Exception as error:
-        raise ModelError(f"{path} cannot be read ({error})") from None
+    weights = read_weights(path, other)
     load_weights(build_model(other, Tokenizer(other.tokens.vocabulary)), weights, str(path))
     same = {name for name, head in spec.heads.items() if other.heads.get(name) == head}
     return {

@@ -33,13 +33,13 @@ from cloudkit.modelspec import FinetuneTask, MaskedTokensHead, PretrainTask, Run
 from cloudkit.property.blend import Blend, blend_path, choose_share, fit_forest, load_blends, predict_mean
 from cloudkit.property.features import features
 from cloudkit.property.leakage import SEEN, Seen, join_seen, load_seen, seen_of
+from cloudkit.property.rows import task_rows
 from cloudkit.tokens import Tokenizer
 from cloudkit.train.devices import steady_threads
 from cloudkit.train.evaluate import write_evaluation
 from cloudkit.train.loop import Recipe, fit
 from cloudkit.train.objectives import labels, mixed
 from cloudkit.train.progress import Progress
-from cloudkit.train.rows import task_rows
 from cloudkit.train.source import read_data
 from cloudkit.train.stages import Stage
 from cloudkit.train.start import load_start, start_folder

@@ -2,15 +2,18 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.torch import load_file, save_file
 
 import cloudkit
 from cloudkit.data import read_table
-from cloudkit.errors import ModelError
+from cloudkit.errors import DataError, ModelError
 from cloudkit.modelspec import Spec, parse_spec
+from cloudkit.property import evaluate
 from cloudkit.property.leakage import error_floor
 from cloudkit.tables import ELEMENT
 from cloudkit.train import build
@@ -110,6 +113,18 @@ def test_what_was_seen_and_what_lies_in_its_interval_is_said(folder: Path, first
     assert (lower < value).all() and (value < upper).all()
     predicted = cloudkit.load(found.folder).predict(table.text("scope"))
     assert predicted["lower"].to_numpy() == pytest.approx(lower, abs=1e-5)
+    again = evaluate(cloudkit.load(found.folder), folder / "test.csv", baselines=["mean"])
+    (score,) = again.scores
+    assert again.notes == []  # the crystals that `apart` left out were not used for training
+    assert score.metrics["baselines"]["mean"] == pytest.approx(task["baselines"]["mean"])
+
+
+def test_a_task_that_apart_leaves_without_crystals_says_so(folder: Path, first: Path) -> None:
+    nothing_left = spec(LATER.replace("test.csv", "labels.csv"), folder)
+    with pytest.raises(
+        DataError, match=r"apart = composition leaves none of the 128 crystals to finetune on"
+    ):
+        build(nothing_left, folder / "nothing")
 
 
 def test_a_start_of_another_shape_is_refused_before_anything_is_made(folder: Path, first: Path) -> None:
@@ -120,6 +135,21 @@ def test_a_start_of_another_shape_is_refused_before_anything_is_made(folder: Pat
     with pytest.raises(ModelError, match="no such model folder, and cloudkit ships with"):
         build(spec(LATER, folder, "from=nothing"), folder / "never")
     assert not (folder / "never").exists()
+
+
+def test_a_start_whose_weights_are_damaged_is_refused(folder: Path, first: Path) -> None:
+    damaged = folder / "damaged"
+    shutil.copytree(first, damaged)
+    given = spec(LATER.replace("from: first", "from: damaged"), folder)
+    weights = load_file(first / "model.safetensors")
+    name = next(name for name, tensor in weights.items() if tensor.is_floating_point())
+    weights[name].view(-1)[0] = float("nan")
+    save_file(weights, damaged / "model.safetensors")
+    with pytest.raises(ModelError, match=f"{name} holds values that are not finite"):
+        build(given, folder / "never")
+    (damaged / "model.safetensors").write_bytes((first / "model.safetensors").read_bytes()[:-9])
+    with pytest.raises(ModelError, match=r"model\.safetensors is damaged"):
+        build(given, folder / "never")
 
 
 def test_orbit_strings_tell_the_centre_of_half_heuslers_apart_where_reduced_strings_cannot(
