@@ -76,6 +76,8 @@ def rank_inputs(
     else:
         for failure in found.failures[:MOST_SHOWN]:
             say_failure(failure.id, failure)
+        if len(found.failures) > MOST_SHOWN:
+            say(f"... and {len(found.failures) - MOST_SHOWN:,} more; --failures FILE keeps all")
     say(
         f"{found.predicted:,} predicted, {len(found.failures):,} failed; {found.kept:,} fit the condition, {found.novel:,} of them new "
         f"beside {known.rows:,} known crystals; the best {len(rows)} by {found.quantity} are listed"

@@ -46,7 +46,9 @@ class Wanted(NamedTuple):
 
 @dataclass(slots=True)
 class Ranking:
-    """table: the best rows, best first, with COLUMNS and every quantity of the model by its name; counts of all others."""
+    """table: the best rows, best first, with COLUMNS, elements and every quantity of the model by its name (one called as a
+    column is: name_predicted); counts of all others.
+    """
 
     table: "pd.DataFrame"
     quantity: str
@@ -142,7 +144,8 @@ def _wide(
         known = ", ".join(dict.fromkeys(table["quantity"]))
         raise CloudkitError(f"the model predicts no '{quantity}'; it predicts {known}")
     for name, part in table.groupby("quantity"):
-        frame[str(name)] = part.set_index("id")["value"]
+        column = str(name)
+        frame[f"{column}_predicted" if column in (*COLUMNS, "elements") else column] = part.set_index("id")["value"]
     scopes = [parse(str(held[number].scope)) for number in frame.index]
     frame["formula"] = [reduced_formula(scope) for scope in scopes]
     frame["space_group"] = [scope.space_group for scope in scopes]

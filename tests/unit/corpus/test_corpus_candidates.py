@@ -3,15 +3,18 @@
 import csv
 import itertools
 import random
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cloudkit.cli import main
-from cloudkit.corpus import Reference, enumerate_candidates, find_prototype
+from cloudkit.corpus import Reference, Wanted, enumerate_candidates, find_prototype, rank
 from cloudkit.corpus.candidates import is_neutral
 from cloudkit.data import read_table
 from cloudkit.errors import CloudkitError
+from cloudkit.property import Failure, Input
 from cloudkit.scope import canonical_text, parse
 
 ROCK_SALT = "1 6 a O D D a D O D b O O O c O O O d O O O e O O O 0 | Na 4a Cl 4b"
@@ -79,6 +82,32 @@ def test_novelty_is_by_canonical_string_then_by_formula(tmp_path: Path) -> None:
         (f"{generators} | K 4a Cl 4b", "new"),
     ):
         assert reference.novelty(parse(text)) == novelty
+
+
+class TwoOutputs:
+    """A model of two quantities, one of which is called as a column of rankings is."""
+
+    def predict_batches(self, inputs: Iterable[Input], *_: object) -> Iterator[tuple[Any, list[Failure]]]:
+        pandas = pytest.importorskip("pandas", reason="rankings are tables of pandas")
+        names = [one.id for one in inputs]
+        numbers = {"gap": [1.0, 3.0, 2.0], "value": [10.0, 20.0, 30.0]}
+        rows = [
+            {"id": name, "quantity": quantity, "value": value, "lower": value, "upper": value, "unit": "eV"}
+            for quantity, values in numbers.items()
+            for name, value in zip(names, values, strict=True)
+        ]
+        yield pandas.DataFrame(rows).assign(temperature=None), []
+
+
+def test_the_ranked_value_is_that_of_the_wanted_quantity_whatever_the_others_are_called() -> None:
+    model: Any = TwoOutputs()
+    given = [
+        Input(candidate.id, candidate.scope, None)
+        for candidate in enumerate_candidates(ROCK_SALT, ["Na,Cl,K"])
+    ]
+    found = rank(model, given, Wanted(quantity="gap"), Reference())
+    assert found.table["value"].tolist() == [3.0, 2.0, 1.0]
+    assert found.table["value_predicted"].tolist() == [20.0, 30.0, 10.0]
 
 
 def test_the_discovery_loop_ends_in_a_page_of_the_best(
