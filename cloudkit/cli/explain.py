@@ -108,10 +108,11 @@ def _letters(rung: Rung) -> list[dict[str, object]]:
     """Orbits by letter and species: the letter as the engine gave it, as the canonical string has it, how many."""
     if rung.symmetry is None:
         return []
-    from cloudkit.scope import Orbit, canonical_letters
+    from cloudkit.scope import canonical_letters
+    from cloudkit.scope.found import found_orbits
     from cloudkit.tables import LETTERS
 
-    orbits = [Orbit(o.letter, o.multiplicity, o.species) for o in rung.symmetry.orbits]
+    orbits = found_orbits(rung.symmetry)
     renamed = canonical_letters(rung.symmetry.space_group, orbits)
     rows = Counter(
         (str(o).rpartition(" ")[0], o.multiplicity, o.letter, renamed[o.letter])

@@ -145,7 +145,9 @@ def _wide(
         raise CloudkitError(f"the model predicts no '{quantity}'; it predicts {known}")
     for name, part in table.groupby("quantity"):
         column = str(name)
-        frame[f"{column}_predicted" if column in (*COLUMNS, "elements") else column] = part.set_index("id")["value"]
+        frame[f"{column}_predicted" if column in (*COLUMNS, "elements") else column] = part.set_index("id")[
+            "value"
+        ]
     scopes = [parse(str(held[number].scope)) for number in frame.index]
     frame["formula"] = [reduced_formula(scope) for scope in scopes]
     frame["space_group"] = [scope.space_group for scope in scopes]

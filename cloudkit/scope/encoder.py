@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 from cloudkit.errors import CloudkitError, StructureError
 from cloudkit.scope.canonical import canonical_scope, choose_letters, sort_species
+from cloudkit.scope.found import found_orbits, round_species
 from cloudkit.scope.geometry import check_geometry, geometry_of
 from cloudkit.scope.project import project_scope, round_fraction
-from cloudkit.scope.tree import Orbit, Scope, Species, content_text
+from cloudkit.scope.tree import Orbit, Scope, content_text
 from cloudkit.structure import (
     MAX_SECONDS,
     MAX_SITES,
@@ -56,36 +57,22 @@ class Batch(NamedTuple):
 
 def to_text(crystal: Crystal | None, symmetry: Symmetry, dialect: str, order: str) -> str:
     """The string of a crystal whose symmetry is known; only input order asks for the crystal itself."""
-    if order == "canonical":
-        if dialect == "orbit":
-            return _canonical_text(symmetry)
-        return str(project_scope(canonical_scope(_orbits(symmetry)), dialect))
-    if dialect == "orbit":
-        return str(_orbits(symmetry))
-    assert crystal is not None
-    return _full(crystal, symmetry) if dialect == "full" else _reduced(crystal, symmetry)
+    if order == "canonical" and dialect == "orbit":
+        return _canonical_text(symmetry)
+    if order == "input" and dialect != "orbit":
+        assert crystal is not None
+        return _full(crystal, symmetry) if dialect == "full" else _reduced(crystal, symmetry)
+    scope = Scope("orbit", symmetry.space_group, found_orbits(symmetry))
+    return str(scope) if order == "input" else str(project_scope(canonical_scope(scope), dialect))
 
 
 def _canonical_text(symmetry: Symmetry) -> str:
-    """str(canonical_scope(_orbits(symmetry))) without the trees between."""
+    """str(canonical_scope(...)) of the orbits found, without the trees between."""
     orbits = symmetry.orbits
     species = [sort_species(round_species(orbit.species)) for orbit in orbits]
     chosen = choose_letters(symmetry.space_group, [orbit.letter for orbit in orbits], species)
     words = [f"{content_text(species[at])} {orbits[at].multiplicity}{letter}" for at, letter in chosen]
     return f"{generator_text(symmetry.space_group)} | {' '.join(words)}"
-
-
-def _orbits(symmetry: Symmetry) -> Scope:
-    """The orbits as the engine found them."""
-    orbits = (Orbit(o.letter, o.multiplicity, round_species(o.species)) for o in symmetry.orbits)
-    return Scope("orbit", symmetry.space_group, tuple(orbits))
-
-
-def round_species(species: Species) -> Species:
-    """Occupancies as orbit text holds them, so that equal text means an equal place in the order."""
-    if len(species) == 1 and species[0][1] == 1.0:
-        return species
-    return tuple((element, round_fraction(x)) for element, x in species)
 
 
 def _full(crystal: Crystal, symmetry: Symmetry) -> str:

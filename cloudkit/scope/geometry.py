@@ -7,8 +7,7 @@ import numpy as np
 
 from cloudkit.errors import CloudkitError
 from cloudkit.scope.canonical import canonical_places
-from cloudkit.scope.project import round_fraction
-from cloudkit.scope.tree import Orbit
+from cloudkit.scope.found import found_orbits
 from cloudkit.structure import Crystal, Geometry, Symmetry, describe
 from cloudkit.tables import ELEMENT
 
@@ -36,9 +35,5 @@ def geometry_of(crystal: Crystal, symmetry: Symmetry, dialect: str) -> Geometry:
 
 def _element_places(symmetry: Symmetry) -> list[int]:
     """The orbit of each element of the canonical orbit string, in its order."""
-    orbits = [
-        Orbit(o.letter, o.multiplicity, tuple((name, round_fraction(x)) for name, x in o.species))
-        for o in symmetry.orbits
-    ]
-    places = canonical_places(symmetry.space_group, orbits)
+    places = canonical_places(symmetry.space_group, found_orbits(symmetry))
     return [place for place in places for _ in symmetry.orbits[place].species]

@@ -14,7 +14,7 @@ from cloudkit.structure.inputs import find_files
 from cloudkit.structure.pieces import Piece
 from cloudkit.structure.read import Record, as_record, read_pieces, read_structures
 from cloudkit.structure.sources import ReadTable, file_pieces, find_pieces, kind_of
-from cloudkit.structure.symmetry import ENGINES, Engine, Orbit, Symmetry, find_symmetry
+from cloudkit.structure.symmetry import ENGINES, CrystalOrbit, Engine, Symmetry, find_symmetry
 from cloudkit.structure.textforms import read_row
 
 __all__ = [
@@ -26,9 +26,9 @@ __all__ = [
     "OF_ORBITS",
     "Columns",
     "Crystal",
+    "CrystalOrbit",
     "Engine",
     "Geometry",
-    "Orbit",
     "Piece",
     "ReadTable",
     "Record",

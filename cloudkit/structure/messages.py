@@ -16,7 +16,7 @@ from cloudkit.errors import StructureError
 from cloudkit.structure.crystal import Crystal, Species
 from cloudkit.structure.pieces import Piece
 from cloudkit.structure.read import Record
-from cloudkit.structure.symmetry import Answer, Orbit, Search, Symmetry
+from cloudkit.structure.symmetry import Answer, CrystalOrbit, Search, Symmetry
 
 _LENGTH = struct.Struct("<Q")
 
@@ -177,7 +177,9 @@ def _unpack(entry: Any) -> Any:
     if isinstance(entry, dict):
         return StructureError(**entry)
     group, orbits, letters, site_orbits, engine, symprec = entry
-    return Symmetry(group, tuple([Orbit(*orbit) for orbit in orbits]), letters, site_orbits, engine, symprec)
+    return Symmetry(
+        group, tuple([CrystalOrbit(*orbit) for orbit in orbits]), letters, site_orbits, engine, symprec
+    )
 
 
 def _read_exactly(source: IO[bytes], length: int) -> bytes:

@@ -21,7 +21,7 @@ Engine = Literal["moyo", "spglib"]
 ENGINES: Final = ("moyo", "spglib")
 
 
-class Orbit(NamedTuple):
+class CrystalOrbit(NamedTuple):
     """Sites that the symmetry maps onto each other; multiplicity: that of the conventional cell; species: by
     electronegativity.
     """
@@ -42,7 +42,7 @@ class Symmetry:
     """
 
     space_group: int
-    orbits: tuple[Orbit, ...]
+    orbits: tuple[CrystalOrbit, ...]
     site_letters: str
     site_orbits: tuple[int, ...]
     engine: str
@@ -158,7 +158,7 @@ def _conclude(
     letters, heads, types = found.letters, found.orbits, cell.types
     multiplicity = _multiplicities(found.space_group)
     number: dict[int, int] = {}
-    orbits = list[Orbit]()
+    orbits = list[CrystalOrbit]()
     count, expected = dict[tuple[str, int], int](), dict[tuple[str, int], int]()  # by letter and type
     for key in zip(letters, types, strict=True):
         count[key] = count.get(key, 0) + 1
@@ -168,7 +168,7 @@ def _conclude(
             letter, kind = letters[head], types[head]
             size = multiplicity.get(letter, 0)
             expected[letter, kind] = expected.get((letter, kind), 0) + size
-            orbits.append(Orbit(letter, size, sort_species(crystal.species[kind])))
+            orbits.append(CrystalOrbit(letter, size, sort_species(crystal.species[kind])))
     for key, sites in count.items():
         if sites * found.n_standard != expected.get(key, 0) * len(types):
             return StructureError(

@@ -9,7 +9,7 @@ import pytest
 from structure_examples import caesium_chloride, rock_salt_supercell
 
 from cloudkit.errors import StructureError
-from cloudkit.structure import ENGINES, Crystal, Orbit, Symmetry, as_crystal, find_symmetry
+from cloudkit.structure import ENGINES, Crystal, CrystalOrbit, Symmetry, as_crystal, find_symmetry
 
 SODIUM, CHLORINE = (("Na", 1.0),), (("Cl", 1.0),)
 
@@ -24,7 +24,7 @@ def test_a_supercell_has_the_orbits_of_its_crystal(engine: str, n: int) -> None:
     crystal = as_crystal(rock_salt_supercell(n))
     symmetry = find_symmetry(crystal, engine=engine)  # type: ignore[arg-type]
     assert symmetry.space_group == 225
-    assert symmetry.orbits == (Orbit("a", 4, SODIUM), Orbit("b", 4, CHLORINE))
+    assert symmetry.orbits == (CrystalOrbit("a", 4, SODIUM), CrystalOrbit("b", 4, CHLORINE))
     assert symmetry.site_letters == "a" * (4 * n**3) + "b" * (4 * n**3)
     assert symmetry.site_orbits == (0,) * (4 * n**3) + (1,) * (4 * n**3)
 
@@ -52,7 +52,7 @@ def test_mixed_sites_differ_from_full_ones(engine: str) -> None:
     positions = [[0, 0, 0], [0.5, 0.5, 0.5]]
     mixed = as_crystal((np.eye(3) * 3, positions, [{"Fe": 0.5, "Ni": 0.5}, {"Ni": 0.5, "Fe": 0.5}]))
     ordered = as_crystal((np.eye(3) * 3, positions, [{"Fe": 0.5, "Ni": 0.5}, {"Fe": 1}]))
-    assert find_symmetry(mixed, engine=engine).orbits == (Orbit("a", 2, (("Fe", 0.5), ("Ni", 0.5))),)  # type: ignore[arg-type]
+    assert find_symmetry(mixed, engine=engine).orbits == (CrystalOrbit("a", 2, (("Fe", 0.5), ("Ni", 0.5))),)  # type: ignore[arg-type]
     assert find_symmetry(ordered, engine=engine).space_group == 221  # type: ignore[arg-type]
 
 
