@@ -36,8 +36,11 @@ def drafted(path: Path) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keep other processes out of a folder, which is made if need be; the system lifts the lock when the process ends."""
+def locked(folder: Path, busy: str = "") -> Iterator[None]:
+    """Keep other processes out of a folder, which is made if need be; the system lifts the lock when the process ends.
+
+    busy: what is said where one is at work there already.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         file = (folder / ".lock").open("w")
@@ -46,7 +49,7 @@ def locked(folder: Path) -> Iterator[None]:
     with file:
         if not take_lock(file.fileno()):
             raise CloudkitError(
-                f"another process is at work in {folder}; wait for it, or choose another folder"
+                busy or f"another process is at work in {folder}; wait for it, or choose another folder"
             )
         yield
 

@@ -4,7 +4,6 @@ The shards of a URL are NAME-00000.parquet, NAME-00001.parquet, … without gaps
 after it.
 """
 
-import fcntl
 import hashlib
 import json
 import os
@@ -18,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cloudkit.data import structure_ids, structure_metadata, write_structures
+from cloudkit.data import structure_ids, structure_metadata, take_lock, write_structures
 from cloudkit.errors import FetchError, StructureError
 
 SCHEMA: Final = 1
@@ -146,10 +145,8 @@ def locked(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise FetchError(f"{folder} cannot be used as a folder: {error.strerror}") from error
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise FetchError(f"another fetch is writing to {folder}; wait for it, or end it") from error
+        if not take_lock(handle):
+            raise FetchError(f"another fetch is writing to {folder}; wait for it, or end it")
         yield
     finally:
         os.close(handle)

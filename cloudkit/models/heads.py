@@ -15,7 +15,7 @@ from torch.nn import functional
 from cloudkit.errors import DataError
 from cloudkit.models.inputs import Inputs
 
-COVERAGE: Final = 0.8  # share of unseen crystals whose label an interval should hold
+COVERAGE: Final = 0.8  # share of unseen crystals whose label an interval, or whose curve a band, should hold
 FARTHEST: Final = (
     4.0  # statistics count as no farther than this many spreads from the mean of the training crystals
 )

@@ -6,14 +6,13 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from cloudkit.models.heads import ValueHead
+from cloudkit.models.heads import COVERAGE, ValueHead
 from cloudkit.models.modes import PARAMETERS, Modes, make_modes
 from cloudkit.units import KELVIN_PER_THZ, MOLAR_QUANTITIES
 
 MOLAR: Final = tuple(MOLAR_QUANTITIES)
 MEMBERS: Final = 61  # scale factors tried when bands are fitted
 WIDEST_BAND: Final = 0.6  # ln of the largest factor
-COVERAGE: Final = 0.8  # share of unseen crystals whose curve a band should hold
 
 
 class Thermal(ValueHead):

@@ -1,7 +1,6 @@
 """What a finished run left in its folder, read back for the report and the card. Nothing outside the folder is read."""
 
 import csv
-import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from cloudkit.data import file_hash
 from cloudkit.errors import ModelError
 
 Array = npt.NDArray[np.float64]
@@ -78,7 +78,7 @@ def read_run(folder: Path) -> RunFolder:
         raise ModelError(
             f"{folder / 'metrics.json'}: needs a list 'tasks'; run `cloudkit build` for this folder again"
         )
-    hashes = {name: _sha256(folder / name) for name in HASHED if (folder / name).is_file()}
+    hashes = {name: file_hash(folder / name) for name in HASHED if (folder / name).is_file()}
     spec = _text(folder / "spec.yaml")
     parts = _json(folder, "attribution.json", {})
     return RunFolder(
@@ -107,11 +107,6 @@ def _json(folder: Path, name: str, empty: Any) -> Any:
     if not isinstance(found, type(empty)):
         raise ModelError(f"{path}: expected a JSON {type(empty).__name__}, found {type(found).__name__}")
     return found
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _predictions(folder: Path) -> list[Predictions]:

@@ -14,8 +14,7 @@ from typing import Final
 
 from lightning.fabric import Fabric
 
-from cloudkit.data import take_lock
-from cloudkit.errors import CloudkitError
+from cloudkit.data import locked
 from cloudkit.train.checkpoint import BEST, CHECKPOINT
 from cloudkit.train.memory import OutOfMemory
 from cloudkit.train.stages import Stage, StageResult
@@ -44,16 +43,8 @@ class Store:
         if not self.leads:
             yield
             return
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            file = (self.folder / ".lock").open("w")
-        except OSError as error:
-            raise CloudkitError(f"cannot write to {self.folder.parent}: {error.strerror}") from None
-        with file:
-            if not take_lock(file.fileno()):
-                raise CloudkitError(
-                    f"another build is at work in {self.folder.parent}; wait for it or choose --out"
-                )
+        run = self.folder.parent
+        with locked(self.folder, f"another build is at work in {run}; wait for it or choose --out"):
             yield
 
     def make(self, stage: Stage, work: Callable[[Stage, Path], None]) -> StageResult:

@@ -88,7 +88,7 @@ def test_a_run_folder_that_is_a_file_or_cannot_be_made_is_refused(project: Path,
     (project / "taken").write_text("")
     with pytest.raises(CloudkitError, match="is a file"):
         build(spec(), project / "taken")
-    with pytest.raises(CloudkitError, match="cannot write to"):
+    with pytest.raises(CloudkitError, match="cannot be written"):
         build(spec(), project / "taken" / "run")
 
 
