@@ -109,7 +109,7 @@ def _lines(file: str, damaged: bool) -> list[str]:
         if file == STANDARD_INPUT:
             data = sys.stdin.buffer.read(MOST_TEXT + 1)
         else:
-            with gzip.open(file) if file.endswith(".gz") else Path(file).open("rb") as stream:
+            with gzip.open(file) if file.lower().endswith(".gz") else Path(file).open("rb") as stream:
                 data = stream.read(MOST_TEXT + 1)
         if len(data) > MOST_TEXT:
             raise DataError(

@@ -28,7 +28,7 @@ def read_batches(
     unreadable or not rectangular, at the latest when its fault is reached.
     """
     path = Path(path)
-    kind = "".join(path.suffixes[-2:] if path.suffix == ".gz" else path.suffixes[-1:]).removesuffix(".gz")
+    kind = Path(path.name.lower().removesuffix(".gz")).suffix
     if path.is_dir():
         return chain.from_iterable(_parquet(shard, columns, size) for shard in Manifest.load(path).paths)
     if kind == ".parquet":
@@ -48,7 +48,7 @@ def _lines(path: Path) -> Iterator[str]:
     """The lines of a text with their ends; DataError for what cannot be read."""
     done, blank = 0, True
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
             for line in file:
                 text = line.decode("utf-8" if done else "utf-8-sig")
                 done += len(line)

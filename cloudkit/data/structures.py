@@ -71,7 +71,7 @@ def holds_structures(path: Path) -> bool:
         if path.suffix.lower() == ".parquet":
             names, forms = set(parquet.read_schema(path).names), FORMS
         else:
-            plain = gzip.open if path.suffix == ".gz" else open
+            plain = gzip.open if path.suffix.lower() == ".gz" else open
             with plain(path, "rt", encoding="utf-8-sig") as file:
                 names, forms = set(next(csv.reader(file), [])), (("cif",),)
     except (arrow.ArrowException, OSError, ValueError, EOFError, zlib.error, csv.Error):

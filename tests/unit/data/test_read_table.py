@@ -28,6 +28,7 @@ def test_csv_jsonl_parquet_and_their_gzipped_forms_hold_the_same_table(
     (tmp_path / "t.jsonl").write_text(jsonl)
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(csv_text.encode()))
     (tmp_path / "v1.0.jsonl.gz").write_bytes(gzip.compress(jsonl.encode()))
+    (tmp_path / "SHOUTED.CSV.GZ").write_bytes(gzip.compress(csv_text.encode()))
     pyarrow.parquet.write_table(pyarrow.table(rows), tmp_path / "t.parquet")
     for path in tmp_path.iterdir():
         table = read_table(path)
