@@ -68,6 +68,7 @@ def _newer_sources() -> list[str]:
         patterns = [str(module.parent.relative_to(CHECKOUT) / f"{name}.pyx")]
         if name == "core":
             patterns += ["csrc/*.[ch]", "csrc/include/cloudkit/*.h", "cloudkit/_native/*.pxi"]
+            patterns += ["cloudkit/_native/*.h", "cloudkit/scope/*.pxd"]
         sources = [path for pattern in patterns for path in sorted(CHECKOUT.glob(pattern))]
         built = module.stat().st_mtime
         found += [str(path.relative_to(CHECKOUT)) for path in sources if path.stat().st_mtime > built]

@@ -14,11 +14,22 @@ from cloudkit.cli.terminal import emit, emit_json, say
 from cloudkit.errors import DISTRIBUTION
 
 CORE: Final = ("numpy", "spglib", "moyopy", "gemmi", "pydantic", "PyYAML", "jsonschema", "typer", "rich")
-TRAIN: Final = ("torch", "lightning", "safetensors", "scikit-learn", "matplotlib", "pandas", "pyarrow")
+TRAIN: Final = (
+    "torch",
+    "lightning",
+    "safetensors",
+    "scikit-learn",
+    "scipy",
+    "matplotlib",
+    "pandas",
+    "pyarrow",
+)
 OPTIONAL: Final = (
     ("triton", "gpu"),
     ("urllib3", "fetch"),
     ("duckdb", "corpus"),
+    ("smact", "candidates"),
+    ("ray", "cluster"),
     ("pymatgen", "interop"),
     ("ase", "interop"),
 )

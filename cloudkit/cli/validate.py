@@ -25,7 +25,7 @@ def command(
     file: File = None,
     column: Column = None,
     schema: Annotated[bool, typer.Option("--schema", help="Also hold each valid string's tree against the JSON Schema (10 ms each).")] = False,
-    deep: Annotated[bool, typer.Option("--deep", help="Also warn of reduced strings that no ordered crystal can have (W402).")] = False,
+    deep: Annotated[bool, typer.Option("--deep", help="Also warn of reduced strings that no ordered crystal can have (W402) and of orbit strings that are not canonical (W404).")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="All findings as one JSON document.")] = False,
 ) -> None:  # fmt: skip
     """Check SCOPE strings against grammar, tables and semantics. Warnings leave a string valid.

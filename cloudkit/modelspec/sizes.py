@@ -9,7 +9,7 @@ from cloudkit.modelspec.overrides import SET
 from cloudkit.modelspec.tree import Node, child
 
 Size = Literal["tiny", "small", "base", "large"]
-SIZES: Final[dict[str, dict[str, int]]] = {  # parameters on compact orbit strings with features
+SIZES: Final[dict[str, dict[str, int]]] = {
     "tiny": {"layers": 2, "heads": 4, "width": 32, "feedforward": 64},
     "small": {"layers": 3, "heads": 4, "width": 96, "feedforward": 192},
     "base": {"layers": 6, "heads": 8, "width": 256, "feedforward": 512},

@@ -69,7 +69,7 @@ cdef inline double into_cell(double x) noexcept:
 
 
 cdef object make_lattice(const double *cell):
-    """The cell vectors as cif.build_cell gives them, to the last bit; None where it would refuse."""
+    """The cell vectors as cif.read_cell gives them, to the last bit; None where it would refuse."""
     cdef double a = cell[0], b = cell[1], c = cell[2], degree = M_PI / 180.0
     cdef double cos_a = cos(cell[3] * degree), cos_b = cos(cell[4] * degree), cos_c = cos(cell[5] * degree)
     cdef double sin_c = sin(cell[5] * degree)

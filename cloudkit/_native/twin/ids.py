@@ -1,4 +1,4 @@
-"""Twin of csrc/encode.c: text to ids of both vocabularies, and compact ids back to text."""
+"""Twin of csrc/encode.c: text to ids of both vocabularies, and ids back to text."""
 
 import re
 import unicodedata

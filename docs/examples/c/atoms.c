@@ -21,7 +21,7 @@ static void print_error(const char *text, size_t length) {
 /* The ids of a string are its tree: species collect until a Wyckoff symbol says how many atoms the orbit has. */
 static void print_atoms(const uint16_t *ids, size_t n) {
     double atoms[119] = {0};
-    unsigned species[119], shares[119], n_species = 0;
+    unsigned species[LONGEST], shares[LONGEST], n_species = 0; /* a full string lists its species after all symbols */
     for (size_t i = 0; i < n; i++) {
         ck_symbol symbol;
         ck_read_id(ids[i], &symbol);

@@ -1,5 +1,6 @@
 """The program as a whole: help, exit codes, and errors without tracebacks."""
 
+import json
 import os
 import re
 import signal
@@ -10,6 +11,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+from cloudkit.cli import completion
+from cloudkit.modelspec import presets
 
 NEEDS_TORCH = pytest.mark.skipif(find_spec("torch") is None, reason="models need torch")
 
@@ -52,6 +56,14 @@ def test_a_shell_completes_verbs_options_presets_models_and_schemas(tmp_path, ty
     asked = {"_CLOUDKIT_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}
     done = subprocess.run(COMMAND, cwd=tmp_path, env=os.environ | asked, capture_output=True, text=True)
     assert (done.stdout.split(), done.stderr) == (offered, "")
+
+
+def test_completion_offers_all_presets_models_and_schemas_that_there_are(cloudkit, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert completion.presets("") == sorted(presets())
+    assert completion.schemas("") == sorted(json.loads(cloudkit("schema", "--json").out))
+    models = pytest.importorskip("cloudkit.models", reason="models need torch")
+    assert completion.models("") == sorted(models.shipped())
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from importlib import metadata
@@ -87,6 +88,17 @@ def test_doctor_names_the_command_that_installs_what_is_missing(cloudkit, monkey
     answer = cloudkit("doctor")
     assert answer.code == 1
     assert "lightning     missing  ->  pip install 'cloudkit-scope[train]'" in answer.out
+
+
+def test_doctor_looks_for_all_that_the_core_and_training_need(cloudkit):
+    wanted = [text.partition(";") for text in metadata.requires("cloudkit-scope")]
+    names = {
+        re.split(r"[<>=!~\[]", name)[0].strip()
+        for name, _, extra in wanted
+        if not extra or '"train"' in extra
+    }
+    assert len(names) > 15
+    assert names <= {finding["name"] for finding in json.loads(cloudkit("doctor", "--json").out)}
 
 
 def test_doctor_finds_drafts_of_killed_commands_and_removes_them(cloudkit, tmp_path, monkeypatch):
