@@ -132,7 +132,9 @@ def _check_number(path: Path, key: str, value: Any, usual: Any) -> None:
     if isinstance(usual, str | bool) or (key == "pad_token_id" and value is None):
         return
     if isinstance(usual, float):
-        fits, wanted = isinstance(value, int | float) and 0 <= value < 1, "a number from 0, below 1"
+        least = 1e-30 if key == "layer_norm_eps" else 0
+        wanted = "a number above 0, below 1" if least else "a number from 0, below 1"
+        fits = isinstance(value, int | float) and least <= value < 1
     else:
         fits = type(value) is int and (value > 0 or key == "pad_token_id")
         wanted = "a whole number above 0"
@@ -204,7 +206,10 @@ def _vocabulary(folder: Path) -> dict[str, int]:
                 f"{folder / 'tokenizer.json'} is no tokenizer of transformers ({error!r})"
             ) from None
     if (folder / "vocab.txt").is_file():
-        lines = (folder / "vocab.txt").read_text(encoding="utf-8").splitlines()
+        try:
+            lines = (folder / "vocab.txt").read_text(encoding="utf-8").splitlines()
+        except UnicodeDecodeError as error:
+            raise ModelError(f"{folder / 'vocab.txt'} is not UTF-8 text (byte {error.start})") from None
         return {token: id for id, token in enumerate(lines)}
     return {}
 

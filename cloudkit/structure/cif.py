@@ -107,7 +107,7 @@ def _parse_blocks(text: str) -> list[tuple[str, Any]]:
     try:
         return _named(gemmi.cif.read_string(text, 0))
     except (ValueError, RuntimeError) as error:
-        repaired = _QUOTE_OVER_LINES.sub(lambda match: match.group().replace("\n", " "), text)
+        repaired = _QUOTE_OVER_LINES.sub(_on_one_line, text)
         if repaired != text:
             return _parse_blocks(repaired)
         parts = re.split(r"(?im)^(?=data_)", text)
@@ -126,6 +126,11 @@ def _parse_blocks(text: str) -> list[tuple[str, Any]]:
                 blocks.append((name, None))
         line += part.count("\n")
     return blocks
+
+
+def _on_one_line(match: re.Match[str]) -> str:
+    """A quoted text without its line ends, which follow it, so that lines keep their numbers."""
+    return match.group().replace("\n", " ") + "\n" * match.group().count("\n")
 
 
 def _named(document: Any) -> list[tuple[str, Any]]:

@@ -155,6 +155,7 @@ def change_config(folder: Path, **changes: Any) -> None:
         ({"num_hidden_layers": 2}, "hold bert.encoder.layer.2.*which BertForMaskedLM does not have"),
         ({"num_hidden_layers": 4}, "lack bert.encoder.layer.3"),
         ({"position_embedding_type": "relative_key"}, "must be 'absolute'"),
+        ({"layer_norm_eps": 0}, "layer_norm_eps must be a number above 0"),
     ],
 )  # fmt: skip
 def test_a_checkpoint_of_another_shape_is_refused(
@@ -170,6 +171,9 @@ def test_a_checkpoint_with_another_vocabulary_is_refused(checkpoint: Any) -> Non
     folder = checkpoint(**SMALL)[1]
     (folder / "vocab.txt").write_text("[CLS]\n[PAD]\n[SEP]\nthe\n")
     with pytest.raises(ModelError, match=r"gives id 3 to 'the', the published vocabulary to '\[UNK\]'"):
+        read_published(folder)
+    (folder / "vocab.txt").write_bytes(b"[CLS]\n\xff\n")
+    with pytest.raises(ModelError, match=r"vocab\.txt is not UTF-8 text \(byte 6\)"):
         read_published(folder)
 
 

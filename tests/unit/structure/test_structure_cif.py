@@ -207,7 +207,11 @@ def test_a_broken_block_with_atoms_is_a_failure_that_names_the_line() -> None:
 
 
 def test_a_quoted_text_over_several_lines_is_read() -> None:
-    assert _contents(_read(ROCK_SALT + "_comment 'one\n\n two\n'\n")) == {"Na": 4, "Cl": 4}
+    several_lines = "_comment 'one\n\n two\n'\n"
+    assert _contents(_read(ROCK_SALT + several_lines)) == {"Na": 4, "Cl": 4}
+    above = ROCK_SALT + several_lines
+    with pytest.raises(StructureError, match=f"at line {above.count(chr(10)) + 1}: "):
+        list(read_cif(above + "loop_\n_x\n_y\n1 2 3\n"))
 
 
 @pytest.mark.parametrize(
