@@ -5,7 +5,8 @@ import filecmp
 import json
 import platform
 import shutil
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +20,7 @@ from cloudkit.property.leakage import SEEN
 from cloudkit.train.attribution import attribution
 from cloudkit.train.evaluate import write_lines
 from cloudkit.train.stages import StageResult
+from cloudkit.train.store import TRAINED
 
 SOMETIMES: Final = ("trees-*.npz", "predictions.csv", "attribution.json")  # files that not every artifact has
 
@@ -31,14 +33,14 @@ def write_artifact(spec: Spec, model: CloudModel, results: Sequence[StageResult]
     (folder / "spec.yaml").write_text(dump(spec), encoding="utf-8")
     (folder / "vocab.txt").write_bytes(vocabulary_text(model.tokenizer).encode())
     save_weights(model.state_dict(), folder / "model.safetensors")
-    trained = [result for result in results if result.stage.kind in ("pretrain", "finetune")]
+    trained = [result for result in results if result.stage.kind in TRAINED]
     evaluated = [result for result in results if result.stage.kind == "evaluate"]
     shutil.copyfile(trained[-1].folder / SEEN, folder / SEEN)
     for trees in (path for result in trained for path in result.folder.glob("trees-*.npz")):
         shutil.copyfile(trees, folder / trees.name)
     _write_json(folder / "metrics.json", _metrics(spec, model, results, evaluated))
-    _write_json(folder / "curves.json", [row for result in trained for row in _json(result, "curves.json")])
-    seconds = {f"{result.stage.kind} {result.stage.label}": result.seconds for result in results}
+    _write_json(folder / "curves.json", list(_curves(results)))
+    seconds = {title: result.seconds for title, result in _titled(results)}
     _write_json(
         folder / "timing.json", seconds | {"total": round(sum(result.seconds for result in results), 3)}
     )
@@ -76,9 +78,9 @@ def _metrics(
 ) -> dict[str, Any]:
     """All metrics, and what is needed to judge them."""
     trained = {
-        f"{r.stage.kind} {r.stage.label}": _json(r, "training.json")
-        for r in results
-        if r.stage.kind in ("pretrain", "finetune")
+        title: _json(result, "training.json")
+        for title, result in _titled(results)
+        if result.stage.kind in TRAINED
     }
     notes = [note for r in results if r.stage.kind == "encode" for note in Crystals.load(r.folder).notes]
     tasks = [task for result in evaluated for task in _json(result, "metrics.json")]
@@ -94,6 +96,24 @@ def _metrics(
             **{name: version(name) for name in (DISTRIBUTION, "torch", "lightning")},
         },
     }
+
+
+def _curves(results: Sequence[StageResult]) -> Iterator[dict[str, Any]]:
+    """The entries of all learning curves, each with the title of its stage and what it says of itself after that."""
+    for title, result in _titled(results):
+        if result.stage.kind in TRAINED:
+            name = f"{result.stage.kind} {result.stage.label}"
+            for row in _json(result, "curves.json"):
+                yield row | {"stage": title + row["stage"].removeprefix(name)}
+
+
+def _titled(results: Sequence[StageResult]) -> Iterator[tuple[str, StageResult]]:
+    """Each stage with what it is called: kind and label, and a number from the second of that name on."""
+    counts = Counter[str]()
+    for result in results:
+        name = f"{result.stage.kind} {result.stage.label}"
+        counts[name] += 1
+        yield (name if counts[name] == 1 else f"{name} ({counts[name]})"), result
 
 
 def overlap_notes(tasks: Sequence[dict[str, Any]]) -> list[str]:

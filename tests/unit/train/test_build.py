@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 from safetensors.torch import load_file
-from train_examples import Interrupt, MakeSpec
+from train_examples import SPEC, Interrupt, MakeSpec
 
 import cloudkit
 from cloudkit.data import read_table
 from cloudkit.errors import CloudkitError
 from cloudkit.models import build_model, load_model
-from cloudkit.modelspec import Spec, load_spec
+from cloudkit.modelspec import Spec, load_spec, parse_spec
 from cloudkit.tokens import Tokenizer
 from cloudkit.train import BuildResult, build
 
@@ -50,6 +50,18 @@ def test_a_build_leaves_a_whole_model_and_its_story(project: Path, spec: Any) ->
         "validation_crystals": 4,
         "strings_seen": 48,
     }
+
+
+def test_stages_of_one_name_are_told_apart(project: Path) -> None:
+    first = "  - {kind: pretrain, head: mlm, data: {path: train.csv}, epochs: 1, batch: 8}\n"
+    twice = parse_spec(SPEC.replace("tasks:\n", f"tasks:\n{first}"), "tiny.yaml", project)
+    result = build(twice, project / "run")
+    seen = {name: told["strings_seen"] for name, told in result.metrics["training"].items() if "mlm" in name}
+    assert seen["pretrain mlm (2)"] == 2 * seen["pretrain mlm"]
+    curves = json.loads((project / "run" / "curves.json").read_text())
+    assert [row["stage"] for row in curves][:3] == ["pretrain mlm", "pretrain mlm (2)", "pretrain mlm (2)"]
+    seconds = json.loads((project / "run" / "timing.json").read_text())
+    assert seconds.pop("total") == pytest.approx(sum(seconds.values()), abs=1e-3)
 
 
 def test_metrics_are_those_of_the_written_predictions(project: Path, spec: Any) -> None:
