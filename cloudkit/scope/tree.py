@@ -1,4 +1,4 @@
-"""A string as a tree: parse and print."""
+"""Text to tree and back: what a string says as a Scope, and a Scope as text."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator

@@ -1,5 +1,6 @@
-"""The plainest CIF blocks, as data sets hold them: compiled code (cif_quick.pyx) reads them as the readable code does, or
-declines, and then cif_sites.py reads them.
+"""CIF blocks as plain as those of data sets, read by compiled code (cif_quick.pyx).
+
+It answers as the readable code does, or declines, and then cif_sites.py reads the block.
 """
 
 from functools import lru_cache

@@ -1,6 +1,4 @@
-"""The listed atoms of one CIF block to the crystal: symmetry expansion, and one mixed site where rows share
-a place.
-"""
+"""The listed atoms of a CIF block to the crystal: symmetry expanded, rows that share a place as one mixed site."""
 
 from collections.abc import Sequence
 from itertools import accumulate

@@ -1,6 +1,4 @@
-"""The symmetry that a CIF states: its own list of operations, else the Hall symbol, the name or the number
-of the group.
-"""
+"""The symmetry that a CIF states: its list of operations, else the Hall symbol, name or number of its group."""
 
 from functools import lru_cache
 from typing import Any, Final

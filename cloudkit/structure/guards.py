@@ -1,5 +1,4 @@
-"""What a crystal must fulfil before an engine sees it: the engines panic, hang or answer nonsense
-otherwise.
+"""What a crystal must fulfil before an engine sees it: engines panic, hang or answer nonsense otherwise.
 
 Compiled code (contacts.pyx) says a quick yes; everything else, and all without a compiler, is judged here.
 """

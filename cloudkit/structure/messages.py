@@ -1,8 +1,7 @@
-"""What parent and worker processes say to each other: lengths, marshal and raw numbers; no pickle. Both sides run the
-same Python, and marshal takes a fifth of JSON's time and keeps tuples.
+"""What parent and worker processes say to each other: lengths, marshal and raw numbers; no pickle.
 
-A task is what to do and either pieces of input to read or crystals; the reply has one list of entries per piece, or
-one per crystal.
+Both sides run the same Python, and marshal takes a fifth of JSON's time and keeps tuples. A task is what to do and either
+pieces of input to read or crystals; the reply has one list of entries per piece, or one per crystal.
 """
 
 import marshal

@@ -1,6 +1,4 @@
-"""Pairs of atoms that are close to each other in a periodic crystal: a cell list in numpy, bounded for any
-input.
-"""
+"""Pairs of atoms close to each other in a periodic crystal: a cell list in numpy, bounded for any input."""
 
 from functools import lru_cache
 from itertools import product

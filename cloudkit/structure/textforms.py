@@ -1,6 +1,4 @@
-"""Text with one structure after another: JSON, JSON lines (shared-data and OPTIMADE form) and extended
-XYZ; rows of tables.
-"""
+"""Text of many structures to crystals: JSON, JSON lines (shared-data and OPTIMADE form), extended XYZ, rows of tables."""
 
 import json
 import re

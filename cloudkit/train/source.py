@@ -1,4 +1,4 @@
-"""The data of a task, read and checked as its spec says."""
+"""The data of a task as a build takes it: read by property/rows.py, held against what the heads ask of labels and strings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
