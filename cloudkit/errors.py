@@ -120,8 +120,8 @@ def require(module: str, extra: str) -> ModuleType:
 
 def whole_import(module: str) -> ModuleType:
     """Import a module; Ctrl-C counts once it is there, since a compiled module that is interrupted while it starts ends the process."""
-    if module in sys.modules:
-        return sys.modules[module]
+    if found := sys.modules.get(module):  # None: Python has been told that there is none
+        return found
     with _interrupt_later():
         return importlib.import_module(module)
 
