@@ -143,6 +143,7 @@ def _from_pymatgen_dict(data: Mapping[str, Any]) -> Crystal:
     return build_crystal(data["lattice"]["matrix"], [site["abc"] for site in data["sites"]], sites)
 
 
+@np.errstate(invalid="ignore")  # numbers that are not finite are refused by the guards, in words
 def from_ase(cell: Any, positions: Any, numbers: Any, pbc: Any = None) -> Crystal:
     """What ASE keeps: cell (3, 3) or three lengths and positions (n, 3), both in Å and Cartesian; numbers (n,); pbc:
     whether each direction repeats, unknown where None.

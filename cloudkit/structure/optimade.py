@@ -18,6 +18,7 @@ _BEYOND_SITES: Final = {
 }
 
 
+@np.errstate(invalid="ignore")  # numbers that are not finite are refused by the guards, in words
 def from_optimade(fields: Mapping[str, Any], notes: list[str]) -> Crystal:
     """The crystal of a structure's fields ("attributes"); adds to `notes` what was left out.
 

@@ -145,6 +145,7 @@ def _ase_row(document: Mapping[str, Any], number: Any) -> Any:
     return {"id": number, **row} if isinstance(row, dict) else row
 
 
+@np.errstate(invalid="ignore")  # numbers that are not finite are refused by the guards, in words
 def _read_frame(lines: list[str], n: int) -> Crystal:
     if len(lines) < n + 1:
         raise StructureError("S103", f"the file ends before the {n} atoms of the frame")

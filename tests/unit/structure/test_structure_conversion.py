@@ -1,6 +1,7 @@
 """Whatever people have becomes the same Crystal, or fails with a code."""
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,21 @@ def test_deuterium_is_hydrogen_but_stays_written() -> None:
     crystal = as_crystal((np.eye(3) * 4, [[0, 0, 0], [0.5, 0.5, 0.5]], ["D", "Li"]))
     assert crystal.species[0] == (("H", 1.0),)
     assert crystal.species_texts == ("D", "Li")
+
+
+@pytest.mark.parametrize("place", [np.inf, np.nan])
+def test_numbers_that_are_not_finite_are_refused_without_a_warning_of_numpy(
+    place: float, tmp_path: Path
+) -> None:
+    cell, places = (np.eye(3) * 4).tolist(), [[0, 0, 0], [0, place, 2]]
+    optimade = {"lattice_vectors": cell, "cartesian_site_positions": places, "species_at_sites": ["Na", "Cl"]}
+    frame = f'2\nLattice="4 0 0 0 4 0 0 0 4"\nNa 0 0 0\nCl 0 {place} 2\n'
+    (tmp_path / "x.extxyz").write_text(frame)
+    given = [optimade, {"numbers": [11, 17], "positions": places, "cell": cell}, tmp_path / "x.extxyz"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = cloudkit.encode_batch(given)
+    assert [error and error.code for error in found.errors] == ["S202"] * 3
 
 
 @pytest.mark.parametrize(
