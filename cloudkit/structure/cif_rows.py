@@ -125,9 +125,9 @@ def _read_atoms(row: Given, label: str, known: Known) -> Atoms:
 
 @lru_cache(maxsize=4096)
 def _mixture(text: str, is_symbol: bool, known: Known) -> Atoms:
-    """The atoms that a type symbol or label names, with their shares."""
+    """The atoms that a type symbol or label names, with their shares; those whose share is 0 are not there."""
     shares = _shares(text)
-    parts = tuple((_atom(part, is_symbol, known), x) for part, x in shares)
+    parts = tuple((_atom(part, is_symbol, known), x) for part, x in shares if x)
     return Atoms(parts, sum(implied_hydrogens(part) for part, _ in shares))
 
 
@@ -274,9 +274,9 @@ def _raw(block: Any, sites: dict[str, list[str]], tag: str) -> list[str]:
 
 def _text(value: str) -> str:
     """The value without quotes, "" where it says that it is not known."""
-    text = gemmi.cif.as_string(value).strip() if value[0] in "'\";" else value
+    text = gemmi.cif.as_string(value).strip() if value.startswith(("'", '"', ";")) else value
     return "" if text in UNKNOWN else text
 
 
 def _count(text: str) -> int:
-    return int(text) if text.isdigit() and len(text) < 4 else 0
+    return int(text) if text.isdecimal() and len(text) < 4 else 0

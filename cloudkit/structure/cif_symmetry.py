@@ -73,7 +73,7 @@ def _find_group(hall: list[str], name: list[str], number: list[str], lattice: ND
         if group is not None:
             return group.operations()
         pass_on = f"the space group name '{text}'"
-    if number and number[0].isdigit() and 1 <= int(number[0]) <= 230:
+    if number and number[0].isdecimal() and 1 <= int(number[0]) <= 230:
         return gemmi.find_spacegroup_by_number(int(number[0])).operations()
     stated = pass_on or f"the space group number '{number[0]}'"
     raise StructureError(

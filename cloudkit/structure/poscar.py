@@ -32,7 +32,7 @@ def read_poscar(text: str, notes: list[str]) -> Crystal:
     vectors = np.array([_numbers(lines, i, 3) for i in (2, 3, 4)])
     scale = _scale(_numbers(lines, 1, None), vectors)
     named = lines[5].split()
-    at = 5 if named and named[0].isdigit() else 6
+    at = 5 if named and named[0].isdecimal() else 6
     counts = _counts(lines, at)
     n = sum(counts)
     mode = at + 1
@@ -65,7 +65,7 @@ def _scale(factors: list[float], vectors: NDArray[np.float64]) -> NDArray[np.flo
 
 def _counts(lines: list[str], at: int) -> list[int]:
     words = lines[at].split()
-    numbers = words[: next((i for i, word in enumerate(words) if not word.isdigit()), len(words))]
+    numbers = words[: next((i for i, word in enumerate(words) if not word.isdecimal()), len(words))]
     counts = [int(word) for word in numbers if len(word) < 9]
     if not counts or len(counts) < len(numbers) or sum(counts) > MAX_ATOMS:
         raise _broken(

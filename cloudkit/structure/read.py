@@ -155,7 +155,7 @@ def _sniff(text: str) -> Iterator[Named]:
     if text.lstrip()[:1] in "{[":
         one = len(lines) == 1 or text.lstrip()[:2].strip() in "{["
         return READERS["json" if one else "lines"](text)
-    if lines[0].strip().isdigit() and len(lines) > 1 and "lattice" in lines[1].lower():
+    if lines[0].strip().isdecimal() and len(lines) > 1 and "lattice" in lines[1].lower():
         return READERS["extxyz"](text)
     return _poscar(text)
 

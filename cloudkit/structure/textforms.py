@@ -184,11 +184,15 @@ def _read_frame(lines: list[str], n: int) -> Crystal:
 
 
 def _columns(properties: str) -> dict[str, int]:
-    """Where each property begins: "species:S:1:pos:R:3" -> {"species": 0, "pos": 1}."""
+    """Where each property begins: "species:S:1:pos:R:3" -> {"species": 0, "pos": 1}. Raises StructureError S103."""
     words = properties.split(":")
     starts: dict[str, int] = {}
     at = 0
     for name, width in zip(words[::3], words[2::3], strict=False):
+        if not width.isdecimal() or len(width) > 4:
+            raise StructureError(
+                "S103", f"the frame's Properties give {name} '{width[:20]}' columns; a number is needed"
+            )
         starts[name] = at
-        at += int(width) if width.isdigit() else 1
+        at += int(width)
     return starts

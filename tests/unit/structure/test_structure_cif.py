@@ -122,6 +122,12 @@ def test_mixtures_in_one_row_are_split_into_their_elements() -> None:
     }
 
 
+def test_what_has_no_share_of_a_mixture_is_not_there() -> None:
+    columns = "label type_symbol fract_x fract_y fract_z"
+    crystal = _read(cif("M '0.0Nb + 1.0Zr' 0 0 0", columns=columns))
+    assert crystal.species == ((("Zr", 1.0),),)
+
+
 def test_oxidation_states_and_isotopes_go_into_the_written_species_only() -> None:
     types = "loop_\n_atom_type_symbol\n_atom_type_oxidation_number\nNa1+ 1\nD1+ 1\nO2- -2\n"
     columns = "label type_symbol fract_x fract_y fract_z"
@@ -233,6 +239,8 @@ def test_a_quoted_text_over_several_lines_is_read() -> None:
         (cif("Na1 0 0 0 1.3", columns="label fract_x fract_y fract_z occupancy"), "S108"),
         (cif("Na1 0 0 0 0", columns="label fract_x fract_y fract_z occupancy"), "S104"),
         (cif("Na1 0 0", columns="label fract_x fract_y"), "S106"),
+        (cif("M 0Na 0 0 0", columns="label type_symbol fract_x fract_y fract_z"), "S104"),
+        (ROCK_SALT.replace("loop_\n", "").replace("Na1 0 0 0\nCl1 0.5", "data_1 0 0 0\nCl1 0.5"), "S106"),
     ],
 )
 def test_a_cif_without_a_readable_structure_fails_with_a_code(text: str, code: str) -> None:

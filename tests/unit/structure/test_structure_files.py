@@ -14,6 +14,7 @@ from structure_examples import CUBIC_POSCAR, ROCK_SALT, caesium_chloride, cif
 from cloudkit.errors import StructureError
 from cloudkit.structure import CODES, Crystal, Record, as_crystal, read_structures
 from cloudkit.structure.poscar import read_poscar
+from cloudkit.structure.textforms import read_extxyz
 
 
 def _elements(crystal: Crystal) -> list[str]:
@@ -67,6 +68,7 @@ def test_a_poscar_that_names_no_elements_gets_stand_ins_and_a_note() -> None:
         (CUBIC_POSCAR.replace("\n1.0\n", "\n1e400\n"), "line 2"),
         (CUBIC_POSCAR.replace("0 4.12 0", "0 4.12"), "line 4"),
         (CUBIC_POSCAR.replace("1 1\n", "one one\n"), "line 7"),
+        (CUBIC_POSCAR.replace("1 1\n", "²1 1\n"), "line 7"),
         (CUBIC_POSCAR.replace("1 1\n", "1 99999999\n"), "line 7"),
         (CUBIC_POSCAR.replace("1 1\n", "1 1 1\n"), "line 6"),
         (CUBIC_POSCAR.replace("Direct\n", ""), "line 8"),
@@ -168,6 +170,21 @@ def test_extended_xyz_frames_are_read_by_their_columns(tmp_path: Path) -> None:
         assert record.crystal is not None
         np.testing.assert_allclose(record.crystal.positions, [[0, 0, 0], [0.5, 0.5, 0.5]], atol=1e-12)
         assert _elements(record.crystal) == ["Cs", "Cl"]
+
+
+@pytest.mark.parametrize(
+    ("properties", "message"),
+    [
+        ("species:S:1:pos:R:3²", "give pos '3²' columns"),
+        (f"species:S:1:pos:R:{'9' * 5000}", "give pos '9999"),
+        ("species:S:1:forces:R:3", "name species, forces; species and pos are needed"),
+    ],
+)
+def test_properties_of_a_frame_that_cannot_be_meant_are_named(properties: str, message: str) -> None:
+    frame = f'1\nLattice="4 0 0 0 4 0 0 0 4" Properties={properties}\nNa 0 0 0\n'
+    ((_, error, _),) = read_extxyz(frame)
+    assert isinstance(error, StructureError)
+    assert (error.code, message in error.message) == ("S103", True)
 
 
 def test_a_path_with_several_structures_is_refused_where_one_is_wanted(tmp_path: Path) -> None:
