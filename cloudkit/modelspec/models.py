@@ -93,7 +93,8 @@ class Run(Part):
     )
     nodes: Count = Field(default=1, description="machines, as started by torchrun or SLURM")
     strategy: Literal["auto", "ddp", "fsdp"] = Field(
-        default="auto", description="how the work is spread over devices"
+        default="auto",
+        description="of several processes; ddp, as auto: whole weights on each device; fsdp: a part of them on each",
     )
     accelerator: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="kind of device")
     checkpoint: Annotated[float, Field(ge=0)] = Field(

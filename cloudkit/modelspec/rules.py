@@ -60,6 +60,14 @@ def positions_fit(draft: Draft) -> Iterator[Finding]:
         yield Finding(("encoder", "positions"), message)
 
 
+def precision_fits(draft: Draft) -> Iterator[Finding]:
+    """Divided weights know the precisions that Lightning's ModelParallelStrategy has."""
+    run = section(draft, "run")
+    if run.get("strategy") == "fsdp" and run.get("precision") in ("16-mixed", "64-true"):
+        message = f"run.precision = '{run['precision']}' does not go with run.strategy = 'fsdp'; use 32-true or bf16-mixed"
+        yield Finding(("run", "precision"), message)
+
+
 def parts_exist(draft: Draft) -> Iterator[Finding]:
     """Of the built-in tables only `thermal` is divided."""
     for index, task in mappings(draft, "tasks"):
@@ -121,6 +129,7 @@ RULES: tuple[Callable[[Draft], Iterator[Finding]], ...] = (
     vocabulary_fits,
     positions_suffice,
     positions_fit,
+    precision_fits,
     parts_exist,
     folds_exist,
     nothing_stands_twice,

@@ -12,21 +12,24 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from cloudkit.models import save_weights
+from cloudkit.train.sharding import divided, whole
 
 CHECKPOINT, BEST = "checkpoint.safetensors", "best.safetensors"
 
 
 @dataclass(slots=True)
 class State:
-    """Training between two steps.
+    """Training between two steps, as one of its processes has it; all of them call each method.
 
-    average: running mean of the module's weights. epoch: epochs done; step: steps done since; losses: theirs.
+    Weights that are divided over devices are whole on disk, so that another strategy can go on from them. leads: whether
+    this process writes. average: running mean of the module's weights. epoch: epochs done; step: steps done since; losses: theirs.
     curves: a row for each epoch. best: least validation loss so far.
     """
 
     module: nn.Module
     average: nn.Module
     optimizer: torch.optim.Optimizer
+    leads: bool = True
     epoch: int = 0
     step: int = 0
     losses: list[float] = field(default_factory=list)
@@ -37,11 +40,15 @@ class State:
         """Write the checkpoint, whole or not at all."""
         names = ("epoch", "step", "losses", "best", "curves")
         head = {name: getattr(self, name) for name in names}
-        save_weights(self._tensors(), folder / CHECKPOINT, {"state": json.dumps(head)})
+        tensors = whole(self._tensors(), self.leads)
+        if self.leads:
+            save_weights(tensors, folder / CHECKPOINT, {"state": json.dumps(head)})
 
     def save_best(self, folder: Path) -> None:
         """Write the averaged weights as the best so far; goes before `save`, so that no checkpoint lacks them."""
-        save_weights(self.average.state_dict(), folder / BEST)
+        tensors = whole(self.average.state_dict(), self.leads)
+        if self.leads:
+            save_weights(tensors, folder / BEST)
 
     def resume(self, folder: Path) -> None:
         """Take over the checkpoint in `folder`, if there is one."""
@@ -52,12 +59,15 @@ class State:
         tensors = load_file(folder / CHECKPOINT)
         for name, value in head.items():
             setattr(self, name, value)
-        self.module.load_state_dict(_under("module.", tensors))
-        self.average.load_state_dict(_under("average.", tensors))
+        for part, module in (("module.", self.module), ("average.", self.average)):
+            own = module.state_dict()
+            kept = _under(part, tensors).items()
+            module.load_state_dict({name: divided(tensor, own[name]) for name, tensor in kept})
+        weights = [weight for group in self.optimizer.param_groups for weight in group["params"]]
         moments: dict[int, dict[str, Tensor]] = {}
         for name, tensor in _under("optimizer.", tensors).items():
             index, moment = name.split(".")
-            moments.setdefault(int(index), {})[moment] = tensor
+            moments.setdefault(int(index), {})[moment] = divided(tensor, weights[int(index)])
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
 
     def stalled(self, patience: int | None) -> bool:
@@ -68,8 +78,9 @@ class State:
         return len(losses) - 1 - losses.index(min(losses)) >= patience
 
     def weights(self, folder: Path) -> dict[str, Tensor]:
-        """The averaged weights: of the best epoch if one was saved, else of the last."""
-        return load_file(folder / BEST) if (folder / BEST).exists() else self.average.state_dict()
+        """The averaged weights: of the best epoch if one was saved, else of the last. None for those who do not lead."""
+        last = whole(self.average.state_dict(), self.leads)
+        return load_file(folder / BEST) if self.leads and (folder / BEST).exists() else last
 
     def _tensors(self) -> dict[str, Tensor]:
         moments = self.optimizer.state_dict()["state"]

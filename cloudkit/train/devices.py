@@ -7,10 +7,11 @@ from typing import Final, NamedTuple
 
 import torch
 from lightning.fabric import Fabric
-from lightning.fabric.strategies import DDPStrategy
+from lightning.fabric.strategies import DDPStrategy, ModelParallelStrategy, Strategy
 
 from cloudkit.errors import CloudkitError
 from cloudkit.modelspec import Run
+from cloudkit.train.sharding import shard
 
 SMALL: Final = 256  # encoder.width
 PATIENCE: Final = timedelta(hours=12)  # the leader may read and evaluate that long while the others wait
@@ -37,7 +38,7 @@ def launched() -> Launched:
 def make_fabric(run: Run) -> Fabric:
     """Lightning Fabric; `auto` precision is 32-true on a CPU, bf16-mixed on a GPU that has it.
 
-    Raises CloudkitError where other processes run than the spec asks for, or the strategy does not fit.
+    Raises CloudkitError where other processes run than the spec asks for.
     """
     logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
     gpu = run.accelerator == "cuda" or (run.accelerator == "auto" and torch.cuda.is_available())
@@ -46,16 +47,12 @@ def make_fabric(run: Run) -> Fabric:
         precision = "bf16-mixed" if gpu and torch.cuda.is_bf16_supported() else "32-true"
     found = launched()
     _check(run, found)
-    strategy = "auto"
-    if found.world > 1:
-        # heads may leave parts of the encoder unused
-        strategy = DDPStrategy(find_unused_parameters=True, timeout=PATIENCE, process_group_backend=None if gpu else "gloo")  # fmt: skip
     fabric = Fabric(
         accelerator="cuda" if gpu else "cpu",
         devices=found.local,
         num_nodes=found.world // found.local,
         precision=precision,
-        strategy=strategy,
+        strategy=_strategy(run, found, None if gpu else "gloo") if found.world > 1 else "auto",
     )
     if found.world > 1:
         fabric.launch()
@@ -71,10 +68,16 @@ def _check(run: Run, found: Launched) -> None:
             f"run{'s' if found.world == 1 else ''}: start it as torchrun --nproc_per_node={devices} --nnodes={nodes} "
             "-m cloudkit build SPEC, or by srun, or set devices: auto"
         )
+
+
+def _strategy(run: Run, found: Launched, backend: str | None) -> Strategy:
+    """Whole weights on each device, or parts of them."""
     if run.strategy == "fsdp":
-        raise CloudkitError(
-            "run.strategy = fsdp: this version keeps a whole model and its running mean on each device; set strategy: ddp"
-        )
+        return ModelParallelStrategy(
+            shard, data_parallel_size=found.world, tensor_parallel_size=1, timeout=PATIENCE, process_group_backend=backend
+        )  # fmt: skip
+    # heads may leave parts of the encoder unused
+    return DDPStrategy(find_unused_parameters=True, timeout=PATIENCE, process_group_backend=backend)
 
 
 def steady_threads(width: int) -> None:

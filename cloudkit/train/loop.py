@@ -6,7 +6,6 @@ step and weight what they find by its count, so that they follow the curve of on
 dropout, which each draws for itself).
 """
 
-import copy
 import math
 import time
 from collections.abc import Callable
@@ -26,6 +25,7 @@ from cloudkit.models import parts_from_below
 from cloudkit.train.checkpoint import State
 from cloudkit.train.memory import explained
 from cloudkit.train.progress import Progress
+from cloudkit.train.sharding import still_twin
 
 Rows = NDArray[np.int64]
 Loss = Callable[[nn.Module, Rows, int], tuple[Tensor, int]]  # (module, crystals, seed) -> mean, of how many
@@ -78,9 +78,11 @@ def fit(
     `recipe.group`. Of several processes only the leader writes and returns weights.
     Raises CloudkitError if training diverges, OutOfMemory with the checkpoint kept.
     """
-    average = copy.deepcopy(module).requires_grad_(False).eval()
-    wrapped, optimizer = fabric.setup(module, _optimizer(module, recipe, fabric))
-    state = State(module, fabric.to_device(average), optimizer)
+    average = still_twin(fabric, module)
+    _freeze(module, recipe)
+    wrapped = fabric.setup_module(module)
+    optimizer = fabric.setup_optimizers(_optimizer(module, recipe, fabric))
+    state = State(module, average, optimizer, fabric.is_global_zero)
     state.resume(folder)
     run = _Run(fabric, wrapped, state, loss, train, lengths, recipe, folder, progress)
     progress.start(label, recipe.epochs * run.per_epoch, state.epoch * run.per_epoch + state.step)
@@ -89,7 +91,7 @@ def fit(
         _finish_epoch(run, _measure(run, valid))
     progress.stop()
     fabric.barrier()  # what the leader has written is there
-    return state.weights(folder) if fabric.is_global_zero else {}, state.curves
+    return state.weights(folder), state.curves
 
 
 @dataclass(slots=True)
@@ -122,7 +124,8 @@ class _Run:
                 state.losses.append(self.step(rows))
             state.step += 1
             self.progress.advance(1, f"epoch {state.epoch + 1} of {recipe.epochs}")
-            if self.fabric.is_global_zero and time.monotonic() - saved >= recipe.checkpoint:
+            due = self.fabric.is_global_zero and time.monotonic() - saved >= recipe.checkpoint
+            if _sums(self.fabric, float(due))[0]:  # by the leader's clock
                 self.state.save(self.folder)
                 saved = time.monotonic()
 
@@ -156,17 +159,27 @@ def _weigh(fabric: Fabric, value: Tensor, count: int) -> tuple[float, float]:
     """What to multiply a loss by so that the mean over processes is that over all that they count; that mean."""
     if fabric.world_size == 1:
         return 1.0, float(value.detach())
-    both = torch.stack([value.detach().double() * count, torch.tensor(float(count), dtype=torch.float64)])
-    total, number = fabric.all_reduce(both, reduce_op="sum").tolist()
+    total, number = _sums(fabric, float(value.detach()) * count, float(count))
     return count * fabric.world_size / number, total / number
 
 
-def _optimizer(module: nn.Module, recipe: Recipe, fabric: Fabric) -> torch.optim.AdamW:
-    """AdamW with weight decay on matrices only; `share` of the learning rate by how deep a weight lies. Freezes weights."""
-    parts = parts_from_below(module)
-    for part in parts[: recipe.freeze]:
+def _sums(fabric: Fabric, *numbers: float) -> list[float]:
+    """Numbers added up over all processes."""
+    if fabric.world_size == 1:
+        return list(numbers)
+    own = torch.tensor(numbers, dtype=torch.float64, device=fabric.device)
+    return list(fabric.all_reduce(own, reduce_op="sum").tolist())
+
+
+def _freeze(module: nn.Module, recipe: Recipe) -> None:
+    for part in parts_from_below(module)[: recipe.freeze]:
         for parameter in part:
             parameter.requires_grad_(False)
+
+
+def _optimizer(module: nn.Module, recipe: Recipe, fabric: Fabric) -> torch.optim.AdamW:
+    """AdamW with weight decay on matrices only; `share` of the learning rate by how deep a weight lies."""
+    parts = parts_from_below(module)
     groups: list[dict[str, Any]] = []
     for above, part in enumerate(reversed(parts[recipe.freeze :])):
         share = recipe.layer_decay ** max(above - 2, 0)  # heads, last norm and topmost layer: all of it
@@ -197,19 +210,26 @@ def _follow(average: nn.Module, module: nn.Module, decay: float) -> None:
 
 @torch.no_grad()
 def _measure(run: _Run, rows: Rows) -> float | None:
-    """Mean loss over the validation crystals, None without any."""
-    fabric, size = run.fabric, run.recipe.batch
-    starts = range(0, len(rows), size)[fabric.global_rank :: fabric.world_size]
-    parts = [run.loss(run.state.average, rows[start : start + size], VALIDATION_SEED) for start in starts]
-    sums = [sum(float(value) * number for value, number in parts), float(sum(number for _, number in parts))]
-    if fabric.world_size > 1:
-        sums = fabric.all_reduce(torch.tensor(sums, dtype=torch.float64), reduce_op="sum").tolist()
-    return sums[0] / sums[1] if sums[1] else None
+    """Mean loss over the validation crystals, None without any.
+
+    Processes take turns at batches, each as many, since those that share weights pass through them together: a last one
+    that is left without repeats the first, and does not count it.
+    """
+    fabric, size, total, count = run.fabric, run.recipe.batch, 0.0, 0
+    starts = range(0, len(rows), size)
+    for first in range(0, len(starts), fabric.world_size):
+        turn = first + fabric.global_rank
+        start = starts[turn % len(starts)]
+        value, number = run.loss(run.state.average, rows[start : start + size], VALIDATION_SEED)
+        if turn < len(starts):
+            total, count = total + float(value) * number, count + number
+    total, counted = _sums(fabric, total, float(count))
+    return total / counted if counted else None
 
 
 def _finish_epoch(run: _Run, valid_loss: float | None) -> None:
     """Record the epoch and save it."""
-    state, recipe, leads = run.state, run.recipe, run.fabric.is_global_zero
+    state, recipe = run.state, run.recipe
     train_loss = sum(state.losses) / len(state.losses)
     if not math.isfinite(train_loss) or not math.isfinite(valid_loss or 0.0):
         found = f"the loss is {train_loss}, on validation {valid_loss}"
@@ -219,7 +239,5 @@ def _finish_epoch(run: _Run, valid_loss: float | None) -> None:
     state.curves.append({"epoch": state.epoch, "step": state.epoch * run.per_epoch, **losses})
     if recipe.keep_best and valid_loss is not None and valid_loss < state.best:
         state.best = valid_loss
-        if leads:
-            state.save_best(run.folder)
-    if leads:
-        state.save(run.folder)
+        state.save_best(run.folder)
+    state.save(run.folder)

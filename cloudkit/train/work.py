@@ -107,7 +107,8 @@ class Work:
             curves += [{"stage": label, **row} for row in curve]
         if not self.fabric.is_global_zero:
             return
-        model.cpu().load_state_dict(new, strict=False)
+        model = self.model(stage)  # whole, and where the leader alone can run it
+        model.load_state_dict(new, strict=False)
         head, held_out = model.heads[task.head], crystals.of(valid)
         if isinstance(head, Thermal) and len(valid):
             fit_band(model, head, tokens, held_out, valid)

@@ -9,6 +9,8 @@ BROKEN = [  # (written, changed to, a place in the changed text, the message's b
     ("dialect: reduced", "dialect: full", "dialect: full", "tokens.dialect = 'full' does not fit vocabulary compact"),
     ("vocabulary: compact", "vocabulary: cloud", "vocabulary: cloud", "tokens.vocabulary = 'cloud' has no features"),
     ("width: 128", "width: 127", "heads: 4\n", "encoder.heads = 4 does not divide encoder.width = 127; try 1 or 127"),
+    ("precision: auto\n  devices: 2\n  nodes: 1\n  strategy: ddp", "precision: 16-mixed\n  strategy: fsdp", "precision: 16-mixed",
+     "run.precision = '16-mixed' does not go with run.strategy = 'fsdp'"),
     ("head: mlm", "head: mml", "head: mml", "tasks.0.head = 'mml' is not in heads; did you mean 'mlm'?"),
     ("head: mlm", "head: other", "head: other", "tasks.0.head = 'other' is not in heads; known: mlm, shape, gap, thermal, dos"),
     ("head: mlm", "head: gap  #", "data:\n      builtin: thermal\n      part: train", "tasks.0.data needs targets"),

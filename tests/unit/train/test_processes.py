@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from safetensors.torch import load_file
 from train_examples import Interrupt
 
@@ -26,6 +28,23 @@ STILL = [
     "tasks.1.epochs=3",
     "tasks.2.baselines=[]",
 ]
+HOLD = """
+import json, pathlib
+from cloudkit.models import MixedModel, build_model
+from cloudkit.modelspec import load_spec
+from cloudkit.tokens import Tokenizer
+from cloudkit.train.devices import make_fabric
+from cloudkit.train.sharding import still_twin
+
+spec = load_spec("tiny.yaml", ["run.strategy=fsdp"])
+fabric = make_fabric(spec.run)
+module = MixedModel(build_model(spec, Tokenizer(spec.tokens.vocabulary)), ["mlm"])
+found = {"all": sum(weight.numel() for weight in module.parameters()), "average": still_twin(fabric, module)}
+fabric.setup_module(module)
+for name, part in (("module", module), ("average", found["average"])):
+    found[name] = sum(weight.to_local().numel() for weight in part.parameters())
+pathlib.Path(f"{fabric.global_rank}.json").write_text(json.dumps(found))
+"""
 
 
 def settings(*changes: str) -> list[str]:
@@ -38,20 +57,49 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
-def test_two_processes_follow_the_curve_of_one_with_the_doubled_batch(project: Path, spec: Any) -> None:
-    changes = [*STILL, "tasks.0.valid=0.3", "heads.mlm.mask=0.3", "tasks.1.learning_rate=5e-3"]
-    command = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--nproc_per_node=2",
-        f"--master_port={free_port()}",
-    ]
-    command += ["-m", "cloudkit", "build", "tiny.yaml", "--out", "two", "--json"]
-    command += settings(*changes, "tasks.0.batch=4", "tasks.1.batch=4", "run.strategy=ddp")
+def together(out: str, *changes: str) -> list[str]:
+    """The command that builds tiny.yaml in two processes."""
+    start = ["-m", "torch.distributed.run", "--nproc_per_node=2", f"--master_port={free_port()}"]
+    return [sys.executable, *start, *alone(out, *changes)[1:], "--json"]
+
+
+def alone(out: str, *changes: str) -> list[str]:
+    """The command that builds tiny.yaml in one process."""
+    return [sys.executable, "-m", "cloudkit", "build", "tiny.yaml", "--out", out, *settings(*changes)]
+
+
+def finish(command: list[str], project: Path) -> Any:
+    """Run a command to its end; what it prints as JSON."""
     done = subprocess.run(command, cwd=project, env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert json.loads(done.stdout)["metrics"]["tasks"], "one process, and only one, prints the result"
+    return json.loads(done.stdout)
+
+
+def kill(command: list[str], project: Path, out: str, delay: float) -> bool:
+    """Start a build, kill all its processes some seconds after its first checkpoint; whether that left a checkpoint."""
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen(command, cwd=project, env=ENVIRONMENT, stdout=quiet, stderr=quiet)
+    stages, deadline = project / out / "stages", time.monotonic() + 60
+    while process.poll() is None and not list(stages.glob("*.part/checkpoint.safetensors")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    time.sleep(delay)
+    if process.poll() is None:
+        for child in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
+            os.kill(int(child), signal.SIGKILL)
+        process.kill()
+    ended = process.wait() == -signal.SIGKILL
+    return ended and bool(list(stages.glob("*.part/checkpoint.safetensors")))
+
+
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_two_processes_follow_the_curve_of_one_with_the_doubled_batch(
+    project: Path, spec: Any, strategy: str
+) -> None:
+    changes = [*STILL, "tasks.0.valid=0.3", "heads.mlm.mask=0.3", "tasks.1.learning_rate=5e-3"]
+    shared = ["tasks.0.batch=4", "tasks.1.batch=4", f"run.strategy={strategy}"]
+    told = finish(together("two", *changes, *shared), project)
+    assert told["metrics"]["tasks"], "one process, and only one, prints the result"
     build(spec(*changes, "tasks.0.batch=8", "tasks.1.batch=8"), project / "one")
     one, two = (json.loads((project / name / "curves.json").read_text()) for name in ("one", "two"))
     assert len(one) == len(two) == 6
@@ -73,28 +121,48 @@ def test_a_build_that_is_killed_again_and_again_ends_with_the_weights_of_an_unbr
         "tasks.1.batch=3",
     ]
     build(spec(*changes), project / "whole")
-    command = [sys.executable, "-m", "cloudkit", "build", "tiny.yaml", "--out", "killed", *settings(*changes)]
-    draw, kills, within = random.Random(1), 0, 0
-    for _ in range(2):
-        process = subprocess.Popen(
-            command, cwd=project, env=ENVIRONMENT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-        )
-        stages = project / "killed" / "stages"
-        deadline = time.monotonic() + 60
-        while process.poll() is None and not list(stages.glob("*.part/checkpoint.safetensors")):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        time.sleep(draw.uniform(0, 0.3))
-        process.send_signal(signal.SIGKILL)
-        kills += process.wait() == -signal.SIGKILL
-        within += bool(list(stages.glob("*.part/checkpoint.safetensors")))
-    assert kills >= 1 and within >= 1
+    draw = random.Random(1)
+    left = [kill(alone("killed", *changes), project, "killed", draw.uniform(0, 0.3)) for _ in range(2)]
+    assert any(left), "a kill fell within training"
     build(spec(*changes), project / "killed")
     whole, killed = (load_file(project / name / "model.safetensors") for name in ("whole", "killed"))
     assert whole.keys() == killed.keys()
     assert all(bool((whole[name] == killed[name]).all()) for name in whole)
     curves = [(project / name / "curves.json").read_text() for name in ("whole", "killed")]
     assert curves[0] == curves[1]
+
+
+def test_each_device_holds_its_part_of_the_weights_and_of_their_running_mean(project: Path) -> None:
+    (project / "hold.py").write_text(HOLD)
+    start = ["-m", "torch.distributed.run", "--nproc_per_node=2", f"--master_port={free_port()}"]
+    subprocess.run([sys.executable, *start, "hold.py"], cwd=project, env=ENVIRONMENT, check=True, timeout=120)
+    first, second = (json.loads((project / f"{rank}.json").read_text()) for rank in range(2))
+    assert first["all"] == second["all"] > 1000
+    for name in ("module", "average"):
+        assert first[name] + second[name] == first["all"]
+        assert 0.4 * first["all"] < first[name] < 0.6 * first["all"]
+
+
+def test_a_kill_of_divided_weights_is_gone_on_from_with_divided_or_whole_ones(project: Path) -> None:
+    changes = [
+        "run.checkpoint=0",
+        "tasks.0.epochs=9",
+        "tasks.0.batch=2",
+        "tasks.0.valid=0.2",
+        "tasks.2.baselines=[]",
+    ]
+    divided, undivided = [*changes, "run.strategy=fsdp"], [*changes, "run.strategy=ddp"]
+    finish(together("whole", *divided), project)
+    assert kill(together("killed", *divided), project, "killed", 0.2)
+    shutil.copytree(project / "killed", project / "other")
+    finish(together("killed", *divided), project)
+    finish(together("other", *undivided), project)
+    whole, killed, other = (
+        load_file(project / name / "model.safetensors") for name in ("whole", "killed", "other")
+    )
+    assert whole.keys() == killed.keys() == other.keys()
+    assert all(bool((whole[name] == killed[name]).all()) for name in whole)
+    assert all(torch.allclose(whole[name], other[name], atol=1e-3) for name in whole)
 
 
 @pytest.mark.parametrize("group", [1, 2])
@@ -113,8 +181,6 @@ def test_a_build_goes_on_in_the_middle_of_an_epoch(project: Path, spec: Any, gro
 def test_want_of_memory_says_what_helps_and_keeps_the_checkpoint(
     project: Path, spec: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import torch
-
     kept = torch.optim.AdamW.step
     steps = iter(range(10**6))
 
@@ -147,7 +213,6 @@ def test_want_of_memory_says_what_helps_and_keeps_the_checkpoint(
             ["run.nodes=3"],
             "ask for 3 processes, and 1 runs: start it as torchrun --nproc_per_node=1 --nnodes=3",
         ),
-        (["run.strategy=fsdp"], "set strategy: ddp"),
     ],
 )
 def test_devices_that_are_not_there_are_refused_before_anything_is_done(
@@ -160,4 +225,4 @@ def test_devices_that_are_not_there_are_refused_before_anything_is_done(
 
 def test_how_often_checkpoints_are_written_decides_no_weights(project: Path, spec: Any) -> None:
     build(spec(), project / "run")
-    assert build(spec("run.checkpoint=0", "run.strategy=ddp"), project / "run").stages[4].status == "reused"
+    assert build(spec("run.checkpoint=0", "run.strategy=fsdp"), project / "run").stages[4].status == "reused"
