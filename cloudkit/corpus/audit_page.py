@@ -7,7 +7,7 @@ import numpy as np
 
 from cloudkit.property.charts import SQUARE, Axis, Series, chart
 from cloudkit.property.page import grid, page, table
-from cloudkit.property.words import number, short_scope
+from cloudkit.property.words import short_scope
 from cloudkit.tables import ELEMENTS
 
 LISTED: Final = 20
@@ -88,7 +88,7 @@ def _labels(report: Mapping[str, Any]) -> str:
     )
     rows, plots = [], []
     for entry in report["labels"]:
-        spreads = (number(entry[key]) for key in ("median_spread", "largest_spread", "mad"))
+        spreads = (entry[key] for key in ("median_spread", "largest_spread", "mad"))
         rows.append([entry["file"], entry["label"], entry["repeated"], entry["clashing"], *spreads])
         if entry["worst"]:
             low, high = (
@@ -107,7 +107,7 @@ def _labels(report: Mapping[str, Any]) -> str:
             plots.append((title, entry["file"], svg))
     text = "Rows with the same string and different labels: no model that reads the string can fit them all."
     worst = [
-        [entry["label"], one["formula"], one["space_group"], one["copies"], number(one["lowest"]), number(one["highest"]), short_scope(one["scope"])]
+        [entry["label"], one["formula"], one["space_group"], one["copies"], float(one["lowest"]), float(one["highest"]), short_scope(one["scope"])]
         for entry in report["labels"]
         for one in entry["worst"][:LISTED]
     ]  # fmt: skip

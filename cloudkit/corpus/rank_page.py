@@ -8,9 +8,9 @@ import numpy as np
 from cloudkit.corpus.rank import Ranking, Wanted
 from cloudkit.property.charts import Axis, Series, chart
 from cloudkit.property.page import grid, page, table
-from cloudkit.property.words import number, quantity_name, short_scope
+from cloudkit.property.words import quantity_name, short_scope
 
-HEADS: Final = ("rank", "id", "formula", "string", "prediction", "± interval", "unit", "novelty")
+HEADS: Final = ("rank", "id", "formula", "prediction", "±", "unit", "novelty", "string")
 
 
 def rank_page(ranking: Ranking, wanted: Wanted, model: str) -> str:
@@ -19,8 +19,8 @@ def rank_page(ranking: Ranking, wanted: Wanted, model: str) -> str:
     name = quantity_name(ranking.quantity)
     rows = [
         (
-            place, row["id"], row["formula"], short_scope(row["scope"]), number(row["value"]),
-            number((row["upper"] - row["lower"]) / 2), row["unit"], row["novelty"],
+            place, row["id"], row["formula"], row["value"], (row["upper"] - row["lower"]) / 2, row["unit"], row["novelty"],
+            short_scope(row["scope"]),
         )
         for place, row in enumerate(best, start=1)
     ]  # fmt: skip

@@ -16,7 +16,8 @@ GLYPH: Final = 6.2  # mean width of a character at 11 px
 
 
 class Series(NamedTuple):
-    """One curve or cloud. look: "ref", "a", ... "e"; kind: "line", "dots" (filled), "cloud" (see-through) or "rings".
+    """One curve or cloud. look: "ref", "a", ... "e"; kind: "line", "dots" (filled), "cloud" (see-through), "rings", or
+    "n1" ... "n5" (dots that grow and darken, see density.py).
 
     label: entry of the legend ("" for none); hover: text shown over a cloud in a browser.
     """
@@ -162,8 +163,8 @@ def _shape(series: Series, x: Array, y: Array) -> str:
         return f'<path class="line {series.look}" d="{path(x, y)}"/>'
     if series.kind == "rings":
         return f'<path class="rings {series.look}" d="{path(x - 2.6, y, "a2.6 2.6 0 1 0 5.2 0a2.6 2.6 0 1 0-5.2 0")}"/>'
-    faint = " cloud" if series.kind == "cloud" else ""
-    return f'<path class="dots{faint} {series.look}" d="{path(x, y, "h0")}"/>'
+    kind = "dots" if series.kind in ("dots", "line") else f"dots {series.kind}"
+    return f'<path class="{kind} {series.look}" d="{path(x, y, "h0")}"/>'
 
 
 def legend(series: Sequence[Series]) -> tuple[list[str], float]:
@@ -172,14 +173,15 @@ def legend(series: Sequence[Series]) -> tuple[list[str], float]:
     out: list[str] = []
     at, row = LEFT, 0
     for one in named:
-        most = int((WIDTH - LEFT - 34) / GLYPH)
+        glyph = 26 if one.kind == "line" else 18
+        most = int((WIDTH - LEFT - glyph - 8) / GLYPH)
         name = one.label if len(one.label) <= most else one.label[: most - 1] + "…"
-        needed = 34 + GLYPH * len(name)
+        needed = glyph + 8 + GLYPH * len(name)
         if at > LEFT and at + needed > WIDTH:
             at, row = LEFT, row + 1
         y = 10 + ROW * row
-        ends = np.array([at, at + 20]) if one.kind == "line" else np.array([at + 10])
+        ends = np.array([at, at + 20]) if one.kind == "line" else np.array([at + glyph / 2 - 3])
         out.append(_shape(one, ends, np.full(ends.shape, y)))
-        out.append(f'<text class="k" x="{at + 26:.1f}" y="{y + 3.8:g}">{escape(name)}</text>')
+        out.append(f'<text class="k" x="{at + glyph:.1f}" y="{y + 3.8:g}">{escape(name)}</text>')
         at += needed + 10
     return out, TOP + (ROW * (row + 1) if named else 0.0)

@@ -55,18 +55,20 @@ def chart(
 ) -> str:
     """Draw series on common axes.
 
-    rules: (label, y), horizontal reference lines; diagonal: draw the line y = x.
+    rules: (label, y), horizontal reference lines; diagonal: draw the line y = x, on a square plot.
     """
     kept = [drawable(one, x.log, y.log) for one in series]
     names, top = legend(series)
+    if diagonal:
+        height = SQUARE + top - TOP
     across = scale(x, [s.x for s in kept], LEFT, WIDTH - RIGHT)
     up = scale(y, [s.y for s in kept] + [np.array([value for _, value in rules])], height - BOTTOM, top)
     body = [*axes(across, up, x.label, y.label), *rule_lines(rules, across, up)]
+    body += [mark(one, across, up) for one in kept]
     if diagonal:
         low, high = max(across.low, up.low), min(across.high, up.high)
         points = across(np.array([low, high])), up(np.array([low, high]))
         body.append(f'<path class="rule" d="{path(*points)}"/>')
-    body += [mark(one, across, up) for one in kept]
     head = f'<svg class="ck" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH:g} {height:g}" role="img"'
     return f'{head} aria-label="{escape(title)}">{"".join(names + body)}</svg>'
 

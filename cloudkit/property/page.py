@@ -6,6 +6,7 @@ from importlib.resources import files
 from string import Template
 
 from cloudkit.property.charts import css
+from cloudkit.property.words import number
 
 
 def page(name: str, body: Iterable[str], kind: str = "report") -> str:
@@ -25,14 +26,22 @@ def grid(plots: Sequence[tuple[str, str, str]]) -> str:
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]], code: Sequence[str] = ()) -> str:
-    """A table; numbers to the right, columns named in `code` in a fixed width."""
+    """A table; numbers to the right and floats to three digits, None as a dash, columns named in `code` in a fixed width."""
     body = [list(row) for row in rows]
-    right = [all(isinstance(row[i], int | float) for row in body) and bool(body) for i in range(len(heads))]
+    right = [
+        all(isinstance(row[i], int | float | None) for row in body) and bool(body) for i in range(len(heads))
+    ]
     top = "".join(f"<th{' class=n' if r else ''}>{escape(h)}</th>" for h, r in zip(heads, right, strict=True))
     lines = []
     for row in body:
-        cells = [escape(f"{value:,}" if isinstance(value, int) else str(value)) for value in row]
+        cells = [escape(_text(value)) for value in row]
         cells = [f"<code>{c}</code>" if h in code else c for c, h in zip(cells, heads, strict=True)]
         marked = zip(cells, right, strict=True)
         lines.append("<tr>" + "".join(f"<td{' class=n' if r else ''}>{c}</td>" for c, r in marked) + "</tr>")
     return f'<div class="wide"><table><tr>{top}</tr>{"".join(lines)}</table></div>'
+
+
+def _text(value: object) -> str:
+    if value is None or isinstance(value, float):
+        return number(value)
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from cloudkit.errors import CloudkitError
-from cloudkit.property.charts import SQUARE, Axis, Series, chart, standalone
+from cloudkit.property.charts import Axis, Series, chart, standalone
+from cloudkit.property.density import cloud
 from cloudkit.property.evaluate import Scores
 from cloudkit.units import DULONG_PETIT
 
@@ -17,16 +18,16 @@ LOOKS: Final = "abcde"
 
 
 def parity_plot(scores: Scores, name: str = "prediction") -> str:
-    """Prediction (or the baseline `name`) against label, one mark per row, as SVG."""
+    """Prediction (or the baseline `name`) against label as SVG: one mark per row, or the density of many."""
     target, predicted = scores.columns["target"], scores.columns[name]
     both = np.concatenate([target, predicted])
     room = 0.03 * float(np.ptp(both)) or 1.0
     ends = float(both.min()) - room, float(both.max()) + room
     quantity, unit = scores.metrics["quantity"].replace("_", " "), scores.metrics["unit"]
     what = f"{quantity} ({unit})" if unit else quantity
-    series = [Series(target, predicted, "", "a" if name == "prediction" else "b", "cloud")]
+    series = cloud(target, predicted, *ends, "a" if name == "prediction" else "b")
     axes = Axis(f"label: {what}", *ends), Axis(name.replace("_", " "), *ends)
-    return chart(series, *axes, title=f"{name} against label: {what}", diagonal=True, height=SQUARE)
+    return chart(series, *axes, title=f"{name} against label: {what}", diagonal=True)
 
 
 def curve_plot(table: "pd.DataFrame", quantity: str = "heat_capacity") -> str:

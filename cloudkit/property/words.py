@@ -11,7 +11,7 @@ QUANTITIES: Final = {
     "free_energy": "free energy F",
 }
 MODELS: Final = {
-    "mean": "mean curve",
+    "mean": "mean of labels",
     "ridge": "ridge",
     "extra_trees": "extra trees",
     "boosted_trees": "boosted trees",

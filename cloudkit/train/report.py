@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from cloudkit.property.page import grid, page
+from cloudkit.property.page import grid, page, table
 from cloudkit.property.words import model_name, number, quantity_name, short_scope
 from cloudkit.train import report_figures as figures
 from cloudkit.train.report_residuals import residuals, single_predictions
@@ -45,6 +45,7 @@ def _headline(run: RunFolder) -> str:
         f'<p class="lead">{escape(lead(tasks[0]))}</p>',
         f'<p class="verdict">{escape(verdict(tasks[0]))}</p>',
     ]
+    out = [text.replace(" %", "\N{NO-BREAK SPACE}%") for text in out]
     for task in tasks:
         unit = f" ({task['unit']})" if task.get("unit") else ""
         out += [f"<h3>{escape(quantity_name(task['quantity']) + unit)}</h3>", _scores(task)]
@@ -71,15 +72,13 @@ def _scores(task: dict[str, Any]) -> str:
 
 def _quantity(group: Predictions, gallery: bool) -> str:
     """Figures of one quantity on the held-out rows; gallery: with the curves of single crystals."""
-    title = f"<h2>{escape(quantity_name(group.quantity))} of crystals not seen in training</h2>"
+    name = quantity_name(group.quantity)
+    title = f"<h2>{escape(name[:1].upper() + name[1:])} of crystals not seen in training</h2>"
     best = min(group.baselines, key=lambda name: _mae(group, group.baselines[name]), default=None)
-    plots = [
-        (
-            "",
-            "Model: every held-out row, one shade per crystal; the dotted line is exact.",
-            figures.parity(group),
-        )
-    ]
+    marks = "every held-out row"
+    if figures.is_dense(group):
+        marks = "discs by the number of held-out rows around them"
+    plots = [("", f"Model: {marks}; the dotted line is exact.", figures.parity(group))]
     if best:
         plots.append(
             ("", f"The same for the best baseline, {model_name(best)}.", figures.parity(group, best))
@@ -115,30 +114,19 @@ def _worst(run: RunFolder) -> str:
         for name, rows in group.rows_of().items()
     ]
     crystals.sort(reverse=True)
-    heads = ["crystal", "string", "mean error", "largest", "at T (K)", "reference there", "model there"]
+    kelvin = np.isfinite(group.temperature).any()
+    heads = ["crystal", "error", "reference", "model", "string"]
+    if kelvin:
+        heads = ["crystal", "mean error", "largest", "at T (K)", "reference there", "model there", "string"]
     lines = []
     for mean, name, row in crystals[:WORST]:
-        cells = "".join(
-            f'<td class="n">{number(value)}</td>'
-            for value in (
-                mean,
-                float(error[row]),
-                float(group.temperature[row]),
-                float(group.target[row]),
-                float(group.prediction[row]),
-            )
-        )
-        lines.append(
-            f"<tr><td>{escape(name)}</td><td><code>{escape(short_scope(group.scopes[row]))}</code></td>{cells}</tr>"
-        )
-    row0 = "".join(f"<th{'' if i < 2 else ' class=n'}>{head}</th>" for i, head in enumerate(heads))
+        place = [float(error[row]), float(group.temperature[row])] if kelvin else []
+        both = [float(group.target[row]), float(group.prediction[row])]
+        lines.append([name, mean, *place, *both, short_scope(group.scopes[row])])
     what = escape(
         f"{quantity_name(group.quantity)}, {group.unit}" if group.unit else quantity_name(group.quantity)
     )
-    return (
-        f'<h2>Largest errors</h2><p class="dim">{what}</p>'
-        f'<div class="wide"><table><tr>{row0}</tr>{"".join(lines)}</table></div>'
-    )
+    return f'<h2>Largest errors</h2><p class="dim">{what}</p>{table(heads, lines, ("string",))}'
 
 
 def _provenance(run: RunFolder) -> str:

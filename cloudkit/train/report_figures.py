@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cloudkit.property.charts import SQUARE, Axis, Series, chart
+from cloudkit.property.density import MANY, cloud
 from cloudkit.property.words import model_name, number, quantity_name, short_scope
 from cloudkit.train.run_folder import Predictions
 from cloudkit.units import DULONG_PETIT
@@ -13,7 +14,6 @@ from cloudkit.units import DULONG_PETIT
 Array = npt.NDArray[np.float64]
 LOOKS: Final = {"mean": "e", "ridge": "c", "extra_trees": "b", "boosted_trees": "d"}
 PANELS: Final = 6  # crystals in the gallery of curves
-POINTS: Final = 4000  # rows in one parity plot
 BINS: Final = 40  # temperatures in the chart of errors
 
 
@@ -39,27 +39,27 @@ def _column(rows: list[dict[str, Any]], name: str) -> Array:
     return np.array([np.nan if value is None else float(value) for value in values])
 
 
+def is_dense(group: Predictions) -> bool:
+    """Whether the rows are drawn as a density."""
+    return len(group.ids) > MANY
+
+
 def parity(group: Predictions, baseline: str | None = None) -> str:
-    """Prediction against reference, one cloud per crystal; of the model, or of one baseline."""
+    """Prediction against reference, of the model or of one baseline: one cloud per crystal, or the density of many rows."""
     column = group.prediction if baseline is None else group.baselines[baseline]
     look = "a" if baseline is None else LOOKS.get(baseline, "d")
-    crystals = list(group.rows_of().items())
-    step = -(-len(group.ids) // POINTS)
-    series = (
-        [
-            Series(group.target[rows][::step], column[rows][::step], "", look, "cloud", name)
-            for name, rows in crystals
-        ]
-        if step < 10
-        else [Series(group.target[::step], column[::step], "", look, "cloud")]
-    )
     both = np.concatenate([group.target, group.prediction, *group.baselines.values()])
     room = 0.03 * float(np.ptp(both)) or 1.0
     ends = float(both.min()) - room, float(both.max()) + room
+    if is_dense(group):
+        series = cloud(group.target, column, *ends, look)
+    else:
+        named = group.rows_of().items()
+        series = [Series(group.target[rows], column[rows], "", look, "cloud", name) for name, rows in named]
     who = "model" if baseline is None else model_name(baseline)
     what = f"{quantity_name(group.quantity)} ({group.unit})" if group.unit else quantity_name(group.quantity)
     return chart(series, Axis(f"reference: {what}", *ends), Axis(f"predicted by {who}", *ends),
-                 title=f"{who}: predicted against reference {what}", diagonal=True, height=SQUARE)  # fmt: skip
+                 title=f"{who}: predicted against reference {what}", diagonal=True)  # fmt: skip
 
 
 def error_over_temperature(group: Predictions) -> str:

@@ -40,7 +40,7 @@ def _classes(group: Predictions, name: str, of: Callable[[str], Iterable[str]]) 
             members[label].append(own)
     ranked = sorted(members.items(), key=lambda item: -sum(size for _, size in item[1]))
     shown = [
-        (label, len(some), number(_mean(e for e, _ in some)), number(_mean(size for _, size in some)))
+        (label, len(some), _mean(e for e, _ in some), _mean(size for _, size in some))
         for label, some in ranked
         if len(some) >= LEAST
     ][:SHOWN]
@@ -81,7 +81,7 @@ def single_predictions(found: dict[str, Any]) -> str:
     for crystal in found["crystals"]:
         at = f" at {number(float(crystal['temperature']))} K" if crystal["temperature"] != "" else ""
         said = f"predicted {number(crystal['prediction'])}{unit}{at}, reference {number(crystal['target'])}{unit}"
-        rows = [(one["orbit"], number(one["without"]), number(one["change"])) for one in crystal["parts"]]
+        rows = [(one["orbit"], one["without"], one["change"]) for one in crystal["parts"]]
         head = f"<h3>{escape(crystal['id'])}: <code>{escape(short_scope(crystal['scope']))}</code></h3>"
         body = table(("orbit", "without it", "change"), rows, code=("orbit",))
         out.append(f"<div>{head}<p>{escape(said)}</p>{body}</div>")

@@ -1,5 +1,7 @@
+import csv
 import hashlib
 import json
+import re
 from html.parser import HTMLParser
 
 import pytest
@@ -76,7 +78,7 @@ def test_the_page_has_every_figure_and_fact(tmp_path):
 
 def test_the_page_says_whether_trees_or_the_model_win(tmp_path):
     lost = read(make_run(tmp_path / "lost", model_error=1.0, tree_error=0.4)).text
-    assert "extra trees predict better than this model" in lost and "60 % less error" in lost
+    assert "extra trees predict better than this model" in lost and "60\N{NO-BREAK SPACE}% less error" in lost
     won = read(make_run(tmp_path / "won", model_error=0.4, tree_error=1.0)).text
     assert "This model has the smallest error" in won and "better than this model" not in won
 
@@ -98,6 +100,26 @@ def test_many_rows_stay_under_two_megabytes(tmp_path):
     folder = make_run(tmp_path / "run", crystals=8000)
     assert 8000 * len(TEMPERATURES) == 40_000
     assert write_report(folder).stat().st_size < 2_000_000
+
+
+def test_many_rows_are_drawn_as_a_density_with_a_scale_and_few_as_points(tmp_path):
+    few, folder = make_run(tmp_path / "few"), make_run(tmp_path / "many", crystals=400)
+    with (folder / "predictions.csv").open(encoding="utf-8", newline="") as file:
+        head, *rows = csv.reader(file)
+    for row in rows[:-1]:
+        row[head.index("target")], row[head.index("prediction")] = "10", "11"
+    with (folder / "predictions.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([head, *rows])
+    text = write_report(folder).read_text(encoding="utf-8")
+    plot = text[text.index('aria-label="model: predicted against') :].split("</svg>")[0]
+    names = re.findall(r'class="k"[^>]*>([^<]*)<', plot)
+    assert names[0].startswith("1–") and names[-1].endswith(f"–{len(rows) - 1:,} rows") and len(names) == 5
+    legend, drawn = plot.split('<line class="grid"', 1)
+    discs = [re.findall(rf'class="dots n{n} a" d="([^"]*)"', drawn)[0].count("M") for n in range(1, 6)]
+    assert discs == [1, 0, 0, 0, 1], "one row by itself, and all others around one disc"
+    assert 'class="dots n5 a"' in legend and "number of held-out rows" in text
+    points = write_report(few).read_text(encoding="utf-8")
+    assert "dots n1" not in points and "every held-out row" in points
 
 
 def test_a_run_that_evaluated_nothing_says_so(tmp_path):
