@@ -53,6 +53,18 @@ def test_lark_and_the_core_accept_the_same_sequences_of_tokens(words: list[str])
     assert accepts(text) == core_accepts(text)
 
 
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.sampled_from(["O", "O2-", "O1.25-", "O12+", "O0+", "O1-", "O:0.5", "Rg:0.25", "Og2-:0.75", "F-:1.0", "F:0.123456",
+                              "F:0.50", "F:1.00", "F:0.1234567", "O2-:"]), min_size=1, max_size=4),
+    st.sampled_from([" ", ", "]),
+)  # fmt: skip
+@example(words=["Rg:0.25", "Og2-:0.75"], between=", ")
+def test_lark_and_the_core_accept_the_same_sites_of_the_full_dialect(words: list[str], between: str) -> None:
+    text = f"{SHORT}8f | {between.join(words)}"
+    assert accepts(text) == core_accepts(text)
+
+
 def test_the_grammar_file_is_the_grammar_of_the_standard() -> None:
     block = (SPEC / "scope.md").read_text("utf-8").partition("```ebnf\n")[2].partition("```")[0]
     assert GRAMMAR.partition("\n")[2] == block

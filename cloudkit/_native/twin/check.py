@@ -16,7 +16,7 @@ ZERO_FRACTION, SIGNS = 401, 403
 
 ELEMENT = rb"[A-Z][a-z]?"
 CHARGE = rb"(?:(?:[2-9]|[1-9][0-9]|[0-9]\.[0-9]{0,3}[1-9])?[+-]|0\+)"
-PART = ELEMENT + CHARGE + rb"?:(?:0\.[0-9]|0\.[0-9]{1,5}[1-9]|1\.0)"
+PART = ELEMENT + CHARGE + rb"?:(?:0\.[0-9]{1,5}[1-9]|0\.[0-9]|1\.0)"
 KINDS = {
     "bar": re.compile(rb"\|"),
     "wyckoff": re.compile(rb"[1-9][0-9]{0,2}[a-zA]"),
