@@ -5,6 +5,7 @@ frequency in THz and a density of states in modes per THz and atom (its integral
 """
 
 import math
+from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Final, Literal, NamedTuple, get_args
 
@@ -15,6 +16,15 @@ JOULE_PER_CALORIE: Final = 4.184  # thermochemical calorie, exact
 JOULE_PER_MOL_PER_EV: Final = 96485.33212331001  # elementary charge x Avogadro constant, exact (SI 2019)
 DULONG_PETIT: Final = 3 * GAS_CONSTANT  # J mol⁻¹ K⁻¹ per mole of atoms
 KELVIN_PER_THZ: Final = 6.62607015e-34 * 1e12 / 1.380649e-23  # h nu / k, exact (SI 2019)
+
+
+def added(numbers: Iterable[float]) -> float:
+    """The sum, from left to right: sum() of Python 3.12 and later rounds otherwise, and no string may depend on the Python."""
+    total = 0.0
+    for number in numbers:
+        total += number
+    return total
+
 
 Per = Literal["atom", "formula", "cell"]
 PER: Final[tuple[Per, ...]] = get_args(Per)

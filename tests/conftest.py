@@ -10,8 +10,21 @@ TESTS = Path(__file__).resolve().parent
 REPOSITORY = TESTS.parent
 TORCH = find_spec("torch") is not None
 NEED_TORCH = (
-    *("end_to_end", "kernels", "unit/models", "unit/property", "unit/report", "unit/train"),
-    *("laws/test_thermal_modes.py", "unit/cli/test_cli_convert.py", "unit/cli/test_cli_models.py"),
+    *(
+        "end_to_end",
+        "kernels",
+        "documentation/test_pages.py",
+        "unit/models",
+        "unit/property",
+        "unit/report",
+        "unit/train",
+    ),
+    *(
+        "laws/test_thermal_modes.py",
+        "unit/cli/test_cli_bad_inputs.py",
+        "unit/cli/test_cli_convert.py",
+        "unit/cli/test_cli_models.py",
+    ),
 )
 collect_ignore = [] if TORCH else [str(TESTS / name) for name in NEED_TORCH]
 

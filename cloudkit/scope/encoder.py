@@ -26,6 +26,7 @@ from cloudkit.structure import (
     find_symmetry_in_files,
 )
 from cloudkit.tables import SPACE_GROUPS, generator_text
+from cloudkit.units import added
 
 DIALECTS = ("orbit", "reduced", "full")
 ORDERS = ("canonical", "input")
@@ -93,7 +94,7 @@ def _reduced(crystal: Crystal, symmetry: Symmetry) -> str:
     for label in crystal.labels:
         for element, occupancy in crystal.species[label]:
             counts[element] = counts.get(element, 0.0) + occupancy
-    whole = sum(counts.values())
+    whole = added(counts.values())
     fractions = tuple((element, round_fraction(count / whole)) for element, count in counts.items())
     return str(Scope("reduced", group.number, letters, fractions))
 

@@ -6,6 +6,7 @@ from typing import Final
 from cloudkit.errors import ScopeError
 from cloudkit.scope.tree import Orbit, Scope, Species, parse
 from cloudkit.tables import CENTERING_POINTS, ELEMENT, LETTERS, SPACE_GROUPS
+from cloudkit.units import added
 
 POORER: Final = {"orbit": ("full", "reduced"), "full": ("reduced",), "reduced": ()}
 
@@ -42,7 +43,7 @@ def _list_sites(scope: Scope) -> Iterable[Orbit]:
 def reduced_fractions(counts: Iterable[tuple[str, float]]) -> Species:
     """Atomic fractions rounded to two decimals as NumPy rounds, elements by electronegativity."""
     totals = dict(counts)
-    whole = sum(totals.values())
+    whole = added(totals.values())
     ordered = sorted(totals, key=lambda element: ELEMENT[element].order)
     return tuple((element, round_fraction(totals[element] / whole)) for element in ordered)
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from cloudkit.structure.elements import Parts, write_species
 from cloudkit.tables import ELEMENT
+from cloudkit.units import added
 
 
 class _SiteKey(NamedTuple):
@@ -56,4 +57,5 @@ def site_key(parts: Parts) -> _SiteKey:
 
 
 def _mean_electronegativity(parts: Parts) -> float:
-    return sum(ELEMENT[atom.element].electronegativity * x for atom, x in parts) / sum(x for _, x in parts)
+    weighted = added(ELEMENT[atom.element].electronegativity * x for atom, x in parts)
+    return weighted / added(x for _, x in parts)

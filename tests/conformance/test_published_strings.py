@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -15,6 +16,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 MP20 = "mp20_binary_ternary.jsonl.gz"
 # Files whose sites hold OH, H2O or NH3: the published script's reader takes these for other elements (Nh for NH3).
 MOLECULES = ("odd_cif/PF_sd_1002871.cif", "odd_cif/PF_sd_1500382.cif", "odd_cif/PF_sd_1601634.cif")
+# Sites that hold Lv, whose electronegativity is not known, have no order: what sorting makes of them is that of Python up to 3.12.
+UNORDERED = ("cod_cif/SG98_SG98_cod_database_code_4135627_partial.cif",)
 
 
 def read_inputs(data: Path) -> Iterator[tuple[str, object]]:
@@ -37,9 +40,11 @@ def test_input_order_gives_the_published_strings(shared: Path, dialect: str, row
     data = shared / "data"
     with gzip.open(data / "published_strings.csv.gz", "rt") as file:
         published = {row["id"]: row[dialect] for row in csv.DictReader(file) if row[dialect]}
+    assert len(published) == rows
+    if sys.version_info >= (3, 13):
+        published = {name: text for name, text in published.items() if name not in UNORDERED}
     names, structures = zip(*((n, s) for n, s in read_inputs(data) if n in published), strict=True)
     batch = encode_batch(structures, dialect=dialect, order="input", jobs=2)
-    assert len(published) == rows
     assert dict(zip(names, batch.texts, strict=True)) == published
 
 
