@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lightning.fabric.plugins import Precision
 from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -29,7 +30,8 @@ class State:
     module: nn.Module
     average: nn.Module
     optimizer: torch.optim.Optimizer
-    leads: bool = True
+    precision: Precision
+    leads: bool
     epoch: int = 0
     step: int = 0
     losses: list[float] = field(default_factory=list)
@@ -39,7 +41,7 @@ class State:
     def save(self, folder: Path) -> None:
         """Write the checkpoint, whole or not at all."""
         names = ("epoch", "step", "losses", "best", "curves")
-        head = {name: getattr(self, name) for name in names}
+        head = {name: getattr(self, name) for name in names} | {"precision": self.precision.state_dict()}
         tensors = whole(self._tensors(), self.leads)
         if self.leads:
             save_weights(tensors, folder / CHECKPOINT, {"state": json.dumps(head)})
@@ -57,6 +59,7 @@ class State:
         with safe_open(folder / CHECKPOINT, "pt") as file:
             head = json.loads(file.metadata()["state"])
         tensors = load_file(folder / CHECKPOINT)
+        self.precision.load_state_dict(head.pop("precision"))
         for name, value in head.items():
             setattr(self, name, value)
         for part, module in (("module.", self.module), ("average.", self.average)):

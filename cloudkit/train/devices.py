@@ -11,6 +11,7 @@ from lightning.fabric.strategies import DDPStrategy, ModelParallelStrategy, Stra
 
 from cloudkit.errors import CloudkitError
 from cloudkit.modelspec import Run
+from cloudkit.train.precision import make_precision
 from cloudkit.train.sharding import shard
 
 SMALL: Final = 256  # encoder.width
@@ -47,11 +48,12 @@ def make_fabric(run: Run) -> Fabric:
         precision = "bf16-mixed" if gpu and torch.cuda.is_bf16_supported() else "32-true"
     found = launched()
     _check(run, found)
+    device = "cuda" if gpu else "cpu"
     fabric = Fabric(
-        accelerator="cuda" if gpu else "cpu",
+        accelerator=device,
         devices=found.local,
         num_nodes=found.world // found.local,
-        precision=precision,
+        plugins=[make_precision(precision, device)],
         strategy=_strategy(run, found, None if gpu else "gloo") if found.world > 1 else "auto",
     )
     if found.world > 1:

@@ -24,6 +24,7 @@ from cloudkit.errors import CloudkitError
 from cloudkit.models import parts_from_below
 from cloudkit.train.checkpoint import State
 from cloudkit.train.memory import explained
+from cloudkit.train.precision import restart, scales
 from cloudkit.train.progress import Progress
 from cloudkit.train.sharding import still_twin
 
@@ -82,7 +83,8 @@ def fit(
     _freeze(module, recipe)
     wrapped = fabric.setup_module(module)
     optimizer = fabric.setup_optimizers(_optimizer(module, recipe, fabric))
-    state = State(module, average, optimizer, fabric.is_global_zero)
+    restart(fabric.strategy.precision)
+    state = State(module, average, optimizer, fabric.strategy.precision, fabric.is_global_zero)
     state.resume(folder)
     run = _Run(fabric, wrapped, state, loss, train, lengths, recipe, folder, progress)
     progress.start(label, recipe.epochs * run.per_epoch, state.epoch * run.per_epoch + state.step)
@@ -187,7 +189,10 @@ def _optimizer(module: nn.Module, recipe: Recipe, fabric: Fabric) -> torch.optim
             chosen = [parameter for parameter in part if (parameter.ndim > 1) == matrices]
             groups.append({"params": chosen, "weight_decay": decay, "share": share})
     groups = [group for group in groups if group["params"]]
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=fabric.device.type == "cpu" or None)
+    fused = fabric.device.type == "cpu" and not scales(
+        fabric.strategy.precision
+    )  # a fused step cannot be clipped in between
+    return torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=fused or None)
 
 
 def _seed(*parts: int) -> int:

@@ -25,9 +25,10 @@ def shard(module: nn.Module, mesh: DeviceMesh) -> nn.Module:
 
 
 def still_twin(fabric: Fabric, module: nn.Module) -> nn.Module:
-    """A copy that nothing trains, to be laid out over devices as `fabric` lays out the module itself."""
-    twin = fabric.to_device(copy.deepcopy(module).requires_grad_(False).eval())
+    """A copy that nothing trains, in the precision and laid out over devices as `fabric` will have the module itself."""
     strategy = fabric.strategy
+    twin = strategy.precision.convert_module(copy.deepcopy(module).requires_grad_(False).eval())
+    twin = fabric.to_device(twin)
     return shard(twin, strategy.device_mesh) if isinstance(strategy, ModelParallelStrategy) else twin
 
 

@@ -26,6 +26,7 @@ _MODEL: Final = (
     "train/loop.py",
     "train/checkpoint.py",
     "train/devices.py",
+    "train/precision.py",
     "train/sharding.py",
     "train/objectives.py",
     "train/start.py",

@@ -19,6 +19,7 @@ from train_examples import Interrupt
 
 from cloudkit.errors import CloudkitError
 from cloudkit.train import build
+from cloudkit.train.devices import make_fabric
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 STILL = [
@@ -176,6 +177,39 @@ def test_a_build_goes_on_in_the_middle_of_an_epoch(project: Path, spec: Any, gro
     assert going_on.began["pretrain mlm"] == 4
     whole, broken = (load_file(project / name / "model.safetensors") for name in ("whole", "broken"))
     assert all(bool((whole[name] == broken[name]).all()) for name in whole)
+
+
+@pytest.mark.parametrize("precision", ["bf16-mixed", "16-mixed", "64-true"])
+def test_each_precision_follows_the_curve_and_goes_on_alike(project: Path, spec: Any, precision: str) -> None:
+    changes = ["run.checkpoint=0", "tasks.0.batch=3", "tasks.2.baselines=[]"]
+    other = [*changes, f"run.precision={precision}"]
+    build(spec(*changes), project / "single")
+    build(spec(*other), project / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        build(spec(*other), project / "broken", progress=Interrupt(16))
+    build(spec(*other), project / "broken")
+    whole, broken = (load_file(project / name / "model.safetensors") for name in ("whole", "broken"))
+    assert all(bool((whole[name] == broken[name]).all()) for name in whole)
+    assert whole["encoder.embedding.table.weight"].dtype == torch.float32
+    rows = zip(
+        *(json.loads((project / name / "curves.json").read_text()) for name in ("single", "whole")),
+        strict=True,
+    )
+    assert all(one["train_loss"] == pytest.approx(two["train_loss"], abs=0.1) for one, two in rows)
+
+
+def test_no_precision_rounds_temperatures(spec: Any) -> None:
+    class Kelvin(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.factor = torch.nn.Parameter(torch.ones(1))
+
+        def forward(self, temperature: torch.Tensor) -> torch.Tensor:
+            return self.factor * temperature
+
+    for precision in ("32-true", "bf16-mixed", "16-mixed", "64-true"):
+        network = make_fabric(spec(f"run.precision={precision}").run).setup_module(Kelvin())
+        assert float(network(torch.tensor([298.15])).detach()) == pytest.approx(298.15, abs=1e-4), precision
 
 
 def test_want_of_memory_says_what_helps_and_keeps_the_checkpoint(
