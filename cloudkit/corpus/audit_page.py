@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from cloudkit.property.charts import SQUARE, Axis, Series, chart
+from cloudkit.property.charts import Axis, Series, chart
 from cloudkit.property.page import grid, page, table
 from cloudkit.property.words import short_scope
 from cloudkit.tables import ELEMENTS
@@ -102,7 +102,6 @@ def _labels(report: Mapping[str, Any]) -> str:
                 Axis("highest label"),
                 title=title,
                 diagonal=True,
-                height=SQUARE,
             )
             plots.append((title, entry["file"], svg))
     text = "Rows with the same string and different labels: no model that reads the string can fit them all."
