@@ -48,10 +48,10 @@ def replacing(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
     draft = path if special else draft_of(path)
     encoding, errors, newline = (None, None, None) if "b" in mode else ("utf-8", "backslashreplace", "")
     try:
-        file = draft.open(mode, encoding=encoding, errors=errors, newline=newline)
-    except OSError as error:
-        raise unwritable(path, error) from None
-    try:
+        try:
+            file = draft.open(mode, encoding=encoding, errors=errors, newline=newline)
+        except OSError as error:
+            raise unwritable(path, error) from None
         with writing(path):
             with file:
                 yield file
