@@ -96,8 +96,10 @@ def _parse_listed(triplets: tuple[str, ...], centering: tuple[str, ...]) -> Oper
     ops = [_parse(text) for text in triplets]
     if centering:
         ops = [op * shift for shift in map(_parse, centering) for op in ops]
-    distinct = list(dict.fromkeys(op.wrap().triplet() for op in ops))
-    ops = [gemmi.Op(text) for text in distinct]
+    distinct: dict[str, Any] = {}
+    for op in ops:
+        distinct.setdefault(op.wrap().triplet(), op)
+    ops = list(distinct.values())
     unit = gemmi.Op.DEN
     rotations = [[[entry // unit for entry in row] for row in op.rot] for op in ops]
     if any(entry % unit for op in ops for row in op.rot for entry in row):

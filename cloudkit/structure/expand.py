@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 # Å; images of one atom closer than this are one atom on a special position (0.33 for 1/3 in a 10 Å cell)
 SPECIAL: Final = 0.1
+LARGEST: Final = 4  # entries of crystallographic rotations are -1, 0, 1 in most settings, at most ±4 in all
 EXACT: Final = 1e-5  # fractional; images that coincide after the atom was moved onto its special position
 
 
@@ -44,11 +45,13 @@ def expand(lattice: NDArray[np.float64], operations: Operations, positions: NDAr
 def form_group(
     rotations: Sequence[Sequence[Sequence[int]]], translations: Sequence[Sequence[int]], unit: int
 ) -> bool:
-    """True if the operations, modulo lattice translations, are closed under multiplication.
+    """True if the operations, modulo lattice translations, can be undone and are closed under multiplication.
 
     Translations in 1/unit.
     """
     turn, shift = np.array(rotations, dtype=np.int64), np.mod(np.array(translations, dtype=np.int64), unit)
+    if (np.abs(turn) > LARGEST).any() or not np.isclose(np.abs(np.linalg.det(turn)), 1).all():
+        return False
     own = np.unique(_keys(turn, shift, unit))
     products = np.einsum("aij,bjk->abik", turn, turn).reshape(-1, 3, 3)
     moved = np.mod(np.einsum("aij,bj->abi", turn, shift) + shift[:, None], unit).reshape(-1, 3)
@@ -56,10 +59,8 @@ def form_group(
 
 
 def _keys(turn: NDArray[np.int64], shift: NDArray[np.int64], unit: int) -> NDArray[np.int64]:
-    """One integer per operation. Entries of crystallographic rotations are -1, 0, 1 in most settings, at
-    most ±4 in all.
-    """
-    digits = (turn.reshape(-1, 9) + 4) @ (9 ** np.arange(9))
+    """One integer per operation."""
+    digits = (turn.reshape(-1, 9) + LARGEST) @ ((2 * LARGEST + 1) ** np.arange(9))
     places: NDArray[np.int64] = digits * unit**3 + shift @ np.array([unit**2, unit, 1])
     return places
 
