@@ -46,19 +46,24 @@ def read_page(client: Client, link: str, number: int) -> Page:
     entries, meta = document.get("data"), document.get("meta")
     if not isinstance(entries, list) or not isinstance(meta, dict):
         raise FetchError(f"{link}: the answer has no list of structures ('data') or no 'meta'")
-    provider = _mapping(meta.get("provider")).get("prefix") or urlsplit(link).netloc
+    provider = _text(_mapping(meta.get("provider")).get("prefix") or urlsplit(link).netloc)
     received = datetime.now(UTC).isoformat(timespec="seconds")
-    head = {"provider": str(provider), "fetched": received}
+    head = {"provider": provider, "fetched": received}
     rows = [_row(entry, head, f"entry {i} of page {number}") for i, entry in enumerate(entries, start=1)]
     following = _next(document, link)
     stated = meta.get("data_returned")
     return Page(
         _typed(rows),
-        str(provider),
-        stated if isinstance(stated, int) else None,
+        provider,
+        stated if type(stated) is int else None,
         following,
         following is None and meta.get("more_data_available") is True,
     )
+
+
+def _text(value: Any) -> str:
+    """Any value as text that a table can hold: half a surrogate pair, which JSON may spell, is written out."""
+    return str(value).encode("utf-8", "backslashreplace").decode()
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
@@ -71,9 +76,14 @@ def _next(document: Mapping[str, Any], link: str) -> str | None:
     found = found.get("href") if isinstance(found, dict) else found
     if not found:
         return None
-    if not isinstance(found, str) or urlsplit(urljoin(link, found)).scheme not in ("http", "https"):
-        raise FetchError(f"{link}: the link to the next page is no address: {str(found)[:200]}")
-    return urljoin(link, found)
+    try:
+        following = urljoin(link, found) if isinstance(found, str) else ""
+        known = urlsplit(following).scheme in ("http", "https") and following == _text(following)
+    except ValueError:  # brackets that hold no IPv6 address
+        known = False
+    if not known:
+        raise FetchError(f"{link}: the link to the next page is no address: {_text(found)[:200]}")
+    return following
 
 
 def _row(entry: Any, head: Row, place: str) -> Row:
@@ -81,11 +91,11 @@ def _row(entry: Any, head: Row, place: str) -> Row:
     attributes = _mapping(_mapping(entry).get("attributes"))
     name = _mapping(entry).get("id") or attributes.get("id")
     if not isinstance(name, str | int):
-        return {**head, "id": place, "error": f"{place} has no id: {str(entry)[:200]}"}
+        return {**head, "id": place, "error": f"{place} has no id: {_text(entry)[:200]}"}
     if not attributes:
-        return {**head, "id": str(name), "error": f"{place} has no attributes: {str(entry)[:200]}"}
+        return {**head, "id": _text(name), "error": f"{place} has no attributes: {_text(entry)[:200]}"}
     fields = {field: attributes.get(field) for field in FIELDS[1:]}
-    return {**head, **fields, "id": str(name)}
+    return {**head, **fields, "id": _text(name)}
 
 
 def _typed(rows: list[Row]) -> list[Row]:
@@ -101,7 +111,7 @@ def _one_by_one(rows: list[Row]) -> Iterator[Row]:
     for row in rows:
         wrong = [field for field in FIELDS[1:] if not _fits({field: row.get(field)})]
         if wrong:
-            found = "; ".join(f"{field} is {str(row[field])[:80]}" for field in wrong)
+            found = "; ".join(f"{field} is {_text(row[field])[:80]}" for field in wrong)
             kept = {name: row[name] for name in ("id", "provider", "fetched")}
             yield {**kept, "error": f"the entry is malformed: {found}"}
         else:

@@ -87,6 +87,13 @@ def test_a_provider_that_is_down_is_named_and_the_next_run_goes_on(tmp_path: Pat
     assert "no answer" in gone.problems[0]
 
 
+def test_half_a_surrogate_pair_is_written_out_wherever_it_stands(tmp_path: Path) -> None:
+    strange = page([entry("\ud800"), {"id": "b", "\ud800": 1}])
+    strange["meta"]["provider"] = {"prefix": "\udfff"}
+    assert fetched(pages(strange), tmp_path)[1:4] == (r"\udfff", 2, 1)
+    assert ids(tmp_path) == [r"\ud800", "b"]
+
+
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_busy_provider_is_given_the_time_it_asks_for(tmp_path: Path, status: int) -> None:
     calm = pages(page([entry("a")]))
@@ -126,6 +133,8 @@ def test_an_answer_that_drips_is_given_up_at_the_time_limit(tmp_path: Path) -> N
         (lambda handler, number: send(handler, {"data": {}, "meta": {}}), "no list of structures"),
         (pages(page([entry("a")], "file:///etc/passwd")), "no address"),
         (pages(page([entry("a")], 7)), "no address"),
+        (pages(page([entry("a")], "http://[")), "no address"),
+        (pages(page([entry("a")], "http://\ud800/")), "no address"),
         (pages(page([entry("a")], "/v1/structures?at=0"), page([])), "in a circle"),
         (pages(*(page([]) for _ in range(12))), "brought nothing new"),
         (pages(page([entry("a")], returned=5)), "promised 5 structures and sent 1 different"),
