@@ -22,6 +22,7 @@ def _note(crystals: Crystals, index: int) -> str | None:
         [crystals.crystal[rows].astype(np.float64), np.nan_to_num(crystals.temperature[rows], nan=-1.0)]
     )
     _, group, counts = np.unique(keys, axis=1, return_inverse=True, return_counts=True)
+    group = group.ravel()  # NumPy 2.0.0 keeps the axis
     if not len(rows) or counts.max() == 1:
         return None
     order = np.lexsort((crystals.value[rows], group))
