@@ -14,6 +14,7 @@ from typing import Final
 
 from cloudkit.data.shards import Manifest
 from cloudkit.errors import DataError, require
+from cloudkit.structure import plain_text
 
 Columns = dict[str, list[object]]
 BATCH: Final = 10_000
@@ -102,7 +103,7 @@ def _jsonl(path: Path, size: int) -> Iterator[Columns]:
             raise DataError(f"{path}: line {number} is nested too deeply to be read") from None
         if not isinstance(record, dict):
             raise DataError(f'{path}: line {number} is not an object like {{"scope": …}}')
-        records.append(record)
+        records.append(_plain(record) if "\\u" in line else record)
         if len(records) == size:
             yield _columns(records)
             records = []
@@ -128,7 +129,19 @@ def _split_json(path: Path, size: int) -> Iterator[Columns]:
         )
     for start in range(0, max(len(rows), 1), size):
         some = rows[start : start + size]
-        yield {str(name): [row[index] for row in some] for index, name in enumerate(names)}
+        yield {
+            plain_text(str(name)): [_plain_value(row[index]) for row in some]
+            for index, name in enumerate(names)
+        }
+
+
+def _plain(record: dict[str, object]) -> dict[str, object]:
+    """Names and texts of a row as every table can hold them."""
+    return {plain_text(name): _plain_value(value) for name, value in record.items()}
+
+
+def _plain_value(value: object) -> object:
+    return plain_text(value) if isinstance(value, str) else value
 
 
 def _columns(records: list[dict[str, object]]) -> Columns:

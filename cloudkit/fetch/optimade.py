@@ -9,6 +9,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 from cloudkit.data import OPTIMADE_FIELDS, as_structure_table
 from cloudkit.errors import FetchError
 from cloudkit.fetch.http import Client
+from cloudkit.structure import plain_text
 
 FIELDS: Final = ("id", *OPTIMADE_FIELDS, "last_modified")
 MOST_IDLE: Final = 10  # pages in a row without anything new, after which the links are taken for a circle
@@ -62,8 +63,7 @@ def read_page(client: Client, link: str, number: int) -> Page:
 
 
 def _text(value: Any) -> str:
-    """Any value as text that a table can hold: half a surrogate pair, which JSON may spell, is written out."""
-    return str(value).encode("utf-8", "backslashreplace").decode()
+    return plain_text(str(value))
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

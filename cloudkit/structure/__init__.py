@@ -15,7 +15,7 @@ from cloudkit.structure.pieces import Piece
 from cloudkit.structure.read import Record, as_record, read_pieces, read_structures
 from cloudkit.structure.sources import ReadTable, file_pieces, find_pieces, kind_of
 from cloudkit.structure.symmetry import ENGINES, CrystalOrbit, Engine, Symmetry, find_symmetry
-from cloudkit.structure.textforms import read_row
+from cloudkit.structure.textforms import plain_text, read_row
 
 __all__ = [
     "CODES",
@@ -45,6 +45,7 @@ __all__ = [
     "find_symmetry_batch",
     "find_symmetry_in_files",
     "kind_of",
+    "plain_text",
     "read_pieces",
     "read_row",
     "read_structures",

@@ -88,7 +88,12 @@ def row_name(row: Mapping[str, Any], number: str) -> str:
     given = next((row[key] for key in NAMES if isinstance(row.get(key), str | int)), None)
     if given is None:
         return number
-    return f"{row['provider']}/{given}" if isinstance(row.get("provider"), str) else str(given)
+    return plain_text(f"{row['provider']}/{given}" if isinstance(row.get("provider"), str) else str(given))
+
+
+def plain_text(text: str) -> str:
+    """Text that every table can hold: half a surrogate pair, which JSON may spell, is written out as \\ud800."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def read_extxyz(text: str, first_frame: int = 1) -> Iterator[Named]:

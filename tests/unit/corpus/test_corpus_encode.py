@@ -214,6 +214,12 @@ def test_a_part_of_a_file_that_holds_no_structure_is_a_shard_without_rows(tmp_pa
     assert run(tmp_path / "a.jsonl", tmp_path / "out").kept == 2
 
 
+def test_an_id_with_half_a_surrogate_pair_is_written_out(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(json.dumps({**rock_salt(0), "id": "\ud800"}))
+    run(tmp_path / "a.jsonl", tmp_path / "out")
+    assert read_table(tmp_path / "out").column("id") == [r"a.jsonl#\ud800"]
+
+
 def test_a_file_given_twice_is_refused(given: Path, tmp_path: Path) -> None:
     with pytest.raises(CloudkitError, match="given twice"):
         encode_corpus([given, given], tmp_path / "out", Encoding())

@@ -36,6 +36,13 @@ def test_csv_jsonl_parquet_and_their_gzipped_forms_hold_the_same_table(
         assert table.numbers("cv").tolist() == rows["cv"], path.name
 
 
+def test_half_a_surrogate_pair_is_written_out_so_that_every_table_can_hold_it(tmp_path: Path) -> None:
+    (tmp_path / "t.jsonl").write_text('{"id": "\\ud800", "a\\udfff": "\\u00e9"}\n')
+    (tmp_path / "t.json").write_text('{"columns": ["id", "a\\udfff"], "data": [["\\ud800", "\\u00e9"]]}')
+    for name in ("t.jsonl", "t.json"):
+        assert read_table(tmp_path / name).columns == {"id": [r"\ud800"], r"a\udfff": ["é"]}
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
