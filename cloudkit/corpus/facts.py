@@ -217,6 +217,6 @@ def _numbers(values: Iterable[object]) -> Any:
         else:
             try:
                 out.append(float(value))
-            except ValueError:
+            except (ValueError, OverflowError):
                 return None
     return np.array(out)

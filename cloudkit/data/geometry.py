@@ -130,7 +130,7 @@ def _numbers(table: Table, name: str, row: int, value: object, count: int) -> li
     )
     try:
         numbers = [math.nan if part is None else float(part) for part in parts]  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         numbers = []
     if len(numbers) != count:
         raise DataError(

@@ -139,6 +139,12 @@ def test_a_folder_of_structures_in_parquet_is_encoded(tmp_path: Path) -> None:
     assert (file["rows"], file["strings"], file["invalid"]) == (11, 10, 1)
 
 
+def test_a_column_with_a_number_beyond_all_floats_is_no_label(tmp_path: Path) -> None:
+    lines = [{"scope": NACL, "gap": 1.0, "odd": 10**400}, {"scope": NACL, "gap": 2.0, "odd": 1}]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    assert [entry["label"] for entry in audit([str(tmp_path / "a.jsonl")])["labels"]] == ["gap"]
+
+
 def test_the_page_is_one_file_without_outside_references(tmp_path: Path) -> None:
     given = write(tmp_path / "a<b>.csv", [("x", KCL, 1), ("y", KCL, 2), ("z", "no", 1)])
     text = audit_page(audit([given, write(tmp_path / "c.csv", [("x", KCL, 1)])]))
