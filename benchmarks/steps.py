@@ -74,7 +74,7 @@ class Chain:
         }
 
     def _read(self, paths: list[Path]) -> list[Any]:
-        pieces = (Piece(path.name, str(path), True) for path in paths)
+        pieces = (Piece(path.name, str(path), "cif") for path in paths)
         return [record.crystal for records in read_pieces(pieces) for record in records]
 
     def _search(self, cells: list[Any], search: Search) -> list[Any]:

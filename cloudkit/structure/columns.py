@@ -42,7 +42,7 @@ class Columns:
             self.lattices = np.ascontiguousarray(lattices, np.float64)
             self.positions = np.ascontiguousarray(positions, np.float64)
             self.numbers, self.offsets = np.asarray(numbers), np.asarray(offsets)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise StructureError("S112", f"the columns are not arrays of numbers: {error}") from error
         self._kinds = _PURE if species is None else dict(enumerate(map(_read, species)))
         self._check_shapes()
@@ -102,5 +102,5 @@ def _read(entry: Any) -> Parts | StructureError:
         return read_site(entry)
     except StructureError as error:
         return error
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         return StructureError("S112", f"{entry!r} is not what sits on a site: {error}")

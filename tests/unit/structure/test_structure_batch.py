@@ -250,7 +250,7 @@ def test_messages_carry_tasks_and_answers_unchanged() -> None:
         as_crystal((np.eye(3), [], [])),
         as_crystal((np.eye(3), [[0, 0, 0]], [{"Fe2+": 0.5, "Ni": 0.5}])),
     ]
-    task = Task(Search("spglib", 0.02, 5.0, True, 77), [Piece("a.cif", "/b/a.cif", True)], crystals, True)
+    task = Task(Search("spglib", 0.02, 5.0, True, 77), [Piece("a.cif", "/b/a.cif", "cif")], crystals, True)
     got = read_task(write_task(task))
     assert (got.search, got.pieces, got.with_crystals) == (task.search, task.pieces, True)
     for a, b in zip(got.crystals, crystals, strict=True):

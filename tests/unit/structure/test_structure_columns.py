@@ -94,7 +94,14 @@ def test_a_left_handed_cell_is_no_error() -> None:
 
 @pytest.mark.parametrize(
     ("species", "code"),
-    [("Xx", "S107"), ({"Fe": 0.8, "Ni": 0.4}, "S205"), ({"Fe": -0.5}, "S205"), (200, "S107"), (None, "S112")],
+    [
+        ("Xx", "S107"),
+        ({"Fe": 0.8, "Ni": 0.4}, "S205"),
+        ({"Fe": -0.5}, "S205"),
+        (200, "S107"),
+        (None, "S112"),
+        (float("inf"), "S112"),
+    ],
 )
 def test_a_bad_entry_of_species_fails_the_rows_that_use_it(species: Any, code: str) -> None:
     batch = cloudkit.encode_batch(
@@ -126,6 +133,7 @@ def test_offsets_that_lie_are_errors_in_their_rows() -> None:
         (([CUBE], SITES, [55.0, 17.0], [0, 2]), "numbers must hold integers"),
         (([CUBE], SITES, [55, 17], [0.0, 2.0]), "offsets must hold integers"),
         (([CUBE], [["a"] * 3] * 2, [55, 17], [0, 2]), "not arrays of numbers"),
+        (([CUBE], [[10**400, 0, 0]] * 2, [55, 17], [0, 2]), "not arrays of numbers"),
         (([CUBE], [[0, 0, 0], [0]], [55, 17], [0, 2]), "not arrays of numbers"),
     ],
 )
