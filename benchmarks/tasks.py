@@ -47,6 +47,7 @@ Rows = NDArray[np.int64]
 TREES = ("extra_trees", "boosted_trees")
 FEW = ("phonons_reduced",)  # tasks with one seed and FEWER folds, as other columns than the best have
 FEWER = 2
+LONG = 0.8
 SHARES = [(a / 20, b / 20) for a in range(21) for b in range(21 - a)]  # of two kinds of trees in an ensemble
 HEADS = {"geometry": "shape", "masked": "hidden"}  # of a column -> what it pretrains
 HERE = Path(__file__).parent
@@ -153,13 +154,36 @@ def informed_trees(name: str, train: Rows, test: Rows) -> Array:
     return blend_trees(seen, known[rows], value, seed=0).predict(asked, known[of])
 
 
-def blend_shares(name: str, fold: int) -> tuple[float, float]:
-    """The shares of extra trees, without and with the predicted geometry, that err least on the inner splits less a fold's test crystals."""
+def blended(name: str, fold: int, net: Array) -> Array:
+    """The mean of networks and both kinds of trees on the test crystals of a fold (observations of the fold,).
+
+    Shares of extra trees, without and with the predicted geometry, are those that err least on the inner splits less the test
+    crystals; long strings have shares of their own.
+    """
     parts = [inner_predictions(name, one) for one in range(FOLDS)]
-    crystal, target, net, plain, informed = (np.concatenate(column) for column in zip(*parts, strict=True))
-    known = ~np.isin(crystal, folds(name, fold)[1])
-    errors = [np.abs((1 - a - b) * net + a * plain + b * informed - target)[known].mean() for a, b in SHARES]
-    return SHARES[int(np.argmin(errors))]
+    crystal, target, *inner_found = (np.concatenate(column) for column in zip(*parts, strict=True))
+    train, test = folds(name, fold)
+    known, asked = ~np.isin(crystal, test), observations(labelled(name), test)[2]
+    told = (net, fold_trees(name, fold, "plain"), fold_trees(name, fold, "informed"))
+    out = np.empty_like(net)
+    for wanted in (True, False):
+        seen = known & (is_long(name, train, crystal) == wanted)
+        seen = seen if seen.any() else known
+        errors = [np.abs(mixed_with(share, *inner_found) - target)[seen].mean() for share in SHARES]
+        best = SHARES[int(np.argmin(errors))]
+        here = is_long(name, train, asked) == wanted
+        out[here] = mixed_with(best, *told)[here]
+    return out
+
+
+def mixed_with(share: tuple[float, float], net: Array, plain: Array, informed: Array) -> Array:
+    return (1 - sum(share)) * net + share[0] * plain + share[1] * informed
+
+
+def is_long(name: str, train: Rows, crystals: Rows) -> NDArray[np.bool_]:
+    """Whether the strings of crystals are longer than four fifths of the training strings: there networks extrapolate."""
+    lengths = np.diff(packed(name).offsets)
+    return np.asarray(lengths[crystals] > np.quantile(lengths[train], LONG))
 
 
 def inner_predictions(name: str, which: int) -> tuple[Array, ...]:
@@ -197,9 +221,7 @@ def piece(name: str, column: str, fold: int, seed: int) -> dict[str, Any]:
     size = 0
     if column == "ensemble":
         members = [np.load(predicted(name, "geometry", fold, one)) for one in range(seed + 1)]
-        plain, informed = blend_shares(name, fold)
-        found = (1 - plain - informed) * np.mean(members, axis=0)
-        found += plain * fold_trees(name, fold, "plain") + informed * fold_trees(name, fold, "informed")
+        found = blended(name, fold, np.mean(members, axis=0))
     elif column in TREES:
         found = trees(name, column, train, test)
     else:
