@@ -72,11 +72,8 @@ def test_a_decoded_batch_is_the_texts_in_core_and_twin(texts: list[str], threads
 @settings(max_examples=150, deadline=None)
 @given(st.one_of(valid_texts(), mutated_texts()))
 def test_core_and_twin_and_the_reader_of_text_make_the_same_tree(text: str) -> None:
-    def orbit(values: tuple[object, ...]) -> Orbit:
-        return Orbit(*values)  # type: ignore[arg-type]
-
-    assert core.parse(text, Orbit) == twin.parse(text, orbit)
-    if twin.parse(text, orbit) is not None:
+    assert core.parse(text, Orbit) == twin.parse(text, Orbit)
+    if twin.parse(text, Orbit) is not None:
         assert parse(text) == _read(text, check(text))
 
 

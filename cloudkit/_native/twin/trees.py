@@ -1,7 +1,6 @@
 """Twin of `parse` in core.pyx: the compact ids of a string, read as its tree."""
 
-from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any, Literal
 
 from cloudkit._native.twin.ids import BAR, encode_compact, token_ids
@@ -31,21 +30,22 @@ def take_species(words: list[str]) -> Species:
     return tuple(species)
 
 
-def parse(text: str, orbit: Callable[[tuple[Any, ...]], Any]) -> Tree | None:
+def parse(text: str, orbit: type[tuple[Any, ...]]) -> Tree | None:
     """(dialect, space group, orbits or sites, fractions) of valid text; None if it has errors, or species without a token.
 
-    orbit makes one of a tuple (letter, multiplicity, species or None, ()).
+    orbit: the type of tuple (letter, multiplicity, species or None, ()) that an orbit or site becomes.
     """
     ids = encode_compact(text)
     if ids is None:
         return None
+    made = partial(tuple.__new__, orbit)
     group, words = ids[1] - BAR, [tokens()[index] for index in ids[2:-1]]
     if not is_symbol(words[0]):
         orbits = []
         while words:
             species = take_species(words)
             symbol = words.pop(0)
-            orbits.append(orbit((symbol[-1], int(symbol[:-1]), species, ())))
+            orbits.append(made((symbol[-1], int(symbol[:-1]), species, ())))
         return "orbit", group, tuple(orbits), ()
     symbols = [word for word in words if is_symbol(word)]
     words = words[len(symbols) :]
@@ -53,11 +53,11 @@ def parse(text: str, orbit: Callable[[tuple[Any, ...]], Any]) -> Tree | None:
         return (
             "reduced",
             group,
-            tuple(orbit((s[-1], int(s[:-1]), None, ())) for s in symbols),
+            tuple(made((s[-1], int(s[:-1]), None, ())) for s in symbols),
             take_species(words),
         )
     sites = []
     for symbol in symbols:
         words = words[1:] if words[0] == "|" else words
-        sites.append(orbit((symbol[-1], int(symbol[:-1]), take_species(words), ())))
+        sites.append(made((symbol[-1], int(symbol[:-1]), take_species(words), ())))
     return "full", group, tuple(sites), ()
