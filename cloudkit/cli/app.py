@@ -2,9 +2,13 @@
 
 import io
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import metadata
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -102,10 +106,35 @@ def cloudkit(context: typer.Context, version: Version = False) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit; `arguments` without the program's name, sys.argv by default."""
+    with _noted_interrupts() as pressed:
+        try:
+            _run(arguments)
+        except KeyboardInterrupt:  # also while an error is being told
+            sys.exit(INTERRUPTED)
+        except Exception:
+            if pressed:  # compiled packages make errors of their own of Ctrl-C
+                sys.exit(INTERRUPTED)
+            raise
+
+
+@contextmanager
+def _noted_interrupts() -> Iterator[list[int]]:
+    """Ctrl-C as Python has it, and a list that holds what was pressed; nothing changes where it is handled otherwise."""
+    pressed: list[int] = []
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        pressed.append(number)
+        signal.default_int_handler(number, frame)
+
+    ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if not ours or threading.current_thread() is not threading.main_thread():
+        yield pressed
+        return
+    signal.signal(signal.SIGINT, interrupt)
     try:
-        _run(arguments)
-    except KeyboardInterrupt:  # also while an error is being told
-        sys.exit(INTERRUPTED)
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _run(arguments: Sequence[str] | None) -> None:

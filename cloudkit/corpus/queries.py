@@ -21,12 +21,7 @@ def facts_in(folder: Path) -> Iterator[Any]:
         for name in ("facts", "labels"):
             file = quoted(folder / f"{name}.parquet")
             connection.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet({file})")
-        try:
-            yield connection
-        except RuntimeError as error:
-            if str(error) != "Query interrupted":
-                raise
-            raise KeyboardInterrupt from error  # what DuckDB makes of Ctrl-C
+        yield connection
 
 
 def quoted(text: str | Path) -> str:

@@ -28,6 +28,11 @@ sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "-p", "no:xdist", *sys.arg
 )
 def test_the_tests_pass_without_any_compiled_module(tests: tuple[str, ...]) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", RUN, *tests], cwd=ROOT, capture_output=True, text=True, check=False, timeout=900
+        [sys.executable, "-c", RUN, *tests],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=900,
     )
     assert done.returncode == 0, done.stdout[-4000:]
