@@ -38,7 +38,9 @@ def as_tensors(given: Mapping[str, Any]) -> dict[str, Tensor]:
     """
     device = next((value.device for value in given.values() if isinstance(value, Tensor)), CPU)
     tensors = {name: _as_tensor(name, value, device) for name, value in given.items()}
-    dtype = _promote([tensor for name, tensor in tensors.items() if not isinstance(given[name], int | float)])
+    dtype = _promote(
+        [tensor for name, tensor in tensors.items() if not isinstance(given[name], (int, float))]
+    )
     arguments = {name: tensor.to(dtype) for name, tensor in tensors.items()}
     if not torch.compiler.is_compiling():
         _check_values(arguments)

@@ -73,7 +73,9 @@ def finish(command: list[str], project: Path) -> Any:
     """Run a command to its end; what it prints as JSON."""
     done = subprocess.run(command, cwd=project, env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout)
+    return json.loads(
+        done.stdout[done.stdout.index("{\n") :]
+    )  # gloo of torch 2.9 says on stdout whom it reached
 
 
 def kill(command: list[str], project: Path, out: str, delay: float) -> bool:
