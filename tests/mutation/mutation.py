@@ -24,6 +24,7 @@ TESTS: Final = {
     "scope": (
         "tests/unit/scope", *LAWS, "tests/laws/test_canonical_letters.py", "tests/conformance/test_examples_of_the_standard.py",
         "tests/unit/structure/test_structure_columns.py", "tests/unit/structure/test_structure_geometry.py",
+        "tests/unit/cli/test_cli_encode.py",
     ),
     "tokens": ("tests/unit/tokens", *LAWS, "tests/laws/test_text_batches.py"),
     "modelspec": ("tests/unit/modelspec",),
@@ -92,7 +93,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("packages", nargs="*", default=list(TESTS), metavar="PACKAGE")
-    parser.add_argument("-n", type=int, default=250, help="mutants of each package")
+    parser.add_argument("-n", type=int, default=150, help="mutants of each package")
     given = parser.parse_args()
     results = [run(package, given.n) for package in given.packages]
     print("\n".join(line for line, _ in results))

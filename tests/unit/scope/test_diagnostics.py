@@ -61,3 +61,29 @@ def test_a_warning_leaves_the_string_valid() -> None:
     text = f"{ROCK_SALT} | 4a 4b | Na 1.0 Cl 0.0"
     assert [d.severity for d in validate(text)] == ["warning"]
     assert cloudkit.parse(text).fractions == (("Na", 1.0), ("Cl", 0.0))
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "message", "hint"),
+    [
+        ("4a 4a | Na 1.0", "E304", "Wyckoff symbol '4a' is listed twice", "the reduced dialect lists each symbol once"),
+        ("4a 4b | Na 0.5 Na 0.5", "E305", "element 'Na' is listed twice", ""),
+        ("Na 1.0 4a", "E306", "'Na 1.0' is fully occupied by one element", "write the element without 1.0"),
+        ("4a | x", "E103", "'x' cannot stand here", "expected pairs of element and fraction"),
+        ("Na 4a x", "E103", "'x' cannot stand here", "expected orbits such as"),
+        ("4a x", "E103", "'x' cannot stand here", "expected"),
+    ],
+)  # fmt: skip
+def test_each_finding_says_what_is_wrong_and_what_is_expected(
+    body: str, code: str, message: str, hint: str
+) -> None:
+    found = [d for d in validate(f"{generator_text(225)} | {body}") if d.code == code]
+    assert [d.message for d in found] == [message]
+    assert found[0].hint.startswith(hint)
+
+
+def test_the_sketch_of_a_long_string_is_72_columns_wide() -> None:
+    text = f"{generator_text(225)} | " + " ".join(["Na 4a"] * 40 + ["Xx 4a"])
+    (diagnostic,) = [d for d in validate(text) if d.severity == "error"]
+    lines = render(text, diagnostic).splitlines()
+    assert max(len(line) for line in lines if "Xx" in line and "Na 4a" in line) <= 76

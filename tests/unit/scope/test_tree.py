@@ -3,7 +3,8 @@
 import pytest
 
 from cloudkit.errors import ScopeError
-from cloudkit.scope import Orbit, parse, project
+from cloudkit.scope import Orbit, Scope, parse, project
+from cloudkit.scope.tree import read
 from cloudkit.tables import generator_text
 
 
@@ -46,3 +47,22 @@ def test_equal_strings_make_equal_trees() -> None:
     text = f"{generator_text(225)} | Na 4a Cl 4b"
     assert parse(text) == parse(text)
     assert parse(text) != parse(text.replace("Na", "K"))
+
+
+@pytest.mark.parametrize(
+    ("text", "scope"),
+    [
+        ("9 9 9 | Zz 9z", Scope("orbit", 0, (Orbit("z", 9, (("Zz", 1.0),)),), (), "9 9 9")),
+        ("9 9 9 | 9z | Zz 0.5", Scope("reduced", 0, (Orbit("z", 9, None),), (("Zz", 0.5),), "9 9 9")),
+        ("9 9 9 | 9z | Zz2-:0.5", Scope("full", 0, (Orbit("z", 9, (("Zz", 0.5),), (-2.0,)),), (), "9 9 9")),
+        ("0 0 0 | Si 9z", Scope("orbit", 1, (Orbit("z", 9, (("Si", 1.0),)),))),
+    ],
+)
+def test_what_the_grammar_accepts_is_read_whether_or_not_the_tables_know_it(text: str, scope: Scope) -> None:
+    assert read(text) == scope
+    assert str(scope) == text
+
+
+def test_what_breaks_the_grammar_is_not_read() -> None:
+    with pytest.raises(ScopeError):
+        read("0 0 0 | Si  1a")

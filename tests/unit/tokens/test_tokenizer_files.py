@@ -35,7 +35,9 @@ def test_the_written_tokenizer_reads_text_as_this_one_does(tmp_path: Path) -> No
     ours, path = Tokenizer("cloud"), tmp_path / "tokenizer.json"
     ours.save(path)
     theirs = tokenizers.Tokenizer.from_file(str(path))
-    assert json.loads(theirs.to_str()) == json.loads(path.read_text())  # as that library itself would write it
+    assert json.loads(theirs.to_str()) == json.loads(
+        path.read_text()
+    )  # as that library itself would write it
     assert [theirs.encode(text).ids for text in TEXTS] == [ours.encode(text).tolist() for text in TEXTS]
     assert {theirs.encode(text).type_ids[0] for text in TEXTS} == {0}
     assert [theirs.id_to_token(i) for i in range(ours.size)] == list(ours.vocabulary)
