@@ -7,7 +7,8 @@ BIN := $(VENV)/bin
 COUNT ?= 1000000
 SECONDS ?= 600
 N ?= 20000
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
+PARALLEL := -n auto --maxprocesses 8 --dist loadfile
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PARALLEL)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS)
 
 .PHONY: $(shell grep -oE '^[a-z-]+:' Makefile | tr -d :)
@@ -117,7 +118,7 @@ wheel-check: $(VENV)/.test
 # Statement coverage of the package by its tests, subprocesses too; about as long as make test.
 coverage: $(VENV)/.dev
 	rm -f .coverage*
-	$(BIN)/coverage run -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/coverage run -m pytest $(PARALLEL)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
