@@ -82,7 +82,7 @@ def kill(command: list[str], project: Path, out: str, delay: float) -> bool:
     """Start a build, kill all its processes some seconds after its first checkpoint; whether that left a checkpoint."""
     quiet = subprocess.DEVNULL
     process = subprocess.Popen(command, cwd=project, env=ENVIRONMENT, stdout=quiet, stderr=quiet)
-    stages, deadline = project / out / "stages", time.monotonic() + 60
+    stages, deadline = project / out / "stages", time.monotonic() + 180
     while process.poll() is None and not list(stages.glob("*.part/checkpoint.safetensors")):
         assert time.monotonic() < deadline
         time.sleep(0.02)
