@@ -47,7 +47,7 @@ def write_table() -> None:
     out += [
         "Mean of folds, then of seeds (folds x seeds done); ensemble: mean of as many geometry models as seeds, and trees; gain: paired by",
         "row. Published CLOUD: ~ read off its figure (2 %). Seconds of one core, least and most of the tasks' medians: without the",
-        "pretraining of geometry (100 s per pool of tasks) and masked, and for the ensemble without its networks.",
+        "pretraining of geometry (3 to 6 minutes per pool of tasks) and masked, and for the ensemble without its networks.",
     ]
     TABLE.write_text("\n".join(out) + "\n")
     print(TABLE.read_text())
