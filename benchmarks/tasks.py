@@ -60,10 +60,13 @@ def spec_of(dialect: str, changes: Sequence[str] = ()) -> Spec:
 
 
 def recipe(name: str, column: str) -> str:
-    """A hash of all that decides a column of a task but the code: lines with another one are stale."""
+    """A hash of all that decides a column of a task but the code, other columns' pretraining left out: lines with another one are stale."""
     if column in TREES:
         return "trees"
-    return digest(spec_of(TASKS[name].dialect).model_dump(mode="json", exclude_defaults=True), members(name))
+    known = spec_of(TASKS[name].dialect).model_dump(mode="json", exclude_defaults=True)
+    own = HEADS.get("geometry" if column == "ensemble" else column)
+    known["tasks"] = [task for task in known["tasks"] if task["kind"] == "finetune" or task["head"] == own]
+    return digest(known, members(name) if own == HEADS["geometry"] else [])
 
 
 def members(name: str) -> list[str]:
