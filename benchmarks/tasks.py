@@ -139,12 +139,16 @@ def observations(data: Labelled, chosen: Rows) -> tuple[list[str], Array, Rows]:
 
 
 def fold_trees(name: str, fold: int, kind: str) -> Array:
-    """What trees say of the test crystals of a fold, which all seeds share."""
-    kept = RUNS / f"trees-{kind}-{name}-{fold}-{recipe(name, 'ensemble')}.npy"
+    """What trees say of the test crystals of a fold, which all seeds share; the plain ones are the column of extra trees."""
+    plain = kind == "plain"
+    kept = (
+        predicted(name, "extra_trees", fold, 0)
+        if plain
+        else RUNS / f"trees-{name}-{fold}-{recipe(name, 'ensemble')}.npy"
+    )
     if not kept.exists():
         split = folds(name, fold)
-        found = informed_trees(name, *split) if kind == "informed" else trees(name, "extra_trees", *split)
-        np.save(kept, found)
+        np.save(kept, trees(name, "extra_trees", *split) if plain else informed_trees(name, *split))
     return np.asarray(np.load(kept))
 
 
