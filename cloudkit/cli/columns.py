@@ -1,6 +1,5 @@
 """Strings from wherever the user has them: arguments, standard input, lines of text, or a column of a table."""
 
-import gzip
 import sys
 import zlib
 from collections.abc import Iterator
@@ -109,7 +108,9 @@ def _lines(file: str, damaged: bool) -> list[str]:
         if file == STANDARD_INPUT:
             data = sys.stdin.buffer.read(MOST_TEXT + 1)
         else:
-            with gzip.open(file) if file.lower().endswith(".gz") else Path(file).open("rb") as stream:
+            from cloudkit.structure import open_bytes
+
+            with open_bytes(file) as stream:
                 data = stream.read(MOST_TEXT + 1)
         if len(data) > MOST_TEXT:
             raise DataError(

@@ -1,10 +1,10 @@
 """Structures and strings as a user names them, and what is said about those that fail; `encode` and `predict` share it."""
 
 import glob
-import gzip
 import json
 import zlib
 from collections.abc import Iterator, Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -71,9 +71,10 @@ def _holds_strings(given: str, column: str | None) -> bool:
         from cloudkit.data import holds_structures
 
         return not holds_structures(Path(given))
+    from cloudkit.structure import open_bytes
+
     try:
-        plain = gzip.open if given.lower().endswith(".gz") else open
-        with plain(given, "rt", encoding="utf-8-sig") as file:
+        with TextIOWrapper(open_bytes(given), "utf-8-sig") as file:
             first = json.loads(file.readline())
     except (OSError, EOFError, zlib.error, ValueError, RecursionError):
         return False

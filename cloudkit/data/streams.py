@@ -14,7 +14,7 @@ from typing import Final
 
 from cloudkit.data.shards import Manifest
 from cloudkit.errors import DataError, require
-from cloudkit.structure import plain_text
+from cloudkit.structure import open_bytes, plain_text
 
 Columns = dict[str, list[object]]
 BATCH: Final = 10_000
@@ -49,7 +49,7 @@ def _lines(path: Path) -> Iterator[str]:
     """The lines of a text with their ends; DataError for what cannot be read."""
     done, blank = 0, True
     try:
-        with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
+        with open_bytes(path) as file:
             for line in file:
                 text = line.decode("utf-8" if done else "utf-8-sig")
                 done += len(line)

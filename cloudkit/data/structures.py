@@ -1,14 +1,15 @@
 """Structures in Parquet: the columns that are read, those that `fetch` writes, and both as rows."""
 
 import csv
-import gzip
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, Any, Final
 
 from cloudkit.errors import StructureError, require
+from cloudkit.structure import open_bytes
 
 # Either the fields of OPTIMADE as they came, which is what `fetch` writes, or lattice (3 x 3, rows in Å), species (one
 # symbol such as "Fe" or "Fe3+" per site) and positions (n x 3, fractional; also called frac); or the text of a CIF; or
@@ -71,8 +72,7 @@ def holds_structures(path: Path) -> bool:
         if path.suffix.lower() == ".parquet":
             names, forms = set(parquet.read_schema(path).names), FORMS
         else:
-            plain = gzip.open if path.suffix.lower() == ".gz" else open
-            with plain(path, "rt", encoding="utf-8-sig") as file:
+            with TextIOWrapper(open_bytes(path), "utf-8-sig") as file:
                 names, forms = set(next(csv.reader(file), [])), (("cif",),)
     except (arrow.ArrowException, OSError, ValueError, EOFError, zlib.error, csv.Error):
         return False

@@ -10,7 +10,7 @@ from cloudkit.structure.convert import as_crystal
 from cloudkit.structure.crystal import Crystal, Species
 from cloudkit.structure.geometry import OF_CRYSTALS, OF_ORBITS, Geometry, describe
 from cloudkit.structure.guards import check_crystal
-from cloudkit.structure.inputs import find_files
+from cloudkit.structure.inputs import find_files, open_bytes
 from cloudkit.structure.pieces import Piece
 from cloudkit.structure.read import Record, as_record, read_pieces, read_structures
 from cloudkit.structure.sources import ReadTable, file_pieces, find_pieces, kind_of
@@ -45,6 +45,7 @@ __all__ = [
     "find_symmetry_batch",
     "find_symmetry_in_files",
     "kind_of",
+    "open_bytes",
     "plain_text",
     "read_pieces",
     "read_row",

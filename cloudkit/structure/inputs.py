@@ -71,9 +71,9 @@ def _until_magic(parts: tuple[str, ...]) -> Iterator[str]:
         yield part
 
 
-def open_bytes(path: str) -> IO[bytes]:
+def open_bytes(path: str | Path) -> IO[bytes]:
     """The file's content; a gzipped one is unpacked as it is read. Reading may raise any of UNREADABLE."""
-    return cast(IO[bytes], gzip.open(path)) if path.lower().endswith(".gz") else Path(path).open("rb")
+    return cast(IO[bytes], gzip.open(path)) if str(path).lower().endswith(".gz") else Path(path).open("rb")
 
 
 def read_bytes(path: str) -> bytes:
