@@ -24,7 +24,7 @@ TESTS: Final = {
     "scope": (
         "tests/unit/scope", *LAWS, "tests/laws/test_canonical_letters.py", "tests/conformance/test_examples_of_the_standard.py",
         "tests/unit/structure/test_structure_columns.py", "tests/unit/structure/test_structure_geometry.py",
-        "tests/unit/cli/test_cli_encode.py",
+        "tests/unit/cli/test_cli_encode.py", "tests/unit/cli/test_cli_closer_look.py",
     ),
     "tokens": ("tests/unit/tokens", *LAWS, "tests/laws/test_text_batches.py"),
     "modelspec": ("tests/unit/modelspec",),
@@ -43,7 +43,7 @@ def configure(tree: Path, package: str) -> None:
         "source_paths": ["cloudkit"],
         "only_mutate": [f"cloudkit/{package}/*"],
         "also_copy": list(COPIED[:-1]),
-        "pytest_add_cli_args": ["-x", "--hypothesis-seed=0", "--deselect", "tests/laws/test_text_batches.py::test_neither_sound_nor_bad_input_leaves_memory_behind"],
+        "pytest_add_cli_args": ["-x", "-p", "fresh_caches", "--hypothesis-seed=0", "--deselect", "tests/laws/test_text_batches.py::test_neither_sound_nor_bad_input_leaves_memory_behind"],
         "pytest_add_cli_args_test_selection": list(TESTS[package]),
         "track_dependencies": False,
         "use_git_change_detection": False,
@@ -55,7 +55,11 @@ def configure(tree: Path, package: str) -> None:
 
 def mutmut(tree: Path, *names: str) -> None:
     """Make the mutants if there are none, and run those of these names."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+    environment = os.environ | {
+        "OMP_NUM_THREADS": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "PYTHONPATH": str(Path(__file__).parent),
+    }
     command = [Path(sys.executable).parent / "mutmut", "run", "--max-children", "1", *names]
     with (tree / "log").open("a") as log:
         subprocess.run(command, cwd=tree, env=environment, stdout=log, stderr=log, check=False)

@@ -67,7 +67,11 @@ def test_baselines_need_the_evaluated_quantity_among_the_learned_ones(problems) 
         "quantity: entropy\n          temperature: temperature",
     )
     (problem,) = problems(text)
-    assert "tasks.3 evaluates entropy, which no finetune task of 'thermal' before it learns" in problem
+    assert problem.startswith(f"m.yaml:{line_of(text, '- column: heat_capacity') - 1}:7  ")
+    assert problem.endswith(
+        "tasks.3 evaluates entropy, which no finetune task of 'thermal' before it learns; "
+        "'baselines: []' lets the thermal head predict it alone"
+    )
 
 
 THERMAL = """\

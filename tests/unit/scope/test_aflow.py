@@ -68,6 +68,13 @@ def test_repeated_letters_are_counted_and_base_centring_is_c() -> None:
     assert aflow_label(f"{generator_text(1)} | Na 1a Na 1a Cl 1a") == "AB2_aP3_1_a_2a:Cl-Na"
 
 
+def test_kept_axes_leave_letters_that_only_other_axes_would_rename() -> None:
+    text = f"{generator_text(12)} | Na 2a Cl 4f"
+    assert aflow_label(text) == "A2B_mC6_12_e_a:Cl-Na"
+    assert aflow_label(text, keep_axes=True) == "A2B_mC6_12_f_a:Cl-Na"
+    assert aflow_label(f"{generator_text(12)} | Na 2a Cl 4e", keep_axes=True) == aflow_label(text)
+
+
 def random_crystal(rng: random.Random, space_group: int) -> Scope:
     group = SPACE_GROUPS[space_group - 1]
     orbits = []

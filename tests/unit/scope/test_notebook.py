@@ -1,6 +1,7 @@
 """What a notebook shows: readable tables in which nothing of the input can run."""
 
 import cloudkit
+from cloudkit.scope import project
 
 TEXT = "1 6 a O D D a D O D b O O O c O O O d O O O e O O O 0 | Na 4a Cl 4b"
 
@@ -9,11 +10,29 @@ def test_a_string_shows_its_formula_group_and_sites() -> None:
     shown = cloudkit.parse(TEXT)._repr_html_()
     assert "NaCl · Fm-3m (225), cubic" in shown
     assert "<td>4a</td><td>Na</td><td>m-3m</td>" in shown
+    assert shown.count(TEXT) == 1
+    assert "fractions" not in shown
+
+
+def test_a_reduced_string_shows_its_fractions() -> None:
+    shown = cloudkit.parse(project(TEXT, "reduced"))._repr_html_()
+    assert "fractions: Na 0.5 Cl 0.5" in shown
 
 
 def test_findings_show_counts_and_the_first_rows() -> None:
     shown = cloudkit.validate_batch([TEXT, *["1 6"] * 12])._repr_html_()
     assert "13 strings, 12 invalid" in shown and "and 2 more invalid rows" in shown
+    assert (
+        "<th>code</th><th>findings</th>" in shown
+        and "<th>row</th><th>code</th><th>first finding</th>" in shown
+    )
+    assert shown.count("<td>E104</td><td>the string ends too early</td>") == 10
+    assert "<td>1</td><td>E104</td>" in shown and "<td>0</td><td>E104</td>" not in shown
+
+
+def test_findings_of_sound_strings_have_no_tables() -> None:
+    shown = cloudkit.validate_batch([TEXT])._repr_html_()
+    assert "1 strings, 0 invalid" in shown and "<table" not in shown and "more invalid" not in shown
 
 
 def test_text_of_others_is_escaped() -> None:

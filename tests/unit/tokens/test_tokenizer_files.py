@@ -47,6 +47,17 @@ def test_the_written_tokenizer_reads_text_as_this_one_does(tmp_path: Path) -> No
     assert special == {0, 1, 2, 3, 4}
 
 
+def test_the_written_tokenizer_looks_for_specials_and_decimals_before_it_splits(tmp_path: Path) -> None:
+    path = tmp_path / "tokenizer.json"
+    Tokenizer("cloud").save(path)
+    added = json.loads(path.read_text())["added_tokens"]
+    assert [token["id"] for token in added] == [*range(5), *range(463, 564)]
+    flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
+    assert added[4] == {"id": 4, "content": "[MASK]", "special": True, **flags}
+    assert added[5] == {"id": 463, "content": "0.0", "special": False, **flags}
+    assert sorted(json.loads(path.read_text())["model"]["vocab"].values()) == list(range(463))
+
+
 def test_a_compact_tokenizer_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(
         CloudkitError, match=r"^only the cloud vocabulary can be written for Hugging Face: compact"
