@@ -18,8 +18,8 @@ from cloudkit.data import Crystals, Tokens, read_builtin, tokenize
 from cloudkit.models import CloudModel, Thermal, pool
 from cloudkit.modelspec import load_spec
 from cloudkit.tokens import Tokenizer
+from cloudkit.train.fitting import fit_band
 from cloudkit.train.source import read_data
-from cloudkit.train.work import fit_band
 from cloudkit.units import DULONG_PETIT
 
 TABLE = Path(__file__).parent / "results" / "bands.txt"

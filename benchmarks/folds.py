@@ -13,10 +13,11 @@ from cloudkit.models import CloudModel, HeadModel, build_model
 from cloudkit.modelspec import FinetuneTask, Spec
 from cloudkit.tokens import Tokenizer
 from cloudkit.train.devices import make_fabric, steady_threads
+from cloudkit.train.fitting import fit_values
 from cloudkit.train.loop import fit
 from cloudkit.train.objectives import labels
 from cloudkit.train.progress import Silent
-from cloudkit.train.work import fit_values, recipe_of
+from cloudkit.train.work import recipe_of
 
 Rows = NDArray[np.int64]
 

@@ -37,10 +37,11 @@ from cloudkit.modelspec import PretrainTask, Spec, heads_of, parse_spec
 from cloudkit.property.baselines import blend_trees, fit_predict
 from cloudkit.tokens import Tokenizer
 from cloudkit.train.devices import make_fabric, steady_threads
+from cloudkit.train.fitting import prepare_mix
 from cloudkit.train.loop import fit
 from cloudkit.train.objectives import mixed
 from cloudkit.train.progress import Silent
-from cloudkit.train.work import prepare_mix, recipe_of
+from cloudkit.train.work import recipe_of
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]

@@ -122,17 +122,21 @@ class _Run:
         self.wrapped.train()
         saved = time.monotonic()
         for rows in batches[state.step :]:
+            due = self.fabric.is_global_zero and time.monotonic() - saved >= recipe.checkpoint
             with explained(f"epoch {state.epoch + 1}, step {state.step + 1}", len(rows) // world):
-                state.losses.append(self.step(rows))
+                loss, due = self.step(rows, due)
+            state.losses.append(loss)
             state.step += 1
             self.progress.advance(1, f"epoch {state.epoch + 1} of {recipe.epochs}")
-            due = self.fabric.is_global_zero and time.monotonic() - saved >= recipe.checkpoint
-            if _sums(self.fabric, float(due))[0]:  # by the leader's clock
+            if due:
                 self.state.save(self.folder)
                 saved = time.monotonic()
 
-    def step(self, rows: Rows) -> float:
-        """One step on the crystals `rows`, of which this process takes its part; the loss of all of them."""
+    def step(self, rows: Rows, due: bool) -> tuple[float, bool]:
+        """One step on the crystals `rows`, of which this process takes its part.
+
+        Returns the loss of all of them, and whether a checkpoint is due at any process (the leader has the clock).
+        """
         fabric, state, recipe = self.fabric, self.state, self.recipe
         number = state.epoch * self.per_epoch + state.step
         rate = recipe.learning_rate * _schedule(number, recipe.epochs * self.per_epoch, recipe.warmup)
@@ -140,7 +144,7 @@ class _Run:
             group["lr"] = rate * group["share"]
         torch.manual_seed(_seed(recipe.seed, number, fabric.global_rank))
         value, count = self.loss(self.wrapped, _part(fabric, rows), _seed(recipe.seed, number))
-        share, mean = _weigh(fabric, value, count)
+        share, mean, due = _weigh(fabric, value, count, due)
         fabric.backward(value * share)
         if recipe.clip is not None:
             fabric.clip_gradients(
@@ -149,7 +153,7 @@ class _Run:
         state.optimizer.step()
         state.optimizer.zero_grad()
         _follow(state.average, state.module, min(recipe.average, (number + 1) / (number + 10)))
-        return mean
+        return mean, due
 
 
 def _part(fabric: Fabric, rows: Rows) -> Rows:
@@ -157,16 +161,16 @@ def _part(fabric: Fabric, rows: Rows) -> Rows:
     return rows[fabric.global_rank :: fabric.world_size] if len(rows) >= fabric.world_size else rows
 
 
-def _weigh(fabric: Fabric, value: Tensor, count: int) -> tuple[float, float]:
-    """What to multiply a loss by so that the mean over processes is that over all that they count; that mean."""
+def _weigh(fabric: Fabric, value: Tensor, count: int, due: bool) -> tuple[float, float, bool]:
+    """What to multiply a loss by so that the mean over processes is that over all that they count; that mean; is any due?"""
     if fabric.world_size == 1:
-        return 1.0, float(value.detach())
-    total, number = _sums(fabric, float(value.detach()) * count, float(count))
-    return count * fabric.world_size / number, total / number
+        return 1.0, float(value.detach()), due
+    total, number, asked = _sums(fabric, float(value.detach()) * count, float(count), float(due))
+    return count * fabric.world_size / number, total / number, asked > 0
 
 
 def _sums(fabric: Fabric, *numbers: float) -> list[float]:
-    """Numbers added up over all processes."""
+    """Numbers added up over all processes, in one exchange."""
     if fabric.world_size == 1:
         return list(numbers)
     own = torch.tensor(numbers, dtype=torch.float64, device=fabric.device)

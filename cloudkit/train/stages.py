@@ -23,6 +23,7 @@ _MODEL: Final = (
     "kernels",
     "tables",
     "data/batches.py",
+    "train/fitting.py",
     "train/loop.py",
     "train/checkpoint.py",
     "train/devices.py",

@@ -1,7 +1,6 @@
 """The work of each stage: reads the folders of the stages before it, writes its own."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -16,27 +15,23 @@ from torch import Tensor
 from cloudkit.data import Crystals, Tokens, tokenize
 from cloudkit.models import (
     CloudModel,
-    Geometry,
     HeadModel,
     MixedModel,
     Regression,
     Thermal,
-    ValueHead,
     build_model,
     member,
-    pool,
     predict_interval,
-    predict_values,
     save_weights,
 )
 from cloudkit.modelspec import FinetuneTask, MaskedTokensHead, PretrainTask, Run, Spec, heads_of
-from cloudkit.property.blend import Blend, blend_path, choose_share, fit_forest, load_blends, predict_mean
-from cloudkit.property.features import features
+from cloudkit.property.blend import blend_path, load_blends, predict_mean
 from cloudkit.property.leakage import SEEN, Seen, join_seen, load_seen, seen_of
 from cloudkit.property.rows import task_rows
 from cloudkit.tokens import Tokenizer
 from cloudkit.train.devices import steady_threads
 from cloudkit.train.evaluate import write_evaluation
+from cloudkit.train.fitting import fit_band, fit_blend, fit_values, prepare_mix
 from cloudkit.train.loop import Recipe, fit
 from cloudkit.train.objectives import labels, mixed
 from cloudkit.train.progress import Progress
@@ -230,57 +225,6 @@ class Work:
         model = build_model(self.spec, Tokenizer(self.spec.tokens.vocabulary))
         model.load_state_dict(self.weights(stage), strict=False)
         return model
-
-
-def fit_values(
-    model: CloudModel, head: ValueHead, tokens: Tokens, crystals: Crystals, train: NDArray[np.int64]
-) -> None:
-    """Take the scales of a head of values from the training crystals; quantities are numbered as its outputs."""
-    fitted = crystals.of(train)
-    head.fit_scale(torch.tensor(fitted.quantity), torch.tensor(fitted.value))
-    head.fit_inputs(pool(model, tokens)[torch.tensor(train), model.encoder.pooled_width :])
-
-
-def prepare_mix(
-    model: CloudModel, names: Sequence[str], tokens: Tokens, crystals: Crystals, train: NDArray[np.int64]
-) -> Crystals:
-    """Take the scales of all heads of a mix from the training crystals; the crystals with labels as the mix reads them."""
-    for name in names:
-        head = model.heads[name]
-        if isinstance(head, Geometry):
-            assert crystals.geometry is not None
-            parts = [crystals.geometry.row(int(row)) for row in train]
-            elements, whole = np.concatenate([e for e, _ in parts]), np.stack([c for _, c in parts])
-            head.fit_scale(torch.from_numpy(elements), torch.from_numpy(whole))
-        elif isinstance(head, ValueHead):
-            crystals = crystals.renumbered(head.outputs)
-            fit_values(model, head, tokens, crystals, train)
-    return crystals
-
-
-def fit_blend(
-    model: CloudModel, head: str, tokens: Tokens, train: Crystals, held_out: Crystals, seed: int
-) -> Blend:
-    """Trees on the labels of `train`, and how much they count beside the networks on crystals that neither has seen."""
-    found = predict_values(model, head, tokens, held_out.crystal, held_out.quantity, held_out.temperature)
-    shares, forests = [], []
-    for index in range(len(model.value_head(head).outputs)):
-        mine, other = train.quantity == index, held_out.quantity == index
-        forest = fit_forest([train.texts[row] for row in train.crystal[mine]], train.value[mine], seed)
-        told = forest.predict(features([held_out.texts[row] for row in held_out.crystal[other]]))
-        shares.append(choose_share(found[other], told, held_out.value[other]) if other.any() else 0.0)
-        forests.append(forest)
-    return Blend(np.array(shares), tuple(forests))
-
-
-def fit_band(
-    model: CloudModel, head: Thermal, tokens: Tokens, held_out: Crystals, rows: NDArray[np.int64]
-) -> None:
-    """Fit the band of a thermal head to crystals `rows` (ascending) that training has not seen."""
-    place = torch.tensor(np.searchsorted(rows, held_out.crystal))
-    quantity, value = torch.tensor(held_out.quantity), torch.tensor(held_out.value)
-    at = torch.tensor(np.nan_to_num(held_out.temperature))
-    head.cpu().fit_band(pool(model.cpu(), tokens)[torch.tensor(rows)], place, quantity, at, value)
 
 
 def recipe_of(task: PretrainTask | FinetuneTask, run: Run) -> Recipe:
