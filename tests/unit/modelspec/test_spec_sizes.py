@@ -1,5 +1,6 @@
 """Sizes by name, and what is written beside them."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -39,10 +40,15 @@ def test_an_unknown_size_is_refused_with_the_known_ones() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        (["encoder.merge=true", "encoder.positions=rotary"], "merged orbits have no order"),
-        (["encoder.width=20", "encoder.positions=rotary"], "needs an even width per head, and 20 / 4 = 5"),
+        (["encoder.merge=true", "encoder.positions=rotary"],
+         "--set:3  encoder.positions = 'rotary': merged orbits have no order; set it to none, or encoder.merge = false"),
+        (["encoder.width=20", "encoder.positions=rotary"],
+         "--set:3  encoder.positions = 'rotary' needs an even width per head, and 20 / 4 = 5"),
+        (["tokens.vocabulary=cloud", "encoder.features=false", "encoder.merge=true"],
+         "--set:4  encoder.merge = true needs tokens.vocabulary = 'compact'"),
     ],
-)
-def test_positions_that_do_not_fit_are_refused(changes: list[str], message: str) -> None:
-    with pytest.raises(SpecError, match=message):
+)  # fmt: skip
+def test_positions_and_tokens_that_do_not_fit_are_refused(changes: list[str], message: str) -> None:
+    with pytest.raises(SpecError) as caught:
         encoder(*changes)
+    assert re.sub(r"(--set:\d+):\d+", r"\1", str(caught.value)) == message
