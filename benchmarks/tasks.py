@@ -58,7 +58,9 @@ RUNS = Path("runs/tasks")  # weights and predictions; not committed
 def spec_of(dialect: str, changes: Sequence[str] = ()) -> Spec:
     """The recipe for a dialect; its paths, which nothing reads, are the same wherever this runs, for the hash of it."""
     text = (HERE / "tasks.yaml").read_text()
-    return parse_spec(text, "tasks.yaml", Path("/"), [f"tokens.dialect={dialect}", *changes], check_files=False)
+    return parse_spec(
+        text, "tasks.yaml", Path("/"), [f"tokens.dialect={dialect}", *changes], check_files=False
+    )
 
 
 def recipe(name: str, column: str) -> str:

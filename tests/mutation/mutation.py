@@ -1,8 +1,8 @@
 """Would the tests notice? Mutants of three packages by mutmut, each run against the tests of its package.
 
-    python tests/mutation/mutation.py [-n MUTANTS] [PACKAGE ...]
+    python tests/mutation/mutation.py [-n MUTANTS] [--seed SEED] [PACKAGE ...]
 
-Of each package a sample of mutants (seed 0; all of them where there are fewer) in a copy of the tree, so that nothing here is
+Of each package a sample of mutants (all of them where there are fewer) in a copy of the tree, so that nothing here is
 touched. Killed: a test failed, or took too long. Not killed: all passed, or no test reaches the place. Prints one line a package,
 then every mutant that lived.
 """
@@ -73,14 +73,14 @@ def verdicts(tree: Path) -> dict[str, int | None]:
     return found
 
 
-def run(package: str, count: int) -> tuple[str, list[str]]:
+def run(package: str, count: int, seed: int) -> tuple[str, list[str]]:
     """The line of a package, and the mutants that lived."""
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder)
         configure(tree, package)
         mutmut(tree, "none")
         made = sorted(verdicts(tree))
-        sample = random.Random(0).sample(made, min(count, len(made)))
+        sample = random.Random(seed).sample(made, min(count, len(made)))
         mutmut(tree, *sample)
         codes = verdicts(tree)
         done = [name for name in sample if codes[name] is not None]
@@ -98,8 +98,9 @@ def main() -> None:
     )
     parser.add_argument("packages", nargs="*", default=list(TESTS), metavar="PACKAGE")
     parser.add_argument("-n", type=int, default=150, help="mutants of each package")
+    parser.add_argument("--seed", type=int, default=0, help="of the sample")
     given = parser.parse_args()
-    results = [run(package, given.n) for package in given.packages]
+    results = [run(package, given.n, given.seed) for package in given.packages]
     print("\n".join(line for line, _ in results))
     print("\nlived:", *(name for _, lived in results for name in lived), sep="\n")
 
