@@ -54,6 +54,23 @@ def test_a_broken_rule_gives_one_message_at_the_key_to_change(problems, old, new
     assert found.count(message) == 1, problems(text)
 
 
+def test_a_part_of_a_file_needs_folds(problems, folder) -> None:
+    text = RICH.replace("unit: eV", "unit: eV\n      part: train")
+    assert parse_spec(text, "m.yaml", folder).tasks[2].data.part == "train"
+    text = text.replace("folds:\n  count: 5\n  seed: 2\n  fold: 0\n", "")
+    (problem,) = problems(text)
+    assert problem.startswith(f"m.yaml:{line_of(text, 'unit: eV') + 1}:")
+    assert problem.endswith(
+        "tasks.2.data.part = 'train' needs the key folds, such as folds: {count: 5, fold: 0}"
+    )
+
+
+@pytest.mark.parametrize("precision", ["16-mixed", "64-true"])
+def test_divided_weights_know_few_precisions(problems, precision: str) -> None:
+    (problem,) = problems(RICH, [f"run.precision={precision}", "run.strategy=fsdp"])
+    assert f"run.precision = '{precision}' does not go with run.strategy = 'fsdp'" in problem
+
+
 def test_a_table_without_labels_cannot_be_learned(problems) -> None:
     text = (
         RICH[: RICH.index("      targets:\n        - column: gap")] + RICH[RICH.index("  - kind: evaluate") :]

@@ -52,3 +52,7 @@ def test_positions_and_tokens_that_do_not_fit_are_refused(changes: list[str], me
     with pytest.raises(SpecError) as caught:
         encoder(*changes)
     assert re.sub(r"(--set:\d+):\d+", r"\1", str(caught.value)) == message
+
+
+def test_an_even_width_per_head_goes_with_rotary_positions() -> None:
+    assert encoder("encoder.width=16", "encoder.positions=rotary")["positions"] == "rotary"
