@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 COUNT ?= 1000000
 SECONDS ?= 600
 N ?= 20000
+SEED ?= 0
 PARALLEL := -n auto --maxprocesses 8 --dist loadfile
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PARALLEL)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS)
@@ -122,9 +123,9 @@ coverage: $(VENV)/.dev
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-# Mutants of scope, tokens and modelspec against the tests of each; its table goes to benchmarks/results/mutation.txt.
+# Mutants of scope, tokens and modelspec against the tests of each, a sample of SEED; its table goes to benchmarks/results/mutation.txt.
 mutation: $(VENV)/.dev
-	$(BIN)/python tests/mutation/mutation.py > benchmarks/results/mutation.new
+	$(BIN)/python tests/mutation/mutation.py --seed $(SEED) > benchmarks/results/mutation.new
 	mv benchmarks/results/mutation.new benchmarks/results/mutation.txt
 
 # A wheel for this Python in dist/, with the tag of the oldest Linux that it runs on ([tool.cibuildwheel] makes all of them, where there is docker).
