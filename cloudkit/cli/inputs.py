@@ -47,15 +47,16 @@ def records(inputs: Sequence[str], column: str | None) -> "Iterator[Input]":
     from cloudkit.data import read_structure_rows
     from cloudkit.property import Input
     from cloudkit.scope import encode_records
-    from cloudkit.structure import read_structures
+    from cloudkit.structure import file_names, read_structures
 
+    names = file_names(inputs)
     for number, given in enumerate(inputs, start=1):
         if "|" in given:
             yield Input(str(number), given, None)
         elif _holds_strings(given, column):
             yield from (Input(name, text, None) for name, text in _rows(given, column))
         else:
-            for row in encode_records(read_structures([given], read_structure_rows)):
+            for row in encode_records(read_structures([given], read_structure_rows, names)):
                 yield Input(row.id, row.scope, row.error)
 
 

@@ -1,7 +1,7 @@
 """`cloudkit predict`: values with units from a trained model, for structures and strings."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -19,7 +19,7 @@ from cloudkit.errors import CloudkitError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from cloudkit.property import Failure, Input
+    from cloudkit.property import Failure, Input, Model
 
 COLUMNS = ("id", "temperature", "quantity", "value", "unit", "lower", "upper")
 TEXTS = ("id", "quantity", "unit")
@@ -95,7 +95,9 @@ def command(
     kelvin = None if temperatures is None else parse_temperatures(temperatures)
     points = read_points(measured, per) if measured else None
     trained = load(model)
-    drawn = CurvePlot(points)
+    if plot:
+        _check_curves(trained, () if kelvin is None else kelvin)
+    drawn = CurvePlot(0 if kelvin is None else len(kelvin), points)
     begun = time.monotonic()
     with counting("crystals") as bar, ExitStack() as stack:
         given = _Counted(records(inputs, column), bar)
@@ -111,6 +113,18 @@ def command(
         rate = rows / max(time.monotonic() - begun, 1e-9)
         say(f"{given.count - failed:,} predicted, {failed:,} failed; {rows:,} rows, {rate:,.0f} a second")
     raise typer.Exit(1 if failed else 0)
+
+
+def _check_curves(trained: "Model", kelvin: Iterable[float]) -> None:
+    """Refuse a plot before any work is done where there would be no curve in it."""
+    if trained.heads and not trained.thermal:
+        raise CloudkitError(
+            f"nothing to plot: what model {trained.name} predicts has no curve over temperature; leave --plot out"
+        )
+    if len(set(kelvin)) < 2:
+        raise CloudkitError(
+            "nothing to plot: curves need two temperatures or more; give --temperatures 0:600:10"
+        )
 
 
 class _Counted:

@@ -8,7 +8,16 @@ from typing import Final
 
 from cloudkit.data import read_footer, read_row_groups
 from cloudkit.errors import CloudkitError, DataError, StructureError
-from cloudkit.structure import Piece, Record, file_pieces, find_files, find_pieces, kind_of, read_pieces
+from cloudkit.structure import (
+    Piece,
+    Record,
+    file_names,
+    file_pieces,
+    find_files,
+    find_pieces,
+    kind_of,
+    read_pieces,
+)
 
 STANDARD_INPUT: Final = "-"
 UNIT: Final = 10_000  # structures after which a unit is full
@@ -46,20 +55,22 @@ class Unit:
 def find_units(inputs: Iterable[str | Path], size: int = UNIT) -> Iterator[Unit]:
     """The units of files, folders and patterns, in order. Raises CloudkitError where the same input is named twice."""
     seen: set[str] = set()
-    for given in inputs:
-        for unit in _cut(_found(str(given), size), size):
+    named = list(map(str, inputs))
+    names = file_names(named)
+    for given in named:
+        for unit in _cut(_found(given, names[given], size), size):
             if unit.key in seen:
                 raise CloudkitError(f"{unit.label} is given twice; its structures would be counted twice")
             seen.add(unit.key)
             yield unit
 
 
-def _found(given: str, size: int) -> Iterator[Unit | Piece]:
+def _found(given: str, called: str, size: int) -> Iterator[Unit | Piece]:
     """Units of the Parquet files and pieces of all other files."""
     if given == STANDARD_INPUT:
         yield from find_pieces([given])
         return
-    for path, name, must_recognise in find_files(given):
+    for path, name, must_recognise in find_files(given, called):
         if kind_of(path) == "parquet":
             yield from _parquet(path, name, size)
         else:

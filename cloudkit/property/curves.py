@@ -78,31 +78,28 @@ def _converted(value: float, unit: str, quantity: str, per: Per, atoms: float | 
 
 
 class CurvePlot:
-    """Collects the first crystals of a stream of tables, then draws them."""
+    """Collects the first crystals of a stream of tables, then draws them; each has so many temperatures."""
 
-    def __init__(self, points: Points | None = None) -> None:
-        self.points = points or {}
+    def __init__(self, temperatures: int, points: Points | None = None) -> None:
+        self.temperatures, self.points = temperatures, points or {}
         self._tables: list[pd.DataFrame] = []
         self._ids: list[str] = []
         self._left_out = 0
 
     def add(self, table: "pd.DataFrame") -> None:
         """Take one table of `Model.predict`; crystals beyond the first few are counted, not drawn."""
-        for name in table["id"].unique().tolist():
-            if name in self._ids:
-                continue
+        crystals = table.groupby("quantity").cumcount() // self.temperatures  # ids may occur twice
+        for _, rows in table.groupby(crystals):
             if len(self._ids) < MOST:
-                self._ids.append(name)
-                self._tables.append(table[table["id"] == name])
+                self._ids.append(str(rows["id"].iloc[0]))
+                self._tables.append(rows)
             else:
                 self._left_out += 1
 
     def save(self, path: Path) -> None:
-        """Draw to a .png, .svg or .pdf; CloudkitError where there is no curve, or points name no drawn crystal."""
-        if not self._tables or self._tables[0]["temperature"].nunique() < 2:
-            raise CloudkitError(
-                "nothing to plot: curves need two temperatures or more; give --temperatures 0:600:10"
-            )
+        """Draw to a .png, .svg or .pdf; CloudkitError where there is no crystal, or points name no drawn crystal."""
+        if not self._tables:
+            raise CloudkitError("nothing to plot: no crystal has values")
         strangers = {name for name, _ in self.points} - set(self._ids)
         if strangers:
             names = ", ".join(sorted(strangers))

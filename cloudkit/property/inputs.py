@@ -10,6 +10,7 @@ import numpy as np
 
 from cloudkit.errors import CloudkitError, ScopeError, StructureError
 from cloudkit.scope import encode, parse, project
+from cloudkit.structure import file_names
 from cloudkit.units import Per
 
 
@@ -44,17 +45,26 @@ class Ready(NamedTuple):
 def gather(inputs: Any) -> Iterator[Input]:
     """Records of one structure or string, or of an iterable of them: lists, arrays, columns of pandas, polars and Arrow.
 
-    Text with a bar is SCOPE, other text is a path. An id is the file's name, else the position in the iterable.
+    Text with a bar is SCOPE, other text is a path. An id is the position in the iterable, of a path the file's name, or the path
+    itself where several in a list end in one name.
     """
-    for index, one in enumerate(listed(inputs)):
+    given = listed(inputs)
+    paths = [one for one in given if is_path(one)] if isinstance(given, Sequence) else []
+    names = file_names(paths)
+    for index, one in enumerate(given):
         if isinstance(one, str) and "|" in one:
             yield Input(str(index), one, None)
             continue
-        name = Path(one).name if isinstance(one, str | PathLike) else str(index)
+        name = (names.get(str(one)) or Path(one).name) if is_path(one) else str(index)
         try:
             yield Input(name, encode(one), None)
         except StructureError as error:
             yield Input(name, None, error)
+
+
+def is_path(one: object) -> bool:
+    """Whether an input is the path of a file."""
+    return isinstance(one, PathLike) or (isinstance(one, str) and "|" not in one)
 
 
 def as_strings(inputs: Any, dialect: str) -> list[str]:

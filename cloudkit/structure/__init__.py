@@ -10,7 +10,7 @@ from cloudkit.structure.convert import as_crystal
 from cloudkit.structure.crystal import Crystal, Species
 from cloudkit.structure.geometry import OF_CRYSTALS, OF_ORBITS, Geometry, describe
 from cloudkit.structure.guards import check_crystal
-from cloudkit.structure.inputs import find_files, open_bytes
+from cloudkit.structure.inputs import file_names, find_files, open_bytes
 from cloudkit.structure.pieces import Piece
 from cloudkit.structure.read import Record, as_record, read_pieces, read_structures
 from cloudkit.structure.sources import ReadTable, file_pieces, find_pieces, kind_of
@@ -38,6 +38,7 @@ __all__ = [
     "as_record",
     "check_crystal",
     "describe",
+    "file_names",
     "file_pieces",
     "find_files",
     "find_pieces",

@@ -5,7 +5,8 @@ import gzip
 import os
 import stat
 import zlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from lzma import LZMAError
 from pathlib import Path
 from tarfile import TarError
@@ -19,8 +20,17 @@ BLOCK: Final = 1 << 16  # bytes read at once
 MOST_TEXT: Final = 1 << 27  # bytes of a file, unpacked, or of one line of it, that are held at once
 
 
-def find_files(given: str) -> Iterator[tuple[str, str, bool]]:
-    """(path, id, whether the name must tell the kind of file) of each file meant."""
+def file_names(inputs: Iterable[str | Path]) -> dict[str, str]:
+    """The id that each input has if it is a file: its name, or its path where several end in one name (*/POSCAR)."""
+    paths = {str(given): Path(given) for given in inputs}
+    ends = Counter(path.name for path in set(paths.values()))
+    return {given: path.name if ends[path.name] == 1 else path.as_posix() for given, path in paths.items()}
+
+
+def find_files(given: str, name: str = "") -> Iterator[tuple[str, str, bool]]:
+    """(path, id, whether the name must tell the kind of file) of each file meant. name: the id of a single file, if not
+    the file's name.
+    """
     path = Path(given)
     mode = mode_of(path)
     if stat.S_ISDIR(mode):
@@ -28,7 +38,7 @@ def find_files(given: str) -> Iterator[tuple[str, str, bool]]:
         for below in _files_below(root):
             yield below, _written(below[len(root) :].lstrip(os.sep).replace(os.sep, "/")), True
     elif mode or not glob.has_magic(given):
-        yield given, _written(path.name), False
+        yield given, _written(name or path.name), False
     else:
         fixed = Path(*_until_magic(path.parts))
         found = sorted(fixed.glob(str(path.relative_to(fixed))))

@@ -3,7 +3,7 @@
 import logging
 import re
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -55,16 +55,18 @@ def as_record(name: str, structure: object) -> Record:
 Reader = Callable[[str], Iterator[Named]]
 
 
-def read_structures(inputs: Iterable[str | Path], parquet: ReadTable | None = None) -> Iterator[Record]:
+def read_structures(
+    inputs: Iterable[str | Path], parquet: ReadTable | None = None, names: Mapping[str, str] | None = None
+) -> Iterator[Record]:
     """All structures of files, folders (with all below them), patterns such as "*.cif" and "-" (standard
     input), in order.
 
-    A record's id is the path relative to the given folder (the file name for a single file), with #block where a file
-    has several. Files may be gzipped; archives are read as if they were folders. What cannot be read is a record with
+    A record's id is the path relative to the given folder (for a single file its name, or its path as given where others
+    of the inputs have the same name), with #block where a file has several. Files may be gzipped; archives are read as if they were folders. What cannot be read is a record with
     an error. parquet: how to read the rows of a .parquet file (cloudkit.data.read_structure_rows); without it, such
-    files are failures.
+    files are failures. names: of single files (file_names), where these inputs are some of more.
     """
-    return (record for records in read_pieces(find_pieces(inputs, parquet)) for record in records)
+    return (record for records in read_pieces(find_pieces(inputs, parquet, names)) for record in records)
 
 
 def read_pieces(pieces: Iterable[Piece]) -> Iterator[list[Record]]:

@@ -4,7 +4,7 @@ import gzip
 import re
 import sqlite3
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import IO, Any, Final, cast
@@ -13,7 +13,7 @@ import numpy as np
 
 from cloudkit.errors import StructureError
 from cloudkit.structure.archives import is_archive, read_members
-from cloudkit.structure.inputs import UNREADABLE, decode, find_files, open_bytes, say_unreadable
+from cloudkit.structure.inputs import UNREADABLE, decode, file_names, find_files, open_bytes, say_unreadable
 from cloudkit.structure.pieces import SPLIT, Piece, damaged, split_file, split_rows
 
 STANDARD_INPUT: Final = "-"
@@ -35,13 +35,17 @@ KNOWN: Final = (
 ReadTable = Callable[[str], Iterable[dict[str, Any]]]  # the path of a Parquet file -> its rows
 
 
-def find_pieces(inputs: Iterable[str | Path], parquet: ReadTable | None = None) -> Iterator[Piece]:
+def find_pieces(
+    inputs: Iterable[str | Path], parquet: ReadTable | None = None, names: Mapping[str, str] | None = None
+) -> Iterator[Piece]:
     """What read_structures reads, in order: files of many structures in parts of a few, all others whole."""
+    inputs = list(inputs)
+    names = file_names(inputs) if names is None else names
     for given in inputs:
         if str(given) == STANDARD_INPUT:
             yield Piece("stdin", text=decode(sys.stdin.buffer.read()))
             continue
-        for path, name, must_recognise in find_files(str(given)):
+        for path, name, must_recognise in find_files(str(given), names[str(given)]):
             yield from file_pieces(path, name, must_recognise, parquet)
 
 

@@ -3,12 +3,15 @@
 import csv
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from cli_examples import ROCK_SALT
 
 from cloudkit.cli import main
+from cloudkit.cli.predict import _check_curves
 from cloudkit.data import read_table
+from cloudkit.errors import CloudkitError
 from cloudkit.property import load
 
 pytest.importorskip("lightning")
@@ -127,6 +130,15 @@ def test_what_encode_writes_predict_reads(cloudkit, trained, structures, tmp_pat
         assert "salt.vasp" in cloudkit("predict", trained, tmp_path / name).out
 
 
+def test_files_of_one_name_have_their_paths_as_ids(cloudkit, trained, structures, tmp_path):
+    twin = tmp_path / "twin" / "salt.vasp"
+    twin.parent.mkdir()
+    twin.write_text((structures / "salt.vasp").read_text())
+    answer = cloudkit("predict", trained, structures / "salt.vasp", twin, "-t", 300, "--json")
+    ids = dict.fromkeys(json.loads(line)["id"] for line in answer.out.splitlines())
+    assert list(ids) == [str(structures / "salt.vasp"), str(twin)]
+
+
 def test_a_string_longer_than_the_model_reads_is_listed(cloudkit, trained):
     answer = cloudkit("predict", trained, SALT_TOO_LONG)
     assert (answer.code, "P101" in answer.err, answer.out) == (1, True, "")
@@ -194,6 +206,13 @@ def test_a_plot_shows_several_crystals_and_the_points_that_were_measured(cloudki
 def test_a_plot_of_one_temperature_or_of_another_kind_is_refused(cloudkit, trained, tmp_path):
     answer = cloudkit("predict", trained, ROCK_SALT, "--plot", tmp_path / "a.png")
     assert answer.code == 2 and "curves need two temperatures or more" in answer.err
+    table = tmp_path / "a.csv"
+    answer = cloudkit(
+        "predict", trained, ROCK_SALT, "--plot", tmp_path / "a.png", "-t", "300,300", "-o", table
+    )
+    assert answer.code == 2 and "curves need two temperatures" in answer.err and not table.exists()
+    with pytest.raises(CloudkitError, match="what model gap predicts has no curve"):
+        _check_curves(SimpleNamespace(name="gap", heads=["gap"], thermal=False), [0, 300])
     assert (
         "use .png or .svg or .pdf"
         in cloudkit("predict", trained, ROCK_SALT, "--plot", tmp_path / "a.jpg").err

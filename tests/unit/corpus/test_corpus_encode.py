@@ -220,6 +220,15 @@ def test_an_id_with_half_a_surrogate_pair_is_written_out(tmp_path: Path) -> None
     assert read_table(tmp_path / "out").column("id") == [r"a.jsonl#\ud800"]
 
 
+def test_files_of_one_name_have_their_paths_as_ids(tmp_path: Path) -> None:
+    paths = [tmp_path / name / "a.jsonl" for name in ("one", "two")]
+    for number, path in enumerate(paths):
+        path.parent.mkdir()
+        path.write_text(json.dumps({**rock_salt(number), "id": "x"}))
+    encode_corpus(paths, tmp_path / "out", Encoding())
+    assert read_table(tmp_path / "out").column("id") == [f"{path}#x" for path in paths]
+
+
 def test_a_file_given_twice_is_refused(given: Path, tmp_path: Path) -> None:
     with pytest.raises(CloudkitError, match="given twice"):
         encode_corpus([given, given], tmp_path / "out", Encoding())

@@ -54,8 +54,17 @@ def test_every_quantity_that_points_may_have_is_drawn(thermal_folder: Path, tmp_
     rows = [
         ("1", 200, 1.0, name, "J/mol_atom/K" if "energy" not in name else "J/mol_atom", "") for name in names
     ]
-    plot = CurvePlot(read_points(write(tmp_path / "points.csv", *rows)))
+    plot = CurvePlot(3, read_points(write(tmp_path / "points.csv", *rows)))
     plot.add(model.predict([ROCK_SALT], [0, 200, 400]).assign(id="1"))
     plot.save(tmp_path / "curves.svg")
     text = (tmp_path / "curves.svg").read_text()
     assert text.count('id="axes_') == len(names)
+
+
+def test_two_crystals_of_one_id_are_two_curves(thermal_folder: Path, tmp_path: Path) -> None:
+    model = load(thermal_folder)
+    plot = CurvePlot(3)
+    plot.add(model.predict([ROCK_SALT, ROCK_SALT.replace("Na", "Li")], [0, 200, 400]).assign(id="POSCAR"))
+    plot.add(model.predict([ROCK_SALT.replace("Na", "Rb")], [0, 200, 400]).assign(id="POSCAR"))
+    plot.save(tmp_path / "curves.svg")
+    assert (tmp_path / "curves.svg").read_text().count("<!-- POSCAR -->") == 3

@@ -67,6 +67,17 @@ def test_structures_texts_and_lists_of_them_are_read(model, tmp_path):
     )
 
 
+def test_files_of_one_name_have_their_paths_as_ids(model, tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "POSCAR").write_text(
+            "CsCl\n1.0\n4.1 0 0\n0 4.1 0\n0 0 4.1\nCs Cl\n1 1\nDirect\n0 0 0\n0.5 0.5 0.5\n"
+        )
+    paths = [tmp_path / "one" / "POSCAR", str(tmp_path / "two" / "POSCAR")]
+    table = model.predict([*paths, ROCK_SALT], 300)
+    assert table["id"].unique().tolist() == [*map(str, paths), "2"]
+
+
 def test_inputs_without_a_prediction_are_listed_and_the_others_stand(model, tmp_path):
     long = f"{generator_text(1)} |" + " Na 1a" * 9
     table = model.predict([tmp_path / "absent.cif", ROCK_SALT, "1 | Na", long, ROCK_SALT_REDUCED], 300)

@@ -103,6 +103,15 @@ def test_a_folder_gives_relative_ids_and_a_failure_for_each_stranger(tmp_path: P
     }
 
 
+def test_files_of_one_name_in_several_folders_have_their_paths_as_ids(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "POSCAR").write_text(CUBIC_POSCAR)
+    (tmp_path / "x.cif").write_text(ROCK_SALT)
+    places = [tmp_path / "one" / "POSCAR", tmp_path / "two" / "POSCAR"]
+    assert _records(*places, tmp_path / "x.cif") == {**{str(place): "ok" for place in places}, "x.cif": "ok"}
+
+
 def test_single_files_patterns_and_missing_files_have_ids_too(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "x.cif").write_text(ROCK_SALT)
