@@ -93,6 +93,14 @@ class MissingExtra(CloudkitError, ImportError):
         self.extra = extra
 
 
+def check_many(given: object, single: str) -> None:
+    """Raise TypeError where one text stands where many are wanted: its characters would be taken one by one."""
+    if isinstance(given, str | bytes):
+        raise TypeError(
+            f"expected many texts, found one of type {type(given).__name__}; give a list, or call {single}"
+        )
+
+
 def unwritable(path: Path, error: OSError, what: str = "place") -> CloudkitError:
     """The error for a file or folder that cannot be opened for writing."""
     return CloudkitError(f"{path}: cannot be written ({error.strerror}); name another {what}")

@@ -22,6 +22,7 @@ cdef extern from "Python.h":
     void *PyUnicode_DATA(object text)
     bint PyUnicode_IS_COMPACT_ASCII(object text)
     Py_ssize_t PyUnicode_GET_LENGTH(object text)
+    str PyUnicode_FromObject(object text)
     void PyObject_GC_UnTrack(void *held)
     ctypedef struct PyTypeObject:
         object (*tp_new)(PyTypeObject *, object, PyObject *)
@@ -55,7 +56,14 @@ cdef np.ndarray empty(Py_ssize_t n, int kind):
 
 
 cdef bytes utf8(text):
-    return text.encode("utf-8", "surrogatepass") if isinstance(text, str) else <bytes?>text
+    return text if isinstance(text, bytes) else exact(text).encode("utf-8", "surrogatepass")
+
+
+cdef str exact(text):
+    """A str itself, of a subclass (numpy.str_) the str that it stands for; raises TypeError for anything else."""
+    if not isinstance(text, str):
+        raise TypeError(f"expected str, found {type(text).__name__}")
+    return PyUnicode_FromObject(text)
 
 
 def check(text):
@@ -86,8 +94,9 @@ def check(text):
         PyMem_Free(issues)
 
 
-def encode_text(str text, str vocabulary):
+def encode_text(text, str vocabulary):
     """Ids (n,) uint16 of one text, or None where the compact vocabulary refuses it."""
+    cdef str plain = exact(text)
     cdef encoder encode = find_encoder(vocabulary)
     cdef uint16_t few[256]
     cdef size_t n = 0
@@ -95,14 +104,14 @@ def encode_text(str text, str vocabulary):
     cdef const char *data
     cdef c.ck_status status
     cdef np.ndarray ids
-    if not PyUnicode_IS_COMPACT_ASCII(text):
-        return twin.encode_text(text, vocabulary)
-    data, size = <const char *>PyUnicode_DATA(text), PyUnicode_GET_LENGTH(text)
+    if not PyUnicode_IS_COMPACT_ASCII(plain):
+        return twin.encode_text(plain, vocabulary)
+    data, size = <const char *>PyUnicode_DATA(plain), PyUnicode_GET_LENGTH(plain)
     status = encode(data, size, few, 256, &n)
     if status in (c.CK_INVALID, c.CK_NO_TOKEN):
         return None
     if status == c.CK_NOT_ASCII:
-        return twin.encode_text(text, vocabulary)
+        return twin.encode_text(plain, vocabulary)
     ids = empty(n, np.NPY_UINT16)
     if status == c.CK_NO_SPACE:
         with nogil:

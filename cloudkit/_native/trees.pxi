@@ -59,21 +59,22 @@ cdef make_orbit(type orbit, symbol, species):
     return leaf((<PyTypeObject *>tuple).tp_new(<PyTypeObject *>orbit, (values,), NULL))
 
 
-def parse(str text, type orbit):
+def parse(text, type orbit):
     """(dialect, space group, orbits or sites, fractions) of valid text; None if it has errors, or species without a token.
 
     orbit: a subclass of tuple with the fields letter, multiplicity, species (None in reduced) and oxidation states, ().
     """
+    cdef str plain = exact(text)
     cdef uint16_t few[512]
     cdef const uint16_t *ids = few
     cdef size_t n = 0, at = 2, symbol
     cdef c.ck_status status
     cdef list orbits = []
-    if not PyUnicode_IS_COMPACT_ASCII(text):
+    if not PyUnicode_IS_COMPACT_ASCII(plain):
         return None
-    status = c.ck_encode_compact(<const char *>PyUnicode_DATA(text), PyUnicode_GET_LENGTH(text), few, 512, &n)
+    status = c.ck_encode_compact(<const char *>PyUnicode_DATA(plain), PyUnicode_GET_LENGTH(plain), few, 512, &n)
     if status == c.CK_NO_SPACE:
-        packed = encode_text(text, "compact")
+        packed = encode_text(plain, "compact")
         ids = <const uint16_t *>np.PyArray_DATA(<np.ndarray>packed)
     elif status != c.CK_OK:
         return None

@@ -91,12 +91,12 @@ def listed(inputs: Any) -> Iterable[Any]:
         )
     plain = getattr(inputs, "to_pylist", None) or getattr(inputs, "tolist", None)  # of Arrow; of arrays
     found: Iterable[Any] = plain() if plain else inputs
-    return found
+    return [found] if isinstance(found, str) else found  # of an array without dimensions
 
 
 def _is_single(inputs: Any) -> bool:
     if (
-        isinstance(inputs, str | PathLike | Mapping)
+        isinstance(inputs, str | bytes | PathLike | Mapping)
         or hasattr(inputs, "lattice")
         or hasattr(inputs, "get_scaled_positions")
     ):

@@ -77,6 +77,12 @@ class Model:
             head for head, kind in self.spec.heads.items() if head in trained and isinstance(kind, kinds)
         ]
 
+    def __repr__(self) -> str:
+        predicts = ", ".join(
+            name for head in self.heads for name in (FOUR if self._is_thermal(head) else self._outputs(head))
+        )
+        return f"<Model {self.name}: {self.network.parameters_count:,} parameters, predicts {predicts or 'nothing yet'}>"
+
     def _repr_html_(self) -> str:
         rows = [
             (

@@ -14,7 +14,7 @@ MOST = 1_000_000  # a range longer than this is a slip, not a wish
 def check_temperatures(values: Any) -> npt.NDArray[np.float64]:
     """Values in K as a (n,) float64 array; raises CloudkitError naming a negative, NaN or infinite one."""
     try:
-        array = np.atleast_1d(np.asarray(values, dtype=np.float64)).ravel()
+        array = np.array(values, dtype=np.float64).ravel()  # a copy: columns of pandas cannot be written to
     except (TypeError, ValueError):
         raise CloudkitError(f"temperatures must be numbers in K, found {values!r}") from None
     if array.size == 0:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cloudkit.errors import CloudkitError, StructureError
+from cloudkit.errors import CloudkitError, StructureError, check_many
 from cloudkit.scope.canonical import canonical_scope, choose_letters, sort_species
 from cloudkit.scope.found import found_orbits, round_species
 from cloudkit.scope.geometry import check_geometry, geometry_of
@@ -209,6 +209,7 @@ def encode_batch(
     jobs: threads for spglib, worker processes for moyo. A cell of more than max_sites atoms is refused (S207); with
     worker processes a structure that takes more than max_seconds is given up (S304).
     """
+    check_many(structures, "encode")
     if isinstance(structures, Columns):
         records = structures.records()
     else:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloudkit import _native
+from cloudkit.errors import check_many
 from cloudkit.scope.diagnostics import Diagnostic, validate
 
 
@@ -40,6 +41,10 @@ class Findings(Sequence[list[Diagnostic]]):
     def __len__(self) -> int:
         return len(self.texts)
 
+    def __repr__(self) -> str:
+        count = len(self.texts)
+        return f"<Findings: {count:,} strings, {count - int(self.valid.sum()):,} invalid>"
+
     def _repr_html_(self) -> str:
         from cloudkit.scope.notebook import findings_html
 
@@ -69,7 +74,8 @@ def validate_batch(texts: Iterable[str], threads: int = 1) -> Findings:
     Raises
     ------
     TypeError
-        For a row that is no str, which it names.
+        For a row that is no str, which it names, and for one text in place of many.
     """
+    check_many(texts, "validate")
     rows = tuple(texts)
     return Findings(rows, *_native.check_batch(rows, threads))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from cloudkit import _native
-from cloudkit.errors import ScopeError
+from cloudkit.errors import ScopeError, check_many
 from cloudkit.scope.diagnostics import describe, render
 from cloudkit.tables import generator_text
 
@@ -170,11 +170,12 @@ def parse(text: str) -> Scope:
 
 def parse_batch(texts: Iterable[str]) -> list[Scope]:
     """Read many valid strings, as `parse` reads one. Raises ScopeError for the first invalid text; a note names the row."""
+    check_many(texts, "parse")
     scopes = []
     for row, text in enumerate(texts):
         try:
             scopes.append(parse(text))
-        except ScopeError as error:
+        except (ScopeError, TypeError) as error:
             error.add_note(f"in row {row}")
             raise
     return scopes

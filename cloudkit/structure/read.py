@@ -131,7 +131,9 @@ def read_one(path: Path) -> Crystal:
     Raises StructureError, S111 if there are several.
     """
     if stat.S_ISDIR(mode_of(path)):
-        raise StructureError("S101", f"{path} is a folder", "use read_structures")
+        raise StructureError(
+            "S101", f"{path} is a folder", "read_structures of cloudkit.structure reads many"
+        )
     records = list(read_structures([path]))
     if not records:
         raise no_structure()
@@ -140,7 +142,7 @@ def read_one(path: Path) -> Crystal:
         raise StructureError(
             "S111",
             f"{path.name} has {len(records)} structures ({names} …)",
-            "use read_structures, or split it",
+            "read_structures of cloudkit.structure reads many; or split it",
         )
     if records[0].crystal is None:
         raise records[0].reason

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloudkit import _native
-from cloudkit.errors import CloudkitError, ScopeError
+from cloudkit.errors import CloudkitError, ScopeError, check_many
 from cloudkit.scope import validate
 from cloudkit.scope.tree import check
 
@@ -49,6 +49,9 @@ class Tokenizer:
         self.name = name
         text = resources.files("cloudkit.vocab").joinpath(f"{name}.txt").read_text("ascii")
         self.vocabulary: tuple[str, ...] = tuple(text.splitlines())
+
+    def __repr__(self) -> str:
+        return f"Tokenizer({self.name!r})"
 
     @property
     def size(self) -> int:
@@ -95,6 +98,7 @@ class Tokenizer:
         ScopeError
             Where `compact` refuses a text; a note names the row.
         """
+        check_many(texts, "encode")
         rows = tuple(texts)
         ids, offsets, refused = _native.encode_batch(rows, self.name, threads)
         if refused:

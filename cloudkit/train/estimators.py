@@ -48,7 +48,7 @@ class CloudRegressor(RegressorMixin, _Crystals):
     valid
         Share of the crystals held out to choose the best epoch and to set the intervals; 0: neither.
     changes
-        More changes of the preset `property`, such as ``["tasks.0.batch=32", "encoder.dropout=0.1"]``.
+        One or more further changes of the preset `property`, such as ``["tasks.0.batch=32", "encoder.dropout=0.1"]``.
     random_state
         Seed of everything random.
 
@@ -66,7 +66,7 @@ class CloudRegressor(RegressorMixin, _Crystals):
         transform: str = "none",
         start: str | None = "geometry",
         valid: float = 0.1,
-        changes: Sequence[str] = (),
+        changes: str | Sequence[str] = (),
         random_state: Any = 0,
     ) -> None:
         self.epochs, self.learning_rate, self.transform = epochs, learning_rate, transform
@@ -90,7 +90,7 @@ class CloudRegressor(RegressorMixin, _Crystals):
                 )
             spec = parse_spec(template("property"), "CloudRegressor", folder, self._changes(names))
             self.model_: Model = load(build(spec, folder / "model").folder)
-        self.flat_ = labels.ndim == 1
+        self.flat_, self.outputs_ = labels.ndim == 1, table.shape[1]
         return self
 
     def _changes(self, names: Sequence[str]) -> list[str]:
@@ -109,7 +109,8 @@ class CloudRegressor(RegressorMixin, _Crystals):
             "tasks.0.valid": self.valid,
             "run.seed": seed,
         }
-        return [*(f"{key}={json.dumps(value)}" for key, value in known.items()), *self.changes]
+        changes = [self.changes] if isinstance(self.changes, str) else self.changes
+        return [*(f"{key}={json.dumps(value)}" for key, value in known.items()), *changes]
 
     def predict(self, X: Any) -> Array:
         """Values (n,), or (n, outputs) where it was fitted to several."""
@@ -128,7 +129,8 @@ class CloudRegressor(RegressorMixin, _Crystals):
         inputs = list(listed(X))
         table = self.model_.predict(inputs)
         refuse(table.attrs["failures"], len(inputs))
-        return tuple(table[name].to_numpy().reshape(len(inputs), -1) for name in ("value", "lower", "upper"))  # type: ignore[return-value]
+        shape = len(inputs), self.outputs_
+        return tuple(table[name].to_numpy().reshape(shape) for name in ("value", "lower", "upper"))  # type: ignore[return-value]
 
     def _shaped(self, values: Array) -> Array:
         return values[:, 0] if self.flat_ else values

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scope_strings import mutated_texts, valid_texts
 
 from cloudkit._native import twin
+from cloudkit.scope import Orbit
 
 core = pytest.importorskip("cloudkit._native.core", reason="no compiled core in this installation")
 
@@ -23,6 +24,28 @@ def test_core_and_twin_find_the_same_codes_at_the_same_places(text: str) -> None
 @given(st.one_of(st.binary(), mutated_texts().map(lambda text: text.encode("utf-16", "surrogatepass"))))
 def test_core_and_twin_agree_on_bytes_that_are_no_text(data: bytes) -> None:
     assert core.check(data) == twin.check(data)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.one_of(valid_texts(), mutated_texts(), st.text()))
+def test_text_of_a_subclass_is_text_in_core_and_twin(text: str) -> None:
+    class Text(str):
+        __slots__ = ()
+
+    for one in (core, twin):
+        assert one.check(Text(text)) == core.check(text)
+        assert one.parse(Text(text), Orbit) == core.parse(text, Orbit)
+        for vocabulary in ("cloud", "compact"):
+            assert np.array_equal(one.encode_text(Text(text), vocabulary), core.encode_text(text, vocabulary))
+
+
+@pytest.mark.parametrize("wrong", [None, 5, 0.5, ["1 0 0 | H 1a"]])
+def test_what_is_no_text_is_named_in_core_and_twin(wrong: object) -> None:
+    for one in (core, twin):
+        calls = ((one.check,), (one.parse, Orbit), (one.encode_text, "compact"), (one.encode_text, "cloud"))
+        for call, *more in calls:
+            with pytest.raises(TypeError, match=f"expected str, found {type(wrong).__name__}"):
+                call(wrong, *more)
 
 
 @settings(max_examples=80, deadline=None)

@@ -235,6 +235,8 @@ def check(text: str | bytes) -> tuple[int, list[Issue]]:
     """(space group or 0, [(code, offset, length), ...]) of str or bytes; offsets in bytes of UTF-8."""
     from cloudkit.tables import SPACE_GROUP_BY_GENERATORS
 
+    if not isinstance(text, str | bytes):
+        raise TypeError(f"expected str, found {type(text).__name__}")
     data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     generators, start, tokens, issues = read_grammar(data)
     known = SPACE_GROUP_BY_GENERATORS.get(generators.decode("ascii", "replace"))

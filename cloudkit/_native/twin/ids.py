@@ -99,6 +99,8 @@ def encode_cloud(text: str) -> list[int]:
 
 def encode_text(text: str, vocabulary: str) -> NDArray[np.uint16] | None:
     """Ids (n,) uint16 of one text, or None where the compact vocabulary refuses it."""
+    if not isinstance(text, str):
+        raise TypeError(f"expected str, found {type(text).__name__}")
     if vocabulary not in ("cloud", "compact"):
         raise ValueError(f"unknown vocabulary '{vocabulary}'; known: cloud, compact")
     ids = encode_cloud(text) if vocabulary == "cloud" else encode_compact(text)

@@ -35,6 +35,8 @@ def parse(text: str, orbit: type[tuple[Any, ...]]) -> Tree | None:
 
     orbit: the type of tuple (letter, multiplicity, species or None, ()) that an orbit or site becomes.
     """
+    if not isinstance(text, str):
+        raise TypeError(f"expected str, found {type(text).__name__}")
     ids = encode_compact(text)
     if ids is None:
         return None

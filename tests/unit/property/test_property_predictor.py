@@ -140,6 +140,27 @@ def test_a_model_without_thermal_head_predicts_its_quantity_and_refuses_temperat
         model.predict(ROCK_SALT, 300)
 
 
+def test_a_model_says_what_it_predicts(model, gap_folder):
+    assert repr(model) == (
+        f"<Model thermal: {model.network.parameters_count:,} parameters, "
+        "predicts heat_capacity, internal_energy, entropy, free_energy>"
+    )
+    assert repr(load(gap_folder)).endswith("predicts band_gap>")
+
+
+@pytest.mark.filterwarnings("error")
+def test_texts_and_temperatures_of_numpy_are_as_good_as_plain_ones(model):
+    kelvin = np.array([100.0, 300.0])
+    kelvin.setflags(write=False)
+    plain = model.predict(ROCK_SALT, [100, 300])
+    for text in (np.str_(ROCK_SALT), np.array(ROCK_SALT), [np.str_(ROCK_SALT)]):
+        assert model.predict(text, kelvin).equals(plain)
+
+
+def test_bytes_are_one_input_without_a_prediction(model):
+    assert [one.id for one in model.predict(b"NaCl").attrs["failures"]] == ["0"]
+
+
 def test_nothing_in_gives_an_empty_table_with_all_columns(model):
     for nothing in ([], ["x | y"]):
         table = model.predict(nothing)

@@ -30,6 +30,11 @@ def test_findings_show_counts_and_the_first_rows() -> None:
     assert "<td>1</td><td>E104</td>" in shown and "<td>0</td><td>E104</td>" not in shown
 
 
+def test_a_prompt_shows_what_an_object_is() -> None:
+    assert repr(cloudkit.validate_batch([TEXT, "1 6"])) == "<Findings: 2 strings, 1 invalid>"
+    assert repr(cloudkit.Tokenizer("cloud")) == "Tokenizer('cloud')"
+
+
 def test_findings_of_sound_strings_have_no_tables() -> None:
     shown = cloudkit.validate_batch([TEXT])._repr_html_()
     assert "1 strings, 0 invalid" in shown and "<table" not in shown and "more invalid" not in shown

@@ -1,11 +1,15 @@
 """Strings as trees: orbits, composition, projection to the reduced dialect."""
 
+from collections.abc import Callable
+
 import pytest
 
+import cloudkit
 from cloudkit.errors import ScopeError
 from cloudkit.scope import Orbit, Scope, parse, project
 from cloudkit.scope.tree import read
 from cloudkit.tables import generator_text
+from cloudkit.tokens import Tokenizer
 
 
 def test_an_orbit_string_has_orbits_with_species_and_integer_counts() -> None:
@@ -13,6 +17,20 @@ def test_an_orbit_string_has_orbits_with_species_and_integer_counts() -> None:
     assert (scope.dialect, scope.space_group) == ("orbit", 225)
     assert scope.orbits == (Orbit("a", 4, (("Na", 1.0),)), Orbit("b", 4, (("Cl", 1.0),)))
     assert scope.composition == {"Na": 4.0, "Cl": 4.0}
+
+
+@pytest.mark.parametrize(
+    "many", [cloudkit.parse_batch, cloudkit.validate_batch, cloudkit.encode_batch, Tokenizer().encode_batch]
+)
+def test_one_text_in_place_of_many_is_refused(many: Callable[[str], object]) -> None:
+    with pytest.raises(TypeError, match="expected many texts, found one of type str; give a list, or call "):
+        many(f"{generator_text(225)} | Na 4a Cl 4b")
+
+
+def test_a_row_that_is_no_text_is_named() -> None:
+    with pytest.raises(TypeError, match="expected str, found NoneType") as caught:
+        cloudkit.parse_batch([f"{generator_text(225)} | Na 4a Cl 4b", None])  # type: ignore[list-item]
+    assert caught.value.__notes__ == ["in row 1"]
 
 
 def test_a_mixed_orbit_counts_its_occupancies() -> None:

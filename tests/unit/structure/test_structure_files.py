@@ -200,7 +200,7 @@ def test_a_path_with_several_structures_is_refused_where_one_is_wanted(tmp_path:
     (tmp_path / "two.cif").write_text(ROCK_SALT + cif("K1 0 0 0"))
     with pytest.raises(StructureError, match="2 structures") as caught:
         as_crystal(tmp_path / "two.cif")
-    assert caught.value.code == "S111"
+    assert caught.value.code == "S111" and "read_structures of cloudkit.structure" in caught.value.hint
 
 
 @pytest.mark.parametrize("suffix", [".zip", ".db"])

@@ -72,6 +72,15 @@ def test_what_has_no_string_is_named() -> None:
         cloudkit.CloudRegressor(**QUICK).fit(TEXTS[:2], [1.0, 2.0, 3.0])
 
 
+def test_no_crystals_have_no_values(fitted: Any) -> None:
+    assert fitted.predict([]).shape == (0,)
+
+
+def test_one_change_needs_no_list() -> None:
+    changed = cloudkit.CloudRegressor(epochs=1, valid=0, start=None, changes="encoder.layers=1")
+    assert changed.fit(TEXTS[:4], MASS[:4]).model_.spec.encoder.layers == 1
+
+
 def test_features_of_the_shipped_model_carry_what_a_ridge_needs() -> None:
     pipeline = make_pipeline(cloudkit.CloudFeaturizer(), Ridge(1.0))
     scores = cross_val_score(pipeline, np.array(TEXTS), MASS, cv=3, scoring="r2")
