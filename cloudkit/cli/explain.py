@@ -1,5 +1,6 @@
 """`cloudkit explain`: how one structure was read, by both engines, over the tolerances, before and after the normalizer."""
 
+import re
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
@@ -8,6 +9,7 @@ import typer
 
 from cloudkit.cli.columns import STANDARD_INPUT
 from cloudkit.cli.encode import LEDGER, check_length
+from cloudkit.cli.inputs import check_named
 from cloudkit.cli.terminal import emit, emit_json, emit_table, say
 from cloudkit.errors import CloudkitError, StructureError
 
@@ -71,15 +73,19 @@ def _read(file: str) -> "tuple[Record, Crystal]":
     """The one structure that is meant. Raises StructureError if it cannot be read, CloudkitError if it is not one."""
     from cloudkit.structure import read_structures
 
+    check_named([file])
     path, _, block = (file, "", "") if Path(file).exists() else file.partition("#")
     if Path(path).is_dir():
         raise CloudkitError(f"{path} is a folder; name one file")
     if path != STANDARD_INPUT and not Path(path).exists():
         raise CloudkitError(f"no such file: {path}")
     records = list(read_structures([path]))
-    names = [record.id for record in records]
+    whole = Path(path).name
+    names = [
+        re.sub(f"^{re.escape(whole)}/", f"{whole}#", record.id) for record in records
+    ]  # members of archives
     if block:
-        records = [record for record in records if record.id.endswith(f"#{block}")]
+        records = [record for record, name in zip(records, names, strict=True) if name.endswith(f"#{block}")]
     if len(records) != 1:
         what = f"no structure '{block}'" if block else f"{len(names)} structures"
         more = ", …" if len(names) > MOST_NAMED else ""

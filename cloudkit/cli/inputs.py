@@ -18,8 +18,17 @@ if TYPE_CHECKING:
 
 def check_inputs(inputs: Sequence[str]) -> None:
     """Raise CloudkitError if nothing of what is named exists; one missing file among others is a failure, not an error."""
+    check_named(inputs)
     if not any(given == STANDARD_INPUT or "|" in given or _exists(given) for given in inputs):
         raise CloudkitError(f"no such file or folder: {', '.join(inputs)}")
+
+
+def check_named(inputs: Sequence[str]) -> None:
+    """Raise CloudkitError for an empty name: a path would take it for the folder that one is in."""
+    if "" in inputs:
+        raise CloudkitError(
+            "an input is an empty text, which names no file; is a variable of the shell empty?"
+        )
 
 
 def check_apart(inputs: Sequence[str], *outputs: Path | None) -> None:

@@ -23,6 +23,7 @@ MOST_UNPACKED: Final = 1 << 34  # bytes of all members together
 MOST_RATIO: Final = 200  # unpacked to packed bytes; text of structures shrinks to a fifth or a tenth
 HEADERS: Final = 1 << 20  # bytes between two members of a tar file
 LONGEST_PATH: Final = 4096  # characters
+SAYS_UTF8: Final = 0x800  # flag of a member whose path is UTF-8
 MOST_LIST: Final = 256 * MOST_MEMBERS  # bytes of the list of members at the end of a zip file
 
 
@@ -110,14 +111,23 @@ def _zip_members(path: str) -> Iterator[tuple[str, IO[bytes] | StructureError]]:
             total += info.file_size
             if total > MOST_UNPACKED:
                 raise _too_large(total, MOST_UNPACKED, "the archive")
+            name = _zip_name(info)
             if stat.S_IFMT(mode) and not stat.S_ISREG(mode):
-                yield info.filename, _refuse("it is a link or a device")
+                yield name, _refuse("it is a link or a device")
             elif info.flag_bits & 1:
-                yield info.filename, _refuse("it is encrypted")
+                yield name, _refuse("it is encrypted")
             elif fault := _size_fault(info.file_size, info.compress_size):
-                yield info.filename, fault
+                yield name, fault
             else:
-                yield info.filename, _open(archive, info)
+                yield name, _open(archive, info)
+
+
+def _zip_name(info: zipfile.ZipInfo) -> str:
+    """The path of a member. zip and macOS write UTF-8 without saying so, which zipfile reads as the letters of old PCs."""
+    try:
+        return info.filename if info.flag_bits & SAYS_UTF8 else info.filename.encode("cp437").decode("utf-8")
+    except UnicodeError:
+        return info.filename
 
 
 def _open(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes] | StructureError:

@@ -5,6 +5,7 @@ import gzip
 import os
 import stat
 import zlib
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from lzma import LZMAError
@@ -32,7 +33,7 @@ def find_files(given: str, name: str = "") -> Iterator[tuple[str, str, bool]]:
     the file's name.
     """
     path = Path(given)
-    mode = mode_of(path)
+    mode = mode_of(path) if given else 0  # the path of an empty text is the folder that one is in
     if stat.S_ISDIR(mode):
         root = os.fspath(path)
         for below in _files_below(root):
@@ -143,9 +144,9 @@ def say_unreadable(path: str, error: Exception) -> str:
 
 
 def decode(data: bytes) -> str:
-    """Text with plain line ends, from UTF-8 or else Latin-1."""
+    """Text with plain line ends, from UTF-8, UTF-16 that says so (as Windows writes it), or else Latin-1."""
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode("utf-16" if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig")
     except UnicodeDecodeError:
         text = data.decode("latin-1")
     return text.replace("\r\n", "\n").replace("\r", "\n")

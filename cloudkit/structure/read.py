@@ -17,6 +17,7 @@ from cloudkit.structure.pieces import ROWS, Piece
 from cloudkit.structure.poscar import read_poscar
 from cloudkit.structure.sources import ReadTable, find_pieces
 from cloudkit.structure.textforms import Named, read_extxyz, read_json, read_json_lines
+from cloudkit.tables import SPACE_GROUP_BY_GENERATORS
 
 _LOG: Final = logging.getLogger(__name__)
 FETCHED: Final = 32  # files fetched before the first is parsed
@@ -154,6 +155,12 @@ def read_one(path: Path) -> Crystal:
 def _sniff(text: str) -> Iterator[Named]:
     """The reader that fits the text, for standard input and single files with an unknown name."""
     lines = text.splitlines()
+    if text.lstrip().partition(" | ")[0] in SPACE_GROUP_BY_GENERATORS:
+        raise StructureError(
+            "S104",
+            "the text holds SCOPE strings, not a structure",
+            "predict and audit read them from a table: cloudkit encode … -o strings.csv",
+        )
     if re.search(r"(?im)^\s*data_", text):
         return read_cif(text)
     if text.lstrip()[:1] in "{[":

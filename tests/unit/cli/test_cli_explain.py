@@ -1,6 +1,7 @@
 """`cloudkit explain`: engines, tolerances and letters of one structure."""
 
 import json
+import zipfile
 
 import pytest
 from cli_examples import POSCAR, ROCK_SALT
@@ -67,6 +68,16 @@ def test_the_letters_are_those_at_the_given_tolerance(cloudkit):
         document = json.loads(cloudkit("explain", "-", "--symprec", symprec, "--json", stdin=BENT).out)
         assert {row["canonical"] for row in document["letters"]} == letters
         assert float(symprec) in {rung["symprec"] for rung in document["ladder"]}
+
+
+def test_a_member_of_an_archive_is_named_like_a_block(cloudkit, structures, tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name in ("one.vasp", "deep/two.vasp"):
+            archive.write(structures / "salt.vasp", name)
+    answer = cloudkit("explain", tmp_path / "a.zip")
+    assert answer.err.endswith("name one as FILE#BLOCK: a.zip#one.vasp, a.zip#deep/two.vasp\n")
+    document = json.loads(cloudkit("explain", f"{tmp_path / 'a.zip'}#deep/two.vasp", "--json").out)
+    assert document["id"] == "a.zip/deep/two.vasp"
 
 
 def test_one_of_several_structures_is_named_with_its_block(cloudkit, shared):

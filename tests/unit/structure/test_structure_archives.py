@@ -300,6 +300,14 @@ def test_workers_read_archives_as_one_process_does(tmp_path: Path) -> None:
     assert rows(2) == rows(1)
 
 
+def test_a_path_in_utf8_that_a_zip_file_does_not_call_so_is_read_as_such(tmp_path: Path) -> None:
+    for number, name in enumerate(("Größe/结构.vasp", "\udce9t\udce9.vasp")):  # the second is no UTF-8
+        pack(tmp_path / f"{number}.zip", {"?" * len(os.fsencode(name)): CUBIC_POSCAR.encode()})
+        path = tmp_path / f"{number}.zip"
+        path.write_bytes(path.read_bytes().replace(b"?" * len(os.fsencode(name)), os.fsencode(name)))
+    assert set(read(tmp_path)) == {"0.zip/Größe/结构.vasp", "1.zip/ΘtΘ.vasp"}
+
+
 def test_junk_in_the_place_of_an_archive_is_named(tmp_path: Path) -> None:
     for number, kind in enumerate(KINDS):
         (tmp_path / f"{number}.{kind}").write_bytes(

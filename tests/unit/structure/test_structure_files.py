@@ -103,6 +103,25 @@ def test_a_folder_gives_relative_ids_and_a_failure_for_each_stranger(tmp_path: P
     }
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
+def test_a_text_file_is_read_in_the_encodings_that_people_have(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "a.cif").write_text("# Größe\n" + ROCK_SALT, encoding=encoding)
+    assert _records(tmp_path / "a.cif") == {"a.cif": "ok"}
+
+
+def test_strings_in_place_of_a_structure_are_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "strings.txt").write_text("1 4 b O O O c O O O d O O O e O O O 0 | Cs 1a Cl 1b\n")
+    (record,) = read_structures([tmp_path / "strings.txt"])
+    assert record.error and record.error.code == "S104" and "SCOPE strings" in record.error.message
+    (tmp_path / "POSCAR").write_text(CUBIC_POSCAR.replace("caesium chloride", "CsCl | mp-22865"))
+    assert _records(tmp_path / "POSCAR") == {"POSCAR": "ok"}
+
+
+def test_an_empty_name_is_no_folder() -> None:
+    (record,) = read_structures([""])
+    assert record.error and record.error.code == "S101"
+
+
 def test_files_of_one_name_in_several_folders_have_their_paths_as_ids(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
