@@ -12,7 +12,15 @@ from cloudkit.data.geometry import encode_table, read_shapes
 from cloudkit.data.table import Table
 from cloudkit.errors import DataError, ScopeError
 from cloudkit.scope import parse, project
-from cloudkit.units import QUANTITIES, UnitError, canonical_unit, per_of, to_kelvin, to_per_atom
+from cloudkit.units import (
+    DULONG_PETIT,
+    QUANTITIES,
+    UnitError,
+    canonical_unit,
+    per_of,
+    to_kelvin,
+    to_per_atom,
+)
 
 Observed = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]
 
@@ -149,7 +157,7 @@ def _observe(table: Table, target: Target, n_atoms: str | None) -> Observed:
         value = np.array([to_per_atom(label, target.unit, target.quantity, n) for label, n in pairs])
     except UnitError as error:
         raise DataError(f"{table.name}: column '{target.column}': {error}") from None
-    _check_most(table, target, value)
+    _check_limits(table, target, value)
     return kept, at, value.astype(np.float64)
 
 
@@ -167,14 +175,18 @@ def _coordinate(table: Table, given: float | str | None, wanted: str) -> NDArray
     return np.full(len(table), np.nan if given is None else float(given))
 
 
-def _check_most(table: Table, target: Target, value: NDArray[np.float64]) -> None:
-    wrong = np.flatnonzero(value > target.most)
+def _check_limits(table: Table, target: Target, value: NDArray[np.float64]) -> None:
+    """Refuse heat capacities that no harmonic mode has: above 3R, or as far below 0, by more than the head's tolerance."""
+    wrong = np.flatnonzero((value > target.most) | (value < DULONG_PETIT - target.most))
     if len(wrong):
         row, found = int(wrong[0]), value[wrong[0]]
         more = f" (and {len(wrong) - 1} more rows)" if len(wrong) > 1 else ""
+        where = f"{table.name}: row {table.number(row)}, column '{target.column}'"
+        said = f"{where}: {target.quantity} is {found:.4g} {canonical_unit(target.quantity)}"
+        if found < 0:
+            raise DataError(f"{said}{more}, and no harmonic mode takes less than 0; is a sign wrong?")
         raise DataError(
-            f"{table.name}: row {table.number(row)}, column '{target.column}': {target.quantity} is {found:.4g} {canonical_unit(target.quantity)}"
-            f"{more}, more than {target.most:.4g}, the harmonic limit 3R and the head's tolerance; is it Cp (heat_capacity_p), "
+            f"{said}{more}, more than {target.most:.4g}, the harmonic limit 3R and the head's tolerance; is it Cp (heat_capacity_p), "
             f"or is the number of atoms or the unit wrong?"
         )
 

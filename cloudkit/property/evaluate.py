@@ -1,6 +1,7 @@
 """A trained model against labels it has not seen, beside baselines that were trained on its training rows."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -25,7 +26,7 @@ from cloudkit.property.metrics import summarize
 from cloudkit.property.notebook import errors_html
 from cloudkit.property.predictor import Model
 from cloudkit.property.rows import read_rows, task_rows
-from cloudkit.units import MOLAR_QUANTITIES, canonical_unit
+from cloudkit.units import DULONG_PETIT, MOLAR_QUANTITIES, canonical_unit
 
 Array = npt.NDArray[np.float64]
 ALL: Final = tuple(BASELINES)
@@ -73,7 +74,7 @@ def evaluate(
     table = data if isinstance(data, Table) else open_data(data)
     scores, notes = list[Scores](), list[str]()
     for head in model.heads:
-        wanted = _targets(model, head, table, targets)
+        wanted = _limited(model, head, _targets(model, head, table, targets))
         if wanted:
             test = read_crystals(
                 table, targets=wanted, dialect=model.spec.tokens.dialect, id=id,
@@ -190,7 +191,27 @@ def _targets(model: Model, head: str, table: Table, given: Sequence[Target]) -> 
         if name in table.columns and name not in have and readable:
             at = "temperature" if needs_temperature else None
             found.append(Target(name, name, at, canonical_unit(name)))
+    if len(found) == 1:
+        _check_unit(table, found[0])
     return found
+
+
+def _limited(model: Model, head: str, targets: Sequence[Target]) -> list[Target]:
+    """The same with the largest heat capacity that the head's harmonic modes allow, as in training."""
+    kind = model.spec.heads[head]
+    if not isinstance(kind, ThermalHead):
+        return list(targets)
+    most = (1 + kind.tolerance) * DULONG_PETIT
+    return [replace(one, most=most) if one.quantity == "heat_capacity" else one for one in targets]
+
+
+def _check_unit(table: Table, target: Target) -> None:
+    """Refuse a column `unit` beside the only column of labels that says another unit than the one that they are read in."""
+    for row, unit in enumerate(table.columns.get("unit", ()) if target.unit else ()):
+        if unit not in (target.unit, "", None):
+            raise DataError(
+                f"{table.name}: row {table.number(row)}, column 'unit': {target.column} is read in {target.unit}, found {unit!r}; convert it"
+            )
 
 
 def _column(table: Table, name: str) -> str | None:

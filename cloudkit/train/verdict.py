@@ -28,7 +28,7 @@ def verdict(task: dict[str, Any]) -> str:
         better = [model_name(name) for name, value in baselines.items() if value < mae]
         verb = "predict" if len(better) > 1 or best.endswith("trees") else "predicts"
         return (
-            f"Here {' and '.join(better)} {verb} better than this model: {model_name(best)} "
+            f"Here {', '.join(better[:-1])}{' and ' if better[1:] else ''}{better[-1]} {verb} better than this model: {model_name(best)} "
             f"{number(rival)} against {number(mae)} ({100 * (1 - rival / mae):.0f} % less error). "
             f"Compared with {names}, all trained on the same rows."
         )

@@ -126,6 +126,15 @@ def test_a_heat_capacity_above_what_harmonic_modes_can_have_is_refused_with_its_
     assert len(read_crystals(table(), n_atoms="n", targets=[limited])) == 2
 
 
+def test_a_heat_capacity_below_zero_is_refused_with_its_row_but_for_noise() -> None:
+    limited = replace(CV, most=26.2)
+    with pytest.raises(DataError, match=r"row 2, column 'cv': heat_capacity is -30 .* is a sign wrong\?"):
+        read_crystals(table(cv=["80", "-60", "160"]), n_atoms="n", targets=[limited])
+    assert (
+        read_crystals(table(cv=["80", "-0.02", "160"]), n_atoms="n", targets=[limited]).value.min() == -0.01
+    )
+
+
 def test_labels_of_a_spectrum_have_a_frequency_instead_of_a_temperature() -> None:
     density = Target("g", "phonon_density", frequency="nu", frequency_unit="meV", unit="modes/THz/cell")
     crystals = read_crystals(table(g=["8", "4", "16"], nu=["10", "20", "30"]), n_atoms="n", targets=[density])

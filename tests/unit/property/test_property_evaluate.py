@@ -36,6 +36,22 @@ def test_a_model_has_no_error_on_its_own_predictions(model):
     assert found.scores[0].metrics["mae"] < 1e-4 * 3 * GAS_CONSTANT and found.scores[0].metrics["rows"] == 2
 
 
+def test_labels_that_no_harmonic_mode_has_are_refused(model):
+    for wrong, said in ((-24.0, "-24 J/mol_atom/K, and no harmonic mode"), (193.0, "more than 26.19")):
+        table = own_labels(model)
+        table.columns["heat_capacity"][1] = wrong
+        with pytest.raises(DataError, match=f"own: row 2, column 'heat_capacity': .* {said}"):
+            evaluate(model, table, baselines=[])
+
+
+def test_a_column_of_units_is_not_passed_over(model):
+    evaluate(model, own_labels(model, unit=["J/mol_atom/K", ""]), baselines=[])
+    with pytest.raises(
+        DataError, match=r"row 2, column 'unit': .* read in J/mol_atom/K, found 'J/mol_cell/K'"
+    ):
+        evaluate(model, own_labels(model, unit=["J/mol_atom/K", "J/mol_cell/K"]), baselines=[])
+
+
 def test_labels_per_cell_are_compared_per_atom(model):
     table = own_labels(model, n_atoms=[8, 8])
     table.columns["cv"] = [8 * value for value in table.columns.pop("heat_capacity")]

@@ -9,6 +9,7 @@ from report_examples import TEMPERATURES, make_run
 
 from cloudkit.errors import ModelError
 from cloudkit.train.report import write_report
+from cloudkit.train.verdict import verdict
 
 VOID = {"meta", "br"}
 
@@ -79,6 +80,9 @@ def test_the_page_has_every_figure_and_fact(tmp_path):
 def test_the_page_says_whether_trees_or_the_model_win(tmp_path):
     lost = read(make_run(tmp_path / "lost", model_error=1.0, tree_error=0.4)).text
     assert "extra trees predict better than this model" in lost and "60\N{NO-BREAK SPACE}% less error" in lost
+    scores = {name: {"mae": 1.0} for name in ("ridge", "extra_trees", "boosted_trees")}
+    task = {"mae": 2.0, "quantity": "entropy", "unit": "J/mol_atom/K", "baselines": scores}
+    assert verdict(task).startswith("Here ridge, extra trees and boosted trees predict better")
     won = read(make_run(tmp_path / "won", model_error=0.4, tree_error=1.0)).text
     assert "This model has the smallest error" in won and "better than this model" not in won
 
