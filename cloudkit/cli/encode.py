@@ -10,7 +10,7 @@ import typer
 
 from cloudkit.cli.failures import MOST_SHOWN
 from cloudkit.cli.files import PARQUET, TABLES, Write, check_target, table_writer
-from cloudkit.cli.inputs import check_apart, check_inputs, say_failure
+from cloudkit.cli.inputs import Notes, check_apart, check_inputs, say_failure
 from cloudkit.cli.terminal import counting, emit, emit_json, say
 from cloudkit.errors import CloudkitError
 
@@ -128,13 +128,14 @@ def _write(
     rows: "Iterator[Encoded]", output: Path | None, failures: Path | None, as_json: bool, geometry: bool
 ) -> tuple[int, int]:
     """Send each result to where it belongs; (encoded, failed)."""
-    done = failed = 0
+    done, failed, notes = 0, 0, Notes()
     columns = {**COLUMNS, **(_geometry_columns() if geometry else {})}
     with ExitStack() as stack:
         keep = stack.enter_context(table_writer(output, columns)) if output else _on_stdout(as_json)
         ledger = stack.enter_context(table_writer(failures, LEDGER)) if failures else None
         bar = stack.enter_context(counting("structures"))
         for row in rows:
+            notes.add(row)
             if row.error is None:
                 keep({name: getattr(row, name) for name in COLUMNS} | _shape(row))
                 done += 1
@@ -148,6 +149,7 @@ def _write(
                     emit_json(entry)
                 failed += 1
             bar.advance()
+        notes.report()
         if not done + failed:
             raise CloudkitError("the given folders hold no files, so there is nothing to encode")
     return done, failed

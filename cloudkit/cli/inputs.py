@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from cloudkit.cli.columns import STANDARD_INPUT, is_table, read_texts
+from cloudkit.cli.failures import MOST_SHOWN
 from cloudkit.cli.terminal import say
 from cloudkit.errors import CloudkitError
 
 if TYPE_CHECKING:
     from cloudkit.property import Input
+    from cloudkit.scope import Encoded
 
 
 def check_inputs(inputs: Sequence[str]) -> None:
@@ -58,7 +60,7 @@ def records(inputs: Sequence[str], column: str | None) -> "Iterator[Input]":
     from cloudkit.scope import encode_records
     from cloudkit.structure import file_names, read_structures
 
-    names = file_names(inputs)
+    names, notes = file_names(inputs), Notes()
     for number, given in enumerate(inputs, start=1):
         if "|" in given:
             yield Input(str(number), given, None)
@@ -66,7 +68,9 @@ def records(inputs: Sequence[str], column: str | None) -> "Iterator[Input]":
             yield from (Input(name, text, None) for name, text in _rows(given, column))
         else:
             for row in encode_records(read_structures([given], read_structure_rows, names)):
+                notes.add(row)
                 yield Input(row.id, row.scope, row.error)
+    notes.report()
 
 
 def _holds_strings(given: str, column: str | None) -> bool:
@@ -95,6 +99,28 @@ def _rows(given: str, column: str | None) -> Iterator[tuple[str, str]]:
     """(id, string) of each row; the id is the column `id`, else the number of the row."""
     texts = read_texts(given, column)
     return zip(texts.ids or map(str, range(1, len(texts.texts) + 1)), texts.texts, strict=True)
+
+
+class Notes:
+    """What was left out or assumed in structures that have a string: the first are told, all are counted."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def add(self, row: "Encoded") -> None:
+        """Tell the first note on a structure, unless many have been told."""
+        if row.notes and row.error is None:
+            self.count += 1
+            if self.count <= MOST_SHOWN:
+                more = f" (and {len(row.notes) - 1} more notes)" if len(row.notes) > 1 else ""
+                say(f"note: {row.id}: {row.notes[0]}{more}")
+
+    def report(self) -> None:
+        """Say how many structures more there were than told."""
+        if self.count > MOST_SHOWN:
+            say(
+                f"... and notes on {self.count - MOST_SHOWN:,} more; cloudkit explain shows those on one structure"
+            )
 
 
 class Failed(Protocol):

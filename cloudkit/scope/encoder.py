@@ -36,7 +36,7 @@ PUBLISHED_ANGLE_TOLERANCE = 5.0  # degrees; pymatgen's default, which the publis
 class Encoded(NamedTuple):
     """One structure's result: `scope` or `error`, never both. engine: name and version; symprec in Å.
 
-    geometry: where asked for, beside the string (see cloudkit.scope.geometry).
+    geometry: where asked for, beside the string (see cloudkit.scope.geometry). notes: what was left out or assumed.
     """
 
     id: str
@@ -46,6 +46,7 @@ class Encoded(NamedTuple):
     symprec: float
     error: StructureError | None
     geometry: Geometry | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Batch(NamedTuple):
@@ -190,7 +191,9 @@ def _encoded(
         else:
             text = to_text(record.crystal, found, dialect, order)
             shape = geometry_of(record.crystal, found, dialect) if geometry and record.crystal else None
-            yield Encoded(record.id, text, found.space_group, found.engine, symprec, None, shape)
+            yield Encoded(
+                record.id, text, found.space_group, found.engine, symprec, None, shape, record.notes
+            )
 
 
 def encode_batch(

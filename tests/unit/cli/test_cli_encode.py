@@ -10,6 +10,7 @@ import pytest
 from cli_examples import POSCAR, ROCK_SALT
 
 from cloudkit.cli import encode
+from cloudkit.cli.failures import MOST_SHOWN
 from cloudkit.structure import MAX_SECONDS, MAX_SITES
 from cloudkit.structure.read import Piece
 
@@ -25,6 +26,18 @@ def test_strings_go_to_standard_output_and_failures_to_standard_error(cloudkit, 
     assert re.search(r"^broken\.cif: S\d{3}: ", answer.err, re.MULTILINE)
     assert re.search(r"^notes\.md: S102: ", answer.err, re.MULTILINE)
     assert answer.err.endswith("1 encoded, 2 failed\n")
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_what_was_left_out_or_assumed_is_told_of_the_first_and_counted_of_all(cloudkit, tmp_path, jobs):
+    nameless = POSCAR.replace("Na Cl\n", "", 1)
+    for number in range(22):
+        (tmp_path / f"{number:02}.vasp").write_text(nameless)
+    answer = cloudkit("encode", tmp_path, "--json", "-j", jobs)
+    told = [line for line in answer.err.splitlines() if line.startswith("note: ")]
+    assert answer.code == 0 and len(told) == MOST_SHOWN == 20
+    assert told[3].startswith("note: 03.vasp: the POSCAR (VASP 4) names no elements: H, He stand in")
+    assert "... and notes on 2 more; cloudkit explain shows those on one structure\n" in answer.err
 
 
 def test_a_table_has_one_row_per_structure_with_all_columns(cloudkit, structures, tmp_path):

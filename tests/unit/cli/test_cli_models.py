@@ -6,7 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from cli_examples import ROCK_SALT
+from cli_examples import POSCAR, ROCK_SALT
 
 from cloudkit.cli import main
 from cloudkit.cli.predict import _check_curves
@@ -122,6 +122,12 @@ def test_strings_and_tables_of_strings_are_inputs_too(cloudkit, trained, tmp_pat
     assert values["1"] == pytest.approx(values["salt"], rel=1e-6)
     assert [row["id"] for row in lines if "code" in row] == ["worse"]
     assert "2 predicted, 1 failed; " in answer.err
+
+
+def test_what_was_assumed_of_a_structure_is_told(cloudkit, trained, tmp_path):
+    (tmp_path / "POSCAR").write_text(POSCAR.replace("Na Cl\n", "", 1))
+    answer = cloudkit("predict", trained, tmp_path / "POSCAR")
+    assert answer.code == 0 and "note: POSCAR: the POSCAR (VASP 4) names no elements" in answer.err
 
 
 def test_what_encode_writes_predict_reads(cloudkit, trained, structures, tmp_path):
