@@ -17,12 +17,12 @@ LINES = f"{ROCK_SALT} | Na 4a Cl 4b\n{ROCK_SALT} | Fe 0.25 Ni 0.75 4a O 4b\n{ROC
 needs_compiler = pytest.mark.skipif(COMPILER is None, reason="no C compiler is installed")
 
 
-def run(*command: str | Path, cwd: Path, text: str = "") -> subprocess.CompletedProcess[str]:
+def run(*command: str | Path, cwd: Path, text: str = "", code: int = 0) -> subprocess.CompletedProcess[str]:
     """Run a command away from the checkout, so that the installed package is the one that is found."""
     done = subprocess.run(
         [*map(str, command)], input=text, capture_output=True, text=True, check=False, cwd=cwd
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == code, done.stdout + done.stderr
     return done
 
 
@@ -41,9 +41,18 @@ def test_the_c_program_counts_atoms(core: None, tmp_path: Path) -> None:
     include, library = ask("cloudkit.get_include()", tmp_path), ask("cloudkit.get_library()", tmp_path)
     flags = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
     run(str(COMPILER), *flags, EXAMPLES / "c/atoms.c", "-I", include, library, "-o", "atoms", cwd=tmp_path)
-    done = run(tmp_path / "atoms", cwd=tmp_path, text=LINES)
+    reduced = f"{ROCK_SALT} | 4a 4b | Na 0.5 Cl 0.5"
+    done = run(tmp_path / "atoms", cwd=tmp_path, text=f"{'x' * 9000}\n{LINES}{reduced}", code=1)
     assert done.stdout == "225: 11 4 17 4\n225: 8 4 26 1 28 3\n"
-    assert done.stderr == f"error 202 at byte {len(ROCK_SALT) + 3}: Xx\n"
+    assert done.stderr.splitlines() == [
+        "a line is longer than 4094 bytes",
+        f"error 202 at byte {len(ROCK_SALT) + 3}: Xx",
+        f"no orbit string: {reduced}",
+    ]
+    assert (
+        run(tmp_path / "atoms", cwd=tmp_path, text=LINES[: LINES.index("Xx") - len(ROCK_SALT) - 3]).stderr
+        == ""
+    )
 
 
 @needs_compiler

@@ -11,6 +11,13 @@
 
 enum { LONGEST = 4096 };
 
+/* Whether a valid string says which element sits on which orbit: elements come first, Wyckoff symbols in other dialects. */
+static int is_orbit(const uint16_t *ids) {
+    ck_symbol symbol;
+    ck_read_id(ids[2], &symbol); /* after [CLS] and the space group */
+    return symbol.kind == CK_ELEMENT;
+}
+
 /* The first thing wrong with a text, with its place. */
 static void print_error(const char *text, size_t length) {
     ck_issue issue;
@@ -21,7 +28,7 @@ static void print_error(const char *text, size_t length) {
 /* The ids of a string are its tree: species collect until a Wyckoff symbol says how many atoms the orbit has. */
 static void print_atoms(const uint16_t *ids, size_t n) {
     double atoms[119] = {0};
-    unsigned species[LONGEST], shares[LONGEST], n_species = 0; /* a full string lists its species after all symbols */
+    unsigned species[LONGEST], shares[LONGEST], n_species = 0;
     for (size_t i = 0; i < n; i++) {
         ck_symbol symbol;
         ck_read_id(ids[i], &symbol);
@@ -50,11 +57,23 @@ static void print_atoms(const uint16_t *ids, size_t n) {
 int main(void) {
     char text[LONGEST];
     uint16_t ids[LONGEST + 2]; /* length + 2 ids always suffice */
+    int failed = 0;
     if (ck_abi_version() != CK_ABI_VERSION) return 2;
     while (fgets(text, sizeof text, stdin)) {
         size_t length = strcspn(text, "\n"), n;
-        if (ck_encode_compact(text, length, ids, sizeof ids / sizeof *ids, &n) == CK_OK) print_atoms(ids, n);
-        else print_error(text, length);
+        if (length == LONGEST - 1) {
+            int c;
+            while ((c = getchar()) != EOF && c != '\n') {} /* the rest of the line */
+            fprintf(stderr, "a line is longer than %d bytes\n", LONGEST - 2);
+        } else if (ck_encode_compact(text, length, ids, sizeof ids / sizeof *ids, &n) != CK_OK) {
+            print_error(text, length);
+        } else if (!is_orbit(ids)) {
+            fprintf(stderr, "no orbit string: %.*s\n", (int)length, text);
+        } else {
+            print_atoms(ids, n);
+            continue;
+        }
+        failed = 1;
     }
-    return 0;
+    return failed;
 }
