@@ -13,7 +13,7 @@ MEASURES = {"mae": "MAE", "rmse": "RMSE", "share_of_3R": "% of 3R", "mae_over_ma
 
 
 def command(
-    model: Annotated[str, typer.Argument(metavar="MODEL", autocompletion=completion.models, help="Folder that `cloudkit build` wrote.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", autocompletion=completion.models, help="Folder that `cloudkit build` wrote, or the name of a model that ships with cloudkit: thermal.")],
     data: Annotated[str, typer.Argument(metavar="DATA", help="A .csv, .jsonl or .parquet file with labels, or built-in data such as thermal:test.")],
     column: Column = None,
     as_json: Annotated[bool, typer.Option("--json", help="All metrics and notes as one JSON document.")] = False,

@@ -81,6 +81,11 @@ def enumerate_candidates(prototype: str, elements: Sequence[str], neutral: bool 
         raise CloudkitError(
             f"{count:,} assignments are too many; give fewer elements, or some for one place (O=F,Cl)"
         )
+    if not any(len(set(chosen)) == len(chosen) for chosen in product(*slots.values())):
+        given = "; ".join(f"{place}: {', '.join(choice)}" for place, choice in slots.items())
+        raise CloudkitError(
+            f"{name} needs a different element in each of {len(slots)} places, and these cannot be: {given}"
+        )
     if neutral:
         require("smact", "candidates")
     return Enumeration(scope, name, slots, neutral)

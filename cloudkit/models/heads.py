@@ -128,9 +128,11 @@ class ValueHead(nn.Module):
             self._fit_one(index, self.transform(value[quantity == index]))
 
     def _fit_one(self, index: int, labels: Tensor) -> None:
-        spread = float(labels.std(correction=0))
-        self.center[index] = float(labels.mean())
-        self.spread[index] = spread if spread > 1e-12 else 1.0
+        spread, center = float(labels.std(correction=0)), float(labels.mean())
+        self.center[index] = center
+        self.spread[index] = (
+            spread if spread > 1e-12 * abs(center) else 1.0
+        )  # rounding leaves equal labels a spread
 
     def transform(self, value: Tensor) -> Tensor:
         """The scale on which labels are learned, before centering."""

@@ -51,10 +51,21 @@ def test_a_label_comes_back_from_the_scale_of_its_head(transform: str) -> None:
     assert head.restore(scaled, quantity).tolist() == pytest.approx(value.tolist(), rel=1e-5)
 
 
+@pytest.mark.parametrize("unit", [1e-15, 1.0, 1e15])
+def test_labels_are_learned_alike_in_every_unit(unit: float) -> None:
+    head, quantity = Regression(["strain"], 4, 0, 4, "none"), torch.zeros(3, dtype=torch.int64)
+    value = unit * torch.tensor([1.0, 2.0, 6.0], dtype=torch.float64)
+    head.fit_scale(quantity, value)
+    assert head.standardize(value, quantity).std(correction=0).item() == pytest.approx(1, abs=1e-6)
+    assert head.restore(head.standardize(value, quantity), quantity).tolist() == pytest.approx(value.tolist())
+
+
 def test_labels_that_do_not_vary_are_learned_without_dividing_by_zero() -> None:
     head = Regression(["gap"], 4, 0, 4, "none")
     head.fit_scale(torch.zeros(3, dtype=torch.int64), torch.full((3,), 2.0, dtype=torch.float64))
     assert head.restore(torch.zeros(1), torch.zeros(1, dtype=torch.int64)).item() == 2.0
+    head.fit_scale(torch.zeros(3, dtype=torch.int64), torch.full((3,), 0.1, dtype=torch.float64))  # std 1e-17
+    assert head.spread.item() == 1.0
 
 
 def test_a_logarithm_of_labels_not_above_zero_is_refused() -> None:
