@@ -144,10 +144,14 @@ def _split_csv(name: str, file: IO[bytes]) -> Iterator[Piece]:
                 f"no column holds structures: {', '.join(header)[:200]}",
                 f"call the one with the text of files {' or '.join(CSV_COLUMNS)}",
             )
+        held = header[column]
+        if header.count(held) > 1:
+            raise StructureError("S103", f"column '{held}' occurs more than once in the first line")
+        kind = "" if held == "structure" else held
         named = next((header.index(title) for title in NAMES if title in header), None)
         for number, row in enumerate((row for row in rows if row), start=1):
             if len(row) == len(header):
-                yield Piece(f"{name}#{number if named is None else row[named]}", text=row[column])
+                yield Piece(f"{name}#{number if named is None else row[named]}", kind=kind, text=row[column])
             else:
                 found = f"row {number} has {len(row)} fields, the first line names {len(header)} columns"
                 yield damaged(f"{name}#{number}", StructureError("S103", found))

@@ -223,6 +223,8 @@ def test_a_column_of_a_csv_file_holds_the_text_of_files(tmp_path: Path) -> None:
     )
     (tmp_path / "y.csv").write_text(f'poscar\n"{CUBIC_POSCAR}"\n')
     (tmp_path / "z.csv").write_text("id,gap\n1,2\n")
+    (tmp_path / "twice.csv").write_text(f'cif,cif\n"{quoted}","{quoted}"\n')
+    (tmp_path / "nan.csv").write_text("cif\nnan\n")
     (tmp_path / "open.csv").write_text(f'cif\n"{quoted}"\n"{quoted}')
     found = {record.id: record.error.code if record.error else "ok" for record in read(tmp_path)}
     assert found == {
@@ -234,7 +236,11 @@ def test_a_column_of_a_csv_file_holds_the_text_of_files(tmp_path: Path) -> None:
         "x.csv#mp-4": "ok",
         "y.csv#1": "ok",
         "z.csv": "S104",
+        "twice.csv": "S103",
+        "nan.csv#1": "S103",
     }
+    (record,) = read(tmp_path / "nan.csv")
+    assert "not valid CIF" in str(record.error)  # rather than a POSCAR that is none
 
 
 def test_parquet_is_read_in_every_form_and_a_half_written_one_is_named(tmp_path: Path) -> None:
