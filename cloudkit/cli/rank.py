@@ -78,8 +78,9 @@ def rank_inputs(
             say_failure(failure.id, failure)
         if len(found.failures) > MOST_SHOWN:
             say(f"... and {len(found.failures) - MOST_SHOWN:,} more; --failures FILE keeps all")
+    by = f" by {found.quantity}" if found.quantity else ""
     say(
         f"{found.predicted:,} predicted, {len(found.failures):,} failed; {found.kept:,} fit the condition, {found.novel:,} of them new "
-        f"beside {known.rows:,} known crystals; the best {len(rows)} by {found.quantity} are listed"
+        f"beside {known.rows:,} known crystals; the best {len(rows)}{by} are listed"
     )
     return 1 if found.failures else 0

@@ -59,7 +59,12 @@ def _finite(value: Any) -> Any:
 
 
 def emit_table(header: Sequence[str] | None, rows: Sequence[Sequence[object]]) -> None:
-    """Columns on standard output, numbers to the right; without a header line for the rest of a long table."""
+    """Columns on standard output, numbers to the right; without a header line for the rest of a long table.
+
+    Without rows nothing is written: what follows says why.
+    """
+    if not rows:
+        return
     cells = [[_cell(value) for value in row] for row in rows]
     lines = [list(header), *cells] if header else cells
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from cloudkit.data import Table, drafted, parquet_writer, read_batches, read_structure_rows
-from cloudkit.errors import CloudkitError, ScopeError
+from cloudkit.errors import CloudkitError, DataError, ScopeError
 from cloudkit.scope import (
     Scope,
     canonical_scope,
@@ -193,6 +193,8 @@ def _table_rows(table: Table, choice: Choice, first: int) -> Iterator[Row]:
         list(choice.labels) if choice.labels is not None else [name for name in columns if name not in skip]
     )
     numbers = {name: values for name in names if (values := _numbers(table.column(name))) is not None}
+    if choice.labels is not None and len(numbers) < len(names):
+        _refuse_label(table, next(name for name in names if name not in numbers), first)
     for row, (id, (text, error), value) in enumerate(zip(ids, texts, parts, strict=True)):
         labels = {name: float(values[row]) for name, values in numbers.items() if values[row] == values[row]}
         yield Row(str(id), text, error, None if value is None else str(value), labels)
@@ -204,6 +206,15 @@ def _encode(table: Table) -> Iterator[tuple[str | None, CloudkitError | None]]:
     rows = (dict(zip(names, values, strict=True)) for values in zip(*table.columns.values(), strict=True))
     for found in encode_records(as_record("", row) for row in rows):
         yield found.scope, found.error
+
+
+def _refuse_label(table: Table, name: str, first: int) -> None:
+    """Raise DataError for the first value of a wanted label that is no number."""
+    for row, value in enumerate(table.column(name), start=first):
+        if _numbers([value]) is None:
+            raise DataError(
+                f"{table.name}: row {row}, column '{name}': a label is a number or empty, found {value!r}"
+            )
 
 
 def _numbers(values: Iterable[object]) -> Any:

@@ -108,9 +108,9 @@ def rank(
     for table, failures in model.predict_batches(_numbered(inputs, held), temperature, per):
         quantity = wanted.quantity or (str(table["quantity"].iloc[0]) if len(table) else "")
         if best is None and len(table):
-            best = Ranking(pandas.DataFrame(), quantity, "")
+            best = Ranking(pandas.DataFrame(columns=list(COLUMNS)), quantity, "")
         if best is None:
-            best = Ranking(pandas.DataFrame(), "", "")
+            best = Ranking(pandas.DataFrame(columns=list(COLUMNS)), "", "")
         best.failures += [failure._replace(id=held[failure.id].id) for failure in failures]
         if len(table):
             frame = _wide(table, held, best.quantity or quantity, reference)

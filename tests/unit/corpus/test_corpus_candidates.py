@@ -136,6 +136,19 @@ def test_the_discovery_loop_ends_in_a_page_of_the_best(
     text = page.read_text()
     assert all(f"<td>{name}</td>" in text for name in table.column("id"))
     assert "<script" not in text and ">±<" in text
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        main([*ranked[:3], "--top", "5", "--where", "value > 1000", "--page", str(page), "-o", str(best)])
+    assert (ended.value.code, len(best.read_text().splitlines())) == (0, 1)
+    with pytest.raises(SystemExit) as ended:
+        main([*ranked[:3], "--top", "5", "--where", "value > 1000"])
+    answer = capsys.readouterr()
+    assert ended.value.code == 0 and "0 fit the condition" in answer.err and answer.out == ""
+    with pytest.raises(SystemExit) as ended:
+        main([*ranked[:2], "1 6 | Na 4a", "--top", "5"])
+    answer = capsys.readouterr()
+    assert ended.value.code == 1 and "0 predicted, 1 failed" in answer.err
+    assert answer.err.endswith("the best 0 are listed\n")
     with pytest.raises(SystemExit) as ended:
         main([*ranked[:3], "--top", "5", "--where", "nonsense > 1"])
     assert (ended.value.code, "nonsense" in capsys.readouterr().err) == (2, True)
