@@ -53,7 +53,17 @@ def gather(strings: list[str] | None, file: str | None, column: str | None, dama
         return read_texts(file, column, damaged)
     if strings == [STANDARD_INPUT]:
         return read_texts(STANDARD_INPUT, damaged=damaged)
+    named = next((one for one in strings or () if _is_file(one)), None)
+    if named is not None:
+        raise CloudkitError(f"{named} is a file, not a string; give --file {named}")
     return Texts("argument", list(strings or ()))
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return "|" not in text and Path(text).is_file()
+    except OSError:  # longer than a name may be
+        return False
 
 
 def is_table(file: str) -> bool:

@@ -71,6 +71,7 @@ def command(
 
 def _read(file: str) -> "tuple[Record, Crystal]":
     """The one structure that is meant. Raises StructureError if it cannot be read, CloudkitError if it is not one."""
+    from cloudkit.data import read_structure_rows
     from cloudkit.structure import read_structures
 
     check_named([file])
@@ -79,7 +80,7 @@ def _read(file: str) -> "tuple[Record, Crystal]":
         raise CloudkitError(f"{path} is a folder; name one file")
     if path != STANDARD_INPUT and not Path(path).exists():
         raise CloudkitError(f"no such file: {path}")
-    records = list(read_structures([path]))
+    records = list(read_structures([path], read_structure_rows))
     whole = Path(path).name
     names = [
         re.sub(f"^{re.escape(whole)}/", f"{whole}#", record.id) for record in records

@@ -43,9 +43,8 @@ def audit(
     with _work_folder(dedupe) as folder:
         sources = gather_facts(inputs, folder, Choice(text, labels, part), report, step)
         if not any(source.rows > source.invalid for source in sources):
-            raise CloudkitError(
-                f"there is no valid string in {', '.join(inputs)}; `cloudkit validate --file` says why"
-            )
+            shown = [f"; the first, {name}: {why}" for source in sources for name, why in source.shown]
+            raise CloudkitError(f"there is no valid string in {', '.join(inputs)}{shown[0] if shown else ''}")
         with queries.facts_in(folder) as connection:
             found: dict[str, Any] = {"files": _files(connection, sources)}
             if report:

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from cloudkit.data import Table, drafted, parquet_writer, read_batches, read_structure_rows
-from cloudkit.errors import CloudkitError, DataError, ScopeError
+from cloudkit.errors import CloudkitError, DataError, ScopeError, StructureError
 from cloudkit.scope import (
     Scope,
     canonical_scope,
@@ -23,7 +23,7 @@ from cloudkit.scope import (
     project_scope,
     reduced_formula,
 )
-from cloudkit.structure import as_record
+from cloudkit.structure import Piece, Record, as_record, read_pieces
 from cloudkit.tables import ELEMENT, LETTERS
 from cloudkit.tokens import Tokenizer
 
@@ -43,7 +43,7 @@ FACTS: Final[dict[str, type]] = {
     "part": str,  # the value of the column that splits the source, if it has one
 }
 LABELS: Final[dict[str, type]] = {"place": int, "name": str, "value": float}
-STRUCTURE_COLUMNS: Final = ("structure", "lattice", "lattice_vectors", "attributes")
+STRUCTURE_COLUMNS: Final = ("cif", "structure", "lattice", "lattice_vectors", "attributes")
 NO_LABELS: Final = ("id", "row", "number", "space_group", "symprec", "n_atoms", "copies", "temperature")
 TABLES: Final = (".csv", ".jsonl", ".parquet")
 MOST_SHOWN: Final = 20
@@ -204,8 +204,19 @@ def _encode(table: Table) -> Iterator[tuple[str | None, CloudkitError | None]]:
     """Strings of rows that hold structures."""
     names = list(table.columns)
     rows = (dict(zip(names, values, strict=True)) for values in zip(*table.columns.values(), strict=True))
-    for found in encode_records(as_record("", row) for row in rows):
+    for found in encode_records(map(_record, rows)):
         yield found.scope, found.error
+
+
+def _record(row: dict[str, object]) -> Record:
+    """The structure of one row; the text of a CIF has to hold just one."""
+    if "cif" not in row:
+        return as_record("", row)
+    (found,) = read_pieces([Piece("", kind="cif", text=str(row["cif"] or ""))])
+    if len(found) > 1:
+        wrong = StructureError("S111", f"the CIF has {len(found)} structures", "give each a row of its own")
+        return Record("", None, wrong)
+    return found[0]
 
 
 def _refuse_label(table: Table, name: str, first: int) -> None:

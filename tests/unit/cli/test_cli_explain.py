@@ -70,6 +70,13 @@ def test_the_letters_are_those_at_the_given_tolerance(cloudkit):
         assert float(symprec) in {rung["symprec"] for rung in document["ladder"]}
 
 
+def test_a_row_of_a_parquet_file_is_explained(cloudkit, tmp_path):
+    parquet, arrow = pytest.importorskip("pyarrow.parquet"), pytest.importorskip("pyarrow")
+    cell = {"lattice": [[4.0, 0, 0], [0, 4.0, 0], [0, 0, 4.0]], "species": ["Na"], "positions": [[0.0, 0, 0]]}
+    parquet.write_table(arrow.Table.from_pylist([cell]), tmp_path / "a.parquet")
+    assert "| Na 1a" in cloudkit("explain", tmp_path / "a.parquet").out
+
+
 def test_a_member_of_an_archive_is_named_like_a_block(cloudkit, structures, tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         for name in ("one.vasp", "deep/two.vasp"):

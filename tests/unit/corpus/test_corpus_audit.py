@@ -139,6 +139,22 @@ def test_a_folder_of_structures_in_parquet_is_encoded(tmp_path: Path) -> None:
     assert (file["rows"], file["strings"], file["invalid"]) == (11, 10, 1)
 
 
+def test_a_column_of_cif_texts_is_encoded_beside_its_labels(tmp_path: Path) -> None:
+    text = "data_a\n_cell_length_a 4\n_cell_length_b 4\n_cell_length_c 4\nloop_\n_atom_site_label\n_atom_site_fract_x\n"
+    text += "_atom_site_fract_y\n_atom_site_fract_z\nCs 0 0 0\nCl .5 .5 .5\n"
+    rows = [
+        ("a", text, 1.0),
+        ("b", text, 3.0),
+        ("c", text + text.replace("data_a", "data_b"), 2.0),
+        ("d", "", 4.0),
+    ]
+    found = audit([write(tmp_path / "a.csv", rows, ("id", "cif", "gap"))])
+    (file,) = found["files"]
+    assert (file["rows"], file["valid"], file["strings"], file["labels"]) == (4, 2, 1, ["gap"])
+    reasons = dict(file["first_invalid"])
+    assert reasons["c"].startswith("S111: the CIF has 2 structures") and reasons["d"].startswith("S101")
+
+
 def test_a_column_with_a_number_beyond_all_floats_is_no_label(tmp_path: Path) -> None:
     lines = [{"scope": NACL, "gap": 1.0, "odd": 10**400}, {"scope": NACL, "gap": 2.0, "odd": 1}]
     (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, lines)))
