@@ -8,7 +8,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from cloudkit.cli.columns import STANDARD_INPUT, is_table, read_texts
+from cloudkit.cli.columns import STANDARD_INPUT, is_table, read_texts, stream_texts
 from cloudkit.cli.failures import MOST_SHOWN
 from cloudkit.cli.terminal import say
 from cloudkit.errors import CloudkitError
@@ -75,8 +75,10 @@ def records(inputs: Sequence[str], column: str | None) -> "Iterator[Input]":
 
 def _holds_strings(given: str, column: str | None) -> bool:
     """Whether a file is a table of strings: .csv and .parquet are unless they have columns of a structure; .jsonl is if
-    --column or its first line says so.
+    --column or its first line says so; a folder is if it holds shards of strings.
     """
+    if Path(given).is_dir():
+        return (Path(given) / "manifest.json").is_file()
     if not is_table(given) or not Path(given).is_file():
         return False
     if column is not None:
@@ -97,8 +99,9 @@ def _holds_strings(given: str, column: str | None) -> bool:
 
 def _rows(given: str, column: str | None) -> Iterator[tuple[str, str]]:
     """(id, string) of each row; the id is the column `id`, else the number of the row."""
-    texts = read_texts(given, column)
-    return zip(texts.ids or map(str, range(1, len(texts.texts) + 1)), texts.texts, strict=True)
+    for texts in stream_texts(given, column) if Path(given).is_dir() else [read_texts(given, column)]:
+        numbers = range(texts.first + 1, texts.first + len(texts.texts) + 1)
+        yield from zip(texts.ids or map(str, numbers), texts.texts, strict=True)
 
 
 class Notes:

@@ -27,7 +27,7 @@ TABLES, PICTURES = (".csv", ".jsonl", ".parquet"), (".png", ".svg", ".pdf")
 LEDGER = ("id", "code", "message")
 Keep = Callable[["pd.DataFrame"], None]
 
-Inputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files and folders of structures, tables of strings (.csv, .jsonl, .parquet), SCOPE strings; - is a structure on standard input.")]  # fmt: skip
+Inputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files and folders of structures, tables of strings (.csv, .jsonl, .parquet, folders of shards), SCOPE strings; - is a structure on standard input.")]  # fmt: skip
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="OUT", help="A .csv, .jsonl or .parquet file; without it, a table on standard output.")]  # fmt: skip
 Plot = Annotated[Path | None, typer.Option("--plot", metavar="F", help="Curves with bands of the first crystals, as .png, .svg or .pdf.")]  # fmt: skip
 Measured = Annotated[Path | None, typer.Option("--measured", metavar="F", help="Points laid over the curves: a table with columns id, temperature, value, and where they differ quantity, unit, n_atoms.")]  # fmt: skip

@@ -145,6 +145,16 @@ def test_files_of_one_name_have_their_paths_as_ids(cloudkit, trained, structures
     assert list(ids) == [str(structures / "salt.vasp"), str(twin)]
 
 
+def test_shards_that_encode_writes_are_read_too(cloudkit, trained, tmp_path):
+    for number in range(3):
+        (tmp_path / f"{number}.vasp").write_text(POSCAR)
+    shards = tmp_path / "strings"
+    assert cloudkit("encode", *tmp_path.glob("*.vasp"), "-o", shards, "--shard-size", 2).code == 0
+    answer = cloudkit("predict", trained, shards, "-t", 300, "--json")
+    ids = dict.fromkeys(json.loads(line)["id"] for line in answer.out.splitlines())
+    assert answer.code == 0 and sorted(ids) == ["0.vasp", "1.vasp", "2.vasp"]
+
+
 def test_a_string_longer_than_the_model_reads_is_listed(cloudkit, trained):
     answer = cloudkit("predict", trained, SALT_TOO_LONG)
     assert (answer.code, "P101" in answer.err, answer.out) == (1, True, "")
