@@ -70,11 +70,11 @@ def _found(given: str, called: str, size: int) -> Iterator[Unit | Piece]:
     if given == STANDARD_INPUT:
         yield from find_pieces([given])
         return
-    for path, name, must_recognise in find_files(given, called):
-        if kind_of(path) == "parquet":
-            yield from _parquet(path, name, size)
+    for meant in find_files(given, called):
+        if meant.is_file and kind_of(meant.path) == "parquet":
+            yield from _parquet(meant.path, meant.name, size)
         else:
-            yield from file_pieces(path, name, must_recognise, None)
+            yield from file_pieces(meant, None)
 
 
 def _cut(found: Iterable[Unit | Piece], size: int) -> Iterator[Unit]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from lzma import LZMAError
 from pathlib import Path
 from tarfile import TarError
-from typing import IO, Final, cast
+from typing import IO, Final, NamedTuple, cast
 from zipfile import BadZipFile
 
 from cloudkit.errors import StructureError
@@ -28,26 +28,42 @@ def file_names(inputs: Iterable[str | Path]) -> dict[str, str]:
     return {given: path.name if ends[path.name] == 1 else path.as_posix() for given, path in paths.items()}
 
 
-def find_files(given: str, name: str = "") -> Iterator[tuple[str, str, bool]]:
-    """(path, id, whether the name must tell the kind of file) of each file meant. name: the id of a single file, if not
-    the file's name.
+class Meant(NamedTuple):
+    """A file that is meant. is_found: in a folder or by a pattern, so that the name must tell its kind; is_file: False for pipes,
+    sockets and devices that were found.
     """
+
+    path: str
+    name: str
+    is_found: bool = False
+    is_file: bool = True
+
+
+def find_files(given: str, name: str = "") -> Iterator[Meant]:
+    """Each file meant, with its id. name: the id of a single file, if not the file's name."""
     path = Path(given)
     mode = mode_of(path) if given else 0  # the path of an empty text is the folder that one is in
     if stat.S_ISDIR(mode):
         root = os.fspath(path)
-        for below in _files_below(root):
-            yield below, _written(below[len(root) :].lstrip(os.sep).replace(os.sep, "/")), True
+        for below, is_file in _files_below(root):
+            yield Meant(
+                below, _written(below[len(root) :].lstrip(os.sep).replace(os.sep, "/")), True, is_file
+            )
     elif mode or not glob.has_magic(given):
-        yield given, _written(name or path.name), False
+        yield Meant(given, _written(name or path.name))
     else:
         fixed = Path(*_until_magic(path.parts))
         found = sorted(fixed.glob(str(path.relative_to(fixed))))
         files = [match for match in found if not match.is_dir()]
         if not files:
-            yield given, given, False
+            yield Meant(given, given)
         for match in files:
-            yield str(match), _written(match.relative_to(fixed).as_posix()), True
+            yield Meant(
+                str(match),
+                _written(match.relative_to(fixed).as_posix()),
+                True,
+                match.is_file() or not match.exists(),
+            )
 
 
 def mode_of(path: Path) -> int:
@@ -63,14 +79,16 @@ def _written(name: str) -> str:
     return name if name.isascii() else os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-def _files_below(folder: str) -> Iterator[str]:
-    """Paths of all files but hidden ones, in the order of their names; only one folder's names are held at a time."""
+def _files_below(folder: str) -> Iterator[tuple[str, bool]]:
+    """Paths of all files but hidden ones, and whether they are no pipes, sockets or devices, in the order of their names; only one folder's names are held at a time."""
     with os.scandir(folder) as found:
         shown = [entry for entry in found if not entry.name.startswith(".")]
-    entries = sorted((entry.name, entry.path, entry.is_dir(), entry.is_symlink()) for entry in shown)
-    for _, path, is_folder, is_link in entries:
+    entries = sorted(
+        (entry.name, entry.path, entry.is_dir(), entry.is_symlink(), entry.is_file()) for entry in shown
+    )
+    for _, path, is_folder, is_link, is_file in entries:
         if not is_folder:
-            yield path
+            yield path, is_file or not Path(path).exists()  # a link to nothing is a file that is not there
         elif not is_link:
             yield from _files_below(path)
 

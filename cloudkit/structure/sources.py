@@ -13,7 +13,15 @@ import numpy as np
 
 from cloudkit.errors import StructureError
 from cloudkit.structure.archives import is_archive, read_members
-from cloudkit.structure.inputs import UNREADABLE, decode, file_names, find_files, open_bytes, say_unreadable
+from cloudkit.structure.inputs import (
+    UNREADABLE,
+    Meant,
+    decode,
+    file_names,
+    find_files,
+    open_bytes,
+    say_unreadable,
+)
 from cloudkit.structure.pieces import SPLIT, Piece, damaged, split_file, split_rows
 
 STANDARD_INPUT: Final = "-"
@@ -45,8 +53,8 @@ def find_pieces(
         if str(given) == STANDARD_INPUT:
             yield Piece("stdin", text=decode(sys.stdin.buffer.read()))
             continue
-        for path, name, must_recognise in find_files(str(given), names[str(given)]):
-            yield from file_pieces(path, name, must_recognise, parquet)
+        for meant in find_files(str(given), names[str(given)]):
+            yield from file_pieces(meant, parquet)
 
 
 def kind_of(path: str) -> str:
@@ -58,10 +66,16 @@ def kind_of(path: str) -> str:
     return kind or ("poscar" if re.match(r"poscar|contcar", plain) else "")
 
 
-def file_pieces(path: str, name: str, must_recognise: bool, parquet: ReadTable | None) -> Iterator[Piece]:
+def file_pieces(meant: Meant, parquet: ReadTable | None) -> Iterator[Piece]:
     """The pieces of one file of find_files."""
+    path, name = meant.path, meant.name
     kind = kind_of(path)
-    if not kind and must_recognise:
+    if not meant.is_file:  # found rather than named: a pipe would be waited for without end
+        yield damaged(
+            name,
+            StructureError("S101", f"{Path(path).name} is a pipe, socket or device", "name it to read it"),
+        )
+    elif not kind and meant.is_found:
         yield _unknown(name, path)
     elif kind == "archive":
         yield from _archive_pieces(path, name)

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import sqlite3
 import zipfile
 from contextlib import closing
@@ -115,6 +116,19 @@ def test_strings_in_place_of_a_structure_are_told_apart(tmp_path: Path) -> None:
     assert record.error and record.error.code == "S104" and "SCOPE strings" in record.error.message
     (tmp_path / "POSCAR").write_text(CUBIC_POSCAR.replace("caesium chloride", "CsCl | mp-22865"))
     assert _records(tmp_path / "POSCAR") == {"POSCAR": "ok"}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names here")
+def test_a_pipe_in_a_folder_is_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "a.cif").write_text(ROCK_SALT)
+    os.mkfifo(tmp_path / "b.cif")
+    (tmp_path / "c.cif").symlink_to("b.cif")
+    (tmp_path / "d.cif").symlink_to("nowhere")
+    found = {record.id: str(record.error) for record in read_structures([tmp_path])}
+    assert found == {record.id: str(record.error) for record in read_structures([f"{tmp_path}/*.cif"])}
+    assert list(found) == ["a.cif", "b.cif", "c.cif", "d.cif"] and found["a.cif"] == "None"
+    assert all("is a pipe, socket or device" in found[name] for name in ("b.cif", "c.cif"))
+    assert "there is no file" in found["d.cif"]
 
 
 def test_an_empty_name_is_no_folder() -> None:
