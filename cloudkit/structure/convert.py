@@ -16,6 +16,10 @@ from cloudkit.structure.optimade import from_optimade
 from cloudkit.tables import ELEMENTS
 
 _LOG: Final = logging.getLogger(__name__)
+MIXED: Final = (
+    "the sites of ASE Atoms hold one element each, and occupancies in atoms.info are not read: mixed and partly filled "
+    "sites count as full; give the file itself, or a pymatgen Structure"
+)
 _KINDS = "give a pymatgen Structure, ASE Atoms, a path, a dict, or (lattice, positions, numbers)"
 
 
@@ -44,6 +48,8 @@ def as_crystal(structure: Any) -> Crystal:
     if hasattr(structure, "lattice") and hasattr(structure, "sites"):
         return _from_pymatgen(structure)
     if hasattr(structure, "get_scaled_positions") and hasattr(structure, "numbers"):
+        if _is_mixed(getattr(structure, "info", {}).get("occupancy")):
+            _LOG.warning("%s", MIXED)
         return from_ase(structure.cell[:], structure.positions, structure.numbers, structure.pbc)
     if isinstance(structure, Mapping):
         notes: list[str] = []
@@ -54,6 +60,12 @@ def as_crystal(structure: Any) -> Crystal:
     if isinstance(structure, Sequence) and len(structure) == 3:
         return from_arrays(*structure)
     raise StructureError("S112", f"a {type(structure).__name__} is not a crystal structure", _KINDS)
+
+
+def _is_mixed(occupancy: Any) -> bool:
+    """Whether what ASE notes of a CIF's occupancies, {kind: {symbol: occupancy}}, has mixed or partly filled sites."""
+    kinds = occupancy.values() if isinstance(occupancy, Mapping) else ()
+    return any(isinstance(kind, Mapping) and list(kind.values()) != [1] for kind in kinds)
 
 
 def from_arrays(lattice: Any, positions: Any, species: Any) -> Crystal:

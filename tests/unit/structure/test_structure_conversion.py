@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from structure_examples import CUBIC_POSCAR, caesium_chloride
+from structure_examples import CUBIC_POSCAR, caesium_chloride, cif
 
 import cloudkit
 from cloudkit.errors import StructureError
@@ -61,6 +61,23 @@ def test_ase_atoms_are_read() -> None:
     _assert_caesium_chloride(
         as_crystal(ase.Atoms(numbers=numbers, cell=lattice, scaled_positions=positions, pbc=True))
     )
+
+
+def test_occupancies_that_ase_keeps_aside_are_not_passed_over_in_silence(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    read = pytest.importorskip("ase.io").read
+    for number, (occupancy, count) in enumerate((("1", 0), ("0.5", 1))):
+        path = tmp_path / f"{number}.cif"
+        path.write_text(
+            cif(
+                f"Cs1 0 0 0 {occupancy}\nCl1 .5 .5 .5 1",
+                columns="label fract_x fract_y fract_z occupancy",
+                more="_symmetry_space_group_name_H-M 'P 1'",
+            )
+        )
+        as_crystal(read(path))
+        assert caplog.text.count("occupancies in atoms.info are not read") == count
 
 
 def test_optimade_entries_are_read_with_vacancies() -> None:
