@@ -168,7 +168,11 @@ def _shards(
     from cloudkit.corpus import encode_corpus, read_failures
 
     with counting("structures") as bar:
-        report = encode_corpus(inputs, folder, encoding, jobs=jobs, size=size, pool=pool, step=bar.advance)
+        notes = Notes()
+        report = encode_corpus(
+            inputs, folder, encoding, jobs=jobs, size=size, pool=pool, step=bar.advance, note=notes.add
+        )
+        notes.report()
     if report.kept:
         say(f"{report.kept} shards were finished before, {report.made} made now")
     for name in report.damaged:

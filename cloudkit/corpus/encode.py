@@ -80,11 +80,13 @@ def encode_corpus(
     pool: str = "local",
     size: int = UNIT,
     step: Callable[[int], object] = lambda structures: None,
+    note: Callable[[Encoded], object] = lambda row: None,
 ) -> Report:
     """Encode all structures of the inputs into a folder of shards; what is finished there already is not made again.
 
     jobs: worker processes. pool: "local", or "ray" to make shards on the nodes of a Ray cluster that share the folder.
-    size: structures of a shard, about. step: called with the number of structures that were done.
+    size: structures of a shard, about. step: called with the number of structures that were done. note: called with each row
+    that is made here, not on other nodes.
     Raises CloudkitError where the folder cannot be written; the shards that are finished stay.
     """
     Manifest.check(folder)
@@ -104,7 +106,7 @@ def encode_corpus(
                     yield unit
 
         try:
-            for shard in _make(todo(), folder, encoding, jobs, pool):
+            for shard in _make(todo(), folder, encoding, jobs, pool, note):
                 manifest.add(shard)
                 step(shard.given)
             gone = manifest.arrange(keys)
@@ -117,15 +119,24 @@ def encode_corpus(
     return Report(manifest.counts, made, len(keys) - made, damaged, gone)
 
 
-def _make(units: Iterator[Unit], folder: Path, encoding: Encoding, jobs: int, pool: str) -> Iterator[Shard]:
+def _make(
+    units: Iterator[Unit],
+    folder: Path,
+    encoding: Encoding,
+    jobs: int,
+    pool: str,
+    note: Callable[[Encoded], object],
+) -> Iterator[Shard]:
     if pool == "ray":
         from cloudkit.corpus.cluster import make_on_ray
 
         return make_on_ray(list(units), folder, encoding)
-    return _make_here(units, folder, encoding, jobs)
+    return _make_here(units, folder, encoding, jobs, note)
 
 
-def _make_here(units: Iterator[Unit], folder: Path, encoding: Encoding, jobs: int) -> Iterator[Shard]:
+def _make_here(
+    units: Iterator[Unit], folder: Path, encoding: Encoding, jobs: int, note: Callable[[Encoded], object]
+) -> Iterator[Shard]:
     """All units as one stream, so that no worker waits at the end of a shard; those without structures come last."""
     owners: deque[Unit] = deque()
     empty: list[Unit] = []
@@ -140,8 +151,12 @@ def _make_here(units: Iterator[Unit], folder: Path, encoding: Encoding, jobs: in
             if not any_here:
                 empty.append(unit)
 
-    rows = encoding.encode(records(), jobs)
-    for unit, encoded in groupby(rows, key=lambda _: owners.popleft()):
+    def rows() -> Iterator[Encoded]:
+        for row in encoding.encode(records(), jobs):
+            note(row)
+            yield row
+
+    for unit, encoded in groupby(rows(), key=lambda _: owners.popleft()):
         try:
             yield write_shard(unit, encoded, folder)
         except OSError as error:

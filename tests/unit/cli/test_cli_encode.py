@@ -29,11 +29,15 @@ def test_strings_go_to_standard_output_and_failures_to_standard_error(cloudkit, 
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_what_was_left_out_or_assumed_is_told_of_the_first_and_counted_of_all(cloudkit, tmp_path, jobs):
+@pytest.mark.parametrize("folder", [False, True])
+def test_what_was_left_out_or_assumed_is_told_of_the_first_and_counted_of_all(
+    cloudkit, tmp_path, tmp_path_factory, jobs, folder
+):
     nameless = POSCAR.replace("Na Cl\n", "", 1)
     for number in range(22):
         (tmp_path / f"{number:02}.vasp").write_text(nameless)
-    answer = cloudkit("encode", tmp_path, "--json", "-j", jobs)
+    output = ("-o", tmp_path_factory.mktemp("shards") / "s") if folder else ()
+    answer = cloudkit("encode", tmp_path, "--json", "-j", jobs, *output)
     told = [line for line in answer.err.splitlines() if line.startswith("note: ")]
     assert answer.code == 0 and len(told) == MOST_SHOWN == 20
     assert told[3].startswith("note: 03.vasp: the POSCAR (VASP 4) names no elements: H, He stand in")
