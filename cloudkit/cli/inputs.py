@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def check_inputs(inputs: Sequence[str]) -> None:
     """Raise CloudkitError if nothing of what is named exists; one missing file among others is a failure, not an error."""
     check_named(inputs)
-    if not any(given == STANDARD_INPUT or "|" in given or _exists(given) for given in inputs):
+    if not any(given == STANDARD_INPUT or _is_string(given) or _exists(given) for given in inputs):
         raise CloudkitError(f"no such file or folder: {', '.join(inputs)}")
 
 
@@ -35,7 +35,7 @@ def check_named(inputs: Sequence[str]) -> None:
 
 def check_apart(inputs: Sequence[str], *outputs: Path | None) -> None:
     """Raise CloudkitError where an output would take the place of an input, or be read as one the next time."""
-    named = [name for given in inputs if "|" not in given for name in (_matches(given) or [given])]
+    named = [name for given in inputs if not _is_string(given) for name in (_matches(given) or [given])]
     for output in filter(None, outputs):
         for name in named:
             place, whole = Path(name).resolve(), output.resolve()
@@ -43,6 +43,14 @@ def check_apart(inputs: Sequence[str], *outputs: Path | None) -> None:
                 raise CloudkitError(f"{output} is also an input; name another output, so that both stay")
             if place in whole.parents and (output.exists() or not output.suffix) and place.is_dir():
                 raise CloudkitError(f"{output} lies in {name}, which is read; write it to another folder")
+
+
+def _is_string(given: str) -> bool:
+    """Whether an input is a SCOPE string, and not a file with a bar in its name."""
+    try:
+        return "|" in given and not Path(given).exists()
+    except OSError:  # longer than a name may be
+        return True
 
 
 def _exists(given: str) -> bool:
@@ -62,7 +70,7 @@ def records(inputs: Sequence[str], column: str | None) -> "Iterator[Input]":
 
     names, notes = file_names(inputs), Notes()
     for number, given in enumerate(inputs, start=1):
-        if "|" in given:
+        if _is_string(given):
             yield Input(str(number), given, None)
         elif _holds_strings(given, column):
             yield from (Input(name, text, None) for name, text in _rows(given, column))

@@ -124,6 +124,14 @@ def test_strings_and_tables_of_strings_are_inputs_too(cloudkit, trained, tmp_pat
     assert "2 predicted, 1 failed; " in answer.err
 
 
+def test_a_bar_in_the_name_of_a_file_makes_no_string_of_it(cloudkit, trained, tmp_path):
+    (tmp_path / "a | b.vasp").write_text(POSCAR)
+    answer = cloudkit("predict", trained, tmp_path / "a | b.vasp", "-t", 300, "--json")
+    assert answer.code == 0 and json.loads(answer.out.splitlines()[0])["id"] == "a | b.vasp"
+    long = ROCK_SALT + " Na 4a" * 60
+    assert cloudkit("predict", trained, long).err.startswith("1: E")
+
+
 def test_what_was_assumed_of_a_structure_is_told(cloudkit, trained, tmp_path):
     (tmp_path / "POSCAR").write_text(POSCAR.replace("Na Cl\n", "", 1))
     answer = cloudkit("predict", trained, tmp_path / "POSCAR")
