@@ -17,6 +17,7 @@ from cloudkit.property.features import features
 Array = npt.NDArray[np.float64]
 MEAN_GRID: Final = 200  # temperatures at which the mean curve is held, at most
 ALPHAS: Final = np.logspace(-1, 5, 13)  # penalties that ridge chooses from
+SMALL_SPREAD: Final = 1e-4  # of labels, or of their share in the mean; a leaf has less than all of it
 SCALES: Final = (
     25.0,
     50.0,
@@ -66,7 +67,17 @@ def fit_predict(
         raise DataError(
             f"baseline '{name}' needs one finite label per training row: {len(train_texts)} rows, {value.size} labels"
         )
-    return BASELINES[name](train, value, test, seed)
+    center, scale = label_scale(value)
+    return np.asarray(center + scale * BASELINES[name](train, (value - center) / scale, test, seed))
+
+
+def label_scale(value: Array) -> tuple[float, float]:
+    """(center, scale) in which scikit-learn's trees see labels: they do not split where the variance is below 2e-16 of what they
+    add up. (0, 1) for labels of an everyday size, which stay as they are to the last bit.
+    """
+    center, spread = float(value.mean()), float(value.std())
+    everyday = spread > SMALL_SPREAD * max(1.0, abs(center))
+    return (0.0, 1.0) if everyday or spread <= 1e-12 * abs(center) else (center, spread)
 
 
 def _rows(texts: Sequence[str], temperature: Any) -> Rows:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from cloudkit.data import Tokens
 from cloudkit.errors import ModelError, require
 from cloudkit.property.arrays import read_arrays
+from cloudkit.property.baselines import label_scale
 from cloudkit.property.features import feature_names, features
 
 if TYPE_CHECKING:
@@ -73,7 +74,8 @@ def fit_forest(texts: Sequence[str], value: Array, seed: int) -> Forest:
     trees = require("sklearn.ensemble", "train").ExtraTreesRegressor(
         TREES, max_features=0.5, random_state=seed
     )
-    trees.fit(features(texts), value)
+    center, scale = label_scale(value)
+    trees.fit(features(texts), (value - center) / scale)
     parts: list[tuple[Any, ...]] = []
     start = 0
     for one in (tree.tree_ for tree in trees.estimators_):
@@ -83,7 +85,7 @@ def fit_forest(texts: Sequence[str], value: Array, seed: int) -> Forest:
         )  # the largest float32 that is not above: the same crystals go left
         cut = np.where(cut > one.threshold, np.nextafter(cut, np.float32(-np.inf)), cut)
         parts.append((start, np.where(inner, one.feature, -1), cut, one.children_left + start,
-                      one.children_right + start, one.value[:, 0, 0]))  # fmt: skip
+                      one.children_right + start, center + scale * one.value[:, 0, 0]))  # fmt: skip
         start += one.node_count
     roots, *columns = zip(*parts, strict=True)
     kinds = (np.int16, np.float32, np.int32, np.int32, np.float32)

@@ -9,6 +9,7 @@ import pytest
 from cloudkit.errors import ModelError
 from cloudkit.property.arrays import read_arrays
 from cloudkit.property.blend import Blend, fit_forest
+from cloudkit.property.features import features
 from cloudkit.property.leakage import SEEN, load_seen
 
 ROCK_SALT = "1 6 a O D D a D O D b O O O c O O O d O O O e O O O 0"
@@ -21,6 +22,12 @@ def kept(tmp_path: Path) -> Path:
     forest = fit_forest(TEXTS, np.arange(12.0), seed=0)
     Blend(np.array([0.5]), (forest,)).save(tmp_path / "trees.npz")
     return tmp_path / "trees.npz"
+
+
+def test_trees_are_the_same_in_every_unit() -> None:
+    plain, small = (fit_forest(TEXTS, unit * np.arange(12.0), seed=0) for unit in (1.0, 1e-13))
+    known = features(TEXTS)
+    assert small.predict(known) == pytest.approx(1e-13 * plain.predict(known), rel=1e-5, abs=1e-19)
 
 
 @pytest.mark.parametrize(

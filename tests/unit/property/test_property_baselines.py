@@ -65,6 +65,16 @@ def test_labels_without_temperature_are_learned_too(name, rows):
         assert mae(test[2][at[1]], found) < mae(test[2][at[1]], np.full(found.shape, value.mean()))
 
 
+@pytest.mark.parametrize("name", ["ridge", "extra_trees", "boosted_trees"])
+@pytest.mark.parametrize(("factor", "shift"), [(1e-13, 0.0), (1e-3, -1e6)])
+def test_labels_are_learned_in_every_unit(name, factor, shift, rows):
+    (texts, kelvin, value), test = rows
+    plain = predict(name, (texts, kelvin, value), test)
+    other = predict(name, (texts, kelvin, factor * value + shift), test)
+    assert np.corrcoef(plain, other)[0, 1] > 0.999
+    assert other.std() == pytest.approx(factor * plain.std(), rel=0.01)
+
+
 def test_the_mean_baseline_is_the_mean_over_crystals_at_each_temperature():
     texts = ["a", "a", "b", "b"]
     found = fit_predict(
