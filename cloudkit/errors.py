@@ -27,6 +27,10 @@ class CloudkitError(Exception):
     """Base of all errors that cloudkit raises on purpose."""
 
 
+class OptionError(CloudkitError, ValueError):
+    """An option of a function that makes no sense; the message says what it may be."""
+
+
 class StructureError(CloudkitError, ValueError):
     """A structure that cannot become a string.
 

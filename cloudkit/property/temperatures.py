@@ -16,7 +16,9 @@ def check_temperatures(values: Any) -> npt.NDArray[np.float64]:
     try:
         array = np.array(values, dtype=np.float64).ravel()  # a copy: columns of pandas cannot be written to
     except (TypeError, ValueError):
-        raise CloudkitError(f"temperatures must be numbers in K, found {values!r}") from None
+        raise CloudkitError(
+            f"temperatures must be numbers in K, such as [100, 298.15] or range(0, 601, 10); found {values!r}"
+        ) from None
     if array.size == 0:
         raise CloudkitError("no temperature given; give at least one, in K, for example 300")
     wrong = array[~np.isfinite(array) | (array < 0)]

@@ -37,8 +37,10 @@ def validate(text: str) -> list[Diagnostic]:
     """All findings about a string, in order of offset; [] is valid, warnings leave it valid.
 
     Grammar comes first, then tables (groups, elements, Wyckoff symbols), then semantics (sums, repeats): a level is
-    checked only where the one before it found no error.
+    checked only where the one before it found no error. Raises TypeError for what is no str.
     """
+    if not isinstance(text, str):
+        raise TypeError(f"expected str, found {type(text).__name__}")
     return describe(text, *_native.check(text))
 
 

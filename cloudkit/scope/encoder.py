@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cloudkit.errors import CloudkitError, StructureError, check_many
+from cloudkit.errors import OptionError, StructureError, check_many
 from cloudkit.scope.canonical import canonical_scope, choose_letters, sort_species
 from cloudkit.scope.found import found_orbits, round_species
 from cloudkit.scope.geometry import check_geometry, geometry_of
@@ -104,7 +104,7 @@ def _options(dialect: str, order: str, engine: str | None) -> dict[str, Any]:
     """Check the options; the engine defaults to moyo for canonical order and to spglib for input order."""
     for name, value, known in (("dialect", dialect, DIALECTS), ("order", order, ORDERS)):
         if value not in known:
-            raise CloudkitError(f"unknown {name} '{value}'; known: {', '.join(known)}")
+            raise OptionError(f"unknown {name} '{value}'; known: {', '.join(known)}")
     published = order == "input"
     return {
         "engine": engine or ("spglib" if published else "moyo"),

@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
+from cloudkit.errors import OptionError
 from cloudkit.structure.crystal import Crystal
 from cloudkit.structure.messages import Entry
 from cloudkit.structure.pieces import Piece
@@ -91,9 +92,9 @@ def answer_records(records: Iterable[Record], search: Search) -> Iterator[Answer
 def _check(search: Search, jobs: int, max_seconds: float) -> None:
     search.check()
     if jobs < 1:
-        raise ValueError(f"jobs must be at least 1, not {jobs}")
+        raise OptionError(f"jobs must be at least 1, not {jobs}")
     if not max_seconds > 0:
-        raise ValueError(f"max_seconds must be more than 0, not {max_seconds}")
+        raise OptionError(f"max_seconds must be more than 0, not {max_seconds}")
 
 
 def _frees_the_gil() -> bool:

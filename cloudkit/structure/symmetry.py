@@ -7,12 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from numbers import Real
 from typing import Final, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cloudkit.errors import StructureError
+from cloudkit.errors import OptionError, StructureError
 from cloudkit.structure.crystal import Crystal, Species, sort_species
 from cloudkit.structure.guards import MOST_SITES, check_crystal
 from cloudkit.tables import SPACE_GROUPS
@@ -87,10 +88,10 @@ class Search(NamedTuple):
     max_sites: int = MOST_SITES
 
     def check(self) -> None:
-        """Import the engine; raise ValueError for options that make no sense."""
+        """Import the engine; raise OptionError for options that make no sense."""
         load_engine(self.engine)
-        if not 0 < self.symprec < 10:
-            raise ValueError(f"symprec must be a length in Å between 0 and 10, not {self.symprec}")
+        if not isinstance(self.symprec, Real) or not 0 < self.symprec < 10:
+            raise OptionError(f"symprec must be a length in Å between 0 and 10, not {self.symprec!r}")
 
 
 Answer = Symmetry | StructureError
@@ -135,7 +136,7 @@ def find_symmetries(crystals: Iterable[Crystal], search: Search) -> list[Answer]
 def load_engine(engine: str) -> tuple[Solve, str]:
     """The engine's function and its name with version; imports the engine on first use."""
     if engine not in ENGINES:
-        raise ValueError(f"unknown engine '{engine}'; choose {' or '.join(ENGINES)}")
+        raise OptionError(f"unknown engine '{engine}'; choose {' or '.join(ENGINES)}")
     module = import_module(f"cloudkit.structure.engine_{engine}")
     return module.search, f"{engine} {module.version()}"
 

@@ -110,6 +110,6 @@ def _use(spec: Spec) -> str:
     option, argument = (" --temperatures 0:600:10", ", temperatures=[75, 300]") if thermal else ("", "")
     return "\n".join([
         "## Use", "", "```sh", f"pip install '{DISTRIBUTION}[train]'", f"cloudkit predict FOLDER crystal.cif{option}", "```", "",
-        "```python", "import cloudkit", 'model = cloudkit.load("FOLDER")', f'model.predict("crystal.cif"{argument})', "```", "",
+        "```python", "import cloudkit", "", 'model = cloudkit.load("FOLDER")', f'model.predict("crystal.cif"{argument})', "```", "",
         "FOLDER is the folder of this card. Values are per mole of atoms unless `--per` says otherwise.",
     ])  # fmt: skip

@@ -61,6 +61,11 @@ def test_the_caret_stands_right_behind_wide_and_broken_characters() -> None:
         assert len(marked) == 1
 
 
+def test_bytes_are_not_text() -> None:
+    with pytest.raises(TypeError, match="expected str, found bytes"):
+        validate(b"1 6 | Na 4a")  # type: ignore[arg-type]
+
+
 def test_parse_raises_with_all_diagnostics() -> None:
     text = f"{ROCK_SALT} | X 4a Cl 9b"
     with pytest.raises(ScopeError) as caught:

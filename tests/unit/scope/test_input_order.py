@@ -27,7 +27,19 @@ def test_full_strings_have_one_species_a_site() -> None:
     assert text == f"{generator_text(225)} | 4a 4a 4a 4a 4b 4b 4b 4b | Na Na Na Na Cl Cl Cl Cl"
 
 
-@pytest.mark.parametrize(("name", "value"), [("order", "sorted"), ("dialect", "short")])
-def test_an_unknown_option_is_named_with_those_that_are_known(name: str, value: str) -> None:
-    with pytest.raises(CloudkitError, match=f"unknown {name} '{value}'; known: "):
-        encode(rock_salt("Na", "Cl"), **{name: value})
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"order": "sorted"}, "unknown order 'sorted'; known: canonical, input"),
+        ({"dialect": "short"}, "unknown dialect 'short'; known: orbit, reduced, full"),
+        ({"engine": "magic"}, "unknown engine 'magic'; choose moyo or spglib"),
+        ({"symprec": -1}, "symprec must be a length in Å between 0 and 10, not -1"),
+        ({"symprec": "0.1"}, "symprec must be a length in Å between 0 and 10, not '0.1'"),
+    ],
+)
+def test_an_option_that_makes_no_sense_is_told_what_it_may_be(
+    options: dict[str, object], message: str
+) -> None:
+    with pytest.raises(CloudkitError) as caught:
+        encode(rock_salt("Na", "Cl"), **options)
+    assert str(caught.value) == message
