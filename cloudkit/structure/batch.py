@@ -2,9 +2,12 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Final
+from weakref import finalize
 
 from cloudkit.errors import OptionError
 from cloudkit.structure.crystal import Crystal
@@ -25,6 +28,8 @@ MAX_SECONDS: Final = 60.0
 
 Result = tuple[Record, Answer]
 Chunk = list[Record | Piece]
+Reply = SimpleQueue[list[Entry] | BaseException]
+Todo = SimpleQueue[tuple[Chunk, Reply] | None]
 
 
 def find_symmetry_batch(
@@ -151,21 +156,60 @@ def _spread(
     jobs: int,
     abandon: Callable[[], None] = lambda: None,
 ) -> Iterator[Result]:
-    """Chunks on `jobs` threads, results in order; no more than a few chunks are ahead of what is taken."""
-    waiting: deque[Future[list[Entry]]] = deque()
-    threads = ThreadPoolExecutor(jobs, thread_name_prefix="cloudkit-symmetry")
+    """Chunks on `jobs` threads, results in order; no more than a few chunks are ahead of what is taken.
+
+    All that passes between threads are SimpleQueues. The locks of futures and executors are taken in Python, where Ctrl-C can
+    strike between a lock and what would release it: everybody then waits for ever.
+    """
+    todo: Todo = SimpleQueue()
+    waiting: deque[Reply] = deque()
+    threads = [Thread(target=_serve, args=(todo, work), daemon=True) for _ in range(jobs)]
+    end = finalize(
+        waiting, _end, todo, threads, abandon
+    )  # before the interpreter ends, if nobody ends this iterator
     try:
+        for thread in threads:
+            thread.start()
         for chunk in chunks:
-            waiting.append(threads.submit(work, chunk))
+            reply: Reply = SimpleQueue()
+            waiting.append(reply)
+            todo.put((chunk, reply))
             if len(waiting) > 2 * jobs:
-                yield from map(_result, waiting.popleft().result())
+                yield from map(_result, _taken(waiting.popleft()))
         while waiting:
-            yield from map(_result, waiting.popleft().result())
-    except BaseException:
-        abandon()
-        raise
+            yield from map(_result, _taken(waiting.popleft()))
     finally:
-        threads.shutdown(wait=True, cancel_futures=True)
+        end()
+
+
+def _serve(todo: Todo, work: Callable[[Chunk], list[Entry]]) -> None:
+    """What a thread does: one chunk after another, until there is none."""
+    while (given := todo.get()) is not None:
+        chunk, reply = given
+        try:
+            reply.put(work(chunk))
+        except BaseException as error:  # for the thread that asked
+            reply.put(error)
+
+
+def _taken(reply: Reply) -> list[Entry]:
+    found = reply.get()
+    if isinstance(found, BaseException):
+        raise found
+    return found
+
+
+def _end(todo: Todo, threads: list[Thread], abandon: Callable[[], None]) -> None:
+    """Leave what is not begun, give up what is, and wait for the threads."""
+    abandon()
+    while not todo.empty():
+        with suppress(Empty):
+            todo.get_nowait()
+    for _ in threads:
+        todo.put(None)
+    for thread in threads:
+        if thread.is_alive():
+            thread.join()
 
 
 def _result(entry: Entry) -> Result:

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from itertools import islice, repeat
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ from cloudkit.structure.messages import (
     write_task,
 )
 from cloudkit.structure.read import Piece
-from cloudkit.structure.symmetry import Search, find_symmetries
+from cloudkit.structure.symmetry import Engine, Search, find_symmetries
 
 SCRIPT = """
 import cloudkit.structure as s
@@ -242,6 +243,34 @@ def test_an_interrupt_ends_the_script_and_its_workers(wait: float) -> None:
     while running := [worker for worker in workers if _runs(worker)]:
         assert time.monotonic() < patience, running
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize("engine", ["moyo", "spglib"])
+def test_who_takes_results_holds_no_lock_that_an_interrupt_could_leave_taken(
+    monkeypatch: pytest.MonkeyPatch, engine: Engine
+) -> None:
+    crystal = as_crystal(([[4, 0, 0], [0, 4, 0], [0, 0, 5]], [[0, 0, 0], [0.5, 0.5, 0.5]], [55, 17]))
+    found = find_symmetry_batch(repeat(crystal), engine=engine, jobs=2)
+    next(found)  # the threads run
+    taken, enter = [], threading.Condition.__enter__
+
+    def watched(condition: threading.Condition) -> bool:
+        taken.append(threading.get_ident())
+        return enter(condition)
+
+    monkeypatch.setattr(threading.Condition, "__enter__", watched)
+    assert sum(1 for _ in islice(found, 1000)) == 1000
+    assert threading.get_ident() not in taken
+    monkeypatch.undo()
+    found.close()  # type: ignore[attr-defined]
+    assert not [thread for thread in threading.enumerate() if "_serve" in thread.name]
+
+
+def test_an_iterator_that_nobody_ends_does_not_keep_the_interpreter() -> None:
+    made, _, _ = SCRIPT.format(n=10**7).partition("groups")
+    script = made + "kept = s.find_symmetry_batch(made, jobs=2)\nnext(kept)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_messages_carry_tasks_and_answers_unchanged() -> None:
