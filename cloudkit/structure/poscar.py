@@ -107,7 +107,7 @@ def _numbers(lines: list[str], at: int, n: int | None) -> list[float]:
     values: list[float] = []
     for word in words[: n or 3]:
         try:
-            value = float(word)
+            value = float(word.upper().replace("D", "E"))  # Fortran writes and reads 2.8D0
         except ValueError:
             break
         if not abs(value) < LARGEST:

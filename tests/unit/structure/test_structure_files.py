@@ -40,6 +40,7 @@ def _records(*inputs: Path | str) -> dict[str, str]:
         .replace("\n4.12 0", "\n1 0")
         .replace("0 4.12 0", "0 1 0")
         .replace("0 0 4.12\n", "0 0 1\n"),
+        CUBIC_POSCAR.replace("4.12", "0.412D+01").replace("0.5", "5.0d-1"),
         CUBIC_POSCAR.replace("Cs Cl", "Cs_sv Cl/0a1b2c"),
         CUBIC_POSCAR.replace("Cs Cl\n", "").replace("caesium chloride", "Cs Cl"),
         CUBIC_POSCAR.replace("Cs Cl\n", "").replace("0 0 0", "0 0 0 Cs").replace("0.5\n", "0.5 Cl\n"),
