@@ -48,7 +48,7 @@ class Orbit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """A string read; ``str(parse(text)) == text``.
+    """A string read; ``str(parse(text)) == text``, but for sites of `full` such as Na:1.0, which are Na (spec/scope.md, 5.11).
 
     space_group: 1 to 230; 0 where the generators are unknown, which then are in unknown_generators (only `read` gives
     such). orbits: without species in `reduced`, one per site in `full`. fractions: those written in `reduced`.

@@ -61,6 +61,13 @@ def test_a_reduced_string_does_not_become_an_orbit_string() -> None:
         project(f"{generator_text(225)} | 4a | Na 1.0", "orbit")
 
 
+@pytest.mark.parametrize(("written", "printed"), [("Na:1.0", "Na"), ("Na+:1.0", "Na+")])
+def test_a_site_of_one_part_that_fills_it_is_its_element(written: str, printed: str) -> None:
+    head = f"{generator_text(225)} | 4a 4b | "
+    assert str(parse(f"{head}{written} Cl")) == f"{head}{printed} Cl"
+    assert parse(f"{head}{written} Cl") == parse(f"{head}{printed} Cl")
+
+
 def test_equal_strings_make_equal_trees() -> None:
     text = f"{generator_text(225)} | Na 4a Cl 4b"
     assert parse(text) == parse(text)
