@@ -144,19 +144,17 @@ def _in_workers(
     items: Iterable[Record | Piece], search: Search, jobs: int, seconds: float, with_crystals: bool
 ) -> Iterator[Result]:
     pool = Pool(jobs, search, seconds, with_crystals)
-    try:
-        yield from _spread(_chunks(items), pool.ask, jobs, pool.stop)
-    finally:
-        pool.stop()
+    yield from _spread(_chunks(items), pool.ask, jobs, pool.stop)
 
 
 def _spread(
     chunks: Iterator[Chunk],
     work: Callable[[Chunk], list[Entry]],
     jobs: int,
-    abandon: Callable[[], None] = lambda: None,
+    stop: Callable[[], None] = lambda: None,
 ) -> Iterator[Result]:
-    """Chunks on `jobs` threads, results in order; no more than a few chunks are ahead of what is taken.
+    """Chunks on `jobs` threads, results in order; no more than a few chunks are ahead of what is taken. stop: ends what
+    the threads work with, called once and however this ends.
 
     All that passes between threads are SimpleQueues. The locks of futures and executors are taken in Python, where Ctrl-C can
     strike between a lock and what would release it: everybody then waits for ever.
@@ -164,9 +162,8 @@ def _spread(
     todo: Todo = SimpleQueue()
     waiting: deque[Reply] = deque()
     threads = [Thread(target=_serve, args=(todo, work), daemon=True) for _ in range(jobs)]
-    end = finalize(
-        waiting, _end, todo, threads, abandon
-    )  # before the interpreter ends, if nobody ends this iterator
+    # runs as the interpreter ends, too, if nobody ends this iterator
+    end = finalize(waiting, _end, todo, threads, stop)
     try:
         for thread in threads:
             thread.start()
@@ -199,11 +196,11 @@ def _taken(reply: Reply) -> list[Entry]:
     return found
 
 
-def _end(todo: Todo, threads: list[Thread], abandon: Callable[[], None]) -> None:
-    """Leave what is not begun, give up what is, and wait for the threads."""
-    abandon()
-    while not todo.empty():
-        with suppress(Empty):
+def _end(todo: Todo, threads: list[Thread], stop: Callable[[], None]) -> None:
+    """Give up what is begun, leave what is not, and wait for the threads."""
+    stop()
+    with suppress(Empty):
+        while True:
             todo.get_nowait()
     for _ in threads:
         todo.put(None)
