@@ -25,8 +25,8 @@ from cloudkit.property.blend import predict_mean
 from cloudkit.property.metrics import summarize
 from cloudkit.property.notebook import errors_html
 from cloudkit.property.predictor import Model
-from cloudkit.property.rows import read_rows, task_rows
-from cloudkit.units import DULONG_PETIT, MOLAR_QUANTITIES, canonical_unit
+from cloudkit.property.rows import harmonic_limits, read_rows, task_rows
+from cloudkit.units import MOLAR_QUANTITIES, canonical_unit
 
 Array = npt.NDArray[np.float64]
 ALL: Final = tuple(BASELINES)
@@ -197,12 +197,9 @@ def _targets(model: Model, head: str, table: Table, given: Sequence[Target]) -> 
 
 
 def _limited(model: Model, head: str, targets: Sequence[Target]) -> list[Target]:
-    """The same with the largest heat capacity that the head's harmonic modes allow, as in training."""
-    kind = model.spec.heads[head]
-    if not isinstance(kind, ThermalHead):
-        return list(targets)
-    most = (1 + kind.tolerance) * DULONG_PETIT
-    return [replace(one, most=most) if one.quantity == "heat_capacity" else one for one in targets]
+    """The same with what the head allows of labels, as in training."""
+    most = harmonic_limits([model.spec.heads[head]])
+    return [replace(one, most=most.get(one.quantity, one.most)) for one in targets]
 
 
 def _check_unit(table: Table, target: Target) -> None:

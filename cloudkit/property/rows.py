@@ -4,7 +4,7 @@ A build reads its data here, and an evaluation of the model the rows that the bu
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -22,8 +22,19 @@ from cloudkit.data import (
     take_part,
 )
 from cloudkit.errors import DataError
-from cloudkit.modelspec import BuiltinData, Data, FileData, FinetuneTask, PretrainTask, Spec, tables_of
+from cloudkit.modelspec import (
+    BuiltinData,
+    Data,
+    FileData,
+    FinetuneTask,
+    Head,
+    PretrainTask,
+    Spec,
+    ThermalHead,
+    tables_of,
+)
 from cloudkit.property.leakage import composition_key, prototype_key
+from cloudkit.units import DULONG_PETIT
 
 Rows = NDArray[np.int64]
 KEYS: Final[dict[str, Callable[[str], str]]] = {
@@ -47,6 +58,12 @@ def read_rows(
     """
     tables = [_read_table(spec, table, most or {}, any_text, geometry) for table in tables_of(data)]
     return tables[0] if len(tables) == 1 else join_crystals(tables)
+
+
+def harmonic_limits(heads: Iterable[Head]) -> dict[str, float]:
+    """The largest label per atom of each quantity that has one: Cv of harmonic modes, where a thermal head reads it."""
+    shares = [1 + head.tolerance for head in heads if isinstance(head, ThermalHead)]
+    return {"heat_capacity": min(shares) * DULONG_PETIT} if shares else {}
 
 
 def _read_table(

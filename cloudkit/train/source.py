@@ -17,14 +17,12 @@ from cloudkit.modelspec import (
     GeometryHead,
     RegressionHead,
     Spec,
-    ThermalHead,
     heads_of,
     tables_of,
 )
-from cloudkit.property.rows import read_rows
+from cloudkit.property.rows import harmonic_limits, read_rows
 from cloudkit.scope import parse
 from cloudkit.train.stages import Stage
-from cloudkit.units import DULONG_PETIT
 
 
 def read_data(spec: Spec, data: Data) -> Crystals:
@@ -54,10 +52,10 @@ def wants_geometry(spec: Spec, data: Data) -> bool:
 
 
 def label_limits(spec: Spec, data: Data) -> dict[str, float]:
-    """The largest label per atom of each quantity that has one: Cv of harmonic modes, where a thermal head reads it."""
-    heads = [spec.heads[name] for task in spec.tasks if task.data == data for name in heads_of(task)]
-    shares = [1 + head.tolerance for head in heads if isinstance(head, ThermalHead)]
-    return {"heat_capacity": min(shares) * DULONG_PETIT} if shares else {}
+    """What the heads that read this data allow of its labels."""
+    return harmonic_limits(
+        spec.heads[name] for task in spec.tasks if task.data == data for name in heads_of(task)
+    )
 
 
 def check_tasks(spec: Spec, stages: Sequence[Stage], crystals: Mapping[str, Crystals]) -> None:
