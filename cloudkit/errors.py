@@ -97,6 +97,12 @@ class MissingExtra(CloudkitError, ImportError):
         self.extra = extra
 
 
+def check_text(given: object) -> None:
+    """Raise TypeError for what is no str."""
+    if not isinstance(given, str):
+        raise TypeError(f"expected str, found {type(given).__name__}")
+
+
 def check_many(given: object, single: str) -> None:
     """Raise TypeError where one text stands where many are wanted: its characters would be taken one by one."""
     if isinstance(given, str | bytes):

@@ -5,6 +5,7 @@ from functools import cache
 from typing import Final, Literal, NamedTuple
 
 from cloudkit import _native
+from cloudkit.errors import check_text
 from cloudkit.tables import ELEMENT, GENERATOR_TEXTS, SPACE_GROUPS
 
 # What may stand in each part of a string.
@@ -39,8 +40,7 @@ def validate(text: str) -> list[Diagnostic]:
     Grammar comes first, then tables (groups, elements, Wyckoff symbols), then semantics (sums, repeats): a level is
     checked only where the one before it found no error. Raises TypeError for what is no str.
     """
-    if not isinstance(text, str):
-        raise TypeError(f"expected str, found {type(text).__name__}")
+    check_text(text)
     return describe(text, *_native.check(text))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloudkit._native.twin.check import check, dialect_of, kind_of, read_grammar
+from cloudkit.errors import check_text
 
 CLS, SEP, UNK = 0, 2, 3
 SPECIALS = ("[CLS]", "[PAD]", "[SEP]", "[UNK]", "[MASK]")
@@ -99,8 +100,7 @@ def encode_cloud(text: str) -> list[int]:
 
 def encode_text(text: str, vocabulary: str) -> NDArray[np.uint16] | None:
     """Ids (n,) uint16 of one text, or None where the compact vocabulary refuses it."""
-    if not isinstance(text, str):
-        raise TypeError(f"expected str, found {type(text).__name__}")
+    check_text(text)
     if vocabulary not in ("cloud", "compact"):
         raise ValueError(f"unknown vocabulary '{vocabulary}'; known: cloud, compact")
     ids = encode_cloud(text) if vocabulary == "cloud" else encode_compact(text)

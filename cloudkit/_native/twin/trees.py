@@ -4,6 +4,7 @@ from functools import cache, partial
 from typing import Any, Literal
 
 from cloudkit._native.twin.ids import BAR, encode_compact, token_ids
+from cloudkit.errors import check_text
 
 Species = tuple[tuple[str, float], ...]
 Tree = tuple[Literal["orbit", "reduced", "full"], int, tuple[Any, ...], Species]
@@ -35,8 +36,7 @@ def parse(text: str, orbit: type[tuple[Any, ...]]) -> Tree | None:
 
     orbit: the type of tuple (letter, multiplicity, species or None, ()) that an orbit or site becomes.
     """
-    if not isinstance(text, str):
-        raise TypeError(f"expected str, found {type(text).__name__}")
+    check_text(text)
     ids = encode_compact(text)
     if ids is None:
         return None
