@@ -1,4 +1,4 @@
-"""Write schemas/{scope,diagnostics,vector}.schema.json; CI diffs the result (`make schemas`).
+"""Write schemas/{scope,diagnostics}.schema.json; CI diffs the result (`make schemas`).
 
     python spec/tools/build_schemas.py
 
@@ -123,50 +123,6 @@ def diagnostics_schema() -> Json:
     }
 
 
-def vector_schema() -> Json:
-    text, clause = {"type": "string"}, {"type": "string", "pattern": "^[0-9]+\\.[0-9]+$"}
-    ids = {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 3}
-    vocabularies = closed(
-        {"cloud": ids, "compact": ids}, "Ids in both vocabularies, [CLS] and [SEP] included."
-    )
-    some_ids = closed(
-        {"cloud": ids},
-        "Ids of text that need not be valid.",
-        optional={"compact": {"anyOf": [ids, {"type": "null"}]}},
-    )
-    projections = closed({"reduced": text, "full": text}, "The text in the poorer dialects.")
-    found = closed(
-        {"code": text, "offset": {"type": "integer"}, "length": {"type": "integer"}},
-        "One finding; bytes of UTF-8.",
-    )
-    return {
-        "$schema": DRAFT,
-        "title": "A conformance vector of SCOPE",
-        "oneOf": [
-            closed(
-                {
-                    "clause": clause,
-                    "text": text,
-                    "tree": {"type": "object"},
-                    "canonical": text,
-                    "ids": vocabularies,
-                },
-                "Valid.",
-                optional={"projections": projections},
-            ),
-            closed(
-                {"clause": clause, "text": text, "diagnostics": listed(found)},
-                "Not valid, or with a warning.",
-                optional={"tree": {"type": "object"}, "ids": some_ids},
-            ),
-            closed(
-                {"clause": clause, "text": text, "deep": listed(found)},
-                "Valid; the warnings are those of a closer look (clause 7.4).",
-            ),
-        ],
-    }
-
-
 def lines(schema: Json) -> str:
     """JSON with one definition a line, so that a diff shows what changed."""
     parts = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in schema.items() if key != "$defs"]
@@ -177,11 +133,7 @@ def lines(schema: Json) -> str:
 
 
 def main() -> None:
-    for name, schema in (
-        ("scope", scope_schema()),
-        ("diagnostics", diagnostics_schema()),
-        ("vector", vector_schema()),
-    ):
+    for name, schema in (("scope", scope_schema()), ("diagnostics", diagnostics_schema())):
         (ROOT / "schemas" / f"{name}.schema.json").write_text(lines(schema) + "\n")
 
 

@@ -2,24 +2,28 @@
 
     python spec/tools/build_vectors.py
 
-Trees, canonical texts, codes and offsets are known by construction, from spec/tables alone: no reader is asked. Ids are
-those of the readable twin. Seeded, so the same files come out each time.
+Trees, canonical texts, codes, offsets and compact ids are known by construction, from spec/tables and spec/vocab alone: no
+reader of cloudkit is asked. Only the ids of the published vocabulary are the Python twin's; tests/laws/test_published_tokenizer.py
+compares that twin with the `tokenizers` package. The generator is seeded, so it writes the same files each time.
 """
 
 import csv
 import json
 import random
 import shutil
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from cloudkit._native import twin
+from cloudkit._native.twin import encode_cloud
 
 SPEC = Path(__file__).resolve().parents[1]
+VOCABULARY = (SPEC / "vocab/compact.txt").read_text().split("\n")
+COMPACT = {token: index for index, token in enumerate(VOCABULARY)}
 LETTERS = "abcdefghijklmnopqrstuvwxyzA"
 Site = tuple[str, list[tuple[str, float]]]  # Wyckoff letter, [(element, occupancy), ...]
-Vector = tuple[str, str, dict[str, Any]]  # folder, name, content
+Vector = tuple[str, str, dict[str, Any]]  # clause, name, content
 
 
 def read(name: str) -> list[dict[str, str]]:
@@ -72,8 +76,23 @@ def place(group: int, letter: str) -> dict[str, Any]:
     return {"multiplicity": POSITIONS[group][letter][0], "letter": letter}
 
 
+def compact_ids(dialect: str, group: int, text: str) -> list[int] | None:
+    """Ids in the compact vocabulary (clause 8.2); None if it lacks a word: a sign, or more than two decimals."""
+    _, *body = text.split(" | ")
+    words = [f"sg:{group}"]
+    for word in (" | " if dialect == "full" else " ").join(body).split(" "):
+        words += word.removesuffix(",").split(":")
+        if ":" in word and not word.endswith(","):
+            words.append("|")
+    if words[-1] == "|":
+        words.pop()
+    if any(word not in COMPACT for word in words):
+        return None
+    return [COMPACT[word] for word in ("[CLS]", *words, "[SEP]")]
+
+
 def valid(clause: str, text: str, tree: dict[str, Any], canonical_text: str) -> dict[str, Any]:
-    ids = {"cloud": twin.encode_cloud(text), "compact": twin.encode_compact(text)}
+    ids = {"cloud": encode_cloud(text), "compact": compact_ids(tree["dialect"], tree["space_group"], text)}
     return {"clause": clause, "text": text, "tree": tree, "canonical": canonical_text, "ids": ids}
 
 
@@ -302,11 +321,17 @@ def invalid_vectors(random_: random.Random) -> Iterator[Vector]:
         )
     yield from invalid_meanings(random_)
     for index, text in enumerate(ODD_TEXTS):
-        ids = {"ids": {"cloud": twin.encode_cloud(text)}}
-        yield "8-vocabularies", f"odd-{index:02d}", invalid("8.3", text, *twin.check(text)[1]) | ids
+        issues, offset = [], 0
+        for word in text.split(" "):
+            size = len(word.encode())
+            issues.append((103, offset, size))
+            offset += size + 1
+        issues.append((104, offset - 1, 0))
+        ids = {"ids": {"cloud": encode_cloud(text)}}
+        yield "8-vocabularies", f"odd-{index:02d}", invalid("8.3", text, *issues) | ids
 
 
-# Text that tries the rules of clause 8.3; what is wrong with it is beside the point.
+# Text that tries the rules of clause 8.3. None of its words is a token of the grammar.
 ODD_TEXTS = [
     "10.5", "0.125", "Na[SEP]Cl", "[MASK] [CLS]", "Na\tCl\nK", "Na\x00Cl", "Na\x0bCl", "Na\x85Cl", "Na\u200bCl", "Na\ufffdCl",
     "Na\u00a0Cl", "Na\u2028Cl", "caf\u00e9", "cafe\u0301", "\u4e2dNa\u6587", "Na+Cl-", "Fe:0.5, Ni:0.5", "a`b$c^d", "x" * 100, "x" * 101,
@@ -402,8 +427,9 @@ def signs_vector(
     site = ", ".join(words)
     start = f"{GENERATORS[group]} | {symbol(group, letter)} | "
     tree = head("full", group) | {"sites": [place(group, letter) | {"species": species}]}
-    ids = {"cloud": twin.encode_cloud(start + site), "compact": twin.encode_compact(start + site)}
-    return invalid("5.10", start + site, (403, len(start), len(site))) | {"tree": tree, "ids": ids}
+    text = start + site
+    ids = {"cloud": encode_cloud(text), "compact": compact_ids("full", group, text)}
+    return invalid("5.10", text, (403, len(start), len(site))) | {"tree": tree, "ids": ids}
 
 
 def invalid_listings(random_: random.Random, fixed: list[tuple[int, str]]) -> Iterator[Vector]:
@@ -484,15 +510,20 @@ def deep(clause: str, text: str, *issues: tuple[int, int, int]) -> dict[str, Any
 
 
 def write(kind: str, vectors: Iterator[Vector]) -> None:
-    for folder, name, content in vectors:
-        path = SPEC / "vectors" / kind / folder / f"{name}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(content, ensure_ascii=False) + "\n", encoding="utf-8")
+    """One JSON Lines file a clause, sorted by name; ASCII, since the texts hold line separators of Unicode."""
+    clauses: dict[str, dict[str, str]] = defaultdict(dict)
+    for clause, name, content in vectors:
+        clauses[clause][name] = json.dumps({"name": name} | content)
+    folder = SPEC / "vectors" / kind
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for clause, lines in clauses.items():
+        text = "".join(f"{lines[name]}\n" for name in sorted(lines))
+        (folder / f"{clause}.jsonl").write_text(text, encoding="ascii")
 
 
 def main() -> None:
     for kind, make in (("valid", valid_vectors), ("invalid", invalid_vectors)):
-        shutil.rmtree(SPEC / "vectors" / kind, ignore_errors=True)
         write(kind, make(random.Random(2506_17345)))
 
 

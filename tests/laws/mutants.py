@@ -100,8 +100,9 @@ class Readers:
 
 def sources() -> list[str]:
     """Texts of all vectors, and of the published sample where it is at hand, about as many of each."""
-    vectors = sorted((ROOT / "spec/vectors").glob("*/*/*.json"))
-    texts = [text for file in vectors if (text := json.loads(file.read_text("utf-8"))["text"])]
+    files = sorted((ROOT / "spec/vectors").glob("*/*.jsonl"))
+    vectors = [json.loads(line) for file in files for line in file.read_text("ascii").splitlines()]
+    texts = [vector["text"] for vector in vectors if vector["text"]]
     sample = ROOT.parent / "shared/data/pretrain_10k.csv"
     if not sample.exists():
         return texts

@@ -82,8 +82,8 @@ def test_the_core_holds_its_laws_under_sanitizers(tmp_path: Path) -> None:
 def test_the_core_gives_what_the_vectors_say_under_sanitizers(tmp_path: Path) -> None:
     program = build_sanitized("vectors.c", tmp_path)
     lines = []
-    for file in sorted((REPOSITORY / "spec/vectors").glob("*/*/*.json")):
-        vector = json.loads(file.read_text("utf-8"))
+    files = sorted((REPOSITORY / "spec/vectors").glob("*/*.jsonl"))
+    for vector in (json.loads(line) for file in files for line in file.read_text("ascii").splitlines()):
         if "deep" in vector:
             continue  # says what a closer look finds, which is not the core's
         text = vector["text"].encode("utf-8", "surrogatepass")
