@@ -5,6 +5,7 @@ the code that makes it. A stage of the same key is never made twice.
 """
 
 import hashlib
+import importlib.util
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,39 +20,42 @@ Kind = Literal["encode", "tokenize", "pretrain", "finetune", "evaluate", "report
 Status = Literal["done", "reused", "planned"]
 
 _MODEL: Final = (
-    "models",
-    "kernels",
-    "tables",
-    "data/batches.py",
-    "train/fitting.py",
-    "train/loop.py",
-    "train/checkpoint.py",
-    "train/devices.py",
-    "train/precision.py",
-    "train/sharding.py",
-    "train/objectives.py",
-    "train/start.py",
-    "train/work.py",
-    "property/leakage.py",
-    "property/rows.py",
+    "cloudkit.models",
+    "cloudkit.kernels",
+    "cloudkit.tables",
+    "cloudkit.data.batches",
+    "cloudkit.train.fitting",
+    "cloudkit.train.loop",
+    "cloudkit.train.checkpoint",
+    "cloudkit.train.devices",
+    "cloudkit.train.precision",
+    "cloudkit.train.sharding",
+    "cloudkit.train.objectives",
+    "cloudkit.train.start",
+    "cloudkit.train.work",
+    "cloudkit.property.leakage",
+    "cloudkit.property.rows",
 )
-CODE: Final[dict[Kind, tuple[str, ...]]] = {  # what a stage is made by, besides the stages that it reads
+CODE: Final[
+    dict[Kind, tuple[str, ...]]
+] = {  # the modules that make a stage, besides the stages that it reads
     "encode": (
-        "data",
-        "property/rows.py",
-        "train/source.py",
-        "structure",
-        "scope",
-        "_native",
-        "tables",
-        "units.py",
+        "cloudkit.data",
+        "cloudkit.property.rows",
+        "cloudkit.train.source",
+        "cloudkit.structure",
+        "cloudkit.scope",
+        "cloudkit._native",
+        "cloudkit.tables",
+        "cloudkit.units",
     ),
-    "tokenize": ("data", "tokens", "_native"),
+    "tokenize": ("cloudkit.data", "cloudkit.tokens", "cloudkit._native"),
     "pretrain": _MODEL,
-    "finetune": (*_MODEL, "property/blend.py", "property/features.py"),
-    "evaluate": ("property", "models/predict.py", "train/evaluate.py"),
-    "report": ("train", "property"),
+    "finetune": (*_MODEL, "cloudkit.property.blend", "cloudkit.property.features"),
+    "evaluate": ("cloudkit.property", "cloudkit.models.predict", "cloudkit.train.evaluate"),
+    "report": ("cloudkit.train", "cloudkit.property"),
 }
+HASHED: Final = (".py", ".so", ".pyd", ".html", ".css")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +91,26 @@ def make_key(kind: Kind, parts: object, reads: Mapping[str, Stage]) -> str:
 
 
 @cache
-def code_hash(paths: tuple[str, ...]) -> str:
-    """SHA-256 over the sources, page templates and compiled modules under some paths of the package."""
+def code_hash(modules: tuple[str, ...]) -> str:
+    """SHA-256 over the files of some modules; of a package all sources, templates and compiled modules below it.
+
+    Raises ModuleNotFoundError for a name that Python cannot import: a moved module must not leave the keys silently.
+    """
     root = Path(cloudkit.__file__).parent
-    files = [
-        file
-        for path in paths
-        for file in ([root / path] if (root / path).is_file() else (root / path).rglob("*"))
-    ]
-    kept = sorted(file for file in files if file.suffix in (".py", ".so", ".pyd", ".html", ".css"))
+    files = sorted({file for module in modules for file in module_files(module)})
     return hashlib.sha256(
-        "\n".join(f"{f.relative_to(root)} {file_hash(f)}" for f in kept).encode()
+        "\n".join(f"{file.relative_to(root).as_posix()} {file_hash(file)}" for file in files).encode()
     ).hexdigest()
+
+
+def module_files(name: str) -> list[Path]:
+    """The file of a module, or the files of a package; raises ModuleNotFoundError for a name that cannot be imported."""
+    spec = importlib.util.find_spec(name)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(
+            f"no module named '{name}'; the list of what makes a stage names it", name=name
+        )
+    origin = Path(spec.origin)
+    if spec.submodule_search_locations is None:
+        return [origin]
+    return [file for file in origin.parent.rglob("*") if file.suffix in HASHED]
