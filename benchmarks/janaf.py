@@ -16,9 +16,9 @@ import numpy as np
 from folds import grouped_folds, train_head
 
 from cloudkit.data import Tokens, tokenize
+from cloudkit.evaluate import fit_predict
 from cloudkit.models import predict_values
 from cloudkit.modelspec import load_spec
-from cloudkit.property import fit_predict
 from cloudkit.scope import parse
 from cloudkit.tokens import Tokenizer
 from cloudkit.train.source import read_data

@@ -18,7 +18,7 @@ from conftest import SHARED
 
 from cloudkit.data import read_table
 from cloudkit.data.geometry import encode_table
-from cloudkit.property.charts import standalone
+from cloudkit.report.charts import standalone
 from cloudkit.train import SweepResult, points, sweep
 from cloudkit.train.scaling import fit_law
 from cloudkit.train.sweep import Point, plot

@@ -27,14 +27,16 @@ import torch
 from folds import train_head
 from numpy.typing import NDArray
 from safetensors.torch import load_file
+from sklearn.ensemble import ExtraTreesRegressor
 from task_sets import FOLDS, TASKS, Labelled, folds, labelled, part, structures
 from tasks_table import COLUMNS, read_lines, write_lines, write_table
 from torch import Tensor
 
 from cloudkit.data import Crystals, Tokens, tokenize
+from cloudkit.evaluate.baselines import fit_predict
 from cloudkit.models import MixedModel, build_model, predict_geometry, predict_values, save_weights
 from cloudkit.modelspec import PretrainTask, Spec, heads_of, parse_spec
-from cloudkit.property.baselines import blend_trees, fit_predict
+from cloudkit.predict.features import features
 from cloudkit.tokens import Tokenizer
 from cloudkit.train.devices import make_fabric, steady_threads
 from cloudkit.train.fitting import prepare_mix
@@ -162,7 +164,9 @@ def informed_trees(name: str, train: Rows, test: Rows) -> Array:
     model.load_state_dict(pretrained("geometry", name), strict=False)
     known = predict_geometry(model, "shape", packed(name))
     (seen, value, rows), (asked, _, of) = (observations(labelled(name), some) for some in (train, test))
-    return blend_trees(seen, known[rows], value, seed=0).predict(asked, known[of])
+    trees = ExtraTreesRegressor(300, max_features=0.5, random_state=0)
+    trees.fit(np.column_stack([features(seen), known[rows]]), value)
+    return np.asarray(trees.predict(np.column_stack([features(asked), known[of]])))
 
 
 def blended(name: str, fold: int, net: Array) -> Array:

@@ -18,10 +18,10 @@ from folds import grouped_folds, train_head
 from numpy.typing import NDArray
 
 from cloudkit.data import Crystals, read_builtin, tokenize
+from cloudkit.evaluate import fit_predict
 from cloudkit.kernels import thermodynamics
 from cloudkit.models import predict_values
 from cloudkit.modelspec import load_spec
-from cloudkit.property import fit_predict
 from cloudkit.tokens import Tokenizer
 from cloudkit.train.source import read_data
 from cloudkit.units import DULONG_PETIT

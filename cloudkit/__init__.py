@@ -11,7 +11,7 @@ from cloudkit.errors import DISTRIBUTION, CloudkitError
 
 if TYPE_CHECKING:
     from cloudkit._native.library import get_include, get_library
-    from cloudkit.property import load
+    from cloudkit.predict import load
     from cloudkit.scope import (
         Diagnostic,
         Findings,
@@ -40,7 +40,7 @@ _HOME = dict.fromkeys(
     ),
     "cloudkit.scope",
 )
-_HOME |= {"Columns": "cloudkit.structure", "Tokenizer": "cloudkit.tokens", "load": "cloudkit.property"}
+_HOME |= {"Columns": "cloudkit.structure", "Tokenizer": "cloudkit.tokens", "load": "cloudkit.predict"}
 _HOME |= dict.fromkeys(("CloudFeaturizer", "CloudRegressor"), "cloudkit.train.estimators")
 _HOME |= dict.fromkeys(("get_include", "get_library"), "cloudkit._native.library")
 _HOME["scope_api"] = "cloudkit._native.core"  # the capsule of scope.h; absent where the core is not compiled

@@ -42,7 +42,8 @@ def command(
         check_target(dedupe, (PARQUET, *TABLES))
     check_inputs(inputs)
     check_apart(inputs, page, dedupe)
-    from cloudkit.corpus import audit, audit_page
+    from cloudkit.corpus import audit
+    from cloudkit.report import audit_page
 
     wanted = bool(page or as_json or not dedupe)
     with counting("strings") as bar:

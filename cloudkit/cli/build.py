@@ -63,7 +63,7 @@ def _emit_result(result: "BuildResult", dry_run: bool) -> None:
 
 def _show_result(result: "BuildResult") -> None:
     """Errors beside the baselines, the verdict in words, and where the report lies."""
-    from cloudkit.train.verdict import lead, verdict
+    from cloudkit.report.verdict import lead, verdict
 
     if result.did_nothing:
         say("nothing changed, so nothing was done")

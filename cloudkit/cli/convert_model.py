@@ -33,6 +33,6 @@ def _to_cloudkit(folder: str, out: Path) -> list[str]:
 
 def _to_hf(folder: str, out: Path) -> list[str]:
     from cloudkit.models import write_published
-    from cloudkit.property import load
+    from cloudkit.predict import load
 
     return write_published(load(folder).network, out)

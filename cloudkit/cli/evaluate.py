@@ -26,7 +26,8 @@ def command(
     Example:
       cloudkit evaluate runs/thermal thermal:test
     """
-    from cloudkit.property import evaluate, load
+    from cloudkit.evaluate import evaluate
+    from cloudkit.predict import load
 
     found = evaluate(load(model), data, text=column)
     metrics = [score.metrics for score in found.scores]
@@ -41,7 +42,7 @@ def command(
 
 def show_errors(task: dict[str, Any]) -> None:
     """One quantity's errors as a table, the model first, then its baselines from the best; as in metrics.json."""
-    from cloudkit.property.metrics import standings
+    from cloudkit.evaluate.metrics import standings
 
     unit = f" in {task['unit']}" if task.get("unit") else ""
     emit(f"{task['quantity']}{unit}, {task['rows']:,} rows")

@@ -14,7 +14,7 @@ from cloudkit.cli.terminal import say
 from cloudkit.errors import CloudkitError
 
 if TYPE_CHECKING:
-    from cloudkit.property import Input
+    from cloudkit.predict import Input
     from cloudkit.scope import Encoded
 
 
@@ -64,7 +64,7 @@ def _matches(pattern: str) -> list[str]:
 def records(inputs: Sequence[str], column: str | None) -> "Iterator[Input]":
     """A record (id, string or error) for each string, row of a table, and structure, in order."""
     from cloudkit.data import read_structure_rows
-    from cloudkit.property import Input
+    from cloudkit.predict import Input
     from cloudkit.scope import encode_records
     from cloudkit.structure import file_names, read_structures
 

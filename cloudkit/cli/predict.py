@@ -19,7 +19,7 @@ from cloudkit.errors import CloudkitError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from cloudkit.property import Failure, Input, Model
+    from cloudkit.predict import Failure, Input, Model
 
 COLUMNS = ("id", "temperature", "quantity", "value", "unit", "lower", "upper")
 TEXTS = ("id", "quantity", "unit")
@@ -90,7 +90,8 @@ def command(
         raise CloudkitError(
             "--by, --lowest, --where, --reference and --page choose among candidates; give --top K too"
         )
-    from cloudkit.property import CurvePlot, load, parse_temperatures, read_points
+    from cloudkit.predict import load, parse_temperatures
+    from cloudkit.report import CurvePlot, read_points
 
     kelvin = None if temperatures is None else parse_temperatures(temperatures)
     points = read_points(measured, per) if measured else None

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cloudkit.corpus import Wanted
-    from cloudkit.property import Input
+    from cloudkit.predict import Input
     from cloudkit.units import Per
 
 SHOWN = ("id", "formula", "space_group", "value", "lower", "upper", "unit", "novelty")
@@ -37,9 +37,10 @@ def rank_inputs(
     """Rank, write and show; the exit code."""
     if page:
         check_target(page, (".html",))
-    from cloudkit.corpus import Reference, rank, rank_page
+    from cloudkit.corpus import Reference, rank
     from cloudkit.corpus.rank import COLUMNS
-    from cloudkit.property import load, parse_temperatures
+    from cloudkit.predict import load, parse_temperatures
+    from cloudkit.report import rank_page
 
     kelvin = None if temperatures is None else parse_temperatures(temperatures)
     if kelvin is not None and len(kelvin) != 1:

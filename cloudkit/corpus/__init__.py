@@ -4,13 +4,11 @@ structures -> encode_corpus -> folder of shards -> audit, dedupe -> ids that tra
 """
 
 from cloudkit.corpus.audit import audit
-from cloudkit.corpus.audit_page import audit_page
 from cloudkit.corpus.candidates import Candidate, enumerate_candidates, find_prototype
 from cloudkit.corpus.encode import Encoding, Report, encode_corpus, read_failures
 from cloudkit.corpus.rank import Ranking, Reference, Wanted, rank
-from cloudkit.corpus.rank_page import rank_page
 
 __all__ = [
     "Candidate", "Encoding", "Ranking", "Reference", "Report", "Wanted",
-    "audit", "audit_page", "encode_corpus", "enumerate_candidates", "find_prototype", "rank", "rank_page", "read_failures",
+    "audit", "encode_corpus", "enumerate_candidates", "find_prototype", "rank", "read_failures",
 ]  # fmt: skip

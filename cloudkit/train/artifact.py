@@ -13,11 +13,11 @@ from typing import Any, Final
 
 from cloudkit.data import Crystals
 from cloudkit.errors import DISTRIBUTION
+from cloudkit.evaluate.attribution import attribution
+from cloudkit.evaluate.leakage import SEEN
 from cloudkit.models import CloudModel, save_weights, vocabulary_text
 from cloudkit.modelspec import Spec, dump
-from cloudkit.property.blend import load_blends
-from cloudkit.property.leakage import SEEN
-from cloudkit.train.attribution import attribution
+from cloudkit.predict.ensembles import load_blends
 from cloudkit.train.evaluate import write_lines
 from cloudkit.train.stages import StageResult
 from cloudkit.train.store import TRAINED
@@ -27,8 +27,8 @@ SOMETIMES: Final = ("trees-*.npz", "predictions.csv", "attribution.json")  # fil
 
 def write_artifact(spec: Spec, model: CloudModel, results: Sequence[StageResult], folder: Path) -> None:
     """Write spec, weights, vocabulary, metrics, curves, predictions, times, report and card of a build into `folder`."""
-    from cloudkit.train.card import write_card
-    from cloudkit.train.report import write_report
+    from cloudkit.report.build_page import write_report
+    from cloudkit.report.card import write_card
 
     (folder / "spec.yaml").write_text(dump(spec), encoding="utf-8")
     (folder / "vocab.txt").write_bytes(vocabulary_text(model.tokenizer).encode())

@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from cloudkit.data import Crystals, Tokens, tokenize
 from cloudkit.errors import CloudkitError
+from cloudkit.evaluate.notebook import errors_html
 from cloudkit.html import paragraph
 from cloudkit.models import build_model
 from cloudkit.modelspec import Data, FinetuneTask, PretrainTask, Spec
-from cloudkit.property.notebook import errors_html
 from cloudkit.tokens import Tokenizer
 from cloudkit.train.artifact import overlap_notes, publish, write_artifact
 from cloudkit.train.cost import parameters_in_words, training_cost

@@ -19,8 +19,8 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from cloudkit.errors import CloudkitError
 from cloudkit.modelspec import parse_spec, template
-from cloudkit.property import Model, load
-from cloudkit.property.inputs import as_strings, listed, refuse
+from cloudkit.predict import Model, load
+from cloudkit.predict.inputs import as_strings, listed, refuse
 from cloudkit.train.build import build
 
 Array = NDArray[np.float64]
@@ -54,7 +54,7 @@ class CloudRegressor(RegressorMixin, _Crystals):
 
     Attributes
     ----------
-    model_ : cloudkit.property.Model
+    model_ : cloudkit.predict.Model
         What was fitted; ``model_.network.state_dict()`` are its weights.
     """
 

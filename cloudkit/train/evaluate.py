@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloudkit.data import Crystals
-from cloudkit.property.evaluate import Scores, compare
-from cloudkit.property.leakage import Seen
+from cloudkit.evaluate.evaluation import Scores, compare
+from cloudkit.evaluate.leakage import Seen
 
 Array = NDArray[np.float64]
 

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from cloudkit.data import Crystals, Tokens
 from cloudkit.models import CloudModel, Geometry, Thermal, ValueHead, pool, predict_values
-from cloudkit.property.blend import Blend, choose_share, fit_forest
-from cloudkit.property.features import features
+from cloudkit.predict.ensembles import Blend, choose_share, fit_forest
+from cloudkit.predict.features import features
 
 
 def fit_values(

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from cloudkit.data import Crystals
+from cloudkit.evaluate.leakage import composition_key, error_floor
 from cloudkit.modelspec import EvaluateTask
-from cloudkit.property.leakage import composition_key, error_floor
 from cloudkit.train.stages import Stage
 
 

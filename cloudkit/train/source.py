@@ -1,4 +1,4 @@
-"""The data of a task as a build takes it: read by property/rows.py, held against what the heads ask of labels and strings."""
+"""The data of a task as a build takes it: read by evaluate/task_data.py, held against what the heads ask of labels and strings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -8,6 +8,7 @@ import numpy as np
 
 from cloudkit.data import Crystals, repeated_labels
 from cloudkit.errors import DataError, ScopeError
+from cloudkit.evaluate.task_data import harmonic_limits, read_rows
 from cloudkit.modelspec import (
     BuiltinData,
     Data,
@@ -20,7 +21,6 @@ from cloudkit.modelspec import (
     heads_of,
     tables_of,
 )
-from cloudkit.property.rows import harmonic_limits, read_rows
 from cloudkit.scope import parse
 from cloudkit.train.stages import Stage
 

@@ -33,15 +33,15 @@ _MODEL: Final = (
     "cloudkit.train.objectives",
     "cloudkit.train.start",
     "cloudkit.train.work",
-    "cloudkit.property.leakage",
-    "cloudkit.property.rows",
+    "cloudkit.evaluate.leakage",
+    "cloudkit.evaluate.task_data",
 )
 CODE: Final[
     dict[Kind, tuple[str, ...]]
 ] = {  # the modules that make a stage, besides the stages that it reads
     "encode": (
         "cloudkit.data",
-        "cloudkit.property.rows",
+        "cloudkit.evaluate.task_data",
         "cloudkit.train.source",
         "cloudkit.structure",
         "cloudkit.scope",
@@ -51,9 +51,14 @@ CODE: Final[
     ),
     "tokenize": ("cloudkit.data", "cloudkit.tokens", "cloudkit._native"),
     "pretrain": _MODEL,
-    "finetune": (*_MODEL, "cloudkit.property.blend", "cloudkit.property.features"),
-    "evaluate": ("cloudkit.property", "cloudkit.models.predict", "cloudkit.train.evaluate"),
-    "report": ("cloudkit.train", "cloudkit.property"),
+    "finetune": (*_MODEL, "cloudkit.predict.ensembles", "cloudkit.predict.features"),
+    "evaluate": (
+        "cloudkit.predict",
+        "cloudkit.evaluate",
+        "cloudkit.models.predict",
+        "cloudkit.train.evaluate",
+    ),
+    "report": ("cloudkit.train", "cloudkit.report", "cloudkit.evaluate", "cloudkit.predict"),
 }
 HASHED: Final = (".py", ".so", ".pyd", ".html", ".css")
 

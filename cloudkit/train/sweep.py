@@ -13,7 +13,7 @@ import numpy as np
 
 from cloudkit.errors import CloudkitError
 from cloudkit.modelspec import Spec, load_spec
-from cloudkit.property.charts import Axis, Series, chart, standalone
+from cloudkit.report.charts import Axis, Series, chart, standalone
 from cloudkit.train.build import build
 from cloudkit.train.progress import Progress
 from cloudkit.train.scaling import Law, fit_law

@@ -13,6 +13,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from cloudkit.data import Crystals, Tokens, tokenize
+from cloudkit.evaluate.leakage import SEEN, Seen, join_seen, load_seen, seen_of
+from cloudkit.evaluate.task_data import task_rows
 from cloudkit.models import (
     CloudModel,
     HeadModel,
@@ -25,9 +27,7 @@ from cloudkit.models import (
     save_weights,
 )
 from cloudkit.modelspec import FinetuneTask, MaskedTokensHead, PretrainTask, Run, Spec, heads_of
-from cloudkit.property.blend import blend_path, load_blends, predict_mean
-from cloudkit.property.leakage import SEEN, Seen, join_seen, load_seen, seen_of
-from cloudkit.property.rows import task_rows
+from cloudkit.predict.ensembles import blend_path, load_blends, predict_mean
 from cloudkit.tokens import Tokenizer
 from cloudkit.train.devices import steady_threads
 from cloudkit.train.evaluate import write_evaluation

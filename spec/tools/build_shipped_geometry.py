@@ -1,7 +1,7 @@
 """Make the geometry model that ships in the wheel: python spec/tools/build_shipped_geometry.py FOLDER_OF_SHARED_DATA
 
 `spec/tools/geometry.yaml` on the structures of `mp20_binary_ternary` (Materials Project, CC-BY-4.0), weights in float16.
-`seen.npz` holds hashes of the crystals that it was trained on (cloudkit/property/leakage.py).
+`seen.npz` holds hashes of the crystals that it was trained on (cloudkit/evaluate/leakage.py).
 """
 
 import hashlib
@@ -14,9 +14,9 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
+from cloudkit.evaluate.leakage import SEEN
 from cloudkit.models import halve, save_weights
 from cloudkit.modelspec import dump, load_spec
-from cloudkit.property.leakage import SEEN
 from cloudkit.train import build
 
 HERE = Path(__file__).resolve().parent

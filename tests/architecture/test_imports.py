@@ -28,7 +28,7 @@ HEAVY = (
     ),
     *("sklearn", "matplotlib", "jsonschema", "typer", "rich", "transformers", "tokenizers", "safetensors"),
 )
-ABOVE_TORCH = {"kernels", "data", "models", "property", "train", "corpus", "cli"}
+ABOVE_TORCH = {"kernels", "data", "models", "predict", "evaluate", "train", "corpus", "cli"}
 DOORS = {
     **{key: {"structure"} for key in ("spglib", "moyopy", "gemmi", "pymatgen", "ase")},
     "jsonschema": {"scope"},
@@ -42,9 +42,10 @@ DOORS = {
     "torch": ABOVE_TORCH,
     "lightning": {"train"},
     "scipy": {"train"},
-    "safetensors": {"models", "property", "train"},
-    **{key: {"property", "train"} for key in ("sklearn", "matplotlib")},
-    "pandas": {"property", "train", "corpus"},
+    "safetensors": {"models", "train"},
+    "sklearn": {"predict", "evaluate", "train"},
+    "matplotlib": {"report"},
+    "pandas": {"predict", "corpus"},
     "typer": {"cli"},
     "rich": {"cli"},
 }

@@ -48,7 +48,7 @@ socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
 """
 FULL_DISK = """
 import resource
-import cloudkit.property, cloudkit.corpus, cloudkit.train, matplotlib.figure  # Python may want to write its own files
+import cloudkit.predict, cloudkit.evaluate, cloudkit.report, cloudkit.corpus, cloudkit.train, matplotlib.figure  # Python may want to write its own files
 resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))  # writing more fails, as on a full disk
 """
 WRITING = (

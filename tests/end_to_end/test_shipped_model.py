@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 
 from cloudkit.errors import ModelError
 from cloudkit.models import shipped
-from cloudkit.property import load
+from cloudkit.predict import load
 from cloudkit.tables import generator_text
 from cloudkit.units import DULONG_PETIT
 

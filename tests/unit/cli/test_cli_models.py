@@ -12,7 +12,7 @@ from cloudkit.cli import main
 from cloudkit.cli.predict import _check_curves
 from cloudkit.data import read_table
 from cloudkit.errors import CloudkitError
-from cloudkit.property import load
+from cloudkit.predict import load
 
 pytest.importorskip("lightning")
 

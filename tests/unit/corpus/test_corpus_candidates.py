@@ -14,7 +14,7 @@ from cloudkit.corpus import Reference, Wanted, enumerate_candidates, find_protot
 from cloudkit.corpus.candidates import is_neutral
 from cloudkit.data import read_table
 from cloudkit.errors import CloudkitError
-from cloudkit.property import Failure, Input
+from cloudkit.predict import Failure, Input
 from cloudkit.scope import canonical_text, parse
 
 ROCK_SALT = "1 6 a O D D a D O D b O O O c O O O d O O O e O O O 0 | Na 4a Cl 4b"

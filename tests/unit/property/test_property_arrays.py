@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from cloudkit.errors import ModelError
-from cloudkit.property.arrays import read_arrays
-from cloudkit.property.blend import Blend, fit_forest
-from cloudkit.property.features import features
-from cloudkit.property.leakage import SEEN, load_seen
+from cloudkit.evaluate.leakage import SEEN, load_seen
+from cloudkit.predict.arrays import read_arrays
+from cloudkit.predict.ensembles import Blend, fit_forest
+from cloudkit.predict.features import features
 
 ROCK_SALT = "1 6 a O D D a D O D b O O O c O O O d O O O e O O O 0"
 TEXTS = [f"{ROCK_SALT} | {a} 4a {b} 4b" for a in ("Li", "Na", "K", "Rb") for b in ("F", "Cl", "Br")]

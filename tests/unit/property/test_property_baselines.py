@@ -3,8 +3,8 @@ import pytest
 
 from cloudkit.data import read_builtin
 from cloudkit.errors import CloudkitError, DataError
-from cloudkit.property.baselines import BASELINES, Rows, as_curves, fit_predict
-from cloudkit.property.metrics import mae
+from cloudkit.evaluate.baselines import BASELINES, Rows, as_curves, fit_predict
+from cloudkit.evaluate.metrics import mae
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,8 @@ import pytest
 from property_examples import ROCK_SALT
 
 from cloudkit.errors import DataError
-from cloudkit.property import CurvePlot, load, read_points
+from cloudkit.predict import load
+from cloudkit.report import CurvePlot, read_points
 
 HEADER = ("id", "temperature", "value", "quantity", "unit", "n_atoms")
 

@@ -4,8 +4,10 @@ from property_examples import ROCK_SALT, make_model
 
 from cloudkit.data import Table, Target, read_builtin
 from cloudkit.errors import CloudkitError, DataError
-from cloudkit.property import curve_plot, evaluate, load, parity_plot, save_plot
-from cloudkit.property.baselines import fit_predict
+from cloudkit.evaluate import evaluate
+from cloudkit.evaluate.baselines import fit_predict
+from cloudkit.predict import load
+from cloudkit.report import curve_plot, parity_plot, save_plot
 from cloudkit.units import GAS_CONSTANT
 
 

@@ -4,7 +4,7 @@ from property_examples import ROCK_SALT, ROCK_SALT_REDUCED
 
 from cloudkit.data import read_builtin
 from cloudkit.errors import ScopeError
-from cloudkit.property.features import feature_names, features, point_group_order
+from cloudkit.predict.features import feature_names, features, point_group_order
 from cloudkit.tables import SPACE_GROUPS, generator_text
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from cloudkit.errors import DataError
-from cloudkit.property.metrics import mae, rmse, summarize
+from cloudkit.evaluate.metrics import mae, rmse, summarize
 
 
 def test_hand_computed_errors():

@@ -3,7 +3,7 @@ import pytest
 from property_examples import ROCK_SALT, ROCK_SALT_REDUCED, make_model
 
 from cloudkit.errors import CloudkitError, ModelError
-from cloudkit.property import Failure, Input, load
+from cloudkit.predict import Failure, Input, load
 from cloudkit.tables import generator_text
 from cloudkit.units import GAS_CONSTANT
 
@@ -110,7 +110,7 @@ def test_a_stream_is_predicted_in_batches_as_it_would_be_at_once(model, monkeypa
     records = [Input(str(i), text, None) for i, text in enumerate(texts)]
     records.insert(2, Input("bad", None, CloudkitError("no such thing")))
     whole = model.predict(texts, [100, 300])
-    monkeypatch.setattr("cloudkit.property.predictor.BATCH", 2)
+    monkeypatch.setattr("cloudkit.predict.model.BATCH", 2)
     batches = list(model.predict_batches(records, [100, 300]))
     assert [len(table) for table, _ in batches] == [16, 8, 16]
     assert np.allclose(np.concatenate([table["value"] for table, _ in batches]), whole["value"])

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from cloudkit.errors import CloudkitError
-from cloudkit.property import parse_temperatures
+from cloudkit.predict import parse_temperatures
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@ import pytest
 from report_examples import make_run
 
 from cloudkit.errors import CloudkitError
-from cloudkit.property.words import number, short_scope
-from cloudkit.train.card import write_card
+from cloudkit.evaluate.display import number, short_scope
+from cloudkit.report.card import write_card
 
 
 def test_the_card_says_what_from_what_how_good_and_how_to_use(tmp_path):

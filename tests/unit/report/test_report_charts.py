@@ -4,8 +4,8 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from cloudkit.property.chart_parts import ticks
-from cloudkit.property.charts import Axis, Series, chart, standalone
+from cloudkit.report.chart_parts import ticks
+from cloudkit.report.charts import Axis, Series, chart, standalone
 
 SVG = "{http://www.w3.org/2000/svg}"
 

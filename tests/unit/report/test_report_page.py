@@ -8,8 +8,8 @@ import pytest
 from report_examples import TEMPERATURES, make_run
 
 from cloudkit.errors import ModelError
-from cloudkit.train.report import write_report
-from cloudkit.train.verdict import verdict
+from cloudkit.report.build_page import write_report
+from cloudkit.report.verdict import verdict
 
 VOID = {"meta", "br"}
 

@@ -13,8 +13,8 @@ import cloudkit
 from cloudkit.data import read_builtin, read_table
 from cloudkit.errors import ModelError, SpecError
 from cloudkit.modelspec import parse_spec
-from cloudkit.property.blend import fit_forest
-from cloudkit.property.features import features
+from cloudkit.predict.ensembles import fit_forest
+from cloudkit.predict.features import features
 from cloudkit.train import build
 
 ENCODER = "{kind: transformer, layers: 2, heads: 2, width: 8, dropout: 0.1, merge: true, pooling: attention}"

@@ -12,9 +12,9 @@ from safetensors.torch import load_file, save_file
 import cloudkit
 from cloudkit.data import read_table
 from cloudkit.errors import DataError, ModelError
+from cloudkit.evaluate import evaluate
+from cloudkit.evaluate.leakage import error_floor
 from cloudkit.modelspec import Spec, parse_spec
-from cloudkit.property import evaluate
-from cloudkit.property.leakage import error_floor
 from cloudkit.tables import ELEMENT
 from cloudkit.train import build
 from cloudkit.train.source import read_data

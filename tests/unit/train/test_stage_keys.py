@@ -24,7 +24,7 @@ def test_a_module_that_has_moved_is_an_error_and_not_an_empty_hash(name: str) ->
 def test_a_package_brings_its_compiled_modules_and_templates() -> None:
     names = {file.name for file in module_files("cloudkit._native")}
     assert "library.py" in names
-    assert any(file.suffix == ".html" for file in module_files("cloudkit.property"))
+    assert any(file.suffix == ".html" for file in module_files("cloudkit.report"))
 
 
 def test_the_key_follows_the_content_of_a_module(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Trees that an ensemble mixes with its networks, kept as plain arrays: a model folder holds no pickle.
 
-Extra trees on the features of strings (cloudkit.property.features), one forest per output, fitted to the labels that the
+Extra trees on the features of strings (cloudkit.predict.features), one forest per output, fitted to the labels that the
 networks were fitted to. How much they count is chosen on crystals that neither has seen.
 """
 
@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 from cloudkit.data import Tokens
 from cloudkit.errors import ModelError, require
-from cloudkit.property.arrays import read_arrays
-from cloudkit.property.baselines import label_scale
-from cloudkit.property.features import feature_names, features
+from cloudkit.predict.arrays import read_arrays
+from cloudkit.predict.features import feature_names, features
 
 if TYPE_CHECKING:
     from cloudkit.models import CloudModel
@@ -25,6 +24,7 @@ Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
 SHARES: Final = np.linspace(0.0, 1.0, 21)  # that the trees may have in the mean
 TREES: Final = 300
+SMALL_SPREAD: Final = 1e-4  # of labels, or of their share in the mean; a leaf has less than all of it
 _COLUMNS: Final = ("roots", "feature", "threshold", "left", "right", "value")
 
 
@@ -91,6 +91,15 @@ def fit_forest(texts: Sequence[str], value: Array, seed: int) -> Forest:
     kinds = (np.int16, np.float32, np.int32, np.int32, np.float32)
     joined = (np.concatenate(column).astype(kind) for column, kind in zip(columns, kinds, strict=True))
     return Forest(np.array(roots, dtype=np.int32), *joined)
+
+
+def label_scale(value: Array) -> tuple[float, float]:
+    """(center, scale) in which scikit-learn's trees see labels: they do not split where the variance is below 2e-16 of what they
+    add up. (0, 1) for labels of an everyday size, which stay as they are to the last bit.
+    """
+    center, spread = float(value.mean()), float(value.std())
+    everyday = spread > SMALL_SPREAD * max(1.0, abs(center))
+    return (0.0, 1.0) if everyday or spread <= 1e-12 * abs(center) else (center, spread)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,13 @@ from html import escape
 from importlib.resources import files
 from string import Template
 
-from cloudkit.property.charts import css
-from cloudkit.property.words import number
+from cloudkit.evaluate.display import number
+from cloudkit.report.charts import css
 
 
 def page(name: str, body: Iterable[str], kind: str = "report") -> str:
     """A whole page. name: its title; body: its sections as HTML, empty ones are left out."""
-    shell = Template(files("cloudkit.property").joinpath("page.html").read_text(encoding="utf-8"))
+    shell = Template(files("cloudkit.report").joinpath("page.html").read_text(encoding="utf-8"))
     text = "\n".join(section for section in body if section)
     return shell.substitute(name=escape(name), kind=escape(kind), chart_css=css(), body=text)
 

@@ -6,12 +6,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from cloudkit.property.page import grid, page, table
-from cloudkit.property.words import model_name, number, quantity_name, short_scope
-from cloudkit.train import report_figures as figures
-from cloudkit.train.report_residuals import residuals, single_predictions
-from cloudkit.train.run_folder import Predictions, RunFolder, flatten, read_run
-from cloudkit.train.verdict import lead, verdict
+from cloudkit.evaluate.display import model_name, number, quantity_name, short_scope
+from cloudkit.report import build_figures as figures
+from cloudkit.report.build_residuals import residuals, single_predictions
+from cloudkit.report.page import grid, page, table
+from cloudkit.report.run_folder import Predictions, RunFolder, flatten, read_run
+from cloudkit.report.verdict import lead, verdict
 
 WORST: Final = 12  # rows in the table of largest errors
 

@@ -1,19 +1,21 @@
 """The best candidates as one page."""
 
 from html import escape
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from cloudkit.corpus.rank import Ranking, Wanted
-from cloudkit.property.charts import Axis, Series, chart
-from cloudkit.property.page import grid, page, table
-from cloudkit.property.words import quantity_name, short_scope
+from cloudkit.evaluate.display import quantity_name, short_scope
+from cloudkit.report.charts import Axis, Series, chart
+from cloudkit.report.page import grid, page, table
+
+if TYPE_CHECKING:
+    from cloudkit.corpus import Ranking, Wanted
 
 HEADS: Final = ("rank", "id", "formula", "prediction", "±", "unit", "novelty", "string")
 
 
-def rank_page(ranking: Ranking, wanted: Wanted, model: str) -> str:
+def rank_page(ranking: "Ranking", wanted: "Wanted", model: str) -> str:
     """A self-contained page: each candidate with string, formula, prediction ± half of its 80 % band, and novelty."""
     best: Any = ranking.table.to_dict("records")
     name = quantity_name(ranking.quantity)
@@ -38,7 +40,7 @@ def rank_page(ranking: Ranking, wanted: Wanted, model: str) -> str:
     )
 
 
-def _plot(ranking: Ranking, name: str) -> str:
+def _plot(ranking: "Ranking", name: str) -> str:
     place = np.arange(1, len(ranking.table) + 1, dtype=float)
     columns = {key: ranking.table[key].to_numpy(float) for key in ("value", "lower", "upper")}
     series = [

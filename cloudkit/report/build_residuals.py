@@ -8,11 +8,11 @@ from typing import Any, Final
 import numpy as np
 
 from cloudkit.errors import ScopeError
-from cloudkit.property.page import table
-from cloudkit.property.words import number, short_scope
+from cloudkit.evaluate.display import number, short_scope
+from cloudkit.report.page import table
+from cloudkit.report.run_folder import Predictions
 from cloudkit.scope import parse
 from cloudkit.tables import SPACE_GROUPS
-from cloudkit.train.run_folder import Predictions
 
 SHOWN: Final = 12  # rows of a table
 LEAST: Final = 2  # crystals of a class that is shown

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from cloudkit.errors import CloudkitError
-from cloudkit.property.charts import Axis, Series, chart, standalone
-from cloudkit.property.density import cloud
-from cloudkit.property.evaluate import Scores
+from cloudkit.evaluate.evaluation import Scores
+from cloudkit.report.charts import Axis, Series, chart, standalone
+from cloudkit.report.density import cloud
 from cloudkit.units import DULONG_PETIT
 
 if TYPE_CHECKING:

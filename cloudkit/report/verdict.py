@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from cloudkit.property.words import model_name, number, quantity_name
+from cloudkit.evaluate.display import model_name, number, quantity_name
 
 
 def lead(task: dict[str, Any]) -> str:

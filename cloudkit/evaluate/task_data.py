@@ -22,6 +22,7 @@ from cloudkit.data import (
     take_part,
 )
 from cloudkit.errors import DataError
+from cloudkit.evaluate.leakage import composition_key, prototype_key
 from cloudkit.modelspec import (
     BuiltinData,
     Data,
@@ -33,7 +34,6 @@ from cloudkit.modelspec import (
     ThermalHead,
     tables_of,
 )
-from cloudkit.property.leakage import composition_key, prototype_key
 from cloudkit.units import DULONG_PETIT
 
 Rows = NDArray[np.int64]

@@ -12,7 +12,7 @@ import numpy as np
 from cloudkit.data import tokenize
 from cloudkit.errors import ScopeError
 from cloudkit.models import CloudModel
-from cloudkit.property.blend import Blend, predict_mean
+from cloudkit.predict.ensembles import Blend, predict_mean
 from cloudkit.scope import Scope, parse
 
 MOST: Final = 12  # orbits of one crystal

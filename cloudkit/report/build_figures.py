@@ -1,14 +1,14 @@
-"""The figures of the report, each an SVG made from what the run's folder holds (see property/charts.py)."""
+"""The figures of the report, each an SVG made from what the run's folder holds (see report/charts.py)."""
 
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from cloudkit.property.charts import SQUARE, Axis, Series, chart
-from cloudkit.property.density import MANY, cloud
-from cloudkit.property.words import model_name, number, quantity_name, short_scope
-from cloudkit.train.run_folder import Predictions
+from cloudkit.evaluate.display import model_name, number, quantity_name, short_scope
+from cloudkit.report.charts import SQUARE, Axis, Series, chart
+from cloudkit.report.density import MANY, cloud
+from cloudkit.report.run_folder import Predictions
 from cloudkit.units import DULONG_PETIT
 
 Array = npt.NDArray[np.float64]

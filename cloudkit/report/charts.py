@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from cloudkit.property.chart_parts import (
+from cloudkit.report.chart_parts import (
     LEFT,
     RIGHT,
     TOP,
@@ -40,7 +40,7 @@ SQUARE: Final = (
 @cache
 def css() -> str:
     """The style that every chart needs, once per page."""
-    return files("cloudkit.property").joinpath("charts.css").read_text(encoding="utf-8")
+    return files("cloudkit.report").joinpath("charts.css").read_text(encoding="utf-8")
 
 
 def chart(

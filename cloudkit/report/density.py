@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from cloudkit.property.chart_parts import Array, Series
+from cloudkit.report.chart_parts import Array, Series
 
 MANY: Final = 1500  # points beyond which marks lie on top of each other
 ACROSS: Final = 32  # discs side by side

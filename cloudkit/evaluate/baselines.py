@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from cloudkit.errors import CloudkitError, DataError, require
-from cloudkit.property.features import features
+from cloudkit.predict.ensembles import label_scale
+from cloudkit.predict.features import features
 
 Array = npt.NDArray[np.float64]
 MEAN_GRID: Final = 200  # temperatures at which the mean curve is held, at most
 ALPHAS: Final = np.logspace(-1, 5, 13)  # penalties that ridge chooses from
-SMALL_SPREAD: Final = 1e-4  # of labels, or of their share in the mean; a leaf has less than all of it
 SCALES: Final = (
     25.0,
     50.0,
@@ -69,15 +69,6 @@ def fit_predict(
         )
     center, scale = label_scale(value)
     return np.asarray(center + scale * BASELINES[name](train, (value - center) / scale, test, seed))
-
-
-def label_scale(value: Array) -> tuple[float, float]:
-    """(center, scale) in which scikit-learn's trees see labels: they do not split where the variance is below 2e-16 of what they
-    add up. (0, 1) for labels of an everyday size, which stay as they are to the last bit.
-    """
-    center, spread = float(value.mean()), float(value.std())
-    everyday = spread > SMALL_SPREAD * max(1.0, abs(center))
-    return (0.0, 1.0) if everyday or spread <= 1e-12 * abs(center) else (center, spread)
 
 
 def _rows(texts: Sequence[str], temperature: Any) -> Rows:
@@ -195,19 +186,3 @@ BASELINES: Final[dict[str, Callable[[Rows, Array, Rows, int], Array]]] = {
     "extra_trees": _extra_trees,
     "boosted_trees": _boosted_trees,
 }
-
-
-class Trees(NamedTuple):
-    """Fitted extra trees over the features of strings and further columns, such as predicted geometry."""
-
-    model: Any
-
-    def predict(self, texts: Sequence[str], more: Array) -> Array:
-        """Values (n,) of strings with the further columns `more` (n, columns)."""
-        return np.asarray(self.model.predict(np.column_stack([features(texts), more])))
-
-
-def blend_trees(texts: Sequence[str], more: Array, value: Array, seed: int) -> Trees:
-    """Fit the trees that an ensemble blends with its networks; value (n,)."""
-    trees = require("sklearn.ensemble", "train").ExtraTreesRegressor(300, max_features=0.5, random_state=seed)
-    return Trees(trees.fit(np.column_stack([features(texts), more]), value))

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from cloudkit.data import Crystals
 from cloudkit.errors import ModelError, ScopeError
-from cloudkit.property.arrays import read_arrays
+from cloudkit.predict.arrays import read_arrays
 from cloudkit.scope import Scope, parse
 
 Hashes = npt.NDArray[np.uint64]

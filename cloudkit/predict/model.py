@@ -13,9 +13,9 @@ from cloudkit import html
 from cloudkit.data import Tokens
 from cloudkit.errors import CloudkitError, ModelError, require
 from cloudkit.modelspec import RegressionHead, Spec, ThermalHead, targets_of
-from cloudkit.property.blend import Blend, load_blends, predict_mean
-from cloudkit.property.inputs import Failure, Input, Ready, gather, prepare, refuse
-from cloudkit.property.temperatures import check_temperatures
+from cloudkit.predict.ensembles import Blend, load_blends, predict_mean
+from cloudkit.predict.inputs import Failure, Input, Ready, gather, prepare, refuse
+from cloudkit.predict.temperatures import check_temperatures
 from cloudkit.units import MOLAR_QUANTITIES, PER, Per, canonical_unit
 
 if TYPE_CHECKING:

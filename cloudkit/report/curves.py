@@ -8,7 +8,7 @@ import numpy as np
 
 from cloudkit.data import Table, drafted, read_table
 from cloudkit.errors import CloudkitError, DataError, require
-from cloudkit.property.words import QUANTITIES, quantity_name
+from cloudkit.evaluate.display import QUANTITIES, quantity_name
 from cloudkit.units import DULONG_PETIT, Per, UnitError, canonical_unit, to_per_atom
 
 if TYPE_CHECKING:

@@ -19,13 +19,13 @@ from cloudkit.data import (
     tokenize,
 )
 from cloudkit.errors import DataError
+from cloudkit.evaluate.baselines import BASELINES, fit_predict
+from cloudkit.evaluate.metrics import summarize
+from cloudkit.evaluate.notebook import errors_html
+from cloudkit.evaluate.task_data import harmonic_limits, read_rows, task_rows
 from cloudkit.modelspec import BuiltinData, EvaluateTask, FinetuneTask, ThermalHead, tables_of, targets_of
-from cloudkit.property.baselines import BASELINES, fit_predict
-from cloudkit.property.blend import predict_mean
-from cloudkit.property.metrics import summarize
-from cloudkit.property.notebook import errors_html
-from cloudkit.property.predictor import Model
-from cloudkit.property.rows import harmonic_limits, read_rows, task_rows
+from cloudkit.predict.ensembles import predict_mean
+from cloudkit.predict.model import Model
 from cloudkit.units import MOLAR_QUANTITIES, canonical_unit
 
 Array = npt.NDArray[np.float64]

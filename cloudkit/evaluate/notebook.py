@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
+from cloudkit.evaluate.display import model_name, number, quantity_name
+from cloudkit.evaluate.metrics import standings
 from cloudkit.html import table, titled
-from cloudkit.property.metrics import standings
-from cloudkit.property.words import model_name, number, quantity_name
 
 
 def errors_html(tasks: Iterable[dict[str, Any]]) -> str:

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from cloudkit.errors import DISTRIBUTION
+from cloudkit.evaluate.display import model_name, number, quantity_name
 from cloudkit.modelspec import BuiltinData, FileData, Spec, Task, ThermalHead, heads_of, load_spec, tables_of
-from cloudkit.property.words import model_name, number, quantity_name
-from cloudkit.train.run_folder import RunFolder, read_run
-from cloudkit.train.verdict import lead, verdict
+from cloudkit.report.run_folder import RunFolder, read_run
+from cloudkit.report.verdict import lead, verdict
 
 SOURCES: Final = {  # built-in data in one line each; all of it in cloudkit/data/builtin/SOURCES.md
     "thermal": "crystals and phonon densities of states of NCrystal's standard library (Apache-2.0; cite X.-X. Cai and "

@@ -5,9 +5,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from cloudkit.property.charts import Axis, Series, chart
-from cloudkit.property.page import grid, page, table
-from cloudkit.property.words import short_scope
+from cloudkit.evaluate.display import short_scope
+from cloudkit.report.charts import Axis, Series, chart
+from cloudkit.report.page import grid, page, table
 from cloudkit.tables import ELEMENTS
 
 LISTED: Final = 20

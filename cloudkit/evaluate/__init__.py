@@ -1,0 +1,6 @@
+"""A trained model against labels: metrics, baselines trained on the same rows, and what the model has seen before."""
+
+from cloudkit.evaluate.baselines import BASELINES, fit_predict
+from cloudkit.evaluate.evaluation import Evaluation, Scores, compare, evaluate
+
+__all__ = ["BASELINES", "Evaluation", "Scores", "compare", "evaluate", "fit_predict"]
