@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from cloudkit.data.phonons import thermal_rows
 from cloudkit.data.streams import Columns, read_batches
 from cloudkit.data.table import Table
 from cloudkit.errors import DataError
 
-BUILTIN: Final = ("thermal", "minerals", "prototypes")
+BUILTIN: Final = ("thermal", "minerals", "prototypes", "phonons")
 PARTS: Final = ("train", "test", "all")
 
 
@@ -34,9 +35,14 @@ def builtin_path(name: str) -> Path:
 
 
 def read_builtin(name: str, part: str = "all") -> Table:
-    """A table that ships with cloudkit; `part` is train, test or all (where the table has a column ``part``)."""
+    """A table that ships with cloudkit; `part` is train, test or all (where the table has a column ``part``).
+
+    phonons: thermal values at a few temperatures instead of the frequencies.
+    """
     table = read_table(builtin_path(name))
     table = Table(f"builtin {name}", table.columns)
+    if name == "phonons":
+        table = thermal_rows(table)
     if part == "all":
         return table
     if part not in PARTS or "part" not in table.columns:

@@ -73,7 +73,7 @@ def parts_exist(draft: Draft) -> Iterator[Finding]:
     for index, task in mappings(draft, "tasks"):
         for below, data in tables(task):
             name, part = data.get("builtin"), data.get("part")
-            if name in ("minerals", "prototypes") and part in ("train", "test"):
+            if name in ("minerals", "prototypes", "phonons") and part in ("train", "test"):
                 path = ("tasks", index, *below, "part")
                 yield Finding(
                     path, f"{dotted(path)} = '{part}': {name} is not divided; leave it out or use thermal"

@@ -51,7 +51,7 @@ class Columns(Part):
 class BuiltinData(Part):
     """A table that ships with cloudkit."""
 
-    builtin: Literal["thermal", "minerals", "prototypes"] = Field(description="name of the table")
+    builtin: Literal["thermal", "minerals", "prototypes", "phonons"] = Field(description="name of the table")
     part: Literal["train", "test", "all"] = Field(
         default="all", description="which part; only thermal has train and test"
     )

@@ -15,6 +15,8 @@ SOURCES: Final = {  # built-in data in one line each; all of it in cloudkit/data
     "minerals": "ordered structures of the American Mineralogist Crystal Structure Database, read from larixite (MIT; cite "
     "R. T. Downs and M. Hall-Wallace, Am. Mineral. 88 (2003) 247)",
     "prototypes": "AFLOW prototypes as listed in pymatgen (MIT; cite M. J. Mehl et al., Comput. Mater. Sci. 136 (2017) S1)",
+    "phonons": "frequencies computed with the potentials sevennet-l3i5 (MIT) and nequix-oam-1-pft (CC-BY-4.0) on structures of the "
+    "Materials Project and WBM (CC-BY-4.0) and of the American Mineralogist Crystal Structure Database",
 }
 
 

@@ -2,10 +2,11 @@
 
     pip install ncrystal==4.4.6 pymatgen==2026.10.24
     pip download --no-deps --dest WHEELS larixite==2026.1.0
-    python spec/tools/build_data.py --larixite WHEELS/larixite-*.whl
+    python spec/tools/build_data.py --larixite WHEELS/larixite-*.whl --phonons ../shared/data/potential_phonons.jsonl.gz
 
-Without --larixite the wheel is downloaded to a temporary folder. The result depends on the three packages and on
-cloudkit's encoder only: run it again when a string changes (tests/unit/builtin_data notices).
+Without --larixite the wheel is downloaded to a temporary folder. The result depends on the three packages, the file of
+phonons (spec/tools/label_phonons.py makes such files) and cloudkit's encoder only: run it again when a string changes
+(tests/unit/builtin_data notices).
 """
 
 import argparse
@@ -17,17 +18,20 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
 import data_minerals
+import data_phonons
 import data_prototypes
 import data_thermal
 from data_sources import Made, sources_page
 
 BUILTIN: Final = Path(__file__).resolve().parents[2] / "cloudkit" / "data" / "builtin"
+PHONONS: Final = BUILTIN.parents[3] / "shared" / "data" / "potential_phonons.jsonl.gz"
 LARIXITE: Final = "2026.1.0"
 DATABASE: Final = "larixite/amcsd_cif1.db"
 
@@ -84,6 +88,16 @@ def make_prototypes() -> Made:
     )
 
 
+def make_phonons(path: Path) -> Made:
+    rows, refused, source = data_phonons.build(path)
+    data = compressed(data_phonons.COLUMNS, rows)
+    teachers = Counter(row[5] for row in rows)
+    by = ", ".join(f"{count} by {teacher}" for teacher, count in sorted(teachers.items()))
+    note = f"{len({row[2] for row in rows})} crystals, {by}"
+    excluded = {f"{reason} ({count})": "" for reason, count in sorted(refused.items())}
+    return Made("phonons", path.name, source, data, len(rows), note, excluded)
+
+
 def download_larixite(folder: str) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder]
     subprocess.run([*command, f"larixite=={LARIXITE}"], check=True)
@@ -95,10 +109,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--larixite", type=Path, help="wheel of larixite; downloaded if not given")
-    wheel = parser.parse_args().larixite
+    parser.add_argument("--phonons", type=Path, default=PHONONS, help="file of label_phonons.py")
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        minerals = make_minerals(wheel or download_larixite(folder))
-    made = [make_thermal(), minerals, make_prototypes()]
+        minerals = make_minerals(options.larixite or download_larixite(folder))
+    made = [make_thermal(), minerals, make_prototypes(), make_phonons(options.phonons)]
     for table in made:
         (BUILTIN / f"{table.name}.csv.gz").write_bytes(table.data)
     (BUILTIN / "SOURCES.md").write_text(sources_page(made), encoding="utf-8")

@@ -58,6 +58,22 @@ Comput. Mater. Sci. 136 (2017) S1.
 Made: each example crystal as it stands. `id` is the AFLOW label, `name` the mineral and Strukturbericht symbols where there are any. The letters of the label are
 AFLOW's and need not be those of the string; two labels may share a string, and four examples
 (A2B_oC12_38_de_ab, AB3_tI16_140_b_ah, AB4_oC20_41_a_2b, AB_oP8_33_a_a) have a higher symmetry than their label says.""",
+    "phonons": """Computed, not measured: frequencies of crystals by two interatomic potentials, `teacher` names which. sevennet-l3i5 is 7net-l3i5 of the
+package `sevenn` 0.13 (MIT; Y. Park et al., J. Chem. Theory Comput. 20 (2024) 4857), nequix-oam-1-pft the checkpoint of that name (CC-BY-4.0).
+Structures by `source`: mp20, mpts52 and flla are of the Materials Project (CC-BY-4.0; cite A. Jain et al., APL Mater. 1 (2013) 011002), wbm
+of WBM (CC-BY-4.0; cite H.-C. Wang, S. Botti and M. A. L. Marques, npj Comput. Mater. 7 (2021) 12), amcsd of the American Mineralogist
+Crystal Structure Database (cite R. T. Downs and M. Hall-Wallace, American Mineralogist 88 (2003) 247).
+
+Made: `spec/tools/label_phonons.py`, finite displacements of 0.02 Å in supercells with 7 Å between opposite faces, cells as given, no LO-TO
+splitting. `frequencies` are 64 quantiles ((i + 1/2) / 64) of the density of states in THz, kept as multiples of 0.02.
+`band_gap` is in eV where the source has one. No formula of Matbench phonons or of `phonon_heat_capacity` is among them; formulas of the
+table thermal and of JANAF are, so leave them out by formula before you measure on those (`exclude_shared: formula`).
+
+How good they are: Cv(300 K) beside DFT is off by 0.07 J/mol_atom/K (sevennet-l3i5, 5 crystals) and 0.06 (nequix-oam-1-pft, 4); the highest peak of the density of
+45 crystals of Matbench phonons by 31 and 16 1/cm in the mean, most for hydrides.
+
+`read_builtin` gives a row for each crystal, teacher and temperature, with the heat capacity, energy, entropy and free energy of 64 oscillators
+of equal weight, in the units of the table thermal; below 50 K the quantiles are too coarse, so there are none.""",
 }
 
 

@@ -28,7 +28,7 @@ def builtin() -> Path:
 
 @pytest.fixture(scope="session")
 def tables() -> dict[str, Rows]:
-    return {name: read(name) for name in ("thermal", "minerals", "prototypes")}
+    return {name: read(name) for name in ("thermal", "minerals", "prototypes", "phonons")}
 
 
 @pytest.fixture(scope="session")

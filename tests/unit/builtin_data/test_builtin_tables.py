@@ -12,7 +12,7 @@ import pytest
 import cloudkit
 
 Rows = list[dict[str, str]]
-NAMES = ("thermal", "minerals", "prototypes")
+NAMES = ("thermal", "minerals", "prototypes", "phonons")
 
 
 def counts_of(formula: str) -> dict[str, int]:
