@@ -1,11 +1,12 @@
 """Every error a user can meet, in one tree, and the one place that knows the distribution's name.
 
 CloudkitError                what went wrong, in a sentence; the command line prints it and exits with 2
-├── StructureError           a structure that cannot become a string (code S...)
+├── OptionError              an option of a function with an unknown or impossible value
+├── StructureError           a structure that cannot be turned into a string (code S...)
 ├── ScopeError               text that is not valid SCOPE (carries its diagnostics)
-├── SpecError                a model spec with mistakes (carries all of them)
+├── SpecError                a model spec with errors (carries all of them)
 ├── DataError                a data file, column or label that cannot be used
-├── FetchError               a provider or a folder of shards that is in the way of a fetch
+├── FetchError               a provider that cannot be reached, or a folder that cannot take its data
 ├── ModelError               a model folder with a missing or damaged file
 └── MissingExtra             an optional package that is not installed (also an ImportError)
 """
@@ -14,7 +15,7 @@ import importlib
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -24,17 +25,17 @@ DISTRIBUTION: Final = "cloudkit-scope"
 
 
 class CloudkitError(Exception):
-    """Base of all errors that cloudkit raises on purpose."""
+    """Base class of all errors that cloudkit raises."""
 
 
 class OptionError(CloudkitError, ValueError):
-    """An option of a function that makes no sense; the message says what it may be."""
+    """An option of a function with an unknown or impossible value; the message lists the allowed ones."""
 
 
 class StructureError(CloudkitError, ValueError):
-    """A structure that cannot become a string.
+    """A structure that cannot be turned into a string.
 
-    code: stable identifier such as "S203"; hint: how to fix it, may be empty.
+    code: stable identifier such as "S203"; hint: how to fix it, possibly empty.
     """
 
     def __init__(self, code: str, message: str, hint: str = "") -> None:
@@ -48,7 +49,7 @@ class StructureError(CloudkitError, ValueError):
 
 
 class ScopeError(CloudkitError, ValueError):
-    """Text that is not valid SCOPE; `diagnostics` lists all that is wrong, in order of offset."""
+    """Text that is not valid SCOPE; `diagnostics` lists everything wrong with it, by offset."""
 
     def __init__(self, message: str, diagnostics: Sequence[Any] = ()) -> None:
         super().__init__(message)
@@ -56,7 +57,7 @@ class ScopeError(CloudkitError, ValueError):
 
 
 class Problem(NamedTuple):
-    """One mistake in a model spec, at `line` and `column` (both from 1) of `file`."""
+    """One error in a model spec, at `line` and `column` (both from 1) of `file`."""
 
     file: str
     line: int
@@ -68,7 +69,7 @@ class Problem(NamedTuple):
 
 
 class SpecError(CloudkitError, ValueError):
-    """A model spec with mistakes; `problems` holds all of them, in order of appearance."""
+    """A model spec with errors; `problems` holds all of them, in order of appearance."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("\n".join(map(str, problems)))
@@ -80,7 +81,7 @@ class DataError(CloudkitError, ValueError):
 
 
 class FetchError(CloudkitError):
-    """A provider that cannot be reached or makes no sense, or a folder that cannot take what it sends."""
+    """A provider that cannot be reached or sends nonsense, or a folder that cannot take its data."""
 
 
 class ModelError(CloudkitError, ValueError):
@@ -88,7 +89,7 @@ class ModelError(CloudkitError, ValueError):
 
 
 class MissingExtra(CloudkitError, ImportError):
-    """An optional package that is not installed; the message holds the command that installs it."""
+    """An optional package that is not installed; the message has the command that installs it."""
 
     def __init__(self, module: str, extra: str) -> None:
         super().__init__(
@@ -98,31 +99,46 @@ class MissingExtra(CloudkitError, ImportError):
 
 
 def check_text(given: object) -> None:
-    """Raise TypeError for what is no str."""
+    """Raise TypeError unless the argument is a str."""
     if not isinstance(given, str):
         raise TypeError(f"expected str, found {type(given).__name__}")
 
 
 def check_many(given: object, single: str) -> None:
-    """Raise TypeError where one text stands where many are wanted: its characters would be taken one by one."""
+    """Raise TypeError for a single string in place of a list, which would be read character by character."""
     if isinstance(given, str | bytes):
         raise TypeError(
-            f"expected many texts, found one of type {type(given).__name__}; give a list, or call {single}"
+            f"expected a list of strings, got a single {type(given).__name__}; pass a list or call {single}"
         )
+
+
+def nearest(name: object, known: Iterable[str], count: int = 1, cutoff: float = 0.6) -> list[str]:
+    """The known names most like a misspelt one, best first; [] if none is close."""
+    from difflib import get_close_matches  # only on the way to an error message
+
+    return get_close_matches(name, list(known), count, cutoff) if isinstance(name, str) else []
+
+
+def suggest(name: object, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """The end of an error message about an unknown name: the nearest known one, or all of them."""
+    names = list(known)
+    if near := nearest(name, names, cutoff=cutoff):
+        return f"; did you mean '{near[0]}'?"
+    return f"; known: {', '.join(names) or 'none'}"
 
 
 def unwritable(path: Path, error: OSError, what: str = "place") -> CloudkitError:
     """The error for a file or folder that cannot be opened for writing."""
-    return CloudkitError(f"{path}: cannot be written ({error.strerror}); name another {what}")
+    return CloudkitError(f"{path}: cannot be written ({error.strerror}); choose another {what}")
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Add to what the system says (a full disk) which file was being written, and that the old one still stands."""
+    """Note on an error of the system (a full disk) which file was being written and that the old one is unchanged."""
     try:
         yield
     except OSError as error:
-        error.add_note(f"while {path} was written, which is left as it was")
+        error.add_note(f"while writing {path}; the existing file is unchanged")
         raise
 
 
@@ -137,8 +153,8 @@ def require(module: str, extra: str) -> ModuleType:
 
 
 def whole_import(module: str) -> ModuleType:
-    """Import a module; Ctrl-C counts once it is there, since a compiled module that is interrupted while it starts ends the process."""
-    if found := sys.modules.get(module):  # None: Python has been told that there is none
+    """Import a module, holding back Ctrl-C: interrupting the start of a compiled module would end the process."""
+    if found := sys.modules.get(module):  # None: marked as not importable
         return found
     with _interrupt_later():
         return importlib.import_module(module)
@@ -146,7 +162,7 @@ def whole_import(module: str) -> ModuleType:
 
 @contextmanager
 def _interrupt_later() -> Iterator[None]:
-    """Keep SIGINT from its handler until the end of the block; does nothing where Python does not handle it."""
+    """Delay SIGINT until the end of the block; do nothing unless Python handles it in this thread."""
     handler = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(handler):
         yield

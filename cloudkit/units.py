@@ -1,29 +1,19 @@
-"""Units of every labelled quantity: strings such as ``J/mol_cell/K`` to numbers per atom and back. All conversions happen here.
+"""Units of every labelled quantity: strings such as ``J/mol_cell/K`` and conversion to numbers per atom and back.
 
 Inside cloudkit a heat capacity or entropy is in J/mol_atom/K, an energy in J/mol_atom, a Debye temperature in K, a phonon
 frequency in THz and a density of states in modes per THz and atom (its integral is 3).
 """
 
 import math
-from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Final, Literal, NamedTuple, get_args
 
-from cloudkit.errors import CloudkitError
+from cloudkit.errors import CloudkitError, suggest
 
 GAS_CONSTANT: Final = 8.31446261815324  # J mol⁻¹ K⁻¹, exact (SI 2019)
 JOULE_PER_CALORIE: Final = 4.184  # thermochemical calorie, exact
 JOULE_PER_MOL_PER_EV: Final = 96485.33212331001  # elementary charge x Avogadro constant, exact (SI 2019)
 DULONG_PETIT: Final = 3 * GAS_CONSTANT  # J mol⁻¹ K⁻¹ per mole of atoms
 KELVIN_PER_THZ: Final = 6.62607015e-34 * 1e12 / 1.380649e-23  # h nu / k, exact (SI 2019)
-
-
-def added(numbers: Iterable[float]) -> float:
-    """The sum, from left to right: sum() of Python 3.12 and later rounds otherwise, and no string may depend on the Python."""
-    total = 0.0
-    for number in numbers:
-        total += number
-    return total
 
 
 Per = Literal["atom", "formula", "cell"]
@@ -70,7 +60,7 @@ class Unit(NamedTuple):
 
 
 def units_of(quantity: str) -> list[str]:
-    """All unit strings that a quantity accepts; empty for one that cloudkit does not know."""
+    """All unit strings that a quantity accepts; [] for an unknown quantity."""
     if QUANTITIES.get(quantity) == "quantum":
         return list(QUANTA)
     if QUANTITIES.get(quantity) == "density":
@@ -83,7 +73,7 @@ def units_of(quantity: str) -> list[str]:
 
 
 def canonical_unit(quantity: str, per: Per = "atom") -> str:
-    """The unit in which cloudkit reports a quantity; "" for a plain number."""
+    """The unit in which cloudkit reports a quantity; "" for a unitless one."""
     if quantity not in MOLAR_QUANTITIES:
         return _CANONICAL.get(quantity, "").replace("/atom", f"/{per}")
     return f"J/mol_{per}" + ("/K" if MOLAR_QUANTITIES[quantity] else "")
@@ -92,7 +82,7 @@ def canonical_unit(quantity: str, per: Per = "atom") -> str:
 def parse_unit(text: str) -> Unit:
     """Read a unit string such as ``J/mol_cell/K``, ``kJ/mol_atom`` or ``meV/atom``.
 
-    Raises UnitError with the nearest known unit.
+    Raises UnitError, naming the nearest known unit.
     """
     for quantity in ("heat_capacity", "internal_energy"):
         if text in units_of(quantity):
@@ -101,24 +91,20 @@ def parse_unit(text: str) -> Unit:
             factor = _JOULES.get(energy) or JOULE_PER_MOL_PER_EV * (1e-3 if energy == "meV" else 1.0)
             return Unit(factor, next(p for p in PER if p == name), MOLAR_QUANTITIES[quantity])
     known = units_of("heat_capacity") + units_of("internal_energy")
-    near = get_close_matches(text, known, n=1, cutoff=0.4)
-    raise UnitError(
-        f"unknown unit '{text}'"
-        + (f"; did you mean '{near[0]}'?" if near else f"; known: {', '.join(known)}")
-    )
+    raise UnitError(f"unknown unit '{text}'" + suggest(text, known, cutoff=0.4))
 
 
 def per_of(unit: str) -> Per:
-    """What a unit counts: atom, formula unit or cell; a unit that counts nothing is per atom."""
+    """What an amount is per: atom, formula unit or cell; "atom" for any other unit."""
     return next(
         (per for per in PER if unit.endswith((f"_{per}", f"_{per}/K", f"/{per}", f"/{per}/K"))), "atom"
     )
 
 
 def to_per_atom(value: float, unit: str, quantity: str, n_atoms: float | None = None) -> float:
-    """Convert one label to its canonical unit per atom; quantities that cloudkit does not know pass unchanged.
+    """Convert one label to its canonical unit per atom; labels of unknown quantities are returned unchanged.
 
-    n_atoms: atoms in the cell or formula unit that the label is given for; needed unless the unit is per atom.
+    n_atoms: atoms in the cell or formula unit of the label; required unless the unit is per atom.
     Raises UnitError if the unit does not fit the quantity or `n_atoms` is missing.
     """
     if quantity not in QUANTITIES:
@@ -127,19 +113,19 @@ def to_per_atom(value: float, unit: str, quantity: str, n_atoms: float | None = 
     if per == "atom":
         return value * factor
     if n_atoms is None or not (math.isfinite(n_atoms) and n_atoms > 0):
-        raise UnitError(f"a label in '{unit}' needs the number of atoms of its {per} (> 0), found {n_atoms}")
+        raise UnitError(f"a label in '{unit}' needs the number of atoms per {per} (> 0), got {n_atoms}")
     return value * factor / n_atoms
 
 
 def to_kelvin(value: float, unit: str) -> float:
-    """A frequency as a temperature, h nu / k; raises UnitError for a unit that is none of QUANTA."""
+    """A frequency as a temperature, h nu / k. Raises UnitError unless the unit is one of QUANTA."""
     if unit not in QUANTA:
-        raise UnitError(f"unknown unit of a frequency '{unit}'; known: {', '.join(QUANTA)}")
+        raise UnitError(f"unknown unit of frequency '{unit}'; known: {', '.join(QUANTA)}")
     return value * QUANTA[unit]
 
 
 def _factor(unit: str, quantity: str) -> float:
-    """What turns a number in `unit` into the canonical unit, both per the same."""
+    """The factor from `unit` to the canonical unit, both per the same amount."""
     kind = QUANTITIES[quantity]
     if kind in ("molar", "molar_per_kelvin"):
         parsed = parse_unit(unit)

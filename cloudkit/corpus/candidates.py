@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from cloudkit.data import read_builtin
 from cloudkit.errors import CloudkitError, ScopeError, require
-from cloudkit.scope import Scope, canonical_scope, from_aflow, parse, whole_numbers
+from cloudkit.scope import Scope, canonical_scope, formula_amounts, from_aflow, parse
 from cloudkit.tables import ELEMENT
 
 MOST: Final = 50_000_000  # assignments; more are a mistake on the command line
@@ -42,7 +42,7 @@ class Enumeration:
     def __iter__(self) -> Iterator[Candidate]:
         self.assignments = self.charged = self.repeated = 0
         seen: set[str] = set()
-        counts = [int(count) for count in whole_numbers(self.prototype.composition).values()]
+        counts = [int(count) for count in formula_amounts(self.prototype).values()]
         for chosen in product(*self.slots.values()):
             if len(set(chosen)) < len(chosen):
                 continue

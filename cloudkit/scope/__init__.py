@@ -7,7 +7,7 @@ from cloudkit.scope.deep import check_deep
 from cloudkit.scope.diagnostics import Diagnostic, render, validate
 from cloudkit.scope.encoder import Batch, Encoded, encode, encode_batch, encode_files, encode_records
 from cloudkit.scope.findings import Findings, validate_batch
-from cloudkit.scope.formula import formula_text, reduced_formula, whole_numbers
+from cloudkit.scope.formula import formula_amounts, formula_text, reduced_formula
 from cloudkit.scope.letters import canonical_letters
 from cloudkit.scope.project import project, project_scope
 from cloudkit.scope.schema import check_tree
@@ -33,6 +33,7 @@ __all__ = [
     "encode_batch",
     "encode_files",
     "encode_records",
+    "formula_amounts",
     "formula_text",
     "from_aflow",
     "parse",
@@ -45,5 +46,4 @@ __all__ = [
     "to_tree",
     "validate",
     "validate_batch",
-    "whole_numbers",
 ]  # fmt: skip

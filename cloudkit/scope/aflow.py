@@ -7,7 +7,6 @@ same crystal it takes the least (sum of letter indices over the distinct letters
 
 import re
 from collections import Counter
-from math import gcd
 from string import ascii_uppercase
 from typing import Final
 
@@ -15,6 +14,7 @@ from cloudkit.errors import ScopeError
 from cloudkit.scope.canonical import canonical_scope, renamings
 from cloudkit.scope.tree import Orbit, Scope, parse
 from cloudkit.tables import ELEMENT, LETTERS, SPACE_GROUPS, origin_shift_permutations
+from cloudkit.tables.composition import whole_numbers
 
 FAMILY: Final = {
     "triclinic": "a", "monoclinic": "m", "orthorhombic": "o", "tetragonal": "t",
@@ -35,9 +35,7 @@ def aflow_label(orbit: str | Scope, *, keep_axes: bool = False) -> str:
     """
     scope = parse(orbit) if isinstance(orbit, str) else orbit
     if scope.dialect != "orbit":
-        raise ScopeError(
-            f"an AFLOW label needs an orbit string; this one is of the '{scope.dialect}' dialect"
-        )
+        raise ScopeError(f"an AFLOW label needs an orbit string, found the {scope.dialect} dialect")
     content = _letters_of_elements(scope)
     used = tuple(sorted({letter for counts in content for letter in counts}))
     if keep_axes and scope.space_group in AXES_KEPT:
@@ -58,11 +56,11 @@ def _letters_of_elements(scope: Scope) -> list[Counter[int]]:
         species = orbit.species or ()
         if len(species) != 1 or species[0][1] != 1.0:
             raise ScopeError(
-                f"'{orbit}' is mixed or partly filled; an AFLOW label names ordered crystals only"
+                f"'{orbit}' is mixed or partially occupied; AFLOW labels exist for ordered crystals only"
             )
         content.setdefault(species[0][0], Counter())[LETTERS.index(orbit.letter)] += 1
     if len(content) > len(ascii_uppercase):
-        raise ScopeError(f"an AFLOW label names up to 26 elements; this crystal has {len(content)}")
+        raise ScopeError(f"an AFLOW label has at most 26 elements; this crystal has {len(content)}")
     return [content[element] for element in sorted(content)]
 
 
@@ -76,10 +74,9 @@ def _score(content: list[Counter[int]], choice: dict[int, int]) -> tuple[int, st
 
 
 def _formula(scope: Scope, elements: list[str]) -> str:
-    """A, B, C … for the elements in the given order, with the least whole numbers; 1 is not written."""
-    counts = [int(scope.composition[element]) for element in elements]
-    divisor = gcd(*counts)
-    numbers = (str(count // divisor) if count > divisor else "" for count in counts)
+    """A, B, C … for the elements in the given order, with the smallest whole numbers; 1 is not written."""
+    counts = whole_numbers(scope.composition) or {}
+    numbers = ("" if counts[element] == 1 else str(counts[element]) for element in elements)
     return "".join(f"{name}{number}" for name, number in zip(ascii_uppercase, numbers, strict=False))
 
 
@@ -104,34 +101,36 @@ def from_aflow(label: str) -> str:
     head, _, tail = label.partition(":")
     fields = head.split("_")
     if not tail or len(fields) < 4:
-        raise _bad(label, "it needs formula, Pearson symbol, space group, letters, a colon, elements")
+        raise _bad(
+            label, "it needs a formula, a Pearson symbol, a space group, letters, a colon and elements"
+        )
     formula, pearson, number, *parts = fields
     elements = tail.split("-")
     scope = _read_letters(label, number, parts, elements)
     if formula != (expected := _formula(scope, elements)):
-        raise _bad(label, f"its letters make the formula {expected}, not '{formula}'")
+        raise _bad(label, f"its letters give the formula {expected}, not '{formula}'")
     if pearson not in (symbols := _pearson_symbols(scope)):
-        raise _bad(label, f"its letters make the Pearson symbol {symbols[0]}, not '{pearson}'")
+        raise _bad(label, f"its letters give the Pearson symbol {symbols[0]}, not '{pearson}'")
     return str(canonical_scope(scope))
 
 
 def _read_letters(label: str, number: str, parts: list[str], elements: list[str]) -> Scope:
     """The orbits of all elements, each known, named once, on letters that the group has and that fit."""
     if not re.fullmatch("[1-9][0-9]{0,2}", number) or int(number) > 230:
-        raise _bad(label, f"'{number}' is no space group; they are 1 to 230")
+        raise _bad(label, f"'{number}' is not a space group (1 to 230)")
     if unknown := [element for element in elements if element not in ELEMENT]:
-        raise _bad(label, f"'{unknown[0]}' is no element")
+        raise _bad(label, f"'{unknown[0]}' is not an element")
     if len(set(elements)) < len(elements):
-        raise _bad(label, "an element is named twice")
+        raise _bad(label, "an element is listed twice")
     if len(parts) != len(elements):
-        raise _bad(label, f"it has letters for {len(parts)} elements and names {len(elements)}")
+        raise _bad(label, f"it has letters for {len(parts)} elements but lists {len(elements)}")
     if len(elements) > len(ascii_uppercase):
-        raise _bad(label, f"a formula names up to 26 elements, not {len(elements)}")
+        raise _bad(label, f"a formula has at most 26 elements, found {len(elements)}")
     group = SPACE_GROUPS[int(number) - 1]
     orbits = list[Orbit]()
     for part, element in zip(parts, elements, strict=True):
         if not re.fullmatch(f"({LETTER_COUNT.pattern})+", part):
-            raise _bad(label, f"'{part}' are no Wyckoff letters; they read like 'a' or '2ab'")
+            raise _bad(label, f"'{part}' is not a list of Wyckoff letters such as 'a' or '2ab'")
         for count, letter in LETTER_COUNT.findall(part):
             if LETTERS.index(letter) >= len(group.wyckoff):
                 raise _bad(
@@ -143,7 +142,7 @@ def _read_letters(label: str, number: str, parts: list[str], elements: list[str]
     for letter, count in Counter(orbit.letter for orbit in orbits).items():
         if count > 1 and not group.position(letter).degrees_of_freedom:
             raise _bad(
-                label, f"letter '{letter}' of space group {number} has no free parameter and is used twice"
+                label, f"letter '{letter}' of space group {number} has no free parameter but is used twice"
             )
     return Scope("orbit", group.number, tuple(orbits))
 
@@ -151,5 +150,5 @@ def _read_letters(label: str, number: str, parts: list[str], elements: list[str]
 def _bad(label: str, reason: str) -> ScopeError:
     shown = label if len(label) <= 80 else f"{label[:80]}…"
     return ScopeError(
-        f"'{shown}' is no AFLOW protostructure label: {reason}; one reads like 'AB_cF8_225_a_b:Cl-Na'"
+        f"'{shown}' is not an AFLOW protostructure label: {reason}; expected a label such as 'AB_cF8_225_a_b:Cl-Na'"
     )

@@ -10,19 +10,13 @@ from functools import lru_cache
 
 from cloudkit import _native
 from cloudkit.errors import ScopeError
-from cloudkit.scope.tree import Orbit, Scope, Species, parse
+from cloudkit.scope.tree import Orbit, Scope, parse
 from cloudkit.tables import ELEMENT, ELEMENTS, LETTERS, letter_permutations
+from cloudkit.tables.composition import Species, sort_species
 
 LETTER_INDEX = {letter: index for index, letter in enumerate(LETTERS)}
 PURE_RANK: dict[Species, int] = {((element.symbol, 1.0),): element.order for element in ELEMENTS}
 SpeciesKey = tuple[tuple[int, ...], tuple[float, ...]]
-
-
-def sort_species(species: Species) -> Species:
-    """Elements of one orbit by electronegativity rank, which symbols break."""
-    if len(species) == 1:
-        return species
-    return tuple(sorted(species, key=lambda item: ELEMENT[item[0]].order))
 
 
 @lru_cache(maxsize=4096)

@@ -1,4 +1,4 @@
-"""What a closer look at a valid string finds: a crystal that it can stand for, and whether it is its canonical string."""
+"""Slower checks of a valid string: whether some crystal fits it, and whether it is canonical."""
 
 from cloudkit.scope.candidates import MAX_ATOMS, candidates
 from cloudkit.scope.canonical import canonical_scope
@@ -7,10 +7,32 @@ from cloudkit.scope.tree import Scope, parse
 
 
 def check_deep(text: str) -> list[Diagnostic]:
-    """Warnings about a valid string. Raises ScopeError for invalid text.
+    """Warnings about a valid string that take a search.
 
-    W402 at the composition of a reduced string that no ordered crystal within the bound rounds to (a search that is cut
-    short says nothing); W404 at the orbits of an orbit string that is not canonical.
+    W402 marks the composition of a reduced string that fits no ordered crystal of up to 80 atoms in the conventional cell
+    (no warning if the search was cut short); W404 marks the orbits of an orbit string that is not canonical.
+
+    Parameters
+    ----------
+    text
+        A valid string.
+
+    Returns
+    -------
+    list of Diagnostic
+        At most one warning.
+
+    Raises
+    ------
+    ScopeError
+        If `text` is not valid.
+
+    Examples
+    --------
+    >>> from cloudkit.scope import check_deep
+    >>> [warning] = check_deep("1 0 0 | Na 1b Cl 1a")
+    >>> warning.code, warning.hint
+    ('W404', "the canonical string is '… | Na 1a Cl 1b'")
     """
     scope = parse(text)
     if scope.dialect == "reduced":
@@ -22,8 +44,8 @@ def _no_crystal(text: str, scope: Scope) -> list[Diagnostic]:
     found = candidates(scope)
     if found.texts or not found.complete:
         return []
-    message = "no integer assignment exists within the bound"
-    hint = f"no ordered crystal of up to {MAX_ATOMS} atoms in the conventional cell has these letters and fractions"
+    message = "no ordered crystal fits these letters and fractions"
+    hint = f"conventional cells of up to {MAX_ATOMS} atoms were searched"
     return [_warning("W402", text, message, hint)]
 
 
@@ -33,11 +55,13 @@ def _not_canonical(text: str, scope: Scope) -> list[Diagnostic]:
         return []
     body = canonical.partition(" | ")[2]
     return [
-        _warning("W404", text, "this is not the canonical string of its crystal", f"that reads '… | {body}'")
+        _warning(
+            "W404", text, "not the canonical string of its crystal", f"the canonical string is '… | {body}'"
+        )
     ]
 
 
 def _warning(code: str, text: str, message: str, hint: str) -> Diagnostic:
-    """At what stands behind the last bar."""
+    """A warning that marks the text after the last bar."""
     offset = text.rindex("|") + 2
     return Diagnostic(code, offset, len(text) - offset, message, hint, "warning")

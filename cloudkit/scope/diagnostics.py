@@ -1,25 +1,24 @@
-"""What is wrong with a string, in words: code, byte offset, length, message and hint for each issue of the core."""
+"""Diagnostics of a string: the code, byte offset and length that the core finds, with a message and a hint."""
 
-from difflib import get_close_matches
 from functools import cache
 from typing import Final, Literal, NamedTuple
 
 from cloudkit import _native
-from cloudkit.errors import check_text
+from cloudkit.errors import check_text, nearest
 from cloudkit.tables import ELEMENT, GENERATOR_TEXTS, SPACE_GROUPS
 
-# What may stand in each part of a string.
+# The tokens allowed in each part of a string.
 EXPECTED: Final = {
-    "generators": "generators are single characters with one blank between, then ' | '",
+    "generators": "expected generators, single characters separated by one space, then ' | '",
     "orbits": "expected orbits such as 'Na 4a' or 'Fe 0.5 Ni 0.5 4a', or Wyckoff symbols such as 4a",
     "symbols": "expected Wyckoff symbols such as 4a, then ' | ' and the composition",
-    "composition": "expected pairs of element and fraction (0.0 to 1.0, two decimals, no trailing zero), or one species "
-    "per site (Na, Na+, or Fe:0.5, Ni:0.5)",
+    "composition": "expected pairs of element and fraction (0.0 to 1.0, at most two decimals, no trailing zero), or one "
+    "species per site (Na, Na+, or Fe:0.5, Ni:0.5)",
 }
 
 
 class Diagnostic(NamedTuple):
-    """One finding. offset and length count bytes of the UTF-8 text; severity "warning" leaves the string valid."""
+    """One finding. offset and length count bytes of the UTF-8 text; a string with warnings only is valid."""
 
     code: str
     offset: int
@@ -35,17 +34,38 @@ class Diagnostic(NamedTuple):
 
 
 def validate(text: str) -> list[Diagnostic]:
-    """All findings about a string, in order of offset; [] is valid, warnings leave it valid.
+    """Check a string: grammar, then tables (groups, elements, Wyckoff symbols), then semantics (sums, repeats).
 
-    Grammar comes first, then tables (groups, elements, Wyckoff symbols), then semantics (sums, repeats): a level is
-    checked only where the one before it found no error. Raises TypeError for what is no str.
+    Each level is checked only if the one before it found no error.
+
+    Parameters
+    ----------
+    text
+        A string of any dialect.
+
+    Returns
+    -------
+    list of Diagnostic
+        All findings by offset; [] for a valid string without warnings. Warnings (code W...) leave a string valid.
+
+    Raises
+    ------
+    TypeError
+        If `text` is not a str.
+
+    Examples
+    --------
+    >>> from cloudkit import validate
+    >>> [found] = validate("0 0 0 | H 1b")
+    >>> found.code, found.offset, found.message
+    ('E203', 10, "no Wyckoff symbol '1b' in space group 1")
     """
     check_text(text)
     return describe(text, *_native.check(text))
 
 
 def describe(text: str, group: int, issues: list[tuple[int, int, int]]) -> list[Diagnostic]:
-    """The core's issues in words; work grows with the text and the number of issues, not with their product."""
+    """Diagnostics for the issues of the core, in time linear in the text and in their number."""
     data = text.encode("utf-8", "surrogatepass") if issues else b""
     body = data.find(b"|")
     composition = data.find(b"|", body + 1)
@@ -74,32 +94,32 @@ def _diagnostic(data: bytes, group: int, part: str, code: int, offset: int, leng
 def _explain(code: int, found: str, group: int, part: str) -> tuple[str, str]:
     match code:
         case 101:
-            return "the string is empty", "a string reads 'generators | orbits', e.g. '… | Na 4a Cl 4b'"
+            return "the string is empty", "a string looks like 'generators | orbits', e.g. '… | Na 4a Cl 4b'"
         case 102:
-            return "a blank too many", "exactly one blank stands between two tokens, none at the ends"
+            return "extra space", "exactly one space separates two tokens; none at the start or end"
         case 103:
-            return f"'{found}' cannot stand here", EXPECTED[part]
+            return f"unexpected token '{found}'", EXPECTED[part]
         case 104:
             return "the string ends too early", EXPECTED[part]
         case 201:
-            near = get_close_matches(found, GENERATOR_TEXTS, n=1, cutoff=0.6)
+            near = nearest(found, GENERATOR_TEXTS)
             hint = f"nearest: '{near[0]}', space group {GENERATOR_TEXTS.index(near[0]) + 1}" if near else ""
-            return f"'{found}' are the generators of no space group", hint
+            return f"no space group has the generators '{found}'", hint
         case 202:
-            return f"no element '{found}'", _near_elements(found)
+            return f"unknown element '{found}'", _near_elements(found)
         case 203:
             return _unknown_wyckoff(found, group)
         case 301:
             return (
                 f"the fractions of '{found}' do not sum to 1 within rounding",
-                "each may be off by half a hundredth",
+                "each may be off by 0.005",
             )
         case 302:
-            return f"the occupancies of '{found}' sum to more than 1", "each may be off by half a hundredth"
+            return f"the occupancies of '{found}' sum to more than 1", "each may be off by 0.005"
         case 303:
             return (
-                f"site '{found}' of space group {group} has no free parameter and is used for two orbits",
-                "one orbit fits there, with the same species on all its sites",
+                f"position '{found}' of space group {group} has no free parameter but is used for two orbits",
+                "it holds one orbit, with the same species on all its sites",
             )
         case 304:
             return f"Wyckoff symbol '{found}' is listed twice", "the reduced dialect lists each symbol once"
@@ -109,28 +129,28 @@ def _explain(code: int, found: str, group: int, part: str) -> tuple[str, str]:
             return f"'{found}' is fully occupied by one element", "write the element without 1.0"
         case 307:
             return (
-                "there are more or fewer species than Wyckoff symbols",
-                "the full dialect gives each site both",
+                "the numbers of species and of Wyckoff symbols differ",
+                "the full dialect has one of each per site",
             )
         case 308:
             return (
-                f"the sites of '{found}' do not make up whole orbits beside those of the other positions",
-                "a cell holds each position its multiplicity times the orbits on it, divided by the centring points",
+                f"the sites on '{found}' do not form whole orbits, given those on the other positions",
+                "a cell has as many sites of an orbit as its multiplicity times one ratio, the same for all orbits",
             )
         case 401:
-            return "a fraction rounds to 0.0", "the element is there, in less than half a hundredth"
+            return "a fraction rounds to 0.0", "the element is present, with less than 0.005"
         case 403:
             return (
                 f"'{found}' has signs that the published vocabulary reads as [UNK]",
-                "canonical strings leave oxidation states out; the orbit dialect writes mixed sites in tokens",
+                "canonical strings have no oxidation states; the orbit dialect writes mixed sites as separate tokens",
             )
     raise ValueError(f"the core reported an unknown code {code}")
 
 
 @cache
 def _near_elements(found: str) -> str:
-    near = get_close_matches(found, ELEMENT, n=3, cutoff=0.5)
-    return f"did you mean {' or '.join(near)}?" if near else "one of the 118 symbols"
+    near = nearest(found, ELEMENT, count=3, cutoff=0.5)
+    return f"did you mean {' or '.join(near)}?" if near else "expected one of the 118 element symbols"
 
 
 def _unknown_wyckoff(found: str, group: int) -> tuple[str, str]:
@@ -148,7 +168,7 @@ def _unknown_wyckoff(found: str, group: int) -> tuple[str, str]:
 
 
 def render(text: str, diagnostic: Diagnostic, width: int = 72) -> str:
-    """A diagnostic for the terminal: message, the text around it, a caret under what is meant, and the hint."""
+    """A diagnostic for the terminal: message, the text around the place, carets under it, and the hint."""
     data = text.encode("utf-8", "surrogatepass")
     at = len(data[: diagnostic.offset].decode("utf-8", "surrogatepass"))
     span = len(

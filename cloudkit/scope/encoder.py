@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cloudkit.errors import OptionError, StructureError, check_many
-from cloudkit.scope.canonical import canonical_scope, choose_letters, sort_species
+from cloudkit.scope.canonical import canonical_scope, choose_letters
 from cloudkit.scope.found import found_orbits, round_species
 from cloudkit.scope.geometry import check_geometry, geometry_of
 from cloudkit.scope.project import project_scope, round_fraction
@@ -26,7 +26,7 @@ from cloudkit.structure import (
     find_symmetry_in_files,
 )
 from cloudkit.tables import SPACE_GROUPS, generator_text
-from cloudkit.units import added
+from cloudkit.tables.composition import sort_species, sum_left_to_right
 
 DIALECTS = ("orbit", "reduced", "full")
 ORDERS = ("canonical", "input")
@@ -95,7 +95,7 @@ def _reduced(crystal: Crystal, symmetry: Symmetry) -> str:
     for label in crystal.labels:
         for element, occupancy in crystal.species[label]:
             counts[element] = counts.get(element, 0.0) + occupancy
-    whole = added(counts.values())
+    whole = sum_left_to_right(counts.values())
     fractions = tuple((element, round_fraction(count / whole)) for element, count in counts.items())
     return str(Scope("reduced", group.number, letters, fractions))
 

@@ -1,4 +1,4 @@
-"""What is wrong with many strings at once: columns for counting, words only for the rows that are asked for."""
+"""Findings of many strings as columns of numbers; messages are made only for the rows that are read."""
 
 from collections.abc import Iterable, Sequence
 from typing import overload
@@ -12,15 +12,15 @@ from cloudkit.scope.diagnostics import Diagnostic, validate
 
 
 class Findings(Sequence[list[Diagnostic]]):
-    """The findings of many strings: ``findings[i]`` is what ``validate(texts[i])`` returns, made when asked for.
+    """The findings of many strings: ``findings[i]`` equals ``validate(texts[i])``, made when it is read.
 
     Attributes
     ----------
     valid
         (n,) bool: no error in the row; warnings leave it valid.
     starts, codes, offsets, lengths
-        All findings as columns of int64: those of row i lie at ``starts[i]:starts[i + 1]``; codes such as 203, offsets
-        and lengths in bytes of UTF-8. ``np.diff(starts)`` counts them by row.
+        All findings as columns of int64: row i has ``starts[i]:starts[i + 1]``; codes such as 203, offsets and lengths
+        in bytes of UTF-8. ``np.diff(starts)`` counts the findings of each row.
     """
 
     __slots__ = ("codes", "lengths", "offsets", "starts", "texts", "valid")
@@ -35,7 +35,7 @@ class Findings(Sequence[list[Diagnostic]]):
 
     @property
     def rows(self) -> NDArray[np.int64]:
-        """The row of each finding, beside `codes`."""
+        """(k,) int64: the row of each finding, aligned with `codes`."""
         return np.repeat(np.arange(len(self.texts)), np.diff(self.starts))
 
     def __len__(self) -> int:
@@ -69,12 +69,24 @@ def validate_batch(texts: Iterable[str], threads: int = 1) -> Findings:
     texts
         Any iterable of str; it is read before the work starts.
     threads
-        How many threads share the rows, this one included; they live for this call and work without the GIL.
+        Number of threads that share the rows, this one included. They are started for this call and run without the GIL.
+
+    Returns
+    -------
+    Findings
+        One list of diagnostics per row, and all findings as columns.
 
     Raises
     ------
     TypeError
-        For a row that is no str, which it names, and for one text in place of many.
+        If a row is not a str (the message has its number), or `texts` is a single str.
+
+    Examples
+    --------
+    >>> from cloudkit import validate_batch
+    >>> findings = validate_batch(["0 0 0 | H 1a", "0 0 0 | H 1b"])
+    >>> findings.valid.tolist(), findings.codes.tolist()
+    ([True, False], [203])
     """
     check_many(texts, "validate")
     rows = tuple(texts)

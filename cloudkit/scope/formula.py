@@ -1,43 +1,33 @@
 """The chemical formula of a string: elements by electronegativity, least whole numbers."""
 
 from collections.abc import Mapping
-from math import gcd
 
 from cloudkit.scope.project import round_fraction
 from cloudkit.scope.tree import Scope
 from cloudkit.tables import ELEMENT
+from cloudkit.tables.composition import whole_numbers
 
-MOST_ATOMS = 400  # of a formula unit that two-decimal fractions may stand for
+MAX_FORMULA_ATOMS = 400  # the largest formula unit looked for behind two-decimal fractions
 
 
 def reduced_formula(scope: Scope) -> str:
-    """Such as SrTiO3; amounts of partly filled sites keep up to four decimals: Fe0.5Ni0.5.
+    """The formula with the smallest whole numbers, such as SrTiO3; with up to four decimals for mixed sites (Fe0.5Ni0.5).
 
-    `reduced` strings give fractions to two decimals: theirs is the smallest formula unit that rounds to these, which
-    need not be the crystal's where that has many atoms.
+    A `reduced` string has fractions of two decimals. Its formula is the smallest unit that rounds to them, which may
+    differ from the crystal's if the unit cell has many atoms.
     """
-    return formula_text(whole_numbers(scope.composition, rounded=scope.dialect == "reduced"))
+    return formula_text(formula_amounts(scope))
 
 
-def whole_numbers(amounts: Mapping[str, float], rounded: bool = False) -> dict[str, float]:
-    """The same ratios as least whole numbers; rounded: the amounts are fractions of 1 to two decimals.
-
-    As given where there are no such numbers.
-    """
-    if rounded:
-        return _smallest_unit(amounts)
-    counts = [round(amount) for amount in amounts.values()]
-    if any(
-        abs(count - amount) > 1e-6 or not count
-        for count, amount in zip(counts, amounts.values(), strict=True)
-    ):
-        return dict(amounts)
-    divisor = gcd(*counts)
-    return {element: count // divisor for element, count in zip(amounts, counts, strict=True)}
+def formula_amounts(scope: Scope) -> Mapping[str, float]:
+    """Atoms of each element in one formula unit; the composition itself if no whole numbers fit."""
+    if scope.dialect == "reduced":
+        return _smallest_unit(scope.composition)
+    return whole_numbers(scope.composition) or scope.composition
 
 
 def _smallest_unit(fractions: Mapping[str, float]) -> dict[str, float]:
-    for atoms in range(len(fractions), MOST_ATOMS + 1):
+    for atoms in range(len(fractions), MAX_FORMULA_ATOMS + 1):
         counts = [max(1, round(fraction * atoms)) for fraction in fractions.values()]
         if sum(counts) == atoms and all(
             round_fraction(count / atoms) == fraction

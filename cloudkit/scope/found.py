@@ -1,8 +1,9 @@
 """From structures to text: what a symmetry engine found, as the orbits that a string writes."""
 
 from cloudkit.scope.project import round_fraction
-from cloudkit.scope.tree import Orbit, Species
+from cloudkit.scope.tree import Orbit
 from cloudkit.structure import Symmetry
+from cloudkit.tables.composition import Species
 
 
 def found_orbits(symmetry: Symmetry) -> tuple[Orbit, ...]:

@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from cloudkit.scope.canonical import canonical_orbits, renamings, sort_species
+from cloudkit.scope.canonical import canonical_orbits, renamings
 from cloudkit.scope.tree import Orbit
 from cloudkit.tables import LETTERS
+from cloudkit.tables.composition import sort_species
 
 
 def canonical_letters(space_group: int, orbits: Iterable[Orbit]) -> dict[str, str]:

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from cloudkit.errors import ScopeError
-from cloudkit.scope.tree import Orbit, Scope, Species, parse
+from cloudkit.scope.tree import Orbit, Scope, parse
 from cloudkit.tables import CENTERING_POINTS, ELEMENT, LETTERS, SPACE_GROUPS
-from cloudkit.units import added
+from cloudkit.tables.composition import Species, sum_left_to_right
 
 POORER: Final = {"orbit": ("full", "reduced"), "full": ("reduced",), "reduced": ()}
 
@@ -43,7 +43,7 @@ def _list_sites(scope: Scope) -> Iterable[Orbit]:
 def reduced_fractions(counts: Iterable[tuple[str, float]]) -> Species:
     """Atomic fractions rounded to two decimals as NumPy rounds, elements by electronegativity."""
     totals = dict(counts)
-    whole = added(totals.values())
+    whole = sum_left_to_right(totals.values())
     ordered = sorted(totals, key=lambda element: ELEMENT[element].order)
     return tuple((element, round_fraction(totals[element] / whole)) for element in ordered)
 

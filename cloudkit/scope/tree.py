@@ -9,9 +9,9 @@ from cloudkit import _native
 from cloudkit.errors import ScopeError, check_many
 from cloudkit.scope.diagnostics import describe, render
 from cloudkit.tables import generator_text
+from cloudkit.tables.composition import Species
 
 Dialect = Literal["orbit", "reduced", "full"]
-Species = tuple[tuple[str, float], ...]  # ((element, occupancy), ...)
 
 
 class Orbit(NamedTuple):

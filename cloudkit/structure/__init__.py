@@ -7,7 +7,7 @@ from cloudkit.structure.batch import MAX_SECONDS, MAX_SITES, find_symmetry_batch
 from cloudkit.structure.codes import CODES
 from cloudkit.structure.columns import Columns
 from cloudkit.structure.convert import as_crystal
-from cloudkit.structure.crystal import Crystal, Species
+from cloudkit.structure.crystal import Crystal
 from cloudkit.structure.geometry import OF_CRYSTALS, OF_ORBITS, Geometry, describe
 from cloudkit.structure.guards import check_crystal
 from cloudkit.structure.inputs import file_names, find_files, open_bytes
@@ -16,6 +16,7 @@ from cloudkit.structure.read import Record, as_record, read_pieces, read_structu
 from cloudkit.structure.sources import ReadTable, file_pieces, find_pieces, kind_of
 from cloudkit.structure.symmetry import ENGINES, CrystalOrbit, Engine, Symmetry, find_symmetry
 from cloudkit.structure.textforms import plain_text, read_row
+from cloudkit.tables.composition import Species
 
 __all__ = [
     "CODES",

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from cloudkit.structure.cif_rows import SPECIAL_TAGS, WHOLE
 from cloudkit.structure.cif_symmetry import CENTERING_TAGS, OPERATION_TAGS
-from cloudkit.structure.crystal import Crystal, Species, plain_species
+from cloudkit.structure.crystal import Crystal, plain_species
 from cloudkit.structure.guards import SAME_PLACE
 from cloudkit.structure.neighbors import has_contact
 from cloudkit.structure.site_order import site_key
+from cloudkit.tables.composition import Species
 
 try:
     from cloudkit.structure.cif_quick import read_plain

@@ -16,7 +16,7 @@ from cloudkit.structure.expand import Expanded, expand
 from cloudkit.structure.guards import FULL, SAME_PLACE
 from cloudkit.structure.neighbors import close_pairs, has_contact
 from cloudkit.structure.site_order import order_sites
-from cloudkit.units import added
+from cloudkit.tables.composition import sum_left_to_right
 
 
 def read_sites(block: Any, lattice: NDArray[np.float64], notes: list[str]) -> Crystal:
@@ -97,7 +97,7 @@ def _merge(listed: list[Parts], labels: list[str], notes: list[str]) -> Parts:
     total: dict[Atom, float] = {}
     for atom, occupancy in (part for parts in listed for part in parts):
         total[atom] = total.get(atom, 0.0) + occupancy
-    filled = added(total.values())
+    filled = sum_left_to_right(total.values())
     if filled > FULL:
         names = " and ".join(labels)
         where = f"atoms {names} share one site, and their" if len(labels) > 1 else f"on site {names} the"

@@ -9,11 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloudkit.structure.elements import Atom, Parts, write_species
-from cloudkit.tables import ELEMENT
-
-Species = tuple[
-    tuple[str, float], ...
-]  # ((element, occupancy), ...) of one site; occupancies sum to at most 1
+from cloudkit.tables.composition import Species, sort_species
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,12 +90,6 @@ def plain_species(parts: Parts) -> Species:
 def _plain_text(species: Species) -> str:
     """A site without oxidation states as the published full dialect writes it."""
     return write_species(tuple((Atom(element), occupancy) for element, occupancy in species))
-
-
-@lru_cache(maxsize=4096)
-def sort_species(species: Species) -> Species:
-    """The same site with its elements by electronegativity."""
-    return tuple(sorted(species, key=lambda item: ELEMENT[item[0]].order))
 
 
 def number_sites(sites: Sequence[Parts]) -> tuple[list[int], list[Parts]]:

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloudkit.errors import StructureError
-from cloudkit.structure.crystal import Crystal, Species
+from cloudkit.structure.crystal import Crystal
 from cloudkit.structure.neighbors import THIN, close_pairs, compact_cell
 from cloudkit.tables import ELEMENT
-from cloudkit.units import added
+from cloudkit.tables.composition import Species, sum_left_to_right
 
 try:
     from cloudkit.structure.contacts import is_sound
@@ -128,7 +128,7 @@ def filled(species: Species) -> float:
             raise StructureError("S204", f"'{symbol}' is not a chemical element")
         if not 0 < occupancy <= 1 + 1e-6:
             raise StructureError("S205", f"the occupancy {occupancy:g} of {symbol} is outside (0, 1]")
-    whole = added(occupancy for _, occupancy in species)
+    whole = sum_left_to_right(occupancy for _, occupancy in species)
     if not 0 < whole <= 1 + 1e-6:
         raise StructureError(
             "S205", f"the occupancies of {dict(species)} do not add up to a number in (0, 1]"

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from cloudkit.structure.elements import Parts, write_species
 from cloudkit.tables import ELEMENT
-from cloudkit.units import added
+from cloudkit.tables.composition import sum_left_to_right
 
 
 class _SiteKey(NamedTuple):
@@ -57,5 +57,5 @@ def site_key(parts: Parts) -> _SiteKey:
 
 
 def _mean_electronegativity(parts: Parts) -> float:
-    weighted = added(ELEMENT[atom.element].electronegativity * x for atom, x in parts)
-    return weighted / added(x for _, x in parts)
+    weighted = sum_left_to_right(ELEMENT[atom.element].electronegativity * x for atom, x in parts)
+    return weighted / sum_left_to_right(x for _, x in parts)

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloudkit.errors import OptionError, StructureError
-from cloudkit.structure.crystal import Crystal, Species, sort_species
+from cloudkit.structure.crystal import Crystal
 from cloudkit.structure.guards import MOST_SITES, check_crystal
 from cloudkit.tables import SPACE_GROUPS
+from cloudkit.tables.composition import Species, sort_species
 
 Engine = Literal["moyo", "spglib"]
 ENGINES: Final = ("moyo", "spglib")

@@ -66,7 +66,7 @@ def test_deep_warns_of_a_reduced_string_that_no_crystal_can_have(cloudkit):
     assert (answer.code, document["invalid"], document["warnings"]) == (1, 1, 1)
     first = document["diagnostics"][0]
     assert (first["row"], first["code"], first["severity"]) == (1, "W402", "warning")
-    assert first["message"] == "no integer assignment exists within the bound"
+    assert first["message"] == "no ordered crystal fits these letters and fractions"
     assert IMPOSSIBLE[first["offset"] :][: first["length"]] == "Na 0.3 Cl 0.7"
 
 

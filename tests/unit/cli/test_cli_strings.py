@@ -116,7 +116,7 @@ def test_a_misspelt_column_names_the_nearest(cloudkit, tmp_path):
 def test_the_shared_strings_have_one_invalid_and_fifteen_doubtful(cloudkit, shared):
     answer = cloudkit("validate", "--file", shared / "data/pretrain_10k.csv", "--column", "cloud")
     assert (answer.code, answer.err) == (1, "10,000 strings, 1 invalid, 15 with warnings\n")
-    assert "no element 'X'" in answer.out
+    assert "unknown element 'X'" in answer.out
 
 
 def test_tokens_are_printed_as_one_list_per_string(cloudkit):

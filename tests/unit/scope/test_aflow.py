@@ -115,23 +115,23 @@ def test_other_ways_to_count_and_to_name_the_centring_are_read() -> None:
 @pytest.mark.parametrize(
     ("label", "reason"),
     [
-        ("", "it needs formula"),
-        ("A_cF4_225_a", "it needs formula"),
-        ("A_cF4_225:Cu", "it needs formula"),
-        ("A_cF4_231_a:Cu", "'231' is no space group"),
-        ("A_cF4_٣_a:Cu", "is no space group"),
-        ("A_cF4_225_a:Cx", "'Cx' is no element"),
-        ("A_cF4_225_a:", "it needs formula"),
-        ("AB_cF8_225_a_b:Cl-Cl", "named twice"),
-        ("AB_cF8_225_a_b:Cl", "letters for 2 elements and names 1"),
-        ("A_cF4_225_0a:Cu", "'0a' are no Wyckoff letters"),
-        ("A_cF4_225_:Cu", "'' are no Wyckoff letters"),
-        ("A_cF4_225_a3:Cu", "'a3' are no Wyckoff letters"),
+        ("", "it needs a formula"),
+        ("A_cF4_225_a", "it needs a formula"),
+        ("A_cF4_225:Cu", "it needs a formula"),
+        ("A_cF4_231_a:Cu", "'231' is not a space group"),
+        ("A_cF4_٣_a:Cu", "is not a space group"),
+        ("A_cF4_225_a:Cx", "'Cx' is not an element"),
+        ("A_cF4_225_a:", "it needs a formula"),
+        ("AB_cF8_225_a_b:Cl-Cl", "listed twice"),
+        ("AB_cF8_225_a_b:Cl", "letters for 2 elements but lists 1"),
+        ("A_cF4_225_0a:Cu", "'0a' is not a list of Wyckoff letters"),
+        ("A_cF4_225_:Cu", "'' is not a list of Wyckoff letters"),
+        ("A_cF4_225_a3:Cu", "'a3' is not a list of Wyckoff letters"),
         ("A_cF4_225_z:Cu", "no letter 'z'; it has a to l"),
         ("A_cF8_225_2a:Cu", "'a' of space group 225 has no free parameter"),
         ("AB_cF8_225_a_a:Cl-Na", "'a' of space group 225 has no free parameter"),
-        ("A2B_cF8_225_a_b:Cl-Na", "make the formula AB, not 'A2B'"),
-        ("A_cF8_225_a:Cu", "make the Pearson symbol cF4, not 'cF8'"),
+        ("A2B_cF8_225_a_b:Cl-Na", "give the formula AB, not 'A2B'"),
+        ("A_cF8_225_a:Cu", "give the Pearson symbol cF4, not 'cF8'"),
     ],
 )
 def test_a_bad_label_is_refused_with_its_reason(label: str, reason: str) -> None:
@@ -142,7 +142,7 @@ def test_a_bad_label_is_refused_with_its_reason(label: str, reason: str) -> None
 
 
 def test_disorder_and_other_dialects_have_no_label() -> None:
-    with pytest.raises(ScopeError, match="mixed or partly filled"):
+    with pytest.raises(ScopeError, match="mixed or partially occupied"):
         aflow_label(f"{generator_text(225)} | Fe 0.5 Ni 0.5 4a")
-    with pytest.raises(ScopeError, match="'reduced' dialect"):
+    with pytest.raises(ScopeError, match="reduced dialect"):
         aflow_label(f"{generator_text(225)} | 4a | Cu 1.0")

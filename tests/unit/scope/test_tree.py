@@ -23,7 +23,7 @@ def test_an_orbit_string_has_orbits_with_species_and_integer_counts() -> None:
     "many", [cloudkit.parse_batch, cloudkit.validate_batch, cloudkit.encode_batch, Tokenizer().encode_batch]
 )
 def test_one_text_in_place_of_many_is_refused(many: Callable[[str], object]) -> None:
-    with pytest.raises(TypeError, match="expected many texts, found one of type str; give a list, or call "):
+    with pytest.raises(TypeError, match="expected a list of strings, got a single str; pass a list or call "):
         many(f"{generator_text(225)} | Na 4a Cl 4b")
 
 
