@@ -1,44 +1,48 @@
 """Models over packed token ids: an encoder that all heads share, and the heads that a spec names.
 
 Tokens -> Inputs -> Encoder (states, pooled) -> head -> logits or values per atom
+
+The names here need torch and are imported on first use; `cloudkit.models.runtime` needs NumPy only.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from cloudkit.errors import require
 
-require("torch", "train")
-
-from cloudkit.models.folder import (  # noqa: E402 - the hint comes first
-    halve,
-    load_model,
-    load_weights,
-    read_weights,
-    save_model,
-    save_weights,
-    shipped,
-    vocabulary_text,
-)
-from cloudkit.models.geometry import Geometry  # noqa: E402
-from cloudkit.models.heads import MaskedTokens, Regression, ValueHead  # noqa: E402
-from cloudkit.models.inputs import Inputs, make_inputs  # noqa: E402
-from cloudkit.models.model import (  # noqa: E402
-    CloudModel,
-    HeadModel,
-    MixedModel,
-    build_model,
-    ensembles,
-    member,
-    parts_from_below,
-)
-from cloudkit.models.modes import Modes  # noqa: E402
-from cloudkit.models.predict import (  # noqa: E402
-    pool,
-    predict_geometry,
-    predict_interval,
-    predict_modes,
-    predict_values,
-)
-from cloudkit.models.published import read_published, write_published  # noqa: E402
-from cloudkit.models.thermal import Thermal  # noqa: E402
+if TYPE_CHECKING:
+    from cloudkit.models.folder import (
+        halve,
+        load_model,
+        load_weights,
+        read_weights,
+        save_model,
+        save_weights,
+        vocabulary_text,
+    )
+    from cloudkit.models.geometry import Geometry
+    from cloudkit.models.heads import MaskedTokens, Regression, ValueHead
+    from cloudkit.models.inputs import Inputs, make_inputs
+    from cloudkit.models.model import (
+        CloudModel,
+        HeadModel,
+        MixedModel,
+        build_model,
+        ensembles,
+        member,
+        parts_from_below,
+    )
+    from cloudkit.models.modes import Modes
+    from cloudkit.models.predict import (
+        pool,
+        predict_geometry,
+        predict_interval,
+        predict_modes,
+        predict_values,
+    )
+    from cloudkit.models.published import read_published, write_published
+    from cloudkit.models.runtime.folder import shipped
+    from cloudkit.models.thermal import Thermal
 
 __all__ = [
     "CloudModel",
@@ -72,3 +76,25 @@ __all__ = [
     "vocabulary_text",
     "write_published",
 ]
+
+_NAMES = {
+    "folder": ("halve", "load_model", "load_weights", "read_weights", "save_model", "save_weights", "vocabulary_text"),
+    "geometry": ("Geometry",),
+    "heads": ("MaskedTokens", "Regression", "ValueHead"),
+    "inputs": ("Inputs", "make_inputs"),
+    "model": ("CloudModel", "HeadModel", "MixedModel", "build_model", "ensembles", "member", "parts_from_below"),
+    "modes": ("Modes",),
+    "predict": ("pool", "predict_geometry", "predict_interval", "predict_modes", "predict_values"),
+    "published": ("read_published", "write_published"),
+    "runtime.folder": ("shipped",),
+    "thermal": ("Thermal",),
+}  # fmt: skip
+_HOME = {name: module for module, names in _NAMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'cloudkit.models' has no attribute '{name}'")
+    if not _HOME[name].startswith("runtime"):
+        require("torch", "train")
+    return getattr(import_module(f"cloudkit.models.{_HOME[name]}"), name)

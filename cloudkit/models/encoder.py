@@ -93,7 +93,7 @@ class Encoder(nn.Module):
     cls: the state of the first token. mean: means, weighted by shares of atoms, of the states and of the embeddings; the
     second is a straight line from known features to the head, worth 5 % on small data. cls_mean: all three.
     attention: first token, mean of the states, and a mean whose weights are share times exp(learned score).
-    With `merge` the rows are orbits (cloudkit.models.merging), and the logarithm of a row's share of the atoms is added
+    With `merge` the rows are orbits (cloudkit.models.layout), and the logarithm of a row's share of the atoms is added
     to its attention scores; a token's state is then that of its orbit plus a vector of the token's kind.
     `impl` says how attention runs (cloudkit.kernels.packed_attention): "auto", "torch" or "triton".
     """

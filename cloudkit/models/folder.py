@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from cloudkit.errors import CloudkitError, ModelError
 from cloudkit.models.model import CloudModel, build_model
+from cloudkit.models.runtime.folder import check_folder, check_vocabulary
 from cloudkit.modelspec import BertEncoder, Spec, dump, load_spec
 from cloudkit.tokens import Tokenizer
 
@@ -74,39 +75,19 @@ def vocabulary_text(tokenizer: Tokenizer) -> str:
     return "\n".join(tokenizer.vocabulary) + "\n"
 
 
-def shipped() -> dict[str, Path]:
-    """The models that come with cloudkit: name -> folder."""
-    folders = (Path(__file__).parent / "shipped").iterdir()
-    return {folder.name: folder for folder in sorted(folders) if (folder / "model.safetensors").is_file()}
-
-
 def load_model(folder: str | Path) -> CloudModel:
     """Read a trained model, on the CPU and ready to predict; its spec and tokenizer are `.spec` and `.tokenizer`.
 
     Raises ModelError for a folder or file that is missing, damaged or does not fit the others.
     """
     folder = Path(folder)
-    if not folder.is_dir():
-        known = ", ".join(shipped())
-        raise ModelError(
-            f"{folder}: there is no such model folder, and cloudkit ships with: {known or 'none'}"
-        )
-    absent = [
-        name for name in ("spec.yaml", "model.safetensors", "vocab.txt") if not (folder / name).is_file()
-    ]
-    if absent:
-        raise ModelError(
-            f"{folder} is not a finished model: {', '.join(absent)} missing; `cloudkit build` writes it"
-        )
+    check_folder(folder)
     try:
         spec = load_spec(folder / "spec.yaml", check_files=False)
     except CloudkitError as error:
         raise ModelError(f"{folder / 'spec.yaml'} is damaged: {error}") from None
     tokenizer = Tokenizer(spec.tokens.vocabulary)
-    if (folder / "vocab.txt").read_bytes() != vocabulary_text(tokenizer).encode():
-        raise ModelError(
-            f"{folder / 'vocab.txt'} is not the {spec.tokens.vocabulary} vocabulary of this version; use the cloudkit that wrote it, or build it again"
-        )
+    check_vocabulary(folder / "vocab.txt", tokenizer)
     path = folder / "model.safetensors"
     weights = read_weights(path, spec)
     model = build_model(spec, tokenizer)

@@ -13,12 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cloudkit.errors import DataError
+from cloudkit.models.constants import FARTHEST
 from cloudkit.models.inputs import Inputs
 
 COVERAGE: Final = 0.8  # share of unseen crystals whose label an interval, or whose curve a band, should hold
-FARTHEST: Final = (
-    4.0  # statistics count as no farther than this many spreads from the mean of the training crystals
-)
 
 
 class MaskedTokens(nn.Module):

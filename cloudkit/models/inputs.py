@@ -1,7 +1,6 @@
 """Packed token ids as tensors, with what the encoder needs to know about their layout. No padding anywhere.
 
 Batches come sorted by length: attention on a CPU takes neighbouring strings of equal length together.
-A *segment* is what belongs together in a string: ``Na 4a`` in orbit strings, ``Na 0.5`` in reduced ones.
 """
 
 from dataclasses import dataclass, replace
@@ -12,13 +11,28 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cloudkit.models.features import ELEMENT_KIND, FRACTION, WYCKOFF
-from cloudkit.models.merging import Merged, merge_orbits
+from cloudkit.models.layout import lay_out
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """As cloudkit.models.layout.OrbitRows; offsets are on the CPU."""
+
+    row: Tensor
+    sequence: Tensor
+    twins: Tensor
+    first: Tensor
+    offsets: Tensor
+
+    def to(self, device: torch.device) -> "Merged":
+        """The same on another device; offsets stay."""
+        names = ("row", "sequence", "twins", "first")
+        return replace(self, **{name: getattr(self, name).to(device) for name in names})
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """ids, sequence, place, segment (tokens,) int64: token id, its string, its position there, its segment (all strings).
+    """ids, sequence, place, segment (tokens,) int64, as cloudkit.models.layout.Layout has them.
 
     offsets (strings + 1,) int64: string i is tokens offsets[i] … offsets[i + 1]; on the CPU, where launches are planned.
     count: strings. Lengths are at least 1. merged: how tokens gather into orbits, where the encoder asks for it.
@@ -59,33 +73,16 @@ def make_inputs(
 
     merge: also say which tokens make which orbit.
     """
-    lengths = np.diff(offsets)
-    sequence = np.repeat(np.arange(len(lengths)), lengths)
-    place = np.arange(len(ids)) - np.repeat(offsets[:-1], lengths)
-    starts = place == 0
-    if kinds is not None:
-        kind = kinds[ids]
-        inside = (WYCKOFF, ELEMENT_KIND, FRACTION)
-        ends = ~np.isin(kind, inside) | (kind == WYCKOFF) | ((kind == FRACTION) & (dialect == "reduced"))
-        starts = starts | np.concatenate([[True], ends[:-1]]) | ~np.isin(kind, inside)
-    segment = np.cumsum(starts) - 1 if kinds is not None else np.arange(len(ids))
+    layout = lay_out(ids, offsets, kinds, dialect, merge)
+    rows = layout.orbits
     merged = None
-    if merge and kinds is not None:
-        outside = ~np.isin(kinds[ids], (WYCKOFF, ELEMENT_KIND, FRACTION))
-        merged = merge_orbits(np.asarray(ids), sequence, segment, outside, len(lengths))
-    return Inputs(
-        _tensor(ids),
-        _tensor(sequence),
-        _tensor(place),
-        _tensor(segment),
-        _tensor(offsets),
-        len(lengths),
-        merged,
+    if rows is not None:
+        parts = (rows.row, rows.sequence, rows.twins, rows.first, rows.offsets)
+        merged = Merged(*map(torch.from_numpy, parts))
+    ids, sequence, place, segment, ends = map(
+        torch.from_numpy, (layout.ids, layout.sequence, layout.place, layout.segment, layout.offsets)
     )
-
-
-def _tensor(values: NDArray[Any]) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(values, dtype=np.int64))
+    return Inputs(ids, sequence, place, segment, ends, layout.count, merged)
 
 
 def segment_sum(values: Tensor, index: Tensor, count: int) -> Tensor:

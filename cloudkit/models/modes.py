@@ -4,24 +4,15 @@ Whatever its kind, a spectrum is a Debye part (or none) and Einstein oscillators
 laws of harmonic solids hold term by term. Frequencies are h nu / k in K.
 """
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from cloudkit.kernels import Thermodynamics, einstein_thermodynamics, thermodynamics
+from cloudkit.models.constants import OSCILLATORS, POINTS, SHARES, STARTS, TYPICAL_THETA, WIDEST
 from cloudkit.units import GAS_CONSTANT
-
-TYPICAL_THETA: Final = (
-    450.0  # K, about the median Debye temperature of crystals: where an untrained head starts
-)
-# cumulated shares of the modes at the grid points of a spectrum; below the first the density is quadratic
-SHARES: Final = (0.004, 0.015, 0.04, 0.09, 0.17, 0.27, 0.38, 0.5, 0.62, 0.74, 0.85, 0.94, 1.0)
-POINTS: Final = 3  # Gauss-Legendre points between two grid points
-OSCILLATORS: Final = 2  # Einstein frequencies of debye_einstein; einstein has one more
-WIDEST: Final = 8.0  # logarithms of scales stay within ±8 of their start
-PARAMETERS: Final = {"debye": 1, "einstein": 6, "debye_einstein": 6, "spectrum": len(SHARES)}
 
 
 class Modes(NamedTuple):
@@ -101,8 +92,7 @@ def make_modes(kind: str, raw: Tensor) -> Modes:
     if kind == "spectrum":
         return _spectrum(_ladder(raw, [TYPICAL_THETA * share ** (1 / 3) for share in SHARES]))
     count = OSCILLATORS + 1
-    start = [0.45, 0.75, 1.0] if kind == "einstein" else [0.75, 0.8, 1.1]
-    frequency = _ladder(raw[:, :count], [TYPICAL_THETA * factor for factor in start])
+    frequency = _ladder(raw[:, :count], [TYPICAL_THETA * factor for factor in STARTS[kind]])
     share = torch.softmax(raw[:, count:], dim=1)
     if kind == "einstein":
         return Modes(none, none, frequency, share)

@@ -6,8 +6,9 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from cloudkit.models.constants import PARAMETERS
 from cloudkit.models.heads import COVERAGE, ValueHead
-from cloudkit.models.modes import PARAMETERS, Modes, make_modes
+from cloudkit.models.modes import Modes, make_modes
 from cloudkit.units import KELVIN_PER_THZ, MOLAR_QUANTITIES
 
 MOLAR: Final = tuple(MOLAR_QUANTITIES)

@@ -34,7 +34,7 @@ DOORS = {
     "jsonschema": {"scope"},
     "pydantic": {"modelspec"},
     "pydantic_core": {"modelspec"},
-    "yaml": {"modelspec"},
+    "yaml": {"modelspec", "models"},
     "pyarrow": {"data"},
     "urllib3": {"fetch"},
     "triton": {"kernels"},

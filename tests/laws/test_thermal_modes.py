@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.autograd import grad
 
-from cloudkit.models.modes import PARAMETERS, Modes, make_modes
+from cloudkit.models.constants import PARAMETERS
+from cloudkit.models.modes import Modes, make_modes
 
 R = 8.31446261815324
 KIND = pytest.mark.parametrize("kind", PARAMETERS)

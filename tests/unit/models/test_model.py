@@ -19,9 +19,9 @@ from cloudkit.models import (
     save_weights,
     vocabulary_text,
 )
+from cloudkit.models.constants import PARAMETERS
 from cloudkit.models.embedding import SymbolEmbedding
 from cloudkit.models.encoder import turn_of, turned
-from cloudkit.models.modes import PARAMETERS
 from cloudkit.modelspec import Spec, dump, parse_spec
 from cloudkit.tables import generator_text
 from cloudkit.tokens import Tokenizer
@@ -189,7 +189,7 @@ def test_a_saved_model_predicts_the_same(tmp_path: Path, minerals: Crystals) -> 
 
 
 def test_a_folder_that_is_no_model_says_what_is_wrong(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="there is no such model folder"):
+    with pytest.raises(ModelError, match="no such model folder"):
         load_model(tmp_path / "gone")
     with pytest.raises(ModelError, match=r"spec.yaml, model.safetensors, vocab.txt missing"):
         load_model(tmp_path)

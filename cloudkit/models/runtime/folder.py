@@ -1,0 +1,69 @@
+"""A model folder as plain data: spec.yaml, model.safetensors and vocab.txt, read without torch and without pydantic."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cloudkit.errors import ModelError
+from cloudkit.models.runtime.runtime import Runtime
+from cloudkit.models.runtime.weights import read_safetensors
+from cloudkit.tokens import Tokenizer
+
+PARTS = ("spec.yaml", "model.safetensors", "vocab.txt")
+SHIPPED = Path(__file__).parents[1] / "shipped"
+
+
+def shipped() -> dict[str, Path]:
+    """The models that come with cloudkit: name -> folder."""
+    folders = sorted(SHIPPED.iterdir())
+    return {folder.name: folder for folder in folders if (folder / "model.safetensors").is_file()}
+
+
+def read_runtime(folder: Path, name: str | None = None) -> Runtime:
+    """Read a trained model that works without torch.
+
+    Raises ModelError for a folder or file that is missing or damaged, and for a model that only torch can run.
+    """
+    check_folder(folder)
+    spec = read_spec(folder / "spec.yaml")
+    tokenizer = Tokenizer(spec["tokens"]["vocabulary"])
+    check_vocabulary(folder / "vocab.txt", tokenizer)
+    weights = read_safetensors(folder / "model.safetensors")
+    try:
+        return Runtime(spec, tokenizer, weights, name or folder.resolve().name)
+    except (KeyError, IndexError, ValueError, TypeError) as error:
+        raise ModelError(f"{folder / 'model.safetensors'} does not fit spec.yaml: {error}") from None
+
+
+def check_folder(folder: Path) -> None:
+    """Raise ModelError unless a folder has the files of a finished model."""
+    if not folder.is_dir():
+        raise ModelError(f"{folder}: no such model folder; cloudkit ships with: {', '.join(shipped())}")
+    absent = [part for part in PARTS if not (folder / part).is_file()]
+    if absent:
+        raise ModelError(
+            f"{folder} is not a finished model: {', '.join(absent)} missing; `cloudkit build` writes it"
+        )
+
+
+def check_vocabulary(path: Path, tokenizer: Tokenizer) -> None:
+    """Raise ModelError unless a vocab.txt is that of a tokenizer."""
+    if path.read_bytes() != ("\n".join(tokenizer.vocabulary) + "\n").encode():
+        raise ModelError(
+            f"{path} is not the {tokenizer.name} vocabulary of this version; use the cloudkit that wrote it, or build it again"
+        )
+
+
+def read_spec(path: Path) -> dict[str, Any]:
+    """A resolved spec as plain data: `dump` writes every key, so no defaults are needed."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(path.read_bytes())
+    try:
+        spec = loader.get_single_data()
+    except yaml.YAMLError as error:
+        raise ModelError(f"{path} is damaged: {error}") from None
+    finally:
+        loader.dispose()
+    if not isinstance(spec, dict) or not {"tokens", "encoder", "heads", "tasks"} <= set(spec):
+        raise ModelError(f"{path} is not the spec of a model; copy the folder again")
+    return spec

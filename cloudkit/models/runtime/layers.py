@@ -1,0 +1,117 @@
+"""The pieces of a transformer in NumPy, float32: linear maps, norms, activations, attention within each string."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cloudkit.models.runtime.weights import Weights
+
+Array = NDArray[np.float32]
+EPS: Final = {"layer": 1e-5, "rms": float(np.finfo(np.float32).eps)}  # as torch has them
+SQRT_2_OVER_PI: Final = np.float32((2 / np.pi) ** 0.5)
+
+
+def silu(x: Array) -> Array:
+    """x / (1 + e^-x)."""
+    with np.errstate(over="ignore"):
+        return x / (1 + np.exp(-x))
+
+
+def gelu_tanh(x: Array) -> Array:
+    """GELU by its approximation with a hyperbolic tangent."""
+    return np.float32(0.5) * x * (1 + np.tanh(SQRT_2_OVER_PI * (x + np.float32(0.044715) * x**3)))
+
+
+def relu(x: Array) -> Array:
+    """x or 0, whichever is greater."""
+    return np.maximum(x, 0)
+
+
+ACTIVATIONS: Final[Mapping[str, Callable[[Array], Array]]] = {
+    "silu": silu,
+    "gelu_tanh": gelu_tanh,
+    "relu": relu,
+}
+
+
+class Linear:
+    """y = x Wᵀ + b."""
+
+    def __init__(self, weights: Weights, name: str) -> None:
+        self.matrix = np.ascontiguousarray(weights[f"{name}.weight"].T)
+        self.bias = weights.get(f"{name}.bias")
+
+    def __call__(self, x: Array) -> Array:
+        """x (rows, inputs) -> (rows, outputs)."""
+        y: Array = x @ self.matrix
+        if self.bias is not None:
+            y += self.bias
+        return y
+
+
+class Norm:
+    """LayerNorm or RMSNorm."""
+
+    def __init__(self, kind: str, weights: Weights, name: str) -> None:
+        self.kind, self.eps = kind, np.float32(EPS[kind])
+        self.scale, self.shift = weights[f"{name}.weight"], weights.get(f"{name}.bias")
+
+    def __call__(self, x: Array) -> Array:
+        """x (rows, width) -> (rows, width)."""
+        if self.kind == "layer":
+            x = x - x.mean(axis=1, keepdims=True)
+        square = np.einsum("ij,ij->i", x, x) / np.float32(x.shape[1])
+        y: Array = x * (1 / np.sqrt(square + self.eps))[:, None]
+        y *= self.scale
+        if self.shift is not None:
+            y += self.shift
+        return y
+
+
+class Layer:
+    """x + attention(norm x), then x + down(activation(gate) * up); without a gate x + down(activation(up))."""
+
+    def __init__(self, encoder: Mapping[str, Any], weights: Weights, name: str) -> None:
+        self.heads, self.gated = encoder["heads"], encoder["gated"]
+        self.activation = ACTIVATIONS[encoder["activation"]]
+        self.norm_attention = Norm(encoder["norm"], weights, f"{name}.norm_attention")
+        self.norm_feedforward = Norm(encoder["norm"], weights, f"{name}.norm_feedforward")
+        self.qkv, self.out, self.up, self.down = (
+            Linear(weights, f"{name}.{part}") for part in ("qkv", "out", "up", "down")
+        )
+
+    def __call__(self, x: Array, offsets: NDArray[np.int64], bias: Array | None) -> Array:
+        """x (rows, width) -> (rows, width); bias (rows,) is added to the scores of a key."""
+        qkv = self.qkv(self.norm_attention(x))
+        x = x + self.out(attention(qkv, self.heads, offsets, bias))
+        grown = self.up(self.norm_feedforward(x))
+        if not self.gated:
+            return x + self.down(self.activation(grown))
+        half = grown.shape[1] // 2
+        return x + self.down(self.activation(grown[:, :half]) * grown[:, half:])
+
+
+def attention(qkv: Array, heads: int, offsets: NDArray[np.int64], bias: Array | None) -> Array:
+    """Mixed values (rows, width) from queries, keys and values (rows, 3 width); strings of equal length go together.
+
+    offsets (strings + 1,): string i is rows offsets[i] … offsets[i + 1].
+    """
+    rows, width = len(qkv), qkv.shape[1] // 3
+    out = np.empty((rows, width), dtype=np.float32)
+    lengths = np.diff(offsets)
+    runs = np.flatnonzero(np.diff(lengths)) + 1
+    scale = np.float32((width // heads) ** -0.5)
+    for first, end in zip([0, *runs.tolist()], [*runs.tolist(), len(lengths)], strict=True):
+        length, count = int(lengths[first]), end - first
+        part = slice(int(offsets[first]), int(offsets[end]))
+        q, k, v = qkv[part].reshape(count, length, 3, heads, -1).transpose(2, 0, 3, 1, 4)
+        scores = (q * scale) @ k.swapaxes(2, 3)
+        if bias is not None:
+            scores += bias[part].reshape(count, 1, 1, length)
+        scores -= scores.max(axis=3, keepdims=True)
+        np.exp(scores, out=scores)
+        scores /= scores.sum(axis=3, keepdims=True)
+        out[part] = (scores @ v).swapaxes(1, 2).reshape(count * length, width)
+    return out

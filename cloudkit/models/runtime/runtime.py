@@ -1,0 +1,108 @@
+"""A trained model as NumPy arrays: which ones it can run, and batches of strings through it."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cloudkit.models.layout import lay_out
+from cloudkit.models.runtime.heads import RegressionHead, ThermalHead
+from cloudkit.models.runtime.layers import ACTIVATIONS, Array
+from cloudkit.models.runtime.modes import Modes
+from cloudkit.models.runtime.network import Network
+from cloudkit.models.runtime.weights import Weights
+from cloudkit.tokens import Tokenizer
+
+KINDS: Final[Mapping[str, type[RegressionHead] | type[ThermalHead]]] = {
+    "regression": RegressionHead,
+    "thermal": ThermalHead,
+}
+ROWS: Final = 4096  # tokens at a time: what lies between stays in the cache of a core
+
+
+def reason_for_torch(spec: Mapping[str, Any]) -> str | None:
+    """What of a resolved spec the NumPy runtime does not have; None where it runs the model."""
+    encoder = spec["encoder"]
+    if spec["tokens"]["vocabulary"] != "compact" or encoder["kind"] != "transformer":
+        return "a model over the cloud vocabulary"
+    if encoder["positions"] not in (None, "none"):
+        return f"positions: {encoder['positions']}"
+    if encoder["activation"] not in ACTIVATIONS:
+        return f"activation: {encoder['activation']}"
+    return None
+
+
+class Runtime:
+    """Encoder and heads of values of a model folder. `heads`: name -> head, those that a task fine-tunes."""
+
+    def __init__(self, spec: Mapping[str, Any], tokenizer: Tokenizer, weights: Weights, name: str) -> None:
+        self.spec, self.tokenizer, self.name = spec, tokenizer, name
+        self.dialect: str = spec["tokens"]["dialect"]
+        self.max_length: int = spec["tokens"]["max_length"]
+        self.parameters_count = sum(
+            array.size for key, array in weights.items() if not key.endswith(_BUFFERS)
+        )
+        encoder = spec["encoder"]
+        self.network = Network(encoder, tokenizer.vocabulary, weights, "")
+        tuned = {task["head"]: task for task in spec["tasks"] if task["kind"] == "finetune"}
+        self.heads: dict[str, RegressionHead | ThermalHead] = {}
+        self.members: dict[str, list[tuple[Network, RegressionHead]]] = {}
+        for head, part in spec["heads"].items():
+            if head in tuned and part["kind"] in KINDS:
+                self.heads[head] = KINDS[part["kind"]](part, weights, f"heads.{head}")
+                members = (tuned[head]["ensemble"] or {"members": 1})["members"]
+                self.members[head] = [
+                    (
+                        Network(encoder, tokenizer.vocabulary, weights, f"members.{head}.{index}."),
+                        RegressionHead(part, weights, f"members.{head}.{index}.head"),
+                    )
+                    for index in range(members - 1)
+                ]
+
+    def pool(self, ids: NDArray[Any], offsets: NDArray[np.int64], network: Network | None = None) -> Array:
+        """What heads read of each string of packed ids, in their order: (strings, columns)."""
+        network = network or self.network
+        out: Array | None = None
+        for chosen, part, ends in _batches(ids, offsets):
+            layout = lay_out(part, ends, network.kind.astype(np.uint8), self.dialect, network.merge)
+            pooled = network.pooled(layout)
+            if out is None:
+                out = np.empty((len(offsets) - 1, pooled.shape[1]), dtype=np.float32)
+            out[chosen] = pooled
+        return np.zeros((0, 0), dtype=np.float32) if out is None else out
+
+    def regress(
+        self, head: str, ids: NDArray[Any], offsets: NDArray[np.int64], pooled: Array | None = None
+    ) -> NDArray[np.float64]:
+        """Values (strings, outputs) of a regression head, of an ensemble the mean of its networks."""
+        module = self.heads[head]
+        assert isinstance(module, RegressionHead), f"{head} is not a regression head"
+        found = [module.values(self.pool(ids, offsets) if pooled is None else pooled)]
+        found += [one.values(self.pool(ids, offsets, network)) for network, one in self.members[head]]
+        values: NDArray[np.float64] = np.mean(found, axis=0)
+        return values
+
+    def modes(self, head: str, pooled: Array) -> Modes:
+        """Modes of strings from what `pool` found."""
+        module = self.heads[head]
+        assert isinstance(module, ThermalHead), f"{head} has no modes"
+        return module.modes(pooled)
+
+
+_BUFFERS: Final = (".known", ".amount", ".kind", ".center", ".spread", ".shift", ".stretch", ".band")
+
+
+def _batches(
+    ids: NDArray[Any], offsets: NDArray[np.int64]
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
+    """Strings by length, some thousand tokens at a time: which they are, their ids and offsets."""
+    lengths = np.diff(offsets)
+    order = np.argsort(lengths, kind="stable")
+    batch = np.cumsum(lengths[order]) // ROWS
+    cuts = np.flatnonzero(np.diff(batch)) + 1
+    for chosen in np.split(order, cuts):
+        if len(chosen):
+            ends = np.concatenate([[0], np.cumsum(lengths[chosen])])
+            places = np.arange(ends[-1]) + np.repeat(offsets[:-1][chosen] - ends[:-1], lengths[chosen])
+            yield chosen, ids[places].astype(np.int64), ends

@@ -1,0 +1,250 @@
+"""The NumPy runtime: the numbers of torch, on thousands of strings and for every form of encoder and head it takes."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from cloudkit.data import Tokens, read_builtin
+from cloudkit.errors import ModelError
+from cloudkit.kernels import einstein_thermodynamics, thermodynamics
+from cloudkit.kernels.solids_numpy import debye, einstein
+from cloudkit.models import (
+    build_model,
+    load_model,
+    pool,
+    predict_interval,
+    predict_modes,
+    predict_values,
+    save_model,
+)
+from cloudkit.models.constants import PARAMETERS
+from cloudkit.models.runtime import RegressionHead, Runtime, read_runtime, read_safetensors, shipped
+from cloudkit.models.runtime.runtime import reason_for_torch
+from cloudkit.modelspec import parse_spec
+from cloudkit.scope import project
+from cloudkit.tokens import Tokenizer
+
+CLOSE = 1e-5  # of the largest number of a column
+ODD = (
+    "0 0 0 | Si 1a",
+    "1 6 a O D D a D O D b O O O c O O O d O O O e O O O 0 | Na 4a Cl 4b",
+    "1 6 a O D D a D O D b O O O c O O O d O O O e O O O 0 | Fe 0.5 Ni 0.5 4a",
+)
+SPEC = """
+cloudkit: 1
+name: toy
+tokens: {dialect: DIALECT, vocabulary: compact, max_length: 64}
+encoder: {kind: transformer, layers: 2, heads: 2, width: 16, ENCODER}
+heads: {value: HEAD}
+tasks:
+  - kind: finetune
+    head: value
+    data: {path: toy.csv, targets: [TARGET]}
+run: {seed: 3}
+"""
+REGRESSION = ("{kind: regression, outputs: [a, b]}", "{column: a, quantity: a}")
+ENCODERS = (
+    "merge: true, pooling: attention",
+    "merge: true, pooling: cls_mean, norm: rms",
+    "merge: false, pooling: mean, activation: relu, gated: false",
+    "merge: false, pooling: cls, activation: gelu_tanh",
+    "merge: true, pooling: cls_mean, features: false",
+)
+
+
+def strings(dialect: str) -> list[str]:
+    texts = [*ODD, *read_builtin("minerals").text("scope")]
+    return texts if dialect == "orbit" else [project(text, dialect) for text in texts]
+
+
+def packed(runtime: Runtime, texts: list[str]) -> Tokens:
+    return Tokens(*runtime.tokenizer.encode_batch(texts))
+
+
+def assert_close(found: np.ndarray, wanted: np.ndarray) -> None:
+    scale = np.abs(wanted).max(axis=0)
+    assert (np.abs(found - wanted) <= CLOSE * np.maximum(scale, 1e-2)).all()
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_shipped_models_pool_thousands_of_strings_as_in_torch(name: str) -> None:
+    runtime, model = read_runtime(shipped()[name]), load_model(shipped()[name])
+    tokens = packed(runtime, strings(runtime.dialect))
+    assert len(tokens) > 1000
+    assert_close(runtime.pool(tokens.ids, tokens.offsets), pool(model, tokens).numpy())
+    assert runtime.parameters_count == model.parameters_count
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_the_heads_of_shipped_models_say_what_they_say_in_torch(name: str) -> None:
+    runtime, model = read_runtime(shipped()[name]), load_model(shipped()[name])
+    tokens = packed(runtime, strings(runtime.dialect))
+    pooled = runtime.pool(tokens.ids, tokens.offsets)
+    for head, module in runtime.heads.items():
+        if isinstance(module, RegressionHead):
+            assert_regression(runtime, model, head, tokens)
+            continue
+        kelvin = np.array([0.0, 10.0, 300.0, 1500.0])
+        modes, band = predict_modes(model, head, tokens)
+        assert module.band == band
+        four = runtime.modes(head, pooled).thermodynamics(kelvin)
+        for found, wanted in zip(four, modes.thermodynamics(torch.from_numpy(kelvin)), strict=True):
+            assert_close(found, wanted.numpy())
+        frequency = np.linspace(1.0, 900.0, 50)
+        wanted = modes.density(torch.from_numpy(frequency).expand(len(tokens), -1).contiguous()).numpy()
+        found = runtime.modes(head, pooled).density(frequency)
+        assert (
+            np.median(np.abs(found - wanted)) < CLOSE * wanted.max()
+        )  # a step may lie on either side of a point
+        np.testing.assert_allclose(
+            runtime.modes(head, pooled).acoustic(), modes.acoustic().numpy(), rtol=CLOSE
+        )
+
+
+def assert_regression(runtime: Runtime, model: object, head: str, tokens: Tokens) -> None:
+    width = len(runtime.heads[head].outputs)
+    rows, outputs = np.repeat(np.arange(len(tokens)), width), np.tile(np.arange(width), len(tokens))
+    flat = predict_values(model, head, tokens, rows, outputs, np.full(len(rows), np.nan))  # type: ignore[arg-type]
+    found = runtime.regress(head, tokens.ids, tokens.offsets)
+    assert_close(found, flat.reshape(-1, width))
+    module = runtime.heads[head]
+    assert isinstance(module, RegressionHead)
+    ends = module.intervals(found)
+    for mine, theirs in zip(ends, predict_interval(model, head, flat, outputs), strict=True):  # type: ignore[arg-type]
+        np.testing.assert_array_equal(np.isnan(mine).ravel(), np.isnan(theirs))
+        assert_close(np.nan_to_num(mine), np.nan_to_num(theirs).reshape(-1, width))
+
+
+def toy(folder: Path, encoder: str, head: tuple[str, str], dialect: str = "orbit") -> tuple[Runtime, object]:
+    text = SPEC.replace("ENCODER", encoder).replace("HEAD", head[0]).replace("TARGET", head[1])
+    spec = parse_spec(text.replace("DIALECT", dialect), "toy.yaml", Path(), check_files=False)
+    model = build_model(spec, Tokenizer("compact"))
+    with torch.no_grad():
+        for name, tensor in model.named_parameters():
+            if name.startswith(("heads", "members")):  # untrained heads say almost nothing
+                torch.nn.init.normal_(tensor, std=0.3, generator=torch.Generator().manual_seed(len(name)))
+    save_model(model, folder)
+    return read_runtime(folder), model.eval()
+
+
+@pytest.mark.parametrize("dialect", ["orbit", "reduced"])
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_every_form_of_encoder_gives_the_numbers_of_torch(tmp_path: Path, encoder: str, dialect: str) -> None:
+    runtime, model = toy(tmp_path / "toy", encoder, REGRESSION, dialect)
+    assert_regression(runtime, model, "value", packed(runtime, strings(dialect)[:300]))
+
+
+def test_an_ensemble_is_the_mean_of_its_networks(tmp_path: Path) -> None:
+    text = SPEC.replace("ENCODER", ENCODERS[0]).replace("HEAD", REGRESSION[0]).replace("DIALECT", "orbit")
+    text = text.replace("[TARGET]}", "[{column: a, quantity: a}]}\n    ensemble: {members: 3}")
+    model = build_model(parse_spec(text, "toy.yaml", Path(), check_files=False), Tokenizer("compact"))
+    save_model(model, tmp_path / "toy")
+    runtime = read_runtime(tmp_path / "toy")
+    assert len(runtime.members["value"]) == 2
+    assert_regression(runtime, model.eval(), "value", packed(runtime, strings("orbit")[:50]))
+
+
+@pytest.mark.parametrize("kind", PARAMETERS)
+def test_modes_of_every_kind_are_those_of_torch(tmp_path: Path, kind: str) -> None:
+    head = (
+        f"{{kind: thermal, modes: {kind}}}",
+        "{column: cv, quantity: heat_capacity, temperature: 300, unit: J/mol_atom/K}",
+    )
+    runtime, model = toy(tmp_path / "toy", ENCODERS[0], head)
+    tokens = packed(runtime, strings("orbit")[:100])
+    kelvin = np.array([0.0, 5.0, 77.0, 300.0, 2000.0])
+    modes, _ = predict_modes(model, "value", tokens)  # type: ignore[arg-type]
+    found = runtime.modes("value", runtime.pool(tokens.ids, tokens.offsets)).thermodynamics(kelvin)
+    for mine, theirs in zip(found, modes.thermodynamics(torch.from_numpy(kelvin)), strict=True):
+        assert_close(mine, theirs.numpy())
+
+
+def test_solids_in_numpy_are_those_of_torch_over_thirty_decades() -> None:
+    theta, kelvin = np.logspace(-3, 5, 90)[:, None], np.concatenate([[0.0], np.logspace(-8, 8, 90)])
+    for mine, theirs in ((debye, thermodynamics), (einstein, einstein_thermodynamics)):
+        wanted = theirs(torch.from_numpy(theta), torch.from_numpy(kelvin))
+        for found, other in zip(mine(theta, kelvin), wanted, strict=True):
+            np.testing.assert_allclose(found, other.numpy(), rtol=1e-12, atol=1e-12)
+
+
+def test_a_model_that_only_torch_can_run_says_why() -> None:
+    spec = {
+        "tokens": {"vocabulary": "compact"},
+        "encoder": {"kind": "transformer", "positions": "rotary", "activation": "silu"},
+    }
+    assert reason_for_torch(spec) == "positions: rotary"
+    assert reason_for_torch(spec | {"tokens": {"vocabulary": "cloud"}}) == "a model over the cloud vocabulary"
+    spec["encoder"] = {"kind": "transformer", "positions": None, "activation": "gelu"}
+    assert reason_for_torch(spec) == "activation: gelu"
+    spec["encoder"] = {"kind": "transformer", "positions": None, "activation": "silu"}
+    assert reason_for_torch(spec) is None
+
+
+@pytest.fixture
+def damaged(tmp_path: Path) -> Path:
+    folder = tmp_path / "toy"
+    toy(folder, ENCODERS[0], REGRESSION)
+    return folder
+
+
+def header(data: bytes) -> tuple[dict[str, object], bytes]:
+    length = int.from_bytes(data[:8], "little")
+    return json.loads(data[8 : 8 + length]), data[8 + length :]
+
+
+def with_header(entries: dict[str, object], rest: bytes) -> bytes:
+    text = json.dumps(entries).encode()
+    return len(text).to_bytes(8, "little") + text + rest
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda data: data[:4], "it has no header"),
+        (lambda data: data[:-100], "lies outside of it"),
+        (lambda data: data[:8] + b"x" + data[9:], "is damaged"),
+        (lambda data: data[:-4] + np.float32(np.nan).tobytes(), "not finite numbers"),
+    ],
+)
+def test_damaged_weights_are_one_clear_message(damaged: Path, change: object, message: str) -> None:
+    path = damaged / "model.safetensors"
+    path.write_bytes(change(path.read_bytes()))  # type: ignore[operator]
+    with pytest.raises(ModelError, match=message):
+        read_runtime(damaged)
+
+
+def test_a_tensor_of_an_unknown_type_is_refused(damaged: Path) -> None:
+    path = damaged / "model.safetensors"
+    entries, rest = header(path.read_bytes())
+    name = "encoder.norm.weight"
+    entries[name] = {**entries[name], "dtype": "F8_E4M3"}  # type: ignore[dict-item]
+    path.write_bytes(with_header(entries, rest))
+    with pytest.raises(ModelError, match=r"encoder\.norm\.weight has the type F8_E4M3"):
+        read_runtime(damaged)
+
+
+def test_weights_that_do_not_fit_the_spec_are_refused(damaged: Path) -> None:
+    spec = damaged / "spec.yaml"
+    spec.write_text(spec.read_text().replace("layers: 2", "layers: 3"))
+    with pytest.raises(ModelError, match=r"does not fit spec\.yaml: 'encoder\.layers\.2"):
+        read_runtime(damaged)
+
+
+@pytest.mark.parametrize("text", ["[", "just words", "name: toy\n"])
+def test_a_damaged_spec_is_refused(damaged: Path, text: str) -> None:
+    (damaged / "spec.yaml").write_text(text)
+    with pytest.raises(ModelError, match=r"spec\.yaml is"):
+        read_runtime(damaged)
+
+
+def test_safetensors_are_read_as_the_library_reads_them() -> None:
+    from safetensors.numpy import load_file
+
+    path = shipped()["thermal"] / "model.safetensors"
+    mine, theirs = read_safetensors(path), load_file(path)
+    assert mine.keys() == theirs.keys()
+    for name, array in theirs.items():
+        np.testing.assert_array_equal(mine[name], array)
