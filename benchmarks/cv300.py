@@ -63,7 +63,7 @@ def spec_of(head: str, dialect: str, path: Path, epochs: int) -> Spec:
         f"heads.thermal={head}",
         f"tasks.0.data.path={path}",
         f"tasks.0.epochs={epochs}",
-        "tasks.0.valid=0",
+        "tasks.0.validation_fraction=0",
     ]
     if "regression" in head:
         changes.append("tasks.0.data.targets.0.temperature=null")

@@ -2,7 +2,7 @@
 
     python benchmarks/intervals.py     # needs the shared data; pretraining and recipe as in tasks.py, one seed; resumable
 
-As the key `valid: 0.2` of a finetune task has it: a fifth of a fold's training crystals chooses the epoch and sets the interval (split
+As the key `validation_fraction: 0.2` of a finetune task has it: a fifth of a fold's training crystals chooses the epoch and sets the interval (split
 conformal); the coverage is counted on the test rows of the fold. Table in results/intervals.txt.
 """
 

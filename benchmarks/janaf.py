@@ -55,7 +55,7 @@ def atoms_in(formula: str) -> int:
 
 def predictions(solids: list[dict[str, str]]) -> tuple[np.ndarray, np.ndarray]:
     """Cp (solids, temperatures) per mole of atoms by models that saw no crystal of the composition, and by their mean curves."""
-    spec = load_spec("thermal", ["tasks.0.data.part=all", "tasks.0.valid=0"])
+    spec = load_spec("thermal", ["tasks.0.data.part=all", "tasks.0.validation_fraction=0"])
     crystals = read_data(spec, spec.tasks[0].data)
     tokenizer = Tokenizer("compact")
     tokens = tokenize(crystals.texts, tokenizer, 64)

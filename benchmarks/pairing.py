@@ -47,7 +47,7 @@ tokens: {dialect: DIALECT}
 encoder: {kind: transformer, layers: 2, heads: 4, width: 48, feedforward: 96, dropout: 0.0, merge: true, pooling: attention}
 heads: {factor: {kind: regression, outputs: [tolerance_factor], dropout: 0.0}}
 tasks:
-  - {kind: finetune, head: factor, epochs: 30, batch: 64, learning_rate: 2e-3, valid: 0, data: {path: train.csv, columns: &columns {text: LETTERS, id: id},
+  - {kind: finetune, head: factor, epochs: 30, batch: 64, learning_rate: 2e-3, validation_fraction: 0, data: {path: train.csv, columns: &columns {text: LETTERS, id: id},
      targets: &label [{column: tolerance_factor, quantity: tolerance_factor}]}}
   - {kind: evaluate, head: factor, baselines: [extra_trees], data: {path: test.csv, columns: *columns, targets: *label}}
 """

@@ -31,7 +31,7 @@ encoder: {kind: transformer, layers: 2, heads: 4, width: 32, dropout: 0.0, merge
 heads: {energy: {kind: regression, outputs: [formation_energy], dropout: 0.0}}
 folds: {count: 6, seed: 0, fold: 0}
 tasks:
-  - {kind: finetune, head: energy, apart: composition, epochs: 20, batch: 64, learning_rate: 2e-3, weight_decay: 0.05, valid: 0,
+  - {kind: finetune, head: energy, exclude_shared: composition, epochs: 20, batch: 64, learning_rate: 2e-3, weight_decay: 0.05, validation_fraction: 0,
      data: {path: mp20.csv, part: train, targets: &label [{column: formation_energy_per_atom, quantity: formation_energy, unit: eV/atom}]}}
   - {kind: evaluate, head: energy, baselines: [], data: {path: mp20.csv, part: test, targets: *label}}
 sweep:

@@ -63,7 +63,7 @@ def predict(name: str, crystals: Crystals, train: NDArray[np.int64], seed: int) 
         labels = crystals.temperature[seen], crystals.value[seen]
         return fit_predict(name, known, *labels, texts, crystals.temperature, seed=seed)
     kind, _, labels_at = name.partition(" at ")
-    spec = load_spec("thermal", [f"heads.thermal.modes={kind}", "tasks.0.valid=0"])
+    spec = load_spec("thermal", [f"heads.thermal.modes={kind}", "tasks.0.validation_fraction=0"])
     given = crystals
     if labels_at:
         keep = crystals.temperature == 300

@@ -228,7 +228,9 @@ def _finetune_rows(model: Model, head: str) -> tuple[Crystals | None, set[str], 
     spec, task = model.spec, _finetune(model, head)
     try:
         rows = read_rows(spec, task.data)
-        closed = [one.data for one in spec.tasks if isinstance(one, EvaluateTask) and task.apart != "none"]
+        closed = [
+            one.data for one in spec.tasks if isinstance(one, EvaluateTask) and task.exclude_shared != "none"
+        ]
         evaluated = [text for data in closed for text in read_rows(spec, data).texts]
         train, held_out = task_rows(task, rows.texts, evaluated, spec.run.seed)
     except DataError as error:

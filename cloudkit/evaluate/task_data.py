@@ -96,27 +96,27 @@ def task_rows(
 ) -> tuple[Rows, Rows]:
     """Crystals (indices into `texts`) to train on and to hold out, both sorted.
 
-    Those that share the task's `apart` with a string of `evaluated` are in neither. With a `split` other than random, all
-    crystals of one group are on one side. Raises DataError where `apart` leaves none.
+    Those that share the task's `exclude_shared` with a string of `evaluated` are in neither. With a `split_by` other than random, all
+    crystals of one group are on one side. Raises DataError where `exclude_shared` leaves none.
     """
     kept = np.arange(len(texts))
-    if task.apart != "none":
-        key = KEYS[task.apart]
+    if task.exclude_shared != "none":
+        key = KEYS[task.exclude_shared]
         closed = {key(text) for text in evaluated}
         kept = np.array([index for index in kept.tolist() if key(texts[index]) not in closed], dtype=np.int64)
     if not len(kept):
         raise DataError(
-            f"apart = {task.apart} leaves none of the {len(texts)} crystals to {task.kind} on: each shares its {task.apart} with a "
-            "crystal of an evaluate task; give the task other rows, or a narrower apart"
+            f"exclude_shared = {task.exclude_shared} leaves none of the {len(texts)} crystals to {task.kind} on: each shares its {task.exclude_shared} with a "
+            "crystal of an evaluate task; give the task other rows, or a narrower exclude_shared"
         )
-    if task.split == "random" or not task.valid:
-        train, valid = split_crystals(len(kept), task.valid, seed)
+    if task.split_by == "random" or not task.validation_fraction:
+        train, valid = split_crystals(len(kept), task.validation_fraction, seed)
         return kept[train], kept[valid]
-    groups = [KEYS[task.split](texts[index]) for index in kept.tolist()]
+    groups = [KEYS[task.split_by](texts[index]) for index in kept.tolist()]
     names, of = np.unique(groups, return_inverse=True)
     order = np.random.default_rng([seed, len(kept)]).permutation(len(names))
     sizes = np.bincount(of)[order]
-    wanted = max(1, round(task.valid * len(kept)))
+    wanted = max(1, round(task.validation_fraction * len(kept)))
     chosen = order[: max(1, int(np.searchsorted(np.cumsum(sizes), wanted, side="left")) + 1)]
     chosen = chosen[: len(names) - 1]
     held = np.isin(of, chosen)

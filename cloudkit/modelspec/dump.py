@@ -28,5 +28,5 @@ _Dumper.add_representer(str, _write_text)
 
 def dump(spec: Spec) -> str:
     """YAML with every key written out, defaults included, in the order of the models."""
-    data = spec.model_dump(mode="json", by_alias=True)
+    data = spec.model_dump(mode="json")
     return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)

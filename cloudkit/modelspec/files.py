@@ -12,10 +12,10 @@ from cloudkit.modelspec.tree import Path as Where
 def resolve_files(tree: Node, folder: Path, *, check: bool) -> list[Finding]:
     """Make each `path` of a task's data absolute; returns those that are not there (if `check`).
 
-    Paths count from `folder`, those of ``--set`` from the working directory; `from` may name a shipped model instead.
+    Paths count from `folder`, those of ``--set`` from the working directory; `init_from` may name a shipped model instead.
     """
     findings: list[Finding] = []
-    start = child(tree, "from")
+    start = child(tree, "init_from")
     if start is not None and isinstance(start.value, str) and "\0" not in start.value:
         base = Path.cwd() if start.mark.file == SET else folder.absolute()
         if (base / start.value).is_dir():

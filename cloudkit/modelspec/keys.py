@@ -4,9 +4,25 @@ A key or kind with one plausible meaning is reported and then read as that, so t
 and one mistake gives one message.
 """
 
+from typing import Final
+
 from cloudkit.modelspec.names import nearest, suggest
 from cloudkit.modelspec.shape import Schema, Shape, one_of
 from cloudkit.modelspec.tree import Finding, Node, Path, dotted, plain, show
+
+RENAMED: Final = {  # keys as other tools or earlier specs call them, too unlike ours for the nearest name to be right
+    "average": "ema_decay",
+    "ema": "ema_decay",
+    "valid": "validation_fraction",
+    "clip": "max_grad_norm",
+    "gradient_clip": "max_grad_norm",
+    "group": "bucket_batches",
+    "apart": "exclude_shared",
+    "from": "init_from",
+    "split": "split_by",
+    "batch_size": "batch",
+    "lr": "learning_rate",
+}
 
 
 def check_keys(shape: Shape, schema: Schema, node: Node, path: Path = ()) -> None:
@@ -31,8 +47,13 @@ def _check_names(shape: Shape, schema: Schema, node: Node, path: Path) -> None:
     absent = [name for name in found["properties"] if name not in node.value]
     absent.sort(key=lambda name: name not in found.get("required", ()))
     for name in [name for name in node.value if name not in found["properties"]]:
-        near = nearest(name, absent) or nearest(name, found["properties"])
-        end = suggest(name, [near] if near else found["properties"])
+        renamed = RENAMED.get(name)
+        near = (
+            renamed
+            if renamed in found["properties"]
+            else nearest(name, absent) or nearest(name, found["properties"])
+        )
+        end = f"; did you mean '{near}'?" if near else suggest(name, found["properties"])
         where = dotted(path)
         member = node.value.pop(name)
         shape.report((*path, name), f"unknown key {show(name)} in {where}{end}", member)

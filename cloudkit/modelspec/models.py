@@ -6,7 +6,7 @@ The parts: `heads.py`, `tasks.py`, `tables.py` (data and targets); here the rest
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from cloudkit.modelspec.base import Count, HeadName, Part, Share, Text
 from cloudkit.modelspec.bert import Activation, BertEncoder
@@ -126,16 +126,13 @@ class Folds(Part):
 class Spec(Part):
     """A model and what is done with it."""
 
-    model_config = ConfigDict(validate_by_name=True)
-
     cloudkit: Annotated[int, Field(ge=1, le=1)] = Field(description="version of the spec format")
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)] = Field(
         description="name of the model; `build` writes to runs/<name>"
     )
     tokens: Tokens = Field(default=Tokens(), description="how crystals become token ids")
-    start: Text | None = Field(
+    init_from: Text | None = Field(
         default=None,
-        alias="from",
         description="model to start from: a folder that `build` wrote, or the name of a shipped model; same tokens and encoder",
     )
     encoder: Encoder = Field(description="the trunk that all heads share")

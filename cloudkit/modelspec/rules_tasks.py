@@ -45,8 +45,8 @@ def finetuning_is_possible(draft: Draft) -> Iterator[Finding]:
             yield Finding(("tasks", index, "freeze"), message)
         blends = isinstance(ensemble, dict) and ensemble.get("blend") == "extra_trees"
         for key, asked in (("patience", isinstance(task.get("patience"), int)), ("ensemble", blends)):
-            if asked and task.get("valid") == 0:
-                message = f"{at}.{key} needs crystals to watch; set {at}.valid, such as 0.1"
+            if asked and task.get("validation_fraction") == 0:
+                message = f"{at}.{key} needs crystals to watch; set {at}.validation_fraction, such as 0.1"
                 yield Finding(("tasks", index, key), message)
         kind = head_of(draft, task).get("kind")
         if isinstance(ensemble, dict) and kind == "thermal":

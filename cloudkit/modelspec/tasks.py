@@ -17,17 +17,19 @@ class Training(Part):
     kind: str
     head: HeadName | list[HeadName]
     data: Data = Field(description="the rows: {builtin: NAME, part: PART} or {path: FILE, columns: {...}}")
-    apart: Literal["none", "string", "composition", "prototype"] = Field(
+    exclude_shared: Literal["none", "string", "composition", "prototype"] = Field(
         default="none",
         description="leave out crystals that share this with a crystal of an evaluate task: the string, composition and space "
         "group, or space group and Wyckoff positions",
     )
-    split: Literal["random", "composition", "prototype"] = Field(
-        default="random", description="what stays on one side when crystals are held out by `valid`"
+    split_by: Literal["random", "composition", "prototype"] = Field(
+        default="random",
+        description="crystals that share this are all trained on or all held out by `validation_fraction`",
     )
     batch: Count = Field(default=64, description="crystals per step and device")
-    group: Count = Field(
-        default=1, description="batches drawn together and sorted by length among themselves; 1: none"
+    bucket_batches: Count = Field(
+        default=1,
+        description="batches drawn together and sorted by length, so that each has strings of similar length; 1: no sorting",
     )
     learning_rate: Positive = Field(
         default=1e-3, description="largest learning rate; it falls as a cosine to zero"
@@ -36,9 +38,12 @@ class Training(Part):
         default=0.01, description="decoupled weight decay (AdamW)"
     )
     warmup: Share = Field(default=0.05, description="share of the steps over which the learning rate rises")
-    clip: Positive | None = Field(default=1.0, description="largest norm of the gradient; null: not clipped")
-    average: Share = Field(
-        default=0.99, description="decay per step of the running mean of the weights, which is what is kept"
+    max_grad_norm: Positive | None = Field(
+        default=1.0, description="the gradient is clipped to this norm; null: not clipped"
+    )
+    ema_decay: Share = Field(
+        default=0.99,
+        description="decay per step of the moving average (EMA) of the weights, which is what is kept",
     )
 
 
@@ -50,9 +55,12 @@ class PretrainTask(Training):
         description="name of a head in `heads`, or a list: masked_tokens reads strings, geometry structures, regression labels"
     )
     epochs: Count = Field(default=20, description="passes over the rows")
-    valid: Share = Field(default=0.05, description="share of the crystals held out to watch the loss")
-    average: Share = Field(
-        default=0.998, description="decay per step of the running mean of the weights, which is what is kept"
+    validation_fraction: Share = Field(
+        default=0.05, description="share of the crystals held out to watch the loss"
+    )
+    ema_decay: Share = Field(
+        default=0.998,
+        description="decay per step of the moving average (EMA) of the weights, which is what is kept",
     )
 
 
@@ -66,7 +74,7 @@ class Ensemble(Part):
     blend: Literal["none", "extra_trees"] = Field(
         default="none",
         description="extra_trees: mixed with trees on composition and symmetry, in the share with the least error on the crystals "
-        "that `valid` holds out",
+        "that `validation_fraction` holds out",
     )
 
 
@@ -76,7 +84,7 @@ class FinetuneTask(Training):
     kind: Literal["finetune"] = Field(description="learn labels")
     head: HeadName = Field(description="name of the head, as in `heads`")
     epochs: Count = Field(default=100, description="passes over the rows")
-    valid: Share = Field(
+    validation_fraction: Share = Field(
         default=0.1, description="share of the crystals held out to choose the best epoch; 0: the last"
     )
     loss: Literal["l1", "l2", "huber"] = Field(
@@ -92,7 +100,7 @@ class FinetuneTask(Training):
     )
     patience: Count | None = Field(
         default=None,
-        description="stop after so many epochs without a lower loss on the crystals that `valid` holds out; null: never",
+        description="stop after so many epochs without a lower loss on the crystals that `validation_fraction` holds out; null: never",
     )
     ensemble: Ensemble | None = Field(
         default=None, description="several models whose mean is predicted; null: one"

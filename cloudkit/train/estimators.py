@@ -43,9 +43,9 @@ class CloudRegressor(RegressorMixin, _Crystals):
     ----------
     epochs, learning_rate, transform
         As in a spec: passes over the rows; the largest learning rate; "none", "log" or "sqrt" (labels above 0).
-    start
+    init_from
         The model to start from: a shipped one, a folder that `cloudkit build` wrote, or None.
-    valid
+    validation_fraction
         Share of the crystals held out to choose the best epoch and to set the intervals; 0: neither.
     changes
         One or more further changes of the preset `property`, such as ``["tasks.0.batch=32", "encoder.dropout=0.1"]``.
@@ -64,13 +64,14 @@ class CloudRegressor(RegressorMixin, _Crystals):
         epochs: int = 30,
         learning_rate: float = 1e-3,
         transform: str = "none",
-        start: str | None = "geometry",
-        valid: float = 0.1,
+        init_from: str | None = "geometry",
+        validation_fraction: float = 0.1,
         changes: str | Sequence[str] = (),
         random_state: Any = 0,
     ) -> None:
         self.epochs, self.learning_rate, self.transform = epochs, learning_rate, transform
-        self.start, self.valid, self.changes, self.random_state = start, valid, changes, random_state
+        self.init_from, self.validation_fraction = init_from, validation_fraction
+        self.changes, self.random_state = changes, random_state
 
     def fit(self, X: Any, y: Any) -> Self:
         """Train on structures or SCOPE strings X (n,) and labels y (n,) or (n, outputs).
@@ -100,13 +101,13 @@ class CloudRegressor(RegressorMixin, _Crystals):
             seed = int(check_random_state(seed).randint(2**31))
         targets = [{"column": name, "quantity": name} for name in names]
         known = {
-            "from": self.start,
+            "init_from": self.init_from,
             "heads.value.outputs": list(names),
             "heads.value.transform": self.transform,
             "tasks.0.data.targets": targets,
             "tasks.0.epochs": self.epochs,
             "tasks.0.learning_rate": self.learning_rate,
-            "tasks.0.valid": self.valid,
+            "tasks.0.validation_fraction": self.validation_fraction,
             "run.seed": seed,
         }
         changes = [self.changes] if isinstance(self.changes, str) else self.changes
@@ -119,7 +120,7 @@ class CloudRegressor(RegressorMixin, _Crystals):
     def predict_interval(self, X: Any) -> tuple[Array, Array]:
         """Lower and upper ends, shaped as `predict`, of intervals that hold 80 % of new crystals' labels.
 
-        NaN where fewer than four crystals were held out (`valid`).
+        NaN where fewer than four crystals were held out (`validation_fraction`).
         """
         _, lower, upper = self._predicted(X)
         return self._shaped(lower), self._shaped(upper)

@@ -14,8 +14,7 @@ def leak_notes(stages: Sequence[Stage], crystals: Mapping[str, Crystals]) -> Ite
         if not isinstance(stage.task, EvaluateTask):
             continue
         test, train = crystals[stage.reads["crystals"].name], crystals[stage.reads["train_crystals"].name]
-        apart = stage.reads["train_split"].task.apart
-        if apart == "none":
+        if stage.reads["train_split"].task.exclude_shared == "none":
             yield from _shared(stage.label, train, test)
         for quantity, floor in error_floor(test).items():
             if floor > 0:
@@ -33,5 +32,5 @@ def _shared(head: str, train: Crystals, test: Crystals) -> Iterator[str]:
     if same or twins:
         yield (
             f"{head}: of {len(test)} crystals to evaluate on, {len(same)} are also in the rows to learn from and {len(twins)} share "
-            f"composition and space group with one; apart: composition leaves those rows out of training"
+            f"composition and space group with one; exclude_shared: composition leaves those rows out of training"
         )

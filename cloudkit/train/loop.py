@@ -38,8 +38,8 @@ VALIDATION_SEED: Final = 1  # the same tokens are hidden at every validation
 class Recipe:
     """How to train.
 
-    batch: crystals per step and process. clip: largest norm of the gradient. average: decay of the running mean of the weights.
-    keep_best: end with the epoch of least validation loss instead of the last. group: batches drawn together and sorted by
+    batch: crystals per step and process. max_grad_norm: the gradient is clipped to it. ema_decay: of the moving average of the weights.
+    keep_best: end with the epoch of least validation loss instead of the last. bucket_batches: batches drawn together and sorted by
     length among themselves. checkpoint: seconds between two checkpoints within an epoch. freeze: how many of
     `parts_from_below` stay as they are; -1: all but the heads. layer_decay: factor of the rate from one part to the one below.
     patience: epochs without a better validation loss after which training ends.
@@ -50,11 +50,11 @@ class Recipe:
     learning_rate: float
     weight_decay: float
     warmup: float
-    clip: float | None
+    max_grad_norm: float | None
     seed: int
-    average: float
+    ema_decay: float
     keep_best: bool
-    group: int = 1
+    bucket_batches: int = 1
     checkpoint: float = 300.0
     freeze: int = 0
     layer_decay: float = 1.0
@@ -76,7 +76,7 @@ def fit(
     """Train `module` on the crystals `train`; `valid` only measures. Returns averaged weights and learning curves.
 
     Keeps checkpoints in `folder`, and goes on from them if they are there. lengths (crystals,): tokens of each string, for
-    `recipe.group`. Of several processes only the leader writes and returns weights.
+    `recipe.bucket_batches`. Of several processes only the leader writes and returns weights.
     Raises CloudkitError if training diverges, OutOfMemory with the checkpoint kept.
     """
     average = still_twin(fabric, module)
@@ -118,7 +118,7 @@ class _Run:
     def epoch(self) -> None:
         """The steps of an epoch that are not done yet."""
         state, recipe, world = self.state, self.recipe, self.fabric.world_size
-        batches = epoch_batches(self.train, recipe.batch * world, recipe.seed, state.epoch, self.lengths, recipe.group)  # fmt: skip
+        batches = epoch_batches(self.train, recipe.batch * world, recipe.seed, state.epoch, self.lengths, recipe.bucket_batches)  # fmt: skip
         self.wrapped.train()
         saved = time.monotonic()
         for rows in batches[state.step :]:
@@ -146,13 +146,13 @@ class _Run:
         value, count = self.loss(self.wrapped, _part(fabric, rows), _seed(recipe.seed, number))
         share, mean, due = _weigh(fabric, value, count, due)
         fabric.backward(value * share)
-        if recipe.clip is not None:
+        if recipe.max_grad_norm is not None:
             fabric.clip_gradients(
-                self.wrapped, state.optimizer, max_norm=recipe.clip, error_if_nonfinite=False
+                self.wrapped, state.optimizer, max_norm=recipe.max_grad_norm, error_if_nonfinite=False
             )
         state.optimizer.step()
         state.optimizer.zero_grad()
-        _follow(state.average, state.module, min(recipe.average, (number + 1) / (number + 10)))
+        _follow(state.average, state.module, min(recipe.ema_decay, (number + 1) / (number + 10)))
         return mean, due
 
 

@@ -91,9 +91,9 @@ def _tasks(spec: Spec, encoded: dict[int, Stage], tokens: dict[int, Stage]) -> I
             ]
             yield _stage("evaluate", task.head, parts, task, **data, **model, **rows)
             continue
-        if task.apart != "none":
-            told = [i for i, other in enumerate(spec.tasks) if isinstance(other, EvaluateTask)]
-            data |= {f"apart_{i}": encoded[i] for i in told}
+        if task.exclude_shared != "none":
+            evaluated = [i for i, other in enumerate(spec.tasks) if isinstance(other, EvaluateTask)]
+            data |= {f"excluded_{i}": encoded[i] for i in evaluated}
         stage = _stage(
             task.kind, " and ".join(heads_of(task)), [*_training(spec, task), start], task, **data, **model
         )

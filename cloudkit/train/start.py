@@ -1,4 +1,4 @@
-"""The model that a build starts `from`: found, held against the spec before anything is trained, and read."""
+"""The model that a build starts from (`init_from`): found, held against the spec before anything is trained, and read."""
 
 from pathlib import Path
 
@@ -17,15 +17,15 @@ def start_folder(spec: Spec) -> Path | None:
 
     Raises ModelError where there is neither.
     """
-    if spec.start is None:
+    if spec.init_from is None:
         return None
-    folder, known = Path(spec.start), shipped()
+    folder, known = Path(spec.init_from), shipped()
     if folder.is_dir():
         return folder
-    if spec.start in known:
-        return known[spec.start]
+    if spec.init_from in known:
+        return known[spec.init_from]
     raise ModelError(
-        f"from = '{spec.start}': there is no such model folder, and cloudkit ships with: {', '.join(known) or 'none'}"
+        f"init_from = '{spec.init_from}': there is no such model folder, and cloudkit ships with: {', '.join(known) or 'none'}"
     )
 
 
@@ -37,7 +37,9 @@ def check_start(spec: Spec) -> None:
     try:
         other = load_spec(folder / "spec.yaml", check_files=False)
     except CloudkitError as error:
-        raise ModelError(f"from = '{spec.start}': {folder} is not a finished model ({error})") from None
+        raise ModelError(
+            f"init_from = '{spec.init_from}': {folder} is not a finished model ({error})"
+        ) from None
     mine = spec.tokens.model_dump(exclude={"max_length"}), spec.encoder.model_dump(exclude=set(IGNORED))
     theirs = other.tokens.model_dump(exclude={"max_length"}), other.encoder.model_dump(exclude=set(IGNORED))
     wrong = [
@@ -49,12 +51,14 @@ def check_start(spec: Spec) -> None:
     if spec.encoder.kind != other.encoder.kind:
         wrong.append(f"encoder.kind is {spec.encoder.kind} here and {other.encoder.kind} there")
     if wrong:
-        raise ModelError(f"from = '{spec.start}' is another model: {'; '.join(wrong)}; take over its values")
+        raise ModelError(
+            f"init_from = '{spec.init_from}' is another model: {'; '.join(wrong)}; take over its values"
+        )
     load_start(spec)
 
 
 def load_start(spec: Spec) -> dict[str, Tensor]:
-    """Weights to start from: the encoder, and heads of the same name and description; empty without `from`.
+    """Weights to start from: the encoder, and heads of the same name and description; empty without `init_from`.
 
     Raises ModelError for weights that are damaged or do not fit the model's own spec.
     """

@@ -190,7 +190,7 @@ class Work:
 
     def rows(self, stage: Stage, crystals: Crystals) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The crystals that a training stage learns from, and those that it holds out."""
-        closed = [s for name, s in stage.reads.items() if name.startswith("apart_")]
+        closed = [s for name, s in stage.reads.items() if name.startswith("excluded_")]
         evaluated = [text for one in closed for text in Crystals.load(self.store.path(one)).texts]
         return task_rows(stage.task, crystals.texts, evaluated, self.spec.run.seed)
 
@@ -230,8 +230,8 @@ class Work:
 def recipe_of(task: PretrainTask | FinetuneTask, run: Run) -> Recipe:
     """What the loop is told of a task; only fine-tuning chooses its epoch, freezes and slows layers."""
     recipe = Recipe(
-        task.epochs, task.batch, task.learning_rate, task.weight_decay, task.warmup, task.clip, run.seed,
-        average=task.average, keep_best=task.kind == "finetune", group=task.group, checkpoint=run.checkpoint,
+        task.epochs, task.batch, task.learning_rate, task.weight_decay, task.warmup, task.max_grad_norm, run.seed,
+        ema_decay=task.ema_decay, keep_best=task.kind == "finetune", bucket_batches=task.bucket_batches, checkpoint=run.checkpoint,
     )  # fmt: skip
     if isinstance(task, PretrainTask):
         return recipe

@@ -51,7 +51,7 @@ def _card(metrics: dict[str, object], losses: dict[str, object]) -> str:
 
 A model over orbit strings of crystals that was trained to say what their structures look like: distances, coordination and
 neighbours of each orbit, volume and stiffness of the crystal (`cloudkit/structure/geometry.py` has definitions, units and
-sources). It predicts no property by itself: it is where `from: geometry` and the preset `property` start.
+sources). It predicts no property by itself: it is where `init_from: geometry` and the preset `property` start.
 {metrics["parameters"]:,} parameters, {len(weights):,} bytes in float16, SHA-256 `{hashlib.sha256(weights).hexdigest()}`.
 
 ## Data

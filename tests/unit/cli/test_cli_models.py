@@ -196,7 +196,7 @@ def test_data_without_usable_labels_is_an_error(cloudkit, trained, tmp_path, con
 def test_a_damaged_model_is_named(cloudkit, trained, tmp_path, name):
     for part in ("spec.yaml", "model.safetensors", "vocab.txt"):
         content = (trained / part).read_bytes()
-        (tmp_path / part).write_bytes(content[: len(content) // 2] if part == name else content)
+        (tmp_path / part).write_bytes(content[: len(content) // 2] + b"\0" if part == name else content)
     answer = cloudkit("predict", tmp_path, ROCK_SALT)
     assert (answer.code, name in answer.err) == (2, True)
 

@@ -7,7 +7,7 @@ tokens:
   dialect: reduced
   vocabulary: compact
   max_length: 64
-from: null
+init_from: null
 encoder:
   kind: transformer
   size: small
@@ -59,16 +59,16 @@ tasks:
       part: train
       fraction: 0.5
     epochs: 20
-    apart: none
-    split: random
+    exclude_shared: none
+    split_by: random
     batch: 64
-    group: 8
+    bucket_batches: 8
     learning_rate: 1e-3
     weight_decay: 0.01
     warmup: 0.05
-    clip: 1.0
-    average: 0.99
-    valid: 0.05
+    max_grad_norm: 1.0
+    ema_decay: 0.99
+    validation_fraction: 0.05
   - kind: finetune
     head: thermal
     data:
@@ -84,7 +84,7 @@ tasks:
           quantity: heat_capacity
           temperature: 300
           unit: J/mol_cell/K
-    valid: 0.1
+    validation_fraction: 0.1
     loss: huber
   - kind: finetune
     head: gap

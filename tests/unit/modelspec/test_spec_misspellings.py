@@ -79,3 +79,15 @@ def test_a_name_like_no_other_lists_the_known_ones(problems) -> None:
     assert problem.endswith(
         "'colour' in run; known: seed, precision, devices, nodes, strategy, accelerator, checkpoint"
     )
+
+
+@pytest.mark.parametrize(
+    ("new", "old"),
+    [
+        ("ema_decay", "average"), ("max_grad_norm", "clip"), ("bucket_batches", "group"), ("exclude_shared", "apart"),
+        ("split_by", "split"), ("init_from", "from"), ("learning_rate", "lr"), ("weight_decay", "weightdecay"),
+    ],
+)  # fmt: skip
+def test_a_key_as_other_tools_name_it_gives_our_name(problems, new, old) -> None:
+    (problem,) = problems(RICH.replace(f"{new}:", f"{old}:", 1))
+    assert f"unknown key '{old}'" in problem and problem.endswith(f"did you mean '{new}'?")

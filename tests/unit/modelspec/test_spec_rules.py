@@ -38,8 +38,8 @@ BROKEN = [  # (written, changed to, a place in the changed text, the message)
      "tasks.0.data: built-in tables hold no structures; give a path to a table with a column of structures, and columns: {structure: NAME}"),
     ("head: mlm", "head: [mlm, mlm]", "head: [mlm, mlm]", "tasks.0.head must list different heads, at least one"),
     ("freeze: 1", "freeze: 5", "freeze: 5", "tasks.2.freeze = 5: an embedding and 3 layers are 4 parts; or say encoder"),
-    ("freeze: 1", "valid: 0", "patience: 5", "tasks.2.patience needs crystals to watch; set tasks.2.valid, such as 0.1"),
-    ("freeze: 1", "valid: 0", "ensemble:\n      members: 3", "tasks.2.ensemble needs crystals to watch; set tasks.2.valid, such as 0.1"),
+    ("freeze: 1", "validation_fraction: 0", "patience: 5", "tasks.2.patience needs crystals to watch; set tasks.2.validation_fraction, such as 0.1"),
+    ("freeze: 1", "validation_fraction: 0", "ensemble:\n      members: 3", "tasks.2.ensemble needs crystals to watch; set tasks.2.validation_fraction, such as 0.1"),
     ("loss: huber", "ensemble: {members: 2}", "ensemble: {members", "tasks.1.ensemble: the mean of several sets of modes is none; a thermal head stands alone"),
     ("quantity: band_gap", "quantity: entropy", "quantity: entropy", "tasks.2.data.targets.0.quantity = 'entropy' is not an output of head 'gap'; known: band_gap"),
 ]  # fmt: skip

@@ -94,7 +94,7 @@ def test_a_run_folder_that_is_a_file_or_cannot_be_made_is_refused(project: Path,
 
 def test_training_that_diverges_says_so_and_leaves_no_weights(project: Path, spec: Any) -> None:
     with pytest.raises(CloudkitError, match="training diverged in epoch"):
-        build(spec("tasks.0.learning_rate=1e30", "tasks.0.clip=null"), project / "run")
+        build(spec("tasks.0.learning_rate=1e30", "tasks.0.max_grad_norm=null"), project / "run")
     assert not (project / "run" / "model.safetensors").exists()
     assert not list((project / "run").rglob("*.part"))
 

@@ -22,7 +22,12 @@ ROCK_SALT = cloudkit.parse("1 6 a O D D a D O D b O O O c O O O d O O O e O O O 
 PAIRS = [(a, b) for a in ("Li", "Na", "K", "Mg", "Ca", "Sr") for b in ("F", "Cl", "Br", "O", "S")]
 TEXTS = [f"{ROCK_SALT} | {a} 4a {b} 4b" for a, b in PAIRS]
 MASS = np.array([np.log(ELEMENT[a].mass * ELEMENT[b].mass) for a, b in PAIRS])
-QUICK = {"epochs": 40, "valid": 0, "start": None, "changes": ["encoder.layers=1", "encoder.width=32"]}
+QUICK = {
+    "epochs": 40,
+    "validation_fraction": 0,
+    "init_from": None,
+    "changes": ["encoder.layers=1", "encoder.width=32"],
+}
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +64,9 @@ def test_columns_of_pandas_polars_and_arrow_are_as_good_as_lists(fitted: Any) ->
 
 
 def test_several_labels_with_intervals_start_from_the_shipped_model() -> None:
-    model = cloudkit.CloudRegressor(epochs=2, valid=0.3).fit(TEXTS, np.stack([MASS, -MASS], axis=1))
+    model = cloudkit.CloudRegressor(epochs=2, validation_fraction=0.3).fit(
+        TEXTS, np.stack([MASS, -MASS], axis=1)
+    )
     low, high = model.predict_interval(TEXTS)
     value = model.predict(TEXTS)
     assert value.shape == (len(TEXTS), 2) and (low < value).all() and (value < high).all()
@@ -77,7 +84,9 @@ def test_no_crystals_have_no_values(fitted: Any) -> None:
 
 
 def test_one_change_needs_no_list() -> None:
-    changed = cloudkit.CloudRegressor(epochs=1, valid=0, start=None, changes="encoder.layers=1")
+    changed = cloudkit.CloudRegressor(
+        epochs=1, validation_fraction=0, init_from=None, changes="encoder.layers=1"
+    )
     assert changed.fit(TEXTS[:4], MASS[:4]).model_.spec.encoder.layers == 1
 
 

@@ -28,14 +28,14 @@ tasks: [{{kind: pretrain, head: mlm, data: {{path: train.csv}}, epochs: 1, batch
 SPEC = f"""
 cloudkit: 1
 name: tuned
-from: first
+init_from: first
 encoder: {ENCODER}
 heads: {{value: {{kind: regression, outputs: [cv]}}}}
 tasks:
   - kind: finetune
     head: value
     data: {{path: train.csv, columns: {{id: name}}, targets: &labels [{{column: cv, quantity: cv}}]}}
-    valid: 0.3
+    validation_fraction: 0.3
     epochs: 4
     batch: 8
     learning_rate: 0.01
@@ -192,8 +192,8 @@ def test_an_ensemble_that_was_stopped_goes_on_and_ends_alike(folder: Path) -> No
     ("changes", "message"),
     [
         (["tasks.0.freeze=4"], "tasks.0.freeze = 4: an embedding and 2 layers are 3 parts; or say encoder"),
-        (["tasks.0.patience=2", "tasks.0.valid=0"], "tasks.0.patience needs crystals to watch; set tasks.0.valid"),
-        ([BOTH, "tasks.0.valid=0"], "tasks.0.ensemble needs crystals to watch"),
+        (["tasks.0.patience=2", "tasks.0.validation_fraction=0"], "tasks.0.patience needs crystals to watch; set tasks.0.validation_fraction"),
+        ([BOTH, "tasks.0.validation_fraction=0"], "tasks.0.ensemble needs crystals to watch"),
         (["tasks.0.layer_decay=1.5"], "tasks.0.layer_decay must be"),
         (["tasks.0.freeze=all"], "tasks.0.freeze must be"),
         (["tasks.0.ensemble={members: 0}"], "tasks.0.ensemble.members must be"),

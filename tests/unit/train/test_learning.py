@@ -34,12 +34,12 @@ tasks:
 """
 )
 LATER = (
-    "cloudkit: 1\nname: later\nfrom: first\n"
+    "cloudkit: 1\nname: later\ninit_from: first\n"
     + ENCODER
     + """
 heads: {value: {kind: regression, outputs: [y]}}
 tasks:
-  - {kind: finetune, head: value, apart: composition, split: composition, valid: 0.3, epochs: 4, batch: 16, data: &all
+  - {kind: finetune, head: value, exclude_shared: composition, split_by: composition, validation_fraction: 0.3, epochs: 4, batch: 16, data: &all
       {path: labels.csv, columns: {id: id}, targets: [{column: y, quantity: y}]}}
   - {kind: evaluate, head: value, baselines: [mean], data: {path: test.csv, columns: {id: id}, targets: [{column: y, quantity: y}]}}
 """
@@ -105,7 +105,7 @@ def test_what_was_seen_and_what_lies_in_its_interval_is_said(folder: Path, first
     (task,) = found.metrics["tasks"]
     assert task["crystals_seen_before"] == pytest.approx(40, abs=6)  # a few were held out while pretraining
     assert any("pretrained on" in line for line in lines)
-    assert task["crystals_in_training"] == 0  # apart: composition
+    assert task["crystals_in_training"] == 0  # exclude_shared: composition
     assert 0 <= task["coverage_of_80"] <= 1
     table = read_table(found.folder / "predictions.csv")
     assert set(table.column("seen")) <= {"yes", "no"}
@@ -115,14 +115,14 @@ def test_what_was_seen_and_what_lies_in_its_interval_is_said(folder: Path, first
     assert predicted["lower"].to_numpy() == pytest.approx(lower, abs=1e-5)
     again = evaluate(cloudkit.load(found.folder), folder / "test.csv", baselines=["mean"])
     (score,) = again.scores
-    assert again.notes == []  # the crystals that `apart` left out were not used for training
+    assert again.notes == []  # the crystals that `exclude_shared` left out were not used for training
     assert score.metrics["baselines"]["mean"] == pytest.approx(task["baselines"]["mean"])
 
 
 def test_a_task_that_apart_leaves_without_crystals_says_so(folder: Path, first: Path) -> None:
     nothing_left = spec(LATER.replace("test.csv", "labels.csv"), folder)
     with pytest.raises(
-        DataError, match=r"apart = composition leaves none of the 128 crystals to finetune on"
+        DataError, match=r"exclude_shared = composition leaves none of the 128 crystals to finetune on"
     ):
         build(nothing_left, folder / "nothing")
 
@@ -133,14 +133,14 @@ def test_a_start_of_another_shape_is_refused_before_anything_is_made(folder: Pat
     with pytest.raises(ModelError, match=r"tokens.dialect is reduced here and orbit there"):
         build(spec(LATER, folder, "tokens.dialect=reduced"), folder / "never")
     with pytest.raises(ModelError, match="no such model folder, and cloudkit ships with"):
-        build(spec(LATER, folder, "from=nothing"), folder / "never")
+        build(spec(LATER, folder, "init_from=nothing"), folder / "never")
     assert not (folder / "never").exists()
 
 
 def test_a_start_whose_weights_are_damaged_is_refused(folder: Path, first: Path) -> None:
     damaged = folder / "damaged"
     shutil.copytree(first, damaged)
-    given = spec(LATER.replace("from: first", "from: damaged"), folder)
+    given = spec(LATER.replace("init_from: first", "init_from: damaged"), folder)
     weights = load_file(first / "model.safetensors")
     name = next(name for name, tensor in weights.items() if tensor.is_floating_point())
     weights[name].view(-1)[0] = float("nan")

@@ -28,7 +28,7 @@ OFFICIAL = ROOT / ".matbench"
 ROWS = 636  # of matbench_jdft2d
 TINY = (
     "encoder.width=8", "encoder.layers=1", "encoder.feedforward=8", "tasks.0.epochs=1", "tasks.1.baselines=[]",
-    "tasks.0.apart=none",
+    "tasks.0.exclude_shared=none",
 )  # fmt: skip
 STRINGS = ("tasks.0.data.columns={text: scope}", "tasks.1.data.columns={text: scope}")
 

@@ -99,7 +99,7 @@ def kill(command: list[str], project: Path, out: str, delay: float) -> bool:
 def test_two_processes_follow_the_curve_of_one_with_the_doubled_batch(
     project: Path, spec: Any, strategy: str
 ) -> None:
-    changes = [*STILL, "tasks.0.valid=0.3", "heads.mlm.mask=0.3", "tasks.1.learning_rate=5e-3"]
+    changes = [*STILL, "tasks.0.validation_fraction=0.3", "heads.mlm.mask=0.3", "tasks.1.learning_rate=5e-3"]
     shared = ["tasks.0.batch=4", "tasks.1.batch=4", f"run.strategy={strategy}"]
     told = finish(together("two", *changes, *shared), project)
     assert told["metrics"]["tasks"], "one process, and only one, prints the result"
@@ -151,7 +151,7 @@ def test_a_kill_of_divided_weights_is_gone_on_from_with_divided_or_whole_ones(pr
         "run.checkpoint=0",
         "tasks.0.epochs=9",
         "tasks.0.batch=2",
-        "tasks.0.valid=0.2",
+        "tasks.0.validation_fraction=0.2",
         "tasks.2.baselines=[]",
     ]
     divided, undivided = [*changes, "run.strategy=fsdp"], [*changes, "run.strategy=ddp"]
@@ -170,7 +170,7 @@ def test_a_kill_of_divided_weights_is_gone_on_from_with_divided_or_whole_ones(pr
 
 @pytest.mark.parametrize("group", [1, 2])
 def test_a_build_goes_on_in_the_middle_of_an_epoch(project: Path, spec: Any, group: int) -> None:
-    changes = ["run.checkpoint=0", "tasks.0.batch=3", f"tasks.0.group={group}"]
+    changes = ["run.checkpoint=0", "tasks.0.batch=3", f"tasks.0.bucket_batches={group}"]
     build(spec(*changes), project / "whole")
     with pytest.raises(KeyboardInterrupt):
         build(spec(*changes), project / "broken", progress=Interrupt(5))

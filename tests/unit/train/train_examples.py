@@ -19,7 +19,7 @@ tasks:
   - kind: finetune
     head: thermal
     data: {path: train.csv, columns: {id: name}, targets: &labels [{column: cv, quantity: heat_capacity, temperature: t, unit: J/mol_cell/K}]}
-    valid: 0.2
+    validation_fraction: 0.2
     epochs: 3
     batch: 8
   - {kind: evaluate, head: thermal, data: {path: test.csv, columns: {id: name}, targets: *labels}, baselines: [mean, ridge]}
