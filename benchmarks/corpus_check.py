@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 from corpus_structures import write
-from stream import resident
+from memory import resident
 
 from cloudkit.corpus.encode import Encoding, make_shard
 from cloudkit.corpus.units import find_units

@@ -28,7 +28,7 @@ from cloudkit.units import DULONG_PETIT
 
 Array = NDArray[np.float64]
 RESULTS = Path(__file__).parent / "results"
-DONE, TABLE = RESULTS / "thermal_folds.jsonl", RESULTS / "thermal_folds.txt"
+DONE, TABLE = Path("runs/thermal_folds.jsonl"), RESULTS / "thermal_folds.txt"
 KINDS = ("debye", "einstein", "debye_einstein", "spectrum")
 BASELINES = ("mean", "ridge", "extra_trees")
 FOLDS = 5
@@ -129,6 +129,7 @@ def main() -> None:
                 train, test = np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)
                 found = errors(crystals, predict(name, crystals, train, seed), test)
                 records.append({"name": name, "seed": seed, "fold": fold, "errors": found})
+                DONE.parent.mkdir(exist_ok=True)
                 with DONE.open("a") as file:
                     file.write(json.dumps(records[-1]) + "\n")
             print(f"seed {seed}: {name} done", flush=True)

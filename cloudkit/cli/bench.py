@@ -115,6 +115,7 @@ def _run(file: Path, wall: bool) -> list[Row]:
             "-q",
             "-o",
             "python_files=bench_*.py",
+            "--import-mode=prepend",  # its helpers lie in the folder of the file
             "--benchmark-only",
             f"--benchmark-json={report}",
             *timer,

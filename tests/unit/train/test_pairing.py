@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-PAIRING = runpy.run_path(str(Path(__file__).resolve().parents[3] / "benchmarks/pairing.py"))
+PAIRING = runpy.run_path(str(Path(__file__).resolve().parents[3] / "benchmarks/studies/pairing.py"))
 SMALL = ("Li", "Na", "K", "Mg", "Ca", "Sr", "Ba", "Al", "Ti", "Zr", "Nb", "Fe", "Ge", "Sn")
 QUICK = ("tasks.0.epochs=20", "tasks.0.batch=32", "tasks.1.baselines=[mean]")
 

@@ -1,6 +1,6 @@
 """Memory of `cloudkit encode` over a long input: synthetic structures stream through in bounded memory.
 
-    python benchmarks/stream.py [STRUCTURES] [--jobs 1] [--form jsonl|cif] [--output benchmarks/results/stream.txt]
+    PYTHONPATH=benchmarks python benchmarks/studies/stream.py [STRUCTURES] [--jobs 1] [--form jsonl|cif] [--output benchmarks/results/stream.txt]
 
 Writes STRUCTURES (200,000) cells of 1 to 8 atoms, every 1,000th of them without volume, to a file of JSON lines or to
 a folder of CIFs; runs the command as a user does; samples the resident memory of it and its workers (Linux: VmRSS,
@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from memory import resident
 
 PLACES = (
     [0, 0, 0],
@@ -68,21 +69,6 @@ def cif(row: dict[str, object]) -> str:
     )
     tags = "".join(f"_atom_site_{tag}\n" for tag in ("type_symbol", "fract_x", "fract_y", "fract_z"))
     return f"data_{row['id']}\n{cell}_symmetry_Int_Tables_number 1\nloop_\n{tags}{sites}"
-
-
-def resident(process: int) -> int:
-    """Bytes resident in a process and all below it."""
-    total, todo = 0, [process]
-    while todo:
-        one = todo.pop()
-        try:
-            status = Path(f"/proc/{one}/status").read_text()
-            total += int(status.split("VmRSS:")[1].split()[0]) * 1024
-            for task in Path(f"/proc/{one}/task").iterdir():
-                todo += map(int, (task / "children").read_text().split())
-        except (OSError, IndexError):  # it ended while it was looked at
-            continue
-    return total
 
 
 def main() -> None:

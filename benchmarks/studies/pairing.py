@@ -1,6 +1,6 @@
 """Crystals whose label only says who sits where: orbit strings learn it, reduced strings cannot.
 
-    python benchmarks/pairing.py        # writes results/pairing.txt; two minutes on one core
+    PYTHONPATH=benchmarks python benchmarks/studies/pairing.py        # writes results/pairing.txt; two minutes on one core
 
 Every pair of metals below makes two perovskites AMO3 (1a and 1b exchanged) and, each way round, a normal and an inverse
 spinel (M on 8a and A on 16d; or A on 8a and both on 16d). Either two have one composition, one space group and the same
@@ -32,7 +32,7 @@ from cloudkit.scope import canonical_text, parse
 from cloudkit.tables import ELEMENT, GENERATOR_TEXTS
 from cloudkit.train import build
 
-RESULT = Path(__file__).parent / "results" / "pairing.txt"
+RESULT = Path(__file__).parents[1] / "results" / "pairing.txt"
 METALS = (
     "Li", "Na", "K", "Mg", "Ca", "Sr", "Ba", "Al", "Ga", "In", "Sc", "Y", "La", "Ti", "Zr", "V", "Nb", "Cr", "Mn", "Fe", "Co",
     "Ni", "Cu", "Zn", "Ge", "Sn",

@@ -1,6 +1,6 @@
 """Poorer and other forms of a string, measured on the shared Materials Project structures.
 
-    OMP_NUM_THREADS=1 python benchmarks/conversions.py [ROWS] [--seed 0] [--labels FILE]
+    OMP_NUM_THREADS=1 PYTHONPATH=benchmarks python benchmarks/studies/conversions.py [ROWS] [--seed 0] [--labels FILE]
 
 Prints (1) reduced -> orbit: share enumerated completely, rank of the truth, share of unique answers, time;
 (2) AFLOW labels beside pymatgen's (spglib, the same symprec), each difference with its class; (3) whether structures
@@ -25,7 +25,7 @@ from cloudkit.scope import encode_batch, project
 from cloudkit.scope.aflow import AXES_KEPT, aflow_label, from_aflow
 from cloudkit.scope.candidates import candidates
 
-SHARED = Path(os.environ.get("CLOUDKIT_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+SHARED = Path(os.environ.get("CLOUDKIT_SHARED", Path(__file__).resolve().parents[3] / "shared"))
 SYMPREC = 0.01  # Å
 
 

@@ -1,6 +1,6 @@
 """100,000 strings × 100 temperatures through `cloudkit predict`: rate, and memory beside that of 10,000 strings.
 
-    python benchmarks/predict_rate.py [--strings 100000]
+    PYTHONPATH=benchmarks python benchmarks/studies/predict_rate.py [--strings 100000]
 
 The strings are the built-in minerals with other elements, so that no two are equal; Parquet output. Peak memory is that of the process.
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 import cloudkit.tables
 from cloudkit.data import read_builtin
 
-RESULT = Path(__file__).parent / "results" / "predict_rate.txt"
+RESULT = Path(__file__).parents[1] / "results" / "predict_rate.txt"
 ELEMENTS = [element.symbol for element in cloudkit.tables.ELEMENTS[:83]]
 
 

@@ -1,6 +1,6 @@
 """Cv at 300 K: the thermal head beside a direct regression with the same encoder, on the shared heat-capacity sets.
 
-    python benchmarks/cv300.py [--folds 5] [--epochs 40]     # needs the shared data; what is done already is not done again
+    PYTHONPATH=benchmarks python benchmarks/studies/cv300.py [--folds 5] [--epochs 40]     # needs the shared data; what is done already is not done again
 
 Both heads read the same states and statistics and are trained alike on the same rows (preset cv300, whose head is of kind debye). Five
 folds, no string in two of them; mean absolute error in J/mol_atom/K on held-out rows. `heat_capacity_train` holds reduced strings,
@@ -25,8 +25,8 @@ from cloudkit.modelspec import Spec, parse_spec, template
 from cloudkit.tokens import Tokenizer
 from cloudkit.train.source import read_data
 
-RESULTS = Path(__file__).parent / "results"
-DONE, TABLE = RESULTS / "cv300.jsonl", RESULTS / "cv300.txt"
+RESULTS = Path(__file__).parents[1] / "results"
+DONE, TABLE = Path("runs/cv300.jsonl"), RESULTS / "cv300.txt"
 SETS = {"heat_capacity_train": "reduced", "phonon_heat_capacity": "orbit"}  # name -> dialect
 MAX_LENGTH = 256  # tokens; 52 of the phonon crystals have more than the usual 64
 HEADS = {
@@ -133,6 +133,7 @@ def main() -> None:
                             "mae": error,
                         }
                     )
+                    DONE.parent.mkdir(exist_ok=True)
                     with DONE.open("a") as file:
                         file.write(json.dumps(records[-1]) + "\n")
                     TABLE.write_text(summary(records, options.epochs))

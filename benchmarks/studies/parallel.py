@@ -1,6 +1,6 @@
 """Two jobs against one: structures in memory with either engine, columns with spglib, and CIF files.
 
-    OMP_NUM_THREADS=1 python benchmarks/parallel.py [STRUCTURES] [--rounds 5] [--only moyo] [--output benchmarks/results/parallel.txt]
+    OMP_NUM_THREADS=1 PYTHONPATH=benchmarks python benchmarks/studies/parallel.py [STRUCTURES] [--rounds 5] [--only moyo] [--output benchmarks/results/parallel.txt]
 
 Prints what a user waits for one job and for two, and a control for machines that are not idle: two processes that share
 nothing, each of which does everything with one job. Half of their time is the best that two jobs could do in that

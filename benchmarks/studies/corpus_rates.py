@@ -1,6 +1,6 @@
 """CPU time of each stage from structures to ids, and what 6.3 million structures would take on 1, 16 and 1,000 cores.
 
-    OMP_NUM_THREADS=1 python benchmarks/corpus_rates.py [N] [--folder runs/rates-N] [--output benchmarks/results/corpus_rates.txt]
+    OMP_NUM_THREADS=1 PYTHONPATH=benchmarks python benchmarks/studies/corpus_rates.py [N] [--folder runs/rates-N] [--output benchmarks/results/corpus_rates.txt]
 
 Each stage runs once as a user runs it (`encode` with one worker beside the process that reads and writes: --jobs 2), and
 its own CPU time and that of its workers are told apart; what the command needs before the first structure (N = 100) is

@@ -1,6 +1,6 @@
 """What each step from a file or a pymatgen Structure to token ids costs, as it runs in a batch, and its floor.
 
-    OMP_NUM_THREADS=1 python benchmarks/steps.py [STRUCTURES] [--output benchmarks/results/steps.txt]
+    OMP_NUM_THREADS=1 PYTHONPATH=benchmarks python benchmarks/studies/steps.py [STRUCTURES] [--output benchmarks/results/steps.txt]
 
 Steps run over chunks of 32 fresh structures, one step after another, as `encode_batch` does; CPU time a structure, the
 least of several passes. The floor of a step is what it cannot do without, alone in a loop: the engine's own call, the

@@ -1,4 +1,4 @@
-"""Worst error of the Debye and Einstein functions and their first derivatives against mpmath: python benchmarks/debye_accuracy.py
+"""Worst error of the Debye and Einstein functions and their first derivatives against mpmath: PYTHONPATH=benchmarks python benchmarks/studies/debye_accuracy.py
 
 500 points per law, theta / T from 1e-6 to 1e6 and T from 1e-6 to 1e9 K, even in logarithm, inputs exact in float32; half of Einstein's
 below theta / T = 740, where e^-x does not underflow. F counts relative to its largest term; results below the smallest normal
@@ -12,7 +12,7 @@ import mpmath as mp
 import numpy as np
 import torch
 
-sys.path.append(str(Path(__file__).parents[1] / "tests" / "kernels"))
+sys.path.append(str(Path(__file__).parents[2] / "tests" / "kernels"))
 from debye_reference import quantities
 from test_debye import LAWS, pair, with_derivatives
 

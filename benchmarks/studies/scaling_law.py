@@ -1,6 +1,6 @@
 """How the error of formation energy falls with size and data: `cloudkit sweep` over fifteen models, and the law through them.
 
-    python benchmarks/scaling_law.py        # writes results/scaling_mp20.{txt,svg}; about 15 minutes of one core, goes on where it was
+    PYTHONPATH=benchmarks python benchmarks/studies/scaling_law.py        # writes results/scaling_mp20.{txt,svg}; about 15 minutes of one core, goes on where it was
 
 Needs the shared data: 14,258 binary and ternary cells of the Materials Project (CC-BY-4.0). A sixth of the rows is the test part; rows that share
 composition and space group with one of them are left out of training. Every model sees its crystals 20 times, so that fewer
@@ -23,7 +23,7 @@ from cloudkit.train import SweepResult, points, sweep
 from cloudkit.train.scaling import fit_law
 from cloudkit.train.sweep import Point, plot
 
-RESULTS, RUNS = Path(__file__).parent / "results", Path("runs/scaling")
+RESULTS, RUNS = Path(__file__).parents[1] / "results", Path("runs/scaling")
 SPEC = """
 cloudkit: 1
 name: scaling-mp20
@@ -101,7 +101,7 @@ def write_results(found: SweepResult, count: int) -> None:
         ),
         "",
         *found.law.lines(),
-        f"{len(found.rows)} of {count} runs over mp20_binary_ternary, seed 0, one thread; benchmarks/scaling_law.py",
+        f"{len(found.rows)} of {count} runs over mp20_binary_ternary, seed 0, one thread; benchmarks/studies/scaling_law.py",
     ]
     (RESULTS / "scaling_mp20.txt").write_text("\n".join(lines) + "\n")
     (RESULTS / "scaling_mp20.svg").write_text(standalone(plot(found)))

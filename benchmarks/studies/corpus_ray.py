@@ -1,6 +1,6 @@
 """The same structures on two Ray nodes, one of them killed on the way: the same rows.
 
-    python benchmarks/corpus_ray.py [N] [--folder runs/ray-N]
+    PYTHONPATH=benchmarks python benchmarks/studies/corpus_ray.py [N] [--folder runs/ray-N]
 
 Makes N structures (20,000) as corpus_structures.py does, encodes them with this process into one folder and on a local
 two-node cluster (ray.cluster_utils) into another, whose second node is killed once a shard is finished. Compares rows

@@ -1,6 +1,6 @@
 """Do the bands of the thermal head hold what they promise? Crystals of the built-in set that neither training nor the band has seen.
 
-    python benchmarks/bands.py [--seeds 3]      # about 5 minutes on one core; writes results/bands.txt
+    PYTHONPATH=benchmarks python benchmarks/studies/bands.py [--seeds 3]      # about 5 minutes on one core; writes results/bands.txt
 
 As the preset `thermal` does it: 10 % of the training crystals set the band, the others train. Five folds, no composition in two of them.
 Of the test crystals: the share whose own best factor on all frequencies lies within the band (the promise is 80 %), the share of
@@ -22,7 +22,7 @@ from cloudkit.train.fitting import fit_band
 from cloudkit.train.source import read_data
 from cloudkit.units import DULONG_PETIT
 
-TABLE = Path(__file__).parent / "results" / "bands.txt"
+TABLE = Path(__file__).parents[1] / "results" / "bands.txt"
 FOLDS = 5
 
 

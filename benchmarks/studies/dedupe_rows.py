@@ -1,6 +1,6 @@
 """`cloudkit audit --dedupe` over many rows: the count is exact and memory stays bounded.
 
-    python benchmarks/dedupe_rows.py [ROWS] [--folder runs/dedupe-N] [--output benchmarks/results/dedupe_rows.txt]
+    PYTHONPATH=benchmarks python benchmarks/studies/dedupe_rows.py [ROWS] [--folder runs/dedupe-N] [--output benchmarks/results/dedupe_rows.txt]
 
 Makes ROWS (10,000,000) rows of a string, an id and a label. Their distinct strings are prototypes of the built-in set with
 other elements, kept where the text is canonical already, so that two of them are never the same crystal; a row is
@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from stream import resident
+from memory import resident
 
 from cloudkit.data import builtin_path, read_table
 from cloudkit.scope.canonical import canonical_text

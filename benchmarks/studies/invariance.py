@@ -1,6 +1,6 @@
 """One string per crystal, measured: the share of perturbed structures that keep their canonical string.
 
-    OMP_NUM_THREADS=1 python benchmarks/invariance.py [N] [--published 200] [--seed 0]
+    OMP_NUM_THREADS=1 PYTHONPATH=benchmarks python benchmarks/studies/invariance.py [N] [--published 200] [--seed 0]
 
 N structures of the shared Materials Project set drawn at random, the 60 POSCARs and the ordered COD CIFs; every
 perturbation of perturb.py, both engines, each against its own unperturbed run. Spglib against moyo is run on the whole
@@ -37,7 +37,7 @@ from cloudkit.scope.canonical import canonical_orbits
 from cloudkit.scope.encoder import DIALECTS, to_text
 from cloudkit.structure import ENGINES, Crystal, as_crystal, find_symmetry, read_structures
 
-SHARED = Path(os.environ.get("CLOUDKIT_SHARED", Path(__file__).resolve().parents[2] / "shared")) / "data"
+SHARED = Path(os.environ.get("CLOUDKIT_SHARED", Path(__file__).resolve().parents[3] / "shared")) / "data"
 SYMPREC = 1e-2  # Å, of every run
 OTHER_SYMPRECS = (5e-3, 2e-2, 2e-3, 5e-2, 1e-3, 1e-1)  # Å, tried to find out why two runs differ
 ENGINE_ROW = "spglib against moyo"

@@ -1,6 +1,6 @@
 """How many unseen labels lie in their 80 % intervals: phonons and heat capacity, all folds of benchmarks/tasks.py.
 
-    python benchmarks/intervals.py     # needs the shared data; pretraining and recipe as in tasks.py, one seed; resumable
+    PYTHONPATH=benchmarks python benchmarks/studies/intervals.py     # needs the shared data; pretraining and recipe as in tasks.py, one seed; resumable
 
 As the key `validation_fraction: 0.2` of a finetune task has it: a fifth of a fold's training crystals chooses the epoch and sets the interval (split
 conformal); the coverage is counted on the test rows of the fold. Table in results/intervals.txt.
@@ -19,8 +19,8 @@ from tasks import RUNS, packed, pretrained, recipe, spec_of
 from cloudkit.data import split_crystals
 from cloudkit.models import Regression, predict_interval, predict_values
 
-RESULTS = Path(__file__).parent / "results"
-DONE, TABLE = RESULTS / "intervals.jsonl", RESULTS / "intervals.txt"
+RESULTS = Path(__file__).parents[1] / "results"
+DONE, TABLE = RUNS / "intervals.jsonl", RESULTS / "intervals.txt"
 NAMES = ("phonons", "heat_capacity_train")
 VALID = 0.2
 
