@@ -185,4 +185,4 @@ $(VENV)/.docs: $(VENV)/.train
 	touch $@
 
 clean:
-	rm -rf $(VENV) site .ajv .matbench build dist *.egg-info csrc/build cloudkit/include cloudkit/lib cloudkit/*/*.so cloudkit/_native/core.c cloudkit/structure/*.c
+	rm -rf $(VENV) site .ajv .matbench build dist *.egg-info csrc/build cloudkit/include cloudkit/lib cloudkit/*/*.so cloudkit/_native/core.c cloudkit/structure/*.c cloudkit/io/*.c

@@ -46,8 +46,8 @@ symspg = Extension(
     extra_link_args=sanitizers,
 )
 cif_quick = Extension(
-    "cloudkit.structure.cif_quick",
-    ["cloudkit/structure/cif_quick.pyx"],
+    "cloudkit.io.cif_quick",
+    ["cloudkit/io/cif_quick.pyx"],
     include_dirs=[numpy.get_include()],
     define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
     extra_compile_args=flags + sanitizers,

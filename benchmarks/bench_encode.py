@@ -17,7 +17,7 @@ from baselines.published_script import to_string
 from conftest import moved, read_structures
 
 import cloudkit
-from cloudkit.structure import as_crystal
+from cloudkit.io import as_crystal
 
 COUNT = 200
 ENCODE, ENGINE = f"{COUNT} structures to strings", f"{COUNT} structures, the engine alone"

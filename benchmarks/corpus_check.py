@@ -28,7 +28,7 @@ from memory import resident
 
 from cloudkit.corpus.encode import Encoding, make_shard
 from cloudkit.corpus.units import find_units
-from cloudkit.data import Manifest, file_hash
+from cloudkit.io import Manifest, file_hash
 
 MEMORY = 1e9  # bytes
 AGAIN = 75  # exit code: not finished, run the same command again

@@ -11,8 +11,9 @@ import numpy as np
 from conftest import SHARED
 from numpy.typing import NDArray
 
-from cloudkit.data import Crystals, Table, Target, read_crystals, read_table
+from cloudkit.data import Crystals, Target, read_crystals
 from cloudkit.data.geometry import CRYSTAL_TARGETS, ORBIT_TARGETS, encode_table
+from cloudkit.io import Table, read_table
 from cloudkit.scope import parse
 
 FOLDS: Final = 5

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
         validate,
         validate_batch,
     )
-    from cloudkit.structure import Columns
     from cloudkit.tokens import Tokenizer
     from cloudkit.train.estimators import CloudFeaturizer, CloudRegressor
 
@@ -40,7 +39,7 @@ _HOME = dict.fromkeys(
     ),
     "cloudkit.scope",
 )
-_HOME |= {"Columns": "cloudkit.structure", "Tokenizer": "cloudkit.tokens", "load": "cloudkit.predict"}
+_HOME |= {"Columns": "cloudkit.io", "Tokenizer": "cloudkit.tokens", "load": "cloudkit.predict"}
 _HOME |= dict.fromkeys(("CloudFeaturizer", "CloudRegressor"), "cloudkit.train.estimators")
 _HOME |= dict.fromkeys(("get_include", "get_library"), "cloudkit._native.library")
 _HOME["scope_api"] = "cloudkit._native.core"  # the capsule of scope.h; absent where the core is not compiled

@@ -19,7 +19,7 @@ from corpus_structures import write
 from ray.cluster_utils import Cluster
 
 from cloudkit.corpus import Encoding, encode_corpus, read_failures
-from cloudkit.data import read_table
+from cloudkit.io import read_table
 
 STORE = 100_000_000  # bytes of each node's object store
 

@@ -21,7 +21,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from memory import resident
 
-from cloudkit.data import builtin_path, read_table
+from cloudkit.data import builtin_path
+from cloudkit.io import read_table
 from cloudkit.scope.canonical import canonical_text
 from cloudkit.tables import ELEMENT
 

@@ -32,10 +32,11 @@ from baselines.published_script import to_string
 from perturb import PERTURBATIONS
 
 from cloudkit.errors import StructureError
+from cloudkit.io import as_crystal, read_structures
 from cloudkit.scope import parse, project
 from cloudkit.scope.canonical import canonical_orbits
 from cloudkit.scope.encoder import DIALECTS, to_text
-from cloudkit.structure import ENGINES, Crystal, as_crystal, find_symmetry, read_structures
+from cloudkit.structure import ENGINES, Crystal, find_symmetry
 
 SHARED = Path(os.environ.get("CLOUDKIT_SHARED", Path(__file__).resolve().parents[3] / "shared")) / "data"
 SYMPREC = 1e-2  # Å, of every run

@@ -26,7 +26,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cloudkit.data import read_table
+from cloudkit.io import read_table
 from cloudkit.modelspec import parse_spec
 from cloudkit.scope import canonical_text, parse
 from cloudkit.tables import ELEMENT, GENERATOR_TEXTS

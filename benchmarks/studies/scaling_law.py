@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from conftest import SHARED
 
-from cloudkit.data import read_table
 from cloudkit.data.geometry import encode_table
+from cloudkit.io import read_table
 from cloudkit.report.charts import standalone
 from cloudkit.train import SweepResult, points, sweep
 from cloudkit.train.scaling import fit_law

@@ -23,9 +23,11 @@ import numpy as np
 from conftest import moved, read_structures
 
 from cloudkit import Tokenizer, _native
+from cloudkit.io import as_crystal
+from cloudkit.io.pieces import Piece
+from cloudkit.io.read import read_pieces
 from cloudkit.scope.encoder import to_text
-from cloudkit.structure import as_crystal, engine_spglib, guards
-from cloudkit.structure.read import Piece, read_pieces
+from cloudkit.structure import engine_spglib, guards
 from cloudkit.structure.symmetry import Search, _conclude, _guard, load_engine
 
 CHUNK: Final = 32

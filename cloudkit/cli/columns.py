@@ -11,7 +11,7 @@ import typer
 from cloudkit.errors import CloudkitError, DataError
 
 if TYPE_CHECKING:
-    from cloudkit.data import Table
+    from cloudkit.io import Table
 
 STANDARD_INPUT: Final = "-"
 MOST_TEXT: Final = 1 << 28  # bytes of lines, unpacked, that are held at once
@@ -80,7 +80,7 @@ def read_texts(file: str, column: str | None = None, damaged: bool = False) -> T
     """
     if not is_table(file):
         return Texts("standard input" if file == STANDARD_INPUT else file, _lines(file, damaged))
-    from cloudkit.data import read_table
+    from cloudkit.io import read_table
 
     table = read_table(file)
     return _texts(file, column or table.text_column(), table, 0)
@@ -91,7 +91,7 @@ def stream_texts(file: str, column: str | None = None) -> Iterator[Texts]:
     if not is_table(file):
         yield read_texts(file)
         return
-    from cloudkit.data import Table, read_batches
+    from cloudkit.io import Table, read_batches
 
     first = 0
     for batch in read_batches(file):
@@ -118,7 +118,7 @@ def _lines(file: str, damaged: bool) -> list[str]:
         if file == STANDARD_INPUT:
             data = sys.stdin.buffer.read(MOST_TEXT + 1)
         else:
-            from cloudkit.structure import open_bytes
+            from cloudkit.io import open_bytes
 
             with open_bytes(file) as stream:
                 data = stream.read(MOST_TEXT + 1)

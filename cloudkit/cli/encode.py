@@ -79,7 +79,6 @@ def command(
     else:
         if geometry and not (output or as_json):
             raise CloudkitError("--geometry writes columns: give -o OUT or --json")
-        from cloudkit.data import read_structure_rows
         from cloudkit.scope import encode_files
 
         rows = encode_files(
@@ -92,7 +91,6 @@ def command(
             max_sites,
             max_seconds,
             geometry,
-            read_structure_rows,
         )
         done, failed = _write(rows, output, failures, as_json, geometry)
     if as_json and output:

@@ -14,7 +14,8 @@ from cloudkit.cli.terminal import emit, emit_json, emit_table, say
 from cloudkit.errors import CloudkitError, StructureError
 
 if TYPE_CHECKING:
-    from cloudkit.structure import Crystal, Engine, Record, Symmetry
+    from cloudkit.io import Record
+    from cloudkit.structure import Crystal, Engine, Symmetry
 
 LADDER: Final = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)  # Å
 LETTER_COLUMNS: Final = ("engine", "species", "multiplicity", "letter", "canonical", "orbits")
@@ -71,8 +72,7 @@ def command(
 
 def _read(file: str) -> "tuple[Record, Crystal]":
     """The one structure that is meant. Raises StructureError if it cannot be read, CloudkitError if it is not one."""
-    from cloudkit.data import read_structure_rows
-    from cloudkit.structure import read_structures
+    from cloudkit.io import read_structures
 
     check_named([file])
     path, _, block = (file, "", "") if Path(file).exists() else file.partition("#")
@@ -80,7 +80,7 @@ def _read(file: str) -> "tuple[Record, Crystal]":
         raise CloudkitError(f"{path} is a folder; name one file")
     if path != STANDARD_INPUT and not Path(path).exists():
         raise CloudkitError(f"no such file: {path}")
-    records = list(read_structures([path], read_structure_rows))
+    records = list(read_structures([path]))
     whole = Path(path).name
     names = [
         re.sub(f"^{re.escape(whole)}/", f"{whole}#", record.id) for record in records

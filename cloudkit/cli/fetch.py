@@ -87,8 +87,7 @@ def _report(outcome: "Outcome", as_json: bool) -> None:
 
 def _write_ledger(folder: Path, failures: Path) -> None:
     """All malformed entries in the shards, also those of earlier runs."""
-    from cloudkit.data import read_structure_rows
-    from cloudkit.structure import read_row
+    from cloudkit.io import read_row, read_structure_rows
 
     with replacing(failures) as file:
         for path in sorted(folder.glob("*.parquet")):

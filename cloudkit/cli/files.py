@@ -75,7 +75,7 @@ def table_writer(path: Path, columns: Mapping[str, type] | Sequence[str]) -> Ite
             writer.writeheader()
             yield writer.writerow
         elif path.suffix == PARQUET:
-            from cloudkit.data import parquet_writer
+            from cloudkit.io import parquet_writer
 
             assert isinstance(columns, Mapping)
             yield stack.enter_context(parquet_writer(file, columns))

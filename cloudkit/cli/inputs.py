@@ -63,10 +63,9 @@ def _matches(pattern: str) -> list[str]:
 
 def records(inputs: Sequence[str], column: str | None) -> "Iterator[Input]":
     """A record (id, string or error) for each string, row of a table, and structure, in order."""
-    from cloudkit.data import read_structure_rows
+    from cloudkit.io import file_names, read_structures
     from cloudkit.predict import Input
     from cloudkit.scope import encode_records
-    from cloudkit.structure import file_names, read_structures
 
     names, notes = file_names(inputs), Notes()
     for number, given in enumerate(inputs, start=1):
@@ -75,7 +74,7 @@ def records(inputs: Sequence[str], column: str | None) -> "Iterator[Input]":
         elif _holds_strings(given, column):
             yield from (Input(name, text, None) for name, text in _rows(given, column))
         else:
-            for row in encode_records(read_structures([given], read_structure_rows, names)):
+            for row in encode_records(read_structures([given], names)):
                 notes.add(row)
                 yield Input(row.id, row.scope, row.error)
     notes.report()
@@ -92,10 +91,10 @@ def _holds_strings(given: str, column: str | None) -> bool:
     if column is not None:
         return True
     if not given.lower().removesuffix(".gz").endswith(".jsonl"):
-        from cloudkit.data import holds_structures
+        from cloudkit.io import holds_structures
 
         return not holds_structures(Path(given))
-    from cloudkit.structure import open_bytes
+    from cloudkit.io import open_bytes
 
     try:
         with TextIOWrapper(open_bytes(given), "utf-8-sig") as file:

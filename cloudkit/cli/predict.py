@@ -170,7 +170,7 @@ def _write(
 @contextmanager
 def _writer(output: Path) -> Iterator[Keep]:
     """A file that takes batches and is there, whole, at the end."""
-    from cloudkit.data import column_writer
+    from cloudkit.io import column_writer
 
     with replacing(output, "wb") as file, column_writer(file, output.suffix, COLUMNS, TEXTS) as write:
         yield lambda table: write({name: table[name].to_numpy() for name in COLUMNS})

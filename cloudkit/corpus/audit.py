@@ -11,8 +11,8 @@ from typing import Any, Final
 from cloudkit.corpus import queries
 from cloudkit.corpus.facts import Choice, Source, gather_facts
 from cloudkit.corpus.queries import quoted
-from cloudkit.data import locked
 from cloudkit.errors import CloudkitError, require
+from cloudkit.io import locked
 
 MEDIANS: Final = 1_000_000  # labels whose medians are worked out at a time
 FORMATS: Final = {

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cloudkit.corpus.units import Unit
-from cloudkit.data import Shard
 from cloudkit.errors import require
+from cloudkit.io import Shard
 
 if TYPE_CHECKING:
     from cloudkit.corpus.encode import Encoding

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from cloudkit.corpus.units import UNIT, Unit, find_units
-from cloudkit.data import Manifest, Shard, drafted, file_hash, locked, parquet_writer
 from cloudkit.errors import CloudkitError
+from cloudkit.io import Manifest, Record, Shard, drafted, file_hash, locked, parquet_writer
 from cloudkit.scope import Encoded, encode_records
-from cloudkit.structure import MAX_SECONDS, MAX_SITES, Record
+from cloudkit.structure.batch import MAX_SECONDS, MAX_SITES
 
 COLUMNS: Final = {"id": str, "scope": str, "space_group": int, "engine": str, "symprec": float}
 PACKAGES: Final = {"moyo": "moyopy", "spglib": "spglib"}

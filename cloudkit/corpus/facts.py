@@ -11,8 +11,8 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from cloudkit.data import Table, drafted, parquet_writer, read_batches, read_structure_rows
 from cloudkit.errors import CloudkitError, DataError, ScopeError, StructureError
+from cloudkit.io import Piece, Record, Table, as_record, drafted, parquet_writer, read_batches, read_pieces
 from cloudkit.scope import (
     Scope,
     canonical_scope,
@@ -23,7 +23,6 @@ from cloudkit.scope import (
     project_scope,
     reduced_formula,
 )
-from cloudkit.structure import Piece, Record, as_record, read_pieces
 from cloudkit.tables import ELEMENT, LETTERS
 from cloudkit.tokens import Tokenizer
 
@@ -167,7 +166,7 @@ def read_rows(given: str, choice: Choice) -> Iterator[Row]:
     """The rows of a table, a folder of shards, or of files of structures."""
     path = Path(given)
     if not (path / "manifest.json").is_file() and not given.lower().removesuffix(".gz").endswith(TABLES):
-        for found in encode_files([given], parquet=read_structure_rows):
+        for found in encode_files([given]):
             yield Row(found.id, found.scope, found.error, None, {})
         return
     first = 1

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from cloudkit.data import read_footer, read_row_groups
 from cloudkit.errors import CloudkitError, DataError, StructureError
-from cloudkit.structure import (
+from cloudkit.io import (
     Piece,
     Record,
     file_names,
@@ -16,7 +15,9 @@ from cloudkit.structure import (
     find_files,
     find_pieces,
     kind_of,
+    read_footer,
     read_pieces,
+    read_row_groups,
 )
 
 STANDARD_INPUT: Final = "-"
@@ -74,7 +75,7 @@ def _found(given: str, called: str, size: int) -> Iterator[Unit | Piece]:
         if meant.is_file and kind_of(meant.path) == "parquet":
             yield from _parquet(meant.path, meant.name, size)
         else:
-            yield from file_pieces(meant, None)
+            yield from file_pieces(meant)
 
 
 def _cut(found: Iterable[Unit | Piece], size: int) -> Iterator[Unit]:

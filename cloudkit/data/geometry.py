@@ -13,10 +13,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cloudkit.data.table import Table
 from cloudkit.errors import DataError
+from cloudkit.io import as_record
+from cloudkit.io.tables import Table
 from cloudkit.scope import encode_records, parse
-from cloudkit.structure import OF_CRYSTALS, OF_ORBITS, Geometry, as_record
+from cloudkit.structure import OF_CRYSTALS, OF_ORBITS, Geometry
 
 Array = NDArray[np.float64]
 ORBIT_TARGETS: Final = tuple(OF_ORBITS)

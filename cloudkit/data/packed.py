@@ -11,8 +11,8 @@ from typing import IO, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cloudkit.data.atomic import drafted
 from cloudkit.errors import CloudkitError
+from cloudkit.io.atomic import drafted
 
 Write = Callable[[NDArray[np.uint16], NDArray[np.int64]], None]
 HEADER: Final = 128  # bytes of the header of a .npy file with one axis

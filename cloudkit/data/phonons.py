@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cloudkit.data.table import Table
+from cloudkit.io.tables import Table
 from cloudkit.units import GAS_CONSTANT, KELVIN_PER_THZ
 
 TEMPERATURES: Final = (50.0, 75.0, 100.0, 150.0, 200.0, 298.15, 400.0, 600.0)  # K

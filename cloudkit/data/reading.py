@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from cloudkit.data.crystals import Crystals
 from cloudkit.data.geometry import encode_table, read_shapes
-from cloudkit.data.table import Table
 from cloudkit.errors import DataError, ScopeError
+from cloudkit.io.tables import Table
 from cloudkit.scope import parse, project
 from cloudkit.units import (
     DULONG_PETIT,

@@ -8,21 +8,13 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from cloudkit.data import (
-    BUILTIN,
-    Crystals,
-    Table,
-    Target,
-    read_builtin,
-    read_crystals,
-    read_table,
-    tokenize,
-)
+from cloudkit.data import BUILTIN, Crystals, Target, read_builtin, read_crystals, tokenize
 from cloudkit.errors import DataError
 from cloudkit.evaluate.baselines import BASELINES, fit_predict
 from cloudkit.evaluate.metrics import summarize
 from cloudkit.evaluate.notebook import errors_html
 from cloudkit.evaluate.task_data import harmonic_limits, read_rows, task_rows
+from cloudkit.io import Table, read_table
 from cloudkit.modelspec import BuiltinData, EvaluateTask, FinetuneTask, ThermalHead, tables_of, targets_of
 from cloudkit.predict.ensembles import predict_mean
 from cloudkit.predict.model import Model

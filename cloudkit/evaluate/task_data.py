@@ -16,13 +16,13 @@ from cloudkit.data import (
     join_crystals,
     read_builtin,
     read_crystals,
-    read_table,
     split_crystals,
     take_fraction,
     take_part,
 )
 from cloudkit.errors import DataError
 from cloudkit.evaluate.leakage import composition_key, prototype_key
+from cloudkit.io import read_table
 from cloudkit.modelspec import (
     BuiltinData,
     Data,

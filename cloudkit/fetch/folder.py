@@ -17,8 +17,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cloudkit.data import structure_ids, structure_metadata, take_lock, write_structures
 from cloudkit.errors import FetchError, StructureError
+from cloudkit.io import structure_ids, structure_metadata, take_lock, write_structures
 
 SCHEMA: Final = 1
 KEY: Final = "cloudkit.fetch"

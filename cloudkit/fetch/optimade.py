@@ -6,10 +6,9 @@ from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode, urljoin, urlsplit
 
-from cloudkit.data import OPTIMADE_FIELDS, as_structure_table
 from cloudkit.errors import FetchError
 from cloudkit.fetch.http import Client
-from cloudkit.structure import plain_text
+from cloudkit.io import OPTIMADE_FIELDS, as_structure_table, plain_text
 
 FIELDS: Final = ("id", *OPTIMADE_FIELDS, "last_modified")
 MOST_IDLE: Final = 10  # pages in a row without anything new, after which the links are taken for a circle

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cloudkit.errors import CloudkitError, ScopeError, StructureError
+from cloudkit.io import file_names
 from cloudkit.scope import encode, parse, project
-from cloudkit.structure import file_names
 from cloudkit.units import Per
 
 

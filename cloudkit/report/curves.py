@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from cloudkit.data import Table, drafted, read_table
 from cloudkit.errors import CloudkitError, DataError, require
 from cloudkit.evaluate.display import QUANTITIES, quantity_name
+from cloudkit.io import Table, drafted, read_table
 from cloudkit.units import DULONG_PETIT, Per, UnitError, canonical_unit, to_per_atom
 
 if TYPE_CHECKING:

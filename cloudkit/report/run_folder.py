@@ -11,8 +11,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from cloudkit.data import file_hash
 from cloudkit.errors import ModelError
+from cloudkit.io import file_hash
 
 Array = npt.NDArray[np.float64]
 HASHED: Final = ("spec.yaml", "vocab.txt", "model.safetensors", "metrics.json", "predictions.csv")

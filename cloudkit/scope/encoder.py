@@ -5,26 +5,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cloudkit.errors import OptionError, StructureError, check_many
+from cloudkit.io import Columns, Record, as_crystal, as_record
 from cloudkit.scope.canonical import canonical_scope, choose_letters
 from cloudkit.scope.found import found_orbits, round_species
 from cloudkit.scope.geometry import check_geometry, geometry_of
 from cloudkit.scope.project import project_scope, round_fraction
 from cloudkit.scope.tree import Orbit, Scope, content_text
-from cloudkit.structure import (
-    MAX_SECONDS,
-    MAX_SITES,
-    Columns,
-    Crystal,
-    Geometry,
-    ReadTable,
-    Record,
-    Symmetry,
-    as_crystal,
-    as_record,
-    find_symmetry,
-    find_symmetry_batch,
-    find_symmetry_in_files,
-)
+from cloudkit.structure import Crystal, Geometry, Symmetry, find_symmetry
+from cloudkit.structure.batch import MAX_SECONDS, MAX_SITES, find_symmetry_batch, find_symmetry_in_files
 from cloudkit.tables import SPACE_GROUPS, generator_text
 from cloudkit.tables.composition import sort_species, sum_left_to_right
 
@@ -167,14 +155,13 @@ def encode_files(
     max_sites: int = MAX_SITES,
     max_seconds: float = MAX_SECONDS,
     geometry: bool = False,
-    parquet: ReadTable | None = None,
 ) -> Iterator[Encoded]:
     """The same for the structures of files and folders, as read_structures finds them; the workers read them."""
     options = _options(dialect, order, engine) | _limits(jobs, max_sites, max_seconds)
     if geometry:
         check_geometry(dialect, order)
     wanted = order == "input" or geometry
-    found = find_symmetry_in_files(inputs, symprec=symprec, with_crystals=wanted, parquet=parquet, **options)
+    found = find_symmetry_in_files(inputs, symprec=symprec, with_crystals=wanted, **options)
     return _encoded(found, dialect, order, symprec, geometry)
 
 

@@ -10,12 +10,13 @@ from typing import Final
 from weakref import finalize
 
 from cloudkit.errors import OptionError
+from cloudkit.io.formats import find_pieces
+from cloudkit.io.pieces import Piece
+from cloudkit.io.read import read_pieces
+from cloudkit.io.record import Record
 from cloudkit.structure.crystal import Crystal
 from cloudkit.structure.messages import Entry
-from cloudkit.structure.pieces import Piece
 from cloudkit.structure.pool import Pool, answer_of
-from cloudkit.structure.read import Record, read_pieces
-from cloudkit.structure.sources import ReadTable, find_pieces
 from cloudkit.structure.symmetry import Answer, Engine, Search, find_symmetries
 
 # structures taken at once, which runs each step while its code is cached; with 32, the parent of two workers wakes
@@ -72,15 +73,14 @@ def find_symmetry_in_files(
     max_sites: int = MAX_SITES,
     max_seconds: float = MAX_SECONDS,
     with_crystals: bool = True,
-    parquet: ReadTable | None = None,
 ) -> Iterator[Result]:
     """The same for the structures in files, as read_structures finds them; with several jobs the workers read them.
 
-    with_crystals: False leaves `crystal` of the records empty where that saves time. parquet: as in read_structures.
+    with_crystals: False leaves `crystal` of the records empty where that saves time.
     """
     search = Search(engine, symprec, angle_tolerance, by_written, max_sites)
     _check(search, jobs, max_seconds)
-    pieces = find_pieces(inputs, parquet)
+    pieces = find_pieces(inputs)
     if jobs == 1:
         return _in_this_process((record for records in read_pieces(pieces) for record in records), search)
     return _in_workers(pieces, search, jobs, max_seconds, with_crystals)

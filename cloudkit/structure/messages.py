@@ -12,9 +12,9 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 
 from cloudkit.errors import StructureError
+from cloudkit.io.pieces import Piece
+from cloudkit.io.record import Record
 from cloudkit.structure.crystal import Crystal
-from cloudkit.structure.pieces import Piece
-from cloudkit.structure.read import Record
 from cloudkit.structure.symmetry import Answer, CrystalOrbit, Search, Symmetry
 from cloudkit.tables.composition import Species
 

@@ -5,10 +5,10 @@ from queue import SimpleQueue
 from typing import Final
 
 from cloudkit.errors import CloudkitError
+from cloudkit.io.pieces import Piece
+from cloudkit.io.record import Record
 from cloudkit.structure.messages import Entry, Task, read_answers, read_entries
-from cloudkit.structure.pieces import Piece
 from cloudkit.structure.process import Lost, Worker
-from cloudkit.structure.read import Record
 from cloudkit.structure.symmetry import Answer, Search
 
 MOST_DEATHS: Final = (

@@ -5,6 +5,7 @@ Its first message is empty and says that it is ready.
 
 import os
 
+from cloudkit.io.read import read_pieces
 from cloudkit.structure.batch import answer_records
 from cloudkit.structure.messages import (
     Entry,
@@ -15,7 +16,6 @@ from cloudkit.structure.messages import (
     write_entries,
     write_message,
 )
-from cloudkit.structure.read import read_pieces
 from cloudkit.structure.symmetry import find_symmetries
 
 

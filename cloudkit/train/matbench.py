@@ -18,9 +18,10 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cloudkit.data import Table, read_table, take_part
+from cloudkit.data import take_part
 from cloudkit.data.geometry import encode_table
 from cloudkit.errors import DISTRIBUTION, CloudkitError, DataError
+from cloudkit.io import Table, read_table
 from cloudkit.modelspec import EvaluateTask, FileData, Folds, Spec, load_spec
 from cloudkit.modelspec.names import suggest
 from cloudkit.scope import project

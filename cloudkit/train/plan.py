@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from cloudkit.data import builtin_path, file_hash
+from cloudkit.data import builtin_path
 from cloudkit.errors import DataError
+from cloudkit.io import file_hash
 from cloudkit.modelspec import (
     BuiltinData,
     Data,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import cloudkit
-from cloudkit.data import file_hash
+from cloudkit.io import file_hash
 
 Kind = Literal["encode", "tokenize", "pretrain", "finetune", "evaluate", "report"]
 Status = Literal["done", "reused", "planned"]
@@ -43,6 +43,7 @@ CODE: Final[
         "cloudkit.data",
         "cloudkit.evaluate.task_data",
         "cloudkit.train.source",
+        "cloudkit.io",
         "cloudkit.structure",
         "cloudkit.scope",
         "cloudkit._native",

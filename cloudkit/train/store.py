@@ -14,7 +14,7 @@ from typing import Final
 
 from lightning.fabric import Fabric
 
-from cloudkit.data import locked
+from cloudkit.io import locked
 from cloudkit.train.checkpoint import BEST, CHECKPOINT
 from cloudkit.train.memory import OutOfMemory
 from cloudkit.train.stages import Stage, StageResult

@@ -30,12 +30,12 @@ HEAVY = (
 )
 ABOVE_TORCH = {"kernels", "data", "models", "predict", "evaluate", "train", "corpus", "cli"}
 DOORS = {
-    **{key: {"structure"} for key in ("spglib", "moyopy", "gemmi", "pymatgen", "ase")},
+    **{key: {"structure"} for key in ("spglib", "moyopy")},
+    **{key: {"io"} for key in ("gemmi", "pymatgen", "ase", "pyarrow")},
     "jsonschema": {"scope"},
     "pydantic": {"modelspec"},
     "pydantic_core": {"modelspec"},
     "yaml": {"modelspec", "models"},
-    "pyarrow": {"data"},
     "urllib3": {"fetch"},
     "triton": {"kernels"},
     **{key: {"corpus"} for key in ("duckdb", "ray", "smact")},

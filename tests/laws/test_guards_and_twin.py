@@ -9,7 +9,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from cloudkit.errors import StructureError
-from cloudkit.structure import Crystal, Symmetry, as_crystal, check_crystal, engine_spglib
+from cloudkit.io import as_crystal
+from cloudkit.structure import Crystal, Symmetry, check_crystal, engine_spglib
 from cloudkit.structure.guards import SHORTEST_CONTACT, find_fault, is_obviously_sound
 from cloudkit.structure.neighbors import THIN, close_pairs, plane_distances
 from cloudkit.structure.symmetry import Search, find_symmetries

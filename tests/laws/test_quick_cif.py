@@ -13,10 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloudkit.errors import StructureError
-from cloudkit.structure import Crystal, cif, cif_plain
-from cloudkit.structure.cif_sites import read_sites
+from cloudkit.io import cif
+from cloudkit.io import cif_fast as cif_plain
+from cloudkit.io.cif_sites import read_sites
+from cloudkit.structure import Crystal
 
-pytest.importorskip("cloudkit.structure.cif_quick", reason="built without a C compiler")
+pytest.importorskip("cloudkit.io.cif_quick", reason="built without a C compiler")
 PLAIN = """# made by the test
 data_plain
 _symmetry_space_group_name_H-M   'P 1'

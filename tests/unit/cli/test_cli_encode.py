@@ -11,8 +11,8 @@ from cli_examples import POSCAR, ROCK_SALT
 
 from cloudkit.cli import encode
 from cloudkit.cli.failures import MOST_SHOWN
-from cloudkit.structure import MAX_SECONDS, MAX_SITES
-from cloudkit.structure.read import Piece
+from cloudkit.io.pieces import Piece
+from cloudkit.structure.batch import MAX_SECONDS, MAX_SITES
 
 
 def read_jsonl(path: Path) -> list[dict[str, object]]:

@@ -10,8 +10,8 @@ from cli_examples import POSCAR, ROCK_SALT
 
 from cloudkit.cli import main
 from cloudkit.cli.predict import _check_curves
-from cloudkit.data import read_table
 from cloudkit.errors import CloudkitError
+from cloudkit.io import read_table
 from cloudkit.predict import load
 
 pytest.importorskip("lightning")

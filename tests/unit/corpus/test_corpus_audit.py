@@ -12,7 +12,7 @@ from corpus_examples import write_parquet
 
 from cloudkit.cli import main
 from cloudkit.corpus import audit
-from cloudkit.data import read_table
+from cloudkit.io import read_table
 from cloudkit.report import audit_page
 
 pytest.importorskip("duckdb", reason="audits need DuckDB: pip install 'cloudkit-scope[corpus]'")

@@ -12,8 +12,8 @@ import pytest
 from cloudkit.cli import main
 from cloudkit.corpus import Reference, Wanted, enumerate_candidates, find_prototype, rank
 from cloudkit.corpus.candidates import is_neutral
-from cloudkit.data import read_table
 from cloudkit.errors import CloudkitError
+from cloudkit.io import read_table
 from cloudkit.predict import Failure, Input
 from cloudkit.scope import canonical_text, parse
 

@@ -17,8 +17,8 @@ from corpus_examples import rock_salt, write_parquet
 
 from cloudkit.corpus import Encoding, encode_corpus, read_failures
 from cloudkit.corpus import encode as module
-from cloudkit.data import Manifest, Shard, read_table
 from cloudkit.errors import CloudkitError, DataError
+from cloudkit.io import Manifest, Shard, read_table
 from cloudkit.scope import encode
 
 SIZE = 20

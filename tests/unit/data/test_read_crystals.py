@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cloudkit.data import Crystals, Table, Target, join_crystals, read_crystals
+from cloudkit.data import Crystals, Target, join_crystals, read_crystals
 from cloudkit.errors import DataError
+from cloudkit.io import Table
 from cloudkit.tables import generator_text
 
 SALT = f"{generator_text(225)} | Na 4a Cl 4b"

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 from providers import Answer, entry, page, send, serving
 
-from cloudkit.data import read_structure_rows
 from cloudkit.errors import FetchError
 from cloudkit.fetch import Client, Outcome, fetch_optimade, folder
-from cloudkit.structure import read_structures
+from cloudkit.io import read_structure_rows, read_structures
 
 
 def client(attempts: int = 3, seconds: float = 30.0) -> Client:
@@ -52,7 +51,7 @@ def test_pages_are_followed_to_the_end_and_rows_keep_their_origin(tmp_path: Path
     outcome = fetched(answer, tmp_path)
     assert outcome[1:] == ("test", 3, 0, 0, 3, True, ())
     assert ids(tmp_path) == ["a", "b", "c"]
-    records = list(read_structures([tmp_path], read_structure_rows))
+    records = list(read_structures([tmp_path]))
     assert [record.id for record in records] == ["test/a", "test/b", "test/c"]
     assert all(record.crystal is not None and len(record.crystal) == 2 for record in records)
 
@@ -165,11 +164,7 @@ def test_malformed_entries_are_rows_with_a_reason(tmp_path: Path) -> None:
     ]
     outcome = fetched(pages(page([entry("a"), *bad, entry("b")])), tmp_path)
     assert (outcome.received, outcome.failed) == (7, 5)
-    failed = {
-        record.id: str(record.error)
-        for record in read_structures([tmp_path], read_structure_rows)
-        if record.error
-    }
+    failed = {record.id: str(record.error) for record in read_structures([tmp_path]) if record.error}
     assert list(failed) == ["test/x", "test/entry 3 of page 1", "test/entry 4 of page 1", "test/y", "test/z"]
     assert "lattice_vectors is cubic" in failed["test/x"]
     assert "has no id" in failed["test/entry 3 of page 1"]

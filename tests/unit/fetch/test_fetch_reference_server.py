@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from providers import damaging, serving
 
-from cloudkit.data import read_structure_rows
 from cloudkit.fetch import Client, fetch_optimade
+from cloudkit.io import read_structure_rows
 
 pytest.importorskip("optimade.server.config", reason="the reference server needs optimade[server]")
 COPIES = 20

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-COMPILED = ("_native.core", "structure.contacts", "structure.symspg", "structure.cif_quick")
+COMPILED = ("_native.core", "structure.contacts", "structure.symspg", "io.cif_quick")
 RUN = f"""
 import sys
 sys.modules.update({{f"cloudkit.{{name}}": None for name in {COMPILED}}})

@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 from property_examples import ROCK_SALT, make_model
 
-from cloudkit.data import Table, Target, read_builtin
+from cloudkit.data import Target, read_builtin
 from cloudkit.errors import CloudkitError, DataError
 from cloudkit.evaluate import evaluate
 from cloudkit.evaluate.baselines import fit_predict
+from cloudkit.io import Table
 from cloudkit.predict import load
 from cloudkit.report import curve_plot, parity_plot, save_plot
 from cloudkit.units import GAS_CONSTANT

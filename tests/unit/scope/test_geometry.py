@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from cloudkit.errors import CloudkitError
+from cloudkit.io import as_record
 from cloudkit.scope.encoder import encode_records
-from cloudkit.structure import OF_ORBITS, as_record
+from cloudkit.structure import OF_ORBITS
 from cloudkit.tables import generator_text
 
 EDGE = 4.0

@@ -16,8 +16,10 @@ import pytest
 from structure_examples import rock_salt_supercell
 
 from cloudkit.errors import CloudkitError, StructureError
-from cloudkit.structure import ENGINES, Crystal, Record, Symmetry, as_crystal, find_symmetry_batch, pool
-from cloudkit.structure.batch import CHUNK
+from cloudkit.io import Record, as_crystal
+from cloudkit.io.pieces import Piece
+from cloudkit.structure import ENGINES, Crystal, Symmetry, pool
+from cloudkit.structure.batch import CHUNK, find_symmetry_batch
 from cloudkit.structure.messages import (
     Task,
     read_answers,
@@ -27,7 +29,6 @@ from cloudkit.structure.messages import (
     write_message,
     write_task,
 )
-from cloudkit.structure.read import Piece
 from cloudkit.structure.symmetry import Engine, Search, find_symmetries
 
 SCRIPT = """

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from cloudkit.structure import OF_ORBITS, Crystal, as_crystal, describe, find_symmetry
+from cloudkit.io import as_crystal
+from cloudkit.structure import OF_ORBITS, Crystal, describe, find_symmetry
 from cloudkit.tables import ELEMENT
 
 FCC = [[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from cloudkit.errors import StructureError
-from cloudkit.structure import Crystal, as_crystal, check_crystal, find_symmetry
+from cloudkit.io import as_crystal
+from cloudkit.structure import Crystal, check_crystal, find_symmetry
 from cloudkit.structure.neighbors import close_pairs, reduce_cell
 
 

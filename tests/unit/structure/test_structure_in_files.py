@@ -9,10 +9,12 @@ import pytest
 from structure_examples import CUBIC_POSCAR, ROCK_SALT, rock_salt_supercell
 
 from cloudkit.errors import StructureError
+from cloudkit.io import read_structures
+from cloudkit.io.formats import find_pieces
+from cloudkit.io.pieces import LINES
 from cloudkit.scope import encode_files
-from cloudkit.structure import Symmetry, find_symmetry_in_files, read_structures
-from cloudkit.structure.pieces import LINES
-from cloudkit.structure.sources import find_pieces
+from cloudkit.structure import Symmetry
+from cloudkit.structure.batch import find_symmetry_in_files
 
 
 def line(number: int, **more: object) -> str:

@@ -11,19 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from cloudkit.io import Record, cif_rows, read_structures
+from cloudkit.io import cif_fast as cif_plain
 from cloudkit.scope import encode_batch
-from cloudkit.structure import (
-    CODES,
-    ENGINES,
-    Crystal,
-    Record,
-    Symmetry,
-    cif_plain,
-    cif_rows,
-    find_symmetry,
-    find_symmetry_batch,
-    read_structures,
-)
+from cloudkit.structure import CODES, ENGINES, Crystal, Symmetry, find_symmetry
+from cloudkit.structure.batch import find_symmetry_batch
 from cloudkit.tables import SPACE_GROUPS
 
 # Atom groups that pymatgen mistakes: it drops OH and H2O from mixtures and reads NH3 as nihonium.

@@ -9,7 +9,8 @@ import pytest
 from structure_examples import caesium_chloride, rock_salt_supercell
 
 from cloudkit.errors import StructureError
-from cloudkit.structure import ENGINES, Crystal, CrystalOrbit, Symmetry, as_crystal, find_symmetry
+from cloudkit.io import as_crystal
+from cloudkit.structure import ENGINES, Crystal, CrystalOrbit, Symmetry, find_symmetry
 
 SODIUM, CHLORINE = (("Na", 1.0),), (("Cl", 1.0),)
 

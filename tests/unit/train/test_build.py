@@ -11,8 +11,8 @@ from safetensors.torch import load_file
 from train_examples import SPEC, Interrupt, MakeSpec
 
 import cloudkit
-from cloudkit.data import read_table
 from cloudkit.errors import CloudkitError
+from cloudkit.io import read_table
 from cloudkit.models import build_model, load_model
 from cloudkit.modelspec import Spec, load_spec, parse_spec
 from cloudkit.tokens import Tokenizer

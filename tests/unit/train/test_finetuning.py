@@ -10,8 +10,9 @@ from safetensors.torch import load_file
 from train_examples import Interrupt, labels
 
 import cloudkit
-from cloudkit.data import read_builtin, read_table
+from cloudkit.data import read_builtin
 from cloudkit.errors import ModelError, SpecError
+from cloudkit.io import read_table
 from cloudkit.modelspec import parse_spec
 from cloudkit.predict.ensembles import fit_forest
 from cloudkit.predict.features import features

@@ -10,10 +10,10 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 import cloudkit
-from cloudkit.data import read_table
 from cloudkit.errors import DataError, ModelError
 from cloudkit.evaluate import evaluate
 from cloudkit.evaluate.leakage import error_floor
+from cloudkit.io import read_table
 from cloudkit.modelspec import Spec, parse_spec
 from cloudkit.tables import ELEMENT
 from cloudkit.train import build

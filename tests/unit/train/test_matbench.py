@@ -16,8 +16,9 @@ from sklearn import metrics
 from sklearn.model_selection import KFold
 
 import cloudkit
-from cloudkit.data import Table, read_builtin, take_fold
+from cloudkit.data import read_builtin, take_fold
 from cloudkit.errors import CloudkitError, DataError, SpecError
+from cloudkit.io import Table
 from cloudkit.modelspec import parse_spec, template
 from cloudkit.train import build, data_file, fold_specs, matbench, task_name
 

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cloudkit.data import Table, take_fraction
+from cloudkit.data import take_fraction
 from cloudkit.errors import CloudkitError, SpecError
+from cloudkit.io import Table
 from cloudkit.train import points, sweep
 from cloudkit.train.scaling import fit_law
 

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from cloudkit.data import (
+from cloudkit.errors import StructureError
+from cloudkit.io import (
     holds_structures,
     read_structure_rows,
     structure_ids,
     structure_metadata,
     write_structures,
 )
-from cloudkit.errors import StructureError
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Parquet files of structures by row groups, with exact counts: a row that cannot be read is a failure of its own.
 
-The forms are those of structures.py. Rows of lattice, species and positions are read as columns, without an object per
+The forms are those of parquet.py. Rows of lattice, species and positions are read as columns, without an object per
 number, since a corpus has hundreds of millions of them.
 """
 
@@ -11,9 +11,11 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from cloudkit.data.structures import structure_columns
 from cloudkit.errors import DataError, StructureError, require
-from cloudkit.structure import Columns, Record, read_row
+from cloudkit.io.columns import Columns
+from cloudkit.io.json_xyz import read_row
+from cloudkit.io.parquet import structure_columns
+from cloudkit.io.record import Record
 
 PLAIN: Final = {"lattice", "species", "positions"}
 ROWS: Final = 1024  # decoded at once

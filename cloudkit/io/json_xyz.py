@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from cloudkit.errors import StructureError
-from cloudkit.structure.convert import from_arrays, from_mapping
+from cloudkit.io.objects import from_arrays, from_mapping
 from cloudkit.structure.crystal import Crystal
 
 # the structure's name within its file, what became of it, notes on what was left out

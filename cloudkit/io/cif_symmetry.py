@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloudkit.errors import StructureError
-from cloudkit.structure.expand import Operations, form_group
+from cloudkit.io.expand import Operations, form_group
 
 MAX_OPERATIONS: Final = 384  # the largest group has 192; magnetic lists can hold each operation twice
 OPERATION_TAGS: Final = (

@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from cloudkit.data.atomic import DRAFT, drafted, file_hash
 from cloudkit.errors import DataError
+from cloudkit.io.atomic import DRAFT, drafted, file_hash
 
 MANIFEST: Final = "manifest.json"
 VERSION: Final = 1

@@ -7,7 +7,8 @@ from itertools import islice
 from typing import IO, Any, Final, NamedTuple
 
 from cloudkit.errors import StructureError
-from cloudkit.structure.inputs import (
+from cloudkit.io.json_xyz import NAMES, count_atoms, row_name
+from cloudkit.io.paths import (
     MOST_TEXT,
     UNREADABLE,
     decode,
@@ -16,7 +17,6 @@ from cloudkit.structure.inputs import (
     say_unreadable,
     too_long,
 )
-from cloudkit.structure.textforms import NAMES, count_atoms, row_name
 
 LINES: Final = 32  # of a file of JSON lines in one piece, or frames of an extended XYZ file
 MOST_TOGETHER: Final = 1 << 22  # bytes after which a piece is full

@@ -88,8 +88,8 @@ def _read_block(block: Any) -> tuple[Crystal | StructureError, tuple[str, ...]] 
 @cache
 def _readers() -> tuple[Callable[[Any], Crystal | None], Callable[..., Crystal]]:
     """The quick and the readable reader; they import gemmi, so on first use."""
-    from cloudkit.structure.cif_plain import read_plain_block
-    from cloudkit.structure.cif_sites import read_sites
+    from cloudkit.io.cif_fast import read_plain_block
+    from cloudkit.io.cif_sites import read_sites
 
     return read_plain_block, read_sites
 

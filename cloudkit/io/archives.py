@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any, Final, NamedTuple, cast
 
 from cloudkit.errors import StructureError
-from cloudkit.structure.inputs import MOST_TEXT, UNREADABLE
+from cloudkit.io.paths import MOST_TEXT, UNREADABLE
 
 MOST_MEMBERS: Final = 50_000
 MOST_UNPACKED: Final = 1 << 34  # bytes of all members together

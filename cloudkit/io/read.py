@@ -5,44 +5,23 @@ import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from cloudkit.errors import StructureError
-from cloudkit.structure.cif import read_cif
-from cloudkit.structure.codes import CODES
-from cloudkit.structure.convert import as_crystal
+from cloudkit.io.cif import read_cif
+from cloudkit.io.formats import find_pieces
+from cloudkit.io.json_xyz import Named, read_extxyz, read_json, read_json_lines
+from cloudkit.io.objects import as_crystal
+from cloudkit.io.paths import decode, mode_of, read_bytes
+from cloudkit.io.pieces import ROWS, Piece
+from cloudkit.io.poscar import read_poscar
+from cloudkit.io.record import Record, no_structure
 from cloudkit.structure.crystal import Crystal
-from cloudkit.structure.inputs import decode, mode_of, read_bytes
-from cloudkit.structure.pieces import ROWS, Piece
-from cloudkit.structure.poscar import read_poscar
-from cloudkit.structure.sources import ReadTable, find_pieces
-from cloudkit.structure.textforms import Named, read_extxyz, read_json, read_json_lines
 from cloudkit.tables import SPACE_GROUP_BY_GENERATORS
 
 _LOG: Final = logging.getLogger(__name__)
 FETCHED: Final = 32  # files fetched before the first is parsed
 MOST_FETCHED: Final = 1 << 22  # characters
-
-
-class Record(NamedTuple):
-    """One structure of the input: a crystal or the reason why there is none; `notes` says what was left out
-    or assumed.
-    """
-
-    id: str
-    crystal: Crystal | None
-    error: StructureError | None = None
-    notes: tuple[str, ...] = ()
-
-    @property
-    def reason(self) -> StructureError:
-        """Why there is no crystal, where there is none."""
-        return self.error or no_structure()
-
-
-def no_structure() -> StructureError:
-    """S104, of a file that was read and holds none."""
-    return StructureError("S104", CODES["S104"])
 
 
 def as_record(name: str, structure: object) -> Record:
@@ -56,18 +35,15 @@ def as_record(name: str, structure: object) -> Record:
 Reader = Callable[[str], Iterator[Named]]
 
 
-def read_structures(
-    inputs: Iterable[str | Path], parquet: ReadTable | None = None, names: Mapping[str, str] | None = None
-) -> Iterator[Record]:
+def read_structures(inputs: Iterable[str | Path], names: Mapping[str, str] | None = None) -> Iterator[Record]:
     """All structures of files, folders (with all below them), patterns such as "*.cif" and "-" (standard
     input), in order.
 
     A record's id is the path relative to the given folder (for a single file its name, or its path as given where others
     of the inputs have the same name), with #block where a file has several. Files may be gzipped; archives are read as if they were folders. What cannot be read is a record with
-    an error. parquet: how to read the rows of a .parquet file (cloudkit.data.read_structure_rows); without it, such
-    files are failures. names: of single files (file_names), where these inputs are some of more.
+    an error. names: of single files (file_names), where these inputs are some of more.
     """
-    return (record for records in read_pieces(find_pieces(inputs, parquet, names)) for record in records)
+    return (record for records in read_pieces(find_pieces(inputs, names)) for record in records)
 
 
 def read_pieces(pieces: Iterable[Piece]) -> Iterator[list[Record]]:
@@ -132,9 +108,7 @@ def read_one(path: Path) -> Crystal:
     Raises StructureError, S111 if there are several.
     """
     if stat.S_ISDIR(mode_of(path)):
-        raise StructureError(
-            "S101", f"{path} is a folder", "read_structures of cloudkit.structure reads many"
-        )
+        raise StructureError("S101", f"{path} is a folder", "read_structures of cloudkit.io reads many")
     records = list(read_structures([path]))
     if not records:
         raise no_structure()
@@ -143,7 +117,7 @@ def read_one(path: Path) -> Crystal:
         raise StructureError(
             "S111",
             f"{path.name} has {len(records)} structures ({names} …)",
-            "read_structures of cloudkit.structure reads many; or split it",
+            "read_structures of cloudkit.io reads many; or split it",
         )
     if records[0].crystal is None:
         raise records[0].reason

@@ -8,8 +8,8 @@ import pytest
 from structure_examples import ROCK_SALT, cif
 
 from cloudkit.errors import StructureError
+from cloudkit.io.cif import read_cif
 from cloudkit.structure import Crystal, find_symmetry
-from cloudkit.structure.cif import read_cif
 
 
 def _read(text: str) -> Crystal:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from cloudkit.errors import StructureError, require
-from cloudkit.structure import open_bytes
+from cloudkit.io.paths import open_bytes
 
 # Either the fields of OPTIMADE as they came, which is what `fetch` writes, or lattice (3 x 3, rows in Å), species (one
 # symbol such as "Fe" or "Fe3+" per site) and positions (n x 3, fractional; also called frac); or the text of a CIF; or
@@ -37,7 +37,7 @@ BATCH: Final = 256  # rows held at a time
 
 def read_structure_rows(path: str | Path, groups: Sequence[int] | None = None) -> Iterator[dict[str, Any]]:
     """The rows of a Parquet file of structures, or of some of its row groups, as dictionaries that
-    `cloudkit.structure.read_row` takes; only columns that say what the structure is or how it is called.
+    `cloudkit.io.read_row` takes; only columns that say what the structure is or how it is called.
 
     Holds a few hundred rows at a time. Raises StructureError: S101 where the file is missing or damaged (also while
     reading), S104 where it has no columns of a structure.

@@ -6,18 +6,108 @@ A data frame as one JSON document (.json) is read too, as a whole.
 import csv
 import gzip
 import json
+import math
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
 from itertools import chain, islice
 from pathlib import Path
 from typing import Final
 
-from cloudkit.data.shards import Manifest
+import numpy as np
+from numpy.typing import NDArray
+
 from cloudkit.errors import DataError, require
-from cloudkit.structure import open_bytes, plain_text
+from cloudkit.io.json_xyz import plain_text
+from cloudkit.io.paths import open_bytes
+from cloudkit.io.shards import Manifest
 
 Columns = dict[str, list[object]]
 BATCH: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Columns of equal length, read from `name` (a file, as the user wrote it, or ``builtin thermal``).
+
+    Rows count from 1 in messages, without a header line. numbers_in_file: those of the rows where rows were left out.
+    """
+
+    name: str
+    columns: dict[str, list[object]]
+    numbers_in_file: Sequence[int] | None = None
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values()), []))
+
+    def number(self, row: int) -> int:
+        """The number in the file, from 1, of a row, counted from 0."""
+        return row + 1 if self.numbers_in_file is None else self.numbers_in_file[row]
+
+    def column(self, name: str) -> list[object]:
+        """The values of one column; DataError with the nearest name if there is none."""
+        if name in self.columns:
+            return self.columns[name]
+        near = get_close_matches(name, self.columns, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"it has {', '.join(map(repr, self.columns))}"
+        raise DataError(f"{self.name}: there is no column '{name}'; {hint}")
+
+    def text(self, name: str) -> list[str]:
+        """One column as text; DataError names the first row that holds none."""
+        values = self.column(name)
+        for row, value in enumerate(values):
+            if not isinstance(value, str) or not value.strip():
+                raise DataError(
+                    f"{self.name}: row {self.number(row)}, column '{name}': expected text, found {value!r}"
+                )
+        return [str(value) for value in values]
+
+    def numbers(
+        self, name: str, allowed: Callable[[float], bool] = math.isfinite, wanted: str = "a finite number"
+    ) -> NDArray[np.float64]:
+        """One column as numbers (rows,); DataError names the first row that is not `wanted` and counts the rest."""
+        values = [_number(value) for value in self.column(name)]
+        wrong = [row for row, value in enumerate(values) if value is None or not allowed(value)]
+        if wrong:
+            more = f" (and {len(wrong) - 1} more rows)" if len(wrong) > 1 else ""
+            found = self.column(name)[wrong[0]]
+            raise DataError(
+                f"{self.name}: row {self.number(wrong[0])}, column '{name}': expected {wanted}, found {found!r}{more}"
+            )
+        return np.array(values, dtype=np.float64)
+
+    def where(self, keep: Sequence[bool]) -> "Table":
+        """The rows for which `keep` is true."""
+        chosen = {
+            name: [v for v, k in zip(values, keep, strict=True) if k] for name, values in self.columns.items()
+        }
+        return Table(self.name, chosen, [self.number(row) for row, k in enumerate(keep) if k])
+
+    def text_column(self) -> str:
+        """The column that holds the strings: ``scope``, or else the only column of text that is no number."""
+        if "scope" in self.columns:
+            return "scope"
+        texts = [name for name, values in self.columns.items() if _is_text(values)]
+        if len(texts) == 1:
+            return texts[0]
+        raise DataError(
+            f"{self.name}: which column holds the strings? candidates: {', '.join(texts) or 'none'}"
+        )
+
+
+def read_table(path: str | Path) -> Table:
+    """Read a .csv, .jsonl or .parquet file, of which the first two may be gzipped (``.csv.gz``), or a folder of shards.
+
+    Also a .json or .json.gz file of {"columns": […], "data": [[…], …]}, the form of matminer's data sets.
+
+    CSV values stay text, JSON and Parquet values keep their type. Raises DataError for a file that is missing,
+    unreadable, empty or not rectangular.
+    """
+    table = Table(str(path), _join(list(read_batches(path))))
+    if not len(table):
+        raise DataError(f"{path}: the table has no rows")
+    return table
 
 
 def read_batches(
@@ -165,3 +255,30 @@ def _parquet(path: Path, columns: Sequence[str] | None, size: int) -> Iterator[C
         raise DataError(f"{path}: no such file") from None
     except (arrow.ArrowException, OSError) as error:
         raise DataError(f"{path}: not a readable Parquet file ({str(error).splitlines()[0]})") from None
+
+
+def _join(batches: Sequence[Columns]) -> Columns:
+    """Batches as one; a column that one of them lacks is empty there."""
+    if len(batches) == 1:
+        return batches[0]
+    names = list(dict.fromkeys(name for batch in batches for name in batch))
+    joined: Columns = {name: [] for name in names}
+    for batch in batches:
+        rows = len(next(iter(batch.values()), []))
+        for name in names:
+            joined[name] += batch.get(name) or [None] * rows
+    return joined
+
+
+def _number(value: object) -> float | None:
+    """The value as a float, None where it is not a number."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _is_text(values: list[object]) -> bool:
+    return all(isinstance(value, str) for value in values) and any(_number(value) is None for value in values)

@@ -17,8 +17,8 @@ from unittest import mock
 import pytest
 from structure_examples import CUBIC_POSCAR, ROCK_SALT
 
-from cloudkit.structure import archives, read_structures
-from cloudkit.structure.inputs import MOST_TEXT
+from cloudkit.io import archives, read_structures
+from cloudkit.io.paths import MOST_TEXT
 
 GIGABYTE = 1 << 30
 KINDS = ("zip", "tar", "tar.gz", "tgz")
@@ -190,7 +190,7 @@ def test_a_gigabyte_of_zeros_is_refused_in_bounded_memory_and_nothing_is_written
     before = sorted(bombs.rglob("*"))
     code = (
         "import json, sys\n"
-        "from cloudkit.structure import read_structures\n"
+        "from cloudkit.io import read_structures\n"
         "for r in read_structures([sys.argv[1]]):\n"
         "    print(json.dumps([r.id, f'{r.error.code} {r.error.message}' if r.error else 'ok']))\n"
         "print(next(line for line in open('/proc/self/status') if line.startswith('VmHWM')).split()[1])\n"

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cloudkit.errors import StructureError
-from cloudkit.structure.convert import read_site
+from cloudkit.io.objects import read_site
+from cloudkit.io.record import Record
 from cloudkit.structure.crystal import Crystal, build_numbered
 from cloudkit.structure.elements import Atom, Parts
-from cloudkit.structure.read import Record
 from cloudkit.tables import ELEMENTS
 
 _HINT: Final = "offsets begin with 0, do not fall, and end with the number of positions"

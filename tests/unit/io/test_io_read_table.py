@@ -8,8 +8,9 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from cloudkit.data import BUILTIN, Table, read_builtin, read_table
+from cloudkit.data import BUILTIN, read_builtin
 from cloudkit.errors import DataError
+from cloudkit.io import Table, read_table
 
 
 @pytest.fixture

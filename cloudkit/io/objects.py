@@ -10,9 +10,9 @@ from typing import Any, Final
 import numpy as np
 
 from cloudkit.errors import StructureError
+from cloudkit.io.optimade import from_optimade
 from cloudkit.structure.crystal import Crystal, build_crystal, build_numbered
 from cloudkit.structure.elements import Atom, Parts, is_element, read_symbol
-from cloudkit.structure.optimade import from_optimade
 from cloudkit.tables import ELEMENTS
 
 _LOG: Final = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ def as_crystal(structure: Any) -> Crystal:
             "write it to a file, and give its path",
         )
     if isinstance(structure, str | os.PathLike):
-        from cloudkit.structure.read import read_one
+        from cloudkit.io.read import read_one
 
         return read_one(Path(structure))
     if hasattr(structure, "lattice") and hasattr(structure, "sites"):

@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloudkit.errors import StructureError
-from cloudkit.structure.cif_rows import Rows, read_rows
-from cloudkit.structure.cif_symmetry import read_operations
+from cloudkit.io.cif_rows import Rows, read_rows
+from cloudkit.io.cif_symmetry import read_operations
+from cloudkit.io.expand import Expanded, expand
+from cloudkit.io.site_order import order_sites
 from cloudkit.structure.crystal import Crystal, build_numbered
 from cloudkit.structure.elements import Atom, Parts
-from cloudkit.structure.expand import Expanded, expand
 from cloudkit.structure.guards import FULL, SAME_PLACE
 from cloudkit.structure.neighbors import close_pairs, has_contact
-from cloudkit.structure.site_order import order_sites
 from cloudkit.tables.composition import sum_left_to_right
 
 

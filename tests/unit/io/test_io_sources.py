@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from structure_examples import CUBIC_POSCAR, ROCK_SALT
 
-from cloudkit.data import read_structure_rows
 from cloudkit.errors import StructureError
-from cloudkit.structure import Crystal, Record, as_crystal, read_structures
-from cloudkit.structure.inputs import MOST_TEXT
-from cloudkit.structure.pieces import LINES
-from cloudkit.structure.read import FETCHED
-from cloudkit.structure.sources import find_pieces
+from cloudkit.io import Record, as_crystal, read_structure_rows, read_structures
+from cloudkit.io.formats import find_pieces
+from cloudkit.io.paths import MOST_TEXT
+from cloudkit.io.pieces import LINES
+from cloudkit.io.read import FETCHED
+from cloudkit.structure import Crystal
 
 CELL = [[4.0, 0.0, 0.0], [0.0, 5.0, 0.0], [0.0, 1.0, 6.0]]
 PLACES = [[0.0, 0.0, 0.0], [2.0, 3.0, 3.0]]
@@ -45,7 +45,7 @@ def kind(name: str, symbols: list[str], shares: list[float], **more: Any) -> dic
 
 
 def read(*inputs: Path) -> list[Record]:
-    return list(read_structures(inputs, read_structure_rows))
+    return list(read_structures(inputs))
 
 
 def one(record: Record) -> Crystal:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloudkit.errors import StructureError
-from cloudkit.structure.cif import COORDINATES
+from cloudkit.io.cif import COORDINATES
 from cloudkit.structure.elements import Atom, Parts, implied_hydrogens, is_element, read_label, read_symbol
 from cloudkit.structure.guards import FULL
 from cloudkit.tables import ELEMENT

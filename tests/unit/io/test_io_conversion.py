@@ -11,7 +11,8 @@ from structure_examples import CUBIC_POSCAR, caesium_chloride, cif
 
 import cloudkit
 from cloudkit.errors import StructureError
-from cloudkit.structure import as_crystal, find_symmetry
+from cloudkit.io import as_crystal
+from cloudkit.structure import find_symmetry
 
 
 def _assert_caesium_chloride(crystal: Any) -> None:

@@ -4,7 +4,7 @@ import gzip
 import re
 import sqlite3
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import IO, Any, Final, cast
@@ -12,17 +12,10 @@ from typing import IO, Any, Final, cast
 import numpy as np
 
 from cloudkit.errors import StructureError
-from cloudkit.structure.archives import is_archive, read_members
-from cloudkit.structure.inputs import (
-    UNREADABLE,
-    Meant,
-    decode,
-    file_names,
-    find_files,
-    open_bytes,
-    say_unreadable,
-)
-from cloudkit.structure.pieces import SPLIT, Piece, damaged, split_file, split_rows
+from cloudkit.io.archives import is_archive, read_members
+from cloudkit.io.parquet import read_structure_rows
+from cloudkit.io.paths import UNREADABLE, Meant, decode, file_names, find_files, open_bytes, say_unreadable
+from cloudkit.io.pieces import SPLIT, Piece, damaged, split_file, split_rows
 
 STANDARD_INPUT: Final = "-"
 SUFFIXES: Final = {
@@ -40,12 +33,8 @@ KNOWN: Final = (
     ".zip, .tar, .tar.gz"
 )
 
-ReadTable = Callable[[str], Iterable[dict[str, Any]]]  # the path of a Parquet file -> its rows
 
-
-def find_pieces(
-    inputs: Iterable[str | Path], parquet: ReadTable | None = None, names: Mapping[str, str] | None = None
-) -> Iterator[Piece]:
+def find_pieces(inputs: Iterable[str | Path], names: Mapping[str, str] | None = None) -> Iterator[Piece]:
     """What read_structures reads, in order: files of many structures in parts of a few, all others whole."""
     inputs = list(inputs)
     names = file_names(inputs) if names is None else names
@@ -54,7 +43,7 @@ def find_pieces(
             yield Piece("stdin", text=decode(sys.stdin.buffer.read()))
             continue
         for meant in find_files(str(given), names[str(given)]):
-            yield from file_pieces(meant, parquet)
+            yield from file_pieces(meant)
 
 
 def kind_of(path: str) -> str:
@@ -66,7 +55,7 @@ def kind_of(path: str) -> str:
     return kind or ("poscar" if re.match(r"poscar|contcar", plain) else "")
 
 
-def file_pieces(meant: Meant, parquet: ReadTable | None) -> Iterator[Piece]:
+def file_pieces(meant: Meant) -> Iterator[Piece]:
     """The pieces of one file of find_files."""
     path, name = meant.path, meant.name
     kind = kind_of(path)
@@ -82,12 +71,7 @@ def file_pieces(meant: Meant, parquet: ReadTable | None) -> Iterator[Piece]:
     elif kind == "ase":
         yield from split_rows(name, _ase_rows(path, name))
     elif kind == "parquet":
-        if parquet is None:
-            yield damaged(
-                name, StructureError("S102", "Parquet is not read here", "give its rows one by one")
-            )
-        else:
-            yield from split_rows(name, parquet(path))
+        yield from split_rows(name, read_structure_rows(path))
     elif kind in SPLIT:
         try:
             with open_bytes(path) as file:

@@ -10,18 +10,18 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cloudkit.structure.cif_rows import SPECIAL_TAGS, WHOLE
-from cloudkit.structure.cif_symmetry import CENTERING_TAGS, OPERATION_TAGS
+from cloudkit.io.cif_rows import SPECIAL_TAGS, WHOLE
+from cloudkit.io.cif_symmetry import CENTERING_TAGS, OPERATION_TAGS
+from cloudkit.io.site_order import site_key
 from cloudkit.structure.crystal import Crystal, plain_species
 from cloudkit.structure.guards import SAME_PLACE
 from cloudkit.structure.neighbors import has_contact
-from cloudkit.structure.site_order import site_key
 from cloudkit.tables.composition import Species
 
 try:
-    from cloudkit.structure.cif_quick import read_plain
+    from cloudkit.io.cif_quick import read_plain
 except ModuleNotFoundError as error:  # built without a C compiler
-    if error.name != "cloudkit.structure.cif_quick":
+    if error.name != "cloudkit.io.cif_quick":
         raise
 
     def read_plain(

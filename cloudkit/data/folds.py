@@ -1,0 +1,50 @@
+"""Parts of a table: shares, and folds of a cross-validation."""
+
+import hashlib
+from typing import Protocol
+
+import numpy as np
+
+from cloudkit.errors import DataError
+from cloudkit.io.tables import Table
+
+
+def take_fraction(table: Table, column: str, fraction: float) -> Table:
+    """The rows of a share of the distinct values of a column, at least one, chosen by a hash of the value.
+
+    So rows of one crystal stay together, and a smaller share lies within a larger one.
+    """
+    if fraction == 1:
+        return table
+    hashes = [hashlib.sha256(str(value).encode()).digest() for value in table.column(column)]
+    kept = set(sorted(set(hashes))[: max(1, round(fraction * len(set(hashes))))])
+    return table.where([one in kept for one in hashes])
+
+
+class Divided(Protocol):
+    """How a file is divided: the key `folds` of a spec."""
+
+    count: int
+    seed: int
+    fold: int
+
+
+def take_part(table: Table, part: str, folds: Divided | None) -> Table:
+    """The rows of a part (train or test) of the fold that `folds` names; all rows without one, or for the part all."""
+    if folds is None or part == "all":
+        return table
+    return take_fold(table, folds.count, folds.seed, folds.fold, part)
+
+
+def take_fold(table: Table, count: int, seed: int, fold: int, part: str) -> Table:
+    """The rows of one fold (`part` test) or of the others (train), in their order.
+
+    As scikit-learn's ``KFold(count, shuffle=True, random_state=seed)`` divides them. Raises DataError for fewer rows than folds.
+    """
+    rows = len(table)
+    if rows < count:
+        raise DataError(f"{table.name}: {rows} rows cannot be divided into {count} folds")
+    order = np.arange(rows)
+    np.random.RandomState(seed).shuffle(order)
+    mine = np.array_split(order, count)[fold]
+    return table.where((np.isin(np.arange(rows), mine) == (part == "test")).tolist())

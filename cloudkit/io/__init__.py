@@ -1,0 +1,63 @@
+"""Files: whatever people have to records and tables, and back, whole or not at all."""
+
+from cloudkit.io.atomic import drafted, file_hash, locked, take_lock
+from cloudkit.io.columns import Columns
+from cloudkit.io.formats import file_pieces, find_pieces, kind_of
+from cloudkit.io.json_xyz import plain_text, read_row
+from cloudkit.io.objects import as_crystal
+from cloudkit.io.parquet import (
+    OPTIMADE_FIELDS,
+    as_structure_table,
+    holds_structures,
+    read_structure_rows,
+    structure_ids,
+    structure_metadata,
+    write_structures,
+)
+from cloudkit.io.paths import file_names, find_files, open_bytes
+from cloudkit.io.pieces import Piece
+from cloudkit.io.read import as_record, read_pieces, read_structures
+from cloudkit.io.record import Record
+from cloudkit.io.row_groups import read_footer, read_row_groups
+from cloudkit.io.shards import Manifest, Shard
+from cloudkit.io.tables import Table, read_batches, read_table
+from cloudkit.io.writers import WRITABLE, column_writer, parquet_writer
+
+__all__ = [
+    "OPTIMADE_FIELDS",
+    "WRITABLE",
+    "Columns",
+    "Manifest",
+    "Piece",
+    "Record",
+    "Shard",
+    "Table",
+    "as_crystal",
+    "as_record",
+    "as_structure_table",
+    "column_writer",
+    "drafted",
+    "file_hash",
+    "file_names",
+    "file_pieces",
+    "find_files",
+    "find_pieces",
+    "holds_structures",
+    "kind_of",
+    "locked",
+    "open_bytes",
+    "parquet_writer",
+    "plain_text",
+    "read_batches",
+    "read_footer",
+    "read_pieces",
+    "read_row",
+    "read_row_groups",
+    "read_structure_rows",
+    "read_structures",
+    "read_table",
+    "structure_ids",
+    "structure_metadata",
+    "take_lock",
+    "write_structures",
+]
