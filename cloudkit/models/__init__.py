@@ -12,12 +12,12 @@ from cloudkit.errors import require
 
 if TYPE_CHECKING:
     from cloudkit.models.folder import (
-        halve,
         load_model,
         load_weights,
         read_weights,
         save_model,
         save_weights,
+        to_half,
         vocabulary_text,
     )
     from cloudkit.models.geometry import Geometry
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
         MixedModel,
         build_model,
         ensembles,
+        layer_groups,
         member,
-        parts_from_below,
     )
     from cloudkit.models.modes import Modes
     from cloudkit.models.predict import (
@@ -57,12 +57,11 @@ __all__ = [
     "ValueHead",
     "build_model",
     "ensembles",
-    "halve",
+    "layer_groups",
     "load_model",
     "load_weights",
     "make_inputs",
     "member",
-    "parts_from_below",
     "pool",
     "predict_geometry",
     "predict_interval",
@@ -73,16 +72,17 @@ __all__ = [
     "save_model",
     "save_weights",
     "shipped",
+    "to_half",
     "vocabulary_text",
     "write_published",
 ]
 
 _NAMES = {
-    "folder": ("halve", "load_model", "load_weights", "read_weights", "save_model", "save_weights", "vocabulary_text"),
+    "folder": ("to_half", "load_model", "load_weights", "read_weights", "save_model", "save_weights", "vocabulary_text"),
     "geometry": ("Geometry",),
     "heads": ("MaskedTokens", "Regression", "ValueHead"),
     "inputs": ("Inputs", "make_inputs"),
-    "model": ("CloudModel", "HeadModel", "MixedModel", "build_model", "ensembles", "member", "parts_from_below"),
+    "model": ("CloudModel", "HeadModel", "MixedModel", "build_model", "ensembles", "member", "layer_groups"),
     "modes": ("Modes",),
     "predict": ("pool", "predict_geometry", "predict_interval", "predict_modes", "predict_values"),
     "published": ("read_published", "write_published"),

@@ -72,7 +72,7 @@ class Bert(nn.Module):
         self.layers = nn.ModuleList(BertLayer(spec) for _ in range(spec.layers))
         self.pooling = spec.pooling
         self.pooled_width = spec.width * {"cls": 1, "mean": 1, "cls_mean": 2}[spec.pooling]
-        self.apply(start_as_bert)
+        self.apply(init_bert_weights)
 
     def forward(self, inputs: Inputs) -> Encoded:
         """States of tokens and of strings."""
@@ -102,7 +102,7 @@ class Bert(nn.Module):
 
 
 @torch.no_grad()
-def start_as_bert(module: nn.Module) -> None:
+def init_bert_weights(module: nn.Module) -> None:
     """Weights as BERT draws them: normal, biases and the padding row zero."""
     if isinstance(module, nn.Linear | nn.Embedding):
         nn.init.normal_(module.weight, std=INIT)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-FARTHEST: Final = (
+MAX_STATISTIC: Final = (
     4.0  # statistics count as no farther than this many spreads from the mean of the training crystals
 )
 
@@ -14,7 +14,7 @@ TYPICAL_THETA: Final = (
 SHARES: Final = (0.004, 0.015, 0.04, 0.09, 0.17, 0.27, 0.38, 0.5, 0.62, 0.74, 0.85, 0.94, 1.0)
 POINTS: Final = 3  # Gauss-Legendre points between two grid points
 OSCILLATORS: Final = 2  # Einstein frequencies of debye_einstein; einstein has one more
-WIDEST: Final = 8.0  # logarithms of scales stay within ±8 of their start
+MAX_LOG_SCALE: Final = 8.0  # logarithms of scales stay within ±8 of their start
 PARAMETERS: Final = {"debye": 1, "einstein": 6, "debye_einstein": 6, "spectrum": len(SHARES)}
 # where the frequencies of an untrained head lie, in TYPICAL_THETA
 STARTS: Final = {"einstein": (0.45, 0.75, 1.0), "debye_einstein": (0.75, 0.8, 1.1)}

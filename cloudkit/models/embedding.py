@@ -17,10 +17,10 @@ from cloudkit.modelspec import TransformerEncoder
 from cloudkit.tokens import Tokenizer
 
 INIT = 0.02
-ROLES = 6  # kinds of tokens
+TOKEN_KINDS = 6  # kinds of tokens
 
 
-class Places(nn.Embedding):
+class LearnedPositions(nn.Embedding):
     """Learned vectors of places in a string."""
 
     def __init__(self, max_length: int, width: int) -> None:
@@ -31,7 +31,7 @@ class Places(nn.Embedding):
 class PositionEmbedding(nn.Module):
     """Learned vectors of tokens, and of places if they have any, for the cloud vocabulary."""
 
-    def __init__(self, size: int, width: int, places: Places | None) -> None:
+    def __init__(self, size: int, width: int, places: LearnedPositions | None) -> None:
         super().__init__()
         self.table, self.places = nn.Embedding(size, width), places
         nn.init.normal_(self.table.weight, std=INIT)
@@ -69,7 +69,7 @@ class SymbolEmbedding(nn.Module):
         self.register_buffer("kind", torch.tensor(kinds.astype(np.int64)))
         self.features = nn.Linear(known.shape[1], width, bias=False) if features else None
         self.contrast = nn.Linear(self.element_columns[1], width, bias=False) if features else None
-        self.places: Places | None = None
+        self.places: LearnedPositions | None = None
 
     def forward(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
         """Vectors (tokens, width) and the weight of each token in a mean over its string: the element's share (tokens,)."""
@@ -125,7 +125,7 @@ class OrbitEmbedding(SymbolEmbedding):
         self.register_buffer("sites", torch.tensor(site_table(), dtype=torch.float32), persistent=False)
         self.site = nn.Linear(self.sites.shape[2], width, bias=False) if features else None
         self.count = nn.Linear(1, width, bias=False)
-        self.roles = nn.Embedding(ROLES, width)
+        self.roles = nn.Embedding(TOKEN_KINDS, width)
         nn.init.normal_(self.roles.weight, std=INIT)
 
     def forward(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
@@ -153,10 +153,10 @@ def make_embedding(
     """The embedding that fits a tokenizer (cloud or compact) and the encoder part of a spec."""
     learned = encoder.positions or ("none" if tokenizer.name == "compact" else "learned")
     if tokenizer.name != "compact":
-        places = Places(max_length, encoder.width) if learned == "learned" else None
+        places = LearnedPositions(max_length, encoder.width) if learned == "learned" else None
         return PositionEmbedding(tokenizer.size, encoder.width, places)
     kind = OrbitEmbedding if encoder.merge else SymbolEmbedding
     found = kind(tokenizer.vocabulary, tokenizer.kinds, encoder.width, encoder.features)
     if learned == "learned":
-        found.places = Places(max_length, encoder.width)
+        found.places = LearnedPositions(max_length, encoder.width)
     return found

@@ -30,27 +30,29 @@ ACTIVATIONS: Final[dict[str, Callable[[Tensor], Tensor]]] = {
     "relu": functional.relu,
     "silu": functional.silu,
 }
-ROTARY_BASE: Final = 1e4  # the slowest turn is about this many places long (Su 2021)
+ROTARY_BASE: Final = 1e4  # the longest wavelength is about this many positions (Su 2021)
 
 
-class Turn(NamedTuple):
-    """Cosine and sine (tokens, 1, 1, head width / 2) of the angles by which pairs of numbers turn at each place."""
+class Rotary(NamedTuple):
+    """Cosine and sine (tokens, 1, 1, head width / 2) of the rotation angles of each position."""
 
     cos: Tensor
     sin: Tensor
 
 
-def turn_of(place: Tensor, width: int, dtype: torch.dtype) -> Turn:
-    """The turn of heads of a width at places (tokens,)."""
+def rotary_angles(place: Tensor, width: int, dtype: torch.dtype) -> Rotary:
+    """The rotation of attention heads of a width at positions (tokens,)."""
     rates = ROTARY_BASE ** (-torch.arange(0, width, 2, device=place.device, dtype=torch.float32) / width)
     angle = (place[:, None] * rates)[:, None, None]
-    return Turn(angle.cos().to(dtype), angle.sin().to(dtype))
+    return Rotary(angle.cos().to(dtype), angle.sin().to(dtype))
 
 
-def turned(vectors: Tensor, turn: Turn) -> Tensor:
-    """Vectors (tokens, 2, heads, head width), whose products then follow from the distance of two places."""
+def apply_rotary(vectors: Tensor, rotary: Rotary) -> Tensor:
+    """Rotate vectors (tokens, 2, heads, head width); their products then depend on the distance of two positions only."""
     first, second = vectors.chunk(2, dim=-1)
-    return torch.cat([first * turn.cos - second * turn.sin, first * turn.sin + second * turn.cos], dim=-1)
+    return torch.cat(
+        [first * rotary.cos - second * rotary.sin, first * rotary.sin + second * rotary.cos], dim=-1
+    )
 
 
 class Layer(nn.Module):
@@ -68,15 +70,15 @@ class Layer(nn.Module):
         self.dropout = nn.Dropout(spec.dropout)
 
     def forward(
-        self, x: Tensor, offsets: Tensor, bias: Tensor | None, impl: Impl, turn: Turn | None = None
+        self, x: Tensor, offsets: Tensor, bias: Tensor | None, impl: Impl, rotary: Rotary | None = None
     ) -> Tensor:
-        """x (tokens, width) -> (tokens, width); bias (tokens, heads) is added to the scores of a key; turn: rotary positions.
+        """x (tokens, width) -> (tokens, width); bias (tokens, heads) is added to the scores of a key; rotary: rotary positions.
 
         Of merged rows no weights are dropped: there are few of them, and each stands for many atoms.
         """
         qkv = self.qkv(self.norm_attention(x)).unflatten(1, (3, self.heads, -1))
-        if turn is not None:
-            qkv = torch.cat([turned(qkv[:, :2], turn), qkv[:, 2:]], dim=1)
+        if rotary is not None:
+            qkv = torch.cat([apply_rotary(qkv[:, :2], rotary), qkv[:, 2:]], dim=1)
         dropout = self.dropout.p if self.training and not self.merge else 0.0
         mixed = packed_attention_qkv(qkv, offsets, bias=bias, dropout=dropout, impl=impl)
         x = x + self.dropout(self.out(mixed.flatten(1)))
@@ -118,9 +120,9 @@ class Encoder(nn.Module):
         if inputs.merged is not None:
             bias = torch.where(share > 0, share, 1.0).log().float()[:, None].repeat(1, self.heads)
         x = self.dropout(embedded)
-        turn = turn_of(inputs.place, x.shape[1] // self.heads, x.dtype) if self.rotary else None
+        rotary = rotary_angles(inputs.place, x.shape[1] // self.heads, x.dtype) if self.rotary else None
         for layer in self.layers:
-            x = layer(x, layout.offsets, bias, self.impl, turn)
+            x = layer(x, layout.offsets, bias, self.impl, rotary)
         states = self.norm(x)
         pooled = []
         if self.pooling != "mean":

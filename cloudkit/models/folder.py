@@ -29,7 +29,7 @@ def save_model(model: CloudModel, folder: Path) -> None:
     save_weights(model.state_dict(), folder / "model.safetensors")
 
 
-def halve(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+def to_half(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """float16 for all but the scales of heads, which hold numbers beyond its range: half the size."""
     wide = (".center", ".spread", ".shift", ".stretch", ".band")
     return {

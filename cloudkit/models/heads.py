@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cloudkit.errors import DataError
-from cloudkit.models.constants import FARTHEST
+from cloudkit.models.constants import MAX_STATISTIC
 from cloudkit.models.inputs import Inputs
 
 COVERAGE: Final = 0.8  # share of unseen crystals whose label an interval, or whose curve a band, should hold
@@ -109,7 +109,7 @@ class ValueHead(nn.Module):
             found: Tensor = self.body(pooled)
             return found
         states, statistics = pooled.split([pooled.shape[1] - self.statistics, self.statistics], dim=1)
-        known = ((statistics - self.shift) * self.stretch).clamp(-FARTHEST, FARTHEST)
+        known = ((statistics - self.shift) * self.stretch).clamp(-MAX_STATISTIC, MAX_STATISTIC)
         both: Tensor = self.line(known) + self.body(torch.cat([states, known], dim=1))
         return both
 

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from cloudkit.models.bert import Bert, start_as_bert
+from cloudkit.models.bert import Bert, init_bert_weights
 from cloudkit.models.embedding import SymbolEmbedding, make_embedding
 from cloudkit.models.encoder import ACTIVATIONS, Encoded, Encoder
 from cloudkit.models.geometry import Geometry
@@ -161,7 +161,7 @@ def member(spec: Spec, tokenizer: Tokenizer, head: str, index: int) -> CloudMode
     return CloudModel(spec.model_copy(update=only), tokenizer)
 
 
-def parts_from_below(module: nn.Module) -> list[list[nn.Parameter]]:
+def layer_groups(module: nn.Module) -> list[list[nn.Parameter]]:
     """The parameters of what training sees, by depth: embedding, each layer, the encoder's last norm and pooling, heads."""
     encoder = module.encoder
     assert isinstance(encoder, Encoder | Bert)
@@ -222,7 +222,7 @@ def _make_head(
         )
         if isinstance(spec.encoder, BertEncoder):
             made = MaskedTokens(*known, ACTIVATIONS[spec.encoder.activation], spec.encoder.norm_eps)
-            return made.apply(start_as_bert)
+            return made.apply(init_bert_weights)
         return MaskedTokens(*known)
     if isinstance(head, GeometryHead):
         return Geometry(head.targets, width, pooled + statistics, head.hidden or width)

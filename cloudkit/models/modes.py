@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from cloudkit.kernels import Thermodynamics, einstein_thermodynamics, thermodynamics
-from cloudkit.models.constants import OSCILLATORS, POINTS, SHARES, STARTS, TYPICAL_THETA, WIDEST
+from cloudkit.models.constants import MAX_LOG_SCALE, OSCILLATORS, POINTS, SHARES, STARTS, TYPICAL_THETA
 from cloudkit.units import GAS_CONSTANT
 
 
@@ -87,7 +87,7 @@ def make_modes(kind: str, raw: Tensor) -> Modes:
     """
     none = raw.new_zeros(len(raw), 0)
     if kind == "debye":
-        theta = TYPICAL_THETA * raw[:, :1].clamp(-WIDEST, WIDEST).exp()
+        theta = TYPICAL_THETA * raw[:, :1].clamp(-MAX_LOG_SCALE, MAX_LOG_SCALE).exp()
         return Modes(theta, torch.ones_like(theta), none, none)
     if kind == "spectrum":
         return _spectrum(_ladder(raw, [TYPICAL_THETA * share ** (1 / 3) for share in SHARES]))
@@ -102,7 +102,7 @@ def make_modes(kind: str, raw: Tensor) -> Modes:
 def _ladder(raw: Tensor, start: list[float]) -> Tensor:
     """Ascending frequencies (n, k): raw zeros give `start`; the first number moves all, each other scales the gap before it."""
     logs = torch.tensor(np.log(start), dtype=raw.dtype, device=raw.device)
-    bounded = raw.clamp(-WIDEST, WIDEST)
+    bounded = raw.clamp(-MAX_LOG_SCALE, MAX_LOG_SCALE)
     gaps = logs.diff() * bounded[:, 1:].clamp(-4, 3).exp()
     return torch.cat([logs[0] + bounded[:, :1], gaps], dim=1).cumsum(1).clamp(-2.0, 20.0).exp()
 

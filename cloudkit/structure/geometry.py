@@ -32,7 +32,9 @@ OF_CRYSTALS: Final = {
     "stiffness": "greatest over orbits of log_inverse_reduced_mass / 2 - 1.5 log_nearest_distance: the logarithm of a "
     "frequency whose force constant goes as the distance to the power of -3 (Badger, J. Chem. Phys. 2 (1934) 128)",
 }
-FARTHEST: Final = 2.0  # times the shortest distance of an atom: what lies beyond weighs nothing (below 1e-5)
+MAX_STATISTIC: Final = (
+    2.0  # times the shortest distance of an atom: what lies beyond weighs nothing (below 1e-5)
+)
 ROOM: Final = 1_000_000  # distances held at once
 
 
@@ -87,9 +89,9 @@ def _around(cell: Array, places: Array, facts: _Facts, centers: NDArray[np.int64
     """One row of OF_ORBITS per site in `centers`; places (n, 3) within the reduced `cell`."""
     near = np.array(list(product((-1, 0, 1), repeat=3)), dtype=np.float64)
     nearest = _distances(cell, places, centers, near).min(axis=(1, 2))
-    reach = np.ceil(FARTHEST * nearest.max() / plane_distances(cell)).astype(int)
+    reach = np.ceil(MAX_STATISTIC * nearest.max() / plane_distances(cell)).astype(int)
     steps = np.array(list(product(*(range(-n - 1, n + 2) for n in reach))), dtype=np.float64)
-    steps = steps[_may_reach(cell, steps, FARTHEST * float(nearest.max()))]
+    steps = steps[_may_reach(cell, steps, MAX_STATISTIC * float(nearest.max()))]
     distance = _distances(cell, places, centers, steps)
     with np.errstate(over="ignore", under="ignore"):
         first = np.exp(1 - (distance / nearest[:, None, None]) ** 6)

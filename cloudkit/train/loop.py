@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from cloudkit.data import epoch_batches
 from cloudkit.errors import CloudkitError
-from cloudkit.models import parts_from_below
+from cloudkit.models import layer_groups
 from cloudkit.train.checkpoint import State
 from cloudkit.train.memory import explained
 from cloudkit.train.precision import restart, scales
@@ -41,7 +41,7 @@ class Recipe:
     batch: crystals per step and process. max_grad_norm: the gradient is clipped to it. ema_decay: of the moving average of the weights.
     keep_best: end with the epoch of least validation loss instead of the last. bucket_batches: batches drawn together and sorted by
     length among themselves. checkpoint: seconds between two checkpoints within an epoch. freeze: how many of
-    `parts_from_below` stay as they are; -1: all but the heads. layer_decay: factor of the rate from one part to the one below.
+    `layer_groups` stay as they are; -1: all but the heads. layer_decay: factor of the rate from one part to the one below.
     patience: epochs without a better validation loss after which training ends.
     """
 
@@ -178,14 +178,14 @@ def _sums(fabric: Fabric, *numbers: float) -> list[float]:
 
 
 def _freeze(module: nn.Module, recipe: Recipe) -> None:
-    for part in parts_from_below(module)[: recipe.freeze]:
+    for part in layer_groups(module)[: recipe.freeze]:
         for parameter in part:
             parameter.requires_grad_(False)
 
 
 def _optimizer(module: nn.Module, recipe: Recipe, fabric: Fabric) -> torch.optim.AdamW:
     """AdamW with weight decay on matrices only; `share` of the learning rate by how deep a weight lies."""
-    parts = parts_from_below(module)
+    parts = layer_groups(module)
     groups: list[dict[str, Any]] = []
     for above, part in enumerate(reversed(parts[recipe.freeze :])):
         share = recipe.layer_decay ** max(above - 2, 0)  # heads, last norm and topmost layer: all of it

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
-from cloudkit.models import halve, save_weights
+from cloudkit.models import save_weights, to_half
 from cloudkit.modelspec import load_spec
 from cloudkit.train import build
 
@@ -32,7 +32,7 @@ def main() -> None:
         for name in FILES:
             shutil.copyfile(made / name, TARGET / name)
         training = json.loads((made / "metrics.json").read_text())["training"]["finetune thermal"]
-        save_weights(halve(load_file(made / "model.safetensors")), TARGET / "model.safetensors")
+        save_weights(to_half(load_file(made / "model.safetensors")), TARGET / "model.safetensors")
     weights = (TARGET / "model.safetensors").read_bytes()
     assert len(weights) < MOST, f"{len(weights):,} bytes are too many for the wheel"
     card = TARGET / "card.md"

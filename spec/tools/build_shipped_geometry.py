@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 from cloudkit.evaluate.leakage import SEEN
-from cloudkit.models import halve, save_weights
+from cloudkit.models import save_weights, to_half
 from cloudkit.modelspec import dump, load_spec
 from cloudkit.train import build
 
@@ -32,7 +32,7 @@ def main(data: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         made = build(spec, folder).folder
         metrics = json.loads((made / "metrics.json").read_text())
-        save_weights(halve(load_file(made / "model.safetensors")), TARGET / "model.safetensors")
+        save_weights(to_half(load_file(made / "model.safetensors")), TARGET / "model.safetensors")
         for name in ("vocab.txt", SEEN):
             shutil.copyfile(made / name, TARGET / name)
         losses = json.loads((made / "curves.json").read_text())[-1]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cloudkit.models.constants import FARTHEST
+from cloudkit.models.constants import MAX_STATISTIC
 from cloudkit.models.runtime.layers import Array as Floats
 from cloudkit.models.runtime.layers import Linear, silu
 from cloudkit.models.runtime.modes import Modes, make_modes
@@ -31,7 +31,7 @@ class ValueHead:
         if self.line is None:
             return self.last(silu(self.hidden(pooled)))
         count = len(self.shift)
-        known = ((pooled[:, -count:] - self.shift) * self.stretch).clip(-FARTHEST, FARTHEST)
+        known = ((pooled[:, -count:] - self.shift) * self.stretch).clip(-MAX_STATISTIC, MAX_STATISTIC)
         both = np.concatenate([pooled[:, :-count], known], axis=1)
         return self.line(known) + self.last(silu(self.hidden(both)))
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloudkit.kernels.solids_numpy import Thermodynamics, debye, einstein
-from cloudkit.models.constants import OSCILLATORS, POINTS, SHARES, STARTS, TYPICAL_THETA, WIDEST
+from cloudkit.models.constants import MAX_LOG_SCALE, OSCILLATORS, POINTS, SHARES, STARTS, TYPICAL_THETA
 
 Array = NDArray[np.float64]
 ELEMENTS: Final = 1 << 20  # numbers of an intermediate array at a time
@@ -69,7 +69,7 @@ def make_modes(kind: str, raw: Array) -> Modes:
     """Modes from numbers without bounds (n, parameters); see cloudkit.models.modes.make_modes."""
     none = np.zeros((len(raw), 0))
     if kind == "debye":
-        theta = TYPICAL_THETA * np.exp(raw[:, :1].clip(-WIDEST, WIDEST))
+        theta = TYPICAL_THETA * np.exp(raw[:, :1].clip(-MAX_LOG_SCALE, MAX_LOG_SCALE))
         return Modes(theta, np.ones_like(theta), none, none)
     if kind == "spectrum":
         return _spectrum(_ladder(raw, [TYPICAL_THETA * share ** (1 / 3) for share in SHARES]))
@@ -85,7 +85,7 @@ def make_modes(kind: str, raw: Array) -> Modes:
 def _ladder(raw: Array, start: list[float]) -> Array:
     """Ascending frequencies (n, k): raw zeros give `start`; the first number moves all, each other scales the gap before it."""
     logs = np.log(start)
-    bounded = raw.clip(-WIDEST, WIDEST)
+    bounded = raw.clip(-MAX_LOG_SCALE, MAX_LOG_SCALE)
     gaps = np.diff(logs) * np.exp(bounded[:, 1:].clip(-4, 3))
     steps = np.concatenate([logs[0] + bounded[:, :1], gaps], axis=1)
     found: Array = np.exp(np.cumsum(steps, axis=1).clip(-2.0, 20.0))

@@ -21,7 +21,7 @@ from cloudkit.models import (
 )
 from cloudkit.models.constants import PARAMETERS
 from cloudkit.models.embedding import SymbolEmbedding
-from cloudkit.models.encoder import turn_of, turned
+from cloudkit.models.encoder import apply_rotary, rotary_angles
 from cloudkit.modelspec import Spec, dump, parse_spec
 from cloudkit.tables import generator_text
 from cloudkit.tokens import Tokenizer
@@ -251,11 +251,11 @@ def test_the_order_of_orbits_counts_only_where_positions_are_known(positions: st
 
 
 def test_rotary_positions_see_distances_alone() -> None:
-    """Products of turned vectors are the same wherever the two places lie."""
+    """Products of apply_rotary vectors are the same wherever the two places lie."""
     vectors = torch.randn(2, 2, 1, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 
     def product(places: list[int]) -> float:
-        query, key = turned(vectors, turn_of(torch.tensor(places), 8, torch.float64))[:, 0, 0]
+        query, key = apply_rotary(vectors, rotary_angles(torch.tensor(places), 8, torch.float64))[:, 0, 0]
         return float(query @ key)
 
     assert product([3, 8]) == pytest.approx(product([40, 45]), rel=1e-5)
