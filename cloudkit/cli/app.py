@@ -7,7 +7,6 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib import metadata
 from types import FrameType
 from typing import Annotated
 
@@ -70,6 +69,8 @@ for module in (
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from importlib import metadata  # takes longer to import than a command may take to start
+
         typer.echo(f"cloudkit {metadata.version(DISTRIBUTION)}")
         raise typer.Exit
 

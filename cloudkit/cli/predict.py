@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
+import numpy as np
 import typer
 
 from cloudkit.cli import completion
@@ -17,15 +18,14 @@ from cloudkit.cli.terminal import Bar, counting, emit_json, emit_table, say
 from cloudkit.errors import CloudkitError
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from cloudkit.predict import Failure, Input, Model
+    from cloudkit.predict import Columns, Failure, Input, Model
+    from cloudkit.units import Per
 
 COLUMNS = ("id", "temperature", "quantity", "value", "unit", "lower", "upper")
 TEXTS = ("id", "quantity", "unit")
 TABLES, PICTURES = (".csv", ".jsonl", ".parquet"), (".png", ".svg", ".pdf")
 LEDGER = ("id", "code", "message")
-Keep = Callable[["pd.DataFrame"], None]
+Keep = Callable[["Columns"], None]
 
 Inputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files and folders of structures, tables of strings (.csv, .jsonl, .parquet, folders of shards), SCOPE strings; - is a structure on standard input.")]  # fmt: skip
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="OUT", help="A .csv, .jsonl or .parquet file; without it, a table on standard output.")]  # fmt: skip
@@ -91,29 +91,41 @@ def command(
             "--by, --lowest, --where, --reference and --page choose among candidates; give --top K too"
         )
     from cloudkit.predict import load, parse_temperatures
-    from cloudkit.report import CurvePlot, read_points
 
     kelvin = None if temperatures is None else parse_temperatures(temperatures)
-    points = read_points(measured, per) if measured else None
     trained = load(model)
+    keeps, draw = [], None
     if plot:
-        _check_curves(trained, () if kelvin is None else kelvin)
-    drawn = CurvePlot(0 if kelvin is None else len(kelvin), points)
+        keep_curves, draw = _plotter(trained, () if kelvin is None else kelvin, measured, per)
+        keeps.append(keep_curves)
     begun = time.monotonic()
     with counting("crystals") as bar, ExitStack() as stack:
         given = _Counted(records(inputs, column), bar)
-        batches = trained.predict_batches(given, kelvin, per)
-        keep = stack.enter_context(_writer(output)) if output else _shown(as_json)
+        batches = trained.predict_columns(given, kelvin, per)
+        keeps.append(stack.enter_context(_writer(output)) if output else _shown(as_json))
         ledger = stack.enter_context(table_writer(failures, LEDGER)) if failures else None
-        failed, rows = _write(batches, [keep, *([drawn.add] if plot else [])], ledger, as_json and not output)
-    if plot:
-        drawn.save(plot)
+        failed, rows = _write(batches, keeps, ledger, as_json and not output)
+    if plot and draw:
+        draw(plot)
     if as_json and output:
         emit_json({"predicted": given.count - failed, "failed": failed, "output": str(output)})
     if failed or output or plot:
         rate = rows / max(time.monotonic() - begun, 1e-9)
         say(f"{given.count - failed:,} predicted, {failed:,} failed; {rows:,} rows, {rate:,.0f} a second")
     raise typer.Exit(1 if failed else 0)
+
+
+def _plotter(
+    trained: "Model", kelvin: Iterable[float], measured: Path | None, per: "Per"
+) -> tuple[Keep, Callable[[Path], None]]:
+    """What takes the batches that are to be drawn, and what draws them; refuses before any work is done."""
+    from cloudkit.predict import as_frame
+    from cloudkit.report import CurvePlot, read_points
+
+    points = read_points(measured, per) if measured else None
+    _check_curves(trained, kelvin)
+    drawn = CurvePlot(len(list(kelvin)), points)
+    return lambda table: drawn.add(as_frame(table)), drawn.save
 
 
 def _check_curves(trained: "Model", kelvin: Iterable[float]) -> None:
@@ -144,7 +156,7 @@ class _Counted:
 
 
 def _write(
-    batches: "Iterator[tuple[pd.DataFrame, list[Failure]]]",
+    batches: "Iterator[tuple[Columns, list[Failure]]]",
     keeps: list[Keep],
     ledger: Write | None,
     as_json: bool,
@@ -152,10 +164,10 @@ def _write(
     """Send each batch to where it belongs; how many inputs have no values, and how many values there are."""
     failed = rows = 0
     for table, failures in batches:
-        if len(table):
+        if count := len(table["id"]):
             for keep in keeps:
                 keep(table)
-        rows += len(table)
+        rows += count
         failed += len(failures)
         for failure in failures:
             if ledger:
@@ -173,21 +185,26 @@ def _writer(output: Path) -> Iterator[Keep]:
     from cloudkit.io import column_writer
 
     with replacing(output, "wb") as file, column_writer(file, output.suffix, COLUMNS, TEXTS) as write:
-        yield lambda table: write({name: table[name].to_numpy() for name in COLUMNS})
+        yield lambda table: write({name: table[name] for name in COLUMNS})
 
 
 def _shown(as_json: bool) -> Keep:
     """Batches on standard output: JSON lines, or one table without its empty columns."""
     header = True
 
-    def show(table: "pd.DataFrame") -> None:
+    def show(table: "Columns") -> None:
         nonlocal header
+        rows = zip(*(column.tolist() for column in table.values()), strict=True)
         if as_json:
-            for row in table.astype(object).where(table.notna(), None).to_dict("records"):
-                emit_json({str(name): value for name, value in row.items()})
+            for row in rows:  # NaN becomes null
+                emit_json(dict(zip(table, row, strict=True)))
             return
-        shown = table.dropna(axis="columns", how="all")
-        emit_table(list(shown.columns) if header else None, shown.values.tolist())
+        shown = [
+            name for name, column in table.items() if column.dtype == object or not np.isnan(column).all()
+        ]
+        emit_table(
+            shown if header else None, list(zip(*(table[name].tolist() for name in shown), strict=True))
+        )
         header = False
 
     return show

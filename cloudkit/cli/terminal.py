@@ -87,39 +87,49 @@ class Bar:
 
     def __init__(self) -> None:
         self._bar: Progress | None = None
-        self._shown, self._steps = 0.0, 0
+        self._label = ""
+        self._total: int | None = None
+        self._begun = self._shown = 0.0
+        self._done = 0
 
     def start(self, label: str, total: int | None = None, done: int = 0) -> None:
         """Begin at `done` of `total` steps; without a total it only counts."""
-        from rich import progress
-
         self.stop()
-        amount = progress.MofNCompleteColumn() if total else progress.TextColumn("{task.completed:,.0f}")
-        middle = (
-            [progress.BarColumn(), progress.TimeRemainingColumn()] if total else [progress.SpinnerColumn()]
-        )
-        text = progress.TextColumn("{task.description}", markup=False)
-        self._label, self._begun = label, time.monotonic()
-        self._shown, self._steps = self._begun, 0
-        self._bar = progress.Progress(text, amount, *middle, console=_stderr(), transient=True)
-        self._task = self._bar.add_task(label, total=total, completed=done)
+        self._label, self._total, self._done = label, total, done
+        self._begun = self._shown = time.monotonic()
 
     def advance(self, steps: int = 1, note: str = "") -> None:
         """`steps` more are done; `note` is shown beside the label."""
         now = time.monotonic()
-        self._steps += steps
-        if self._bar is None or now - self._shown < BLINK:
+        self._done += steps
+        if now - self._shown < BLINK or now - self._begun <= PATIENCE:
             return
-        self._bar.update(self._task, advance=self._steps, description=f"{self._label} {note}".rstrip())
-        self._shown, self._steps = now, 0
-        if _stderr().is_terminal and not self._bar.live.is_started and now - self._begun > PATIENCE:
-            self._bar.start()
+        self._shown = now
+        if self._bar is None and self._begun and _stderr().is_terminal:
+            self._draw()
+        if self._bar is not None:
+            label = f"{self._label} {note}".rstrip()
+            self._bar.update(self._bar.task_ids[0], completed=self._done, description=label)
+
+    def _draw(self) -> None:
+        """Put the bar on the terminal; what draws it takes longer to import than most commands take."""
+        from rich import progress
+
+        known = self._total is not None
+        amount = progress.MofNCompleteColumn() if known else progress.TextColumn("{task.completed:,.0f}")
+        middle = (
+            [progress.BarColumn(), progress.TimeRemainingColumn()] if known else [progress.SpinnerColumn()]
+        )
+        text = progress.TextColumn("{task.description}", markup=False)
+        self._bar = progress.Progress(text, amount, *middle, console=_stderr(), transient=True)
+        self._bar.add_task(self._label, total=self._total, completed=self._done)
+        self._bar.start()
 
     def stop(self) -> None:
         """Take the bar away."""
-        if self._bar is not None and self._bar.live.is_started:
+        if self._bar is not None:
             self._bar.stop()
-        self._bar = None
+        self._bar, self._begun = None, 0.0
 
 
 @contextmanager

@@ -6,6 +6,7 @@ of its kind. A property that is not known takes the mean, and a flag column says
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -96,15 +97,19 @@ def _space_group(token: str) -> list[float]:
     ]
 
 
-_SITES: Final = {
-    symbol: [position for group in SPACE_GROUPS for position in group.wyckoff if position.symbol == symbol]
-    for symbol in {position.symbol for group in SPACE_GROUPS for position in group.wyckoff}
-}
+@cache
+def _freedom() -> dict[str, list[int]]:
+    """Degrees of freedom of each Wyckoff symbol in the groups that have it."""
+    found: dict[str, list[int]] = {}
+    for group in SPACE_GROUPS:
+        for position in group.wyckoff:
+            found.setdefault(position.symbol, []).append(position.degrees_of_freedom)
+    return found
 
 
 def _wyckoff(token: str) -> list[float]:
     """A symbol means different sites in different groups: degrees of freedom are the mean over the groups that have it."""
-    freedom = [position.degrees_of_freedom for position in _SITES[token]]
+    freedom = _freedom()[token]
     return [
         math.log(int(token[:-1])),
         ord(token[-1].lower()) - ord("a"),

@@ -1,9 +1,9 @@
 """A trained model at work: structures or SCOPE strings in, a tidy table of values with units out."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -12,8 +12,9 @@ import numpy.typing as npt
 from cloudkit import html
 from cloudkit.data import Tokens
 from cloudkit.errors import CloudkitError, ModelError, require
-from cloudkit.modelspec import RegressionHead, Spec, ThermalHead, targets_of
-from cloudkit.predict.ensembles import Blend, load_blends, predict_mean
+from cloudkit.models.runtime import read_runtime, read_spec, reason_for_torch, shipped
+from cloudkit.models.runtime.folder import check_folder
+from cloudkit.predict.engines import THERMAL, Engine, NumpyEngine, TorchEngine
 from cloudkit.predict.inputs import Failure, Input, Ready, gather, prepare, refuse
 from cloudkit.predict.temperatures import check_temperatures
 from cloudkit.units import MOLAR_QUANTITIES, PER, Per, canonical_unit
@@ -22,12 +23,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from cloudkit.models import CloudModel
+    from cloudkit.modelspec import Spec
+    from cloudkit.predict.ensembles import Blend
 
 Array = npt.NDArray[np.float64]
+Columns = dict[str, npt.NDArray[Any]]
 ROOM: Final = 298.15  # K, where a thermal model predicts if no temperature is asked for
 BATCH: Final = 512  # crystals at a time
 ROWS: Final = 1_000_000  # rows of a table at a time
-FOUR: Final = ("heat_capacity", "internal_energy", "entropy", "free_energy")
 COLUMNS: Final = ("id", "temperature", "quantity", "value", "unit", "lower", "upper")
 
 
@@ -48,52 +51,68 @@ class Values(NamedTuple):
 def load(path: str | Path) -> "Model":
     """Read a model folder that `cloudkit build` wrote, or a model that ships with cloudkit by its name (a folder wins).
 
-    Nothing in it is run, no pickle is read. Raises ModelError naming a file that is missing or damaged; MissingExtra without torch.
+    Nothing in it is run, no pickle is read. Models over the compact vocabulary work without torch.
+    Raises ModelError naming a file that is missing or damaged; MissingExtra for a model that needs torch where there is none.
     """
-    require("torch", "train")
-    from cloudkit.models import load_model, shipped
-
     folder = Path(path)
     if not folder.exists() and str(path) in shipped():
         folder = shipped()[str(path)]
-    network = load_model(folder)
-    return Model(network, folder.resolve().name, load_blends(folder, list(network.spec.heads)))
+    check_folder(folder)
+    return Model(folder)
 
 
 class Model:
-    """A trained model. `spec` is its resolved spec, `heads` the names of the heads that predict values.
+    """A trained model. `heads` are the names of the heads that predict values.
 
-    `blends`: the trees of heads that are ensembles with trees.
+    `blends`: the trees of heads that are ensembles with trees. `network` is the model in torch; once it was asked for, it
+    is what predicts.
     """
 
-    def __init__(
-        self, network: "CloudModel", name: str, blends: Mapping[str, Blend] = MappingProxyType({})
-    ) -> None:
-        self.network, self.name, self.blends = network, name, blends
-        self.spec: Spec = network.spec
-        trained = {task.head for task in self.spec.tasks if task.kind == "finetune"}
-        kinds = ThermalHead | RegressionHead
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.name = folder, folder.resolve().name
+        self._plain = read_spec(folder / "spec.yaml")
+        trained = {task["head"] for task in self._plain["tasks"] if task["kind"] == "finetune"}
+        self._kinds = {name: head["kind"] for name, head in self._plain["heads"].items()}
         self.heads = [
-            head for head, kind in self.spec.heads.items() if head in trained and isinstance(kind, kinds)
+            head
+            for head, kind in self._kinds.items()
+            if head in trained and kind in ("regression", "thermal")
         ]
+        self.blends: dict[str, Blend] = {}
+        if any(folder.glob("trees-*.npz")):
+            from cloudkit.predict.ensembles import load_blends
+
+            self.blends = load_blends(folder, list(self._kinds))
+        tokens = self._plain["tokens"]
+        self.dialect, self.max_length = str(tokens["dialect"]), int(tokens["max_length"])
+        self._engine: Engine
+        if reason_for_torch(self._plain) is None:
+            self._engine = NumpyEngine(read_runtime(folder, self._plain))
+        else:
+            self._engine = TorchEngine(self.network)
+
+    @cached_property
+    def network(self) -> "CloudModel":
+        """The model in torch, which training and evaluation work with."""
+        require("torch", "train")
+        from cloudkit.models import load_model
+
+        network = load_model(self.folder)
+        self._engine = TorchEngine(network)
+        return network
+
+    @property
+    def spec(self) -> "Spec":
+        """The resolved spec that the model was built from."""
+        return self.network.spec
 
     def __repr__(self) -> str:
-        predicts = ", ".join(
-            name for head in self.heads for name in (FOUR if self._is_thermal(head) else self._outputs(head))
-        )
-        return f"<Model {self.name}: {self.network.parameters_count:,} parameters, predicts {predicts or 'nothing yet'}>"
+        predicts = ", ".join(name for head in self.heads for name in self._predicted(head))
+        return f"<Model {self.name}: {self._engine.parameters_count:,} parameters, predicts {predicts or 'nothing yet'}>"
 
     def _repr_html_(self) -> str:
-        rows = [
-            (
-                head,
-                self.spec.heads[head].kind,
-                ", ".join(FOUR if self._is_thermal(head) else self._outputs(head)),
-            )
-            for head in self.heads
-        ]
-        about = f"{self.network.parameters_count:,} parameters, reads {self.spec.tokens.dialect} strings of at most "
-        about += f"{self.spec.tokens.max_length} tokens"
+        rows = [(head, self._kinds[head], ", ".join(self._predicted(head))) for head in self.heads]
+        about = f"{self._engine.parameters_count:,} parameters, reads {self.dialect} strings of at most {self.max_length} tokens"
         return html.titled(
             f"model {self.name}", html.paragraph(about), html.table(("head", "kind", "predicts"), rows)
         )
@@ -104,7 +123,7 @@ class Model:
         return any(map(self._is_thermal, self.heads))
 
     def _is_thermal(self, head: str) -> bool:
-        return isinstance(self.spec.heads[head], ThermalHead)
+        return bool(self._kinds[head] == "thermal")
 
     def predict(self, inputs: Any, temperatures: Any = None, per: Per = "atom") -> "pd.DataFrame":
         """Values of one or many structures or SCOPE strings.
@@ -135,6 +154,13 @@ class Model:
 
         The arguments are checked at once, before the first record is read.
         """
+        batches = self.predict_columns(inputs, temperatures, per)
+        return ((as_frame(columns), failures) for columns, failures in batches)
+
+    def predict_columns(
+        self, inputs: Iterable[Input], temperatures: Any = None, per: Per = "atom"
+    ) -> Iterator[tuple[Columns, list[Failure]]]:
+        """As `predict_batches`, with tables as arrays by name, which need no pandas."""
         kelvin = self._temperatures(temperatures)
         if per not in PER:
             raise CloudkitError(f"per '{per}': choose from {', '.join(PER)}")
@@ -146,13 +172,10 @@ class Model:
 
         inputs: as for `predict`. Raises CloudkitError naming the first input that has no string which the model can read.
         """
-        from cloudkit.models import pool
-
-        checked = [prepare(one, self.spec.tokens.dialect, "atom") for one in gather(inputs)]
+        checked = [prepare(one, self.dialect, "atom") for one in gather(inputs)]
         _, tokens, long = self._tokenize([one for one in checked if isinstance(one, Ready)])
         refuse([one for one in checked if isinstance(one, Failure)] + long, len(checked))
-        found: npt.NDArray[np.float32] = pool(self.network, tokens).float().cpu().numpy()
-        return found
+        return self._engine.pool(tokens)
 
     def _temperatures(self, temperatures: Any) -> Array:
         if not self.heads:
@@ -164,24 +187,25 @@ class Model:
             )
         return check_temperatures(ROOM if temperatures is None else temperatures)
 
-    def _outputs(self, head: str) -> Sequence[str]:
-        return self.network.value_head(head).outputs
+    def _outputs(self, head: str) -> tuple[str, ...]:
+        return self._engine.outputs(head)
+
+    def _predicted(self, head: str) -> tuple[str, ...]:
+        return THERMAL if self._is_thermal(head) else self._outputs(head)
 
     def _batches(
         self, inputs: Iterator[Input], kelvin: Array, per: Per, size: int
-    ) -> "Iterator[tuple[pd.DataFrame, list[Failure]]]":
+    ) -> Iterator[tuple[Columns, list[Failure]]]:
         while chunk := list(islice(inputs, size)):
-            checked = [
-                prepare(Input(one.id, one.scope, one.error), self.spec.tokens.dialect, per) for one in chunk
-            ]
+            checked = [prepare(Input(one.id, one.scope, one.error), self.dialect, per) for one in chunk]
             failures = [one for one in checked if isinstance(one, Failure)]
             ready, tokens, long = self._tokenize([one for one in checked if isinstance(one, Ready)])
             yield self._table(ready, tokens, kelvin, per), failures + long
 
     def _tokenize(self, ready: list[Ready]) -> tuple[list[Ready], Tokens, list[Failure]]:
         """Ids of the strings that the model can read whole, and failures for the longer ones."""
-        limit = self.spec.tokens.max_length
-        tokens = Tokens(*self.network.tokenizer.encode_batch([one.text for one in ready]))
+        limit = self.max_length
+        tokens = Tokens(*self._engine.tokenizer.encode_batch([one.text for one in ready]))
         fits = (tokens.lengths <= limit).tolist()
         if all(fits):
             return ready, tokens, []
@@ -193,69 +217,45 @@ class Model:
             if not fit
         ]
         kept = [one for one, fit in zip(ready, fits, strict=True) if fit]
-        return kept, Tokens(*self.network.tokenizer.encode_batch([one.text for one in kept])), long
+        return kept, Tokens(*self._engine.tokenizer.encode_batch([one.text for one in kept])), long
 
-    def _table(self, ready: list[Ready], tokens: Tokens, kelvin: Array, per: Per) -> "pd.DataFrame":
-        pandas = require("pandas", "train")
-        atoms = np.array([one.atoms for one in ready])
-        parts = [
-            _frame(pandas, [one.id for one in ready], atoms, self.values(head, tokens, kelvin), per)
-            for head in self.heads
-        ]
-        table: pd.DataFrame = pandas.concat(parts).sort_values("row", kind="stable", ignore_index=True)
-        return table[list(COLUMNS)]
+    def _table(self, ready: list[Ready], tokens: Tokens, kelvin: Array, per: Per) -> Columns:
+        atoms, ids = np.array([one.atoms for one in ready]), [one.id for one in ready]
+        parts = [_columns(ids, atoms, self.values(head, tokens, kelvin), per) for head in self.heads]
+        joined = {name: np.concatenate([part[name] for part in parts]) for name in ("row", *COLUMNS)}
+        order = np.argsort(joined["row"], kind="stable")
+        return {name: joined[name][order] for name in COLUMNS}
 
     def values(self, head: str, tokens: Tokens, kelvin: Array) -> Values:
         """Values of one head per mole of atoms, in float64; kelvin (temperatures,) counts for thermal heads only."""
+        names = self._predicted(head)
         if self._is_thermal(head):
-            return _thermal(self.network, head, tokens, kelvin)
-        return _regression(self.network, self.blends.get(head), head, tokens)
+            units = tuple(canonical_unit(name) for name in names)
+            return Values(names, units, kelvin, *self._engine.thermal(head, tokens, kelvin))
+        ends = self._engine.regression(head, tokens, self.blends.get(head))
+        value, lower, upper = (None if part is None else part[:, None] for part in ends)
+        assert value is not None
+        return Values(names, self._units(head), np.array([np.nan]), value, lower, upper)
+
+    def _units(self, head: str) -> tuple[str, ...]:
+        """The unit of each output: that of its quantity, else as the labels were declared."""
+        stated = {
+            target["quantity"]: target["unit"]
+            for task in self._plain["tasks"]
+            if task["kind"] == "finetune" and task["head"] == head
+            for table in task["data"].get("join", [task["data"]])
+            for target in table["targets"]
+        }
+        return tuple(canonical_unit(name) or stated.get(name, "") for name in self._outputs(head))
 
 
-def _thermal(network: "CloudModel", head: str, tokens: Tokens, kelvin: Array) -> Values:
-    """All four quantities from the modes, in float64 whatever the precision of the network.
-
-    Bands: the same modes with all frequencies lower and higher by the factor that was fitted to unseen crystals, so that their ends
-    obey the laws too.
-    """
-    from cloudkit.models import predict_modes
-
-    torch = require("torch", "train")
-    modes, band = predict_modes(network, head, tokens)
-    temperature = torch.from_numpy(kelvin)
-    with torch.inference_mode():
-
-        def table(factor: float) -> Array:
-            found = modes.scaled(factor).thermodynamics(temperature)
-            return np.stack([getattr(found, name).numpy() for name in FOUR], axis=2)
-
-        value = table(1.0)
-        units = tuple(canonical_unit(name) for name in FOUR)
-        if band == 0:
-            return Values(FOUR, units, kelvin, value)
-        ends = table(float(np.exp(-band))), table(float(np.exp(band)))
-    return Values(FOUR, units, kelvin, value, np.minimum(*ends), np.maximum(*ends))
+def as_frame(columns: Columns) -> "pd.DataFrame":
+    """Columns as a table of pandas."""
+    table: pd.DataFrame = require("pandas", "train").DataFrame(columns)
+    return table
 
 
-def _regression(network: "CloudModel", blend: Blend | None, head: str, tokens: Tokens) -> Values:
-    from cloudkit.models import predict_interval
-
-    names = tuple(network.value_head(head).outputs)
-    count, width = len(tokens), len(names)
-    sequence, quantity = np.repeat(np.arange(count), width), np.tile(np.arange(width), count)
-    at = np.full(count * width, np.nan)
-    flat = predict_mean(network, blend, head, tokens, sequence, quantity, at)
-    tasks = [task for task in network.spec.tasks if task.kind == "finetune" and task.head == head]
-    told = {target.quantity: target.unit for task in tasks for target in targets_of(task.data)}
-    units = tuple(canonical_unit(name) or told.get(name, "") for name in names)
-    lower, upper = predict_interval(network, head, flat, quantity)
-    shape = (count, 1, width)
-    return Values(
-        names, units, np.array([np.nan]), flat.reshape(shape), lower.reshape(shape), upper.reshape(shape)
-    )
-
-
-def _frame(pandas: Any, ids: list[str], atoms: Array, found: Values, per: Per) -> Any:
+def _columns(ids: list[str], atoms: Array, found: Values, per: Per) -> Columns:
     """Long table of one head; column `row` is the position of the input."""
     count, kelvins, width = found.value.shape
     factor = np.ones((count, 1, width))
@@ -265,13 +265,14 @@ def _frame(pandas: Any, ids: list[str], atoms: Array, found: Values, per: Per) -
         canonical_unit(name, per) or unit for name, unit in zip(found.quantities, found.units, strict=True)
     ]
     row = np.repeat(np.arange(count), kelvins * width)
-    return pandas.DataFrame({
+    none = np.full(len(row), np.nan)
+    return {
         "row": row,
         "id": np.array(ids, dtype=object)[row],
         "temperature": np.tile(np.repeat(found.temperature, width), count),
         "quantity": np.tile(np.array(found.quantities, dtype=object), count * kelvins),
         "value": (found.value * factor).ravel(),
         "unit": np.tile(np.array(units, dtype=object), count * kelvins),
-        "lower": np.nan if found.lower is None else (found.lower * factor).ravel(),
-        "upper": np.nan if found.upper is None else (found.upper * factor).ravel(),
-    })  # fmt: skip
+        "lower": none if found.lower is None else (found.lower * factor).ravel(),
+        "upper": none if found.upper is None else (found.upper * factor).ravel(),
+    }

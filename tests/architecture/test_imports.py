@@ -106,6 +106,16 @@ def test_reading_and_tokenizing_strings_needs_no_engine_and_no_torch() -> None:
     )
 
 
+def test_predicting_with_a_shipped_model_needs_numpy_only() -> None:
+    loaded = modules_after(
+        "import cloudkit\nfrom cloudkit.predict.inputs import gather\nmodel = cloudkit.load('thermal')\n"
+        "((table, failures),) = model.predict_columns(gather('0 0 0 | Si 1a'))\nassert len(table['value']) == 4"
+    )
+    assert (
+        loaded & {"torch", "pydantic", "pandas", "safetensors", "matplotlib", "sklearn", "pyarrow"} == set()
+    )
+
+
 def test_the_public_names_are_these() -> None:
     assert sorted(cloudkit.__all__) == [
         "CloudFeaturizer", "CloudRegressor", "CloudkitError", "Columns", "Diagnostic", "Findings", "Scope", "Tokenizer",

@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from cloudkit.errors import ModelError
-from cloudkit.models.runtime.runtime import Runtime
+from cloudkit.models.runtime.runtime import Runtime, reason_for_torch
 from cloudkit.models.runtime.weights import read_safetensors
 from cloudkit.tokens import Tokenizer
 
@@ -20,18 +20,20 @@ def shipped() -> dict[str, Path]:
     return {folder.name: folder for folder in folders if (folder / "model.safetensors").is_file()}
 
 
-def read_runtime(folder: Path, name: str | None = None) -> Runtime:
-    """Read a trained model that works without torch.
+def read_runtime(folder: Path, spec: dict[str, Any] | None = None) -> Runtime:
+    """Read a trained model that works without torch; spec: what `read_spec` found in it, if that is known.
 
     Raises ModelError for a folder or file that is missing or damaged, and for a model that only torch can run.
     """
     check_folder(folder)
-    spec = read_spec(folder / "spec.yaml")
+    spec = spec or read_spec(folder / "spec.yaml")
+    if reason := reason_for_torch(spec):
+        raise ModelError(f"{folder} needs torch: {reason}; pip install 'cloudkit-scope[train]'")
     tokenizer = Tokenizer(spec["tokens"]["vocabulary"])
     check_vocabulary(folder / "vocab.txt", tokenizer)
     weights = read_safetensors(folder / "model.safetensors")
     try:
-        return Runtime(spec, tokenizer, weights, name or folder.resolve().name)
+        return Runtime(spec, tokenizer, weights)
     except (KeyError, IndexError, ValueError, TypeError) as error:
         raise ModelError(f"{folder / 'model.safetensors'} does not fit spec.yaml: {error}") from None
 

@@ -51,6 +51,12 @@ class Network:
         self.of_elements = of_elements
         self.of_groups = _columns(self.known[self.kind == SPACE_GROUP])
         self.of_sites = _columns(self.known[self.kind == WYCKOFF])
+        parts = {"cls": 1, "mean": 2, "cls_mean": 3, "attention": 3}[self.pooling]
+        self.pooled_width: int = parts * self.width + sum(
+            times * (columns.stop - columns.start)
+            for times, columns in ((4, of_elements), (1, self.of_groups), (2, self.of_sites))
+        ) + 3  # fmt: skip
+        self.kinds = self.kind.astype(np.uint8)
 
     def pooled(self, layout: Layout) -> Array:
         """What heads read of each string: (strings, pooled width and statistics)."""

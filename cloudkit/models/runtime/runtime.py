@@ -1,5 +1,6 @@
 """A trained model as NumPy arrays: which ones it can run, and batches of strings through it."""
 
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -36,8 +37,8 @@ def reason_for_torch(spec: Mapping[str, Any]) -> str | None:
 class Runtime:
     """Encoder and heads of values of a model folder. `heads`: name -> head, those that a task fine-tunes."""
 
-    def __init__(self, spec: Mapping[str, Any], tokenizer: Tokenizer, weights: Weights, name: str) -> None:
-        self.spec, self.tokenizer, self.name = spec, tokenizer, name
+    def __init__(self, spec: Mapping[str, Any], tokenizer: Tokenizer, weights: Weights) -> None:
+        self.spec, self.tokenizer = spec, tokenizer
         self.dialect: str = spec["tokens"]["dialect"]
         self.max_length: int = spec["tokens"]["max_length"]
         self.parameters_count = sum(
@@ -61,16 +62,24 @@ class Runtime:
                 ]
 
     def pool(self, ids: NDArray[Any], offsets: NDArray[np.int64], network: Network | None = None) -> Array:
-        """What heads read of each string of packed ids, in their order: (strings, columns)."""
+        """What heads read of each string of packed ids, in their order: (strings, columns).
+
+        Equal strings are computed once, so that they have equal values wherever they are in a batch.
+        """
         network = network or self.network
-        out: Array | None = None
-        for chosen, part, ends in _batches(ids, offsets):
-            layout = lay_out(part, ends, network.kind.astype(np.uint8), self.dialect, network.merge)
-            pooled = network.pooled(layout)
-            if out is None:
-                out = np.empty((len(offsets) - 1, pooled.shape[1]), dtype=np.float32)
-            out[chosen] = pooled
-        return np.zeros((0, 0), dtype=np.float32) if out is None else out
+        data, ends = np.ascontiguousarray(ids), offsets.tolist()
+        places: dict[bytes, int] = {}
+        which = [
+            places.setdefault(data[start:end].tobytes(), len(places))
+            for start, end in itertools.pairwise(ends)
+        ]
+        of = np.array(which, dtype=np.int64)
+        first = np.unique(of, return_index=True)[1]
+        out = np.empty((len(first), network.pooled_width), dtype=np.float32)
+        for chosen, part, bounds in _batches(data, offsets, first):
+            layout = lay_out(part, bounds, network.kinds, self.dialect, network.merge)
+            out[chosen] = network.pooled(layout)
+        return out[of]
 
     def regress(
         self, head: str, ids: NDArray[Any], offsets: NDArray[np.int64], pooled: Array | None = None
@@ -94,15 +103,14 @@ _BUFFERS: Final = (".known", ".amount", ".kind", ".center", ".spread", ".shift",
 
 
 def _batches(
-    ids: NDArray[Any], offsets: NDArray[np.int64]
+    ids: NDArray[Any], offsets: NDArray[np.int64], strings: NDArray[np.int64]
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
-    """Strings by length, some thousand tokens at a time: which they are, their ids and offsets."""
-    lengths = np.diff(offsets)
+    """Some strings by length, some thousand tokens at a time: their places in `strings`, their ids and offsets."""
+    starts, lengths = offsets[:-1][strings], np.diff(offsets)[strings]
     order = np.argsort(lengths, kind="stable")
     batch = np.cumsum(lengths[order]) // ROWS
-    cuts = np.flatnonzero(np.diff(batch)) + 1
-    for chosen in np.split(order, cuts):
+    for chosen in np.split(order, np.flatnonzero(np.diff(batch)) + 1):
         if len(chosen):
             ends = np.concatenate([[0], np.cumsum(lengths[chosen])])
-            places = np.arange(ends[-1]) + np.repeat(offsets[:-1][chosen] - ends[:-1], lengths[chosen])
+            places = np.arange(ends[-1]) + np.repeat(starts[chosen] - ends[:-1], lengths[chosen])
             yield chosen, ids[places].astype(np.int64), ends
