@@ -6,6 +6,32 @@
 
 enum { ID_WYCKOFF = 236, ID_ELEMENT = 422, ID_FRACTION = 540, ID_END = 641, CLOUD_FRACTION = 463, CLOUD_END = 564 };
 
+/* An arithmetic crystal class. signature: 6 bits for the number of operations of each type, in the order 1, 2, 3, 4, 6, -1, m, -3, -4, -6.
+ * generators: matrices in the primitive standard basis, row by row. The Smith form of the stacked generators less 1: u (w - 1) v = d, u square of
+ * 3 n_generators rows. Its keys are ck_keys[first_key .. first_key + n_keys). */
+typedef struct ck_class {
+    uint64_t signature;
+    char centring;
+    uint8_t n_generators, rank;
+    uint16_t first_key, n_keys;
+    int8_t generators[3][9], u[9][9], v[9], d[3];
+} ck_class;
+
+/* What the rows of u t beyond the rank, in 1/12, say of the generators' translations t: the group, the transformation p to the standard setting in the
+ * primitive standard basis, and the first rows of u p t_standard in 1/24. */
+typedef struct ck_key {
+    int8_t key[6];
+    uint8_t space_group;
+    int8_t transformation[9];
+    int16_t origin[3];
+} ck_key;
+
+/* x, in the primitive standard basis, lies on a Wyckoff position if ck_annihilators[annihilator] x - shift / 24 is whole. */
+typedef struct ck_locus {
+    uint8_t annihilator;
+    int8_t shift[3];
+} ck_locus;
+
 extern const char *const ck_generator_text[230];
 extern const uint8_t ck_generator_length[230];
 extern const uint8_t ck_generator_slot[1024];
@@ -24,5 +50,11 @@ extern const uint8_t ck_cloud_text_length[564];
 extern const uint8_t ck_letter_count[230];
 extern const uint32_t ck_normalizer_start[231];
 extern const uint8_t ck_normalizer[22791];
+extern const ck_class ck_classes[73];
+extern const ck_key ck_keys[303];
+extern const ck_locus ck_loci[1731];
+extern const uint16_t ck_loci_start[231];
+extern const int8_t ck_annihilators[30][9];
+extern const uint8_t ck_annihilator_rows[30];
 
 #endif

@@ -8,6 +8,8 @@ Writes cloudkit/tables/_generated.py, csrc/tables.{h,c} and spec/vocab/compact.t
 import csv
 from pathlib import Path
 
+from loci import locus
+
 ROOT = Path(__file__).resolve().parents[2]
 LETTERS = "abcdefghijklmnopqrstuvwxyzA"
 SPECIALS = ["[CLS]", "[PAD]", "[SEP]", "[UNK]", "[MASK]"]
@@ -97,7 +99,8 @@ def python_module(groups: list[Row], wyckoff: list[Row], elements: list[Row]) ->
 
 
 def array(declaration: str, values: list[object]) -> str:
-    rows = [", ".join(map(str, values[i : i + 24])) for i in range(0, len(values), 24)]
+    width = 1 if str(values[0]).startswith("{") else 24
+    rows = [", ".join(map(str, values[i : i + width])) for i in range(0, len(values), width)]
     return f"const {declaration} = {{\n    " + ",\n    ".join(rows) + "\n};\n"
 
 
@@ -139,6 +142,99 @@ def cloud_text(token: str) -> str:
     return (
         "" if token in ("[CLS]", "[PAD]", "[SEP]") else token[2:] if token.startswith("##") else f" {token}"
     )
+
+
+SYMMETRY_TYPES = """/* An arithmetic crystal class. signature: 6 bits for the number of operations of each type, in the order 1, 2, 3, 4, 6, -1, m, -3, -4, -6.
+ * generators: matrices in the primitive standard basis, row by row. The Smith form of the stacked generators less 1: u (w - 1) v = d, u square of
+ * 3 n_generators rows. Its keys are ck_keys[first_key .. first_key + n_keys). */
+typedef struct ck_class {
+    uint64_t signature;
+    char centring;
+    uint8_t n_generators, rank;
+    uint16_t first_key, n_keys;
+    int8_t generators[3][9], u[9][9], v[9], d[3];
+} ck_class;
+
+/* What the rows of u t beyond the rank, in 1/12, say of the generators' translations t: the group, the transformation p to the standard setting in the
+ * primitive standard basis, and the first rows of u p t_standard in 1/24. */
+typedef struct ck_key {
+    int8_t key[6];
+    uint8_t space_group;
+    int8_t transformation[9];
+    int16_t origin[3];
+} ck_key;
+
+/* x, in the primitive standard basis, lies on a Wyckoff position if ck_annihilators[annihilator] x - shift / 24 is whole. */
+typedef struct ck_locus {
+    uint8_t annihilator;
+    int8_t shift[3];
+} ck_locus;
+"""
+
+
+def initializer(numbers: object) -> str:
+    return f"{{{', '.join(map(initializer, numbers))}}}" if isinstance(numbers, list) else str(numbers)
+
+
+def padded_row(row: list[int], columns: int) -> list[int]:
+    assert len(row) <= columns
+    return row + [0] * (columns - len(row))
+
+
+def padded(matrix: list[list[int]], rows: int, columns: int) -> list[list[int]]:
+    assert len(matrix) <= rows
+    return [padded_row(row, columns) for row in matrix] + [[0] * columns] * (rows - len(matrix))
+
+
+def numbers(text: str) -> list[int]:
+    return [int(word) for word in text.split()]
+
+
+def matrices(text: str) -> list[list[int]]:
+    return [numbers(part) for part in text.split(";") if part.strip()]
+
+
+def class_arrays() -> dict[str, list[object]]:
+    """The tables that turn the operations of a crystal into its space group and origin."""
+    by_class: dict[str, list[Row]] = {}
+    for row in read("cocycles.csv"):
+        by_class.setdefault(row["class"], []).append(row)
+    classes, keys = [], []
+    for row in read("classes.csv"):
+        signature = sum(count << 6 * i for i, count in enumerate(numbers(row["types"])))
+        generators, cocycles = matrices(row["generators"]), by_class[row["class"]]
+        fields: list[object] = [f"{signature}u", f"'{row['centring']}'", len(generators), row["rank"]]
+        fields += [len(keys), len(cocycles), padded(generators, 3, 9), padded(matrices(row["u"]), 9, 9)]
+        classes.append([*fields, numbers(row["v"]), padded_row(numbers(row["d"]), 3)])
+        for cocycle in cocycles:
+            key, origin = padded_row(numbers(cocycle["key"]), 6), padded_row(numbers(cocycle["origin"]), 3)
+            keys.append([key, cocycle["space_group"], numbers(cocycle["transformation"]), origin])
+    return {
+        f"ck_class ck_classes[{len(classes)}]": [initializer(row) for row in classes],
+        f"ck_key ck_keys[{len(keys)}]": [initializer(row) for row in keys],
+    }
+
+
+def locus_arrays(groups: list[Row], wyckoff: list[Row]) -> dict[str, list[object]]:
+    """The tables that turn a point into its Wyckoff letter."""
+    centring = {row["number"]: row["centering"] for row in groups}
+    annihilators: list[list[int]] = []  # flat, padded to three rows
+    loci = []
+    for row in wyckoff:
+        matrix, shift = locus(row["representative"], centring[row["space_group"]])
+        assert len(matrix) == 3 - int(row["degrees_of_freedom"])
+        flat = [entry for line in padded(matrix, 3, 3) for entry in line]
+        if flat not in annihilators:
+            annihilators.append(flat)
+        loci.append([annihilators.index(flat), padded_row(shift, 3)])
+    starts = [sum(int(row["space_group"]) <= number for row in wyckoff) for number in range(231)]
+    rows = [sum(any(flat[i : i + 3]) for i in (0, 3, 6)) for flat in annihilators]
+    return {
+        f"ck_locus ck_loci[{len(loci)}]": [initializer(row) for row in loci],
+        "uint16_t ck_loci_start[231]": list(starts),
+        f"int8_t ck_annihilators[{len(annihilators)}][9]": [initializer(flat) for flat in annihilators],
+        f"uint8_t ck_annihilator_rows[{len(annihilators)}]": list(rows),
+    }
 
 
 def c_tables(
@@ -199,12 +295,13 @@ def c_tables(
         "uint32_t ck_normalizer_start[231]": [sum(sizes[:i]) for i in range(231)],
         f"uint8_t ck_normalizer[{len(flat)}]": flat,
     }
-    numbers = {
+    arrays |= class_arrays() | locus_arrays(groups, wyckoff)
+    constants = {
         "ID_WYCKOFF": first_wyckoff, "ID_ELEMENT": compact_index["H"], "ID_FRACTION": compact_index["0.0"],
         "ID_END": len(compact), "CLOUD_FRACTION": index["0.0"], "CLOUD_END": len(cloud),
     }  # fmt: skip
     note = "/* Generated by spec/tools/compile_tables.py from spec/tables and spec/vocab; do not edit. */"
-    enum = "enum { " + ", ".join(f"{name} = {value}" for name, value in numbers.items()) + " };"
+    enum = "enum { " + ", ".join(f"{name} = {value}" for name, value in constants.items()) + " };"
     externs = [f"extern const {declaration};" for declaration in arrays]
     header = [
         note,
@@ -215,6 +312,7 @@ def c_tables(
         "",
         enum,
         "",
+        SYMMETRY_TYPES,
         *externs,
         "",
         "#endif",

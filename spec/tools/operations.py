@@ -1,8 +1,6 @@
-"""What the table builders share: the operations of a space group, and coordinates such as `x,2x,1/4+y` as numbers."""
+"""What the table builders share: the operations of a space group, and coordinates such as `x,2x,1/4+y` as arrays."""
 
-import re
-from fractions import Fraction
-
+import loci
 import moyopy
 import numpy as np
 
@@ -15,17 +13,5 @@ def operations(number: int) -> tuple[np.ndarray, np.ndarray]:
 
 def read_coordinates(text: str) -> tuple[np.ndarray, np.ndarray]:
     """Linear part (3, 3) and constants (3,) of three coordinates."""
-    parts = [_read_one(part) for part in text.split(",")]
-    return np.array([coefficients for coefficients, _ in parts]), np.array([c for _, c in parts])
-
-
-def _read_one(text: str) -> tuple[list[int], float]:
-    coefficients, constant = [0, 0, 0], Fraction(0)
-    for sign, factor, symbol, value in re.findall(
-        r"([+-]?)(\d*)([xyz])|([+-]?\d+(?:/\d+)?)", text.replace(" ", "")
-    ):
-        if symbol:
-            coefficients["xyz".index(symbol)] += int(f"{sign}{factor or 1}")
-        else:
-            constant += Fraction(value)
-    return coefficients, float(constant)
+    linear, constants = loci.read_coordinates(text)
+    return np.array(linear), np.array([float(constant) for constant in constants])
