@@ -78,6 +78,7 @@ ck_status ck_read_id(uint16_t id, ck_symbol *symbol) {
 const ck_api *ck_get_api(void) {
     static const ck_api table = {
         CK_ABI_VERSION, sizeof(ck_api), ck_check, ck_encode_cloud, ck_encode_compact, ck_decode_cloud, ck_format, ck_read_id, ck_canonical,
+        ck_work_size, ck_find_symmetry, ck_encode_structure,
     };
     return &table;
 }

@@ -41,6 +41,7 @@ extern const uint8_t ck_wyckoff_multiplicity[230 * 27];
 extern const uint32_t ck_wyckoff_fixed[230];
 extern const uint16_t ck_wyckoff_id[193 * 27];
 extern const uint8_t ck_element_number[26 * 27];
+extern const uint8_t ck_element_order[118];
 extern const char ck_compact_text[641][5];
 extern const uint16_t ck_cloud_continuation[128];
 extern const uint32_t ck_cloud_key[2048];

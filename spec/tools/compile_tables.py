@@ -278,6 +278,7 @@ def c_tables(
         "uint32_t ck_wyckoff_fixed[230]": list(fixed),
         "uint16_t ck_wyckoff_id[193 * 27]": symbol_id,
         "uint8_t ck_element_number[26 * 27]": by_letters,
+        "uint8_t ck_element_order[118]": [row["order"] for row in elements],
         f"char ck_compact_text[{len(compact)}][5]": [
             f'"{t if i >= first_wyckoff else ""}"' for i, t in enumerate(compact)
         ],

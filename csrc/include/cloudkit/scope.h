@@ -1,4 +1,4 @@
-/* cloudkit/scope.h: check, tokenize and format SCOPE strings. This header is the manual.
+/* cloudkit/scope.h: encode crystals as SCOPE strings; check, tokenize and format such strings. This header is the manual.
  *
  * The library allocates nothing, keeps no state, reads no locale and sets no errno: every function is thread-safe, and
  * the caller owns every buffer. Text is bytes with a length; no NUL is needed. All offsets are byte offsets.
@@ -33,7 +33,10 @@ typedef enum ck_status {
     CK_INVALID = 1,   /* the text has errors; ck_check lists them */
     CK_NO_SPACE = 2,  /* the buffer is too small; *n_out is the length needed */
     CK_NOT_ASCII = 3, /* ck_encode_cloud only: the text needs Unicode rules, which this library does not carry */
-    CK_NO_TOKEN = 4   /* ck_encode_compact only: valid text with an oxidation state, or an occupancy of three or more decimals */
+    CK_NO_TOKEN = 4,  /* ck_encode_compact only: valid text with an oxidation state, or an occupancy of three or more decimals */
+    CK_BAD_CELL = 5,  /* structures: no site, too many, a number that is not finite or far too large, or no volume */
+    CK_CONTACT = 6,   /* structures: two sites, or a site and its periodic image, are too close */
+    CK_TOO_HARD = 7   /* structures: more comparisons than the budget allows */
 } ck_status;
 
 /* What is wrong. 1xx: grammar, 2xx: tables, 3xx: semantics, 4xx: warnings. A level is checked only where the one
@@ -118,6 +121,79 @@ ck_status ck_read_id(uint16_t id, ck_symbol *symbol);
 ck_status ck_canonical(uint32_t space_group, const uint8_t *letters, const uint32_t *contents, size_t n,
                        uint8_t *new_letters, uint32_t *order);
 
+/* ---- Structures ----
+ *
+ * From arrays to symmetry, and to the canonical string:
+ *
+ *     double lattice[9] = {5.64, 0, 0, 0, 5.64, 0, 0, 0, 5.64}, positions[24] = {...};
+ *     int32_t numbers[8] = {11, 11, 11, 11, 17, 17, 17, 17};
+ *     ck_crystal salt = {lattice, positions, numbers, 8, NULL, 0};
+ *     size_t size = ck_work_size(8), n;
+ *     void *work = malloc(size);
+ *     char text[256];
+ *     if (ck_encode_structure(&salt, NULL, 1e-2, 0, work, size, text, sizeof text, &n) == CK_OK) ...
+ *
+ * symprec, a length in Å, is the only tolerance; spec/scope.md says what it means. The answer depends on the crystal and on
+ * symprec alone: not on the cell, the origin, the order of the sites or the hand of the axes. */
+
+/* lattice: three cell vectors as rows, Å. positions: 3 n fractional coordinates. labels: n; equal labels are the same
+ * species. occupancies: for each label below n_labels the sum of its site's occupancies, or NULL where all sites are full:
+ * sites that are alternatives of each other may be closer than CK_SHORTEST_CONTACT. */
+typedef struct ck_crystal {
+    const double *lattice, *positions;
+    const int32_t *labels;
+    size_t n;
+    const double *occupancies;
+    size_t n_labels;
+} ck_crystal;
+
+#define CK_MOST_SITES 4000000
+#define CK_LONGEST_EDGE 1e5       /* Å, of each component of a cell vector */
+#define CK_FARTHEST_SITE 1e6      /* cells from the origin */
+#define CK_SMALLEST_VOLUME 0.1    /* Å³ */
+#define CK_THINNEST_CELL 0.5      /* Å; no lattice repeats faster than the shortest bond */
+#define CK_SHORTEST_CONTACT 0.1   /* Å */
+#define CK_SAME_PLACE 0.05        /* Å; not even alternatives may be closer */
+#define CK_FULL_SITE 1.01         /* the largest sum of two alternatives' occupancies */
+#define CK_DEFAULT_BUDGET 2000000000 /* comparisons of two places: some seconds */
+
+typedef struct ck_symmetry {
+    uint32_t space_group;    /* 1 to 230 */
+    uint32_t n_orbits;       /* of the primitive cell */
+    uint32_t n_operations;   /* of the point group */
+    uint32_t lattice_points; /* primitive cells in the cell given */
+    double symprec;          /* the tolerance at which the operations form a group: at most the one asked for */
+    double distance;         /* Å, the largest that an operation leaves: the answer is the same from here to symprec */
+    double axes[9], origin[3]; /* x = axes * x_standard + origin, in fractions of the cell given */
+    double lattice[9];       /* the idealized conventional cell, rows, Å, a along x; its rotation to the input is not kept */
+} ck_symmetry;
+
+/* The bytes of work memory that n sites need, aligned for double; about 500 n. 0 for more than CK_MOST_SITES. The memory is
+ * the caller's, and nothing in it is kept between calls. */
+size_t ck_work_size(size_t n);
+
+/* Space group, orbits and Wyckoff letters. budget: the most comparisons, 0 for CK_DEFAULT_BUDGET.
+ * letters: n; 0 for a, ... 26 for A, in the standard axes of *found. orbits: n; the first site of each site's orbit.
+ * ideal: 3 n; the positions made exact, in the cell given. Each of the four may be NULL.
+ * CK_BAD_CELL, CK_CONTACT, CK_TOO_HARD; CK_INVALID for a symprec that is not a positive number; CK_NO_SPACE where the
+ * work memory is too small. */
+ck_status ck_find_symmetry(const ck_crystal *crystal, double symprec, uint64_t budget, void *work, size_t work_size,
+                           ck_symmetry *found, uint8_t *letters, uint32_t *orbits, double *ideal);
+
+/* What a label writes, and its place in the order of species; equal ranks must have equal text. A site that is mixed or
+ * partly filled has its occupancies in the text: "Fe 0.5 Ni 0.5". */
+typedef struct ck_species {
+    const char *text;
+    uint32_t length, rank;
+} ck_species;
+
+/* The canonical string in the dialect "orbit". species: one for each label below crystal->n_labels; NULL where the labels
+ * are atomic numbers. *space_group may be NULL. CK_INVALID for a label outside of these; CK_NO_SPACE with *n_out > 0 is the
+ * length that the text needs. 80 bytes, and 8 for each orbit of one element, always suffice. No NUL is written. Other
+ * statuses as above. */
+ck_status ck_encode_structure(const ck_crystal *crystal, const ck_species *species, double symprec, uint64_t budget,
+                              void *work, size_t work_size, char *out, size_t cap, size_t *n_out, uint32_t *space_group);
+
 /* ---- Without linking ----
  *
  * The functions above as one table. A Python extension gets it from the installed package, with no link to the library:
@@ -137,6 +213,9 @@ typedef struct ck_api {
     ck_status (*format)(const uint16_t *, size_t, char *, size_t, size_t *);
     ck_status (*read_id)(uint16_t, ck_symbol *);
     ck_status (*canonical)(uint32_t, const uint8_t *, const uint32_t *, size_t, uint8_t *, uint32_t *);
+    size_t (*work_size)(size_t);
+    ck_status (*find_symmetry)(const ck_crystal *, double, uint64_t, void *, size_t, ck_symmetry *, uint8_t *, uint32_t *, double *);
+    ck_status (*encode_structure)(const ck_crystal *, const ck_species *, double, uint64_t, void *, size_t, char *, size_t, size_t *, uint32_t *);
 } ck_api;
 
 const ck_api *ck_get_api(void);
