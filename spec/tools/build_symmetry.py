@@ -26,9 +26,8 @@ IDENTITY = np.eye(3, dtype=int)
 TYPE = {3: 0, -1: 1, 0: 2, 1: 3, 2: 4}  # by the trace of the proper part: 1, 2, 3, 4, 6
 
 Code = tuple[int, ...]  # a matrix row by row
-Operations = dict[
-    Code, tuple[np.ndarray, np.ndarray]
-]  # conventional rotation -> primitive rotation, translation
+# conventional rotation -> primitive rotation, translation
+Operations = dict[Code, tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass
@@ -100,21 +99,20 @@ def smith(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[int]]:
         k += not a[k + 1 :, k].any() and not a[k, k + 1 :].any()
     d = a.diagonal()[:k]
     u[:k] *= np.sign(d)[:, None]
-    return shorten(u, k), v, [int(abs(entry)) for entry in d]
+    return shorten(u, k), shorten(v.T, k).T, [int(abs(entry)) for entry in d]
 
 
-def shorten(u: np.ndarray, rank: int) -> np.ndarray:
-    """Subtract the rows beyond the rank from each other while they become shorter: the error of a key grows with them."""
-    u = u.copy()
+def shorten(rows: np.ndarray, rank: int) -> np.ndarray:
+    """Add rows beyond the rank to each row, or subtract them, while it becomes shorter: errors grow with the entries."""
+    rows = rows.copy()
     shorter = True
     while shorter:
         shorter = False
-        for i, j in itertools.permutations(range(rank, len(u)), 2):
-            for sign in (1, -1):
-                row = u[i] + sign * u[j]
-                if np.abs(row).sum() < np.abs(u[i]).sum():
-                    u[i], shorter = row, True
-    return u
+        for i, j in itertools.product(range(len(rows)), range(rank, len(rows))):
+            for row in (rows[i] + rows[j], rows[i] - rows[j]):
+                if i != j and np.abs(row).sum() < np.abs(rows[i]).sum():
+                    rows[i], shorter = row, True
+    return rows
 
 
 # ---- Classes --------------------------------------------------------------------------------------------------------
@@ -157,7 +155,7 @@ def make_class(centring: str, groups: dict[int, Operations], symbols: dict[int, 
         stacked = np.array([matrix - IDENTITY for matrix in matrices], dtype=int).reshape(-1, 3)
         u, v, d = smith(stacked)
         sums = np.abs(u[len(d) :]).sum(axis=1)
-        cost = (int(sums.max(initial=0)), int(sums.sum()), int(np.abs(u).sum()), -len(set(generators)))
+        cost = (int(sums.max(initial=0)), int(sums.sum()), int(np.abs(u).sum()))
         if best is None or cost < best[0]:
             best = (cost, generators, matrices, u, v, d)
     assert best is not None
