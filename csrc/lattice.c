@@ -196,6 +196,27 @@ static double angle_distance(const vectors *s, int u, int v, int u0, int v0) {
     return within(distance, s->tolerance) ? distance : -1;
 }
 
+/* A rotation is as far off as its inverse, and out of reach where that is not within the tolerance. */
+static void pair_inverses(automorphisms *a) {
+    for (unsigned r = 0; r < a->n; r++) {
+        int k = (int)r;
+        if (a->order[r] > 2) {
+            int8_t inverse[9];
+            for (int i = 0; i < 3; i++)
+                for (int j = 0; j < 3; j++) {
+                    const int8_t *m = a->r[r].m;
+                    int p = (i + 1) % 3, q = (i + 2) % 3, u = (j + 1) % 3, v = (j + 2) % 3;
+                    inverse[3 * j + i] = (int8_t)((m[3 * p + u] * m[3 * q + v] - m[3 * p + v] * m[3 * q + u]) * a->determinant[r]);
+                }
+            k = find_rotation(a, inverse);
+        }
+        a->inverse[r] = k < 0 ? (uint8_t)r : (uint8_t)k;
+        if (k < 0) a->distance[r] = INFINITY;
+    }
+    for (unsigned r = 0; r < a->n; r++)
+        if (a->distance[a->inverse[r]] > a->distance[r]) a->distance[r] = a->distance[a->inverse[r]];
+}
+
 void find_automorphisms(const lattice *cell, double tolerance, automorphisms *out) {
     vectors s = {.metric = cell->metric, .tolerance = tolerance};
     for (int k = 0; k < 26; k++) {
@@ -237,4 +258,5 @@ void find_automorphisms(const lattice *cell, double tolerance, automorphisms *ou
                 add_rotation(out, p, q, r, volume, distance);
             }
         }
+    pair_inverses(out);
 }

@@ -18,6 +18,17 @@ static double distance_of(const search *s, unsigned r, const uint32_t *permutati
     return fmax(refine(s->w, s->a, s->lattice->r[r].m, permutation, t), s->lattice->distance[r]);
 }
 
+/* The same for an operation that was found, not multiplied: what it leaves and what its inverse leaves. The two differ
+ * where the rotation distorts the lattice. */
+static double distance_both_ways(const search *s, unsigned r, const uint32_t *permutation, uint64_t *t) {
+    double distance = distance_of(s, r, permutation, t);
+    if (s->lattice->order[r] <= 2 || !within(distance, s->w->tolerance)) return distance;
+    uint32_t *inverse = s->w->folded;
+    uint64_t back[3];
+    for (size_t i = 0; i < s->a->n; i++) inverse[permutation[i]] = (uint32_t)i;
+    return fmax(distance, distance_of(s, s->lattice->inverse[r], inverse, back));
+}
+
 /* Look for the translations that make a rotation an operation, trying every atom of the rarest species as the image of its
  * first. Writes the first that is within the tolerance into op and permutation, and returns how many there are: with
  * `all` 0, 1 or 2 (two are no symmetry), else 0 or 1. *matched: some came within 4 tolerances. */
@@ -35,7 +46,7 @@ static unsigned find_translations(search *s, unsigned r, int all, operation *op,
         uint64_t t[3] = {a->x[0][q] - y[0], a->x[1][q] - y[1], a->x[2][q] - y[2]};
         if (!match(w, a, m, &n_rotated, t, w->tolerance, w->trial)) continue;
         *matched = 1;
-        double distance = distance_of(s, r, w->trial, t);
+        double distance = distance_both_ways(s, r, w->trial, t);
         if (!within(distance, w->tolerance)) continue;
         if (found++) return 2;
         op->rotation = r;
@@ -103,7 +114,7 @@ static int grow_group(search *s) {
     for (int pass = 0; pass < 2; pass++)
         for (unsigned r = 0; r < s->lattice->n; r++) {
             if (s->status[r] != UNKNOWN || (pass == 0 && !comes_first(s->lattice, r))) continue;
-            int matched;
+            int matched = 0;
             unsigned size = g->n;
             if (size < MOST_ROTATIONS && find_translations(s, r, 0, &g->op[size], row(s, size), &matched)) {
                 s->status[r] = IN;

@@ -47,7 +47,8 @@ typedef struct { int8_t m[9]; } rotation;
 typedef struct {
     unsigned n;
     rotation r[MOST_AUTOMORPHISMS];
-    double distance[MOST_AUTOMORPHISMS]; /* how far off the lattice is, Å */
+    double distance[MOST_AUTOMORPHISMS]; /* how far off the lattice is, Å: the larger of a rotation and its inverse */
+    uint8_t inverse[MOST_AUTOMORPHISMS];
     int8_t order[MOST_AUTOMORPHISMS];    /* of the proper part: 1, 2, 3, 4, 6 */
     int8_t determinant[MOST_AUTOMORPHISMS];
     /* what find_rotation and multiply need: columns packed into 10-bit fields, a hash table of codes */
