@@ -1,10 +1,13 @@
-"""The only door to the C core: check, tokenize, decode and canonicalize SCOPE.
+"""The only door to the C core: check, tokenize, decode and canonicalize SCOPE; find the symmetry of crystals.
 
-`core` is the compiled module, `twin` the same functions in readable Python, used where no compiler was at hand.
+`core` is the compiled module, `twin` the same functions in readable Python, used where no compiler was at hand; the
+functions on crystals have no twin and are missing then (COMPILED is False).
 """
 
 try:
     from cloudkit._native.core import (
+        SYMMETRY_VERSION,
+        SpeciesTable,
         canonical,
         check,
         check_batch,
@@ -12,7 +15,10 @@ try:
         decode_packed,
         decode_text,
         encode_batch,
+        encode_columns,
+        encode_crystals,
         encode_text,
+        find_symmetry,
         parse,
     )
 
@@ -36,6 +42,8 @@ except ModuleNotFoundError as error:
 
 __all__ = [
     "COMPILED",
+    "SYMMETRY_VERSION",
+    "SpeciesTable",
     "canonical",
     "check",
     "check_batch",
@@ -43,6 +51,9 @@ __all__ = [
     "decode_packed",
     "decode_text",
     "encode_batch",
+    "encode_columns",
+    "encode_crystals",
     "encode_text",
+    "find_symmetry",
     "parse",
 ]

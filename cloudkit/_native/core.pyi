@@ -1,4 +1,4 @@
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -23,3 +23,33 @@ def parse(
 ) -> (
     tuple[Literal["orbit", "reduced", "full"], int, tuple[Any, ...], tuple[tuple[str, float], ...]] | None
 ): ...
+
+SYMMETRY_VERSION: int
+
+class SpeciesTable:
+    def __init__(self, rows: Iterable[tuple[str, int, float]]) -> None: ...
+
+def find_symmetry(
+    lattice: NDArray[np.float64],
+    positions: NDArray[np.float64],
+    labels: Sequence[int] | NDArray[np.int32],
+    occupancies: Sequence[float] | None,
+    symprec: float,
+    budget: int,
+) -> tuple[str, dict[str, Any] | None]: ...
+def encode_crystals(
+    crystals: list[tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int32], SpeciesTable]],
+    symprec: float,
+    budget: int,
+    jobs: int,
+) -> tuple[list[str | None], list[int], list[str]]: ...
+def encode_columns(
+    lattices: NDArray[np.float64],
+    positions: NDArray[np.float64],
+    labels: NDArray[np.int32],
+    offsets: NDArray[np.int64],
+    table: SpeciesTable,
+    symprec: float,
+    budget: int,
+    jobs: int,
+) -> tuple[list[str | None], list[int], list[str]]: ...

@@ -5,7 +5,7 @@ from cpython.list cimport PyList_New, PyList_SET_ITEM
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc
 from cpython.pycapsule cimport PyCapsule_New
 from cpython.ref cimport Py_INCREF, PyObject
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memmove
 
 cimport numpy as np
@@ -165,3 +165,4 @@ cdef np.ndarray _uint16(np.ndarray ids):
 include "canonical.pxi"
 include "batches.pxi"
 include "trees.pxi"
+include "structures.pxi"

@@ -11,7 +11,7 @@ from cloudkit.scope.found import found_orbits, round_species
 from cloudkit.scope.geometry import check_geometry, geometry_of
 from cloudkit.scope.project import project_scope, round_fraction
 from cloudkit.scope.tree import Orbit, Scope, content_text
-from cloudkit.structure import Crystal, Geometry, Symmetry, find_symmetry
+from cloudkit.structure import Crystal, Geometry, Symmetry, default_engine, find_symmetry
 from cloudkit.structure.batch import MAX_SECONDS, MAX_SITES, find_symmetry_batch, find_symmetry_in_files
 from cloudkit.tables import SPACE_GROUPS, generator_text
 from cloudkit.tables.composition import sort_species, sum_left_to_right
@@ -95,7 +95,7 @@ def _options(dialect: str, order: str, engine: str | None) -> dict[str, Any]:
             raise OptionError(f"unknown {name} '{value}'; known: {', '.join(known)}")
     published = order == "input"
     return {
-        "engine": engine or ("spglib" if published else "moyo"),
+        "engine": engine or ("spglib" if published else default_engine()),
         "angle_tolerance": PUBLISHED_ANGLE_TOLERANCE if published else None,
         "by_written": published,
     }

@@ -4,7 +4,14 @@ from cloudkit.structure.codes import CODES
 from cloudkit.structure.crystal import Crystal
 from cloudkit.structure.geometry import OF_CRYSTALS, OF_ORBITS, Geometry, describe
 from cloudkit.structure.guards import check_crystal
-from cloudkit.structure.symmetry import ENGINES, CrystalOrbit, Engine, Symmetry, find_symmetry
+from cloudkit.structure.symmetry import (
+    ENGINES,
+    CrystalOrbit,
+    Engine,
+    Symmetry,
+    default_engine,
+    find_symmetry,
+)
 from cloudkit.tables.composition import Species
 
 __all__ = [
@@ -19,6 +26,7 @@ __all__ = [
     "Species",
     "Symmetry",
     "check_crystal",
+    "default_engine",
     "describe",
     "find_symmetry",
 ]

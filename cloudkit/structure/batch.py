@@ -36,7 +36,7 @@ Todo = SimpleQueue[tuple[Chunk, Reply] | None]
 def find_symmetry_batch(
     records: Iterable[Record | Crystal],
     *,
-    engine: Engine = "moyo",
+    engine: Engine | None = None,
     symprec: float = 1e-2,
     angle_tolerance: float | None = None,
     by_written: bool = False,
@@ -65,7 +65,7 @@ def find_symmetry_batch(
 def find_symmetry_in_files(
     inputs: Iterable[str | Path],
     *,
-    engine: Engine = "moyo",
+    engine: Engine | None = None,
     symprec: float = 1e-2,
     angle_tolerance: float | None = None,
     by_written: bool = False,

@@ -3,6 +3,7 @@
 Orbits are those of the primitive standardized crystal; they do not depend on the cell in which it was given.
 """
 
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -13,14 +14,15 @@ from typing import Final, Literal, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from cloudkit import _native
 from cloudkit.errors import OptionError, StructureError
 from cloudkit.structure.crystal import Crystal
-from cloudkit.structure.guards import MOST_SITES, check_crystal
+from cloudkit.structure.guards import MOST_SITES, check_crystal, filled
 from cloudkit.tables import SPACE_GROUPS
 from cloudkit.tables.composition import Species, sort_species
 
-Engine = Literal["moyo", "spglib"]
-ENGINES: Final = ("moyo", "spglib")
+Engine = Literal["native", "moyo", "spglib"]
+ENGINES: Final = ("native", "moyo", "spglib")
 
 
 class CrystalOrbit(NamedTuple):
@@ -40,7 +42,9 @@ class Symmetry:
     space_group: 1 to 230.  orbits: in order of first appearance over the sites.
     site_letters: one letter per site of the input.
     site_orbits: (n,) index into `orbits`.  engine: its name and version.
-    symprec: the tolerance asked for, Å.
+    symprec: the tolerance asked for, Å.  used: the tolerance at which the operations form a group, and distance: the
+    largest distance that they leave between an atom and its image, Å; None where the engine does not say. The answer is
+    the same for every symprec from `distance` to `used`.
     """
 
     space_group: int
@@ -49,25 +53,33 @@ class Symmetry:
     site_orbits: tuple[int, ...]
     engine: str
     symprec: float
+    used: float | None = None
+    distance: float | None = None
 
 
 class Cell(NamedTuple):
-    """What an engine is given: a crystal that passed the guards. types: (n,), equal for equal atoms."""
+    """What an engine is given: a crystal that passed the guards, its arrays C-contiguous.
+
+    types: (n,), equal for equal atoms; occupancies: the sum of the site's, by type.
+    """
 
     lattice: NDArray[np.float64]
     positions: NDArray[np.float64]
     types: list[int]
+    occupancies: list[float]
 
 
 class Found(NamedTuple):
     """What an engine answers. letters: one per site; orbits: (n,) the first site of each site's orbit;
-    n_standard: sites of the standardized cell.
+    n_standard: sites of the standardized cell; used and distance: as in Symmetry.
     """
 
     space_group: int
     letters: str
     orbits: list[int]
     n_standard: int
+    used: float | None = None
+    distance: float | None = None
 
 
 class Solve(Protocol):
@@ -79,10 +91,19 @@ class Solve(Protocol):
         """Symmetry of each cell, or why there is none."""
 
 
-class Search(NamedTuple):
-    """What is asked; the options of find_symmetry."""
+@cache
+def default_engine() -> Engine:
+    """The native engine; spglib, with a warning, where cloudkit was installed without a compiled core."""
+    if _native.COMPILED:
+        return "native"
+    warnings.warn("cloudkit has no compiled core: spglib finds symmetry, about 600 times slower", stacklevel=2)
+    return "spglib"
 
-    engine: Engine = "moyo"
+
+class Search(NamedTuple):
+    """What is asked; the options of find_symmetry. engine: None for the default."""
+
+    engine: Engine | None = None
     symprec: float = 1e-2
     angle_tolerance: float | None = None
     by_written: bool = False
@@ -90,7 +111,7 @@ class Search(NamedTuple):
 
     def check(self) -> None:
         """Import the engine; raise OptionError for options that make no sense."""
-        load_engine(self.engine)
+        load_engine(self.engine or default_engine())
         if not isinstance(self.symprec, Real) or not 0 < self.symprec < 10:
             raise OptionError(f"symprec must be a length in Å between 0 and 10, not {self.symprec!r}")
 
@@ -101,7 +122,7 @@ Answer = Symmetry | StructureError
 def find_symmetry(
     crystal: Crystal,
     *,
-    engine: Engine = "moyo",
+    engine: Engine | None = None,
     symprec: float = 1e-2,
     angle_tolerance: float | None = None,
     by_written: bool = False,
@@ -109,7 +130,7 @@ def find_symmetry(
     """Space group, orbits and Wyckoff letters of a crystal.
 
     symprec: largest distance, in Å, at which two sites count as one.
-    angle_tolerance: degrees, None for the engine's own rule; moyo always goes by symprec.
+    angle_tolerance: degrees, None for the engine's own rule; for spglib only, the others go by symprec.
     by_written: atoms that differ only in oxidation state or isotope (Fe2+ and Fe3+,
     H and D) count as different.
     Raises StructureError: S2xx for a crystal that is not physical, S3xx where the engine fails.
@@ -123,7 +144,7 @@ def find_symmetry(
 def find_symmetries(crystals: Iterable[Crystal], search: Search) -> list[Answer]:
     """The symmetry of each crystal, or the reason why there is none."""
     search.check()
-    engine, name = load_engine(search.engine)
+    engine, name = load_engine(search.engine or default_engine())
     guarded = [_guard(crystal, search) for crystal in crystals]
     cells = [cell for cell in guarded if isinstance(cell, tuple)]
     found = iter(engine([cell for _, cell in cells], search.symprec, search.angle_tolerance))
@@ -148,7 +169,8 @@ def _guard(crystal: Crystal, search: Search) -> tuple[Crystal, Cell] | Structure
     except StructureError as error:
         return error
     labels = crystal.labels if search.by_written else crystal.element_labels()
-    return crystal, Cell(crystal.lattice, crystal.positions, labels.tolist())
+    lattice, positions = (np.ascontiguousarray(x, np.float64) for x in (crystal.lattice, crystal.positions))
+    return crystal, Cell(lattice, positions, labels.tolist(), [filled(species) for species in crystal.species])
 
 
 def _conclude(
@@ -179,7 +201,9 @@ def _conclude(
                 "the tolerance sits at a threshold: try a smaller or larger symprec",
             )
     site_orbits = tuple([number[head] for head in heads])
-    return Symmetry(found.space_group, tuple(orbits), letters, site_orbits, engine, symprec)
+    return Symmetry(
+        found.space_group, tuple(orbits), letters, site_orbits, engine, symprec, found.used, found.distance
+    )
 
 
 @cache
