@@ -9,8 +9,16 @@ from cloudkit.tables import SPACE_GROUPS
 
 LATTICE_POINTS = {"P": 1, "F": 4, "R": 3}  # of the conventional cell; 2 for A, C, I
 FAULTS = {
-    "bad cell": ("S301", "the cell or a coordinate is too large, too small or not finite", "give lengths in Å"),
-    "contact": ("S206", "two atoms, or an atom and its periodic image, are too close", "remove duplicate sites"),
+    "bad cell": (
+        "S301",
+        "the cell or a coordinate is too large, too small or not finite",
+        "give lengths in Å",
+    ),
+    "contact": (
+        "S206",
+        "two atoms, or an atom and its periodic image, are too close",
+        "remove duplicate sites",
+    ),
     "too hard": (
         "S304",
         "the search for symmetry takes too many comparisons",

@@ -96,7 +96,9 @@ def default_engine() -> Engine:
     """The native engine; spglib, with a warning, where cloudkit was installed without a compiled core."""
     if _native.COMPILED:
         return "native"
-    warnings.warn("cloudkit has no compiled core: spglib finds symmetry, about 600 times slower", stacklevel=2)
+    warnings.warn(
+        "cloudkit has no compiled core: spglib finds symmetry, about 600 times slower", stacklevel=2
+    )
     return "spglib"
 
 
@@ -170,7 +172,9 @@ def _guard(crystal: Crystal, search: Search) -> tuple[Crystal, Cell] | Structure
         return error
     labels = crystal.labels if search.by_written else crystal.element_labels()
     lattice, positions = (np.ascontiguousarray(x, np.float64) for x in (crystal.lattice, crystal.positions))
-    return crystal, Cell(lattice, positions, labels.tolist(), [filled(species) for species in crystal.species])
+    return crystal, Cell(
+        lattice, positions, labels.tolist(), [filled(species) for species in crystal.species]
+    )
 
 
 def _conclude(
