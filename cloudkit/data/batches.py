@@ -62,7 +62,7 @@ class Batch:
     """Some crystals and all their observations, ready for a model.
 
     crystals (sequences,): which crystals, shortest string first. ids (tokens,) int64, offsets (sequences + 1,) int64.
-    sequence, quantity, temperature, value (observations,): place in this batch, then as in Crystals.
+    sequence, quantity, temperature, value, source, weight (observations,): place in this batch, then as in Crystals.
     """
 
     crystals: NDArray[np.int64]
@@ -72,6 +72,8 @@ class Batch:
     quantity: NDArray[np.int64]
     temperature: NDArray[np.float64]
     value: NDArray[np.float64]
+    source: NDArray[np.int64]
+    weight: NDArray[np.float64]
 
 
 def tokenize(
@@ -107,12 +109,16 @@ def make_batch(tokens: Tokens, chosen: NDArray[np.int64], crystals: Crystals | N
     ids, offsets = _gather(tokens.ids, tokens.offsets[chosen], lengths)
     if crystals is None:
         none = np.empty(0, np.int64)
-        return Batch(chosen, ids.astype(np.int64), offsets, none, none, np.empty(0), np.empty(0))
+        return Batch(
+            chosen, ids.astype(np.int64), offsets, none, none, np.empty(0), np.empty(0), none, np.empty(0)
+        )
     start, stop = (np.searchsorted(crystals.crystal, chosen, side) for side in ("left", "right"))
     rows, bounds = _gather(np.arange(len(crystals.crystal)), start, stop - start)
     sequence = np.repeat(np.arange(len(chosen)), np.diff(bounds))
-    kelvin, value = crystals.temperature[rows], crystals.value[rows]
-    return Batch(chosen, ids.astype(np.int64), offsets, sequence, crystals.quantity[rows], kelvin, value)
+    return Batch(
+        chosen, ids.astype(np.int64), offsets, sequence, crystals.quantity[rows], crystals.temperature[rows],
+        crystals.value[rows], crystals.source_of()[rows], crystals.weight_of()[rows],
+    )  # fmt: skip
 
 
 def epoch_batches(

@@ -23,6 +23,8 @@ class Crystals:
     crystal, quantity (observations,) int64: index into `texts` and into `quantities`.
     temperature (observations,): in K, NaN where it has no meaning. value (observations,): per atom, canonical units.
     notes: what was done to the data, for the build to say. geometry: of the structures, where it was read.
+    sources: names of where labels come from; source (observations,): index into them; weight (observations,): how much a label
+    counts in training. Without them all labels are of one source and weight.
     """
 
     texts: list[str]
@@ -34,6 +36,17 @@ class Crystals:
     value: NDArray[np.float64]
     notes: tuple[str, ...] = ()
     geometry: Shapes | None = None
+    sources: tuple[str, ...] = ("",)
+    source: NDArray[np.int64] | None = None
+    weight: NDArray[np.float64] | None = None
+
+    def source_of(self) -> NDArray[np.int64]:
+        """`source`, zeros where there is one source."""
+        return np.zeros(len(self.crystal), np.int64) if self.source is None else self.source
+
+    def weight_of(self) -> NDArray[np.float64]:
+        """`weight`, ones where all labels count alike."""
+        return np.ones(len(self.crystal)) if self.weight is None else self.weight
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -48,10 +61,12 @@ class Crystals:
             quantity=self.quantity,
             temperature=self.temperature,
             value=self.value,
+            source=self.source_of(),
+            weight=self.weight_of(),
         )
         if self.geometry is not None:
             self.geometry.save(folder)
-        head = {"quantities": self.quantities, "notes": self.notes}
+        head = {"quantities": self.quantities, "notes": self.notes, "sources": self.sources}
         (folder / "crystals.json").write_text(json.dumps(head, indent=1), encoding="utf-8")
 
     def of(self, chosen: NDArray[np.int64]) -> "Crystals":
@@ -63,6 +78,8 @@ class Crystals:
             quantity=self.quantity[keep],
             temperature=self.temperature[keep],
             value=self.value[keep],
+            source=self.source_of()[keep],
+            weight=self.weight_of()[keep],
         )
 
     def renumbered(self, outputs: Sequence[str]) -> "Crystals":
@@ -87,16 +104,21 @@ class Crystals:
                 arrays["value"],
                 tuple(head["notes"]),
                 Shapes.load(folder),
+                tuple(head["sources"]),
+                arrays["source"],
+                arrays["weight"],
             )
 
 
 def join_crystals(parts: Sequence[Crystals]) -> Crystals:
-    """Several sets as one: equal strings are one crystal, named as in the first set that has it; quantities are united."""
+    """Several sets as one: equal strings are one crystal, named as in the first set that has it; quantities and sources are united."""
     texts = list(dict.fromkeys(text for part in parts for text in part.texts))
     place = {text: index for index, text in enumerate(texts)}
     names = {text: id for part in reversed(parts) for text, id in zip(part.texts, part.ids, strict=True)}
     quantities = tuple(dict.fromkeys(name for part in parts for name in part.quantities))
     numbered = [part.renumbered(quantities) for part in parts]
+    sources = tuple(dict.fromkeys(name for part in parts for name in part.sources))
+    source = [np.array([sources.index(name) for name in part.sources])[part.source_of()] for part in parts]
     crystal = np.concatenate(
         [np.array([place[text] for text in part.texts], dtype=np.int64)[part.crystal] for part in numbered]
     )
@@ -113,6 +135,9 @@ def join_crystals(parts: Sequence[Crystals]) -> Crystals:
         crystal[order],
         notes=notes,
         geometry=_join_shapes(parts, texts),
+        sources=sources,
+        source=np.concatenate(source)[order],
+        weight=np.concatenate([part.weight_of() for part in parts])[order],
         **columns,
     )
 

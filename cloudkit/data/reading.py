@@ -30,7 +30,7 @@ class Target:
     """A column of labels. temperature: in K, the name of a column that holds it, or None where it has no meaning.
 
     frequency: the same for labels of a density, in frequency_unit. most: the largest value per atom that a label may have.
-    missing: "skip" passes over rows without this label, "error" refuses them.
+    missing: "skip" passes over rows without this label, "error" refuses them. weight: how much its labels count in training.
     """
 
     column: str
@@ -41,6 +41,7 @@ class Target:
     frequency_unit: str = "THz"
     most: float = math.inf
     missing: str = "error"
+    weight: float = 1.0
 
 
 def read_crystals(
@@ -54,6 +55,7 @@ def read_crystals(
     any_text: bool = False,
     structure: str | None = None,
     geometry: bool = False,
+    source: str | None = None,
 ) -> Crystals:
     """Check a table and turn it into strings of one dialect and labels per atom.
 
@@ -61,6 +63,7 @@ def read_crystals(
     n_atoms is read where a unit is not per atom.
     any_text: let strings pass that are not SCOPE (the cloud vocabulary takes any text).
     structure: a column of structures to make the strings from. geometry: read its columns, or compute them.
+    source: a column that names where the labels of a row come from.
     Raises DataError naming file, row and column.
     """
     said: list[str] = []
@@ -77,7 +80,11 @@ def read_crystals(
     crystal = np.concatenate([rows[part[0]] for part in parts]) if parts else np.empty(0, np.int64)
     order = np.argsort(crystal, kind="stable")
     numbers = [quantities.index(target.quantity) for target in targets]
-    quantity = np.repeat(numbers, [len(part[0]) for part in parts]).astype(np.int64)
+    counts = [len(part[0]) for part in parts]
+    quantity = np.repeat(numbers, counts).astype(np.int64)
+    row = np.concatenate([part[0] for part in parts]) if parts else np.empty(0, np.int64)
+    sources, own = _sources(table, source)
+    weight = np.repeat([target.weight for target in targets], counts).astype(np.float64)
     temperature, value = (np.concatenate([p[i] for p in parts]) if parts else np.empty(0) for i in (1, 2))
     if geometry and projected:
         raise DataError(
@@ -90,7 +97,7 @@ def read_crystals(
     notes += [f"{table.name}: {odd} strings are not valid SCOPE and are taken as plain text"] if odd else []
     return Crystals(
         list(place), [names[first[i]] for i in range(len(place))], quantities, crystal[order], quantity[order],
-        temperature[order], value[order], tuple(notes), shapes,
+        temperature[order], value[order], tuple(notes), shapes, sources, own[row[order]], weight[order],
     )  # fmt: skip
 
 
@@ -133,6 +140,15 @@ def _names(table: Table, column: str | None) -> list[str]:
     if column is None:
         return [str(table.number(row)) for row in range(len(table))]
     return [str(value) for value in table.column(column)]
+
+
+def _sources(table: Table, column: str | None) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """Names of sources in the order in which they occur, and of each row the index into them."""
+    if column is None:
+        return ("",), np.zeros(len(table), np.int64)
+    texts = table.text(column)
+    names = tuple(dict.fromkeys(texts))
+    return names, np.array([names.index(text) for text in texts], dtype=np.int64)
 
 
 def _observe(table: Table, target: Target, n_atoms: str | None) -> Observed:

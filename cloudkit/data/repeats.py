@@ -19,7 +19,11 @@ def repeated_labels(crystals: Crystals) -> list[str]:
 def _note(crystals: Crystals, index: int) -> str | None:
     rows = np.flatnonzero(crystals.quantity == index)
     keys = np.stack(
-        [crystals.crystal[rows].astype(np.float64), np.nan_to_num(crystals.temperature[rows], nan=-1.0)]
+        [
+            crystals.crystal[rows].astype(np.float64),
+            np.nan_to_num(crystals.temperature[rows], nan=-1.0),
+            crystals.source_of()[rows].astype(np.float64),
+        ]
     )
     _, group, counts = np.unique(keys, axis=1, return_inverse=True, return_counts=True)
     group = group.ravel()  # NumPy 2.0.0 keeps the axis

@@ -5,6 +5,7 @@ A build reads its data here, and an evaluation of the model the rows that the bu
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -76,9 +77,13 @@ def _read_table(
     if isinstance(data, BuiltinData):
         table, text, id, n_atoms = read_builtin(data.builtin, data.part), "scope", "id", "n_atoms"
         table = take_fraction(table, text, data.fraction)
-        return read_crystals(table, text=text, id=id, n_atoms=n_atoms, targets=targets, dialect=dialect)
+        source = "teacher" if data.builtin == "phonons" else None
+        read = read_crystals(
+            table, text=text, id=id, n_atoms=n_atoms, targets=targets, dialect=dialect, source=source
+        )
+        return _of_source(read, data.source)
     table = take_part(read_table(data.path), data.part, spec.folds)
-    return read_crystals(
+    read = read_crystals(
         take_fraction(table, data.columns.structure or data.columns.text, data.fraction),
         text=data.columns.text,
         id=data.columns.id,
@@ -88,7 +93,16 @@ def _read_table(
         any_text=any_text,
         structure=data.columns.structure,
         geometry=geometry,
+        source=data.columns.source,
     )
+    return _of_source(read, data.source)
+
+
+def _of_source(crystals: Crystals, name: str) -> Crystals:
+    """All labels as of one source, where the spec names it."""
+    if not name:
+        return crystals
+    return replace(crystals, sources=(name,), source=np.zeros(len(crystals.crystal), np.int64))
 
 
 def task_rows(

@@ -117,6 +117,30 @@ class HeadModel(nn.Module):
         return values
 
 
+class SourcedHead(HeadModel):
+    """The encoder and one head while labels come from several sources: each source but the first has an offset.
+
+    offset (sources - 1, outputs): added on the head's scale; of a thermal head (sources - 1, 1): logarithm of a factor on all
+    frequencies. It is learned with the rest and is no part of the model, which predicts what the first source measures.
+    """
+
+    def __init__(self, model: CloudModel, name: str, sources: int) -> None:
+        super().__init__(model, name)
+        numbers = 1 if isinstance(self.head, Thermal) else len(model.value_head(name).outputs)
+        self.offset = nn.Parameter(torch.zeros(sources - 1, numbers))
+
+    def forward(self, inputs: Inputs, *rest: Tensor) -> Tensor:
+        """Values (observations,) for (sequence, quantity, temperature, source) = `rest`."""
+        *asked, source = rest
+        pooled = self.pooled(inputs)
+        own = torch.cat([torch.zeros_like(self.offset[:1]), self.offset])[source]
+        if isinstance(self.head, Thermal):
+            values: Tensor = self.head(pooled, *asked, own[:, 0].exp())
+            return values
+        values = self.head(pooled, *asked)
+        return values + own.gather(1, asked[1][:, None])[:, 0]
+
+
 class MixedModel(nn.Module):
     """The encoder and several heads, as pretraining sees them; shares its parameters with the model it was cut from."""
 

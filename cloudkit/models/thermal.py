@@ -47,9 +47,23 @@ class Thermal(ValueHead):
         """Modes of strings with the states `pooled`, in its precision, at least float32."""
         return make_modes(self.kind, self.numbers(pooled).float())
 
-    def forward(self, pooled: Tensor, sequence: Tensor, quantity: Tensor, temperature: Tensor) -> Tensor:
-        """Predictions (observations,) on the head's scale; `temperature` in K, for a density the frequency in K."""
-        values = self.values(self.modes(pooled), sequence, quantity, temperature)
+    def forward(
+        self,
+        pooled: Tensor,
+        sequence: Tensor,
+        quantity: Tensor,
+        temperature: Tensor,
+        factor: Tensor | None = None,
+    ) -> Tensor:
+        """Predictions (observations,) on the head's scale; `temperature` in K, for a density the frequency in K.
+
+        factor (observations,): on all frequencies.
+        """
+        modes = self.modes(pooled)
+        if factor is not None:
+            modes = modes.rows(sequence).scaled(factor[:, None])
+            sequence = torch.arange(len(sequence), device=sequence.device)
+        values = self.values(modes, sequence, quantity, temperature)
         return values / self.spread[quantity].to(values.dtype)
 
     def values(self, modes: Modes, sequence: Tensor, quantity: Tensor, at: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from cloudkit.modelspec.base import Part, Text
+from cloudkit.modelspec.base import Part, Positive, Text
 
 
 class Target(Part):
@@ -31,6 +31,7 @@ class Target(Part):
     missing: Literal["error", "skip"] = Field(
         default="error", description="rows without this label: refuse the table, or skip the label"
     )
+    weight: Positive = Field(default=1.0, description="how much each of these labels counts in training")
 
 
 class Columns(Part):
@@ -42,6 +43,9 @@ class Columns(Part):
         description="atoms per cell or formula unit; read where a label's unit is not per atom",
     )
     id: Text | None = Field(default=None, description="column that names the rows; null: the row number")
+    source: Text | None = Field(
+        default=None, description="column that names where the labels of a row come from; see `source`"
+    )
     structure: Text | None = Field(
         default=None,
         description="column of structures, as JSON lines hold them, to make the strings (and geometry) from, in place of `text`",
@@ -59,6 +63,11 @@ class BuiltinData(Part):
         default=1.0,
         description="share of the crystals that is used; a smaller share lies within a larger one",
     )
+    source: str = Field(
+        default="",
+        description="where the labels come from, such as experiment or PBE. A finetune task predicts its first source; each other one "
+        "has an offset of its own, learned and then left out; empty for phonons: the teachers",
+    )
     targets: list[Target] = Field(default=[], description="labels; not for pretrain")
 
 
@@ -73,6 +82,11 @@ class FileData(Part):
     fraction: Annotated[float, Field(gt=0, le=1)] = Field(
         default=1.0,
         description="share of the crystals that is used; a smaller share lies within a larger one",
+    )
+    source: str = Field(
+        default="",
+        description="where the labels come from, such as experiment or PBE. A finetune task predicts its first source; each other one "
+        "has an offset of its own, learned and then left out",
     )
     targets: list[Target] = Field(default=[], description="labels; not for pretrain")
 

@@ -7,7 +7,16 @@ import torch
 from numpy.typing import NDArray
 
 from cloudkit.data import Crystals, Tokens
-from cloudkit.models import CloudModel, Geometry, Thermal, ValueHead, pool, predict_values
+from cloudkit.models import (
+    CloudModel,
+    Geometry,
+    Regression,
+    SourcedHead,
+    Thermal,
+    ValueHead,
+    pool,
+    predict_values,
+)
 from cloudkit.predict.ensembles import Blend, choose_share, fit_forest
 from cloudkit.predict.features import features
 
@@ -19,6 +28,26 @@ def fit_values(
     fitted = crystals.of(train)
     head.fit_scale(torch.tensor(fitted.quantity), torch.tensor(fitted.value))
     head.fit_inputs(pool(model, tokens)[torch.tensor(train), model.encoder.pooled_width :])
+
+
+@torch.no_grad()
+def fit_offsets(module: SourcedHead, head: Regression, crystals: Crystals, train: NDArray[np.int64]) -> None:
+    """Start each source's offset at the median difference from the first source, on crystals that both label; 0 without any."""
+    fitted = crystals.of(train)
+    labels = head.standardize(torch.tensor(fitted.value), torch.tensor(fitted.quantity)).numpy()
+    source = fitted.source_of()
+    for output in range(len(head.outputs)):
+        known = (fitted.quantity == output) & (source == 0)
+        first = dict(zip(fitted.crystal[known].tolist(), labels[known].tolist(), strict=True))
+        for other in range(1, len(crystals.sources)):
+            rows = np.flatnonzero((fitted.quantity == output) & (source == other))
+            shared = [
+                float(labels[row]) - first[crystal]
+                for row in rows
+                if (crystal := int(fitted.crystal[row])) in first
+            ]
+            if shared:
+                module.offset[other - 1, output] = float(np.median(shared))
 
 
 def prepare_mix(

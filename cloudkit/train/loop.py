@@ -29,7 +29,9 @@ from cloudkit.train.progress import Progress
 from cloudkit.train.sharding import still_twin
 
 Rows = NDArray[np.int64]
-Loss = Callable[[nn.Module, Rows, int], tuple[Tensor, int]]  # (module, crystals, seed) -> mean, of how many
+Loss = Callable[
+    [nn.Module, Rows, int], tuple[Tensor, float]
+]  # (module, crystals, seed) -> mean, of how many (or of what weight)
 
 VALIDATION_SEED: Final = 1  # the same tokens are hidden at every validation
 
@@ -161,11 +163,11 @@ def _part(fabric: Fabric, rows: Rows) -> Rows:
     return rows[fabric.global_rank :: fabric.world_size] if len(rows) >= fabric.world_size else rows
 
 
-def _weigh(fabric: Fabric, value: Tensor, count: int, due: bool) -> tuple[float, float, bool]:
+def _weigh(fabric: Fabric, value: Tensor, count: float, due: bool) -> tuple[float, float, bool]:
     """What to multiply a loss by so that the mean over processes is that over all that they count; that mean; is any due?"""
     if fabric.world_size == 1:
         return 1.0, float(value.detach()), due
-    total, number, asked = _sums(fabric, float(value.detach()) * count, float(count), float(due))
+    total, number, asked = _sums(fabric, float(value.detach()) * count, count, float(due))
     return count * fabric.world_size / number, total / number, asked > 0
 
 
@@ -224,7 +226,7 @@ def _measure(run: _Run, rows: Rows) -> float | None:
     Processes take turns at batches, each as many, since those that share weights pass through them together: a last one
     that is left without repeats the first, and does not count it.
     """
-    fabric, size, total, count = run.fabric, run.recipe.batch, 0.0, 0
+    fabric, size, total, count = run.fabric, run.recipe.batch, 0.0, 0.0
     starts = range(0, len(rows), size)
     for first in range(0, len(starts), fabric.world_size):
         turn = first + fabric.global_rank
@@ -232,7 +234,7 @@ def _measure(run: _Run, rows: Rows) -> float | None:
         value, number = run.loss(run.state.average, rows[start : start + size], VALIDATION_SEED)
         if turn < len(starts):
             total, count = total + float(value) * number, count + number
-    total, counted = _sums(fabric, total, float(count))
+    total, counted = _sums(fabric, total, count)
     return total / counted if counted else None
 
 

@@ -13,7 +13,7 @@ from cloudkit.models import CloudModel, Geometry, MaskedTokens, ValueHead
 from cloudkit.models.features import ELEMENT_KIND
 from cloudkit.train.loop import Loss, Rows
 
-ERRORS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+ERRORS: dict[str, Callable[..., Tensor]] = {
     "l1": functional.l1_loss,
     "l2": functional.mse_loss,
     "huber": functional.huber_loss,
@@ -30,7 +30,7 @@ def mixed(
     """
     masked = [name for name in names if isinstance(model.heads[name], MaskedTokens)]
 
-    def loss(module: nn.Module, rows: Rows, seed: int) -> tuple[Tensor, int]:
+    def loss(module: nn.Module, rows: Rows, seed: int) -> tuple[Tensor, float]:
         batch = make_batch(tokens, rows, crystals)
         inputs = model.inputs(batch.ids, batch.offsets)
         shown, asked, wanted = inputs, dict[str, tuple[Tensor, ...]](), dict[str, Any]()
@@ -95,15 +95,21 @@ def _shapes(crystals: Crystals, chosen: Rows, device: torch.device) -> tuple[Ten
 
 
 def labels(model: CloudModel, head: ValueHead, tokens: Tokens, crystals: Crystals, error: str) -> Loss:
-    """Error of all labels of some crystals on the head's scale; l1, l2 or huber."""
+    """Weighted error of all labels of some crystals on the head's scale; l1, l2 or huber. With several sources, `module` is a
+    SourcedHead.
+    """
     measure = ERRORS[error]
 
-    def loss(module: nn.Module, rows: Rows, seed: int) -> tuple[Tensor, int]:
+    def loss(module: nn.Module, rows: Rows, seed: int) -> tuple[Tensor, float]:
         batch = make_batch(tokens, rows, crystals)
         inputs = model.inputs(batch.ids, batch.offsets)
         sequence, quantity, temperature, value = _tensors(batch, inputs.ids.device)
-        predicted = module(inputs, sequence, quantity, temperature)
-        return measure(predicted.float(), head.standardize(value, quantity)), len(value)
+        source = (torch.from_numpy(batch.source).to(value.device),) if len(crystals.sources) > 1 else ()
+        weight = torch.from_numpy(batch.weight).to(value.device).float()
+        predicted = module(inputs, sequence, quantity, temperature, *source)
+        errors = measure(predicted.float(), head.standardize(value, quantity), reduction="none")
+        total = float(weight.sum())
+        return (errors * weight).sum() / total, total
 
     return loss
 

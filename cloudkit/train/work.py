@@ -1,6 +1,7 @@
 """The work of each stage: reads the folders of the stages before it, writes its own."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -10,7 +11,7 @@ import torch
 from lightning.fabric import Fabric
 from numpy.typing import NDArray
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from cloudkit.data import Crystals, Tokens, tokenize
 from cloudkit.evaluate.leakage import SEEN, Seen, join_seen, load_seen, seen_of
@@ -20,7 +21,9 @@ from cloudkit.models import (
     HeadModel,
     MixedModel,
     Regression,
+    SourcedHead,
     Thermal,
+    ValueHead,
     build_model,
     member,
     predict_interval,
@@ -31,7 +34,7 @@ from cloudkit.predict.ensembles import blend_path, load_blends, predict_mean
 from cloudkit.tokens import Tokenizer
 from cloudkit.train.devices import steady_threads
 from cloudkit.train.evaluate import write_evaluation
-from cloudkit.train.fitting import fit_band, fit_blend, fit_values, prepare_mix
+from cloudkit.train.fitting import fit_band, fit_blend, fit_offsets, fit_values, prepare_mix
 from cloudkit.train.loop import Recipe, fit
 from cloudkit.train.objectives import labels, mixed
 from cloudkit.train.progress import Progress
@@ -89,7 +92,7 @@ class Work:
         crystals = crystals.renumbered(model.value_head(task.head).outputs)
         steady_threads(self.spec.encoder.width)
         count = task.ensemble.members if task.ensemble else 1
-        curves, new = list[Curve](), dict[str, Tensor]()
+        curves, new, offsets = list[Curve](), dict[str, Tensor](), list[Tensor]()
         for index in range(count):
             network = model if index == 0 else self.another(stage, index)
             where = folder if index == 0 else folder / f"member-{index}"
@@ -98,6 +101,7 @@ class Work:
             weights, curve = self.fit_member(
                 network, task, where, crystals, tokens, train, valid, index, label
             )
+            offsets += [weights.pop("offset")] if "offset" in weights else []
             new |= _full_names(weights, task.head) if index == 0 else _member_names(weights, task.head, index)
             curves += [{"stage": label, **row} for row in curve]
         if not self.fabric.is_global_zero:
@@ -121,8 +125,11 @@ class Work:
         save_weights(self.weights(stage) | new, folder / "model.safetensors")
         _write_json(folder / "curves.json", curves)
         self.write_seen(stage, crystals, train, folder)
-        counts = {"crystals": len(train), "validation_crystals": len(valid)}
-        _write_json(folder / "training.json", counts | {"strings_seen": len(train) * len(curves)})
+        facts: dict[str, Any] = {"crystals": len(train), "validation_crystals": len(valid)}
+        facts["strings_seen"] = len(train) * len(curves)
+        if offsets:
+            facts["offsets"] = offsets_by_source(head, crystals.sources, torch.stack(offsets).mean(0))
+        _write_json(folder / "training.json", facts)
 
     def another(self, stage: Stage, index: int) -> CloudModel:
         """A further network of an ensemble as it starts: with the weights that the first starts from, if there are any."""
@@ -140,8 +147,12 @@ class Work:
         fit_values(model, head, tokens, crystals, train)
         run = self.spec.run.model_copy(update={"seed": self.spec.run.seed + index})
         loss = labels(model, head, tokens, crystals, task.loss)
+        sources = len(crystals.sources)
+        module = SourcedHead(model, task.head, sources) if sources > 1 else HeadModel(model, task.head)
+        if isinstance(module, SourcedHead) and isinstance(head, Regression):
+            fit_offsets(module, head, crystals, train)
         return fit(
-            self.fabric, HeadModel(model, task.head), loss, train, valid, recipe_of(task, run), folder, self.progress,
+            self.fabric, module, loss, train, valid, recipe_of(task, run), folder, self.progress,
             label, tokens.lengths,
         )  # fmt: skip
 
@@ -241,6 +252,22 @@ def recipe_of(task: PretrainTask | FinetuneTask, run: Run) -> Recipe:
 
 def _write_json(path: Path, value: object) -> None:
     path.write_text(json.dumps(value), encoding="utf-8")
+
+
+def offsets_by_source(
+    head: nn.Module, sources: Sequence[str], offset: Tensor
+) -> dict[str, float | dict[str, float]]:
+    """What each source but the first was found to differ by: of a thermal head the factor on all frequencies, else an offset
+    for each output on the scale on which labels are learned.
+    """
+    if isinstance(head, Thermal):
+        return {name: float(row.exp()) for name, row in zip(sources[1:], offset, strict=True)}
+    assert isinstance(head, ValueHead)
+    scaled = offset * head.spread
+    return {
+        name: dict(zip(head.outputs, row.tolist(), strict=True))
+        for name, row in zip(sources[1:], scaled, strict=True)
+    }
 
 
 def _member_names(weights: dict[str, Tensor], head: str, index: int) -> dict[str, Tensor]:

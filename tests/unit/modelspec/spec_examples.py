@@ -78,9 +78,11 @@ tasks:
         n_atoms: n_atoms
         structure: null
         id: name
+        source: null
       targets:
         - column: cv
           missing: skip
+          weight: 0.5
           quantity: heat_capacity
           temperature: 300
           unit: J/mol_cell/K
@@ -116,6 +118,7 @@ tasks:
     data:
       join:
         - path: g.csv
+          source: PBE
           targets:
             - column: g
               quantity: phonon_density

@@ -1,0 +1,91 @@
+"""Labels of several sources in one fit: each source but the first has an offset, labels have weights."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from train_examples import write_csv
+
+from cloudkit.data import Crystals, join_crystals, read_builtin
+from cloudkit.modelspec import parse_spec
+from cloudkit.train import build
+
+SPEC = """
+cloudkit: 1
+name: joined
+encoder: {kind: transformer, layers: 1, heads: 2, width: 16, dropout: 0}
+heads: {value: {kind: regression, outputs: [v]}}
+tasks:
+  - kind: finetune
+    head: value
+    data:
+      join:
+        - {path: measured.csv, source: measured, targets: [{column: v, quantity: v}]}
+        - {path: computed.csv, source: computed, targets: [{column: v, quantity: v, weight: 0.5}]}
+    epochs: 40
+    batch: 16
+    learning_rate: 0.02
+    VALID: 0
+  - {kind: evaluate, head: value, data: {path: test.csv, targets: [{column: v, quantity: v}]}, baselines: [mean]}
+"""
+SHIFT = 10.0
+VALID = "valid"
+
+
+def one(texts: list[str], source: str, values: list[float], weight: float = 1.0) -> Crystals:
+    count = len(texts)
+    at, zeros = np.full(count, np.nan), np.zeros(count, np.int64)
+    weights = np.full(count, weight)
+    return Crystals(
+        texts, texts, ("v",), np.arange(count), zeros, at, np.array(values),
+        sources=(source,), source=zeros, weight=weights,
+    )  # fmt: skip
+
+
+def test_joined_labels_keep_their_source_and_weight(tmp_path: Path) -> None:
+    both = join_crystals([one(["a", "b"], "x", [1, 2]), one(["b", "c"], "y", [3, 4], 0.5)])
+    assert both.sources == ("x", "y")
+    assert both.crystal.tolist() == [0, 1, 1, 2]
+    assert both.value.tolist() == [1, 2, 3, 4]
+    assert both.source_of().tolist() == [0, 0, 1, 1]
+    assert both.weight_of().tolist() == [1, 1, 0.5, 0.5]
+    both.save(tmp_path)
+    again = Crystals.load(tmp_path)
+    assert again.sources == both.sources
+    assert again.source_of().tolist() == [0, 0, 1, 1]
+    assert again.of(np.array([1])).weight_of().tolist() == [1, 0.5]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The number of atoms of crystals; computed labels are larger by SHIFT, and only they cover most crystals."""
+    where = tmp_path_factory.mktemp("sources")
+    table = read_builtin("thermal", "train").columns
+    sizes = dict(zip(table["scope"], table["n_atoms"], strict=True))
+    rows: list[dict[str, object]] = [
+        {"scope": scope, "v": float(str(n)) ** 0.5} for scope, n in sizes.items()
+    ]
+    shifted: list[dict[str, object]] = [{**row, "v": float(str(row["v"])) + SHIFT} for row in rows]
+    write_csv(where / "measured.csv", rows[:20])
+    write_csv(where / "computed.csv", shifted[10:])
+    write_csv(where / "test.csv", rows[60:])
+    return where
+
+
+def test_the_model_predicts_the_first_source_and_records_the_offset(folder: Path) -> None:
+    spec = parse_spec(SPEC.replace("VALID", VALID), "joined.yaml", folder)
+    metrics = build(spec, folder / "out").metrics
+    offset = metrics["training"]["finetune value"]["offsets"]["computed"]["v"]
+    assert offset == pytest.approx(SHIFT, abs=1.5)
+    assert metrics["tasks"][0]["mae"] < SHIFT / 4
+
+
+def test_an_offset_is_not_part_of_the_model(folder: Path) -> None:
+    spec = parse_spec(SPEC.replace("VALID", VALID), "joined.yaml", folder, ["tasks.0.epochs=1"])
+    out = build(spec, folder / "short").folder
+    assert json.loads((out / "metrics.json").read_text())["training"]
+    from safetensors import safe_open
+
+    with safe_open(out / "model.safetensors", "pt") as file:
+        assert not [name for name in file.keys() if "offset" in name]  # noqa: SIM118
