@@ -9,14 +9,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cloudkit.data import Crystals, Tokens
-from cloudkit.models import CloudModel, HeadModel, build_model
+from cloudkit.models import CloudModel, build_model
 from cloudkit.modelspec import FinetuneTask, Spec
 from cloudkit.tokens import Tokenizer
 from cloudkit.train.devices import make_fabric, steady_threads
-from cloudkit.train.fitting import fit_values
+from cloudkit.train.fitting import fit_values, head_module
 from cloudkit.train.loop import fit
 from cloudkit.train.objectives import labels
 from cloudkit.train.progress import Silent
+from cloudkit.train.start import load_start
 from cloudkit.train.work import recipe_of
 
 Rows = NDArray[np.int64]
@@ -41,19 +42,19 @@ def train_head(
 ) -> CloudModel:
     """A model of a spec whose last finetune task is done on some rows of `crystals`.
 
-    start: weights that pretraining left; a fresh model without them. held: rows that choose the epoch; the last without them.
+    start: weights that pretraining left; without them those of the model that the spec starts from, if any. held: rows that choose the epoch; the last without them.
     """
     task = next(task for task in reversed(spec.tasks) if isinstance(task, FinetuneTask))
     spec = spec.model_copy(update={"run": spec.run.model_copy(update={"seed": seed})})
     steady_threads(spec.encoder.width)
     model = build_model(spec, Tokenizer(spec.tokens.vocabulary))
-    model.load_state_dict(dict(start or {}), strict=False)
+    model.load_state_dict(dict(load_start(spec) if start is None else start), strict=False)
     head = model.value_head(task.head)
     known = crystals.renumbered(head.outputs)
     fit_values(model, head, tokens, known, rows)
     loss = labels(model, head, tokens, known, task.loss)
     recipe = recipe_of(task, spec.run.model_copy(update={"seed": seed}))
-    module = HeadModel(model, task.head)
+    module = head_module(model, task.head, known, rows)
     with tempfile.TemporaryDirectory() as folder:
         valid = np.empty(0, np.int64) if held is None else held
         weights, _ = fit(make_fabric(spec.run), module, loss, rows, valid, recipe, Path(folder), Silent(), "")

@@ -1,11 +1,11 @@
-"""Heat capacity of unseen crystals on the built-in thermal set: every kind of modes beside mean curve, ridge, extra trees and an oracle.
+"""Heat capacity of unseen crystals on the built-in thermal set: the preset `thermal` beside mean curve, ridge, extra trees and an oracle.
 
     make thermal-folds        # or: python benchmarks/thermal_folds.py [--seeds 3]; what is done already is not done again
 
 Five folds, no composition in two of them, three seeds (of folds and weights). |ΔCv| as a share of 3R, averaged over crystals, and in
-brackets the median crystal. The oracle is the best single Debye temperature for each test crystal's own Cv(300 K).
-"all T": trained on Cv at all temperatures, as the preset `thermal`. "300 K": the same head trained on Cv(300 K) alone: no labels at other
-temperatures, only the shape that an untrained spectrum starts with. Settings were chosen by inner folds of the part `train`.
+brackets the median crystal. Rows "+ phonons" also learn the built-in table of computed frequencies (two interatomic potentials),
+less the crystals with the composition of a test crystal. The network starts from the shipped geometry model. The oracle is the best
+single Debye temperature for each test crystal's own Cv(300 K). Settings were chosen by inner folds of the part `train`.
 """
 
 import argparse
@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 
 from cloudkit.data import Crystals, read_builtin, tokenize
 from cloudkit.evaluate import fit_predict
+from cloudkit.evaluate.leakage import formula_key
 from cloudkit.kernels import thermodynamics
 from cloudkit.models import predict_values
-from cloudkit.modelspec import load_spec
+from cloudkit.modelspec import load_spec, tables_of
 from cloudkit.tokens import Tokenizer
 from cloudkit.train.source import read_data
 from cloudkit.units import DULONG_PETIT
@@ -29,8 +30,10 @@ from cloudkit.units import DULONG_PETIT
 Array = NDArray[np.float64]
 RESULTS = Path(__file__).parent / "results"
 DONE, TABLE = Path("runs/thermal_folds.jsonl"), RESULTS / "thermal_folds.txt"
-KINDS = ("debye", "einstein", "debye_einstein", "spectrum")
 BASELINES = ("mean", "ridge", "extra_trees")
+NETWORK = "network"
+PHONONS = " + phonons"
+NAMES = ("mean", "ridge", "extra_trees", "oracle", f"extra_trees{PHONONS}", NETWORK, f"{NETWORK}{PHONONS}")
 FOLDS = 5
 BANDS = {
     "20-150 K": (20, 149),
@@ -52,26 +55,30 @@ def oracle(crystals: Crystals) -> Array:
     return thermodynamics(best[torch.from_numpy(crystals.crystal)], kelvin).heat_capacity.numpy()
 
 
-def predict(name: str, crystals: Crystals, train: NDArray[np.int64], seed: int) -> Array:
-    """Cv (observations,) of all crystals by one contender that saw the crystals `train`."""
-    texts = [crystals.texts[i] for i in crystals.crystal]
+def predict(name: str, crystals: Crystals, joint: Crystals, train: NDArray[np.int64], seed: int) -> Array:
+    """Cv (observations of `crystals`,) by one contender that saw the crystals `train`, or those and the phonons of other compositions."""
     if name == "oracle":
         return oracle(crystals)
-    if name in BASELINES:
-        seen = np.isin(crystals.crystal, train)
-        known = [text for text, keep in zip(texts, seen, strict=True) if keep]
-        labels = crystals.temperature[seen], crystals.value[seen]
-        return fit_predict(name, known, *labels, texts, crystals.temperature, seed=seed)
-    kind, _, labels_at = name.partition(" at ")
-    spec = load_spec("thermal", [f"heads.thermal.modes={kind}", "tasks.0.validation_fraction=0"])
-    given = crystals
-    if labels_at:
-        keep = crystals.temperature == 300
-        columns = {c: getattr(crystals, c)[keep] for c in ("crystal", "quantity", "temperature", "value")}
-        given = Crystals(crystals.texts, crystals.ids, crystals.quantities, **columns)
-    tokens = tokenize(crystals.texts, Tokenizer("compact"), 64)
-    model = train_head(spec, given, tokens, train, seed)
+    known, rows = crystals, train
+    if name.endswith(PHONONS):
+        hidden = {formula_key(crystals.texts[i]) for i in np.setdiff1d(np.arange(len(crystals)), train)}
+        known = joint
+        rows = np.array(
+            [i for i, text in enumerate(joint.texts) if formula_key(text) not in hidden], np.int64
+        )
+    texts = [crystals.texts[i] for i in crystals.crystal]
+    kind = name.removesuffix(PHONONS)
+    if kind in BASELINES:
+        seen = known.of(rows)
+        labels = seen.temperature, seen.value
+        return fit_predict(
+            kind, [seen.texts[i] for i in seen.crystal], *labels, texts, crystals.temperature, seed=seed
+        )
+    spec = load_spec("thermal", ["tasks.0.validation_fraction=0"])
+    tokenizer, limit = Tokenizer("compact"), spec.tokens.max_length
+    model = train_head(spec, known, tokenize(known.texts, tokenizer, limit), rows, seed)
     place = np.full(len(texts), model.value_head("thermal").outputs.index("heat_capacity"))
+    tokens = tokenize(crystals.texts, tokenizer, limit)
     return predict_values(model, "thermal", tokens, crystals.crystal, place, crystals.temperature)
 
 
@@ -106,34 +113,27 @@ def main() -> None:
     )
     parser.add_argument("--seeds", type=int, default=3)
     seeds = range(parser.parse_args().seeds)
-    spec = load_spec("thermal", ["tasks.0.data.part=all"])
-    crystals = read_data(spec, spec.tasks[0].data)
+    spec = load_spec("thermal", ["tasks.0.data.join.0.part=all"])
+    joint = read_data(spec, spec.tasks[0].data)
+    crystals = read_data(spec, tables_of(spec.tasks[0].data)[0])
     columns = read_builtin("thermal").columns
     formula = dict(zip(columns["scope"], columns["formula"], strict=True))
-    names = [
-        "mean",
-        "ridge",
-        "extra_trees",
-        "oracle",
-        *reversed(KINDS),
-        *(f"{kind} at 300 K" for kind in reversed(KINDS)),
-    ]
     records = [json.loads(line) for line in DONE.read_text().splitlines()] if DONE.exists() else []
     done = {(record["name"], record["seed"], record["fold"]) for record in records}
     for seed in seeds:
         fold_of = grouped_folds([str(formula[text]) for text in crystals.texts], FOLDS, seed)
-        for name in names:
+        for name in NAMES:
             for fold in range(FOLDS):
                 if (name, seed, fold) in done:
                     continue
                 train, test = np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)
-                found = errors(crystals, predict(name, crystals, train, seed), test)
+                found = errors(crystals, predict(name, crystals, joint, train, seed), test)
                 records.append({"name": name, "seed": seed, "fold": fold, "errors": found})
                 DONE.parent.mkdir(exist_ok=True)
                 with DONE.open("a") as file:
                     file.write(json.dumps(records[-1]) + "\n")
             print(f"seed {seed}: {name} done", flush=True)
-            order = {name: index for index, name in enumerate(names)}
+            order = {name: index for index, name in enumerate(NAMES)}
             TABLE.write_text(table(sorted(records, key=lambda record: order[str(record["name"])])))
     print(TABLE.read_text())
 

@@ -59,11 +59,11 @@ def main() -> None:
     )
     parser.add_argument("--seeds", type=int, default=3)
     seeds = parser.parse_args().seeds
-    spec = load_spec("thermal", ["tasks.0.data.part=all"])
+    spec = load_spec("thermal", ["tasks.0.data.join.0.part=all"])
     crystals = read_data(spec, spec.tasks[0].data)
     columns = read_builtin("thermal").columns
     formula = dict(zip(columns["scope"], columns["formula"], strict=True))
-    tokens = tokenize(crystals.texts, Tokenizer("compact"), 64)
+    tokens = tokenize(crystals.texts, Tokenizer("compact"), spec.tokens.max_length)
     found = []
     for seed in range(seeds):
         fold_of = grouped_folds([str(formula[text]) for text in crystals.texts], FOLDS, seed)

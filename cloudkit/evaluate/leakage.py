@@ -75,6 +75,14 @@ def composition_key(text: str) -> str:
     return f"{composition_text(scope)} {scope.space_group}"
 
 
+def formula_key(text: str) -> str:
+    """Composition to two decimals: polymorphs share it. A text that is no SCOPE stands for itself."""
+    try:
+        return composition_text(parse(text))
+    except ScopeError:
+        return text
+
+
 def composition_text(scope: Scope) -> str:
     """Fractions of the elements to two decimals, sorted by symbol: the same for all dialects of a crystal."""
     counts = scope.composition

@@ -22,7 +22,7 @@ from cloudkit.data import (
     take_part,
 )
 from cloudkit.errors import DataError
-from cloudkit.evaluate.leakage import composition_key, prototype_key
+from cloudkit.evaluate.leakage import composition_key, formula_key, prototype_key
 from cloudkit.io import read_table
 from cloudkit.modelspec import (
     BuiltinData,
@@ -41,6 +41,7 @@ Rows = NDArray[np.int64]
 KEYS: Final[dict[str, Callable[[str], str]]] = {
     "string": str,
     "composition": composition_key,
+    "formula": formula_key,
     "prototype": prototype_key,
 }
 

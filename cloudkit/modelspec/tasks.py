@@ -17,12 +17,12 @@ class Training(Part):
     kind: str
     head: HeadName | list[HeadName]
     data: Data = Field(description="the rows: {builtin: NAME, part: PART} or {path: FILE, columns: {...}}")
-    exclude_shared: Literal["none", "string", "composition", "prototype"] = Field(
+    exclude_shared: Literal["none", "string", "composition", "formula", "prototype"] = Field(
         default="none",
         description="leave out crystals that share this with a crystal of an evaluate task: the string, composition and space "
-        "group, or space group and Wyckoff positions",
+        "group, composition alone (formula), or space group and Wyckoff positions (prototype)",
     )
-    split_by: Literal["random", "composition", "prototype"] = Field(
+    split_by: Literal["random", "composition", "formula", "prototype"] = Field(
         default="random",
         description="crystals that share this are all trained on or all held out by `validation_fraction`",
     )

@@ -10,6 +10,7 @@ from cloudkit.data import Crystals, Tokens
 from cloudkit.models import (
     CloudModel,
     Geometry,
+    HeadModel,
     Regression,
     SourcedHead,
     Thermal,
@@ -28,6 +29,19 @@ def fit_values(
     fitted = crystals.of(train)
     head.fit_scale(torch.tensor(fitted.quantity), torch.tensor(fitted.value))
     head.fit_inputs(pool(model, tokens)[torch.tensor(train), model.encoder.pooled_width :])
+
+
+def head_module(
+    model: CloudModel, name: str, crystals: Crystals, train: NDArray[np.int64]
+) -> HeadModel | SourcedHead:
+    """The encoder and a head as training sees them, with offsets where labels come from several sources."""
+    sources, head = len(crystals.sources), model.value_head(name)
+    if sources == 1:
+        return HeadModel(model, name)
+    module = SourcedHead(model, name, sources)
+    if isinstance(head, Regression):
+        fit_offsets(module, head, crystals, train)
+    return module
 
 
 @torch.no_grad()

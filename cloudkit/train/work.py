@@ -18,10 +18,8 @@ from cloudkit.evaluate.leakage import SEEN, Seen, join_seen, load_seen, seen_of
 from cloudkit.evaluate.task_data import task_rows
 from cloudkit.models import (
     CloudModel,
-    HeadModel,
     MixedModel,
     Regression,
-    SourcedHead,
     Thermal,
     ValueHead,
     build_model,
@@ -34,7 +32,7 @@ from cloudkit.predict.ensembles import blend_path, load_blends, predict_mean
 from cloudkit.tokens import Tokenizer
 from cloudkit.train.devices import steady_threads
 from cloudkit.train.evaluate import write_evaluation
-from cloudkit.train.fitting import fit_band, fit_blend, fit_offsets, fit_values, prepare_mix
+from cloudkit.train.fitting import fit_band, fit_blend, fit_values, head_module, prepare_mix
 from cloudkit.train.loop import Recipe, fit
 from cloudkit.train.objectives import labels, mixed
 from cloudkit.train.progress import Progress
@@ -147,10 +145,7 @@ class Work:
         fit_values(model, head, tokens, crystals, train)
         run = self.spec.run.model_copy(update={"seed": self.spec.run.seed + index})
         loss = labels(model, head, tokens, crystals, task.loss)
-        sources = len(crystals.sources)
-        module = SourcedHead(model, task.head, sources) if sources > 1 else HeadModel(model, task.head)
-        if isinstance(module, SourcedHead) and isinstance(head, Regression):
-            fit_offsets(module, head, crystals, train)
+        module = head_module(model, task.head, crystals, train)
         return fit(
             self.fabric, module, loss, train, valid, recipe_of(task, run), folder, self.progress,
             label, tokens.lengths,

@@ -24,7 +24,7 @@ MOST = 3_000_000  # bytes
 
 def main() -> None:
     torch.set_num_threads(1)
-    spec = load_spec("thermal", ["tasks.0.data.part=all"])
+    spec = load_spec("thermal", ["tasks.0.data.join.0.part=all"])
     spec = spec.model_copy(update={"tasks": spec.tasks[:1]})
     TARGET.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:

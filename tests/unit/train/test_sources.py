@@ -30,7 +30,7 @@ tasks:
   - {kind: evaluate, head: value, data: {path: test.csv, targets: [{column: v, quantity: v}]}, baselines: [mean]}
 """
 SHIFT = 10.0
-VALID = "valid"
+VALID = "validation_fraction"
 
 
 def one(texts: list[str], source: str, values: list[float], weight: float = 1.0) -> Crystals:
