@@ -80,9 +80,13 @@ def canonical_unit(quantity: str, per: Per = "atom") -> str:
 
 
 def parse_unit(text: str) -> Unit:
-    """Read a unit string such as ``J/mol_cell/K``, ``kJ/mol_atom`` or ``meV/atom``.
+    """Parse a unit string such as ``J/mol_cell/K``, ``kJ/mol_atom`` or ``meV/atom``.
 
-    Raises UnitError, naming the nearest known unit.
+    Raises UnitError, with the nearest known unit.
+
+    >>> from cloudkit.units import parse_unit
+    >>> parse_unit("kJ/mol_cell")
+    Unit(factor=1000.0, per='cell', per_kelvin=False)
     """
     for quantity in ("heat_capacity", "internal_energy"):
         if text in units_of(quantity):
@@ -106,6 +110,10 @@ def to_per_atom(value: float, unit: str, quantity: str, n_atoms: float | None = 
 
     n_atoms: atoms in the cell or formula unit of the label; required unless the unit is per atom.
     Raises UnitError if the unit does not fit the quantity or `n_atoms` is missing.
+
+    >>> from cloudkit.units import to_per_atom
+    >>> to_per_atom(100.0, "J/mol_cell/K", "heat_capacity", n_atoms=4)
+    25.0
     """
     if quantity not in QUANTITIES:
         return value

@@ -1,4 +1,4 @@
-"""What the thermodynamic functions share: their result, and the checks of their arguments before any launch."""
+"""The result of the thermodynamic functions, and checks of their arguments before a kernel starts."""
 
 import math
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ class Thermodynamics(NamedTuple):
 def as_tensors(given: Mapping[str, Any]) -> dict[str, Tensor]:
     """The arguments as real floating tensors of one dtype on one device.
 
-    Raises ValueError naming the argument and the rule that it breaks; values are not looked at under `torch.compile`.
+    Raises ValueError with the argument and its rule. Values are not checked under `torch.compile`.
     """
     device = next((value.device for value in given.values() if isinstance(value, Tensor)), CPU)
     tensors = {name: _as_tensor(name, value, device) for name, value in given.items()}
@@ -48,7 +48,7 @@ def as_tensors(given: Mapping[str, Any]) -> dict[str, Tensor]:
 
 
 def check_shapes(tensors: Mapping[str, Tensor]) -> torch.Size:
-    """The shape to which all broadcast; ValueError with their shapes if there is none."""
+    """The common broadcast shape. Raises ValueError, with all shapes, if there is none."""
     try:
         return torch.broadcast_shapes(*(tensor.shape for tensor in tensors.values()))
     except RuntimeError as error:
@@ -56,11 +56,11 @@ def check_shapes(tensors: Mapping[str, Tensor]) -> torch.Size:
         raise ValueError(f"the shapes of the arguments must broadcast together, found {shapes}") from error
 
 
-def takes_triton(impl: Impl, tensor: Tensor) -> bool:
-    """Whether `impl` means the Triton path for tensors like this one.
+def uses_triton(impl: Impl, tensor: Tensor) -> bool:
+    """Whether to use the Triton kernels for tensors like this one.
 
-    "auto" takes it on a GPU that has Triton, and leaves the fusing to the compiler under `torch.compile`.
-    Raises ValueError for another word, MissingExtra where Triton is wanted and missing.
+    "auto" uses them on a GPU if Triton is installed, but not under `torch.compile`, which fuses the torch code itself.
+    Raises ValueError for an unknown `impl`, MissingExtra if Triton is required but not installed.
     """
     if impl not in get_args(Impl):
         raise ValueError(f"impl must be 'auto', 'torch' or 'triton', found {impl!r}")
@@ -91,7 +91,7 @@ def _as_tensor(name: str, value: Any, device: torch.device) -> Tensor:
 
 
 def _promote(tensors: list[Tensor]) -> torch.dtype:
-    """torch's rule: tensors with dimensions decide, else those without, else the default; integers never."""
+    """torch's promotion: tensors with dimensions decide, then those without, then the default dtype; integers never do."""
     for group in ([t.dtype for t in tensors if t.dim()], [t.dtype for t in tensors]):
         dtype = reduce(torch.promote_types, group, torch.uint8)
         if dtype.is_floating_point:
@@ -100,7 +100,7 @@ def _promote(tensors: list[Tensor]) -> torch.dtype:
 
 
 def _check_values(tensors: dict[str, Tensor]) -> None:
-    """One pass over each argument and one answer from the device; the culprit is sought only on failure."""
+    """One pass per argument and one transfer from the device; the offending element is located only if the check fails."""
     legal = [_legal(name, *torch.aminmax(t.detach())) for name, t in tensors.items() if t.numel()]
     if not legal or bool(torch.stack(legal).all()):
         return

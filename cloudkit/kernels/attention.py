@@ -37,7 +37,7 @@ def packed_attention(
     q, k, v: float16, bfloat16, float32 or float64 on one device; the last two dimensions contiguous, so that views of a
     fused projection need no copy. offsets (sequences + 1,): int32 or int64, ascending from 0 to `tokens`; sequence i is
     rows offsets[i] … offsets[i + 1] - 1 and may be empty. Best kept on the CPU, where reading them waits for nothing.
-    bias (tokens, heads): float32 (float64 beside float64), added to the scores of a key; -inf hides it, one key of each
+    bias (tokens, heads): float32 (float64 with float64 inputs), added to the scores of a key; -inf hides it, one key of each
     sequence must be left. scale: 1/sqrt(dim) unless given. dropout: share of weights dropped, in [0, 1), the others scaled
     up; seed in [0, 2**63) decides which, the same on every device, and is drawn from torch's generator unless given.
     impl: "triton" on GPUs, for head sizes 16, 24 … 128 and all dtypes but float64; "torch" anywhere; "auto" takes Triton
@@ -84,7 +84,7 @@ def _attention(
     scale = dim**-0.5 if scale is None else scale
     if not math.isfinite(scale):
         raise ValueError(f"scale must be finite, found {scale}")
-    fused = _takes_triton(impl, name, first)
+    fused = _uses_triton(impl, name, first)
     words = _seed(seed, dropout, first.device)
     if fused or torch.compiler.is_compiling():
         out: Tensor = attention_op.attention(parts, offsets, bias, words, scale, dropout, fused)[0]
@@ -133,7 +133,7 @@ def _check_bias(bias: Tensor | None, first: Tensor, shape: tuple[int, int]) -> N
     dtype = torch.promote_types(first.dtype, torch.float32)
     if bias.dtype != dtype or bias.device != first.device:
         raise ValueError(
-            f"bias must be {dtype} on {first.device} beside {first.dtype}, found {bias.dtype} on {bias.device}"
+            f"bias must be {dtype} on {first.device} for inputs of {first.dtype}, found {bias.dtype} on {bias.device}"
         )
 
 
@@ -148,7 +148,7 @@ def _seed(seed: int | None, dropout: float, device: torch.device) -> Tensor:
     return torch.full((1,), seed, dtype=torch.int64, device=device)
 
 
-def _takes_triton(impl: str, name: str, first: Tensor) -> bool:
+def _uses_triton(impl: str, name: str, first: Tensor) -> bool:
     if impl not in ("auto", "torch", "triton"):
         raise ValueError(f"impl must be 'auto', 'torch' or 'triton', found {impl!r}")
     fits = first.shape[-1] in HEAD_SIZES and first.dtype in TRITON_DTYPES

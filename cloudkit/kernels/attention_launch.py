@@ -20,7 +20,7 @@ INTERPRETED: Final[bool] = triton.knobs.runtime.interpret
 PRECISION: Final = "ieee"  # of float32 products
 INDEX_LIMIT: Final = 2**31
 STRIDE_LIMIT: Final = 2**24  # 128 rows of that stay within int32
-OPTIONS: Final = {"num_stages": 1, "enable_fp_fusion": True}  # of the compiler, beside num_warps
+OPTIONS: Final = {"num_stages": 1, "enable_fp_fusion": True}  # of the compiler, in addition to num_warps
 VENDOR = "amd" if torch.version.hip else "nvidia"
 
 

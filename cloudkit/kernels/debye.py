@@ -5,10 +5,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from cloudkit.kernels.arguments import Impl, Thermodynamics, as_tensors, check_shapes, takes_triton
+from cloudkit.kernels.arguments import Impl, Thermodynamics, as_tensors, check_shapes, uses_triton
 from cloudkit.kernels.debye_torch import debye
 from cloudkit.kernels.einstein_torch import einstein
-from cloudkit.kernels.modes_torch import Four
+from cloudkit.kernels.modes_torch import FourTensors
 
 
 def thermodynamics(theta: Any, temperature: Any, n_atoms: Any = 1, *, impl: Impl = "auto") -> Thermodynamics:
@@ -42,8 +42,8 @@ def _solid(
     check_shapes(arguments)
     atoms, dtype = arguments["n_atoms"], arguments["theta"].dtype
     thetas, temperatures = torch.broadcast_tensors(arguments["theta"], arguments["temperature"])
-    outputs: Four
-    if takes_triton(impl, thetas):
+    outputs: FourTensors
+    if uses_triton(impl, thetas):
         from cloudkit.kernels.solids_triton import solid
 
         outputs = solid(law, thetas, temperatures)
@@ -55,6 +55,6 @@ def _solid(
     return Thermodynamics(*(value.to(dtype) for value in outputs))
 
 
-def _times(outputs: Four, atoms: Tensor) -> Four:
+def _times(outputs: FourTensors, atoms: Tensor) -> FourTensors:
     energy, heat_capacity, entropy, free_energy = (value * atoms for value in outputs)
     return energy, heat_capacity, entropy, free_energy

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from cloudkit.kernels._debye_coefficients import BULGE, CURVATURE, LI2, LI3, LI4, SERIES, SPLIT, STIFFENING
-from cloudkit.kernels.modes_torch import COLD, TINY, Solid, choose, differentiable, polynomial
+from cloudkit.kernels.modes_torch import X_AT_ZERO, X_MIN, Solid, choose, differentiable, polynomial
 from cloudkit.units import GAS_CONSTANT as R
 
 TAIL: Final = math.pi**4 / 5  # D -> TAIL / x³
@@ -21,7 +21,7 @@ TAIL: Final = math.pi**4 / 5  # D -> TAIL / x³
 
 def evaluate(theta: Tensor, temperature: Tensor) -> tuple[Tensor, ...]:
     """U, Cv, S and F of one mole of atoms, and n; float64 tensors of one shape, theta > 0, temperature >= 0."""
-    x = (theta / temperature).clamp(TINY, COLD)
+    x = (theta / temperature).clamp(X_MIN, X_AT_ZERO)
     n = torch.expm1(x).reciprocal()
     log1p_n = torch.log1p(n)  # -ln(1 - e^-x), to full precision at both ends
     near = x.clamp(max=SPLIT)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from cloudkit.kernels._einstein_coefficients import CURVATURE, SERIES, STIFFENING
-from cloudkit.kernels.modes_torch import COLD, TINY, Solid, differentiable, polynomial
+from cloudkit.kernels.modes_torch import X_AT_ZERO, X_MIN, Solid, differentiable, polynomial
 from cloudkit.units import GAS_CONSTANT as R
 
 FROZEN: Final = 1400.0  # x above which E is 0 in float64
@@ -19,7 +19,7 @@ FROZEN: Final = 1400.0  # x above which E is 0 in float64
 
 def evaluate(theta: Tensor, temperature: Tensor) -> tuple[Tensor, ...]:
     """U, Cv, S and F of one mole of atoms, and n; float64 tensors of one shape, theta > 0, temperature >= 0."""
-    x = (theta / temperature).clamp(TINY, COLD)
+    x = (theta / temperature).clamp(X_MIN, X_AT_ZERO)
     n = torch.expm1(x).reciprocal()
     log1p_n = torch.log1p(n)  # -ln(1 - e^-x), to full precision at both ends
     half = x.clamp(max=FROZEN).mul_(0.5)

@@ -1,7 +1,7 @@
-"""What Debye's and Einstein's solids share in torch, float64: derivatives, blocks, and the numerics of their branches.
+"""Shared code of the Debye and Einstein functions in torch, float64: derivatives, blocks, and numerics of the branches.
 
 Of the eight first derivatives of U, Cv, S and F five are outputs over theta, T or 1. The other three follow from
-dU/dtheta and x dCv/dx, x = theta / T, which a `Solid` brings along: they cancel for small x and have polynomials there.
+dU/dtheta and x dCv/dx, x = theta / T, which a `Solid` provides: they cancel for small x, where polynomials are used.
 """
 
 from collections.abc import Callable
@@ -11,11 +11,11 @@ from typing import Any, Final, NamedTuple
 import torch
 from torch import Tensor
 
-Four = tuple[Tensor, Tensor, Tensor, Tensor]
+FourTensors = tuple[Tensor, Tensor, Tensor, Tensor]
 
-COLD: Final = 1e120  # x at T = 0: its inverse cube is 0 in float64, its square is finite
-TINY: Final = 2.3e-308  # smallest x, so that ln x stays finite
-HOTTEST: Final = 708.0  # the largest x with a normal e^-x
+X_AT_ZERO: Final = 1e120  # x at T = 0: its inverse cube is 0 in float64, its square is finite
+X_MIN: Final = 2.3e-308  # smallest x, so that ln x stays finite
+X_MAX: Final = 708.0  # the largest x for which e^-x is a normal number
 BLOCK: Final = (
     16384  # elements, per thread, that go through all operations together: 128 KiB a tensor stay in L2
 )
@@ -55,16 +55,18 @@ def choose(condition: Tensor, yes: Tensor, no: Tensor) -> Tensor:
     return torch.lerp(no, yes, condition.to(yes.dtype))
 
 
-def blocked(function: Callable[..., tuple[Tensor, ...]], *tensors: Tensor | None) -> tuple[Tensor, ...]:
-    """`function` of tensors of one shape (None stays None), block by block, so that what lies between stays in the cache.
+def apply_blockwise(
+    function: Callable[..., tuple[Tensor, ...]], *tensors: Tensor | None
+) -> tuple[Tensor, ...]:
+    """Apply `function` to tensors of one shape (None stays None) block by block, so that intermediates stay in the cache.
 
-    Twice as fast as all at once from 100,000 elements on one thread. Not for use where gradients are recorded.
+    Twice as fast as all at once from 100,000 elements on one thread. Not for tensors whose gradients are recorded.
     """
     first = next(tensor for tensor in tensors if tensor is not None)
     if torch.compiler.is_compiling() or first.device.type != "cpu":
         return function(*tensors)
     threads = torch.get_num_threads()
-    size = BLOCK if threads == 1 else 2 * BLOCK * threads  # torch shares work of 32,768 elements and more
+    size = BLOCK if threads == 1 else 2 * BLOCK * threads  # torch splits work of 32,768 elements and more
     if first.numel() <= size:
         return function(*tensors)
     flat = [None if tensor is None else tensor.reshape(-1) for tensor in tensors]
@@ -78,10 +80,10 @@ def blocked(function: Callable[..., tuple[Tensor, ...]], *tensors: Tensor | None
 
 
 def ratio(theta: Tensor, temperature: Tensor) -> tuple[Tensor, Tensor]:
-    """x and n; differentiable, also at T = 0, where x is COLD."""
-    x = (theta / temperature.clamp(min=1 / COLD)).clamp(max=COLD)
-    n = torch.expm1(x.clamp(TINY, HOTTEST)).reciprocal()
-    return x, n * (x < HOTTEST)
+    """x and n; differentiable, also at T = 0, where x is X_AT_ZERO."""
+    x = (theta / temperature.clamp(min=1 / X_AT_ZERO)).clamp(max=X_AT_ZERO)
+    n = torch.expm1(x.clamp(X_MIN, X_MAX)).reciprocal()
+    return x, n * (x < X_MAX)
 
 
 def pull_back(
@@ -112,20 +114,20 @@ def pull_back(
     if change:  # at T = 0 it is 0
         both = sum(change[1:], change[0])
         by_theta.append(both / theta)
-        by_temperature.append(both / temperature.clamp(min=1 / COLD) * -1)
+        by_temperature.append(both / temperature.clamp(min=1 / X_AT_ZERO) * -1)
     if for_f is not None:
         by_theta.append(for_f * energy / theta)
         by_temperature.append(for_f * -entropy)
     return sum(by_theta[1:], by_theta[0]), sum(by_temperature[1:], by_temperature[0])
 
 
-def differentiable(solid: Solid) -> Callable[[Tensor, Tensor], Four]:
+def differentiable(solid: Solid) -> Callable[[Tensor, Tensor], FourTensors]:
     """(theta, temperature) -> U, Cv, S, F; float64 tensors of one shape, differentiable to any order."""
 
     class Law(torch.autograd.Function):
         @staticmethod
-        def forward(ctx: Any, theta: Tensor, temperature: Tensor) -> Four:
-            energy, cv, entropy, free_energy, n = blocked(solid.evaluate, theta, temperature)
+        def forward(ctx: Any, theta: Tensor, temperature: Tensor) -> FourTensors:
+            energy, cv, entropy, free_energy, n = apply_blockwise(solid.evaluate, theta, temperature)
             ctx.set_materialize_grads(False)
             ctx.save_for_backward(theta, temperature, energy, cv, entropy, n)
             return energy, cv, entropy, free_energy
@@ -139,11 +141,11 @@ def differentiable(solid: Solid) -> Callable[[Tensor, Tensor], Four]:
                 return pull_back(solid, theta, temperature, *outputs, *ratio(theta, temperature), *grads)
 
             def block(theta: Tensor, temperature: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
-                x = (theta / temperature.clamp(min=1 / COLD)).clamp(max=COLD)
+                x = (theta / temperature.clamp(min=1 / X_AT_ZERO)).clamp(max=X_AT_ZERO)
                 return pull_back(solid, theta, temperature, *rest[:3], x, *rest[3:])
 
-            by_theta, by_temperature = blocked(block, theta, temperature, *outputs, n, *grads)
+            by_theta, by_temperature = apply_blockwise(block, theta, temperature, *outputs, n, *grads)
             return by_theta, by_temperature
 
-    law: Callable[[Tensor, Tensor], Four] = Law.apply
+    law: Callable[[Tensor, Tensor], FourTensors] = Law.apply
     return law

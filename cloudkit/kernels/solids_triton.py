@@ -17,7 +17,7 @@ from cloudkit.kernels import _debye_coefficients as of_debye
 from cloudkit.kernels import _einstein_coefficients as of_einstein
 from cloudkit.kernels.debye_torch import DEBYE, TAIL, debye
 from cloudkit.kernels.einstein_torch import EINSTEIN, einstein
-from cloudkit.kernels.modes_torch import COLD, HOTTEST, TINY, Four, pull_back, ratio
+from cloudkit.kernels.modes_torch import X_AT_ZERO, X_MAX, X_MIN, FourTensors, pull_back, ratio
 from cloudkit.units import GAS_CONSTANT
 
 Law = Literal["debye", "einstein"]
@@ -25,8 +25,8 @@ BLOCK: Final = 256  # elements of one program; not tuned, no GPU was at hand
 
 _R = tl.constexpr(GAS_CONSTANT)
 _SPLIT, _SERIES = tl.constexpr(of_debye.SPLIT), tl.constexpr(of_debye.SERIES)
-_COLD, _TINY, _TAIL = tl.constexpr(COLD), tl.constexpr(TINY), tl.constexpr(TAIL)
-_HOTTEST = tl.constexpr(HOTTEST)
+_X_AT_ZERO, _X_MIN, _TAIL = tl.constexpr(X_AT_ZERO), tl.constexpr(X_MIN), tl.constexpr(TAIL)
+_X_MAX = tl.constexpr(X_MAX)
 _BULGE = tl.constexpr(of_debye.BULGE)
 _DEBYE_CURVATURE, _DEBYE_STIFFENING = tl.constexpr(of_debye.CURVATURE), tl.constexpr(of_debye.STIFFENING)
 _EINSTEIN_CURVATURE = tl.constexpr(of_einstein.CURVATURE)
@@ -62,10 +62,10 @@ def _log1p(n):  # type: ignore[no-untyped-def]
 def _ratio(theta, temperature):  # type: ignore[no-untyped-def]
     """x = theta / T and n = 1 / (e^x - 1)."""
     warm = temperature > 0.0
-    x = tl.where(warm, theta / tl.where(warm, temperature, 1.0), _COLD)
-    x = tl.minimum(tl.maximum(x, _TINY), _COLD)
-    n = 1.0 / _expm1(tl.minimum(x, _HOTTEST))
-    return x, tl.where(x < _HOTTEST, n, 0.0)
+    x = tl.where(warm, theta / tl.where(warm, temperature, 1.0), _X_AT_ZERO)
+    x = tl.minimum(tl.maximum(x, _X_MIN), _X_AT_ZERO)
+    n = 1.0 / _expm1(tl.minimum(x, _X_MAX))
+    return x, tl.where(x < _X_MAX, n, 0.0)
 
 
 @triton.jit
@@ -90,7 +90,7 @@ def _debye(theta, temperature):  # type: ignore[no-untyped-def]
 def _einstein(theta, temperature):  # type: ignore[no-untyped-def]
     """x, n and U, Cv, S, F as einstein_torch.evaluate."""
     x, n = _ratio(theta, temperature)
-    log1p_n, warm = _log1p(n), tl.minimum(x, _HOTTEST)
+    log1p_n, warm = _log1p(n), tl.minimum(x, _X_MAX)
     energy = 3.0 * _R * theta * (0.5 + n)
     heat_capacity = 3.0 * _R * ((warm * n) * (warm * (n + 1.0)))
     entropy = 3.0 * _R * (x * n + log1p_n)
@@ -146,7 +146,7 @@ def solid_backward(  # type: ignore[no-untyped-def]
         soft = _polynomial(_DEBYE_STIFFENING, 10, y)
         bent = _polynomial(_DEBYE_CURVATURE, 10, y)
         hard = _R * (1.125 + 2.25 * n) - 0.75 * heat_capacity / tl.maximum(x, 1.0)
-        far = tl.minimum(x, _HOTTEST)
+        far = tl.minimum(x, _X_MAX)
         steep = 9.0 * _R * ((far * n) * (far * (n + 1.0))) - 3.0 * heat_capacity
     else:
         x, n, energy, heat_capacity, entropy, _ = _einstein(theta, temperature)
@@ -154,7 +154,7 @@ def solid_backward(  # type: ignore[no-untyped-def]
         soft = _polynomial(_EINSTEIN_STIFFENING, 11, y)
         bent = _polynomial(_EINSTEIN_CURVATURE, 11, y)
         hard = 3.0 * _R * (0.5 + n) - heat_capacity / tl.maximum(x, 1.0)
-        steep = heat_capacity * (2.0 - tl.minimum(x, _HOTTEST) * (2.0 * n + 1.0))
+        steep = heat_capacity * (2.0 - tl.minimum(x, _X_MAX) * (2.0 * n + 1.0))
     stiffening = tl.where(x < _SERIES, _R * tl.minimum(x, _SERIES) * soft, hard)
     curvature = tl.where(x < _SERIES, _R * y * bent, steep)
     divisor = tl.where(temperature > 0.0, temperature, 1.0)
@@ -169,7 +169,7 @@ class FusedSolid(torch.autograd.Function):
     """(theta, temperature, law) -> U, Cv, S, F in their dtype; contiguous tensors of one shape, dtype and device."""
 
     @staticmethod
-    def forward(theta: Tensor, temperature: Tensor, law: Law) -> Four:
+    def forward(theta: Tensor, temperature: Tensor, law: Law) -> FourTensors:
         """All four functions, read and written once."""
         energy, cv = torch.empty_like(theta), torch.empty_like(theta)
         entropy, free_energy = torch.empty_like(theta), torch.empty_like(theta)
@@ -177,7 +177,7 @@ class FusedSolid(torch.autograd.Function):
         return energy, cv, entropy, free_energy
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Law], output: Four) -> None:
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Law], output: FourTensors) -> None:
         """Keep the inputs: the backward kernel computes the functions anew rather than read them."""
         ctx.save_for_backward(*inputs[:2])
         ctx.law = inputs[2]
@@ -199,11 +199,11 @@ class FusedSolid(torch.autograd.Function):
         return by_theta, by_temperature, None
 
 
-def solid(law: Law, theta: Tensor, temperature: Tensor) -> Four:
+def solid(law: Law, theta: Tensor, temperature: Tensor) -> FourTensors:
     """U, Cv, S and F of one mole of atoms on a GPU (on the CPU under TRITON_INTERPRET=1); tensors of one shape."""
     if not theta.is_cuda and not triton.knobs.runtime.interpret:
         raise ValueError(f"impl='triton' needs theta on a GPU, found {theta.device}; use impl='torch' there")
-    outputs: Four = FusedSolid.apply(theta.contiguous(), temperature.contiguous(), law)
+    outputs: FourTensors = FusedSolid.apply(theta.contiguous(), temperature.contiguous(), law)
     return outputs
 
 

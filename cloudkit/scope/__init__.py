@@ -1,4 +1,4 @@
-"""SCOPE text: crystals to strings, strings to trees, and what is wrong with a string."""
+"""SCOPE text: parsing, diagnostics, canonical form, projections, AFLOW labels, and candidates of reduced strings."""
 
 from cloudkit.scope.aflow import aflow_label, from_aflow
 from cloudkit.scope.candidates import MAX_ATOMS, Candidates, candidates

@@ -1,8 +1,8 @@
 """Orbit text to the AFLOW protostructure label and back.
 
 A label such as ``AB_cF8_225_a_b:Cl-Na`` holds formula, Pearson symbol, space group, the letters of each element in
-alphabetical order (a number before a letter counts its orbits), and the elements. Among the letter choices that mean the
-same crystal it takes the least (sum of letter indices over the distinct letters of each element, text).
+alphabetical order (a number before a letter counts its orbits), and the elements. Among equivalent choices of letters it
+takes the smallest (sum of letter indices over the distinct letters of each element, text).
 """
 
 import re
@@ -26,12 +26,34 @@ LETTER_COUNT: Final = re.compile("([1-9][0-9]{0,3})?([a-zA])")
 
 
 def aflow_label(orbit: str | Scope, *, keep_axes: bool = False) -> str:
-    """The label of an ordered crystal; R groups count the hexagonal cell, A centring is written C (as pymatgen does).
+    """The AFLOW protostructure label of an ordered crystal.
 
-    keep_axes: in the space groups of AXES_KEPT look only at the letters that a shift of the origin gives. That is what
-    pymatgen does, whose label therefore depends on the axes that spglib chose; it is reproduced from strings of
-    ``order="input"`` and spglib. Without it the label is the same for every description of a crystal.
-    Raises ScopeError for invalid text, another dialect, and mixed or partly filled orbits.
+    R groups count the atoms of the hexagonal cell, and A centring is written C, as in pymatgen.
+
+    Parameters
+    ----------
+    orbit
+        An orbit string, or a parsed one.
+    keep_axes
+        In space groups 2, 3 and 10 to 14 consider only shifts of the origin. pymatgen does this, so its label depends on
+        the axes chosen by spglib; strings made with ``order="input"`` and spglib reproduce it. By default the label is
+        the same for every description of a crystal.
+
+    Returns
+    -------
+    str
+        A label such as ``AB_cF8_225_a_b:Cl-Na``.
+
+    Raises
+    ------
+    ScopeError
+        If the text is invalid or of another dialect, or an orbit is mixed or partially occupied.
+
+    Examples
+    --------
+    >>> from cloudkit.scope import aflow_label
+    >>> aflow_label("1 0 0 | Na 1a Cl 1b")
+    'AB_aP2_2_a_b:Cl-Na'
     """
     scope = parse(orbit) if isinstance(orbit, str) else orbit
     if scope.dialect != "orbit":
@@ -93,10 +115,29 @@ def _pearson_symbols(scope: Scope) -> list[str]:
 
 
 def from_aflow(label: str) -> str:
-    """The canonical orbit string of a label with elements; the label's letters need not be the least choice.
+    """The canonical orbit string of an AFLOW label with elements.
 
-    R groups may count the hexagonal or the rhombohedral cell; base centring may be written A, C or S.
-    Raises ScopeError for a label that is malformed or contradicts itself.
+    Parameters
+    ----------
+    label
+        Such as ``AB_cF8_225_a_b:Cl-Na``, with any equivalent letters. R groups may count the hexagonal or the
+        rhombohedral cell; base centring may be written A, C or S.
+
+    Returns
+    -------
+    str
+        The canonical orbit string.
+
+    Raises
+    ------
+    ScopeError
+        If the label is malformed or contradicts itself.
+
+    Examples
+    --------
+    >>> from cloudkit.scope import from_aflow
+    >>> from_aflow("AB_aP2_2_a_b:Cl-Na")
+    '1 0 0 | Na 1a Cl 1b'
     """
     head, _, tail = label.partition(":")
     fields = head.split("_")
@@ -115,7 +156,7 @@ def from_aflow(label: str) -> str:
 
 
 def _read_letters(label: str, number: str, parts: list[str], elements: list[str]) -> Scope:
-    """The orbits of all elements, each known, named once, on letters that the group has and that fit."""
+    """The orbits of all elements, with every element and letter checked."""
     if not re.fullmatch("[1-9][0-9]{0,2}", number) or int(number) > 230:
         raise _bad(label, f"'{number}' is not a space group (1 to 230)")
     if unknown := [element for element in elements if element not in ELEMENT]:

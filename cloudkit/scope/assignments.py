@@ -1,7 +1,7 @@
-"""Which elements stand on which letters so that whole numbers of atoms round to given fractions (see candidates.py).
+"""Assignments of elements to Wyckoff letters whose whole numbers of atoms round to given fractions (see candidates.py).
 
-A letter without a free parameter takes one orbit, so one element; what is left of each element is split over the other
-letters, for each element alone.
+A letter without a free parameter takes one orbit, so one element; the remaining atoms are split over the other letters,
+each element separately.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ Content = tuple[
 
 
 class Assignments:
-    """One walk over all assignments; `nodes` and `complete` tell afterwards how far it came."""
+    """One walk over all assignments; afterwards `nodes` and `complete` say how far it got."""
 
     def __init__(
         self, fixed: list[int], free: list[int], elements: int, max_atoms: int, max_nodes: int
@@ -44,7 +44,7 @@ class Assignments:
             if not self.ways[atoms - least]:
                 continue
             for counts in integer_counts(atoms, fractions):
-                for taken, left in place(self.fixed, counts):
+                for taken, left in assign_fixed(self.fixed, counts):
                     size = prod(self.ways[n] for n in left)
                     if self.nodes + max(1, size) > self.max_nodes:
                         self.complete = False
@@ -56,7 +56,7 @@ class Assignments:
                             yield atoms, start + contents
 
     def _shares(self, left: Counts) -> Iterator[list[Content]]:
-        """Every way to split what is left of each element over the free letters, none of which stays empty."""
+        """Every way to split the remaining atoms of each element over the free letters, leaving none empty."""
         for shares in product(*map(self.sums, left)):
             rows = list(zip(*shares, strict=True))
             if self.nothing not in rows:
@@ -90,14 +90,14 @@ def _rounding_to(fraction: float, atoms: int) -> Counts:
     return tuple(n for n in near if round_fraction(n / atoms) == fraction)
 
 
-def place(sizes: Counts, left: Counts) -> Iterator[tuple[Counts, Counts]]:
+def assign_fixed(sizes: Counts, left: Counts) -> Iterator[tuple[Counts, Counts]]:
     """Give each orbit size to one element that has as many atoms left: (element of each size, atoms left)."""
     if not sizes:
         yield (), left
         return
     for element, n in enumerate(left):
         if n >= sizes[0]:
-            for taken, rest in place(sizes[1:], (*left[:element], n - sizes[0], *left[element + 1 :])):
+            for taken, rest in assign_fixed(sizes[1:], (*left[:element], n - sizes[0], *left[element + 1 :])):
                 yield (element, *taken), rest
 
 

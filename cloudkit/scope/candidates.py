@@ -1,4 +1,4 @@
-"""Reduced text back to orbits: all crystals that a reduced string may stand for, smallest cell first.
+"""Reduced text back to orbits: all ordered crystals with a given reduced string, smallest cell first.
 
 The reduced dialect keeps the set of letters and rounded fractions. A candidate puts at least one orbit on every letter
 (one at most where the letter has no free parameter) so that whole numbers of atoms round to the fractions
@@ -17,13 +17,20 @@ from cloudkit.tables import ELEMENT, LETTERS, SPACE_GROUPS, generator_text
 
 MAX_ATOMS: Final = 80  # the largest conventional cell of 20 primitive sites (F centring)
 MAX_NODES: Final = 100_000
-NOT_THERE: Final = -1  # index of the empty content, which stands behind those of the letters
+EMPTY: Final = -1  # index of the empty content, after those of the letters
 
 
 class Candidates(NamedTuple):
-    """Canonical orbit strings by (atoms of the conventional cell, canonical order).
+    """The result of a search.
 
-    complete: no candidate of at most `max_atoms` atoms is missing; nodes: the assignments that were looked at.
+    Attributes
+    ----------
+    texts
+        Canonical orbit strings, sorted by (atoms of the conventional cell, canonical order).
+    complete
+        Whether all candidates of at most `max_atoms` atoms were found.
+    nodes
+        Number of assignments examined.
     """
 
     texts: list[str]
@@ -32,7 +39,7 @@ class Candidates(NamedTuple):
 
 
 class Rivals(NamedTuple):
-    """Other choices of letters, as a tree: what would stand on the first letter where they differ from ours.
+    """Other choices of letters, as a tree: the content of the first letter where they differ from ours.
 
     own: index of the content there; branches: (index of a rival's content there, the choices that share it).
     """
@@ -44,15 +51,34 @@ class Rivals(NamedTuple):
 def candidates(reduced: str | Scope, *, max_atoms: int = MAX_ATOMS, max_nodes: int = MAX_NODES) -> Candidates:
     """All ordered crystals, as canonical orbit strings, whose reduced projection is the given string.
 
-    max_atoms: atoms of the conventional cell. The search stops, incomplete, before the step that would make it look at
-    more than `max_nodes` assignments; cells smaller than the one it stopped at are complete.
-    Raises ScopeError for invalid text and for another dialect.
+    Parameters
+    ----------
+    reduced
+        A reduced string, or a parsed one.
+    max_atoms
+        Largest number of atoms in the conventional cell.
+    max_nodes
+        The search stops, incomplete, before it examines more than this many assignments; all smaller cells are complete.
+
+    Returns
+    -------
+    Candidates
+        Strings, and whether they are complete.
+
+    Raises
+    ------
+    ScopeError
+        If the text is invalid or of another dialect.
+
+    Examples
+    --------
+    >>> from cloudkit.scope import candidates
+    >>> candidates("1 0 0 | 1a 1b | Na 0.5 Cl 0.5").texts
+    ['1 0 0 | Na 1a Cl 1b']
     """
     scope = parse(reduced) if isinstance(reduced, str) else reduced
     if scope.dialect != "reduced":
-        raise ScopeError(
-            f"candidates belong to a reduced string; this one is of the '{scope.dialect}' dialect"
-        )
+        raise ScopeError(f"candidates need a reduced string, found the {scope.dialect} dialect")
     fixed, free = _split_letters(scope)
     letters = tuple(LETTERS.index(orbit.letter) for orbit in fixed + free)
     fractions = sorted(scope.fractions, key=lambda item: ELEMENT[item[0]].order)
@@ -91,13 +117,13 @@ def _split_letters(scope: Scope) -> tuple[list[Orbit], list[Orbit]]:
 
 @lru_cache(maxsize=4096)
 def find_rivals(space_group: int, letters: Counts) -> Rivals | None:
-    """The choices that the normalizer allows beside `letters`; None if there are no others."""
+    """The choices equivalent to `letters` under the normalizer; None if there are no others."""
     positions = range(len(SPACE_GROUPS[space_group - 1].wyckoff))
     rows = [
-        tuple(image.index(position) if position in image else NOT_THERE for position in positions)
+        tuple(image.index(position) if position in image else EMPTY for position in positions)
         for image in renamings(space_group, letters)
     ]
-    own = tuple(letters.index(position) if position in letters else NOT_THERE for position in positions)
+    own = tuple(letters.index(position) if position in letters else EMPTY for position in positions)
     return _branch(own, rows, 0)
 
 
@@ -114,7 +140,7 @@ def _branch(own: Counts, rows: list[Counts], position: int) -> Rivals | None:
 
 
 def is_smallest(rivals: Rivals, contents: list[Content]) -> bool:
-    """Is no rival before us? The end mark sorts last, so a longer list of equal beginning comes first."""
+    """Whether no equivalent choice sorts first. The end mark sorts last, so a longer list precedes its own beginning."""
     mine = contents[rivals.own]
     for source, below in rivals.branches:
         theirs = contents[source]

@@ -1,4 +1,4 @@
-"""One string per crystal: the order of orbits, and the choice of letters among those that mean the same crystal.
+"""One string per crystal: the order of orbits, and the choice among equivalent Wyckoff letters.
 
 The affine normalizer of a space group carries the group onto itself but renames its Wyckoff letters (an origin shift,
 an axis relabelling). The canonical form is the smallest sorted sequence of orbit keys over all those renamings
@@ -21,7 +21,7 @@ SpeciesKey = tuple[tuple[int, ...], tuple[float, ...]]
 
 @lru_cache(maxsize=4096)
 def species_key(species: Species) -> SpeciesKey:
-    """(element ranks, occupancies) of the sorted species: what orders orbits of one letter."""
+    """(element ranks, occupancies) of the sorted species, the sort key of orbits with the same letter."""
     ordered = sort_species(species)
     return tuple(ELEMENT[element].order for element, _ in ordered), tuple(x for _, x in ordered)
 
@@ -34,7 +34,7 @@ def renamings(space_group: int, letters: tuple[int, ...]) -> tuple[tuple[int, ..
 
 
 def canonical_orbits(space_group: int, orbits: Iterable[Orbit]) -> tuple[Orbit, ...]:
-    """The same crystal's orbits with sorted species, canonical letters, and in canonical order."""
+    """The orbits with sorted species and canonical letters, in canonical order."""
     given = list(orbits)
     species = [sort_species(orbit.species or ()) for orbit in given]
     chosen = choose_letters(space_group, [orbit.letter for orbit in given], species)
@@ -49,14 +49,14 @@ def choose_letters(
 
 
 def canonical_places(space_group: int, orbits: Iterable[Orbit]) -> list[int]:
-    """Which of the given orbits stands at each place of the canonical string."""
+    """For each position of the canonical string, the index of the given orbit there."""
     given = list(orbits)
     species = [sort_species(orbit.species or ()) for orbit in given]
     return [place for place, _ in choose_letters(space_group, [orbit.letter for orbit in given], species)]
 
 
 def content_numbers(contents: list[Species]) -> list[int]:
-    """Numbers that order sorted species as their keys do; equal numbers mean the same species."""
+    """Integers that sort like the keys of the species; equal integers mean equal species."""
     pure = [PURE_RANK.get(species, -1) for species in contents]
     if -1 not in pure:
         return pure
@@ -66,18 +66,42 @@ def content_numbers(contents: list[Species]) -> list[int]:
 
 
 def canonical_scope(scope: Scope) -> Scope:
-    """The canonical string of an orbit string, both read."""
+    """As `canonical_text`, for a parsed orbit string.
+
+    >>> from cloudkit.scope import canonical_scope, parse
+    >>> str(canonical_scope(parse("1 0 0 | Cl 1a Na 1b")))
+    '1 0 0 | Na 1a Cl 1b'
+    """
     return Scope("orbit", scope.space_group, canonical_orbits(scope.space_group, scope.orbits))
 
 
 def canonical_text(text: str) -> str:
-    """The canonical string of a valid orbit string, whatever its letters and order.
+    """The canonical string of an orbit string, in any order and with any equivalent letters.
 
-    Raises ScopeError for invalid text, and for the other dialects: they do not say which sites make an orbit.
+    Parameters
+    ----------
+    text
+        A valid string of the orbit dialect. The other dialects do not say which sites form an orbit.
+
+    Returns
+    -------
+    str
+        The same string for every description of a crystal.
+
+    Raises
+    ------
+    ScopeError
+        If the text is invalid or of another dialect.
+
+    Examples
+    --------
+    >>> from cloudkit.scope import canonical_text
+    >>> canonical_text("1 0 0 | Cl 1a Na 1b")
+    '1 0 0 | Na 1a Cl 1b'
     """
     scope = parse(text)
     if scope.dialect != "orbit":
         raise ScopeError(
-            f"a {scope.dialect} string does not say enough to choose its canonical letters; orbit strings do"
+            f"a {scope.dialect} string has too little information for canonical letters; use an orbit string"
         )
     return str(canonical_scope(scope))

@@ -168,7 +168,16 @@ def _unknown_wyckoff(found: str, group: int) -> tuple[str, str]:
 
 
 def render(text: str, diagnostic: Diagnostic, width: int = 72) -> str:
-    """A diagnostic for the terminal: message, the text around the place, carets under it, and the hint."""
+    """A diagnostic for the terminal: message, the text around the place, carets under it, and the hint.
+
+    >>> from cloudkit.scope import render, validate
+    >>> text = "0 0 0 | Xx 1a"
+    >>> print(render(text, *validate(text)))
+    ScopeError E202: unknown element 'Xx'   at offset 8
+      0 0 0 | Xx 1a
+              ^^
+      hint: did you mean Xe?
+    """
     data = text.encode("utf-8", "surrogatepass")
     at = len(data[: diagnostic.offset].decode("utf-8", "surrogatepass"))
     span = len(

@@ -1,4 +1,4 @@
-"""The chemical formula of a string: elements by electronegativity, least whole numbers."""
+"""The chemical formula of a string: elements by electronegativity, smallest whole numbers."""
 
 from collections.abc import Mapping
 
@@ -15,12 +15,33 @@ def reduced_formula(scope: Scope) -> str:
 
     A `reduced` string has fractions of two decimals. Its formula is the smallest unit that rounds to them, which may
     differ from the crystal's if the unit cell has many atoms.
+
+    Parameters
+    ----------
+    scope
+        A parsed string.
+
+    Returns
+    -------
+    str
+        Elements by electronegativity.
+
+    Examples
+    --------
+    >>> from cloudkit.scope import parse, reduced_formula
+    >>> reduced_formula(parse("1 0 0 | 1a 1b 2i | Na 0.25 Cl 0.75"))
+    'NaCl3'
     """
     return formula_text(formula_amounts(scope))
 
 
 def formula_amounts(scope: Scope) -> Mapping[str, float]:
-    """Atoms of each element in one formula unit; the composition itself if no whole numbers fit."""
+    """Atoms of each element in one formula unit; the composition itself if no whole numbers fit.
+
+    >>> from cloudkit.scope import formula_amounts, parse
+    >>> formula_amounts(parse("1 0 0 | Ca 1a F 2i"))
+    {'Ca': 1, 'F': 2}
+    """
     if scope.dialect == "reduced":
         return _smallest_unit(scope.composition)
     return whole_numbers(scope.composition) or scope.composition
@@ -38,7 +59,12 @@ def _smallest_unit(fractions: Mapping[str, float]) -> dict[str, float]:
 
 
 def formula_text(amounts: Mapping[str, float]) -> str:
-    """Elements by electronegativity, each with its amount; 1 is not written."""
+    """A formula from amounts: elements by electronegativity, up to four decimals; 1 is not written.
+
+    >>> from cloudkit.scope import formula_text
+    >>> formula_text({"F": 2, "Ca": 1})
+    'CaF2'
+    """
     ordered = sorted(amounts, key=lambda element: ELEMENT[element].order)
     return "".join(
         element + ("" if amounts[element] == 1 else f"{amounts[element]:.4f}".rstrip("0").rstrip("."))

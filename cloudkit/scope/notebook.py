@@ -1,4 +1,4 @@
-"""What a notebook shows of a string, of a finding and of the findings of many strings, as HTML."""
+"""HTML for notebooks: a string, a diagnostic, and the findings of many strings."""
 
 from collections import Counter
 from typing import TYPE_CHECKING, Final
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from cloudkit.scope.diagnostics import Diagnostic
     from cloudkit.scope.findings import Findings
 
-SHOWN: Final = 10  # invalid rows of many
+MAX_ROWS: Final = 10  # invalid rows shown
 
 
 def scope_html(scope: Scope) -> str:
-    """Formula, space group, and a row for each orbit or site; below it the text itself."""
+    """Formula, space group, a row for each orbit or site, and the text."""
     group = SPACE_GROUPS[scope.space_group - 1] if scope.space_group else None
     place = f"{group.symbol} ({group.number}), {group.crystal_system}" if group else "unknown space group"
     sites = "site symmetry" if group else ""
@@ -42,12 +42,12 @@ def diagnostic_html(diagnostic: "Diagnostic") -> str:
 
 
 def findings_html(findings: "Findings") -> str:
-    """How many rows are valid, how often each code occurs, and the first finding of some invalid rows."""
+    """Number of invalid rows, count of each code, and the first finding of some invalid rows."""
     wrong = np.flatnonzero(~findings.valid)
     codes = Counter(findings.codes.tolist()).most_common()
-    first = [(row, findings[row][0]) for row in wrong[:SHOWN].tolist()]
+    first = [(row, findings[row][0]) for row in wrong[:MAX_ROWS].tolist()]
     rows = [(row, one.code, one.message) for row, one in first]
-    more = paragraph(f"and {len(wrong) - SHOWN:,} more invalid rows") if len(wrong) > SHOWN else ""
+    more = paragraph(f"and {len(wrong) - MAX_ROWS:,} more invalid rows") if len(wrong) > MAX_ROWS else ""
     return titled(
         f"{len(findings):,} strings, {len(wrong):,} invalid",
         table(("code", "findings"), codes) if codes else "",

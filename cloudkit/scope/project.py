@@ -1,4 +1,4 @@
-"""From a richer dialect to a poorer one: orbit to full and reduced, full to reduced."""
+"""Projections from one dialect to another with less information: orbit to full or reduced, full to reduced."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -8,24 +8,53 @@ from cloudkit.scope.tree import Orbit, Scope, parse
 from cloudkit.tables import CENTERING_POINTS, ELEMENT, LETTERS, SPACE_GROUPS
 from cloudkit.tables.composition import Species, sum_left_to_right
 
-POORER: Final = {"orbit": ("full", "reduced"), "full": ("reduced",), "reduced": ()}
+PROJECTIONS: Final = {"orbit": ("full", "reduced"), "full": ("reduced",), "reduced": ()}
 
 
 def project(text: str, dialect: str) -> str:
-    """The same crystal in a poorer dialect. Raises ScopeError for invalid text, and where the text says too little."""
+    """The same crystal in a dialect with less information.
+
+    Parameters
+    ----------
+    text
+        A valid string.
+    dialect
+        "orbit", "full" or "reduced"; the string's own dialect returns it unchanged.
+
+    Returns
+    -------
+    str
+        The projected string.
+
+    Raises
+    ------
+    ScopeError
+        If the text is invalid, or its dialect lacks the information.
+
+    Examples
+    --------
+    >>> from cloudkit.scope import project
+    >>> project("1 0 0 | Na 1a Cl 1b", "reduced")
+    '1 0 0 | 1a 1b | Na 0.5 Cl 0.5'
+    """
     scope = parse(text)
     return text if scope.dialect == dialect else str(project_scope(scope, dialect))
 
 
 def project_scope(scope: Scope, dialect: str) -> Scope:
-    """As `project`, of a string already read."""
+    """As `project`, for a parsed string.
+
+    >>> from cloudkit.scope import parse, project_scope
+    >>> str(project_scope(parse("1 0 0 | Na 1a Cl 1b"), "full"))
+    '1 0 0 | 1a 1b | Na Cl'
+    """
     if scope.dialect == dialect:
         return scope
-    if dialect not in POORER[scope.dialect]:
-        known = " and ".join(POORER[scope.dialect])
+    if dialect not in PROJECTIONS[scope.dialect]:
+        known = " and ".join(PROJECTIONS[scope.dialect])
         raise ScopeError(
             f"a {scope.dialect} string cannot be projected to '{dialect}'; "
-            + (f"it can become {known}" if known else "it says too little to become another dialect")
+            + (f"possible: {known}" if known else "it has the least information of all dialects")
         )
     if dialect == "full":
         return Scope("full", scope.space_group, tuple(_list_sites(scope)))
@@ -41,7 +70,7 @@ def _list_sites(scope: Scope) -> Iterable[Orbit]:
 
 
 def reduced_fractions(counts: Iterable[tuple[str, float]]) -> Species:
-    """Atomic fractions rounded to two decimals as NumPy rounds, elements by electronegativity."""
+    """Atomic fractions, rounded to two decimals as NumPy does, with elements by electronegativity."""
     totals = dict(counts)
     whole = sum_left_to_right(totals.values())
     ordered = sorted(totals, key=lambda element: ELEMENT[element].order)

@@ -1,4 +1,4 @@
-"""Text to tree and back: what a string says as a Scope, and a Scope as text."""
+"""Text to tree and back: a string as a Scope, and a Scope as text."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -15,9 +15,16 @@ Dialect = Literal["orbit", "reduced", "full"]
 
 
 class Orbit(NamedTuple):
-    """Sites that symmetry makes one, or one site in `full`; multiplicity is that of the conventional cell.
+    """Symmetry-equivalent sites, or one site in `full`.
 
-    species is None in `reduced`. oxidation_states: one per element, None where none is written; () if none is at all.
+    Attributes
+    ----------
+    letter, multiplicity
+        Of the Wyckoff position, in the conventional cell.
+    species
+        ((element, occupancy), ...); None in `reduced`.
+    oxidation_states
+        One per element, None if not written; () if no element has one.
     """
 
     letter: str
@@ -27,7 +34,7 @@ class Orbit(NamedTuple):
 
     @property
     def symbol(self) -> str:
-        """Such as 4a."""
+        """The Wyckoff symbol, such as 4a."""
         return f"{self.multiplicity}{self.letter}"
 
     def __str__(self) -> str:
@@ -48,10 +55,25 @@ class Orbit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """A string read; ``str(parse(text)) == text``, but for sites of `full` such as Na:1.0, which are Na (spec/scope.md, 5.11).
+    """A parsed string. ``str(parse(text)) == text``, except that Na:1.0 in `full` prints as Na (spec/scope.md, 5.11).
 
-    space_group: 1 to 230; 0 where the generators are unknown, which then are in unknown_generators (only `read` gives
-    such). orbits: without species in `reduced`, one per site in `full`. fractions: those written in `reduced`.
+    Attributes
+    ----------
+    dialect
+        "orbit", "reduced" or "full".
+    space_group
+        1 to 230; 0 if the generators are unknown (`read` only), which are then in `unknown_generators`.
+    orbits
+        Orbits; positions without species in `reduced`; one per site in `full`.
+    fractions
+        ((element, atomic fraction), ...) of `reduced`; otherwise ().
+
+    Examples
+    --------
+    >>> from cloudkit import parse
+    >>> scope = parse("0 0 0 | Fe 0.5 Ni 0.5 1a O 1a")
+    >>> scope.space_group, scope.n_sites, scope.composition
+    (1, 2, {'Fe': 0.5, 'Ni': 0.5, 'O': 1.0})
     """
 
     dialect: Dialect
@@ -62,7 +84,7 @@ class Scope:
 
     @property
     def generators(self) -> str:
-        """The generator string that the text begins with."""
+        """The generator string at the start of the text."""
         return generator_text(self.space_group) if self.space_group else self.unknown_generators
 
     def __str__(self) -> str:
@@ -81,7 +103,7 @@ class Scope:
 
     @property
     def composition(self) -> dict[str, float]:
-        """Atoms of each element in the conventional cell (`orbit`) or on the listed sites (`full`); or the written
+        """Atoms of each element: in the conventional cell (`orbit`), on the listed sites (`full`), or the atomic
         fractions (`reduced`).
         """
         if self.dialect == "reduced":
@@ -94,7 +116,7 @@ class Scope:
 
     @property
     def n_sites(self) -> int | None:
-        """Sites of the conventional cell (`orbit`) or listed (`full`); None in `reduced`, which drops repeated orbits."""
+        """Number of sites of the conventional cell (`orbit`) or in the list (`full`); None in `reduced`."""
         if self.dialect == "reduced":
             return None
         return (
@@ -103,7 +125,24 @@ class Scope:
 
 
 def to_tree(scope: Scope) -> dict[str, object]:
-    """The JSON form of a string, as schemas/scope.schema.json describes it."""
+    """A string in JSON form, as described by schemas/scope.schema.json.
+
+    Parameters
+    ----------
+    scope
+        A parsed string.
+
+    Returns
+    -------
+    dict
+        Ready for ``json.dumps``.
+
+    Examples
+    --------
+    >>> from cloudkit.scope import parse, to_tree
+    >>> to_tree(parse("0 0 0 | H 1a"))["orbits"]
+    [{'multiplicity': 1, 'letter': 'a', 'species': [{'element': 'H', 'occupancy': 1.0}]}]
+    """
     head = {
         "dialect": scope.dialect,
         "space_group": scope.space_group or None,
@@ -125,32 +164,32 @@ def _entry(orbit: Orbit) -> dict[str, object]:
 
 
 def fraction_text(value: float) -> str:
-    """Two decimals, no trailing zero but the first decimal: 0.5, 0.25, 1.0, 0.0."""
+    """Up to two decimals, at least one: 0.5, 0.25, 1.0, 0.0."""
     return str(round(float(value), 2))
 
 
 def content_text(species: Species) -> str:
-    """What sits on an orbit as `orbit` writes it: Na, or Fe 0.5 Ni 0.25."""
+    """The species of an orbit as `orbit` writes them: Na, or Fe 0.5 Ni 0.25."""
     if len(species) == 1 and species[0][1] == 1.0:
         return species[0][0]
     return " ".join([f"{element} {fraction_text(x)}" for element, x in species])
 
 
 def share_text(value: float) -> str:
-    """An occupancy in `full`, of up to six decimals, no trailing zero but the first decimal: 0.5, 0.0625."""
+    """An occupancy in `full`, with one to six decimals: 0.5, 0.0625."""
     text = f"{value:.6f}".rstrip("0")
     return text + "0" if text.endswith(".") else text
 
 
 def charge_text(charge: float | None) -> str:
-    """An oxidation state behind a symbol: +, 2-, 2.5+, 0+; nothing for None."""
+    """An oxidation state as written after a symbol: +, 2-, 2.5+, 0+; "" for None."""
     if charge is None:
         return ""
     return f"{'' if abs(charge) == 1 else f'{abs(charge):g}'}{'-' if charge < 0 else '+'}"
 
 
 def check(text: str) -> int:
-    """The space group of a valid string; raises ScopeError with all diagnostics otherwise (warnings pass)."""
+    """The space group of a valid string. Raises ScopeError, with all diagnostics, if it is invalid."""
     return _check(text, refused=range(100, 400))
 
 
@@ -163,13 +202,57 @@ def _check(text: str, refused: range) -> int:
 
 
 def parse(text: str) -> Scope:
-    """Read a valid string of any dialect. Raises ScopeError, with all diagnostics, for invalid text."""
+    """Parse a valid string of any dialect.
+
+    Parameters
+    ----------
+    text
+        A SCOPE string.
+
+    Returns
+    -------
+    Scope
+        The parsed string.
+
+    Raises
+    ------
+    ScopeError
+        If the text is invalid, with all diagnostics.
+
+    Examples
+    --------
+    >>> from cloudkit import parse
+    >>> parse("1 0 0 | Na 1a Cl 1b").orbits[0].symbol
+    '1a'
+    """
     tree = _native.parse(text, Orbit)
     return _read(text, check(text)) if tree is None else Scope(*tree)
 
 
 def parse_batch(texts: Iterable[str]) -> list[Scope]:
-    """Read many valid strings, as `parse` reads one. Raises ScopeError for the first invalid text; a note names the row."""
+    """Parse many valid strings.
+
+    Parameters
+    ----------
+    texts
+        Any iterable of str.
+
+    Returns
+    -------
+    list of Scope
+        One per text, in order.
+
+    Raises
+    ------
+    ScopeError
+        At the first invalid text; a note on the error gives its row.
+
+    Examples
+    --------
+    >>> from cloudkit import parse_batch
+    >>> [scope.space_group for scope in parse_batch(["0 0 0 | H 1a", "1 0 0 | H 1a"])]
+    [1, 2]
+    """
     check_many(texts, "parse")
     scopes = []
     for row, text in enumerate(texts):
@@ -182,9 +265,28 @@ def parse_batch(texts: Iterable[str]) -> list[Scope]:
 
 
 def read(text: str) -> Scope:
-    """Read any text that the grammar accepts, whether or not its group, symbols and sums are right.
+    """Parse any text that the grammar accepts, without checking tables and semantics.
 
-    Raises ScopeError for text that breaks the grammar, and in `full` where symbols and species do not pair up.
+    Parameters
+    ----------
+    text
+        A string; its space group, symbols and sums may be wrong.
+
+    Returns
+    -------
+    Scope
+        The parsed string.
+
+    Raises
+    ------
+    ScopeError
+        If the text breaks the grammar, or the numbers of symbols and species in `full` differ.
+
+    Examples
+    --------
+    >>> from cloudkit.scope import read
+    >>> read("9 9 9 | Na 5q").unknown_generators
+    '9 9 9'
     """
     return _read(text, _check(text, refused=range(100, 200)))
 
@@ -201,7 +303,9 @@ def _read(text: str, group: int) -> Scope:
         return Scope("reduced", group, tuple(Orbit(*s, None) for s in symbols), fractions, unknown)
     sites = composition[0].replace(", ", ",").split(" ")
     if len(sites) != len(symbols):
-        raise ScopeError(f"{len(symbols)} Wyckoff symbols but {len(sites)} species; `full` gives one each")
+        raise ScopeError(
+            f"{len(symbols)} Wyckoff symbols but {len(sites)} species; `full` has one of each per site"
+        )
     orbits = (Orbit(*symbol, *_read_site(site)) for symbol, site in zip(symbols, sites, strict=True))
     return Scope("full", group, tuple(orbits), (), unknown)
 

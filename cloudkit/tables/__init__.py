@@ -1,4 +1,4 @@
-"""Facts about space groups, Wyckoff positions and elements, compiled from spec/tables (see SOURCES.md there)."""
+"""Space groups, Wyckoff positions and elements, compiled from spec/tables (see SOURCES.md there)."""
 
 from functools import cache
 from typing import Final, NamedTuple
@@ -31,14 +31,14 @@ class WyckoffPosition(NamedTuple):
 
     @property
     def symbol(self) -> str:
-        """Such as 4a."""
+        """The Wyckoff symbol, such as 4a."""
         return f"{self.multiplicity}{self.letter}"
 
 
 class SpaceGroup(NamedTuple):
     """One of the 230 space-group types in its standard setting (International Tables A, origin choice 2, hexagonal R).
 
-    generators: the published generator string without blanks, the label that SCOPE writes;
+    generators: the published generator string without spaces, the label in SCOPE strings;
     correct_generators: a string that generates the group (differs in 39 and 131).
     """
 
@@ -60,7 +60,7 @@ class SpaceGroup(NamedTuple):
 
 
 class Element(NamedTuple):
-    """One chemical element; properties that are not known are NaN.
+    """One chemical element; unknown properties are NaN.
 
     mass in u; electronegativity on Pauling's scale; order: rank by (electronegativity, symbol), the order of elements
     in SCOPE; radii in Å; ionization_energy and electron_affinity in eV; melting_point in K; molar_volume in cm³/mol.
@@ -101,7 +101,7 @@ SPACE_GROUP_BY_GENERATORS: Final = dict(zip(GENERATOR_TEXTS, SPACE_GROUPS, stric
 
 
 def generator_text(number: int) -> str:
-    """The generator part of a SCOPE string, one blank between characters; `number` is 1 to 230."""
+    """The generator part of a SCOPE string, characters separated by spaces; `number` is 1 to 230."""
     return GENERATOR_TEXTS[number - 1]
 
 
@@ -116,5 +116,5 @@ def letter_permutations(number: int) -> tuple[str, ...]:
 
 @cache
 def origin_shift_permutations(number: int) -> tuple[str, ...]:
-    """Those of `letter_permutations` that shifts of the origin induce, axes kept."""
+    """The `letter_permutations` that come from shifts of the origin alone."""
     return tuple(_generated.ORIGIN_SHIFTS[number - 1].split())

@@ -1,4 +1,4 @@
-"""Text to ids: the published vocabulary ("cloud", 564 tokens) and one token per symbol ("compact", 641 tokens)."""
+"""Text to ids: the published vocabulary ("cloud", 564 tokens) and one with a token per symbol ("compact", 641)."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ KINDS: Final = ("special", "bar", "space_group", "wyckoff", "element", "fraction
 
 
 def refusal(text: str) -> ScopeError:
-    """Why `compact` has no ids for a text: it is invalid, or says what no token says."""
+    """The error for a text without compact ids: it is invalid, or has a word that is not in the vocabulary."""
     try:
         check(text)
     except ScopeError as error:
@@ -32,9 +32,27 @@ def refusal(text: str) -> ScopeError:
 
 
 class Tokenizer:
-    """Encode text as ids with [CLS] … [SEP], never padded or cut.
+    """Encode text as ids with [CLS] … [SEP], without padding or truncation.
 
-    `cloud` takes any text, as the published tokenizer does; `compact` refuses text that is not valid SCOPE.
+    Parameters
+    ----------
+    name
+        "cloud" encodes any text, as the published tokenizer does; "compact" only valid SCOPE.
+
+    Raises
+    ------
+    CloudkitError
+        If there is no such vocabulary.
+
+    Examples
+    --------
+    >>> from cloudkit import Tokenizer
+    >>> tokenizer = Tokenizer("compact")
+    >>> ids = tokenizer.encode("1 0 0 | Na 1a Cl 1b")
+    >>> ids.tolist()
+    [0, 7, 432, 236, 438, 237, 2]
+    >>> tokenizer.decode(ids)
+    '1 0 0 | Na 1a Cl 1b'
     """
 
     cls_id: Final = 0
@@ -55,20 +73,26 @@ class Tokenizer:
 
     @property
     def size(self) -> int:
-        """Number of ids."""
+        """Number of tokens."""
         return len(self.vocabulary)
 
     def encode(self, text: str) -> NDArray[np.uint16]:
-        """Ids of one text, [CLS] and [SEP] included.
+        """Ids of one text, including [CLS] and [SEP].
+
+        Parameters
+        ----------
+        text
+            A string; `compact` needs a valid one.
 
         Returns
         -------
         (n,) uint16
+            The ids.
 
         Raises
         ------
         ScopeError
-            Where `compact` refuses the text, with all diagnostics.
+            If `compact` cannot encode the text, with all diagnostics.
         """
         ids = _native.encode_text(text, self.name)
         if ids is None:
@@ -85,8 +109,8 @@ class Tokenizer:
         texts
             Any iterable of str; it is read before the work starts.
         threads
-            How many threads share the rows, this one included. They are started for this call and gone after it, and
-            work without the GIL. A row outside ASCII is read afterwards by the Python twin (`cloud` only).
+            Number of threads that share the rows, this one included. They are started for this call and run without the
+            GIL. Rows with non-ASCII characters are encoded afterwards in Python (`cloud` only).
 
         Returns
         -------
@@ -96,23 +120,43 @@ class Tokenizer:
         Raises
         ------
         ScopeError
-            Where `compact` refuses a text; a note names the row.
+            If `compact` cannot encode a text; a note on the error gives its row.
+
+        Examples
+        --------
+        >>> ids, offsets = Tokenizer("compact").encode_batch(["0 0 0 | H 1a", "1 0 0 | H 1a"])
+        >>> offsets.tolist()
+        [0, 5, 10]
         """
         check_many(texts, "encode")
         rows = tuple(texts)
         ids, offsets, refused = _native.encode_batch(rows, self.name, threads)
         if refused:
             error = refusal(rows[refused[0]])
-            error.add_note(f"in row {refused[0]} ({len(refused)} of {len(rows)} rows are refused)")
+            error.add_note(f"in row {refused[0]} ({len(refused)} of {len(rows)} rows cannot be encoded)")
             raise error
         return ids, offsets
 
     def decode(self, ids: Sequence[int] | NDArray[np.integer]) -> str:
-        """The text of ids, [CLS], [PAD] and [SEP] left out.
+        """The text of ids, without [CLS], [PAD] and [SEP].
 
-        ``decode(encode(text)) == text`` for every valid SCOPE text (in `cloud`: without the signs of
-        W403, which it reads as [UNK]). Raises ValueError for ids that have no text: outside
-        the vocabulary, or (`compact`) not a space group with orbits, or with Wyckoff symbols and fractions.
+        ``decode(encode(text)) == text`` for every valid string (in `cloud`: for strings without warning W403, whose
+        signs become [UNK]).
+
+        Parameters
+        ----------
+        ids
+            (n,) integers.
+
+        Returns
+        -------
+        str
+            The text.
+
+        Raises
+        ------
+        ValueError
+            If an id is outside the vocabulary or, in `compact`, the ids do not form a string.
         """
         return _native.decode_text(_as_uint16(ids), self.name)
 
@@ -126,10 +170,15 @@ class Tokenizer:
         ids, offsets
             (tokens,) and (n + 1,): row i is ``ids[offsets[i]:offsets[i + 1]]``.
 
+        Returns
+        -------
+        list of str
+            One text per row.
+
         Raises
         ------
         ValueError
-            For a row without a text, which it names, and for offsets that fall or lie outside the ids.
+            If a row has no text (the message gives its number), or offsets decrease or lie outside the ids.
         """
         return _native.decode_batch(_as_uint16(ids), np.asarray(offsets, np.int64), self.name)
 
@@ -139,10 +188,12 @@ class Tokenizer:
         offsets: Sequence[int] | NDArray[np.integer],
         threads: int = 1,
     ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-        """The texts of `decode_batch` end to end, without a Python object for each: ASCII bytes and their offsets.
+        """The texts of `decode_batch` as one array of ASCII bytes, without a Python object for each.
 
         Parameters
         ----------
+        ids, offsets
+            As in `decode_batch`.
         threads
             As in `encode_batch`.
 
@@ -155,17 +206,28 @@ class Tokenizer:
 
     @property
     def kinds(self) -> NDArray[np.uint8]:
-        """For `compact`: the index into KINDS of each id, (size,)."""
+        """(size,) uint8: the index into KINDS of each id of `compact`."""
         if self.name != "compact":
-            raise CloudkitError("only the compact vocabulary has one kind per token")
+            raise CloudkitError("only the compact vocabulary has kinds of tokens")
         first = [0, 5, 6, 236, 422, 540]
         return (np.searchsorted(first, np.arange(self.size), side="right") - 1).astype(np.uint8)
 
     def save(self, path: str | Path) -> None:
-        """Write `cloud` as a tokenizer.json that Hugging Face's `PreTrainedTokenizerFast` loads."""
+        """Write `cloud` as a tokenizer.json that Hugging Face's `PreTrainedTokenizerFast` loads.
+
+        Parameters
+        ----------
+        path
+            The file to write.
+
+        Raises
+        ------
+        CloudkitError
+            For the compact vocabulary, whose ids need the grammar of SCOPE.
+        """
         if self.name != "cloud":
             raise CloudkitError(
-                "only the cloud vocabulary can be written for Hugging Face: compact ids need SCOPE's grammar"
+                "only the cloud vocabulary can be saved for Hugging Face: compact ids need the grammar of SCOPE"
             )
         specials = [
             {"id": i, "content": t, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": i < 5}
@@ -201,7 +263,7 @@ class Tokenizer:
 
 
 def _as_uint16(ids: Sequence[int] | NDArray[np.integer]) -> NDArray[np.uint16]:
-    """Ids of any integer kind; what does not fit is refused rather than wrapped."""
+    """Ids of any integer dtype as uint16; raises ValueError instead of wrapping."""
     array = np.asarray(ids)
     if array.dtype == np.uint16:
         return array

@@ -91,7 +91,7 @@ def test_a_search_that_would_pass_the_bound_stops_and_says_so() -> None:
 
 
 def test_an_orbit_string_and_invalid_text_are_refused() -> None:
-    with pytest.raises(ScopeError, match="'orbit' dialect"):
+    with pytest.raises(ScopeError, match="orbit dialect"):
         candidates(f"{generator_text(225)} | Na 4a Cl 4b")
     with pytest.raises(ScopeError, match="no Wyckoff symbol '8h'"):
         candidates(f"{generator_text(225)} | 8h | Na 1.0")

@@ -60,7 +60,7 @@ def test_the_written_tokenizer_looks_for_specials_and_decimals_before_it_splits(
 
 def test_a_compact_tokenizer_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(
-        CloudkitError, match=r"^only the cloud vocabulary can be written for Hugging Face: compact"
+        CloudkitError, match=r"^only the cloud vocabulary can be saved for Hugging Face: compact"
     ):
         Tokenizer("compact").save(tmp_path / "tokenizer.json")
 
@@ -101,7 +101,7 @@ def test_a_string_with_charges_is_refused_with_its_first_site() -> None:
 
 def test_kinds_are_of_the_compact_vocabulary_and_the_name_is_kept() -> None:
     assert Tokenizer().name == "compact"
-    with pytest.raises(CloudkitError, match=r"^only the compact vocabulary has one kind per token$"):
+    with pytest.raises(CloudkitError, match=r"^only the compact vocabulary has kinds of tokens$"):
         Tokenizer("cloud").kinds  # noqa: B018
     with pytest.raises(CloudkitError, match=r"^unknown vocabulary 'bert'; known: cloud, compact$"):
         Tokenizer("bert")
