@@ -26,8 +26,9 @@ import pyarrow.parquet as pq
 from corpus_structures import write
 from memory import resident
 
-from cloudkit.corpus.encode import Encoding, make_shard
+from cloudkit.corpus.encode import make_shard
 from cloudkit.corpus.units import find_units
+from cloudkit.encoding import EncodeOptions
 from cloudkit.io import Manifest, file_hash
 
 MEMORY = 1e9  # bytes
@@ -187,7 +188,7 @@ def same_sample(check: Check, count: int) -> int:
         list(find_units([check.folder / "structures"], shard_size(check.options.count))), count
     )
     return sum(
-        make_shard(unit, again, Encoding()).sha256 == file_hash(kept / f"{unit.key}.parquet")
+        make_shard(unit, again, EncodeOptions()).sha256 == file_hash(kept / f"{unit.key}.parquet")
         for unit in units
     )
 

@@ -11,13 +11,12 @@ from cloudkit.errors import DISTRIBUTION, CloudkitError
 
 if TYPE_CHECKING:
     from cloudkit._native.library import get_include, get_library
+    from cloudkit.encoding import encode, encode_batch
     from cloudkit.predict import load
     from cloudkit.scope import (
         Diagnostic,
         Findings,
         Scope,
-        encode,
-        encode_batch,
         parse,
         parse_batch,
         validate,
@@ -34,11 +33,12 @@ __all__ = [
 
 _HOME = dict.fromkeys(
     (
-        *("Diagnostic", "Findings", "Scope", "encode", "encode_batch"),
+        *("Diagnostic", "Findings", "Scope"),
         *("parse", "parse_batch", "validate", "validate_batch"),
     ),
     "cloudkit.scope",
 )
+_HOME |= dict.fromkeys(("encode", "encode_batch"), "cloudkit.encoding")
 _HOME |= {"Columns": "cloudkit.io", "Tokenizer": "cloudkit.tokens", "load": "cloudkit.predict"}
 _HOME |= dict.fromkeys(("CloudFeaturizer", "CloudRegressor"), "cloudkit.train.estimators")
 _HOME |= dict.fromkeys(("get_include", "get_library"), "cloudkit._native.library")

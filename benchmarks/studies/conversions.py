@@ -20,8 +20,9 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from cloudkit.encoding import encode_batch
 from cloudkit.errors import ScopeError
-from cloudkit.scope import encode_batch, project
+from cloudkit.scope import project
 from cloudkit.scope.aflow import AXES_KEPT, aflow_label, from_aflow
 from cloudkit.scope.candidates import candidates
 

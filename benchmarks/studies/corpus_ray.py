@@ -18,7 +18,8 @@ from corpus_check import hashes, shard_size
 from corpus_structures import write
 from ray.cluster_utils import Cluster
 
-from cloudkit.corpus import Encoding, encode_corpus, read_failures
+from cloudkit.corpus import encode_corpus, read_failures
+from cloudkit.encoding import EncodeOptions
 from cloudkit.io import read_table
 
 STORE = 100_000_000  # bytes of each node's object store
@@ -33,7 +34,7 @@ def main() -> None:
     shutil.rmtree(folder, ignore_errors=True)
     write(folder / "structures", options.count)
     size, given = shard_size(options.count), [folder / "structures"]
-    alone = encode_corpus(given, folder / "alone", Encoding(), size=size)
+    alone = encode_corpus(given, folder / "alone", EncodeOptions(), size=size)
     cluster = Cluster(
         initialize_head=True,
         head_node_args={"num_cpus": 1, "object_store_memory": STORE, "include_dashboard": False},
@@ -47,7 +48,7 @@ def main() -> None:
         if len(finished) == 1:
             cluster.remove_node(second, allow_graceful=False)
 
-    together = encode_corpus(given, folder / "ray", Encoding(), pool="ray", size=size, step=step)
+    together = encode_corpus(given, folder / "ray", EncodeOptions(), pool="ray", size=size, step=step)
     left = len([n for n in ray.nodes() if n["Alive"]])
     ray.shutdown()
     cluster.shutdown()

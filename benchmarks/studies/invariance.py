@@ -31,11 +31,12 @@ import numpy as np
 from baselines.published_script import to_string
 from perturb import PERTURBATIONS
 
+from cloudkit.encoding.options import DIALECTS
+from cloudkit.encoding.text import scope_text
 from cloudkit.errors import StructureError
 from cloudkit.io import as_crystal, read_structures
 from cloudkit.scope import parse, project
 from cloudkit.scope.canonical import canonical_orbits
-from cloudkit.scope.encoder import DIALECTS, to_text
 from cloudkit.structure import ENGINES, Crystal, find_symmetry
 
 SHARED = Path(os.environ.get("CLOUDKIT_SHARED", Path(__file__).resolve().parents[3] / "shared")) / "data"
@@ -84,7 +85,9 @@ def read_samples(seed: int) -> tuple[list[Sample], list[Sample]]:
 def encode(crystal: Crystal, engine: str, symprec: float = SYMPREC) -> str:
     """The canonical orbit string, or the error's text."""
     try:
-        return to_text(crystal, find_symmetry(crystal, engine=engine, symprec=symprec), "orbit", "canonical")
+        return scope_text(
+            crystal, find_symmetry(crystal, engine=engine, symprec=symprec), "orbit", "canonical"
+        )
     except StructureError as error:
         return f"{error.code} {error}"
 

@@ -21,7 +21,7 @@ import numpy as np
 from conftest import read_structures
 
 import cloudkit
-from cloudkit.scope import encode_files
+from cloudkit.encoding import encode_files
 
 
 def as_columns(structures: list[Any]) -> cloudkit.Columns:

@@ -23,10 +23,10 @@ import numpy as np
 from conftest import moved, read_structures
 
 from cloudkit import Tokenizer, _native
+from cloudkit.encoding.text import scope_text
 from cloudkit.io import as_crystal
 from cloudkit.io.pieces import Piece
 from cloudkit.io.read import read_pieces
-from cloudkit.scope.encoder import to_text
 from cloudkit.structure import engine_spglib, guards
 from cloudkit.structure.symmetry import Search, _conclude, _guard, load_engine
 
@@ -52,7 +52,9 @@ class Chain:
             "symmetry: moyo": lambda cells: self._search(cells, moyo),
             "symmetry: spglib": lambda cells: self._search(cells, spglib),
             "orbits": lambda found: [_conclude(*cell, one, "moyo", 0.01) for cell, one in found],
-            "canonical form, text": lambda known: [to_text(None, one, "orbit", "canonical") for one in known],
+            "canonical form, text": lambda known: [
+                scope_text(None, one, "orbit", "canonical") for one in known
+            ],
             "ids": lambda texts: list(self.tokenizer.encode_batch(texts)),
         }
         library = engine_spglib.find_library()

@@ -48,7 +48,7 @@ def encode_columns(
     positions: NDArray[np.float64],
     labels: NDArray[np.int32],
     offsets: NDArray[np.int64],
-    table: SpeciesTable,
+    table: SpeciesTable | None,
     symprec: float,
     budget: int,
     jobs: int,

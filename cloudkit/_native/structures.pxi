@@ -194,12 +194,16 @@ cdef class SpeciesTable:
 
 cdef size_t place_row(CrystalRow *row, const double *lattice, const double *positions, const int32_t *labels, size_t n,
                       SpeciesTable table, size_t start):
-    """Set a row; returns where the next one's text starts. 80 bytes, and a text, a symbol and two blanks an orbit, suffice."""
+    """Set a row; returns where the next one's text starts. 80 bytes, and a text, a symbol and two blanks an orbit, suffice.
+    Without a table the labels are atomic numbers.
+    """
+    cdef size_t longest = 2
     row.crystal.lattice, row.crystal.positions, row.crystal.labels, row.crystal.n = lattice, positions, labels, n
-    row.crystal.occupancies = NULL if table.full else table.occupancies
-    row.crystal.n_labels = table.n
-    row.species = table.species
-    row.start, row.cap = start, 80 + n * (table.longest + 6)
+    row.crystal.occupancies, row.crystal.n_labels, row.species = NULL, 0, NULL
+    if table is not None:
+        row.crystal.occupancies = NULL if table.full else table.occupancies
+        row.crystal.n_labels, row.species, longest = table.n, table.species, table.longest
+    row.start, row.cap = start, 80 + n * (longest + 6)
     return start + row.cap
 
 
@@ -231,7 +235,7 @@ def encode_crystals(list crystals, double symprec, uint64_t budget, Py_ssize_t j
 
 def encode_columns(lattices, positions, labels, offsets, SpeciesTable table, double symprec, uint64_t budget, Py_ssize_t jobs):
     """The same for crystals in four arrays: (n, 3, 3), (N, 3), (N,) and (n + 1,), where crystal k has the sites
-    offsets[k] to offsets[k + 1] and every label is one of the table's.
+    offsets[k] to offsets[k + 1] and every label is one of the table's, or an atomic number where that is None.
     """
     cdef Py_ssize_t n = len(offsets) - 1, i
     cdef size_t total = 0

@@ -15,11 +15,10 @@ from cloudkit.cli.terminal import counting, emit, emit_json, say
 from cloudkit.errors import CloudkitError
 
 if TYPE_CHECKING:
-    from cloudkit.corpus import Encoding
-    from cloudkit.scope import Encoded
+    from cloudkit.encoding import Encoded, EncodeOptions
 
 COLUMNS = {"id": str, "scope": str, "space_group": int, "engine": str, "symprec": float}
-MAX_SITES, MAX_SECONDS = 5_000, 60.0  # as in cloudkit.structure, which is imported on first use
+MAX_SITES = 20_000  # as in cloudkit.encoding, which is imported on first use
 SHARD_SIZE = 10_000  # as in cloudkit.corpus
 LEDGER = ("id", "code", "message", "hint")
 
@@ -40,11 +39,10 @@ def command(
     output: Output = None,
     dialect: Annotated[Literal["orbit", "reduced", "full"], typer.Option(help="Form of the strings.")] = "orbit",
     order: Annotated[Literal["canonical", "input"], typer.Option(help="canonical: the same crystal gives the same string; input: as the published script.")] = "canonical",
-    engine: Annotated[Literal["moyo", "spglib"] | None, typer.Option(help="Who finds the symmetry. [default: moyo, or spglib with --order input]", show_default=False)] = None,
+    engine: Annotated[Literal["native", "moyo", "spglib"] | None, typer.Option(help="Who finds the symmetry. [default: native, or spglib with --order input]", show_default=False)] = None,
     symprec: Annotated[float, typer.Option(callback=check_length, help="Largest distance, in Å, at which two sites count as one.")] = 0.01,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Worker processes; they read the files too.")] = 1,
-    max_sites: Annotated[int, typer.Option(min=1, metavar="N", help="Cells with more atoms are failures: the time of a search grows with their square.")] = MAX_SITES,
-    max_seconds: Annotated[float, typer.Option(min=0.1, metavar="S", help="With several jobs, a structure that takes longer is a failure.")] = MAX_SECONDS,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Threads that find symmetry, for the native engine.")] = 1,
+    max_sites: Annotated[int, typer.Option(min=1, metavar="N", help="Cells with more atoms are failures.")] = MAX_SITES,
     shard_size: Annotated[int, typer.Option(min=1, metavar="N", help="Into a folder: structures of a shard, at least; row groups of Parquet files stay whole.")] = SHARD_SIZE,
     engine_pool: Annotated[Literal["local", "ray"], typer.Option(help="Into a folder: ray makes the shards on the nodes of a Ray cluster that share it.")] = "local",
     geometry: Annotated[bool, typer.Option("--geometry", help="Add columns of what each structure looks like from its orbits, for geometry pretraining.")] = False,
@@ -66,32 +64,17 @@ def command(
     _check(inputs, output, failures, folder is not None)
     if engine_pool == "ray" and not folder:
         raise CloudkitError("--engine-pool ray makes shards: give -o FOLDER")
+    if geometry and folder:
+        raise CloudkitError("--geometry writes columns of one table: give -o FILE.csv, .jsonl or .parquet")
+    if geometry and not (output or as_json):
+        raise CloudkitError("--geometry writes columns: give -o OUT or --json")
+    from cloudkit.encoding import EncodeOptions, encode_files
+
+    options = EncodeOptions(dialect, order, engine, symprec, max_sites, geometry)
     if folder:
-        from cloudkit.corpus import Encoding
-
-        if geometry:
-            raise CloudkitError(
-                "--geometry writes columns of one table: give -o FILE.csv, .jsonl or .parquet"
-            )
-        chosen = engine or ("spglib" if order == "input" else "moyo")
-        encoding = Encoding(dialect, order, chosen, symprec, max_sites, max_seconds)
-        done, failed = _shards(inputs, folder, encoding, jobs, shard_size, engine_pool, failures)
+        done, failed = _shards(inputs, folder, options, jobs, shard_size, engine_pool, failures)
     else:
-        if geometry and not (output or as_json):
-            raise CloudkitError("--geometry writes columns: give -o OUT or --json")
-        from cloudkit.scope import encode_files
-
-        rows = encode_files(
-            inputs,
-            dialect,
-            order,
-            engine,
-            symprec,
-            jobs,
-            max_sites,
-            max_seconds,
-            geometry,
-        )
+        rows = encode_files(inputs, options, jobs)
         done, failed = _write(rows, output, failures, as_json, geometry)
     if as_json and output:
         emit_json(
@@ -156,7 +139,7 @@ def _write(
 def _shards(
     inputs: list[str],
     folder: Path,
-    encoding: "Encoding",
+    options: "EncodeOptions",
     jobs: int,
     size: int,
     pool: str,
@@ -168,7 +151,7 @@ def _shards(
     with counting("structures") as bar:
         notes = Notes()
         report = encode_corpus(
-            inputs, folder, encoding, jobs=jobs, size=size, pool=pool, step=bar.advance, note=notes.add
+            inputs, folder, options, jobs=jobs, size=size, pool=pool, step=bar.advance, note=notes.add
         )
         notes.report()
     if report.kept:

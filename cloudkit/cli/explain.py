@@ -99,7 +99,7 @@ def _read(file: str) -> "tuple[Record, Crystal]":
 
 
 def _climb(crystal: "Crystal", engine: "Engine", symprec: float) -> Rung:
-    from cloudkit.scope.encoder import to_text
+    from cloudkit.encoding.text import scope_text
     from cloudkit.structure import find_symmetry
     from cloudkit.structure.symmetry import load_engine
 
@@ -108,18 +108,18 @@ def _climb(crystal: "Crystal", engine: "Engine", symprec: float) -> Rung:
         found = find_symmetry(crystal, engine=engine, symprec=symprec)
     except StructureError as error:
         return Rung(symprec, name, None, None, error)
-    return Rung(symprec, name, found, to_text(crystal, found, "orbit", "canonical"), None)
+    return Rung(symprec, name, found, scope_text(crystal, found, "orbit", "canonical"), None)
 
 
 def _letters(rung: Rung) -> list[dict[str, object]]:
     """Orbits by letter and species: the letter as the engine gave it, as the canonical string has it, how many."""
     if rung.symmetry is None:
         return []
+    from cloudkit.encoding.text import scope_orbits
     from cloudkit.scope import canonical_letters
-    from cloudkit.scope.found import found_orbits
     from cloudkit.tables import LETTERS
 
-    orbits = found_orbits(rung.symmetry)
+    orbits = scope_orbits(rung.symmetry)
     renamed = canonical_letters(rung.symmetry.space_group, orbits)
     rows = Counter(
         (str(o).rpartition(" ")[0], o.multiplicity, o.letter, renamed[o.letter])

@@ -14,8 +14,8 @@ from cloudkit.cli.terminal import say
 from cloudkit.errors import CloudkitError
 
 if TYPE_CHECKING:
+    from cloudkit.encoding import Encoded
     from cloudkit.predict import Input
-    from cloudkit.scope import Encoded
 
 
 def check_inputs(inputs: Sequence[str]) -> None:
@@ -63,9 +63,9 @@ def _matches(pattern: str) -> list[str]:
 
 def records(inputs: Sequence[str], column: str | None) -> "Iterator[Input]":
     """A record (id, string or error) for each string, row of a table, and structure, in order."""
+    from cloudkit.encoding import encode_records
     from cloudkit.io import file_names, read_structures
     from cloudkit.predict import Input
-    from cloudkit.scope import encode_records
 
     names, notes = file_names(inputs), Notes()
     for number, given in enumerate(inputs, start=1):

@@ -14,10 +14,10 @@ from cloudkit.errors import require
 from cloudkit.io import Shard
 
 if TYPE_CHECKING:
-    from cloudkit.corpus.encode import Encoding
+    from cloudkit.encoding import EncodeOptions
 
 
-def make_on_ray(units: list[Unit], folder: Path, encoding: "Encoding") -> Iterator[Shard]:
+def make_on_ray(units: list[Unit], folder: Path, options: "EncodeOptions") -> Iterator[Shard]:
     """The shards as they are finished, in any order. Joins the cluster of $RAY_ADDRESS, else starts one on this machine."""
     if not units:
         return
@@ -33,7 +33,7 @@ def make_on_ray(units: list[Unit], folder: Path, encoding: "Encoding") -> Iterat
     def make(row: dict[str, Any]) -> dict[str, Any]:
         from cloudkit.corpus.encode import make_shard
 
-        return asdict(make_shard(units[row["item"]], place, encoding))
+        return asdict(make_shard(units[row["item"]], place, options))
 
     numbers = data.from_items(list(range(len(units))), override_num_blocks=len(units))
     shards = numbers.map(make, num_cpus=1)

@@ -5,57 +5,16 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
-from importlib import metadata
 from itertools import chain, groupby
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from cloudkit.corpus.units import UNIT, Unit, find_units
+from cloudkit.encoding import Encoded, EncodeOptions, encode_records
 from cloudkit.errors import CloudkitError
 from cloudkit.io import Manifest, Record, Shard, drafted, file_hash, locked, parquet_writer
-from cloudkit.scope import Encoded, encode_records
-from cloudkit.structure.batch import MAX_SECONDS, MAX_SITES
 
 COLUMNS: Final = {"id": str, "scope": str, "space_group": int, "engine": str, "symprec": float}
-PACKAGES: Final = {"moyo": "moyopy", "spglib": "spglib"}
-
-
-@dataclass(frozen=True, slots=True)
-class Encoding:
-    """What decides the strings of a structure, and how long it may take; the arguments of encode_records."""
-
-    dialect: str = "orbit"
-    order: str = "canonical"
-    engine: str = "moyo"
-    symprec: float = 1e-2
-    max_sites: int = MAX_SITES
-    max_seconds: float = MAX_SECONDS
-
-    @property
-    def spec(self) -> dict[str, Any]:
-        """As the manifest holds it, with the version of the engine."""
-        engine = f"{self.engine} {metadata.version(PACKAGES[self.engine])}"
-        limits = {"max_sites": self.max_sites, "max_seconds": self.max_seconds}
-        return {
-            "dialect": self.dialect,
-            "order": self.order,
-            "engine": engine,
-            "symprec": self.symprec,
-        } | limits
-
-    def encode(self, records: Iterable[Record], jobs: int = 1) -> Iterator[Encoded]:
-        """Encode records by these options, in their order."""
-        return encode_records(
-            records,
-            self.dialect,
-            self.order,
-            self.engine,
-            self.symprec,
-            jobs,
-            self.max_sites,
-            self.max_seconds,
-        )
 
 
 class Report(NamedTuple):
@@ -74,7 +33,7 @@ class Report(NamedTuple):
 def encode_corpus(
     inputs: Iterable[str | Path],
     folder: Path,
-    encoding: Encoding,
+    options: EncodeOptions,
     *,
     jobs: int = 1,
     pool: str = "local",
@@ -84,7 +43,7 @@ def encode_corpus(
 ) -> Report:
     """Encode all structures of the inputs into a folder of shards; what is finished there already is not made again.
 
-    jobs: worker processes. pool: "local", or "ray" to make shards on the nodes of a Ray cluster that share the folder.
+    jobs: threads of the native engine. pool: "local", or "ray" to make shards on the nodes of a Ray cluster that share the folder.
     size: structures of a shard, about. step: called with the number of structures that were done. note: called with each row
     that is made here, not on other nodes.
     Raises CloudkitError where the folder cannot be written; the shards that are finished stay.
@@ -95,7 +54,7 @@ def encode_corpus(
     if first is None:
         raise CloudkitError("the given folders hold no files, so there is nothing to encode")
     with locked(folder):
-        manifest, damaged = Manifest.resume(folder, encoding.spec | {"shard_size": size})
+        manifest, damaged = Manifest.resume(folder, options.spec | {"shard_size": size})
         finished = set(manifest.shards)
         keys: list[str] = []
 
@@ -106,7 +65,7 @@ def encode_corpus(
                     yield unit
 
         try:
-            for shard in _make(todo(), folder, encoding, jobs, pool, note):
+            for shard in _make(todo(), folder, options, jobs, pool, note):
                 manifest.add(shard)
                 step(shard.given)
             gone = manifest.arrange(keys)
@@ -122,7 +81,7 @@ def encode_corpus(
 def _make(
     units: Iterator[Unit],
     folder: Path,
-    encoding: Encoding,
+    options: EncodeOptions,
     jobs: int,
     pool: str,
     note: Callable[[Encoded], object],
@@ -130,12 +89,12 @@ def _make(
     if pool == "ray":
         from cloudkit.corpus.cluster import make_on_ray
 
-        return make_on_ray(list(units), folder, encoding)
-    return _make_here(units, folder, encoding, jobs, note)
+        return make_on_ray(list(units), folder, options)
+    return _make_here(units, folder, options, jobs, note)
 
 
 def _make_here(
-    units: Iterator[Unit], folder: Path, encoding: Encoding, jobs: int, note: Callable[[Encoded], object]
+    units: Iterator[Unit], folder: Path, options: EncodeOptions, jobs: int, note: Callable[[Encoded], object]
 ) -> Iterator[Shard]:
     """All units as one stream, so that no worker waits at the end of a shard; those without structures come last."""
     owners: deque[Unit] = deque()
@@ -152,7 +111,7 @@ def _make_here(
                 empty.append(unit)
 
     def rows() -> Iterator[Encoded]:
-        for row in encoding.encode(records(), jobs):
+        for row in encode_records(records(), options, jobs):
             note(row)
             yield row
 
@@ -165,9 +124,9 @@ def _make_here(
     yield from (write_shard(unit, (), folder) for unit in empty)
 
 
-def make_shard(unit: Unit, folder: Path, encoding: Encoding) -> Shard:
+def make_shard(unit: Unit, folder: Path, options: EncodeOptions) -> Shard:
     """Encode one unit in this process."""
-    return write_shard(unit, encoding.encode(unit.records()), folder)
+    return write_shard(unit, encode_records(unit.records(), options), folder)
 
 
 def write_shard(unit: Unit, encoded: Iterable[Encoded], folder: Path) -> Shard:

@@ -11,13 +11,12 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from cloudkit.encoding import encode_files, encode_records
 from cloudkit.errors import CloudkitError, DataError, ScopeError, StructureError
 from cloudkit.io import Piece, Record, Table, as_record, drafted, parquet_writer, read_batches, read_pieces
 from cloudkit.scope import (
     Scope,
     canonical_scope,
-    encode_files,
-    encode_records,
     formula_text,
     parse,
     project_scope,

@@ -13,10 +13,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from cloudkit.encoding import EncodeOptions, encode_records
 from cloudkit.errors import DataError
 from cloudkit.io import as_record
 from cloudkit.io.tables import Table
-from cloudkit.scope import encode_records, parse
+from cloudkit.scope import parse
 from cloudkit.structure import OF_CRYSTALS, OF_ORBITS, Geometry
 
 Array = NDArray[np.float64]
@@ -89,7 +90,7 @@ def encode_table(
     """
     names = [str(value) for value in (table.column(id) if id else map(table.number, range(len(table))))]
     records = [as_record(name, value) for name, value in zip(names, table.column(column), strict=True)]
-    found = list(encode_records(records, dialect, geometry=geometry))
+    found = list(encode_records(records, EncodeOptions(dialect, geometry=geometry)))
     failed = [row for row in found if row.error is not None]
     if len(failed) == len(found):
         raise DataError(

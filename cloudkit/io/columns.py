@@ -4,14 +4,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from cloudkit.errors import StructureError
 from cloudkit.io.objects import read_site
 from cloudkit.io.record import Record
-from cloudkit.structure.crystal import Crystal, build_numbered
+from cloudkit.structure.crystal import Crystal, build_numbered, plain_species
 from cloudkit.structure.elements import Atom, Parts
 from cloudkit.tables import ELEMENTS
+from cloudkit.tables.composition import Species, sort_species
 
 _HINT: Final = "offsets begin with 0, do not fall, and end with the number of positions"
 _PURE: Final[dict[int, Parts | StructureError]] = {
@@ -52,18 +53,39 @@ class Columns:
 
     def records(self) -> Iterator[Record]:
         """One record per crystal, in order; its id is its number from 0."""
-        for row in range(len(self)):
-            start, end = int(self.offsets[row]), int(self.offsets[row + 1])
-            if not 0 <= start <= end <= len(self.positions):
-                yield Record(
-                    str(row), None, StructureError("S112", f"atoms {start} to {end} do not exist", _HINT)
-                )
-                continue
-            crystal = self._crystal(row, start, end)
-            if isinstance(crystal, StructureError):
-                yield Record(str(row), None, crystal)
-            else:
-                yield Record(str(row), crystal)
+        return map(self.record, range(len(self)))
+
+    def record(self, row: int) -> Record:
+        """One crystal, or what is wrong with it."""
+        start, end = int(self.offsets[row]), int(self.offsets[row + 1])
+        if not 0 <= start <= end <= len(self.positions):
+            return Record(
+                str(row), None, StructureError("S112", f"atoms {start} to {end} do not exist", _HINT)
+            )
+        crystal = self._crystal(row, start, end)
+        if isinstance(crystal, StructureError):
+            return Record(str(row), None, crystal)
+        return Record(str(row), crystal)
+
+    def packed(self) -> tuple[NDArray[np.int32], tuple[Species, ...]] | None:
+        """Labels (N,) and what each stands for, as the core takes them; without species the labels are atomic numbers.
+
+        None where an offset or an entry of `species` is wrong, so that rows must be looked at one by one.
+        """
+        offsets, numbers = self.offsets, self.numbers
+        if (np.diff(offsets) < 0).any() or offsets[0] < 0 or offsets[-1] > len(self.positions):
+            return None
+        if len(numbers) and not (numbers.min() > -1 and numbers.max() < 2**31):
+            return None
+        if self._kinds is _PURE:
+            return numbers.astype(np.int32), ()
+        parts = list(self._kinds.values())
+        kinds = [plain_species(p) for p in parts if not isinstance(p, StructureError)]
+        if len(kinds) < len(parts) or not kinds or (len(numbers) and numbers.max() >= len(kinds)):
+            return None
+        keys = [sort_species(species) for species in kinds]
+        first = np.array([keys.index(key) for key in keys], np.int32)  # oxidation states do not count
+        return first[numbers], tuple(kinds)
 
     def _crystal(self, row: int, start: int, end: int) -> Crystal | StructureError:
         numbers = self.numbers[start:end].tolist()

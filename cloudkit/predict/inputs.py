@@ -8,14 +8,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from cloudkit.encoding import encode
 from cloudkit.errors import CloudkitError, ScopeError, StructureError
 from cloudkit.io import file_names
-from cloudkit.scope import encode, parse, project
+from cloudkit.scope import parse, project
 from cloudkit.units import Per
 
 
 class Input(NamedTuple):
-    """One thing to predict for: `scope` or `error`, never both. `cloudkit.scope.Encoded` fits as well."""
+    """One thing to predict for: `scope` or `error`, never both. `cloudkit.encoding.Encoded` fits as well."""
 
     id: str
     scope: str | None

@@ -5,7 +5,6 @@ from cloudkit.scope.candidates import MAX_ATOMS, Candidates, candidates
 from cloudkit.scope.canonical import canonical_scope, canonical_text
 from cloudkit.scope.deep import check_deep
 from cloudkit.scope.diagnostics import Diagnostic, render, validate
-from cloudkit.scope.encoder import Batch, Encoded, encode, encode_batch, encode_files, encode_records
 from cloudkit.scope.findings import Findings, validate_batch
 from cloudkit.scope.formula import formula_amounts, formula_text, reduced_formula
 from cloudkit.scope.letters import canonical_letters
@@ -15,10 +14,8 @@ from cloudkit.scope.tree import Orbit, Scope, parse, parse_batch, read, to_tree
 
 __all__ = [
     "MAX_ATOMS",
-    "Batch",
     "Candidates",
     "Diagnostic",
-    "Encoded",
     "Findings",
     "Orbit",
     "Scope",
@@ -29,10 +26,6 @@ __all__ = [
     "canonical_text",
     "check_deep",
     "check_tree",
-    "encode",
-    "encode_batch",
-    "encode_files",
-    "encode_records",
     "formula_amounts",
     "formula_text",
     "from_aflow",

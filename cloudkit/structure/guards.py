@@ -50,13 +50,13 @@ LARGEST_COORDINATE: Final = 1e6  # cells away from the origin: ten digits of the
 def check_crystal(crystal: Crystal, max_sites: int = MOST_SITES) -> None:
     """Raise StructureError (S2xx) unless the crystal can be given to an engine."""
     if len(crystal.positions) > max_sites or not is_obviously_sound(crystal):
-        find_fault(crystal, max_sites)
+        validate_crystal(crystal, max_sites)
     for species in crystal.species:
-        filled(species)
+        total_occupancy(species)
 
 
 def is_obviously_sound(crystal: Crystal) -> bool:
-    """True only where find_fault finds none; False also where the arrays are of an unusual type or order."""
+    """True only where validate_crystal finds none; False also where the arrays are of an unusual type or order."""
     try:
         return is_sound(
             crystal.lattice,
@@ -73,11 +73,11 @@ def is_obviously_sound(crystal: Crystal) -> bool:
         return False
 
 
-def find_fault(crystal: Crystal, max_sites: int = MOST_SITES) -> None:
+def validate_crystal(crystal: Crystal, max_sites: int = MOST_SITES) -> None:
     """The readable guard: raise StructureError for the first thing that is wrong, return where nothing is."""
     _check_numbers(crystal, max_sites)
     for species in crystal.species:
-        filled(species)
+        total_occupancy(species)
     volume = abs(float(np.linalg.det(crystal.lattice)))
     if not volume > SMALLEST_VOLUME:
         raise StructureError(
@@ -121,7 +121,7 @@ def _check_numbers(crystal: Crystal, max_sites: int) -> None:
 
 
 @lru_cache(maxsize=4096)
-def filled(species: Species) -> float:
+def total_occupancy(species: Species) -> float:
     """The sum of a site's occupancies; raises StructureError for what is no element or no occupancy."""
     for symbol, occupancy in species:
         if symbol not in ELEMENT:
@@ -138,7 +138,7 @@ def filled(species: Species) -> float:
 
 def _check_distances(crystal: Crystal) -> None:
     first, second, distance = close_pairs(crystal.lattice, crystal.positions, SHORTEST_CONTACT)
-    share = np.array([filled(species) for species in crystal.species])[crystal.labels]
+    share = np.array([total_occupancy(species) for species in crystal.species])[crystal.labels]
     wrong = np.flatnonzero((share[first] + share[second] > FULL) | (distance < SAME_PLACE))
     if not len(wrong):
         return

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from cloudkit import _native
 from cloudkit.errors import OptionError, StructureError
 from cloudkit.structure.crystal import Crystal
-from cloudkit.structure.guards import MOST_SITES, check_crystal, filled
+from cloudkit.structure.guards import MOST_SITES, check_crystal, total_occupancy
 from cloudkit.tables import SPACE_GROUPS
 from cloudkit.tables.composition import Species, sort_species
 
@@ -160,7 +160,7 @@ def find_symmetries(crystals: Iterable[Crystal], search: Search) -> list[Answer]
 def load_engine(engine: str) -> tuple[Solve, str]:
     """The engine's function and its name with version; imports the engine on first use."""
     if engine not in ENGINES:
-        raise OptionError(f"unknown engine '{engine}'; choose {' or '.join(ENGINES)}")
+        raise OptionError(f"unknown engine '{engine}'; choose {', '.join(ENGINES[:-1])} or {ENGINES[-1]}")
     module = import_module(f"cloudkit.structure.engine_{engine}")
     return module.search, f"{engine} {module.version()}"
 
@@ -173,7 +173,7 @@ def _guard(crystal: Crystal, search: Search) -> tuple[Crystal, Cell] | Structure
     labels = crystal.labels if search.by_written else crystal.element_labels()
     lattice, positions = (np.ascontiguousarray(x, np.float64) for x in (crystal.lattice, crystal.positions))
     return crystal, Cell(
-        lattice, positions, labels.tolist(), [filled(species) for species in crystal.species]
+        lattice, positions, labels.tolist(), [total_occupancy(species) for species in crystal.species]
     )
 
 

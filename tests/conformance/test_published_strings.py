@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from cloudkit.encoding import encode_batch
 from cloudkit.io import Record, read_structures
-from cloudkit.scope import encode_batch
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MP20 = "mp20_binary_ternary.jsonl.gz"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from cloudkit.errors import StructureError
 from cloudkit.io import as_crystal
 from cloudkit.structure import Crystal, Symmetry, check_crystal, engine_spglib
-from cloudkit.structure.guards import SHORTEST_CONTACT, find_fault, is_obviously_sound
+from cloudkit.structure.guards import SHORTEST_CONTACT, is_obviously_sound, validate_crystal
 from cloudkit.structure.neighbors import THIN, close_pairs, plane_distances
 from cloudkit.structure.symmetry import Search, find_symmetries
 
@@ -45,7 +45,7 @@ def crystals(draw: st.DrawFn) -> Crystal:
 
 def fault(crystal: Crystal) -> str | None:
     try:
-        find_fault(crystal)
+        validate_crystal(crystal)
     except StructureError as error:
         return str(error)
     return None
@@ -96,7 +96,7 @@ def test_spglib_answers_the_same_through_c_and_through_python(
         lattice = np.diag(random.choice([3.0, 4.0, 4.002, 5.0], 3)) @ random.choice([np.eye(3), -np.eye(3)])
         places = np.unique(random.integers(0, 4, (int(random.integers(1, 9)), 3)) / 4, axis=0)
         types = random.integers(1, 3, len(places)).tolist()
-        cells.append(engine_spglib.Cell(lattice, places, types))
+        cells.append(engine_spglib.Cell(lattice, places, types, [1.0] * 3))
     library = engine_spglib.find_library()
     if library is None:
         pytest.skip("spglib's C functions are not used here")

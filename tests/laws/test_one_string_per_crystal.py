@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cloudkit.encoding import encode
 from cloudkit.io import as_crystal, read_structures
-from cloudkit.scope import encode, parse, project
+from cloudkit.scope import parse, project
 from cloudkit.structure import Crystal, find_symmetry
 
 PERTURB = runpy.run_path(str(Path(__file__).resolve().parents[2] / "benchmarks/perturb.py"))

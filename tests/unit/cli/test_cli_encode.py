@@ -12,7 +12,7 @@ from cli_examples import POSCAR, ROCK_SALT
 from cloudkit.cli import encode
 from cloudkit.cli.failures import MOST_SHOWN
 from cloudkit.io.pieces import Piece
-from cloudkit.structure.batch import MAX_SECONDS, MAX_SITES
+from cloudkit.structure.guards import MOST_SITES
 
 
 def read_jsonl(path: Path) -> list[dict[str, object]]:
@@ -51,7 +51,7 @@ def test_a_table_has_one_row_per_structure_with_all_columns(cloudkit, structures
         (row,) = csv.DictReader(file)
     engine = row.pop("engine")
     assert row == {"id": "salt.vasp", "scope": ROCK_SALT, "space_group": "225", "symprec": "0.01"}
-    assert engine.startswith("moyo ")
+    assert engine.startswith("native ")
 
 
 def test_a_parquet_table_has_the_same_rows_with_types(cloudkit, structures, tmp_path):
@@ -66,8 +66,8 @@ def test_a_cell_past_the_limit_of_atoms_is_a_failure(cloudkit, structures):
     assert (answer.code, "S207" in answer.err) == (1, True)
 
 
-def test_the_limits_are_those_of_the_library():
-    assert (encode.MAX_SITES, encode.MAX_SECONDS) == (MAX_SITES, MAX_SECONDS)
+def test_the_limit_of_atoms_is_that_of_the_library():
+    assert encode.MAX_SITES == MOST_SITES
 
 
 def test_the_ledger_holds_code_and_message_of_each_failure(cloudkit, structures, tmp_path):
@@ -119,7 +119,7 @@ def test_what_stops_half_way_leaves_the_old_output_as_it_was(cloudkit, structure
         raise OSError(28, "No space left on device")
 
     (tmp_path / "out.csv").write_text("precious\n")
-    monkeypatch.setattr("cloudkit.structure.batch.find_pieces", stream)
+    monkeypatch.setattr("cloudkit.io.read.find_pieces", stream)
     answer = cloudkit("encode", structures, "-o", tmp_path / "out.csv", "--failures", tmp_path / "bad.jsonl")
     assert answer.code == 2
     assert answer.err.startswith("error: No space left on device\nwhile ")

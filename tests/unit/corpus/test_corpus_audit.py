@@ -201,7 +201,8 @@ def test_overlaps_of_the_shared_sets_are_found(shared: Path) -> None:
     """The sets come from one database: what one structure file shares with another, counted from the strings themselves."""
     import gzip
 
-    from cloudkit.scope import encode_batch, parse, reduced_formula
+    from cloudkit.encoding import encode_batch
+    from cloudkit.scope import parse, reduced_formula
 
     paths = [shared / "data" / f"{name}.jsonl.gz" for name in ("elastic", "phonon_heat_capacity")]
     keys = []

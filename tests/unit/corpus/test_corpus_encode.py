@@ -15,11 +15,11 @@ import pyarrow.parquet as pq
 import pytest
 from corpus_examples import rock_salt, write_parquet
 
-from cloudkit.corpus import Encoding, encode_corpus, read_failures
 from cloudkit.corpus import encode as module
+from cloudkit.corpus import encode_corpus, read_failures
+from cloudkit.encoding import EncodeOptions, encode
 from cloudkit.errors import CloudkitError, DataError
 from cloudkit.io import Manifest, Shard, read_table
-from cloudkit.scope import encode
 
 SIZE = 20
 
@@ -39,7 +39,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def run(given: Path, folder: Path, **options: object) -> module.Report:
-    return encode_corpus([given], folder, Encoding(), **({"size": SIZE} | options))  # type: ignore[arg-type]
+    return encode_corpus([given], folder, EncodeOptions(), **({"size": SIZE} | options))  # type: ignore[arg-type]
 
 
 def test_every_structure_is_a_row_or_a_failure_in_the_order_of_the_input(given: Path, tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_a_row_that_does_not_fit_together_is_the_only_one_that_fails(tmp_path: P
     rows[2]["lattice"] = None
     rows[3]["species"] = ["Na", "Qq"]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "s.parquet")
-    report = encode_corpus([tmp_path / "s.parquet"], tmp_path / "out", Encoding())
+    report = encode_corpus([tmp_path / "s.parquet"], tmp_path / "out", EncodeOptions())
     assert report.counts == {"given": 4, "rows": 1, "failed": 3}
     assert [entry["code"] for entry in read_failures(tmp_path / "out")] == ["S112", "S112", "S107"]
 
@@ -178,7 +178,7 @@ def test_shards_of_other_options_or_of_another_version_are_left_alone(given: Pat
     run(given, out)
     before = content(out)
     with pytest.raises(DataError, match="made with dialect = orbit, not reduced"):
-        encode_corpus([given], out, Encoding("reduced"), size=SIZE)
+        encode_corpus([given], out, EncodeOptions("reduced"), size=SIZE)
     manifest = json.loads((out / "manifest.json").read_text())
     (out / "manifest.json").write_text(json.dumps(manifest | {"version": 9}))
     for work in (lambda: run(given, out), lambda: read_table(out)):
@@ -225,13 +225,13 @@ def test_files_of_one_name_have_their_paths_as_ids(tmp_path: Path) -> None:
     for number, path in enumerate(paths):
         path.parent.mkdir()
         path.write_text(json.dumps({**rock_salt(number), "id": "x"}))
-    encode_corpus(paths, tmp_path / "out", Encoding())
+    encode_corpus(paths, tmp_path / "out", EncodeOptions())
     assert read_table(tmp_path / "out").column("id") == [f"{path}#x" for path in paths]
 
 
 def test_a_file_given_twice_is_refused(given: Path, tmp_path: Path) -> None:
     with pytest.raises(CloudkitError, match="given twice"):
-        encode_corpus([given, given], tmp_path / "out", Encoding())
+        encode_corpus([given, given], tmp_path / "out", EncodeOptions())
 
 
 def test_two_writers_cannot_share_a_folder(given: Path, tmp_path: Path) -> None:
@@ -243,6 +243,6 @@ def test_two_writers_cannot_share_a_folder(given: Path, tmp_path: Path) -> None:
 
 
 def test_files_of_other_kinds_become_shards_too(shared: Path, tmp_path: Path) -> None:
-    report = encode_corpus([shared / "data/structures/poscar"], tmp_path / "out", Encoding(), size=25)
+    report = encode_corpus([shared / "data/structures/poscar"], tmp_path / "out", EncodeOptions(), size=25)
     assert report.counts == {"given": 60, "rows": 60, "failed": 0}
     assert report.made == 3

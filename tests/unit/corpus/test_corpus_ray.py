@@ -8,7 +8,8 @@ import pytest
 from corpus_examples import write_parquet
 
 from cloudkit.cli import main
-from cloudkit.corpus import Encoding, encode_corpus
+from cloudkit.corpus import encode_corpus
+from cloudkit.encoding import EncodeOptions
 
 STORE = 80_000_000
 
@@ -29,7 +30,7 @@ def test_two_nodes_of_which_one_is_killed_write_the_bytes_of_one_process(tmp_pat
 
     (tmp_path / "in").mkdir()
     write_parquet(tmp_path / "in" / "a.parquet", range(96))
-    encode_corpus([tmp_path / "in"], tmp_path / "alone", Encoding(), size=20)
+    encode_corpus([tmp_path / "in"], tmp_path / "alone", EncodeOptions(), size=20)
     head = {"num_cpus": 1, "object_store_memory": STORE, "include_dashboard": False}
     cluster = Cluster(initialize_head=True, head_node_args=head)
     try:
@@ -43,7 +44,7 @@ def test_two_nodes_of_which_one_is_killed_write_the_bytes_of_one_process(tmp_pat
                 cluster.remove_node(second, allow_graceful=False)
 
         report = encode_corpus(
-            [tmp_path / "in"], tmp_path / "ray", Encoding(), pool="ray", size=20, step=kill
+            [tmp_path / "in"], tmp_path / "ray", EncodeOptions(), pool="ray", size=20, step=kill
         )
         end = time.monotonic() + 60  # the head learns of it some time after the work is done
         while sum(node["Alive"] for node in ray.nodes()) > 1 and time.monotonic() < end:

@@ -288,7 +288,7 @@ def test_all_members_together_are_limited(tmp_path: Path, kind: str) -> None:
 
 
 def test_workers_read_archives_as_one_process_does(tmp_path: Path) -> None:
-    from cloudkit.scope import encode_files
+    from cloudkit.encoding import encode_files
 
     members = {f"{i}.cif": ROCK_SALT.replace("5.64", f"5.{i:03}").encode() for i in range(100)}
     pack(tmp_path / "x.tar.gz", members | {"../bad.cif": b"x"})

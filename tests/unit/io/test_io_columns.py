@@ -51,7 +51,7 @@ def test_species_may_be_symbols_charges_and_mixtures() -> None:
 
 
 FAR = np.array([[0, 0, 0], [0.5, 0.5, 1e300]])
-MANY = np.random.default_rng(0).random((10_000, 3))
+MANY = np.random.default_rng(0).random((20_001, 3))
 BAD: dict[str, tuple[tuple[Any, Any, Any], str]] = {
     "NaN coordinate": ((CUBE, [[0, 0, 0], [np.nan, 0, 0]], [55, 17]), "S202"),
     "infinite coordinate": ((CUBE, [[0, 0, 0], [-np.inf, 0, 0]], [55, 17]), "S202"),
@@ -65,7 +65,7 @@ BAD: dict[str, tuple[tuple[Any, Any, Any], str]] = {
     "0.0004 Å apart": ((CUBE, [[0, 0, 0], [1e-4, 0, 0]], [55, 17]), "S206"),
     "thin cell": ((np.diag([0.2, 9, 9]), [[0, 0, 0]], [55]), "S206"),
     "empty cell": ((CUBE, [], []), "S201"),
-    "10,000 sites": ((np.eye(3) * 60, MANY, [6] * 10_000), "S207"),
+    "20,001 sites": ((np.eye(3) * 90, MANY, [6] * 20_001), "S207"),
     "unknown species": ((CUBE, SITES, [55, 119]), "S107"),
     "species 0": ((CUBE, SITES, [0, 55]), "S107"),
     "negative species": ((CUBE, SITES, [-1, 55]), "S107"),

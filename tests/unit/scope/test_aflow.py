@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from cloudkit.encoding import encode
 from cloudkit.errors import ScopeError
-from cloudkit.scope import Orbit, Scope, encode, parse
+from cloudkit.scope import Orbit, Scope, parse
 from cloudkit.scope.aflow import AXES_KEPT, aflow_label, from_aflow
 from cloudkit.scope.canonical import canonical_orbits
 from cloudkit.tables import LETTERS, SPACE_GROUPS, generator_text, letter_permutations

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from cloudkit.encoding import encode
 from cloudkit.errors import ScopeError
-from cloudkit.scope import Orbit, Scope, encode, parse, project
+from cloudkit.scope import Orbit, Scope, parse, project
 from cloudkit.scope.candidates import candidates
 from cloudkit.scope.canonical import canonical_orbits
 from cloudkit.tables import SPACE_GROUPS, generator_text

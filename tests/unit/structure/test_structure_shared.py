@@ -6,16 +6,19 @@ import json
 import re
 import warnings
 from collections import Counter
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from cloudkit.encoding import encode_batch
+from cloudkit.errors import StructureError
 from cloudkit.io import Record, cif_rows, read_structures
 from cloudkit.io import cif_fast as cif_plain
-from cloudkit.scope import encode_batch
 from cloudkit.structure import CODES, ENGINES, Crystal, Symmetry, find_symmetry
-from cloudkit.structure.batch import find_symmetry_batch
+from cloudkit.structure.symmetry import Engine, Search, find_symmetries
 from cloudkit.tables import SPACE_GROUPS
 
 # Atom groups that pymatgen mistakes: it drops OH and H2O from mixtures and reads NH3 as nihonium.
@@ -35,39 +38,47 @@ def _amounts(crystal: Crystal) -> dict[str, float]:
     return dict(counts)
 
 
+def _solved(
+    records: Iterable[Record], engine: Engine | None = None, **options: Any
+) -> list[tuple[Record, Symmetry | StructureError]]:
+    """Each record that has a crystal with its symmetry."""
+    given = [record for record in records if record.crystal is not None]
+    crystals = [record.crystal for record in given if record.crystal is not None]
+    return list(zip(given, find_symmetries(crystals, Search(engine, **options)), strict=True))
+
+
 def _content(symmetry: Symmetry) -> list[tuple[int, object]]:
     return sorted((orbit.multiplicity, orbit.species) for orbit in symmetry.orbits)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_all_60_poscars_have_the_space_group_of_their_name(structures: Path, engine: str) -> None:
-    found = list(find_symmetry_batch(read_structures([structures / "poscar"]), engine=engine))  # type: ignore[arg-type]
+    found = list(_solved(read_structures([structures / "poscar"]), engine=engine))  # type: ignore[arg-type]
     groups = {record.id: s.space_group for record, s in found if isinstance(s, Symmetry)}
     assert len(groups) == 60
     assert {name: int(name[7:10]) for name in groups} == groups
 
 
-def test_both_engines_find_the_same_orbits(shared: Path, structures: Path) -> None:
+def test_all_engines_find_the_same_orbits(shared: Path, structures: Path) -> None:
     records = [
         *read_structures([structures / "poscar"]),
         *islice(read_structures([shared / "data" / "mp20_binary_ternary.jsonl.gz"]), 0, 12_000, 40),
     ]
-    pairs = [[found for _, found in find_symmetry_batch(records, engine=engine)] for engine in ENGINES]
+    pairs = [[found for _, found in _solved(records, engine=engine)] for engine in ENGINES]
     different = 0
-    for record, moyo, spglib in zip(records, *pairs, strict=True):
-        assert isinstance(moyo, Symmetry), record.id
-        assert isinstance(spglib, Symmetry), record.id
-        if moyo.space_group != spglib.space_group:
+    for record, *found in zip(records, *pairs, strict=True):
+        native, moyo, spglib = (answer for answer in found if isinstance(answer, Symmetry))
+        if len({native.space_group, moyo.space_group, spglib.space_group}) > 1:
             different += 1
             continue
-        assert moyo.site_orbits == spglib.site_orbits, record.id
-        assert _content(moyo) == _content(spglib), record.id
+        assert native.site_orbits == moyo.site_orbits == spglib.site_orbits, record.id
+        assert _content(native) == _content(moyo) == _content(spglib), record.id
     assert len(records) == 360
     assert different <= 3  # symprec at a threshold: 0.15 % of all
 
 
 def test_real_cifs_have_the_space_group_of_their_name(structures: Path) -> None:
-    found = list(find_symmetry_batch(read_structures([structures / "cod_cif"])))
+    found = list(_solved(read_structures([structures / "cod_cif"])))
     groups = {record.id: s.space_group for record, s in found if isinstance(s, Symmetry)}
     assert len(groups) == 59
     assert {name: int(re.findall(r"SG(\d+)", name)[0]) for name in groups} == groups
@@ -104,7 +115,7 @@ def test_input_order_is_that_of_the_published_script(shared: Path, structures: P
         if record.crystal and record.id.split("#")[0] not in MISREAD_BY_PYMATGEN
     ]
     compared = 0
-    for record, found in find_symmetry_batch(records, engine="spglib", angle_tolerance=5, by_written=True):
+    for record, found in _solved(records, engine="spglib", angle_tolerance=5, by_written=True):
         assert isinstance(found, Symmetry)
         assert record.crystal is not None
         if record.id not in published:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from structure_examples import caesium_chloride, rock_salt_supercell
 
+from cloudkit import _native
 from cloudkit.errors import StructureError
 from cloudkit.io import as_crystal
 from cloudkit.structure import ENGINES, Crystal, CrystalOrbit, Symmetry, find_symmetry
@@ -82,7 +83,11 @@ def test_the_angle_tolerance_is_in_degrees_and_for_spglib_alone() -> None:
         ]
         for engine in ENGINES
     }
-    assert groups == {"moyo": [123, 123], "spglib": [65, 123]}  # moyo goes by symprec, as spglib without one
+    assert groups == {
+        "native": [123, 123],
+        "moyo": [123, 123],
+        "spglib": [65, 123],
+    }  # moyo goes by symprec, as spglib without one
 
 
 def test_the_engine_is_named_with_its_version() -> None:
@@ -90,7 +95,8 @@ def test_the_engine_is_named_with_its_version() -> None:
     import spglib
 
     crystal = as_crystal(caesium_chloride())
-    assert find_symmetry(crystal).engine == f"moyo {moyopy.__version__}"
+    assert find_symmetry(crystal).engine == f"native {_native.SYMMETRY_VERSION}"
+    assert find_symmetry(crystal, engine="moyo").engine == f"moyo {moyopy.__version__}"
     assert find_symmetry(crystal, engine="spglib").engine == f"spglib {spglib.__version__}"
 
 
@@ -114,7 +120,7 @@ def test_errors_and_panics_of_moyo_are_structure_errors(
 
     monkeypatch.setattr("moyopy.MoyoDataset", fail)
     with pytest.raises(StructureError) as caught:
-        find_symmetry(as_crystal(caesium_chloride()))
+        find_symmetry(as_crystal(caesium_chloride()), engine="moyo")
     assert caught.value.code == code
 
 
@@ -124,18 +130,18 @@ def test_an_interrupt_during_the_search_is_not_swallowed(monkeypatch: pytest.Mon
 
     monkeypatch.setattr("moyopy.MoyoDataset", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        find_symmetry(as_crystal(caesium_chloride()))
+        find_symmetry(as_crystal(caesium_chloride()), engine="moyo")
 
 
 def test_supercells_log_no_warnings(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        find_symmetry(as_crystal(rock_salt_supercell(3)))
+        find_symmetry(as_crystal(rock_salt_supercell(3)), engine="moyo")
     assert not caplog.records
 
 
 def test_wrong_options_are_refused() -> None:
     crystal: Crystal = as_crystal(caesium_chloride())
-    with pytest.raises(ValueError, match="unknown engine 'magic'; choose moyo or spglib"):
+    with pytest.raises(ValueError, match="unknown engine 'magic'; choose native, moyo or spglib"):
         find_symmetry(crystal, engine="magic")  # type: ignore[arg-type]
     for symprec in (0.0, -1.0, float("nan"), 50.0):
         with pytest.raises(ValueError, match="symprec"):
@@ -148,7 +154,8 @@ import sys
 for name in ("contacts", "symspg") if {missing} else ():
     sys.modules[f"cloudkit.structure.{{name}}"] = None
 import numpy as np
-from cloudkit.structure import as_crystal, find_symmetry
+from cloudkit.io import as_crystal
+from cloudkit.structure import find_symmetry
 for spots in ([[0, 0, 0], [0.5, 0.5, 0.5]], [[0, 0, 0], [0, 0, 0.01]]):
     crystal = as_crystal((np.eye(3) * 4.12, spots, [55, 17]))
     for engine in ("moyo", "spglib"):

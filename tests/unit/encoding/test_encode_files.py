@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cloudkit.scope.encoder import encode_files
+from cloudkit.encoding import EncodeOptions, encode_files
 from cloudkit.tables import generator_text
 
 POSCAR = """rock salt
@@ -32,14 +32,14 @@ Direct
 def test_a_file_has_its_string(tmp_path: Path, dialect: str, order: str, body: str) -> None:
     path = tmp_path / "POSCAR"
     path.write_text(POSCAR)
-    (row,) = encode_files([path], dialect=dialect, order=order)
+    (row,) = encode_files([path], EncodeOptions(dialect, order))
     assert row.error is None
     assert row.scope == f"{generator_text(225)} | {body}"
-    assert row.engine is not None and row.engine.startswith("moyo" if order == "canonical" else "spglib")
+    assert row.engine is not None and row.engine.startswith("native" if order == "canonical" else "spglib")
     assert row.geometry is None
 
 
-def test_geometry_stands_beside_the_strings_of_files(tmp_path: Path) -> None:
+def test_geometry_comes_with_the_strings_of_files(tmp_path: Path) -> None:
     (tmp_path / "POSCAR").write_text(POSCAR)
-    (row,) = encode_files([tmp_path / "POSCAR"], geometry=True)
+    (row,) = encode_files([tmp_path / "POSCAR"], EncodeOptions(geometry=True))
     assert row.geometry is not None and len(row.geometry.orbits) == 2

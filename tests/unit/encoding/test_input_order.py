@@ -30,9 +30,9 @@ def test_full_strings_have_one_species_a_site() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"order": "sorted"}, "unknown order 'sorted'; known: canonical, input"),
-        ({"dialect": "short"}, "unknown dialect 'short'; known: orbit, reduced, full"),
-        ({"engine": "magic"}, "unknown engine 'magic'; choose moyo or spglib"),
+        ({"order": "sorted"}, "unknown order 'sorted'; choose one of: canonical, input"),
+        ({"dialect": "short"}, "unknown dialect 'short'; choose one of: orbit, reduced, full"),
+        ({"engine": "magic"}, "unknown engine 'magic'; choose native, moyo or spglib"),
         ({"symprec": -1}, "symprec must be a length in Å between 0 and 10, not -1"),
         ({"symprec": "0.1"}, "symprec must be a length in Å between 0 and 10, not '0.1'"),
     ],

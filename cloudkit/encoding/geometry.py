@@ -1,21 +1,14 @@
-"""Geometry beside a string: one row of numbers for each element that the string writes, and one for the crystal.
+"""Geometry that goes with a string: one row of numbers for each element that the string writes, and one for the crystal.
 
 Orbit strings: the geometry of the element's orbit. Reduced strings: the mean over the element's orbits, by atoms.
 """
 
 import numpy as np
 
-from cloudkit.errors import CloudkitError
+from cloudkit.encoding.text import scope_orbits
 from cloudkit.scope.canonical import canonical_places
-from cloudkit.scope.found import found_orbits
 from cloudkit.structure import Crystal, Geometry, Symmetry, describe
 from cloudkit.tables import ELEMENT
-
-
-def check_geometry(dialect: str, order: str) -> None:
-    """Raises CloudkitError where there is no row of numbers for what a string writes."""
-    if dialect == "full" or order != "canonical":
-        raise CloudkitError("geometry stands beside canonical strings of the orbit or reduced dialect only")
 
 
 def geometry_of(crystal: Crystal, symmetry: Symmetry, dialect: str) -> Geometry:
@@ -35,5 +28,5 @@ def geometry_of(crystal: Crystal, symmetry: Symmetry, dialect: str) -> Geometry:
 
 def _element_places(symmetry: Symmetry) -> list[int]:
     """The orbit of each element of the canonical orbit string, in its order."""
-    places = canonical_places(symmetry.space_group, found_orbits(symmetry))
+    places = canonical_places(symmetry.space_group, scope_orbits(symmetry))
     return [place for place in places for _ in symmetry.orbits[place].species]

@@ -1,13 +1,13 @@
-"""Geometry beside strings: its rows are those of the elements as the string writes them."""
+"""Geometry that goes with strings: its rows are those of the elements as the string writes them."""
 
 import math
 
 import numpy as np
 import pytest
 
+from cloudkit.encoding import EncodeOptions, encode_records
 from cloudkit.errors import CloudkitError
 from cloudkit.io import as_record
-from cloudkit.scope.encoder import encode_records
 from cloudkit.structure import OF_ORBITS
 from cloudkit.tables import generator_text
 
@@ -20,7 +20,7 @@ SIDE, FACE = EDGE / math.sqrt(2), EDGE / 2  # corner to face centre, body centre
 def nearest_distances(species: list[str], dialect: str) -> tuple[str, list[float]]:
     """A cubic perovskite's string, and the distance to the nearest neighbour in each row of its geometry."""
     record = as_record("x", (np.eye(3) * EDGE, PLACES, species))
-    (row,) = encode_records([record], dialect=dialect, geometry=True)
+    (row,) = encode_records([record], EncodeOptions(dialect, geometry=True))
     assert row.scope is not None and row.geometry is not None
     assert len(row.geometry.crystal) == 3
     return row.scope, np.exp(row.geometry.orbits[:, NEAREST]).tolist()
@@ -45,15 +45,15 @@ def test_an_element_on_two_orbits_of_a_reduced_string_has_their_mean_by_atoms() 
 
 
 @pytest.mark.parametrize(("dialect", "order"), [("full", "canonical"), ("orbit", "input")])
-def test_there_is_no_geometry_beside_other_strings(dialect: str, order: str) -> None:
+def test_other_strings_have_no_geometry(dialect: str, order: str) -> None:
     with pytest.raises(
-        CloudkitError, match=r"^geometry stands beside canonical strings of the orbit or reduced"
+        CloudkitError, match=r"^geometry is available for canonical strings in the orbit or red"
     ):
-        encode_records([], dialect=dialect, order=order, geometry=True)
+        EncodeOptions(dialect, order, geometry=True)
 
 
 def test_strings_that_ask_for_no_geometry_have_none() -> None:
     (row,) = encode_records([as_record("x", (np.eye(3) * EDGE, PLACES, ["Ti", "Sr", "O", "O", "O"]))])
     assert row.geometry is None and row.error is None
     assert (row.id, row.space_group, row.symprec) == ("x", 221, 0.01)
-    assert row.engine is not None and row.engine.startswith("moyo")
+    assert row.engine is not None and row.engine.startswith("native")

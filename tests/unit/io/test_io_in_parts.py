@@ -1,4 +1,4 @@
-"""Structures of files through workers: the same records as one process gives, in the same order, in parts."""
+"""Files that are read in parts: every record once, with its own line number, whatever the number of jobs."""
 
 import gzip
 import json
@@ -6,15 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from structure_examples import CUBIC_POSCAR, ROCK_SALT, rock_salt_supercell
+from structure_examples import CUBIC_POSCAR, ROCK_SALT
 
-from cloudkit.errors import StructureError
+from cloudkit.encoding import EncodeOptions, encode_files
 from cloudkit.io import read_structures
 from cloudkit.io.formats import find_pieces
 from cloudkit.io.pieces import LINES
-from cloudkit.scope import encode_files
-from cloudkit.structure import Symmetry
-from cloudkit.structure.batch import find_symmetry_in_files
 
 
 def line(number: int, **more: object) -> str:
@@ -60,24 +57,11 @@ def test_damage_inside_a_gzipped_file_costs_only_what_comes_after_it(tmp_path: P
 
 
 @pytest.mark.parametrize("order", ["canonical", "input"])
-def test_workers_that_read_files_give_what_one_process_gives(folder: Path, order: str) -> None:
+def test_two_jobs_give_what_one_gives(folder: Path, order: str) -> None:
     def rows(jobs: int) -> list[tuple[object, ...]]:
-        return [(*row[:5], str(row.error)) for row in encode_files([folder], order=order, jobs=jobs)]
+        return [
+            (*row[:5], str(row.error)) for row in encode_files([folder], EncodeOptions(order=order), jobs)
+        ]
 
     assert rows(2) == rows(1)
     assert len(rows(1)) == len(list(read_structures([folder])))
-
-
-def test_a_file_past_the_time_limit_is_given_up_and_the_others_go_on(folder: Path) -> None:
-    lattice, positions, symbols = rock_salt_supercell(14)  # 21,952 atoms: minutes
-    big = {"lattice": lattice.tolist(), "species": symbols, "frac": positions.tolist()}
-    (folder / "below" / "big.json").write_text(json.dumps(big))
-    found = {
-        record.id: answer
-        for record, answer in find_symmetry_in_files([folder], jobs=2, max_sites=10**6, max_seconds=4.0)
-    }
-    late = [
-        name for name, answer in found.items() if isinstance(answer, StructureError) and answer.code == "S304"
-    ]
-    assert late == ["below/big.json"]
-    assert sum(isinstance(answer, Symmetry) for answer in found.values()) == 3 * LINES + 5 - 2 + 3

@@ -1,0 +1,280 @@
+"""Structures to strings: one, many in memory, and those of files, in order and in bounded memory."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from cloudkit import _native
+from cloudkit.encoding.geometry import geometry_of
+from cloudkit.encoding.options import EncodeOptions
+from cloudkit.encoding.text import scope_text, species_table
+from cloudkit.errors import OptionError, StructureError, check_many
+from cloudkit.io import Columns, Record, as_crystal, as_record, read_structures
+from cloudkit.scope.project import project
+from cloudkit.structure import Crystal, Geometry
+from cloudkit.structure.engine_native import fault
+from cloudkit.structure.guards import MOST_SITES, validate_crystal
+from cloudkit.structure.symmetry import Engine, find_symmetries
+
+CHUNK: Final = 256  # structures handed to the core at once, for each job
+CHUNK_SITES: Final = 20_000  # atoms after which a chunk is full, for each job
+
+
+class Encoded(NamedTuple):
+    """The result for one structure: a string or an error.
+
+    id, notes: those of its record.  scope: the string, or None.  space_group: 1 to 230, or None.
+    engine: name and version.  symprec: Å.  error: why there is no string, or None.
+    geometry: what the structure looks like from its orbits, where asked for (`cloudkit.encoding.geometry`).
+    """
+
+    id: str
+    scope: str | None
+    space_group: int | None
+    engine: str | None
+    symprec: float
+    error: StructureError | None
+    geometry: Geometry | None = None
+    notes: tuple[str, ...] = ()
+
+
+class Batch(NamedTuple):
+    """Results for many structures in input order: each row has a text or an error, and notes on what was assumed."""
+
+    texts: list[str | None]
+    errors: list[StructureError | None]
+    space_groups: list[int | None]
+    notes: list[tuple[str, ...]]
+
+
+def encode(
+    structure: object,
+    dialect: str = "orbit",
+    order: str = "canonical",
+    engine: Engine | None = None,
+    symprec: float = 1e-2,
+) -> str:
+    """Encode one structure as a SCOPE string.
+
+    Parameters
+    ----------
+    structure : object
+        A pymatgen Structure, ASE Atoms, the path of a file with one structure, a dict, or a tuple
+        (lattice, positions, numbers): `lattice` (3, 3), rows in Å; `positions` (n, 3), fractional.
+    dialect, order, engine, symprec
+        See `EncodeOptions`.
+
+    Returns
+    -------
+    str
+        The string.
+
+    Raises
+    ------
+    StructureError
+        With a code, if the structure cannot be read or is not a crystal.
+    OptionError
+        For an option that is not allowed.
+
+    Examples
+    --------
+    >>> lattice = [[4.12, 0, 0], [0, 4.12, 0], [0, 0, 4.12]]
+    >>> encode((lattice, [[0, 0, 0], [0.5, 0.5, 0.5]], ["Cs", "Cl"]))
+    '1 4 b O O O c O O O d O O O e O O O 0 | Cs 1a Cl 1b'
+    """
+    (row,) = _encode_chunk(
+        [Record("", as_crystal(structure))], EncodeOptions(dialect, order, engine, symprec), 1
+    )
+    if row.scope is None:
+        raise row.error or fault("nothing")
+    return row.scope
+
+
+def encode_batch(
+    structures: Iterable[object] | Columns,
+    dialect: str = "orbit",
+    order: str = "canonical",
+    engine: Engine | None = None,
+    symprec: float = 1e-2,
+    jobs: int = 1,
+    max_sites: int = MOST_SITES,
+) -> Batch:
+    """Encode many structures; order is kept and nothing is dropped.
+
+    Parameters
+    ----------
+    structures : iterable or Columns
+        What `encode` takes, or ``Columns(lattices, positions, numbers, offsets)``, which need no Python object
+        per structure.
+    jobs : int
+        Threads of the native engine; the others run on one.
+    dialect, order, engine, symprec, max_sites
+        See `EncodeOptions`.
+
+    Returns
+    -------
+    Batch
+        `.texts`, `.errors`, `.space_groups` and `.notes`, one entry per structure.
+
+    Examples
+    --------
+    >>> lattice = [[4.12, 0, 0], [0, 4.12, 0], [0, 0, 4.12]]
+    >>> batch = encode_batch([(lattice, [[0, 0, 0]], ["Po"]), (lattice, [[0, 0, 0]], ["Xx"])])
+    >>> batch.texts
+    ['1 4 b O O O c O O O d O O O e O O O 0 | Po 1a', None]
+    >>> batch.errors[1].code
+    'S107'
+    """
+    check_many(structures, "encode")
+    options = EncodeOptions(dialect, order, engine, symprec, max_sites)
+    if isinstance(structures, Columns):
+        rows = _encode_columns(structures, options, jobs)
+    else:
+        records = (as_record(str(index), structure) for index, structure in enumerate(structures))
+        rows = list(encode_records(records, options, jobs))
+    return Batch(
+        [row.scope for row in rows],
+        [row.error for row in rows],
+        [row.space_group for row in rows],
+        [row.notes for row in rows],
+    )
+
+
+def encode_records(
+    records: Iterable[Record], options: EncodeOptions | None = None, jobs: int = 1
+) -> Iterator[Encoded]:
+    """Encode a stream of records, in order and in bounded memory; a failure is a row with its error.
+
+    jobs: threads of the native engine.
+    """
+    if jobs < 1:
+        raise OptionError(f"jobs must be at least 1, not {jobs}")
+    return _encode_stream(records, options or EncodeOptions(), jobs)
+
+
+def encode_files(
+    inputs: Iterable[str | Path], options: EncodeOptions | None = None, jobs: int = 1
+) -> Iterator[Encoded]:
+    """Encode the structures of files, folders and patterns, as `cloudkit.io.read_structures` finds them."""
+    return encode_records(read_structures(inputs), options, jobs)
+
+
+def _encode_stream(records: Iterable[Record], options: EncodeOptions, jobs: int) -> Iterator[Encoded]:
+    for chunk in _chunks(records, jobs):
+        yield from _encode_chunk(chunk, options, jobs)
+
+
+def _chunks(records: Iterable[Record], jobs: int) -> Iterator[list[Record]]:
+    """Records in groups of about CHUNK structures or CHUNK_SITES atoms for each job."""
+    chunk: list[Record] = []
+    sites = 0
+    for record in records:
+        chunk.append(record)
+        sites += len(record.crystal) if record.crystal is not None else 0
+        if len(chunk) >= CHUNK * jobs or sites >= CHUNK_SITES * jobs:
+            yield chunk
+            chunk, sites = [], 0
+    if chunk:
+        yield chunk
+
+
+Result = tuple[str | StructureError, int | None, Geometry | None]  # text or error, space group, geometry
+
+
+def _encode_chunk(records: list[Record], options: EncodeOptions, jobs: int) -> list[Encoded]:
+    crystals = [record.crystal for record in records if record.crystal is not None]
+    found = iter(_in_core(crystals, options, jobs) if options.in_core else _by_symmetry(crystals, options))
+    engine, rows = options.engine_name, []
+    for record in records:
+        text, group, shape = (record.reason, None, None) if record.crystal is None else next(found)
+        if isinstance(text, StructureError):
+            rows.append(Encoded(record.id, None, None, None, options.symprec, text, None, record.notes))
+        else:
+            rows.append(Encoded(record.id, text, group, engine, options.symprec, None, shape, record.notes))
+    return rows
+
+
+def _by_symmetry(crystals: list[Crystal], options: EncodeOptions) -> Iterator[Result]:
+    """Through the symmetry of each crystal: what input order, geometry and the other engines need."""
+    for crystal, found in zip(crystals, find_symmetries(crystals, options.search), strict=True):
+        if isinstance(found, StructureError):
+            yield found, None, None
+            continue
+        text = scope_text(crystal, found, options.dialect, options.order)
+        shape = geometry_of(crystal, found, options.dialect) if options.geometry else None
+        yield text, found.space_group, shape
+
+
+def _in_core(crystals: list[Crystal], options: EncodeOptions, jobs: int) -> Iterator[Result]:
+    """One call for all crystals; those that the core refuses are looked at again, to say what is wrong."""
+    errors: dict[int, StructureError] = {}
+    rows = []
+    for index, crystal in enumerate(crystals):
+        try:
+            if len(crystal) > options.max_sites:
+                validate_crystal(crystal, options.max_sites)
+            table = species_table(crystal.species)
+        except StructureError as error:
+            errors[index] = error
+            continue
+        labels = crystal.labels if crystal.written is None else crystal.element_labels()
+        rows.append((crystal.lattice, crystal.positions, labels, table))
+    found = zip(*_native.encode_crystals(rows, options.symprec, 0, jobs), strict=True)
+    for index, crystal in enumerate(crystals):
+        if index in errors:
+            yield errors[index], None, None
+        else:
+            yield _result(*next(found), crystal, options)
+
+
+def _result(
+    text: str | None, space_group: int, status: str, crystal: Crystal, options: EncodeOptions
+) -> Result:
+    if text is None:
+        return explain(crystal, status, options.max_sites), None, None
+    return (text if options.dialect == "orbit" else project(text, options.dialect)), space_group, None
+
+
+def explain(crystal: Crystal, status: str, max_sites: int) -> StructureError:
+    """Why the core refused a crystal, in the words of the guards."""
+    try:
+        validate_crystal(crystal, max_sites)
+    except StructureError as error:
+        return error
+    return fault(status)
+
+
+def _encode_columns(columns: Columns, options: EncodeOptions, jobs: int) -> list[Encoded]:
+    """Columns without a Python object per crystal; rows that the core refuses go the long way."""
+    if jobs < 1:
+        raise OptionError(f"jobs must be at least 1, not {jobs}")
+    packed = columns.packed() if options.in_core else None
+    try:
+        table = species_table(packed[1]) if packed and packed[1] else None
+    except StructureError:  # of an entry of species: the error of the rows that use it
+        packed = None
+    if packed is None:
+        return list(encode_records(columns.records(), options, jobs))
+    labels = packed[0]
+    engine, rows = options.engine_name, list[Encoded]()
+    sizes = columns.offsets[1:] - columns.offsets[:-1]
+    step = 64 * CHUNK * jobs
+    for start in range(0, len(columns), step):
+        end = min(start + step, len(columns))
+        texts, groups, _ = _native.encode_columns(
+            columns.lattices[start:end],
+            columns.positions,
+            labels,
+            columns.offsets[start : end + 1],
+            table,
+            options.symprec,
+            0,
+            jobs,
+        )
+        for row, (text, group) in enumerate(zip(texts, groups, strict=True), start):
+            if text is None or sizes[row] > options.max_sites:
+                rows += _encode_chunk([columns.record(row)], options, 1)
+                continue
+            text = text if options.dialect == "orbit" else project(text, options.dialect)
+            rows.append(Encoded(str(row), text, group, engine, options.symprec, None))
+    return rows
