@@ -29,7 +29,7 @@ from cloudkit.data import Crystals, Tokens, make_batch, tokenize
 from cloudkit.models import CloudModel, MixedModel, build_model, read_published
 from cloudkit.modelspec import parse_spec, template
 from cloudkit.tokens import Tokenizer
-from cloudkit.train.objectives import draw_tokens, mixed
+from cloudkit.train.objectives import draw_tokens, mixed_loss
 
 RESULTS = Path(__file__).parent / "results"
 BATCH = 64
@@ -180,7 +180,7 @@ def train_ours(model: CloudModel, tokens: Tokens) -> Iterator[None]:
     module = MixedModel(model, ["mlm"])
     none = np.empty(0, np.int64)
     unlabelled = Crystals([], [], (), none, none, np.empty(0), np.empty(0))
-    loss, optimizer = mixed(model, ["mlm"], tokens, unlabelled), adam(module)
+    loss, optimizer = mixed_loss(model, ["mlm"], tokens, unlabelled), adam(module)
     for number, rows in enumerate(draws(tokens)):
         yield
         module.train()

@@ -12,13 +12,12 @@ from cloudkit.data import Crystals, Tokens
 from cloudkit.models import CloudModel, build_model
 from cloudkit.modelspec import FinetuneTask, Spec
 from cloudkit.tokens import Tokenizer
-from cloudkit.train.devices import make_fabric, steady_threads
-from cloudkit.train.fitting import fit_values, head_module
-from cloudkit.train.loop import fit
-from cloudkit.train.objectives import labels
-from cloudkit.train.progress import Silent
-from cloudkit.train.start import load_start
-from cloudkit.train.work import recipe_of
+from cloudkit.train.calibrate import fit_value_scales, head_module
+from cloudkit.train.checks import load_init_weights
+from cloudkit.train.devices import make_fabric, threads_for
+from cloudkit.train.objectives import label_loss
+from cloudkit.train.steps import train_config
+from cloudkit.train.trainer import Silent, fit
 
 Rows = NDArray[np.int64]
 
@@ -46,16 +45,15 @@ def train_head(
     """
     task = next(task for task in reversed(spec.tasks) if isinstance(task, FinetuneTask))
     spec = spec.model_copy(update={"run": spec.run.model_copy(update={"seed": seed})})
-    steady_threads(spec.encoder.width)
     model = build_model(spec, Tokenizer(spec.tokens.vocabulary))
-    model.load_state_dict(dict(load_start(spec) if start is None else start), strict=False)
+    model.load_state_dict(dict(load_init_weights(spec) if start is None else start), strict=False)
     head = model.value_head(task.head)
     known = crystals.renumbered(head.outputs)
-    fit_values(model, head, tokens, known, rows)
-    loss = labels(model, head, tokens, known, task.loss)
-    recipe = recipe_of(task, spec.run.model_copy(update={"seed": seed}))
+    fit_value_scales(model, head, tokens, known, rows)
+    loss = label_loss(model, head, tokens, known, task.loss)
+    recipe = train_config(task, spec.run.model_copy(update={"seed": seed}))
     module = head_module(model, task.head, known, rows)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, threads_for(spec.encoder.width):
         valid = np.empty(0, np.int64) if held is None else held
         weights, _ = fit(make_fabric(spec.run), module, loss, rows, valid, recipe, Path(folder), Silent(), "")
     module.load_state_dict(weights)

@@ -18,11 +18,11 @@ from folds import grouped_folds, train_head
 
 from cloudkit.data import Tokens, tokenize
 from cloudkit.evaluate import fit_predict
+from cloudkit.evaluate.task_data import read_task_data
 from cloudkit.models import predict_values
 from cloudkit.modelspec import load_spec, tables_of
 from cloudkit.scope import parse
 from cloudkit.tokens import Tokenizer
-from cloudkit.train.source import read_data
 
 HERE = Path(__file__).parent
 STRUCTURES, TABLE, PICTURE = (
@@ -58,7 +58,7 @@ def atoms_in(formula: str) -> int:
 def predictions(solids: list[dict[str, str]]) -> tuple[np.ndarray, np.ndarray]:
     """Cp (solids, temperatures) per mole of atoms by models that saw no crystal of the composition, and by their mean curves."""
     spec = load_spec("thermal", ["tasks.0.data.join.0.part=all", "tasks.0.validation_fraction=0"])
-    crystals = read_data(spec, spec.tasks[0].data)
+    crystals = read_task_data(spec, spec.tasks[0].data)
     tokenizer = Tokenizer("compact")
     tokens = tokenize(crystals.texts, tokenizer, spec.tokens.max_length)
     of_training = [composition(text) for text in crystals.texts]
@@ -127,7 +127,7 @@ def main() -> None:
 
 def _reference_texts() -> list[str]:
     spec = load_spec("thermal", ["tasks.0.data.join.0.part=all"])
-    return read_data(spec, tables_of(spec.tasks[0].data)[0]).texts
+    return read_task_data(spec, tables_of(spec.tasks[0].data)[0]).texts
 
 
 def draw(truth: np.ndarray, found: np.ndarray) -> None:

@@ -38,12 +38,11 @@ from cloudkit.models import MixedModel, build_model, predict_geometry, predict_v
 from cloudkit.modelspec import PretrainTask, Spec, heads_of, parse_spec
 from cloudkit.predict.features import features
 from cloudkit.tokens import Tokenizer
-from cloudkit.train.devices import make_fabric, steady_threads
-from cloudkit.train.fitting import prepare_mix
-from cloudkit.train.loop import fit
-from cloudkit.train.objectives import mixed
-from cloudkit.train.progress import Silent
-from cloudkit.train.work import recipe_of
+from cloudkit.train.calibrate import fit_scales
+from cloudkit.train.devices import make_fabric, threads_for
+from cloudkit.train.objectives import mixed_loss
+from cloudkit.train.steps import train_config
+from cloudkit.train.trainer import Silent, fit
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -103,13 +102,13 @@ def pretrain(column: str, spec: Spec, crystals: Crystals, path: Path) -> None:
     task = next(one for one in spec.tasks if isinstance(one, PretrainTask) and HEADS[column] in heads_of(one))
     model, rows = build_model(spec, Tokenizer("compact")), np.arange(len(crystals))
     tokens = tokenize(crystals.texts, Tokenizer("compact"), spec.tokens.max_length)
-    steady_threads(spec.encoder.width)
-    crystals = prepare_mix(model, heads_of(task), tokens, crystals, rows)
+    crystals = fit_scales(model, heads_of(task), tokens, crystals, rows)
     folder = path.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
-    loss, none = mixed(model, heads_of(task), tokens, crystals), np.empty(0, np.int64)
-    module, recipe = MixedModel(model, heads_of(task)), recipe_of(task, spec.run)
-    weights, _ = fit(make_fabric(spec.run), module, loss, rows, none, recipe, folder, Silent(), "")
+    loss, none = mixed_loss(model, heads_of(task), tokens, crystals), np.empty(0, np.int64)
+    module, recipe = MixedModel(model, heads_of(task)), train_config(task, spec.run)
+    with threads_for(spec.encoder.width):
+        weights, _ = fit(make_fabric(spec.run), module, loss, rows, none, recipe, folder, Silent(), "")
     save_weights(weights, path)
     print(f"{path.name}: {len(rows)} crystals, {time.perf_counter() - start:.0f} s", flush=True)
 

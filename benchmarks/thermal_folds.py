@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from cloudkit.data import Crystals, read_builtin, tokenize
 from cloudkit.evaluate import fit_predict
 from cloudkit.evaluate.leakage import formula_key
+from cloudkit.evaluate.task_data import read_task_data
 from cloudkit.kernels import thermodynamics
 from cloudkit.models import predict_values
 from cloudkit.modelspec import load_spec, tables_of
 from cloudkit.tokens import Tokenizer
-from cloudkit.train.source import read_data
 from cloudkit.units import DULONG_PETIT
 
 Array = NDArray[np.float64]
@@ -114,8 +114,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     seeds = range(parser.parse_args().seeds)
     spec = load_spec("thermal", ["tasks.0.data.join.0.part=all"])
-    joint = read_data(spec, spec.tasks[0].data)
-    crystals = read_data(spec, tables_of(spec.tasks[0].data)[0])
+    joint = read_task_data(spec, spec.tasks[0].data)
+    crystals = read_task_data(spec, tables_of(spec.tasks[0].data)[0])
     columns = read_builtin("thermal").columns
     formula = dict(zip(columns["scope"], columns["formula"], strict=True))
     records = [json.loads(line) for line in DONE.read_text().splitlines()] if DONE.exists() else []

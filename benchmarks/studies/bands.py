@@ -15,11 +15,11 @@ import torch
 from folds import grouped_folds, train_head
 
 from cloudkit.data import Crystals, Tokens, read_builtin, tokenize
+from cloudkit.evaluate.task_data import read_task_data
 from cloudkit.models import CloudModel, Thermal, pool
 from cloudkit.modelspec import load_spec
 from cloudkit.tokens import Tokenizer
-from cloudkit.train.fitting import fit_band
-from cloudkit.train.source import read_data
+from cloudkit.train.calibrate import fit_band
 from cloudkit.units import DULONG_PETIT
 
 TABLE = Path(__file__).parents[1] / "results" / "bands.txt"
@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     seeds = parser.parse_args().seeds
     spec = load_spec("thermal", ["tasks.0.data.join.0.part=all"])
-    crystals = read_data(spec, spec.tasks[0].data)
+    crystals = read_task_data(spec, spec.tasks[0].data)
     columns = read_builtin("thermal").columns
     formula = dict(zip(columns["scope"], columns["formula"], strict=True))
     tokens = tokenize(crystals.texts, Tokenizer("compact"), spec.tokens.max_length)

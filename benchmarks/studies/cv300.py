@@ -20,10 +20,10 @@ from folds import grouped_folds, train_head
 
 import cloudkit
 from cloudkit.data import tokenize
+from cloudkit.evaluate.task_data import read_task_data
 from cloudkit.models import predict_values
 from cloudkit.modelspec import Spec, parse_spec, template
 from cloudkit.tokens import Tokenizer
-from cloudkit.train.source import read_data
 
 RESULTS = Path(__file__).parents[1] / "results"
 DONE, TABLE = Path("runs/cv300.jsonl"), RESULTS / "cv300.txt"
@@ -72,7 +72,7 @@ def spec_of(head: str, dialect: str, path: Path, epochs: int) -> Spec:
 
 def measure(spec: Spec, fold: int) -> tuple[float, int]:
     """Mean absolute error on the rows of one fold, and how many they are, after training on the others."""
-    crystals = read_data(spec, spec.tasks[0].data)
+    crystals = read_task_data(spec, spec.tasks[0].data)
     tokens = tokenize(crystals.texts, Tokenizer("compact"), MAX_LENGTH)
     fold_of = grouped_folds(crystals.texts, 5, seed=0)
     model = train_head(spec, crystals, tokens, np.flatnonzero(fold_of != fold), seed=0)

@@ -13,7 +13,7 @@ from cloudkit.errors import DataError
 from cloudkit.evaluate.baselines import BASELINES, fit_predict
 from cloudkit.evaluate.metrics import summarize
 from cloudkit.evaluate.notebook import errors_html
-from cloudkit.evaluate.task_data import harmonic_limits, read_rows, task_rows
+from cloudkit.evaluate.task_data import harmonic_limits, read_task_data, split_task
 from cloudkit.io import Table, read_table
 from cloudkit.modelspec import BuiltinData, EvaluateTask, FinetuneTask, ThermalHead, tables_of, targets_of
 from cloudkit.predict.ensembles import predict_mean
@@ -219,12 +219,12 @@ def _finetune_rows(model: Model, head: str) -> tuple[Crystals | None, set[str], 
     """
     spec, task = model.spec, _finetune(model, head)
     try:
-        rows = read_rows(spec, task.data)
-        closed = [
+        rows = read_task_data(spec, task.data)
+        excluded = [
             one.data for one in spec.tasks if isinstance(one, EvaluateTask) and task.exclude_shared != "none"
         ]
-        evaluated = [text for data in closed for text in read_rows(spec, data).texts]
-        train, held_out = task_rows(task, rows.texts, evaluated, spec.run.seed)
+        evaluated = [text for data in excluded for text in read_task_data(spec, data).texts]
+        train, held_out = split_task(task, rows.texts, evaluated, spec.run.seed)
     except DataError as error:
         said = f"no baselines: the rows that {model.name} was trained on cannot be read ({error})"
         return None, set(), [said]

@@ -29,7 +29,7 @@ class Seen(NamedTuple):
 
     def marks(self, texts: Sequence[str]) -> npt.NDArray[np.bool_]:
         """Which of some strings (n,) are crystals that were seen: by string, or by composition and space group."""
-        asked = seen_of(texts, sort=False)
+        asked = hash_texts(texts, sort=False)
         by_string = np.isin(asked.strings, self.strings)
         return np.asarray(by_string | np.isin(asked.compositions, self.compositions))
 
@@ -38,7 +38,7 @@ class Seen(NamedTuple):
         np.savez(path, strings=self.strings, compositions=self.compositions)
 
 
-def seen_of(texts: Iterable[str], *, sort: bool = True) -> Seen:
+def hash_texts(texts: Iterable[str], *, sort: bool = True) -> Seen:
     """Hashes of some strings."""
     given = list(texts)
     strings = np.array([_hash(text) for text in given], dtype=np.uint64)
@@ -49,7 +49,7 @@ def seen_of(texts: Iterable[str], *, sort: bool = True) -> Seen:
 def load_seen(folder: Path) -> Seen:
     """What the model in a folder has seen; nothing where it does not say."""
     if not (folder / SEEN).is_file():
-        return seen_of([])
+        return hash_texts([])
     arrays = read_arrays(folder / SEEN)
     if not {"strings", "compositions"} <= arrays.keys():
         raise ModelError(

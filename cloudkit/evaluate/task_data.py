@@ -1,11 +1,12 @@
-"""The rows of a task as its spec says: read and checked, then divided into those to train on and those held out.
+"""The data of a task, read as its spec says and split into crystals to train on and crystals to hold out.
 
-A build reads its data here, and an evaluation of the model the rows that the build learned from.
+A build reads its data here; an evaluation of its model later reads the same training rows here.
 """
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -17,6 +18,7 @@ from cloudkit.data import (
     join_crystals,
     read_builtin,
     read_crystals,
+    repeated_labels,
     split_crystals,
     take_fraction,
     take_part,
@@ -29,10 +31,12 @@ from cloudkit.modelspec import (
     Data,
     FileData,
     FinetuneTask,
+    GeometryHead,
     Head,
     PretrainTask,
     Spec,
     ThermalHead,
+    heads_of,
     tables_of,
 )
 from cloudkit.units import DULONG_PETIT
@@ -46,33 +50,47 @@ KEYS: Final[dict[str, Callable[[str], str]]] = {
 }
 
 
-def read_rows(
-    spec: Spec,
-    data: Data,
-    *,
-    most: Mapping[str, float] | None = None,
-    any_text: bool = False,
-    geometry: bool = False,
-) -> Crystals:
-    """The rows of a task, of all its tables; DataError names file, row and column of what is wrong.
+def read_task_data(spec: Spec, data: Data) -> Crystals:
+    """Read the rows of a task from all its tables: strings of the spec's dialect and labels per atom.
 
-    most: the largest label per atom of a quantity. any_text, geometry: as in `read_crystals`.
+    Raises DataError naming file, row and column of an error.
     """
-    tables = [_read_table(spec, table, most or {}, any_text, geometry) for table in tables_of(data)]
-    return tables[0] if len(tables) == 1 else join_crystals(tables)
+    limits, geometry = label_limits(spec, data), wants_geometry(spec, data)
+    tables = [_read_table(spec, table, limits, geometry) for table in tables_of(data)]
+    crystals = tables[0] if len(tables) == 1 else join_crystals(tables)
+    name = " and ".join(_table_name(table) for table in tables_of(data))
+    notes = tuple(f"{name}: {note}" for note in repeated_labels(crystals))
+    return replace(crystals, notes=(*crystals.notes, *notes))
+
+
+def _table_name(table: BuiltinData | FileData) -> str:
+    return f"{table.builtin} {table.part}" if isinstance(table, BuiltinData) else Path(table.path).name
+
+
+def wants_geometry(spec: Spec, data: Data) -> bool:
+    """Whether a task with a geometry head reads this data."""
+    names = [name for task in spec.tasks if task.data == data for name in heads_of(task)]
+    return any(isinstance(spec.heads[name], GeometryHead) for name in names)
+
+
+def label_limits(spec: Spec, data: Data) -> dict[str, float]:
+    """The largest label per atom of each quantity that the heads reading this data allow."""
+    return harmonic_limits(
+        spec.heads[name] for task in spec.tasks if task.data == data for name in heads_of(task)
+    )
 
 
 def harmonic_limits(heads: Iterable[Head]) -> dict[str, float]:
-    """The largest label per atom of each quantity that has one: Cv of harmonic modes, where a thermal head reads it."""
-    shares = [1 + head.tolerance for head in heads if isinstance(head, ThermalHead)]
-    return {"heat_capacity": min(shares) * DULONG_PETIT} if shares else {}
+    """The largest label per atom of each limited quantity: Cv of harmonic modes, where a thermal head reads it."""
+    factors = [1 + head.tolerance for head in heads if isinstance(head, ThermalHead)]
+    return {"heat_capacity": min(factors) * DULONG_PETIT} if factors else {}
 
 
 def _read_table(
-    spec: Spec, data: BuiltinData | FileData, most: Mapping[str, float], any_text: bool, geometry: bool
+    spec: Spec, data: BuiltinData | FileData, limits: Mapping[str, float], geometry: bool
 ) -> Crystals:
     targets = [
-        Target(**target.model_dump(), most=most.get(target.quantity, math.inf)) for target in data.targets
+        Target(**target.model_dump(), most=limits.get(target.quantity, math.inf)) for target in data.targets
     ]
     dialect = spec.tokens.dialect
     if isinstance(data, BuiltinData):
@@ -91,7 +109,7 @@ def _read_table(
         n_atoms=data.columns.n_atoms,
         targets=targets,
         dialect=dialect,
-        any_text=any_text,
+        any_text=spec.tokens.vocabulary == "cloud",
         structure=data.columns.structure,
         geometry=geometry,
         source=data.columns.source,
@@ -106,19 +124,21 @@ def _of_source(crystals: Crystals, name: str) -> Crystals:
     return replace(crystals, sources=(name,), source=np.zeros(len(crystals.crystal), np.int64))
 
 
-def task_rows(
+def split_task(
     task: PretrainTask | FinetuneTask, texts: Sequence[str], evaluated: Sequence[str], seed: int
 ) -> tuple[Rows, Rows]:
-    """Crystals (indices into `texts`) to train on and to hold out, both sorted.
+    """Indices into `texts` of the crystals to train on and to hold out, both sorted.
 
-    Those that share the task's `exclude_shared` with a string of `evaluated` are in neither. With a `split_by` other than random, all
-    crystals of one group are on one side. Raises DataError where `exclude_shared` leaves none.
+    Crystals that share the task's `exclude_shared` with a string of `evaluated` are in neither. With a `split_by` other than
+    random, all crystals of one group are on the same side. Raises DataError if `exclude_shared` leaves no crystals.
     """
     kept = np.arange(len(texts))
     if task.exclude_shared != "none":
         key = KEYS[task.exclude_shared]
-        closed = {key(text) for text in evaluated}
-        kept = np.array([index for index in kept.tolist() if key(texts[index]) not in closed], dtype=np.int64)
+        excluded = {key(text) for text in evaluated}
+        kept = np.array(
+            [index for index in kept.tolist() if key(texts[index]) not in excluded], dtype=np.int64
+        )
     if not len(kept):
         raise DataError(
             f"exclude_shared = {task.exclude_shared} leaves none of the {len(texts)} crystals to {task.kind} on: each shares its {task.exclude_shared} with a "

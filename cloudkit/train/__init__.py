@@ -1,4 +1,4 @@
-"""Spec -> trained, evaluated, reported model: stages, the training loop and the files that a build leaves."""
+"""From a spec to a trained, evaluated and documented model; build.py tells the story."""
 
 from cloudkit.errors import require
 
@@ -7,9 +7,9 @@ require("lightning", "train")
 
 from cloudkit.train.build import BuildResult, build  # noqa: E402 - the hint above comes first
 from cloudkit.train.matbench import MatbenchResult, data_file, fold_specs, matbench, task_name  # noqa: E402
-from cloudkit.train.progress import Progress, Silent  # noqa: E402
 from cloudkit.train.stages import Stage, StageResult  # noqa: E402
 from cloudkit.train.sweep import SweepResult, points, sweep  # noqa: E402
+from cloudkit.train.trainer import Progress, Silent  # noqa: E402
 
 __all__ = [
     "BuildResult",

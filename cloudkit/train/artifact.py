@@ -1,4 +1,4 @@
-"""The stage `report`: what a build leaves for its user, gathered from the stages before it."""
+"""The artifact of a build: weights, spec, metrics, predictions, report and card, gathered from its stages."""
 
 import csv
 import filecmp
@@ -15,32 +15,29 @@ from cloudkit.data import Crystals
 from cloudkit.errors import DISTRIBUTION
 from cloudkit.evaluate.attribution import attribution
 from cloudkit.evaluate.leakage import SEEN
+from cloudkit.evaluate.results import write_lines
 from cloudkit.models import CloudModel, save_weights, vocabulary_text
 from cloudkit.modelspec import Spec, dump
 from cloudkit.predict.ensembles import load_blends
-from cloudkit.train.evaluate import write_lines
-from cloudkit.train.stages import StageResult
-from cloudkit.train.store import TRAINED
+from cloudkit.report import write_card, write_report
+from cloudkit.train.stages import TRAINING, StageResult
 
-SOMETIMES: Final = ("trees-*.npz", "predictions.csv", "attribution.json")  # files that not every artifact has
+OPTIONAL_FILES: Final = ("trees-*.npz", "predictions.csv", "attribution.json")  # not every artifact has them
 
 
 def write_artifact(spec: Spec, model: CloudModel, results: Sequence[StageResult], folder: Path) -> None:
     """Write spec, weights, vocabulary, metrics, curves, predictions, times, report and card of a build into `folder`."""
-    from cloudkit.report.build_page import write_report
-    from cloudkit.report.card import write_card
-
     (folder / "spec.yaml").write_text(dump(spec), encoding="utf-8")
     (folder / "vocab.txt").write_bytes(vocabulary_text(model.tokenizer).encode())
     save_weights(model.state_dict(), folder / "model.safetensors")
-    trained = [result for result in results if result.stage.kind in TRAINED]
+    trained = [result for result in results if result.stage.kind in TRAINING]
     evaluated = [result for result in results if result.stage.kind == "evaluate"]
     shutil.copyfile(trained[-1].folder / SEEN, folder / SEEN)
     for trees in (path for result in trained for path in result.folder.glob("trees-*.npz")):
         shutil.copyfile(trees, folder / trees.name)
     _write_json(folder / "metrics.json", _metrics(spec, model, results, evaluated))
     _write_json(folder / "curves.json", list(_curves(results)))
-    seconds = {title: result.seconds for title, result in _titled(results)}
+    seconds = {title: result.seconds for title, result in _with_titles(results)}
     _write_json(
         folder / "timing.json", seconds | {"total": round(sum(result.seconds for result in results), 3)}
     )
@@ -55,11 +52,14 @@ def write_artifact(spec: Spec, model: CloudModel, results: Sequence[StageResult]
 
 
 def publish(made: Path, out: Path) -> bool:
-    """Copy each file of a finished artifact into the run's folder, whole or not at all, and remove those that only an
-    earlier build had: its trees would be mixed into the predictions. False if all was so already.
+    """Copy the files of a finished artifact into the folder of the run, each atomically; return whether any changed.
+
+    Optional files of an earlier build are removed: its trees would otherwise be mixed into the predictions.
     """
     changed = False
-    for old in [path for name in SOMETIMES for path in out.glob(name) if not (made / path.name).exists()]:
+    for old in [
+        path for name in OPTIONAL_FILES for path in out.glob(name) if not (made / path.name).exists()
+    ]:
         old.unlink()
         changed = True
     for source in sorted(path for path in made.iterdir() if path.is_file()):
@@ -76,11 +76,11 @@ def publish(made: Path, out: Path) -> bool:
 def _metrics(
     spec: Spec, model: CloudModel, results: Sequence[StageResult], evaluated: Sequence[StageResult]
 ) -> dict[str, Any]:
-    """All metrics, and what is needed to judge them."""
+    """The content of metrics.json: scores, and what is needed to judge them."""
     trained = {
         title: _json(result, "training.json")
-        for title, result in _titled(results)
-        if result.stage.kind in TRAINED
+        for title, result in _with_titles(results)
+        if result.stage.kind in TRAINING
     }
     notes = [note for r in results if r.stage.kind == "encode" for note in Crystals.load(r.folder).notes]
     tasks = [task for result in evaluated for task in _json(result, "metrics.json")]
@@ -99,16 +99,16 @@ def _metrics(
 
 
 def _curves(results: Sequence[StageResult]) -> Iterator[dict[str, Any]]:
-    """The entries of all learning curves, each with the title of its stage and what it says of itself after that."""
-    for title, result in _titled(results):
-        if result.stage.kind in TRAINED:
+    """The rows of all learning curves, each with the title of its stage."""
+    for title, result in _with_titles(results):
+        if result.stage.kind in TRAINING:
             name = f"{result.stage.kind} {result.stage.label}"
             for row in _json(result, "curves.json"):
                 yield row | {"stage": title + row["stage"].removeprefix(name)}
 
 
-def _titled(results: Sequence[StageResult]) -> Iterator[tuple[str, StageResult]]:
-    """Each stage with what it is called: kind and label, and a number from the second of that name on."""
+def _with_titles(results: Sequence[StageResult]) -> Iterator[tuple[str, StageResult]]:
+    """Each stage with its title: kind and label, numbered from the second of the same name."""
     counts = Counter[str]()
     for result in results:
         name = f"{result.stage.kind} {result.stage.label}"
@@ -117,7 +117,7 @@ def _titled(results: Sequence[StageResult]) -> Iterator[tuple[str, StageResult]]
 
 
 def overlap_notes(tasks: Sequence[dict[str, Any]]) -> list[str]:
-    """A warning for each evaluated quantity some of whose crystals the model was trained on."""
+    """A warning for each evaluated quantity whose crystals the model was partly trained on."""
     seen = [
         f"{task['crystals_seen_before']} of {task['crystals']} crystals that {task['head']} is evaluated on for {task['quantity']} "
         f"(by string, or by composition and space group) were pretrained on with labels or structures; they are marked in predictions.csv"

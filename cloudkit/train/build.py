@@ -1,41 +1,49 @@
-"""`build`: a spec in, a folder with a trained and evaluated model out; what did not change is not made again."""
+"""`build`: a spec in, a folder with a trained, evaluated and documented model out. Read it from top to bottom.
+
+spec -> plan_stages (stages.py) -> encode, tokenize -> checks (checks.py) -> pretrain, finetune, evaluate (steps.py, which call
+the loop in trainer.py with a loss of objectives.py) -> artifact.py. A stage whose inputs and code are unchanged is not run again.
+"""
 
 import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from cloudkit.data import Crystals, Tokens, tokenize
+from cloudkit.data import Crystals
 from cloudkit.errors import CloudkitError
 from cloudkit.evaluate.notebook import errors_html
+from cloudkit.evaluate.task_data import read_task_data
 from cloudkit.html import paragraph
-from cloudkit.models import build_model
-from cloudkit.modelspec import Data, FinetuneTask, PretrainTask, Spec
-from cloudkit.tokens import Tokenizer
+from cloudkit.modelspec import FinetuneTask, PretrainTask, Spec
 from cloudkit.train.artifact import overlap_notes, publish, write_artifact
-from cloudkit.train.cost import parameters_in_words, training_cost
-from cloudkit.train.devices import make_fabric
-from cloudkit.train.leaks import leak_notes
-from cloudkit.train.plan import plan
-from cloudkit.train.progress import Progress, Silent
-from cloudkit.train.source import check_tasks, read_data
-from cloudkit.train.stages import Stage, StageResult
-from cloudkit.train.start import check_start
-from cloudkit.train.store import TRAINED, Store
-from cloudkit.train.work import Work
+from cloudkit.train.checks import check_init, check_tasks, leak_notes
+from cloudkit.train.devices import make_fabric, threads_for
+from cloudkit.train.dry_run import estimate_costs
+from cloudkit.train.stages import Stage, StageResult, StageStore, plan_stages
+from cloudkit.train.steps import STEPS, BuildContext
+from cloudkit.train.trainer import Progress, Silent
 
-DATA: Final = ("encode", "tokenize")  # stages that only read and check; they come first
+Log = Callable[[str], None]
+DATA_STAGES: Final = ("encode", "tokenize")  # kinds of stages that only read and check; they come first
 
 
 @dataclass(frozen=True, slots=True)
 class BuildResult:
-    """folder: the run; stages: what became of each, in order; metrics: the content of metrics.json; of a dry
-    build parameters and costs.
+    """What a build did.
 
-    leads: whether this is the process that tells what was done; the others have no metrics.
+    Attributes
+    ----------
+    folder
+        The folder of the run.
+    stages
+        The result of each stage, in order.
+    metrics
+        The content of metrics.json; of a dry run the number of parameters and the costs.
+    leads
+        Whether this process reports; the others have no metrics.
     """
 
     folder: Path
@@ -50,12 +58,8 @@ class BuildResult:
 
     @property
     def did_nothing(self) -> bool:
-        """Whether every stage was there already."""
+        """Whether every stage was reused."""
         return all(result.status == "reused" for result in self.stages)
-
-
-def _say_nothing(line: str) -> None:
-    pass
 
 
 def build(
@@ -64,60 +68,118 @@ def build(
     *,
     progress: Progress | None = None,
     dry_run: bool = False,
-    log: Callable[[str], None] = _say_nothing,
+    log: Log = lambda line: None,
 ) -> BuildResult:
-    """Run the stages of a spec into the folder `out` and leave the artifact there.
+    """Run the stages of a spec in the folder `out` and leave the artifact there.
 
-    All data is read and checked before any training; a fault in it leaves nothing behind. dry_run: read, check and
-    say which stages would be made, write nothing. log: called with one line per stage.
-    Raises DataError, CloudkitError; KeyboardInterrupt leaves checkpoints that the next build goes on from.
+    All data is read and checked before training; an error in it leaves nothing behind. An interruption (Ctrl-C, a kill) keeps
+    checkpoints from which the next build resumes.
+
+    Parameters
+    ----------
+    spec
+        From `load_spec` or `parse_spec`.
+    out
+        The folder of the run; made if it does not exist.
+    dry_run
+        Read and check the data, and report which stages would run and what they would cost; write nothing.
+    log
+        Called with one line per stage and note.
+
+    Raises
+    ------
+    DataError
+        For data that cannot be read or does not fit the heads.
+    CloudkitError
+        For a spec that trains nothing, or a diverged training.
+
+    Examples
+    --------
+    >>> from cloudkit.modelspec import load_spec
+    >>> result = build(load_spec("thermal"), "runs/thermal", dry_run=True)
+    >>> [stage.stage.kind for stage in result.stages]
+    ['encode', 'encode', 'tokenize', 'tokenize', 'finetune', 'evaluate', 'report']
     """
     if not any(isinstance(task, PretrainTask | FinetuneTask) for task in spec.tasks):
         raise CloudkitError("the spec trains nothing: tasks needs a pretrain or finetune task")
-    check_start(spec)
+    check_init(spec)
     out = Path(out)
     if out.exists() and not out.is_dir():
         raise CloudkitError(f"{out} is a file; --out names the folder of the run")
     fabric = make_fabric(spec.run)
     if not fabric.is_global_zero:
-        progress, log = None, _say_nothing
-    stages = plan(spec)
-    work = Work(spec, Store(out / "stages", fabric), progress or Silent(), fabric)
+        progress, log = None, lambda line: None
+    stages = plan_stages(spec)
+    context = BuildContext(spec, StageStore(out / "stages", fabric), progress or Silent(), fabric)
     if dry_run:
-        return _dry(spec, out, stages, work.store, log)
-    with _emptied_on_error(out), work.store.lock():
-        results = _check_data(spec, stages, work, log)
-    with work.store.lock():
-        return _make(spec, out, stages, work, results, log)
+        return _dry_run(spec, out, stages, context.store, log)
+    with _removed_on_error(out), context.store.lock():
+        results = _prepare_data(context, stages, log)
+    with context.store.lock(), threads_for(spec.encoder.width):
+        return _train_and_publish(context, out, stages, results, log)
 
 
-def _make(
-    spec: Spec,
-    out: Path,
-    stages: list[Stage],
-    work: Work,
-    results: list[StageResult],
-    log: Callable[[str], None],
+def _prepare_data(context: BuildContext, stages: list[Stage], log: Log) -> list[StageResult]:
+    """Run the stages that read data, and the checks that compare data with tasks."""
+    results, crystals = [], {}
+    for stage in (stage for stage in stages if stage.kind in DATA_STAGES):
+        results.append(_run(context, stage, log))
+        if stage.kind == "encode":
+            crystals[stage.name] = Crystals.load(context.store.path(stage))
+            _log_notes(crystals[stage.name].notes, log)
+    check_tasks(context.spec, stages, crystals)
+    _log_notes(leak_notes(stages, crystals), log)
+    return results
+
+
+def _train_and_publish(
+    context: BuildContext, out: Path, stages: list[Stage], results: list[StageResult], log: Log
 ) -> BuildResult:
-    """The stages after the data's, and the artifact."""
-    for stage in stages[len(results) :]:
-        make = work.run if stage.kind != "report" else _reporter(spec, work, results)
-        results.append(_say(work.store.make(stage, make), log))
-    made = results[-1].folder / "artifact" / spec.name
-    if not work.store.leads:
+    """Run the remaining stages, and copy the artifact of the last one into the folder of the run."""
+    *tasks, report = stages[len(results) :]
+    for stage in tasks:
+        results.append(_run(context, stage, log))
+    done = list(results)
+
+    def write_report(stage: Stage, folder: Path) -> None:
+        artifact = folder / "artifact" / context.spec.name
+        artifact.mkdir(parents=True)
+        write_artifact(context.spec, context.model(stage), done, artifact)
+
+    results.append(_log_result(context.store.make(report, write_report), log))
+    if not context.store.leads:
         return BuildResult(out, tuple(results), {}, leads=False)
-    if publish(made, out) and all(result.status == "reused" for result in results):
-        log(f"files of {out} were missing or changed and have been put back")
-    work.store.clean({stage.name for stage in stages})
+    changed = publish(results[-1].folder / "artifact" / context.spec.name, out)
+    if changed and all(result.status == "reused" for result in results):
+        log(f"files of {out} were missing or changed and have been restored")
+    context.store.clean({stage.name for stage in stages})
     metrics = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
-    for note in overlap_notes(metrics["tasks"]):
-        log(f"note: {note}")
+    _log_notes(overlap_notes(metrics["tasks"]), log)
+    return BuildResult(out, tuple(results), metrics)
+
+
+def _dry_run(spec: Spec, out: Path, stages: list[Stage], store: StageStore, log: Log) -> BuildResult:
+    """Check the data in memory, and report what a build would do and cost."""
+    crystals = {stage.name: read_task_data(spec, stage.task) for stage in stages if stage.kind == "encode"}
+    for one in crystals.values():
+        _log_notes(one.notes, log)
+    check_tasks(spec, stages, crystals)
+    _log_notes(leak_notes(stages, crystals), log)
+    metrics, lines = estimate_costs(spec, stages, crystals)
+    results = [
+        StageResult(one, store.path(one), "reused" if store.is_done(one) else "planned", 0.0)
+        for one in stages
+    ]
+    for result in results:
+        _log_result(result, log)
+    for line in lines:
+        log(line)
     return BuildResult(out, tuple(results), metrics)
 
 
 @contextmanager
-def _emptied_on_error(out: Path) -> Iterator[None]:
-    """Remove a folder that this build has made, where its data turns out to be wrong."""
+def _removed_on_error(out: Path) -> Iterator[None]:
+    """Remove the folder of the run if this build made it and its data has an error."""
     fresh = not out.exists()
     try:
         yield
@@ -127,72 +189,23 @@ def _emptied_on_error(out: Path) -> Iterator[None]:
         raise
 
 
-def _check_data(spec: Spec, stages: list[Stage], work: Work, log: Callable[[str], None]) -> list[StageResult]:
-    """The stages that read data, and the checks that join data and heads."""
-    results, crystals = [], {}
-    for stage in (stage for stage in stages if stage.kind in DATA):
-        results.append(_say(work.store.make(stage, work.run), log))
-        if stage.kind == "encode":
-            crystals[stage.name] = Crystals.load(work.store.path(stage))
-            _say_notes(crystals[stage.name], log)
-    check_tasks(spec, stages, crystals)
-    for note in leak_notes(stages, crystals):
-        log(f"note: {note}")
-    return results
+def _run(context: BuildContext, stage: Stage, log: Log) -> StageResult:
+    def step(stage: Stage, folder: Path) -> None:
+        STEPS[stage.kind](context, stage, folder)
+
+    return _log_result(context.store.make(stage, step), log)
 
 
-def _dry(spec: Spec, out: Path, stages: list[Stage], store: Store, log: Callable[[str], None]) -> BuildResult:
-    """Check the data in memory and say what a build would do, and what it would cost."""
-    tokenizer = Tokenizer(spec.tokens.vocabulary)
-    checked: dict[str, Crystals] = {}
-    packed: dict[str, Tokens] = {}
-    for stage in stages:
-        if stage.kind == "encode":
-            data: Data = stage.task
-            checked[stage.name] = read_data(spec, data)
-            _say_notes(checked[stage.name], log)
-            texts, ids = checked[stage.name].texts, checked[stage.name].ids
-            packed[stage.name] = tokenize(texts, tokenizer, spec.tokens.max_length, stage.label, ids)
-    check_tasks(spec, stages, checked)
-    for note in leak_notes(stages, checked):
-        log(f"note: {note}")
-    results = [
-        StageResult(s, store.path(s), "reused" if store.is_done(s) else "planned", 0.0) for s in stages
-    ]
-    for result in results:
-        _say(result, log)
-    model = build_model(spec, tokenizer)
-    log(parameters_in_words(model))
-    costs = []
-    for stage in (stage for stage in stages if stage.kind in TRAINED):
-        read = stage.reads["crystals"].name
-        costs.append(training_cost(model, stage, checked[read], packed[read]))
-        log(costs[-1].line())
-    metrics = {"parameters": model.parameters_count, "costs": [asdict(cost) for cost in costs]}
-    return BuildResult(out, tuple(results), metrics)
-
-
-def _reporter(spec: Spec, work: Work, results: list[StageResult]) -> Callable[[Stage, Path], None]:
-    """The work of the last stage, which needs what became of all others."""
-
-    def report(stage: Stage, folder: Path) -> None:
-        named = folder / "artifact" / spec.name
-        named.mkdir(parents=True)
-        write_artifact(spec, work.model(stage), results, named)
-
-    return report
-
-
-def _say(result: StageResult, log: Callable[[str], None]) -> StageResult:
+def _log_result(result: StageResult, log: Log) -> StageResult:
     words = {
         "done": f"done in {result.seconds:.1f} s",
-        "reused": "unchanged, not made again",
-        "planned": "to be made",
+        "reused": "unchanged, reused",
+        "planned": "to run",
     }
     log(f"{result.stage.kind} {result.stage.label}: {words[result.status]}")
     return result
 
 
-def _say_notes(crystals: Crystals, log: Callable[[str], None]) -> None:
-    for note in crystals.notes:
+def _log_notes(notes: Iterator[str] | list[str] | tuple[str, ...], log: Log) -> None:
+    for note in notes:
         log(f"note: {note}")

@@ -1,67 +1,90 @@
-"""Where a build runs: one process, or several that torchrun or SLURM has started, each with one device."""
+"""Where and how training computes: processes, devices, precision, and weights sharded over devices (FSDP).
 
+Inputs of a network are never converted to the training precision: token ids and positions are integers in a packed layout that
+Lightning cannot copy, and 298.15 K would round to 298 K in bfloat16.
+"""
+
+import copy
 import logging
 import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import torch
 from lightning.fabric import Fabric
+from lightning.fabric.plugins import DoublePrecision, MixedPrecision, Precision
 from lightning.fabric.strategies import DDPStrategy, ModelParallelStrategy, Strategy
+from torch import Tensor, nn
+from torch.amp import GradScaler
+from torch.distributed.device_mesh import DeviceMesh
+from torch.distributed.fsdp import fully_shard
+from torch.distributed.tensor import DTensor, distribute_tensor
 
 from cloudkit.errors import CloudkitError
 from cloudkit.modelspec import Run
-from cloudkit.train.precision import make_precision
-from cloudkit.train.sharding import shard
 
-SMALL: Final = 256  # encoder.width
-PATIENCE: Final = timedelta(hours=12)  # the leader may read and evaluate that long while the others wait
+SINGLE_THREAD_WIDTH: Final = 256  # encoder.width below which one CPU thread is used
+TIMEOUT: Final = timedelta(hours=12)  # the leader may read and evaluate that long while the others wait
 
 
-class Launched(NamedTuple):
-    """Processes of this build: on this machine, and in all."""
+class Processes(NamedTuple):
+    """Number of processes of a build: on this machine, and in all."""
 
     local: int
     world: int
 
 
-def launched() -> Launched:
-    """What torchrun or SLURM has started, by the variables that they set; one process otherwise."""
+def launched_processes() -> Processes:
+    """The processes that torchrun or SLURM has started, from their environment variables; else one."""
     known = os.environ.get
     if "TORCHELASTIC_RUN_ID" in os.environ:
-        return Launched(int(known("LOCAL_WORLD_SIZE", "1")), int(known("WORLD_SIZE", "1")))
+        return Processes(int(known("LOCAL_WORLD_SIZE", "1")), int(known("WORLD_SIZE", "1")))
     if "SLURM_PROCID" in os.environ and known("SLURM_JOB_NAME") not in ("bash", "interactive"):
         world = int(known("SLURM_NTASKS", "1"))
-        return Launched(world // int(known("SLURM_NNODES", "1")), world)
-    return Launched(1, 1)
+        return Processes(world // int(known("SLURM_NNODES", "1")), world)
+    return Processes(1, 1)
 
 
 def make_fabric(run: Run) -> Fabric:
-    """Lightning Fabric; `auto` precision is 32-true on a CPU, bf16-mixed on a GPU that has it.
+    """Return a Lightning Fabric for `run`; precision `auto` is bf16-mixed on a GPU that supports it, else 32-true.
 
-    Raises CloudkitError where other processes run than the spec asks for.
+    Raises CloudkitError if the spec asks for another number of processes than were started.
     """
-    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
     gpu = run.accelerator == "cuda" or (run.accelerator == "auto" and torch.cuda.is_available())
     precision = run.precision
     if precision == "auto":
         precision = "bf16-mixed" if gpu and torch.cuda.is_bf16_supported() else "32-true"
-    found = launched()
-    _check(run, found)
+    found = launched_processes()
+    _check_processes(run, found)
     device = "cuda" if gpu else "cpu"
-    fabric = Fabric(
-        accelerator=device,
-        devices=found.local,
-        num_nodes=found.world // found.local,
-        plugins=[make_precision(precision, device)],
-        strategy=_strategy(run, found, None if gpu else "gloo") if found.world > 1 else "auto",
-    )
-    if found.world > 1:
-        fabric.launch()
+    with _warnings_only("lightning.fabric"):
+        fabric = Fabric(
+            accelerator=device,
+            devices=found.local,
+            num_nodes=found.world // found.local,
+            plugins=[make_precision(precision, device)],
+            strategy=_make_strategy(run, found, None if gpu else "gloo") if found.world > 1 else "auto",
+        )
+        if found.world > 1:
+            fabric.launch()
     return fabric
 
 
-def _check(run: Run, found: Launched) -> None:
+@contextmanager
+def _warnings_only(name: str) -> Iterator[None]:
+    """Silence the information messages of a logger inside the block."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _check_processes(run: Run, found: Processes) -> None:
     devices = found.local if run.devices == "auto" else run.devices
     nodes = found.world // found.local if run.devices == "auto" and run.nodes == 1 else run.nodes
     if devices * nodes != found.world or devices != found.local:
@@ -72,17 +95,99 @@ def _check(run: Run, found: Launched) -> None:
         )
 
 
-def _strategy(run: Run, found: Launched, backend: str | None) -> Strategy:
-    """Whole weights on each device, or parts of them."""
+def _make_strategy(run: Run, found: Processes, backend: str | None) -> Strategy:
+    """All weights on each device (DDP), or a shard of them on each (FSDP)."""
     if run.strategy == "fsdp":
         return ModelParallelStrategy(
-            shard, data_parallel_size=found.world, tensor_parallel_size=1, timeout=PATIENCE, process_group_backend=backend
+            shard_module, data_parallel_size=found.world, tensor_parallel_size=1, timeout=TIMEOUT, process_group_backend=backend
         )  # fmt: skip
     # heads may leave parts of the encoder unused
-    return DDPStrategy(find_unused_parameters=True, timeout=PATIENCE, process_group_backend=backend)
+    return DDPStrategy(find_unused_parameters=True, timeout=TIMEOUT, process_group_backend=backend)
 
 
-def steady_threads(width: int) -> None:
-    """One CPU thread for small models: a second gains little, and waits long where the machine has other work to do."""
-    if width < SMALL:
+@contextmanager
+def threads_for(width: int) -> Iterator[None]:
+    """Use one CPU thread inside the block for encoders narrower than SINGLE_THREAD_WIDTH.
+
+    A second thread gains little there, and waits long on a busy machine. The number of threads is restored afterwards.
+    """
+    before = torch.get_num_threads()
+    if width < SINGLE_THREAD_WIDTH:
         torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+class _Mixed(MixedPrecision):
+    def convert_input(self, data: Any) -> Any:
+        return data
+
+
+class _Double(DoublePrecision):
+    def convert_input(self, data: Any) -> Any:
+        return data
+
+
+def make_precision(name: str, device: str) -> Precision:
+    """The Lightning plugin for `run.precision` on a kind of device, cpu or cuda."""
+    if name == "16-mixed" or name == "bf16-mixed":
+        return _Mixed(name, device)
+    return _Double() if name == "64-true" else Precision()
+
+
+def scales_loss(precision: Precision) -> bool:
+    """Whether the loss is scaled so that small gradients do not underflow (16-mixed)."""
+    return isinstance(precision, MixedPrecision) and precision.scaler is not None
+
+
+def reset_scaler(precision: Precision) -> None:
+    """Start from the initial loss scale, whatever was trained before in this process."""
+    if scales_loss(precision):
+        precision.load_state_dict(GradScaler(precision.device).state_dict())
+
+
+def shard_module(module: nn.Module, mesh: DeviceMesh) -> nn.Module:
+    """Shard the weights of a training module over the devices of a mesh, in place: each layer by itself, the rest as one.
+
+    A pass gathers the weights of a layer and frees them again, also those of the rest. The mesh is that of a
+    ModelParallelStrategy, whose second dimension (tensors) has one device.
+    """
+    for layer in module.encoder.layers:
+        fully_shard(layer, mesh=mesh["data_parallel"])
+    fully_shard(module, mesh=mesh["data_parallel"], reshard_after_forward=True)
+    return module
+
+
+def ema_copy(fabric: Fabric, module: nn.Module) -> nn.Module:
+    """A frozen copy of a module for the EMA weights, in the precision and sharding that `fabric` gives the module."""
+    strategy = fabric.strategy
+    frozen = strategy.precision.convert_module(copy.deepcopy(module).requires_grad_(False).eval())
+    frozen = fabric.to_device(frozen)
+    return (
+        shard_module(frozen, strategy.device_mesh) if isinstance(strategy, ModelParallelStrategy) else frozen
+    )
+
+
+@torch.no_grad()
+def update_ema(ema: nn.Module, module: nn.Module, decay: float) -> None:
+    """Move the EMA weights towards those of the module: ema = decay * ema + (1 - decay) * weight."""
+    torch._foreach_lerp_(list(ema.parameters()), list(module.parameters()), 1 - decay)
+
+
+def gather_full_state(tensors: Mapping[str, Tensor], keep: bool = True) -> dict[str, Tensor]:
+    """Gather sharded tensors on the CPU. All processes must call it; those that do not `keep` the result get none."""
+    found = {}
+    for name, tensor in tensors.items():
+        gathered = tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+        if keep:
+            found[name] = gathered.detach().cpu()
+    return found
+
+
+def shard_like(tensor: Tensor, like: Any) -> Tensor:
+    """Shard a full tensor, the same in each process, as `like` of the same shape is sharded."""
+    if not isinstance(like, DTensor) or tensor.shape != like.shape:
+        return tensor
+    return distribute_tensor(tensor.to(like.device), like.device_mesh, like.placements, src_data_rank=None)

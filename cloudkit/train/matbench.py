@@ -26,7 +26,7 @@ from cloudkit.modelspec import EvaluateTask, FileData, Folds, Spec, load_spec
 from cloudkit.modelspec.names import suggest
 from cloudkit.scope import project
 from cloudkit.train.build import BuildResult, build
-from cloudkit.train.progress import Progress
+from cloudkit.train.trainer import Progress
 
 Array = NDArray[np.float64]
 BENCHMARK: Final = "matbench_v0.1"

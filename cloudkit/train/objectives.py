@@ -1,4 +1,4 @@
-"""What training minimizes: the surprise at hidden tokens, the error of geometry or of labels, or several of these."""
+"""Losses: cross-entropy of masked tokens, errors of geometry and of labels, or the sum of several."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from torch.nn import functional
 from cloudkit.data import Batch, Crystals, Tokens, make_batch
 from cloudkit.models import CloudModel, Geometry, MaskedTokens, ValueHead
 from cloudkit.models.features import ELEMENT_KIND
-from cloudkit.train.loop import Loss, Rows
+from cloudkit.train.trainer import Loss, Rows
 
 ERRORS: dict[str, Callable[..., Tensor]] = {
     "l1": functional.l1_loss,
@@ -20,13 +20,13 @@ ERRORS: dict[str, Callable[..., Tensor]] = {
 }
 
 
-def mixed(
+def mixed_loss(
     model: CloudModel, names: Sequence[str], tokens: Tokens, crystals: Crystals, error: str = "l1"
 ) -> Loss:
-    """The sum of what several heads miss, from one pass over the strings; the seed decides what is hidden.
+    """The sum of the losses of several heads, from one pass over the strings; the seed decides which tokens are masked.
 
-    masked_tokens: cross-entropy (nats) of the hidden tokens, which are hidden from the other heads too. geometry: Huber
-    error of the scaled targets. Heads of values: `error` of the scaled labels.
+    masked_tokens: cross-entropy (nats) of the masked tokens, which are masked for the other heads too. geometry: Huber loss of
+    the scaled targets. Value heads: `error` (l1, l2 or huber) of the scaled labels.
     """
     masked = [name for name in names if isinstance(model.heads[name], MaskedTokens)]
 
@@ -41,7 +41,7 @@ def mixed(
                 shown, asked[name], wanted[name] = inputs.with_ids(changed), (places,), inputs.ids[places]
             elif isinstance(head, Geometry):
                 asked[name] = ((model.kind_of(inputs.ids) == ELEMENT_KIND).nonzero()[:, 0],)
-                wanted[name] = _shapes(crystals, batch.crystals, inputs.ids.device)
+                wanted[name] = _geometry_of(crystals, batch.crystals, inputs.ids.device)
             else:
                 *asked_values, value = _tensors(batch, inputs.ids.device)
                 asked[name], wanted[name] = tuple(asked_values), value
@@ -65,9 +65,9 @@ def mixed(
 
 
 def draw_tokens(crystals: Rows, offsets: Rows, seed: int) -> Tensor:
-    """Three random numbers in [0, 1) for each token (3, tokens) that follow from (seed, crystal, place) alone.
+    """Three random numbers in [0, 1) per token, (3, tokens), that follow from (seed, crystal, position) alone.
 
-    So what is hidden of a crystal does not depend on its batch, nor on the process that has it. SplitMix64 (Steele 2014).
+    Which tokens of a crystal are masked then depends neither on its batch nor on its process. SplitMix64 (Steele 2014).
     """
     lengths = np.diff(offsets)
     place = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
@@ -86,17 +86,18 @@ def _mix(word: Any) -> Any:
         return word ^ (word >> np.uint64(31))
 
 
-def _shapes(crystals: Crystals, chosen: Rows, device: torch.device) -> tuple[Tensor, Tensor]:
+def _geometry_of(crystals: Crystals, chosen: Rows, device: torch.device) -> tuple[Tensor, Tensor]:
     """Geometry of some crystals in their order: (elements, 6) and (crystals, 3)."""
     shapes = crystals.geometry
-    assert shapes is not None, "a geometry head was given strings without structures"
+    assert shapes is not None, "a geometry head needs structures"
     elements = np.concatenate([shapes.row(int(crystal))[0] for crystal in chosen])
     return torch.from_numpy(elements).to(device), torch.from_numpy(shapes.crystals[chosen]).to(device)
 
 
-def labels(model: CloudModel, head: ValueHead, tokens: Tokens, crystals: Crystals, error: str) -> Loss:
-    """Weighted error of all labels of some crystals on the head's scale; l1, l2 or huber. With several sources, `module` is a
-    SourcedHead.
+def label_loss(model: CloudModel, head: ValueHead, tokens: Tokens, crystals: Crystals, error: str) -> Loss:
+    """The weighted mean error (l1, l2 or huber) of the labels of some crystals on the scale of the head.
+
+    With labels of several sources, the module that the loss is computed with is a SourcedHead.
     """
     measure = ERRORS[error]
 

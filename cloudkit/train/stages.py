@@ -1,38 +1,60 @@
-"""Stages of a build, named by the content of what they are made from.
+"""Stages of a build: the plan, the cache key of each stage, and the folder in which finished stages are kept.
 
-The key of a stage is a hash of its part of the spec, the keys of the stages it reads, the content of its data files and
-the code that makes it. A stage of the same key is never made twice.
+A stage is one cached step: it reads a part of the spec, data files and other stages, and writes one folder. Its key hashes all
+of these and the code that makes it, so a stage of the same key is made once.
 """
 
 import hashlib
 import importlib.util
 import json
-from collections.abc import Mapping
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from lightning.fabric import Fabric
+
 import cloudkit
-from cloudkit.io import file_hash
+from cloudkit.data import builtin_path
+from cloudkit.errors import DataError
+from cloudkit.evaluate.task_data import label_limits, wants_geometry
+from cloudkit.io import file_hash, locked
+from cloudkit.modelspec import (
+    BuiltinData,
+    Data,
+    EvaluateTask,
+    FileData,
+    PretrainTask,
+    Spec,
+    Task,
+    heads_of,
+    tables_of,
+)
+from cloudkit.train.checkpoint import BEST, CHECKPOINT
+from cloudkit.train.checks import init_folder
+from cloudkit.train.devices import launched_processes
+from cloudkit.train.trainer import OutOfMemory
 
 Kind = Literal["encode", "tokenize", "pretrain", "finetune", "evaluate", "report"]
 Status = Literal["done", "reused", "planned"]
+TRAINING: Final = ("pretrain", "finetune")  # kinds of stages in which all processes take part
 
-_MODEL: Final = (
+_MODEL_CODE: Final = (
     "cloudkit.models",
     "cloudkit.kernels",
     "cloudkit.tables",
     "cloudkit.data.batches",
-    "cloudkit.train.fitting",
-    "cloudkit.train.loop",
+    "cloudkit.train.calibrate",
     "cloudkit.train.checkpoint",
+    "cloudkit.train.checks",
     "cloudkit.train.devices",
-    "cloudkit.train.precision",
-    "cloudkit.train.sharding",
     "cloudkit.train.objectives",
-    "cloudkit.train.start",
-    "cloudkit.train.work",
+    "cloudkit.train.steps",
+    "cloudkit.train.trainer",
     "cloudkit.evaluate.leakage",
     "cloudkit.evaluate.task_data",
 )
@@ -42,7 +64,6 @@ CODE: Final[
     "encode": (
         "cloudkit.data",
         "cloudkit.evaluate.task_data",
-        "cloudkit.train.source",
         "cloudkit.io",
         "cloudkit.structure",
         "cloudkit.scope",
@@ -51,22 +72,29 @@ CODE: Final[
         "cloudkit.units",
     ),
     "tokenize": ("cloudkit.data", "cloudkit.tokens", "cloudkit._native"),
-    "pretrain": _MODEL,
-    "finetune": (*_MODEL, "cloudkit.predict.ensembles", "cloudkit.predict.features"),
-    "evaluate": (
-        "cloudkit.predict",
-        "cloudkit.evaluate",
-        "cloudkit.models.predict",
-        "cloudkit.train.evaluate",
-    ),
+    "pretrain": _MODEL_CODE,
+    "finetune": (*_MODEL_CODE, "cloudkit.predict.ensembles", "cloudkit.predict.features"),
+    "evaluate": ("cloudkit.predict", "cloudkit.evaluate", "cloudkit.models.predict"),
     "report": ("cloudkit.train", "cloudkit.report", "cloudkit.evaluate", "cloudkit.predict"),
 }
-HASHED: Final = (".py", ".so", ".pyd", ".html", ".css")
+HASHED_SUFFIXES: Final = (".py", ".so", ".pyd", ".html", ".css")
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One step of a build. label: for people; task: its part of the spec; reads: the stages that it is made from."""
+    """One step of a build.
+
+    Attributes
+    ----------
+    kind, label
+        What it does, and its name in messages.
+    key
+        12 hexadecimal digits that name its content.
+    task
+        Its part of the spec.
+    reads
+        The stages whose folders it reads.
+    """
 
     kind: Kind
     label: str
@@ -82,12 +110,113 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class StageResult:
-    """What became of a stage; seconds: how long making it took, also if it was made by an earlier build."""
+    """How a stage ended. seconds: how long it took to make, in this build or in an earlier one."""
 
     stage: Stage
     folder: Path
     status: Status
     seconds: float
+
+
+def plan_stages(spec: Spec) -> list[Stage]:
+    """Return the stages of a build in running order: all data first, so that its errors come before training.
+
+    Raises DataError for a data file that cannot be opened.
+    """
+    encoded = {index: _encode_stage(spec, task.data) for index, task in enumerate(spec.tasks)}
+    tokens = {index: _tokenize_stage(spec, stage) for index, stage in encoded.items()}
+    tasks = list(_task_stages(spec, encoded, tokens))
+    stages = [*encoded.values(), *tokens.values(), *tasks, _report_stage(spec, tasks)]
+    return list({stage.name: stage for stage in stages}.values())
+
+
+def _stage(kind: Kind, label: str, parts: object, task: Any = None, **reads: Stage) -> Stage:
+    return Stage(kind, label, make_key(kind, parts, reads), task, reads)
+
+
+def _encode_stage(spec: Spec, data: Data) -> Stage:
+    sources = [_name_and_hash(table) for table in tables_of(data)]
+    parts = [
+        [table.model_dump(mode="json", exclude={"path"}) for table in tables_of(data)],
+        [content for _, content in sources],
+        spec.tokens.dialect,
+        spec.tokens.vocabulary == "cloud",
+        label_limits(spec, data),
+        wants_geometry(spec, data),
+    ]
+    if any(isinstance(table, FileData) and table.part != "all" for table in tables_of(data)):
+        parts.append(spec.folds and spec.folds.model_dump(mode="json"))
+    return _stage("encode", " and ".join(name for name, _ in sources), parts, data)
+
+
+def _name_and_hash(table: BuiltinData | FileData) -> tuple[str, str]:
+    """The name of a table in messages, and the hash of its file."""
+    if isinstance(table, BuiltinData):
+        path, name = builtin_path(table.builtin), f"{table.builtin} {table.part}"
+    else:
+        path, name = Path(table.path), Path(table.path).name
+        name += "" if table.part == "all" else f" {table.part}"
+    try:
+        return name, file_hash(path)
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}") from None
+
+
+def _tokenize_stage(spec: Spec, encoded: Stage) -> Stage:
+    return _stage("tokenize", encoded.label, spec.tokens.model_dump(mode="json"), crystals=encoded)
+
+
+def _task_stages(spec: Spec, encoded: dict[int, Stage], tokens: dict[int, Stage]) -> Iterator[Stage]:
+    """The stages of the tasks; each training starts from the weights of the one before."""
+    model: dict[str, Stage] = {}
+    folder = init_folder(spec)
+    initial = file_hash(folder / "model.safetensors") if folder else None
+    trained: dict[str, dict[str, Stage]] = {}
+    for index, task in enumerate(spec.tasks):
+        data = {"crystals": encoded[index], "tokens": tokens[index]}
+        if isinstance(task, EvaluateTask):
+            rows = {f"train_{name}": stage for name, stage in trained[task.head].items()}
+            parts = [
+                _task_key(task),
+                spec.tokens.model_dump(mode="json"),
+                spec.encoder.model_dump(mode="json"),
+                spec.run.seed,
+            ]
+            yield _stage("evaluate", task.head, parts, task, **data, **model, **rows)
+            continue
+        if task.exclude_shared != "none":
+            evaluated = [i for i, other in enumerate(spec.tasks) if isinstance(other, EvaluateTask)]
+            data |= {f"excluded_{i}": encoded[i] for i in evaluated}
+        label, parts = " and ".join(heads_of(task)), [*_training_key(spec, task), initial]
+        stage = _stage(task.kind, label, parts, task, **data, **model)
+        model = {"model": stage}
+        if not isinstance(task, PretrainTask):
+            trained[heads_of(task)[0]] = {"crystals": encoded[index], "tokens": tokens[index], "split": stage}
+        yield stage
+
+
+def _training_key(spec: Spec, task: Task) -> list[Any]:
+    """What the weights depend on: not the names of other heads, not the path of the data."""
+    parts = (spec.tokens, spec.encoder, *(spec.heads[name] for name in heads_of(task)))
+    where = spec.run.model_dump(mode="json", exclude={"checkpoint", "devices", "nodes", "strategy"})
+    return [
+        _task_key(task),
+        *(part.model_dump(mode="json") for part in parts),
+        where,
+        launched_processes().world,
+    ]
+
+
+def _task_key(task: Task) -> dict[str, Any]:
+    dumped: dict[str, Any] = task.model_dump(mode="json", exclude={"data"})
+    return dumped
+
+
+def _report_stage(spec: Spec, tasks: list[Stage]) -> Stage:
+    """Reads all tasks; `model`: the stage whose weights the artifact holds."""
+    made = {f"task_{index}": stage for index, stage in enumerate(tasks)}
+    last = [stage for stage in tasks if stage.kind != "evaluate"][-1]
+    return _stage("report", spec.name, spec.model_dump(mode="json"), None, **made, model=last)
 
 
 def make_key(kind: Kind, parts: object, reads: Mapping[str, Stage]) -> str:
@@ -98,9 +227,9 @@ def make_key(kind: Kind, parts: object, reads: Mapping[str, Stage]) -> str:
 
 @cache
 def code_hash(modules: tuple[str, ...]) -> str:
-    """SHA-256 over the files of some modules; of a package all sources, templates and compiled modules below it.
+    """SHA-256 over the files of some modules; of a package all sources, templates and compiled modules in it.
 
-    Raises ModuleNotFoundError for a name that Python cannot import: a moved module must not leave the keys silently.
+    Raises ModuleNotFoundError for a name that cannot be imported: a module that moved must not leave the keys silently.
     """
     root = Path(cloudkit.__file__).parent
     files = sorted({file for module in modules for file in module_files(module)})
@@ -113,10 +242,104 @@ def module_files(name: str) -> list[Path]:
     """The file of a module, or the files of a package; raises ModuleNotFoundError for a name that cannot be imported."""
     spec = importlib.util.find_spec(name)
     if spec is None or spec.origin is None:
-        raise ModuleNotFoundError(
-            f"no module named '{name}'; the list of what makes a stage names it", name=name
-        )
+        raise ModuleNotFoundError(f"no module named '{name}', listed in CODE of {__name__}", name=name)
     origin = Path(spec.origin)
     if spec.submodule_search_locations is None:
         return [origin]
-    return [file for file in origin.parent.rglob("*") if file.suffix in HASHED]
+    return [file for file in origin.parent.rglob("*") if file.suffix in HASHED_SUFFIXES]
+
+
+class StageStore:
+    """The folder `stages` of a run: finished stages, each made once, by one build at a time.
+
+    A finished stage is a folder ``<kind>-<key>``; an unfinished one ends in ``.part`` and is resumed if it has a checkpoint.
+    Of several processes the leader makes the stages, and all take part in training.
+    """
+
+    def __init__(self, folder: Path, fabric: Fabric | None = None) -> None:
+        self.folder, self.fabric = folder, fabric
+        self.leads = fabric is None or bool(fabric.is_global_zero)
+
+    def path(self, stage: Stage) -> Path:
+        """The folder of a finished stage."""
+        return self.folder / stage.name
+
+    def is_done(self, stage: Stage) -> bool:
+        """Whether this build or an earlier one has finished a stage."""
+        return (self.path(stage) / "stage.json").is_file()
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep other builds out of this run; the system lifts the lock when the process ends."""
+        if not self.leads:
+            yield
+            return
+        run = self.folder.parent
+        with locked(self.folder, f"another build is running in {run}; wait for it or choose another --out"):
+            yield
+
+    def make(self, stage: Stage, step: Callable[[Stage, Path], None]) -> StageResult:
+        """Return a finished stage, or run `step` into a ``.part`` folder and rename it.
+
+        An interruption and OutOfMemory keep the folder with its checkpoint; any other error removes it.
+        """
+        final = self.path(stage)
+        if self._from_leader(self.is_done(stage)):
+            return StageResult(stage, final, "reused", _seconds(final))
+        if self.leads:
+            self._make(stage, step)
+        elif stage.kind in TRAINING:
+            self._barrier()  # until the leader has cleared the folder
+            step(stage, self._part(stage))
+        self._barrier()
+        return StageResult(stage, final, "done", _seconds(final))
+
+    def _make(self, stage: Stage, step: Callable[[Stage, Path], None]) -> None:
+        """The leader's share of `make`."""
+        part = self._part(stage)
+        if not (part / CHECKPOINT).exists():
+            shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True, exist_ok=True)
+        if stage.kind in TRAINING:
+            self._barrier()
+        start = time.perf_counter()
+        try:
+            step(stage, part)
+        except OutOfMemory:
+            raise
+        except Exception:
+            shutil.rmtree(part)
+            raise
+        record = {
+            "kind": stage.kind,
+            "label": stage.label,
+            "seconds": round(time.perf_counter() - start, 3),
+            "reads": {name: other.name for name, other in stage.reads.items()},
+        }
+        (part / "stage.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
+        final = part.rename(self.path(stage))
+        for name in (CHECKPOINT, BEST):
+            (final / name).unlink(missing_ok=True)
+        for member in final.glob("member-*"):
+            shutil.rmtree(member)
+
+    def clean(self, keep: set[str]) -> None:
+        """Remove unfinished stages that this build does not need."""
+        for part in self.folder.glob("*.part"):
+            if part.name.removesuffix(".part") not in keep:
+                shutil.rmtree(part)
+
+    def _part(self, stage: Stage) -> Path:
+        return self.folder / f"{stage.name}.part"
+
+    def _barrier(self) -> None:
+        if self.fabric is not None:
+            self.fabric.barrier()
+
+    def _from_leader(self, value: bool) -> bool:
+        """The leader's value, in all processes."""
+        return bool(self.fabric.broadcast(value)) if self.fabric is not None else value
+
+
+def _seconds(folder: Path) -> float:
+    return float(json.loads((folder / "stage.json").read_text(encoding="utf-8"))["seconds"])

@@ -1,4 +1,8 @@
-"""`sweep`: one spec built at every point of its grid, the runs in a table, a scaling law through them, and its plot."""
+"""`sweep`: one spec built at every point of its grid, with a table of the runs and a scaling law fitted to them.
+
+The law is loss = floor + A / parameters^alpha + B / crystals^beta (Hoffmann 2022), fitted on logarithms with a Huber loss from
+several starting points; its intervals are percentiles of fits to resampled residuals.
+"""
 
 import csv
 import itertools
@@ -7,21 +11,27 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from cloudkit.errors import CloudkitError
+from cloudkit.errors import CloudkitError, require
 from cloudkit.modelspec import Spec, load_spec
 from cloudkit.report.charts import Axis, Series, chart, standalone
 from cloudkit.train.build import build
-from cloudkit.train.progress import Progress
-from cloudkit.train.scaling import Law, fit_law
+from cloudkit.train.trainer import Progress
+
+Array = NDArray[np.float64]
+TERMS: Final = ("floor", "A", "alpha", "B", "beta")
+RESAMPLED: Final = 200
+COVERAGE: Final = 0.95
+STARTS: Final = (0.2, 0.5, 1.0)  # exponents
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One point of the grid: its settings by key, its spec, the folder of its run below that of the sweep."""
+    """One point of the grid: its settings by key, its spec, and the folder of its run inside that of the sweep."""
 
     settings: dict[str, Any]
     spec: Spec
@@ -29,20 +39,64 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
+class ScalingLaw:
+    """A fitted scaling law.
+
+    Attributes
+    ----------
+    values, lower, upper
+        The terms in TERMS and the ends of their 95 % intervals; the factor of an absent term is 0.
+    residual
+        Mean |ln error|.
+    """
+
+    values: dict[str, float]
+    lower: dict[str, float]
+    upper: dict[str, float]
+    residual: float
+    runs: int
+
+    def predict(self, parameters: Array, crystals: Array) -> Array:
+        """The loss at numbers of parameters and of training crystals."""
+        v = self.values
+        return v["floor"] + v["A"] / parameters ** v["alpha"] + v["B"] / crystals ** v["beta"]
+
+    def lines(self) -> list[str]:
+        """The law and its intervals as lines of text."""
+        terms = [name for name in TERMS if name in self.lower]
+        found = [f"{n} = {self.values[n]:.3g} ({self.lower[n]:.3g} to {self.upper[n]:.3g})" for n in terms]
+        parts = ["floor"] + ["A / parameters^alpha"] * ("A" in terms) + ["B / crystals^beta"] * ("B" in terms)
+        return [
+            f"loss = {' + '.join(parts)}, {self.runs} runs, mean |ln error| {self.residual:.3f}; 95 % intervals:",
+            *found,
+        ]
+
+
+@dataclass(frozen=True, slots=True)
 class SweepResult:
-    """rows: settings, parameters, crystals, loss and folder of each run; law: None where `why` says that none was fitted."""
+    """What a sweep found.
+
+    Attributes
+    ----------
+    measure
+        What `loss` is.
+    rows
+        Settings, parameters, crystals, loss and folder of each run.
+    law
+        The scaling law; None with the reason in `why`.
+    """
 
     folder: Path
     measure: str
     rows: list[dict[str, Any]]
-    law: Law | None
+    law: ScalingLaw | None
     why: str
 
 
 def points(source: str, changes: Sequence[str] = ()) -> list[Point]:
-    """Every point of the grid of a spec, all checked; the last key varies fastest.
+    """All points of the grid of a spec, checked; the last key varies fastest.
 
-    Raises SpecError with what is wrong at a point, CloudkitError for a spec without `sweep`.
+    Raises SpecError for an invalid point, CloudkitError for a spec without `sweep`.
     """
     spec = load_spec(source, changes)
     if spec.sweep is None:
@@ -55,7 +109,7 @@ def points(source: str, changes: Sequence[str] = ()) -> list[Point]:
     names = [point.folder for point in found]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise CloudkitError(f"sweep.grid has the point {twice} twice")
+        raise CloudkitError(f"duplicate point in sweep.grid: {twice}")
     return found
 
 
@@ -65,7 +119,7 @@ def sweep(
     progress: Progress | None = None,
     log: Callable[[str], None] = lambda line: None,
 ) -> SweepResult:
-    """Build every point below `out` and write sweep.csv, sweep.json and sweep.svg there; finished runs are not made again."""
+    """Build every point in a folder of `out`, and write sweep.csv, sweep.json and sweep.svg; finished runs are reused."""
     rows = []
     for number, point in enumerate(grid, 1):
         log(f"run {number} of {len(grid)}: {', '.join(f'{k} = {v}' for k, v in point.settings.items())}")
@@ -76,7 +130,7 @@ def sweep(
         training = list(result.metrics["training"].values())[-1]
         sizes = {"parameters": result.metrics["parameters"], "crystals": training["crystals"]}
         rows.append({**point.settings, **sizes, "measure": measure, "loss": loss, "folder": point.folder})
-    law, why = _law(rows)
+    law, why = _try_fit(rows)
     found = SweepResult(out, rows[0]["measure"] if rows else "", rows, law, why)
     if rows:
         _write(found)
@@ -89,7 +143,7 @@ def _folder(settings: dict[str, Any]) -> str:
 
 
 def _measured(metrics: dict[str, Any], folder: Path) -> tuple[str, float]:
-    """The error of the first evaluate task, else the last validation loss, and what it is."""
+    """What is measured, and its value: the error of the first evaluate task, else the last validation loss."""
     if metrics["tasks"]:
         task = metrics["tasks"][0]
         return f"mean absolute error of {task['quantity']}" + (
@@ -98,12 +152,12 @@ def _measured(metrics: dict[str, Any], folder: Path) -> tuple[str, float]:
     last = json.loads((folder / "curves.json").read_text(encoding="utf-8"))[-1]
     if last["valid_loss"] is None:
         raise CloudkitError(
-            "a sweep measures an evaluate task, or a task with valid above 0; the spec has neither"
+            "a sweep needs an evaluate task, or a task with validation_fraction above 0; the spec has neither"
         )
     return f"validation loss of {last['stage']}", last["valid_loss"]
 
 
-def _law(rows: list[dict[str, Any]]) -> tuple[Law | None, str]:
+def _try_fit(rows: list[dict[str, Any]]) -> tuple[ScalingLaw | None, str]:
     parameters, crystals, loss = (
         np.array([row[name] for row in rows], dtype=np.float64) for name in ("parameters", "crystals", "loss")
     )
@@ -125,7 +179,7 @@ def _write(found: SweepResult) -> None:
 
 
 def plot(found: SweepResult) -> str:
-    """Loss against training crystals, one colour for each number of parameters; the law as lines through the points."""
+    """Loss over training crystals, one colour per number of parameters, with the law as lines."""
     along, other = "crystals", "parameters"
     if len({row["crystals"] for row in found.rows}) == 1:
         along, other = other, along
@@ -146,3 +200,77 @@ def _series(found: SweepResult, along: str, other: str) -> Iterator[Series]:
             dense = np.geomspace(x.min(), x.max(), 40)
             sizes = {along: dense, other: np.full(40, float(size))}
             yield Series(dense, found.law.predict(sizes["parameters"], sizes["crystals"]), "", look)
+
+
+def fit_law(parameters: Array, crystals: Array, loss: Array, seed: int = 0) -> ScalingLaw:
+    """Fit the law to runs; each array is (runs,), and a size that does not vary has no term.
+
+    Raises CloudkitError for fewer runs than the law has terms plus one, and for a loss that is not above 0.
+
+    Examples
+    --------
+    >>> sizes = np.array([1e4, 1e5, 1e6, 1e7])
+    >>> law = fit_law(sizes, np.full(4, 100.0), 0.1 + 5 / sizes**0.3)
+    >>> round(law.values["alpha"], 2)
+    0.3
+    """
+    vary = [len(np.unique(parameters)) > 1, len(np.unique(crystals)) > 1]
+    count = 1 + 2 * sum(vary)
+    if len(loss) < count + 1 or not any(vary):
+        raise CloudkitError(
+            f"a scaling law with {count} terms needs at least {count + 1} runs of several sizes, found {len(loss)}"
+        )
+    if not (loss > 0).all():
+        raise CloudkitError(f"a scaling law needs losses above 0, found {loss.min():g}")
+    logs = [np.log(size) for size, varies in zip((parameters, crystals), vary, strict=True) if varies]
+    best = _fit_terms(logs, np.log(loss), [_initial_terms(logs, loss, e) for e in STARTS])
+    fitted = _log_loss(best, logs)
+    residual = np.log(loss) - fitted
+    draw = np.random.default_rng(seed)
+    spread = residual * np.sqrt(len(loss) / max(len(loss) - count, 1))
+    again = [
+        _named_terms(_fit_terms(logs, fitted + draw.choice(spread, len(loss)), [best]), vary)
+        for _ in range(RESAMPLED)
+    ]
+    tail = (1 - COVERAGE) / 2
+    values = dict.fromkeys(TERMS, 0.0) | _named_terms(best, vary)
+    low, high = (
+        {n: float(np.quantile([one[n] for one in again], q)) for n in again[0]} for q in (tail, 1 - tail)
+    )
+    return ScalingLaw(values, low, high, float(np.abs(residual).mean()), len(loss))
+
+
+def _initial_terms(logs: list[Array], loss: Array, exponent: float) -> Array:
+    """Half of the smallest loss as floor, the rest shared by the terms."""
+    rest = np.log(max(loss.max() - loss.min() / 2, 1e-9) / len(logs))
+    terms = [number for log in logs for number in (rest + exponent * log.mean(), exponent)]
+    return np.array([np.log(loss.min() / 2), *terms])
+
+
+def _log_loss(theta: Array, logs: list[Array]) -> Array:
+    """ln loss; theta is ln floor, then ln factor and exponent of each term."""
+    total = np.full(len(logs[0]), theta[0])
+    for place, log in enumerate(logs):
+        total = np.logaddexp(total, theta[1 + 2 * place] - theta[2 + 2 * place] * log)
+    return total
+
+
+def _fit_terms(logs: list[Array], wanted: Array, starts: list[Array]) -> Array:
+    optimize = require("scipy.optimize", "train")
+    low = [-30.0] + [-60.0, 0.0] * len(logs)
+    high = [10.0] + [60.0, 5.0] * len(logs)
+    found = [
+        optimize.least_squares(lambda t: _log_loss(t, logs) - wanted, np.clip(start, low, high), bounds=(low, high), loss="huber", f_scale=0.05, max_nfev=400)
+        for start in starts
+    ]  # fmt: skip
+    best: Array = min(found, key=lambda one: float(one.cost)).x
+    return best
+
+
+def _named_terms(theta: Array, vary: list[bool]) -> dict[str, float]:
+    """Terms by name, with factors instead of their logarithms."""
+    names = [pair for pair, varies in zip((("A", "alpha"), ("B", "beta")), vary, strict=True) if varies]
+    out = {"floor": float(np.exp(theta[0]))}
+    for place, (factor, exponent) in enumerate(names):
+        out |= {factor: float(np.exp(theta[1 + 2 * place])), exponent: float(theta[2 + 2 * place])}
+    return out

@@ -2,11 +2,13 @@
 
 import csv
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import load_file
 from train_examples import SPEC, Interrupt, MakeSpec
 
@@ -194,7 +196,7 @@ def test_a_dry_run_checks_the_data_and_writes_nothing(project: Path, spec: Any) 
 def test_another_build_in_the_same_folder_is_refused(project: Path, spec: Any) -> None:
     class Second(Interrupt):
         def advance(self, steps: int = 1, note: str = "") -> None:
-            with pytest.raises(CloudkitError, match="another build is at work"):
+            with pytest.raises(CloudkitError, match="another build is running"):
                 build(spec(), project / "run")
             raise KeyboardInterrupt
 
@@ -234,3 +236,15 @@ def test_the_report_says_where_the_model_errs_and_what_a_prediction_rests_on(
     page = (folder / "report.html").read_text()
     assert "Residuals by element and space group" in page and "What single predictions rest on" in page
     assert len(page) < 2_000_000
+
+
+def test_a_build_leaves_the_threads_and_the_random_numbers_of_its_process_alone(
+    project: Path, spec: Any
+) -> None:
+    threads, level = torch.get_num_threads(), logging.getLogger("lightning.fabric").level
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    build(spec(), project / "run")
+    assert bool((torch.rand(3) == expected).all())
+    assert (torch.get_num_threads(), logging.getLogger("lightning.fabric").level) == (threads, level)

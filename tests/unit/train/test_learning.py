@@ -13,11 +13,11 @@ import cloudkit
 from cloudkit.errors import DataError, ModelError
 from cloudkit.evaluate import evaluate
 from cloudkit.evaluate.leakage import error_floor
+from cloudkit.evaluate.task_data import read_task_data
 from cloudkit.io import read_table
 from cloudkit.modelspec import Spec, parse_spec
 from cloudkit.tables import ELEMENT
 from cloudkit.train import build
-from cloudkit.train.source import read_data
 
 LARGE = ("Ca", "Sr", "Ba", "La", "K", "Na", "Pb", "Y")
 SMALL = ("Ti", "Zr", "Hf", "Nb", "Al", "V", "Mn", "Sn")
@@ -166,7 +166,7 @@ def test_orbit_strings_tell_the_centre_of_half_heuslers_apart_where_reduced_stri
     for name in ("labels.csv", "test.csv"):
         _write(tmp_path / name, rows)
     both = (spec(LATER, tmp_path, f"tokens.dialect={dialect}") for dialect in ("orbit", "reduced"))
-    orbit, reduced = (read_data(one, one.tasks[0].data) for one in both)
+    orbit, reduced = (read_task_data(one, one.tasks[0].data) for one in both)
     assert (len(orbit), len(reduced)) == (12, 8)  # two of three arrangements are one reduced string
     assert error_floor(orbit)["y"] == 0
     assert error_floor(reduced)["y"] > 0.01

@@ -35,14 +35,14 @@ from cloudkit.models import MixedModel, build_model
 from cloudkit.modelspec import load_spec
 from cloudkit.tokens import Tokenizer
 from cloudkit.train.devices import make_fabric
-from cloudkit.train.sharding import still_twin
+from cloudkit.train.devices import ema_copy
 
 spec = load_spec("tiny.yaml", ["run.strategy=fsdp"])
 fabric = make_fabric(spec.run)
 module = MixedModel(build_model(spec, Tokenizer(spec.tokens.vocabulary)), ["mlm"])
-found = {"all": sum(weight.numel() for weight in module.parameters()), "average": still_twin(fabric, module)}
+found = {"all": sum(weight.numel() for weight in module.parameters()), "ema": ema_copy(fabric, module)}
 fabric.setup_module(module)
-for name, part in (("module", module), ("average", found["average"])):
+for name, part in (("module", module), ("ema", found["ema"])):
     found[name] = sum(weight.to_local().numel() for weight in part.parameters())
 pathlib.Path(f"{fabric.global_rank}.json").write_text(json.dumps(found))
 """
@@ -141,12 +141,12 @@ def test_each_device_holds_its_part_of_the_weights_and_of_their_running_mean(pro
     subprocess.run([sys.executable, *start, "hold.py"], cwd=project, env=ENVIRONMENT, check=True, timeout=120)
     first, second = (json.loads((project / f"{rank}.json").read_text()) for rank in range(2))
     assert first["all"] == second["all"] > 1000
-    for name in ("module", "average"):
+    for name in ("module", "ema"):
         assert first[name] + second[name] == first["all"]
         assert 0.4 * first["all"] < first[name] < 0.6 * first["all"]
 
 
-def test_a_kill_of_divided_weights_is_gone_on_from_with_divided_or_whole_ones(project: Path) -> None:
+def test_a_killed_run_with_sharded_weights_is_resumed_with_sharded_or_full_ones(project: Path) -> None:
     changes = [
         "run.checkpoint=0",
         "tasks.0.epochs=9",
@@ -154,12 +154,12 @@ def test_a_kill_of_divided_weights_is_gone_on_from_with_divided_or_whole_ones(pr
         "tasks.0.validation_fraction=0.2",
         "tasks.2.baselines=[]",
     ]
-    divided, undivided = [*changes, "run.strategy=fsdp"], [*changes, "run.strategy=ddp"]
-    finish(together("whole", *divided), project)
-    assert kill(together("killed", *divided), project, "killed", 0.2)
+    sharded, replicated = [*changes, "run.strategy=fsdp"], [*changes, "run.strategy=ddp"]
+    finish(together("whole", *sharded), project)
+    assert kill(together("killed", *sharded), project, "killed", 0.2)
     shutil.copytree(project / "killed", project / "other")
-    finish(together("killed", *divided), project)
-    finish(together("other", *undivided), project)
+    finish(together("killed", *sharded), project)
+    finish(together("other", *replicated), project)
     whole, killed, other = (
         load_file(project / name / "model.safetensors") for name in ("whole", "killed", "other")
     )

@@ -11,7 +11,7 @@ from cloudkit.data import take_fraction
 from cloudkit.errors import CloudkitError, SpecError
 from cloudkit.io import Table
 from cloudkit.train import points, sweep
-from cloudkit.train.scaling import fit_law
+from cloudkit.train.sweep import fit_law
 
 SIZES = [a.ravel() for a in np.meshgrid([1e4, 3e4, 1e5, 3e5], [300.0, 1e3, 3e3, 1e4], indexing="ij")]
 
@@ -82,7 +82,7 @@ def test_a_grid_that_is_wrong_is_refused_before_the_first_run(project: Path) -> 
     with pytest.raises(SpecError, match="unknown key 'widht' in encoder; did you mean 'width'"):
         points(str(path))
     path.write_text(text + "sweep: {grid: {encoder.width: [8, 8]}}\n")
-    with pytest.raises(CloudkitError, match=r"has the point encoder\.width=8 twice"):
+    with pytest.raises(CloudkitError, match=r"duplicate point in sweep\.grid: encoder\.width=8"):
         points(str(path))
 
 

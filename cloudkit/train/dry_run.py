@@ -1,28 +1,38 @@
-"""What a build would cost, before it runs: parameters, operations and bytes per string, counted on real strings of the data."""
+"""What a build would cost: parameters, operations and bytes per string, counted on real strings of the data."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from cloudkit.data import Crystals, Tokens
-from cloudkit.models import CloudModel, HeadModel, MixedModel
-from cloudkit.modelspec import FinetuneTask, PretrainTask, heads_of
-from cloudkit.train.objectives import labels, mixed
-from cloudkit.train.stages import Stage
+from cloudkit.data import Crystals, Tokens, tokenize
+from cloudkit.models import CloudModel, HeadModel, MixedModel, build_model
+from cloudkit.modelspec import FinetuneTask, PretrainTask, Spec, heads_of
+from cloudkit.tokens import Tokenizer
+from cloudkit.train.objectives import label_loss, mixed_loss
+from cloudkit.train.stages import TRAINING, Stage
 
 SAMPLE: Final = 16  # strings that are counted, spread evenly over all lengths
-COPIES: Final = 5  # of the parameters while training: weights, gradients, two moments, running mean
+COPIES: Final = 5  # of the parameters while training: weights, gradients, two moments, EMA
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of one training stage. strings: in its data; epochs: of all members of an ensemble together; tokens, forward, step, activations: per string.
+    """The cost of one training stage.
 
-    forward, step: floating-point operations of matrix products (a product and a sum count two) without and with the
-    backward pass. activations: bytes kept for the backward pass. ids: bytes of the string's ids on disk.
+    Attributes
+    ----------
+    strings, epochs
+        Strings in its data; epochs of all members of an ensemble together.
+    tokens, ids
+        Tokens of a mean string, and bytes of its ids on disk.
+    forward, step
+        Floating-point operations of matrix products per string (a multiply-add counts two), without and with the backward pass.
+    activations
+        Bytes per string that are kept for the backward pass.
     """
 
     stage: str
@@ -35,7 +45,7 @@ class Cost:
     activations: float
 
     def line(self) -> str:
-        """The same in words."""
+        """The cost as one line of text."""
         total = self.step * self.strings * self.epochs
         return (
             f"{self.stage}: {self.tokens:.1f} tokens in {self.ids:.0f} bytes per string; forward {_short(self.forward, 'FLOP')}, with "
@@ -44,25 +54,52 @@ class Cost:
         )
 
 
-def parameters_in_words(model: CloudModel) -> str:
-    """Their number, and the memory that they take."""
+def estimate_costs(
+    spec: Spec, stages: Sequence[Stage], crystals: Mapping[str, Crystals]
+) -> tuple[dict[str, Any], list[str]]:
+    """Tokenize the data in memory, and count what training on it would cost.
+
+    crystals: by the name of the stage that reads them. Returns the numbers for `BuildResult.metrics`, and lines of text.
+    """
+    tokenizer = Tokenizer(spec.tokens.vocabulary)
+    tokens = {
+        stage.name: tokenize(
+            crystals[stage.name].texts,
+            tokenizer,
+            spec.tokens.max_length,
+            stage.label,
+            crystals[stage.name].ids,
+        )
+        for stage in stages
+        if stage.kind == "encode"
+    }
+    model = build_model(spec, tokenizer)
+    costs = []
+    for stage in (stage for stage in stages if stage.kind in TRAINING):
+        data = stage.reads["crystals"].name
+        costs.append(training_cost(model, stage, crystals[data], tokens[data]))
+    metrics = {"parameters": model.parameters_count, "costs": [asdict(cost) for cost in costs]}
+    return metrics, [_parameters_line(model), *(cost.line() for cost in costs)]
+
+
+def _parameters_line(model: CloudModel) -> str:
     count = model.parameters_count
-    whole, training = _short(4.0 * count, "B"), _short(4.0 * count * COPIES, "B")
-    return f"parameters: {count:,}; {whole} in float32, {training} while training"
+    weights, training = _short(4.0 * count, "B"), _short(4.0 * count * COPIES, "B")
+    return f"parameters: {count:,}; {weights} in float32, {training} while training"
 
 
 def training_cost(model: CloudModel, stage: Stage, crystals: Crystals, tokens: Tokens) -> Cost:
-    """Count one step of a pretrain or finetune stage on a sample of its strings; the model stays as it is."""
+    """Count one step of a pretrain or finetune stage on a sample of its strings; the model is not changed."""
     task: PretrainTask | FinetuneTask = stage.task
     lengths = tokens.lengths
     order = np.argsort(lengths, kind="stable")
     rows = order[np.linspace(0, len(order) - 1, min(SAMPLE, len(order))).round().astype(np.int64)]
     if isinstance(task, FinetuneTask):
         head = model.value_head(task.head)
-        loss = labels(model, head, tokens, crystals.renumbered(head.outputs), task.loss)
+        loss = label_loss(model, head, tokens, crystals.renumbered(head.outputs), task.loss)
         module: Any = HeadModel(model, task.head)
     else:
-        loss = mixed(model, heads_of(task), tokens, crystals)
+        loss = mixed_loss(model, heads_of(task), tokens, crystals)
         module = MixedModel(model, heads_of(task))
     kept: dict[int, int] = {}
     weights = {parameter.untyped_storage().data_ptr() for parameter in module.parameters()}

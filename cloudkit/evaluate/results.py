@@ -1,4 +1,4 @@
-"""The stage `evaluate`: a model's predictions on held-out rows, beside those of baselines trained on the same rows as it."""
+"""The files of an evaluate task: metrics.json, and predictions.csv with the predictions of the model and of its baselines."""
 
 import csv
 import json
@@ -27,12 +27,22 @@ def write_evaluation(
     *,
     learned: Sequence[str] | None = None,
     seen: Seen | None = None,
-    ends: tuple[Array, Array] | None = None,
+    interval: tuple[Array, Array] | None = None,
 ) -> None:
-    """Write ``metrics.json`` and ``predictions.csv`` of one evaluate task.
+    """Write ``metrics.json`` and ``predictions.csv`` of one evaluate task into `folder`.
 
-    train: what the head was fitted to; test: what it is measured on; prediction (observations of test,) per atom.
-    learned: strings that were trained on or held out; those of `train` unless given. seen: what the model saw with labels before its fine-tuning. ends: of the intervals (observations of test,), NaN where none.
+    Parameters
+    ----------
+    train, test
+        The crystals that the head was fitted to, and those that it is evaluated on.
+    prediction
+        Of each observation of `test`, per atom.
+    learned
+        Strings that were trained on or held out; by default those of `train`.
+    seen
+        What the model saw with labels before its fine-tuning.
+    interval
+        Lower and upper ends of the intervals, each (observations of test,), NaN without one.
     """
     scores = compare(head, train, test, prediction, baselines, seed)
     counts = {"crystals": len(test), "train_crystals": len(np.unique(train.crystal))}
@@ -42,8 +52,8 @@ def write_evaluation(
     metrics = []
     for score in scores:
         rows = np.flatnonzero(test.quantity == test.quantities.index(score.metrics["quantity"]))
-        if ends is not None and np.isfinite(ends[0][rows]).all():
-            score.columns["lower"], score.columns["upper"] = (end[rows] for end in ends)
+        if interval is not None and np.isfinite(interval[0][rows]).all():
+            score.columns["lower"], score.columns["upper"] = (end[rows] for end in interval)
         score.columns["seen"] = marks[test.crystal[rows]].astype(np.float64)
         metrics.append({**score.metrics, **counts, **_coverage(score)})
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=1), encoding="utf-8")

@@ -1,0 +1,160 @@
+"""What a build checks before it trains: the model to start from, the labels and strings of each task, and leaks between tasks."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from torch import Tensor
+
+from cloudkit.data import Crystals
+from cloudkit.errors import CloudkitError, DataError, ModelError, ScopeError
+from cloudkit.evaluate.leakage import composition_key, error_floor
+from cloudkit.models import build_model, load_weights, read_weights, shipped
+from cloudkit.modelspec import EvaluateTask, FinetuneTask, RegressionHead, Spec, load_spec
+from cloudkit.scope import parse
+from cloudkit.tokens import Tokenizer
+
+if TYPE_CHECKING:
+    from cloudkit.train.stages import Stage
+
+MAY_DIFFER: Final = {
+    "dropout",
+    "kind",
+    "size",
+}  # keys of an encoder that do not change the shape of its weights
+
+
+def init_folder(spec: Spec) -> Path | None:
+    """The folder of the model that `init_from` names, None without one. A folder takes precedence over a shipped name.
+
+    Raises ModelError if there is neither.
+    """
+    if spec.init_from is None:
+        return None
+    folder, known = Path(spec.init_from), shipped()
+    if folder.is_dir():
+        return folder
+    if spec.init_from in known:
+        return known[spec.init_from]
+    raise ModelError(
+        f"init_from = '{spec.init_from}': no such model folder; models that ship with cloudkit: {', '.join(known) or 'none'}"
+    )
+
+
+def check_init(spec: Spec) -> None:
+    """Raise ModelError with the keys in which the spec differs from the model that `init_from` names."""
+    folder = init_folder(spec)
+    if folder is None:
+        return
+    try:
+        other = load_spec(folder / "spec.yaml", check_files=False)
+    except CloudkitError as error:
+        raise ModelError(
+            f"init_from = '{spec.init_from}': {folder} is not a finished model ({error})"
+        ) from None
+    mine = spec.tokens.model_dump(exclude={"max_length"}), spec.encoder.model_dump(exclude=MAY_DIFFER)
+    theirs = other.tokens.model_dump(exclude={"max_length"}), other.encoder.model_dump(exclude=MAY_DIFFER)
+    wrong = [
+        f"{part}.{key} is {ours.get(key)} here and {its.get(key)} there"
+        for part, ours, its in zip(("tokens", "encoder"), mine, theirs, strict=True)
+        for key in ours | its
+        if ours.get(key) != its.get(key)
+    ]
+    if spec.encoder.kind != other.encoder.kind:
+        wrong.append(f"encoder.kind is {spec.encoder.kind} here and {other.encoder.kind} there")
+    if wrong:
+        raise ModelError(
+            f"init_from = '{spec.init_from}' is a different model: {'; '.join(wrong)}; use its values"
+        )
+    load_init_weights(spec)
+
+
+def load_init_weights(spec: Spec) -> dict[str, Tensor]:
+    """Weights of the model that `init_from` names: its encoder, and heads of the same name and description; empty without one.
+
+    Raises ModelError for weights that are damaged or do not fit the model's own spec.
+    """
+    folder = init_folder(spec)
+    if folder is None:
+        return {}
+    other = load_spec(folder / "spec.yaml", check_files=False)
+    path = folder / "model.safetensors"
+    weights = read_weights(path, other)
+    load_weights(build_model(other, Tokenizer(other.tokens.vocabulary)), weights, str(path))
+    same = {name for name, head in spec.heads.items() if other.heads.get(name) == head}
+    return {
+        name: tensor.float() if tensor.is_floating_point() else tensor
+        for name, tensor in weights.items()
+        if name.startswith("encoder.") or (name.startswith("heads.") and name.split(".")[1] in same)
+    }
+
+
+def check_tasks(spec: Spec, stages: Sequence["Stage"], crystals: Mapping[str, Crystals]) -> None:
+    """Check what tasks require of their data; crystals: by the name of the stage that read them.
+
+    Raises DataError for labels that a head cannot learn, and for strings that baselines cannot read.
+    """
+    for stage in stages:
+        if isinstance(stage.task, FinetuneTask):
+            _check_labels(spec, stage.task, crystals[stage.reads["crystals"].name])
+        elif (
+            isinstance(stage.task, EvaluateTask)
+            and stage.task.baselines
+            and spec.tokens.vocabulary == "cloud"
+        ):
+            for source in ("crystals", "train_crystals"):
+                _check_texts(stage.reads[source].label, crystals[stage.reads[source].name])
+
+
+def _check_texts(name: str, crystals: Crystals) -> None:
+    """Baselines read composition and symmetry from a string, so it must be valid SCOPE whatever the vocabulary accepts."""
+    for id, text in zip(crystals.ids, crystals.texts, strict=True):
+        try:
+            parse(text)
+        except ScopeError as error:
+            raise DataError(
+                f"{name}: row or id {id}: baselines need valid SCOPE; correct it or set baselines: []\n{error}"
+            ) from None
+
+
+def _check_labels(spec: Spec, task: FinetuneTask, crystals: Crystals) -> None:
+    """A logarithm or square root needs labels above 0."""
+    head = spec.heads[task.head]
+    wrong = np.flatnonzero(crystals.value <= 0)
+    if not isinstance(head, RegressionHead) or head.transform == "none" or not len(wrong):
+        return
+    first = int(wrong[0])
+    crystal, name = crystals.crystal[first], crystals.quantities[crystals.quantity[first]]
+    found = (
+        f"{name} = {crystals.value[first]:g} of crystal {crystals.ids[crystal]} (and {len(wrong) - 1} more)"
+    )
+    raise DataError(f"heads.{task.head}.transform = {head.transform} needs labels above 0, found {found}")
+
+
+def leak_notes(stages: Sequence["Stage"], crystals: Mapping[str, Crystals]) -> Iterator[str]:
+    """Notes on each evaluate task: crystals shared with its training rows, and the error floor of repeated labels."""
+    for stage in stages:
+        if not isinstance(stage.task, EvaluateTask):
+            continue
+        test, train = crystals[stage.reads["crystals"].name], crystals[stage.reads["train_crystals"].name]
+        if stage.reads["train_split"].task.exclude_shared == "none":
+            yield from _shared(stage.label, train, test)
+        for quantity, floor in error_floor(test).items():
+            if floor > 0:
+                yield (
+                    f"{stage.label}: equal strings in {stage.reads['crystals'].label} have different labels of {quantity}: no model "
+                    f"that reads strings can have a mean absolute error below {floor:.3g} on them"
+                )
+
+
+def _shared(head: str, train: Crystals, test: Crystals) -> Iterator[str]:
+    texts = set(train.texts)
+    same = [text for text in test.texts if text in texts]
+    keys = {composition_key(text) for text in train.texts}
+    twins = [text for text in test.texts if text not in texts and composition_key(text) in keys]
+    if same or twins:
+        yield (
+            f"{head}: of {len(test)} crystals to evaluate on, {len(same)} are also in the training rows and {len(twins)} share "
+            "composition and space group with a training row; exclude_shared: composition leaves those rows out of training"
+        )

@@ -1,0 +1,255 @@
+"""One function for each kind of stage. Each reads the folders of earlier stages and writes its own."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from lightning.fabric import Fabric
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+from torch import Tensor
+
+from cloudkit.data import Crystals, Tokens, tokenize
+from cloudkit.evaluate.leakage import SEEN, Seen, hash_texts, join_seen, load_seen
+from cloudkit.evaluate.results import write_evaluation
+from cloudkit.evaluate.task_data import read_task_data, split_task
+from cloudkit.models import (
+    CloudModel,
+    MixedModel,
+    Regression,
+    build_model,
+    member,
+    predict_interval,
+    save_weights,
+)
+from cloudkit.modelspec import FinetuneTask, MaskedTokensHead, PretrainTask, Run, Spec, heads_of
+from cloudkit.predict.ensembles import blend_path, load_blends, predict_mean
+from cloudkit.tokens import Tokenizer
+from cloudkit.train.calibrate import (
+    fit_intervals,
+    fit_scales,
+    fit_value_scales,
+    head_module,
+    source_offsets,
+)
+from cloudkit.train.checks import init_folder, load_init_weights
+from cloudkit.train.objectives import label_loss, mixed_loss
+from cloudkit.train.stages import Stage, StageStore
+from cloudkit.train.trainer import Progress, TrainConfig, fit
+
+TOKENS: Final = "ids.npy"
+Curve = list[dict[str, Any]]  # one row per epoch
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class BuildContext:
+    """What the steps of one build share: the spec, the finished stages, the progress bar and the devices."""
+
+    spec: Spec
+    store: StageStore
+    progress: Progress
+    fabric: Fabric
+
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer of the spec's vocabulary."""
+        return Tokenizer(self.spec.tokens.vocabulary)
+
+    def crystals(self, stage: Stage) -> Crystals:
+        """The strings and labels that a stage reads."""
+        return Crystals.load(self.store.path(stage.reads["crystals"]))
+
+    def tokens(self, stage: Stage) -> Tokens:
+        """The packed token ids that a stage reads."""
+        return Tokens.load(self.store.path(stage.reads["tokens"]) / TOKENS)
+
+    def split(self, stage: Stage, crystals: Crystals) -> tuple[Rows, Rows]:
+        """Indices of the crystals that a training stage trains on, and of those that it holds out."""
+        excluded = [s for name, s in stage.reads.items() if name.startswith("excluded_")]
+        evaluated = [text for one in excluded for text in Crystals.load(self.store.path(one)).texts]
+        return split_task(stage.task, crystals.texts, evaluated, self.spec.run.seed)
+
+    def weights(self, stage: Stage) -> dict[str, Tensor]:
+        """The weights that a stage starts from: of the training before it, or of `init_from`; empty without either."""
+        before = stage.reads.get("model")
+        if before:
+            return load_file(self.store.path(before) / "model.safetensors")
+        return load_init_weights(self.spec)
+
+    def model(self, stage: Stage) -> CloudModel:
+        """The model that a stage starts from, on the CPU."""
+        model = build_model(self.spec, self.tokenizer())
+        model.load_state_dict(self.weights(stage), strict=False)
+        return model
+
+    def seen_before(self, stage: Stage) -> Seen:
+        """The crystals that were trained on with labels before a training stage."""
+        before = stage.reads.get("model")
+        folder = self.store.path(before) if before else init_folder(self.spec)
+        return hash_texts([]) if folder is None else load_seen(folder)
+
+
+def encode(build: BuildContext, stage: Stage, folder: Path) -> None:
+    """Data files -> distinct strings of the spec's dialect and labels per atom."""
+    read_task_data(build.spec, stage.task).save(folder)
+
+
+def tokenize_strings(build: BuildContext, stage: Stage, folder: Path) -> None:
+    """Strings -> packed token ids."""
+    crystals, limit = build.crystals(stage), build.spec.tokens.max_length
+    tokenize(crystals.texts, build.tokenizer(), limit, stage.label, crystals.ids).save(folder / TOKENS)
+
+
+def pretrain(build: BuildContext, stage: Stage, folder: Path) -> None:
+    """Train the encoder with one or several heads at once."""
+    model, crystals, tokens = build.model(stage), build.crystals(stage), build.tokens(stage)
+    task: PretrainTask = stage.task
+    names = heads_of(task)
+    train, valid = build.split(stage, crystals)
+    crystals = fit_scales(model, names, tokens, crystals, train)
+    label = f"pretrain {stage.label}"
+    weights, curve = fit(
+        build.fabric, MixedModel(model, names), mixed_loss(model, names, tokens, crystals), train, valid,
+        train_config(task, build.spec.run), folder, build.progress, label, tokens.lengths,
+    )  # fmt: skip
+    if not build.fabric.is_global_zero:
+        return
+    save_weights(build.weights(stage) | weights, folder / "model.safetensors")
+    _write_json(folder / "curves.json", [{"stage": label, **row} for row in curve])
+    _write_seen(build, stage, crystals, train, folder)
+    _write_counts(folder, train, valid, strings_seen=len(train) * task.epochs)
+
+
+def finetune(build: BuildContext, stage: Stage, folder: Path) -> None:
+    """Fit a head, or an ensemble, to labels; then fit its trees and intervals to the crystals held out."""
+    model, crystals, tokens = build.model(stage), build.crystals(stage), build.tokens(stage)
+    task: FinetuneTask = stage.task
+    train, valid = build.split(stage, crystals)
+    crystals = crystals.renumbered(model.value_head(task.head).outputs)
+    count = task.ensemble.members if task.ensemble else 1
+    curves, new, offsets = Curve(), dict[str, Tensor](), list[Tensor]()
+    for index in range(count):
+        network = model if index == 0 else _make_member(build, stage, index)
+        where = folder if index == 0 else folder / f"member-{index}"
+        where.mkdir(exist_ok=True)
+        label = f"{task.kind} {task.head}" + (f", member {index + 1} of {count}" if count > 1 else "")
+        weights, curve = _fit_member(
+            build, network, task, where, crystals, tokens, train, valid, index, label
+        )
+        offsets += [weights.pop("offset")] if "offset" in weights else []
+        new |= _model_names(weights, task.head) if index == 0 else _member_names(weights, task.head, index)
+        curves += [{"stage": label, **row} for row in curve]
+    if not build.fabric.is_global_zero:
+        return
+    model = build.model(stage)  # a full copy that the leader can run alone
+    model.load_state_dict(new, strict=False)
+    blend = fit_intervals(model, task, tokens, crystals, train, valid, build.spec.run.seed)
+    if blend is not None:
+        blend.save(blend_path(folder, task.head))
+    new[f"heads.{task.head}.band"] = model.heads[task.head].band
+    save_weights(build.weights(stage) | new, folder / "model.safetensors")
+    _write_json(folder / "curves.json", curves)
+    _write_seen(build, stage, crystals, train, folder)
+    facts: dict[str, Any] = {}
+    if offsets:
+        mean = torch.stack(offsets).mean(0)
+        facts["offsets"] = source_offsets(model.heads[task.head], crystals.sources, mean)
+    _write_counts(folder, train, valid, strings_seen=len(train) * len(curves), **facts)
+
+
+def evaluate(build: BuildContext, stage: Stage, folder: Path) -> None:
+    """Predict the rows of an evaluate task, and score them with baselines trained on the rows of the fine-tuning."""
+    test, tokens, head = build.crystals(stage), build.tokens(stage), stage.task.head
+    model = build.model(stage)
+    quantity = test.renumbered(model.value_head(head).outputs).quantity
+    blend = load_blends(build.store.path(stage.reads["train_split"]), [head]).get(head)
+    prediction = predict_mean(model, blend, head, tokens, test.crystal, quantity, test.temperature)
+    interval = None
+    if isinstance(model.heads[head], Regression):
+        interval = predict_interval(model, head, prediction, quantity)
+    train = Crystals.load(build.store.path(stage.reads["train_crystals"]))
+    chosen, held_out = build.split(stage.reads["train_split"], train)
+    build.progress.start(f"evaluate {head}", 1)
+    write_evaluation(
+        head, train.of(chosen), test, prediction, stage.task.baselines, build.spec.run.seed, folder,
+        learned=[train.texts[index] for index in (*chosen, *held_out)],
+        seen=build.seen_before(stage.reads["train_split"]), interval=interval,
+    )  # fmt: skip
+    build.progress.stop()
+
+
+STEPS: Final[dict[str, Callable[[BuildContext, Stage, Path], None]]] = {
+    "encode": encode,
+    "tokenize": tokenize_strings,
+    "pretrain": pretrain,
+    "finetune": finetune,
+    "evaluate": evaluate,
+}
+
+
+def train_config(task: PretrainTask | FinetuneTask, run: Run) -> TrainConfig:
+    """Training settings derived from a task; only fine-tuning keeps the best epoch, freezes and slows layers."""
+    config = TrainConfig(
+        task.epochs, task.batch, task.learning_rate, task.weight_decay, task.warmup, task.max_grad_norm, run.seed,
+        ema_decay=task.ema_decay, keep_best=task.kind == "finetune", bucket_batches=task.bucket_batches, checkpoint=run.checkpoint,
+    )  # fmt: skip
+    if isinstance(task, PretrainTask):
+        return config
+    freeze = -1 if task.freeze == "encoder" else task.freeze
+    return replace(config, freeze=freeze, layer_decay=task.layer_decay, patience=task.patience)
+
+
+def _make_member(build: BuildContext, stage: Stage, index: int) -> CloudModel:
+    """A further network of an ensemble, with the initial weights of the first where there are any."""
+    network = member(build.spec, build.tokenizer(), stage.task.head, index)
+    network.load_state_dict(build.weights(stage), strict=False)
+    return network
+
+
+def _fit_member(
+    build: BuildContext, model: CloudModel, task: FinetuneTask, folder: Path, crystals: Crystals, tokens: Tokens,
+    train: Rows, valid: Rows, index: int, label: str,
+) -> tuple[dict[str, Tensor], Curve]:  # fmt: skip
+    """Train one network of a head; its EMA weights and learning curve."""
+    head = model.value_head(task.head)
+    fit_value_scales(model, head, tokens, crystals, train)
+    run = build.spec.run.model_copy(update={"seed": build.spec.run.seed + index})
+    loss = label_loss(model, head, tokens, crystals, task.loss)
+    return fit(
+        build.fabric, head_module(model, task.head, crystals, train), loss, train, valid, train_config(task, run),
+        folder, build.progress, label, tokens.lengths,
+    )  # fmt: skip
+
+
+def _write_seen(build: BuildContext, stage: Stage, crystals: Crystals, train: Rows, folder: Path) -> None:
+    """Write which crystals were trained on with labels so far; geometry counts as a label, masked tokens do not."""
+    heads = [build.spec.heads[name] for name in heads_of(stage.task)]
+    labelled = any(not isinstance(head, MaskedTokensHead) for head in heads)
+    own = hash_texts([crystals.texts[index] for index in train] if labelled else [])
+    join_seen([build.seen_before(stage), own]).save(folder / SEEN)
+
+
+def _write_counts(folder: Path, train: Rows, valid: Rows, **facts: Any) -> None:
+    counts = {"crystals": len(train), "validation_crystals": len(valid), **facts}
+    _write_json(folder / "training.json", counts)
+
+
+def _write_json(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value), encoding="utf-8")
+
+
+def _member_names(weights: dict[str, Tensor], head: str, index: int) -> dict[str, Tensor]:
+    """Weights of a HeadModel under their names in the model as a further network of an ensemble."""
+    return {f"members.{head}.{index - 1}.{name}": tensor for name, tensor in weights.items()}
+
+
+def _model_names(weights: dict[str, Tensor], head: str) -> dict[str, Tensor]:
+    """Weights of a HeadModel under their names in the model."""
+    return {
+        f"heads.{head}{name.removeprefix('head')}" if name.startswith("head.") else name: tensor
+        for name, tensor in weights.items()
+    }

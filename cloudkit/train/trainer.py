@@ -1,0 +1,339 @@
+"""The training loop: AdamW, warmup and cosine decay, gradient clipping, EMA of the weights, timed checkpoints.
+
+All randomness of a step follows from (seed, step), so a checkpoint needs no generator states: a resumed run ends with the
+weights of an uninterrupted one. Several processes take `batch` crystals each per step and weight their losses by how many
+terms these average, so that they follow the curve of one process with a batch that many times larger (except for dropout,
+which each draws for itself).
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import numpy as np
+import torch
+from lightning.fabric import Fabric
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from cloudkit.data import epoch_batches
+from cloudkit.errors import CloudkitError
+from cloudkit.models import layer_groups
+from cloudkit.train.checkpoint import TrainState
+from cloudkit.train.devices import ema_copy, reset_scaler, scales_loss, update_ema
+
+Rows = NDArray[np.int64]
+# (module, crystals, seed) -> mean loss, and its weight in means over batches: the number of its terms
+Loss = Callable[[nn.Module, Rows, int], tuple[Tensor, float]]
+
+VALIDATION_SEED: Final = 1  # the same tokens are masked at every validation
+ALLOCATOR_MESSAGES: Final = ("out of memory", "can't allocate memory", "not enough memory")
+
+
+class Progress(Protocol):
+    """How training reports progress; the command line shows it as a bar."""
+
+    def start(self, label: str, total: int, done: int = 0) -> None:
+        """Begin a stage of `total` steps, of which `done` were done before an interruption."""
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        """Report `steps` more; `note` is a short state such as ``epoch 3, valid 0.12``."""
+
+    def stop(self) -> None:
+        """End the stage."""
+
+
+class Silent:
+    """A Progress that shows nothing."""
+
+    def start(self, label: str, total: int, done: int = 0) -> None:
+        """Do nothing."""
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        """Do nothing."""
+
+    def stop(self) -> None:
+        """Do nothing."""
+
+
+class OutOfMemory(CloudkitError):
+    """The device has too little memory. The checkpoint is kept, since a run with more memory can resume from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """Training settings.
+
+    Attributes
+    ----------
+    batch
+        Crystals per step and process.
+    warmup
+        Fraction of the steps in which the learning rate rises.
+    max_grad_norm
+        The gradient is clipped to this norm.
+    ema_decay
+        Decay per step of the moving average of the weights.
+    keep_best
+        End with the epoch of least validation loss instead of the last.
+    bucket_batches
+        Batches that are drawn together and sorted by length.
+    checkpoint
+        Seconds between two checkpoints within an epoch.
+    freeze
+        How many of `layer_groups` are not trained, from below; -1: all but the heads.
+    layer_decay
+        Factor of the learning rate from one layer group to the one below.
+    patience
+        Epochs without a better validation loss after which training stops.
+    """
+
+    epochs: int
+    batch: int
+    learning_rate: float
+    weight_decay: float
+    warmup: float
+    max_grad_norm: float | None
+    seed: int
+    ema_decay: float
+    keep_best: bool
+    bucket_batches: int = 1
+    checkpoint: float = 300.0
+    freeze: int = 0
+    layer_decay: float = 1.0
+    patience: int | None = None
+
+
+def fit(
+    fabric: Fabric,
+    module: nn.Module,
+    loss: Loss,
+    train: Rows,
+    valid: Rows,
+    config: TrainConfig,
+    folder: Path,
+    progress: Progress,
+    label: str,
+    lengths: Rows | None = None,
+) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
+    """Train a module and return its EMA weights and its learning curve, one row per epoch.
+
+    Parameters
+    ----------
+    train, valid
+        Indices of the crystals to train on, and of those on which the loss is only measured.
+    folder
+        Where checkpoints are written, and resumed from.
+    lengths
+        Tokens of each string, (crystals,), for `config.bucket_batches`.
+
+    Raises
+    ------
+    CloudkitError
+        If the loss becomes infinite or NaN.
+    OutOfMemory
+        With the checkpoint kept.
+
+    Notes
+    -----
+    Of several processes only the leader writes and returns weights. torch's global generator is restored at the end.
+    """
+    with _isolated_rng(fabric):
+        ema = ema_copy(fabric, module)
+        _freeze(module, config)
+        wrapped = fabric.setup_module(module)
+        optimizer = fabric.setup_optimizers(_make_optimizer(module, config, fabric))
+        reset_scaler(fabric.strategy.precision)
+        state = TrainState(module, ema, optimizer, fabric.strategy.precision, fabric.is_global_zero)
+        state.resume(folder)
+        loop = _Loop(fabric, wrapped, state, loss, train, lengths, config, folder, progress)
+        per_epoch = loop.steps_per_epoch
+        progress.start(label, config.epochs * per_epoch, state.epoch * per_epoch + state.step)
+        while state.epoch < config.epochs and not state.out_of_patience(config.patience):
+            loop.run_epoch()
+            _finish_epoch(loop, _validate(loop, valid))
+        progress.stop()
+        fabric.barrier()  # the leader has written everything
+        return state.weights(folder), state.curves
+
+
+@contextmanager
+def _isolated_rng(fabric: Fabric) -> Iterator[None]:
+    """Restore torch's global generators at the end of the block."""
+    devices = [fabric.device] if fabric.device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        yield
+
+
+@dataclass(slots=True)
+class _Loop:
+    """What the steps of one training share."""
+
+    fabric: Fabric
+    wrapped: Any
+    state: TrainState
+    loss: Loss
+    train: Rows
+    lengths: Rows | None
+    config: TrainConfig
+    folder: Path
+    progress: Progress
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps of one epoch."""
+        return math.ceil(len(self.train) / (self.config.batch * self.fabric.world_size))
+
+    def run_epoch(self) -> None:
+        """Run the remaining steps of the current epoch."""
+        state, config, world = self.state, self.config, self.fabric.world_size
+        batches = epoch_batches(
+            self.train, config.batch * world, config.seed, state.epoch, self.lengths, config.bucket_batches
+        )
+        self.wrapped.train()
+        saved = time.monotonic()
+        for rows in batches[state.step :]:
+            due = self.fabric.is_global_zero and time.monotonic() - saved >= config.checkpoint
+            with translate_out_of_memory(
+                f"epoch {state.epoch + 1}, step {state.step + 1}", len(rows) // world
+            ):
+                loss, due = self.run_step(rows, due)
+            state.losses.append(loss)
+            state.step += 1
+            self.progress.advance(1, f"epoch {state.epoch + 1} of {config.epochs}")
+            if due:
+                self.state.save(self.folder)
+                saved = time.monotonic()
+
+    def run_step(self, rows: Rows, due: bool) -> tuple[float, bool]:
+        """One optimizer step on the crystals `rows`, of which this process takes its share.
+
+        Returns the loss over all of them, and whether a checkpoint is due in any process (only the leader looks at the clock).
+        """
+        fabric, state, config = self.fabric, self.state, self.config
+        number = state.epoch * self.steps_per_epoch + state.step
+        rate = config.learning_rate * _lr_factor(number, config.epochs * self.steps_per_epoch, config.warmup)
+        for group in state.optimizer.param_groups:
+            group["lr"] = rate * group["lr_scale"]
+        torch.manual_seed(_derive_seed(config.seed, number, fabric.global_rank))
+        value, count = self.loss(self.wrapped, _shard_rows(fabric, rows), _derive_seed(config.seed, number))
+        weight, mean, due = _weight_loss(fabric, value, count, due)
+        fabric.backward(value * weight)
+        if config.max_grad_norm is not None:
+            fabric.clip_gradients(
+                self.wrapped, state.optimizer, max_norm=config.max_grad_norm, error_if_nonfinite=False
+            )
+        state.optimizer.step()
+        state.optimizer.zero_grad()
+        update_ema(state.ema, state.module, min(config.ema_decay, (number + 1) / (number + 10)))
+        return mean, due
+
+
+def _shard_rows(fabric: Fabric, rows: Rows) -> Rows:
+    """The rows of this process; all rows if there are fewer than processes, so that none has an empty batch."""
+    return rows[fabric.global_rank :: fabric.world_size] if len(rows) >= fabric.world_size else rows
+
+
+def _weight_loss(fabric: Fabric, value: Tensor, count: float, due: bool) -> tuple[float, float, bool]:
+    """The factor of a loss that makes the mean over processes a mean over all terms; that mean; whether any is due."""
+    if fabric.world_size == 1:
+        return 1.0, float(value.detach()), due
+    total, number, asked = _sum_over_processes(fabric, float(value.detach()) * count, count, float(due))
+    return count * fabric.world_size / number, total / number, asked > 0
+
+
+def _sum_over_processes(fabric: Fabric, *numbers: float) -> list[float]:
+    """Sums of numbers over all processes, in one exchange."""
+    if fabric.world_size == 1:
+        return list(numbers)
+    own = torch.tensor(numbers, dtype=torch.float64, device=fabric.device)
+    return list(fabric.all_reduce(own, reduce_op="sum").tolist())
+
+
+def _freeze(module: nn.Module, config: TrainConfig) -> None:
+    for group in layer_groups(module)[: config.freeze]:
+        for parameter in group:
+            parameter.requires_grad_(False)
+
+
+def _make_optimizer(module: nn.Module, config: TrainConfig, fabric: Fabric) -> torch.optim.AdamW:
+    """AdamW with weight decay on matrices only; `lr_scale` of a group follows from its depth."""
+    parts = layer_groups(module)
+    groups: list[dict[str, Any]] = []
+    for above, part in enumerate(reversed(parts[config.freeze :])):
+        scale = config.layer_decay ** max(above - 2, 0)  # heads, last norm and topmost layer: the full rate
+        for matrices, decay in ((True, config.weight_decay), (False, 0.0)):
+            chosen = [parameter for parameter in part if (parameter.ndim > 1) == matrices]
+            groups.append({"params": chosen, "weight_decay": decay, "lr_scale": scale})
+    groups = [group for group in groups if group["params"]]
+    # a fused step of scaled gradients cannot be clipped
+    fused = fabric.device.type == "cpu" and not scales_loss(fabric.strategy.precision)
+    return torch.optim.AdamW(groups, lr=config.learning_rate, fused=fused or None)
+
+
+def _derive_seed(*parts: int) -> int:
+    return int(np.random.SeedSequence(parts).generate_state(1)[0])
+
+
+def _lr_factor(step: int, steps: int, warmup: float) -> float:
+    """Factor of the learning rate: linear warmup over a fraction of the steps, then cosine decay to 0."""
+    rise = warmup * steps
+    if step < rise:
+        return (step + 1) / (rise + 1)
+    return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(steps - rise, 1)))
+
+
+@torch.no_grad()
+def _validate(loop: _Loop, rows: Rows) -> float | None:
+    """Mean loss over the validation crystals with the EMA weights; None without validation crystals.
+
+    Processes take turns at batches. All run the same number of passes, since sharded weights are gathered together: a process
+    without a batch in the last turn repeats the first one and does not count it.
+    """
+    fabric, size, total, count = loop.fabric, loop.config.batch, 0.0, 0.0
+    starts = range(0, len(rows), size)
+    for first in range(0, len(starts), fabric.world_size):
+        turn = first + fabric.global_rank
+        start = starts[turn % len(starts)]
+        value, number = loop.loss(loop.state.ema, rows[start : start + size], VALIDATION_SEED)
+        if turn < len(starts):
+            total, count = total + float(value) * number, count + number
+    total, counted = _sum_over_processes(fabric, total, count)
+    return total / counted if counted else None
+
+
+def _finish_epoch(loop: _Loop, valid_loss: float | None) -> None:
+    """Record the epoch and save a checkpoint."""
+    state, config = loop.state, loop.config
+    train_loss = sum(state.losses) / len(state.losses)
+    if not math.isfinite(train_loss) or not math.isfinite(valid_loss or 0.0):
+        found = f"training loss {train_loss}, validation loss {valid_loss}"
+        raise CloudkitError(f"training diverged in epoch {state.epoch + 1} ({found}); lower learning_rate")
+    state.epoch, state.step, state.losses = state.epoch + 1, 0, []
+    losses = {"train_loss": train_loss, "valid_loss": valid_loss}
+    state.curves.append({"epoch": state.epoch, "step": state.epoch * loop.steps_per_epoch, **losses})
+    if config.keep_best and valid_loss is not None and valid_loss < state.best:
+        state.best = valid_loss
+        state.save_best(loop.folder)
+    state.save(loop.folder)
+
+
+@contextmanager
+def translate_out_of_memory(where: str, batch: int) -> Iterator[None]:
+    """Raise OutOfMemory, with the place and a hint, for the memory errors of Python's and torch's allocators."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and not any(
+            message in str(error) for message in ALLOCATOR_MESSAGES
+        ):
+            raise
+        reason = str(error).splitlines()[0] if str(error) else "MemoryError"
+        raise OutOfMemory(
+            f"out of memory in {where}, with {batch} crystals per step ({reason}); the checkpoint is kept: run the same command "
+            "on a machine with more memory to resume, or restart with a smaller `batch` or encoder"
+        ) from None
