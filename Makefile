@@ -47,7 +47,7 @@ vectors: $(VENV)/.train
 
 # The long run of law 2: core against twin on damaged strings.
 mutants: $(VENV)/.test
-	$(BIN)/python tests/laws/mutants.py $(COUNT)
+	$(BIN)/python -m tests.laws.mutants $(COUNT)
 
 # The JavaScript validator that tests/conformance/test_ajv.py asks for a second opinion.
 ajv:
@@ -101,7 +101,7 @@ fuzz:
 # Random commands, kills, mutants and fuzzers for SECONDS (default an hour); its counts go to benchmarks/results/soak.txt.
 soak: SECONDS = 3600
 soak: $(VENV)/.test
-	$(BIN)/python tests/soak.py $(SECONDS) --summary benchmarks/results/soak.txt
+	$(BIN)/python -m tests.soak $(SECONDS) --summary benchmarks/results/soak.txt
 
 # The commands of README and tutorial on a fresh clone, timed; its log goes to benchmarks/results/first_contact.txt.
 first-contact:

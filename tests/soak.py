@@ -1,6 +1,6 @@
 """The soak: random commands, killed at random moments, on good and damaged input, with mutants and fuzzers between. `make soak SECONDS=3600`.
 
-A round has a seed, and `python tests/soak.py --seed S --rounds 1` repeats it:
+A round has a seed, and `python -m tests.soak --seed S --rounds 1` repeats it:
 
   commands   of a random verb, each in a folder of its own. It ends with 0, 1 or 2 and no traceback, within its time. A third gets
              SIGINT at a random moment: it ends with 130, or by the signal while Python itself ends, or had ended, and leaves no
@@ -30,14 +30,13 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
+from cloudkit.errors import CloudkitError, SpecError
+from cloudkit.modelspec import dump, parse_spec, presets, template
+
+from .laws import mutants
+from .native import fuzz
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "tests/laws"), str(ROOT / "tests/native")]
-
-import fuzz  # noqa: E402
-import mutants  # noqa: E402
-
-from cloudkit.errors import CloudkitError, SpecError  # noqa: E402
-from cloudkit.modelspec import dump, parse_spec, presets, template  # noqa: E402
 
 CRYSTALS = ROOT / "docs/examples/crystals"
 START = "import os, signal; signal.signal(signal.SIGINT, signal.default_int_handler); from cloudkit.cli import main; open(os.environ['SOAK_READY'], 'w').close(); main()"
@@ -56,7 +55,7 @@ class Soak:
 
     def fail(self, seed: int, what: str) -> None:
         self.failures += 1
-        print(f"FAILURE, repeat with: python tests/soak.py --seed {seed} --rounds 1\n{what}\n", flush=True)
+        print(f"FAILURE, repeat with: python -m tests.soak --seed {seed} --rounds 1\n{what}\n", flush=True)
 
     def commands(self, seed: int, draw: random.Random) -> None:
         for number in range(COMMANDS):

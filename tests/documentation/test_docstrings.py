@@ -39,7 +39,7 @@ def modules_with_examples() -> Iterator[str]:
             yield found.name
 
 
-@pytest.mark.parametrize("name", modules_with_examples())
+@pytest.mark.parametrize("name", sorted(modules_with_examples()))
 def test_the_examples_in_the_docstrings_of_a_module_run(name: str) -> None:
     try:
         module = import_module(name)

@@ -1,4 +1,4 @@
-"""Writes cloudkit/kernels/_einstein_coefficients.py with mpmath: python tests/kernels/derive_einstein.py
+"""Writes cloudkit/kernels/_einstein_coefficients.py with mpmath: python -m tests.kernels.derive_einstein
 
 Polynomials in y = x² on 0 <= x <= SERIES, made as in derive_debye.py. With B_k the Bernoulli numbers,
 x / (e^x - 1) + x/2 = Σ B_2k x^2k / (2k)!, so that U / (3RT) is that sum and Cv / 3R = Σ (1 - 2k) B_2k x^2k / (2k)!, and
@@ -9,8 +9,9 @@ x / (e^x - 1) + x/2 = Σ B_2k x^2k / (2k)!, so that U / (3RT) is that sum and Cv
 
 from collections.abc import Callable
 
-import derive_debye
 import mpmath as mp
+
+from . import derive_debye
 
 TARGET = derive_debye.TARGET.with_name("_einstein_coefficients.py")
 HEADER = derive_debye.HEADER.replace("derive_debye", "derive_einstein").replace(

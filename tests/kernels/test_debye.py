@@ -5,9 +5,6 @@ import re
 from collections.abc import Callable
 from functools import cache
 
-import debye_reference
-import derive_debye
-import derive_einstein
 import mpmath as mp
 import numpy as np
 import pytest
@@ -17,6 +14,8 @@ from torch.autograd import grad, gradcheck, gradgradcheck
 
 import cloudkit.kernels
 from cloudkit.kernels import Thermodynamics, einstein_thermodynamics, thermodynamics
+
+from . import debye_reference, derive_debye, derive_einstein
 
 R = 8.31446261815324
 NAMES = ("U", "Cv", "S", "F")

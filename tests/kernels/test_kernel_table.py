@@ -7,8 +7,8 @@ import pytest
 
 pytest.importorskip("triton")
 
-import compile_kernels
-from compile_kernels import SHARED_LIMITS, TARGETS, Row
+from . import compile_kernels
+from .compile_kernels import SHARED_LIMITS, TARGETS, Row
 
 TABLE = Path(__file__).parents[2] / "benchmarks" / "results" / "kernels.txt"
 VERSION, COLUMNS, *LINES = TABLE.read_text(encoding="utf-8").splitlines()

@@ -18,11 +18,12 @@ from pathlib import Path
 
 import jsonschema
 import lark
-from ebnf import GRAMMAR, as_regex
 
 from cloudkit._native import core, twin
 from cloudkit.errors import ScopeError
 from cloudkit.scope import read, to_tree
+
+from .ebnf import GRAMMAR, as_regex
 
 ROOT = Path(__file__).resolve().parents[2]
 CHARACTERS = [

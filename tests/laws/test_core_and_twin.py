@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scope_strings import mutated_texts, valid_texts
 
 from cloudkit._native import twin
 from cloudkit.scope import Orbit
+
+from .scope_strings import mutated_texts, valid_texts
 
 core = pytest.importorskip("cloudkit._native.core", reason="no compiled core in this installation")
 

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from scope_strings import mutated_texts, valid_texts
 
 from cloudkit import _native
 from cloudkit.tables import generator_text
+
+from .scope_strings import mutated_texts, valid_texts
 
 lark = pytest.importorskip("lark", reason="lark is not installed")
 

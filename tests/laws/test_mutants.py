@@ -7,7 +7,7 @@ pytest.importorskip("lark", reason="lark is not installed")
 
 
 def test_readers_that_share_no_code_agree_on_twenty_thousand_mutants() -> None:
-    from mutants import Readers, run
+    from .mutants import Readers, run
 
     readers = Readers(lark_share=40, schema_share=4)
     found, codes = run(20_000, 2506, readers)

@@ -2,12 +2,13 @@
 
 import pytest
 from hypothesis import given, settings
-from scope_strings import mutated_texts, valid_texts
 
 import cloudkit
 from cloudkit.errors import ScopeError
 from cloudkit.scope import Scope, parse, validate
 from cloudkit.tokens import Tokenizer
+
+from .scope_strings import mutated_texts, valid_texts
 
 COMPACT, CLOUD = Tokenizer("compact"), Tokenizer("cloud")
 

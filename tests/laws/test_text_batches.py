@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scope_strings import mutated_texts, valid_texts
 
 from cloudkit._native import twin
 from cloudkit.scope import Orbit, validate, validate_batch
 from cloudkit.scope.tree import _read, check, parse, parse_batch
 from cloudkit.tables import generator_text
 from cloudkit.tokens import Tokenizer
+
+from .scope_strings import mutated_texts, valid_texts
 
 core = pytest.importorskip("cloudkit._native.core", reason="no compiled core in this installation")
 

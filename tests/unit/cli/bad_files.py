@@ -10,9 +10,9 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from cli_examples import POSCAR, ROCK_SALT
-
 from cloudkit.models import shipped
+
+from .cli_examples import POSCAR, ROCK_SALT
 
 MEBIBYTE = 1 << 20
 Make = Callable[[Path], None]

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from cli_examples import POSCAR
 
 from cloudkit.cli import main
+
+from .cli_examples import POSCAR
 
 
 class Answer(NamedTuple):

@@ -14,11 +14,12 @@ from typing import Any
 
 import pytest
 import yaml
-from bad_files import put
-from cli_examples import POSCAR, ROCK_SALT
 
 from cloudkit.cli import bench
 from cloudkit.cli.app import app
+
+from .bad_files import put
+from .cli_examples import POSCAR, ROCK_SALT
 
 ROWS: list[dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("bad_inputs.yaml").read_text("utf-8"))
 HERE, ALONE = [row for row in ROWS if not row.get("alone")], [row for row in ROWS if row.get("alone")]

@@ -4,10 +4,11 @@ import copy
 import json
 
 import pytest
-from cli_examples import ROCK_SALT
 
 from cloudkit.scope import Orbit, canonical_letters, check_deep, check_tree, parse, to_tree
 from cloudkit.tables import letter_permutations
+
+from .cli_examples import ROCK_SALT
 
 HEAD = ROCK_SALT.partition(" | ")[0]
 REDUCED = f"{HEAD} | 4a 4b | Na 0.5 Cl 0.5"

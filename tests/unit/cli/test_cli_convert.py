@@ -3,12 +3,13 @@
 import json
 
 import pytest
-from cli_examples import ROCK_SALT
 
 from cloudkit.models import build_model, load_model, save_model
 from cloudkit.modelspec import parse_spec, template
 from cloudkit.scope import candidates, project
 from cloudkit.tokens import Tokenizer
+
+from .cli_examples import ROCK_SALT
 
 HEAD = ROCK_SALT.partition(" | ")[0]
 REDUCED = f"{HEAD} | 4a 4b | Na 0.5 Cl 0.5"

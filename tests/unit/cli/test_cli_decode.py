@@ -3,7 +3,8 @@
 import json
 
 import jsonschema
-from cli_examples import ROCK_SALT
+
+from .cli_examples import ROCK_SALT
 
 HEAD = ROCK_SALT.partition(" | ")[0]
 REDUCED = f"{HEAD} | 4a 4b | Na 0.5 Cl 0.5"

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cli_examples import POSCAR, ROCK_SALT
 
 from cloudkit.cli import encode
 from cloudkit.cli.failures import MOST_SHOWN
 from cloudkit.io.pieces import Piece
 from cloudkit.structure.guards import MOST_SITES
+
+from .cli_examples import POSCAR, ROCK_SALT
 
 
 def read_jsonl(path: Path) -> list[dict[str, object]]:

@@ -4,9 +4,10 @@ import json
 import zipfile
 
 import pytest
-from cli_examples import POSCAR, ROCK_SALT
 
 from cloudkit.cli.explain import LADDER
+
+from .cli_examples import POSCAR, ROCK_SALT
 
 SWAPPED = POSCAR.replace("0.0 0.0 0.0\n0.5 0.5 0.5", "0.5 0.5 0.5\n0.0 0.0 0.0")
 BENT = """Cs Cl, the Cl 0.02 Å off the middle

@@ -6,13 +6,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from cli_examples import POSCAR, ROCK_SALT
 
 from cloudkit.cli import main
 from cloudkit.cli.predict import _check_curves
 from cloudkit.errors import CloudkitError
 from cloudkit.io import read_table
 from cloudkit.predict import load
+
+from .cli_examples import POSCAR, ROCK_SALT
 
 pytest.importorskip("lightning")
 

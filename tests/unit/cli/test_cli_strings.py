@@ -6,7 +6,8 @@ import json
 
 import numpy as np
 import pytest
-from cli_examples import ROCK_SALT
+
+from .cli_examples import ROCK_SALT
 
 WRONG = ROCK_SALT.replace("Cl", "Xx")
 DOUBTFUL = ROCK_SALT.partition("|")[0] + "| 4a 4b | Na 0.0 Cl 1.0"

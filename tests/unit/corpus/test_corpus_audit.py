@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from corpus_examples import write_parquet
 
 from cloudkit.cli import main
 from cloudkit.corpus import audit
 from cloudkit.io import read_table
 from cloudkit.report import audit_page
+
+from .corpus_examples import write_parquet
 
 pytest.importorskip("duckdb", reason="audits need DuckDB: pip install 'cloudkit-scope[corpus]'")
 

@@ -13,13 +13,14 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from corpus_examples import rock_salt, write_parquet
 
 from cloudkit.corpus import encode as module
 from cloudkit.corpus import encode_corpus, read_failures
 from cloudkit.encoding import EncodeOptions, encode
 from cloudkit.errors import CloudkitError, DataError
 from cloudkit.io import Manifest, Shard, read_table
+
+from .corpus_examples import rock_salt, write_parquet
 
 SIZE = 20
 

@@ -5,11 +5,12 @@ import time
 from pathlib import Path
 
 import pytest
-from corpus_examples import write_parquet
 
 from cloudkit.cli import main
 from cloudkit.corpus import encode_corpus
 from cloudkit.encoding import EncodeOptions
+
+from .corpus_examples import write_parquet
 
 STORE = 80_000_000
 

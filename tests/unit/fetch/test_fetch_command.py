@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from providers import entry, page, send, serving
 
 from cloudkit.cli import main
+
+from .providers import entry, page, send, serving
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from providers import damaging, serving
 
 from cloudkit.fetch import Client, fetch_optimade
 from cloudkit.io import read_structure_rows
+
+from .providers import damaging, serving
 
 pytest.importorskip("optimade.server.config", reason="the reference server needs optimade[server]")
 COPIES = 20

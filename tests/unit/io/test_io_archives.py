@@ -15,10 +15,11 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
-from structure_examples import CUBIC_POSCAR, ROCK_SALT
 
 from cloudkit.io import archives, read_structures
 from cloudkit.io.paths import MOST_TEXT
+
+from ..structure.structure_examples import CUBIC_POSCAR, ROCK_SALT
 
 GIGABYTE = 1 << 30
 KINDS = ("zip", "tar", "tar.gz", "tgz")

@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from structure_examples import ROCK_SALT, cif
 
 from cloudkit.errors import StructureError
 from cloudkit.io.cif import read_cif
 from cloudkit.structure import Crystal, find_symmetry
+
+from ..structure.structure_examples import ROCK_SALT, cif
 
 
 def _read(text: str) -> Crystal:

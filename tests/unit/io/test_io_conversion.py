@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from structure_examples import CUBIC_POSCAR, caesium_chloride, cif
 
 import cloudkit
 from cloudkit.errors import StructureError
 from cloudkit.io import as_crystal
 from cloudkit.structure import find_symmetry
+
+from ..structure.structure_examples import CUBIC_POSCAR, caesium_chloride, cif
 
 
 def _assert_caesium_chloride(crystal: Any) -> None:

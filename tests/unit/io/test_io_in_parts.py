@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from structure_examples import CUBIC_POSCAR, ROCK_SALT
 
 from cloudkit.encoding import EncodeOptions, encode_files
 from cloudkit.io import read_structures
 from cloudkit.io.formats import find_pieces
 from cloudkit.io.pieces import LINES
+
+from ..structure.structure_examples import CUBIC_POSCAR, ROCK_SALT
 
 
 def line(number: int, **more: object) -> str:

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from structure_examples import CUBIC_POSCAR, ROCK_SALT
 
 from cloudkit.errors import StructureError
 from cloudkit.io import Record, as_crystal, formats, read_structure_rows, read_structures
@@ -20,6 +19,8 @@ from cloudkit.io.paths import MOST_TEXT
 from cloudkit.io.pieces import LINES
 from cloudkit.io.read import FETCHED
 from cloudkit.structure import Crystal
+
+from ..structure.structure_examples import CUBIC_POSCAR, ROCK_SALT
 
 CELL = [[4.0, 0.0, 0.0], [0.0, 5.0, 0.0], [0.0, 1.0, 6.0]]
 PLACES = [[0.0, 0.0, 0.0], [2.0, 3.0, 3.0]]

@@ -5,9 +5,10 @@ from pathlib import Path
 import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from spec_examples import RICH
 
 from cloudkit.modelspec import Spec, dump, load_spec, parse_spec
+
+from .spec_examples import RICH
 
 
 def again(spec: Spec) -> Spec:

@@ -7,10 +7,11 @@ from typing import Any
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from spec_examples import RICH
 
 from cloudkit.errors import SpecError
 from cloudkit.modelspec import parse_spec
+
+from .spec_examples import RICH
 
 Place = tuple[str | int, ...]
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)

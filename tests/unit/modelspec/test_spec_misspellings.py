@@ -6,9 +6,10 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from spec_examples import PUBLISHED, RICH
 
 from cloudkit.modelspec import json_schema
+
+from .spec_examples import PUBLISHED, RICH
 
 
 def keys(node: yaml.Node, names_are_free: bool = False) -> Iterator[yaml.ScalarNode]:

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
-from spec_examples import RICH, line_of
 
 from cloudkit.errors import SpecError
 from cloudkit.modelspec import load_spec, parse_spec
+
+from .spec_examples import RICH, line_of
 
 
 def test_three_mistakes_give_three_errors_with_line_and_column(tmp_path: Path) -> None:

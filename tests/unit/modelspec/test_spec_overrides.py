@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
-from spec_examples import RICH
 
 from cloudkit.modelspec import load_spec, parse_spec
+
+from .spec_examples import RICH
 
 SMALL = "cloudkit: 1\nname: s\nencoder: {kind: transformer}\nheads: {m: {kind: masked_tokens}}\n"
 SMALL += "tasks: [{kind: pretrain, head: m, data: {builtin: minerals}}]\n"

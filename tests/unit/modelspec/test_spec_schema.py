@@ -8,11 +8,12 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from spec_examples import RICH
-from test_spec_mistakes import MISTAKES
 
 from cloudkit.modelspec import dump, json_schema, load_spec, parse_spec, presets, template
 from cloudkit.modelspec.schema import text
+
+from .spec_examples import RICH
+from .test_spec_mistakes import MISTAKES
 
 COMMITTED = Path(__file__).parents[3] / "schemas" / "model.schema.json"
 

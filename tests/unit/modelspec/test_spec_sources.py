@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
-from spec_examples import RICH
 
 from cloudkit.errors import CloudkitError, SpecError
 from cloudkit.modelspec import load_spec, parse_spec, template
+
+from .spec_examples import RICH
 
 
 def test_a_file_wins_over_a_preset_of_the_same_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from property_examples import make_model
+
+from .property_examples import make_model
 
 
 @pytest.fixture(autouse=True)

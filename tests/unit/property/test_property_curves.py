@@ -4,11 +4,12 @@ import csv
 from pathlib import Path
 
 import pytest
-from property_examples import ROCK_SALT
 
 from cloudkit.errors import DataError
 from cloudkit.predict import load
 from cloudkit.report import CurvePlot, read_points
+
+from .property_examples import ROCK_SALT
 
 HEADER = ("id", "temperature", "value", "quantity", "unit", "n_atoms")
 

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from property_examples import ROCK_SALT, make_model
 
 from cloudkit.data import Target, read_builtin
 from cloudkit.errors import CloudkitError, DataError
@@ -10,6 +9,8 @@ from cloudkit.io import Table
 from cloudkit.predict import load
 from cloudkit.report import curve_plot, parity_plot, save_plot
 from cloudkit.units import GAS_CONSTANT
+
+from .property_examples import ROCK_SALT, make_model
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,10 @@
 import pytest
-from report_examples import make_run
 
 from cloudkit.errors import CloudkitError
 from cloudkit.evaluate.display import number, short_scope
 from cloudkit.report.card import write_card
+
+from .report_examples import make_run
 
 
 def test_the_card_says_what_from_what_how_good_and_how_to_use(tmp_path):

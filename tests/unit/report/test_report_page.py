@@ -5,11 +5,12 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from report_examples import TEMPERATURES, make_run
 
 from cloudkit.errors import ModelError
 from cloudkit.report.build_page import write_report
 from cloudkit.report.verdict import verdict
+
+from .report_examples import TEMPERATURES, make_run
 
 VOID = {"meta", "br"}
 

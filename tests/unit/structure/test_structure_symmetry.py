@@ -6,12 +6,13 @@ import sys
 
 import numpy as np
 import pytest
-from structure_examples import caesium_chloride, rock_salt_supercell
 
 from cloudkit import _native
 from cloudkit.errors import StructureError
 from cloudkit.io import as_crystal
 from cloudkit.structure import ENGINES, Crystal, CrystalOrbit, Symmetry, find_symmetry
+
+from .structure_examples import caesium_chloride, rock_salt_supercell
 
 SODIUM, CHLORINE = (("Na", 1.0),), (("Cl", 1.0),)
 

@@ -8,7 +8,10 @@ from functools import cache
 from itertools import pairwise
 
 import numpy as np
-from symmetry_tables import (
+
+from cloudkit.tables import CENTERING_POINTS, SPACE_GROUPS
+
+from .symmetry_tables import (
     IDENTITY,
     PARTS,
     PRIMITIVE,
@@ -21,9 +24,7 @@ from symmetry_tables import (
     standard_operations,
     type_of,
 )
-from symmetry_twin import echelon, read_key
-
-from cloudkit.tables import CENTERING_POINTS, SPACE_GROUPS
+from .symmetry_twin import echelon, read_key
 
 FINE = 7 * PARTS  # translations that are no 24ths
 POINT_PARTS = PARTS * 10007

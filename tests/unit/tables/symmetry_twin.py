@@ -6,7 +6,8 @@ A slow and plain twin of csrc's search for the setting, which decides by the sam
 from dataclasses import dataclass
 
 import numpy as np
-from symmetry_tables import PARTS, PRIMITIVE, Class, Tables, code, determinant, inverse, type_of
+
+from .symmetry_tables import PARTS, PRIMITIVE, Class, Tables, code, determinant, inverse, type_of
 
 Operations = list[tuple[np.ndarray, np.ndarray]]  # rotation, translation in 1/24
 

@@ -7,7 +7,6 @@ import moyopy
 import numpy as np
 import pytest
 import spglib
-from symmetry import PARTS, closure, generators
 
 from cloudkit.tables import (
     CENTERING_POINTS,
@@ -18,6 +17,8 @@ from cloudkit.tables import (
     generator_text,
     letter_permutations,
 )
+
+from .symmetry import PARTS, closure, generators
 
 POINT_GROUP_ORDER = {
     "1": 1, "-1": 2, "2": 2, "m": 2, "2/m": 4, "222": 4, "mm2": 4, "mmm": 8, "4": 4, "-4": 4, "4/m": 8, "422": 8,

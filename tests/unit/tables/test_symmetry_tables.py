@@ -7,11 +7,12 @@ import moyopy
 import numpy as np
 import pytest
 import spglib
-from symmetry_checks import check_class, check_key, check_locus, class_of, standard
-from symmetry_tables import IDENTITY, PARTS, Tables, inverse, read_tables
-from symmetry_twin import Setting, identify, in_standard_setting, to_primitive
 
 from cloudkit.tables import SPACE_GROUPS
+
+from .symmetry_checks import check_class, check_key, check_locus, class_of, standard
+from .symmetry_tables import IDENTITY, PARTS, Tables, inverse, read_tables
+from .symmetry_twin import Setting, identify, in_standard_setting, to_primitive
 
 TABLES = read_tables()
 ENANTIOMORPHS = {

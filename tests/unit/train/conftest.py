@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
-from train_examples import SPEC, MakeSpec, labels, write_csv
 
 from cloudkit.modelspec import load_spec
+
+from .train_examples import SPEC, MakeSpec, labels, write_csv
 
 
 @pytest.fixture

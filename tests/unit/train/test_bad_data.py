@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from train_examples import labels, write_csv
 
 from cloudkit.errors import CloudkitError, DataError
 from cloudkit.train import build
+
+from .train_examples import labels, write_csv
 
 REDUCED = "1 6 a O D D a D O D b O O O c O O O d O O O e O O O 0 | 4a 4b | Na 0.5 Cl 0.5"
 BAD_CELLS = [

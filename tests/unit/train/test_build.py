@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from train_examples import SPEC, Interrupt, MakeSpec
 
 import cloudkit
 from cloudkit.errors import CloudkitError
@@ -19,6 +18,8 @@ from cloudkit.models import build_model, load_model
 from cloudkit.modelspec import Spec, load_spec, parse_spec
 from cloudkit.tokens import Tokenizer
 from cloudkit.train import BuildResult, build
+
+from .train_examples import SPEC, Interrupt, MakeSpec
 
 ARTIFACT = {
     "attribution.json", "card.md", "curves.json", "metrics.json", "model.safetensors", "predictions.csv", "report.html", "seen.npz", "spec.yaml",

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.torch import load_file
-from train_examples import Interrupt, labels
 
 import cloudkit
 from cloudkit.data import read_builtin
@@ -17,6 +16,8 @@ from cloudkit.modelspec import parse_spec
 from cloudkit.predict.ensembles import fit_forest
 from cloudkit.predict.features import features
 from cloudkit.train import build
+
+from .train_examples import Interrupt, labels
 
 ENCODER = "{kind: transformer, layers: 2, heads: 2, width: 8, dropout: 0.1, merge: true, pooling: attention}"
 FIRST = f"""

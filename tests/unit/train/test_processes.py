@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from train_examples import Interrupt
 
 from cloudkit.errors import CloudkitError
 from cloudkit.train import build
 from cloudkit.train.devices import make_fabric
+
+from .train_examples import Interrupt
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 STILL = [

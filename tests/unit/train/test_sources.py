@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from train_examples import write_csv
 
 from cloudkit.data import Crystals, join_crystals, read_builtin
 from cloudkit.modelspec import parse_spec
 from cloudkit.train import build
+
+from .train_examples import write_csv
 
 SPEC = """
 cloudkit: 1
