@@ -4,8 +4,8 @@ from typing import Any
 
 import yaml
 
-from cloudkit.modelspec.models import Spec
-from cloudkit.modelspec.scalars import add_scalars
+from cloudkit.modelspec.spec import Spec
+from cloudkit.modelspec.yaml_tree import add_scalars
 
 
 class _Dumper(yaml.SafeDumper):

@@ -2,8 +2,7 @@
 
 from importlib.resources import files
 
-from cloudkit.errors import CloudkitError
-from cloudkit.modelspec.names import suggest
+from cloudkit.errors import CloudkitError, suggest
 
 _FOLDER = files("cloudkit.modelspec") / "presets"
 

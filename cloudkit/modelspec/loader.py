@@ -1,23 +1,145 @@
-"""`load_spec`: text -> tree -> overrides -> keys -> values -> rules -> `Spec`; mistakes come all at once."""
+"""`load_spec`: text -> tree -> overrides -> keys -> values -> rules -> `Spec`; all errors are reported at once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from cloudkit.errors import CloudkitError, Problem, SpecError
-from cloudkit.modelspec import messages, overrides
-from cloudkit.modelspec.files import resolve_files
-from cloudkit.modelspec.keys import check_keys
+from cloudkit.errors import CloudkitError, Problem, SpecError, suggest
 from cloudkit.modelspec.library import presets, template
-from cloudkit.modelspec.models import Spec
-from cloudkit.modelspec.names import suggest
-from cloudkit.modelspec.reader import MAX_BYTES, TOO_LARGE, position, read
 from cloudkit.modelspec.rules import RULES
 from cloudkit.modelspec.schema import json_schema
-from cloudkit.modelspec.shape import Shape
-from cloudkit.modelspec.sizes import fill_size
-from cloudkit.modelspec.tree import Finding, Mark, Node, locate, plain
+from cloudkit.modelspec.schema_check import Shape, check_keys, findings, nearest_name
+from cloudkit.modelspec.spec import SIZES, Spec
+from cloudkit.modelspec.yaml_tree import (
+    MAX_BYTES,
+    TOO_LARGE,
+    Finding,
+    KeyPath,
+    Mark,
+    Node,
+    child,
+    dotted,
+    locate,
+    plain,
+    position,
+    read,
+)
+
+SET = "--set"
+
+
+def apply_overrides(tree: Node, overrides: Iterable[str], shape: Shape) -> list[Problem]:
+    """Change the tree; returns what cannot be done. Unknown keys go in: the check of all keys finds them."""
+    problems: list[Problem] = []
+    for number, text in enumerate(overrides, 1):
+        target, equals, value = text.partition("=")
+        if not equals or not target.strip():
+            problems.append(Problem(SET, number, 1, f"'{text}' is not of the form a.b=c"))
+            continue
+        try:
+            node, mistakes = read(value, Mark(SET, number, len(target) + 2))
+        except SpecError as error:
+            problems.extend(error.problems)
+            continue
+        problems.extend(mistakes)
+        message = _put(tree, target.strip().split("."), node, shape)
+        if message:
+            problems.append(Problem(SET, number, 1, message))
+    return problems
+
+
+def _put(tree: Node, parts: list[str], new: Node, shape: Shape) -> str | None:
+    """Put a node at a path, making mappings that are not written; a message if that is impossible."""
+    new.key = Mark(SET, new.mark.line, 1)
+    path: KeyPath = ()
+    node = tree
+    for depth, part in enumerate(parts):
+        last = depth == len(parts) - 1
+        if isinstance(node.value, list):
+            if not part.isdecimal() or int(part) >= len(node.value):
+                return f"{dotted(path)} has no item '{part}'; its items are 0 to {len(node.value) - 1}"
+            if last:
+                node.value[int(part)] = new
+            path, node = (*path, int(part)), node.value[int(part)]
+            continue
+        if not isinstance(node.value, dict):
+            return f"{dotted(path)} has no keys, so '{dotted((*path, part))}' cannot be set"
+        if last:
+            node.value[part] = new
+        elif part not in node.value:
+            named = "additionalProperties" in shape.at(tree, path) and "properties" not in shape.at(
+                tree, path
+            )
+            if named:
+                return f"no '{part}' in {dotted(path)}" + suggest(part, node.value)
+            node.value[part] = Node({}, new.key, new.key)
+        path, node = (*path, part), node.value[part]
+    return None
+
+
+def resolve_files(tree: Node, folder: Path, *, check: bool) -> list[Finding]:
+    """Make each `path` of a task's data absolute; returns those that are not there (if `check`).
+
+    Paths count from `folder`, those of ``--set`` from the working directory; `init_from` may name a shipped model instead.
+    """
+    findings: list[Finding] = []
+    start = child(tree, "init_from")
+    if start is not None and isinstance(start.value, str) and "\0" not in start.value:
+        base = Path.cwd() if start.mark.file == SET else folder.absolute()
+        if (base / start.value).is_dir():
+            start.value = str(base / start.value)
+    for path, node in _paths(tree):
+        if not isinstance(node.value, str) or not node.value:
+            continue
+        written, base = node.value, Path.cwd() if node.mark.file == SET else folder.absolute()
+        message = _missing(base / Path(written)) if check and "\0" not in written else None
+        if "\0" in written or message:
+            end = message or "it holds a zero character"
+            findings.append(Finding(path, f"{dotted(path)} = '{written}': {end}"))
+        node.value = str(base / written)
+    return findings
+
+
+def _paths(tree: Node) -> Iterator[tuple[KeyPath, Node]]:
+    """Each key `path` of a table of data, joined or not, and where it stands."""
+    tasks = child(tree, "tasks")
+    for index, task in enumerate(tasks.value if tasks and isinstance(tasks.value, list) else []):
+        data = child(task, "data")
+        joined = child(data, "join") if data else None
+        tables: list[tuple[KeyPath, Node]] = [(("data",), data)] if data else []
+        for number, table in enumerate(joined.value if joined and isinstance(joined.value, list) else []):
+            tables.append((("data", "join", number), table))
+        for below, table in tables:
+            node = child(table, "path")
+            if node is not None:
+                yield ("tasks", index, *below, "path"), node
+
+
+def _missing(file: Path) -> str | None:
+    """Why a file cannot be read, with the nearest name beside it; None if it can."""
+    try:
+        if file.is_file():
+            return None
+        if file.is_dir():
+            return f"{file} is a folder; name one file"
+        names = sorted(other.name for other in file.parent.iterdir() if other.is_file())[:1000]
+    except OSError:  # a folder that is missing, closed to us, or a name too long
+        return f"no such file; looked for {file}"
+    near = nearest_name(file.name, names)
+    return f"no such file in {file.parent}" + (f"; did you mean '{near}'?" if near else "")
+
+
+def fill_size(tree: Node) -> None:
+    """Write out the keys that `encoder.size` of a transformer stands for."""
+    encoder = child(tree, "encoder")
+    size, kind = (child(encoder, name) if encoder else None for name in ("size", "kind"))
+    if encoder is None or size is None or kind is None or kind.value != "transformer":
+        return
+    for key, number in SIZES.get(str(size.value), {}).items():
+        given = child(encoder, key)
+        if given is None or (size.mark.file == SET and given.mark.file != SET):
+            encoder.value[key] = Node(number, size.mark, size.key)
 
 
 def load_spec(source: str | Path, overrides: Sequence[str] = (), *, check_files: bool = True) -> Spec:
@@ -39,7 +161,7 @@ def load_spec(source: str | Path, overrides: Sequence[str] = (), *, check_files:
         raise CloudkitError(
             f"{source} is a folder; name a spec file in it or a preset: {', '.join(presets())}"
         )
-    raise CloudkitError(f"no file or preset '{source}'" + suggest(str(source), presets(), "presets"))
+    raise CloudkitError(f"no file or preset '{source}'" + suggest(str(source), presets()))
 
 
 def parse_spec(
@@ -84,7 +206,7 @@ def _check(
 ) -> Spec:
     """The second half of `parse_spec`; raises SpecError with `problems` and all that is found here."""
     shape = Shape(json_schema())
-    problems += overrides.apply(tree, texts, shape)
+    problems += apply_overrides(tree, texts, shape)
     check_keys(shape, shape.root, tree)
     fill_size(tree)
     spec, wrong = _validate(tree, shape)
@@ -95,7 +217,7 @@ def _check(
         Problem(*(at or locate(tree, path)), message) for path, message, at in shape.findings + wrong
     ]
     if problems or spec is None:
-        unique = sorted(dict.fromkeys(problems), key=lambda p: (p.file == overrides.SET, p.line, p.column))
+        unique = sorted(dict.fromkeys(problems), key=lambda p: (p.file == SET, p.line, p.column))
         raise SpecError(unique)
     return Spec.model_validate(plain(tree))
 
@@ -104,4 +226,4 @@ def _validate(tree: Node, shape: Shape) -> tuple[Spec | None, list[Finding]]:
     try:
         return Spec.model_validate(plain(tree)), []
     except ValidationError as error:
-        return None, messages.findings(error.errors(include_url=False), tree, shape)
+        return None, findings(error.errors(include_url=False), tree, shape)

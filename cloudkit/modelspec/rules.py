@@ -1,17 +1,274 @@
-"""Rules that join several keys of a spec; those of tasks and targets have files of their own."""
+"""Rules that involve several keys of a spec: the encoder, the data, tasks and their heads, targets and their units.
+
+Rules read a draft, made by `Shape.filled`: plain dicts with all defaults, in which UNKNOWN replaces what is absent or already
+reported. They say nothing about values of the wrong type, so all rules run however broken the rest is.
+"""
 
 from collections.abc import Callable, Iterator
 from math import log
+from typing import Any
 
-from cloudkit.modelspec.draft import Draft, head_names, head_of, items, mappings, section, tables
-from cloudkit.modelspec.rules_targets import kinds_have_their_labels, targets_fit
-from cloudkit.modelspec.rules_tasks import (
-    evaluated_heads_are_trained,
-    finetuning_is_possible,
-    heads_exist_and_fit,
-)
-from cloudkit.modelspec.shape import one_of
-from cloudkit.modelspec.tree import Finding, Path, dotted
+from cloudkit.errors import suggest
+from cloudkit.modelspec.schema_check import nearest_name, one_of
+from cloudkit.modelspec.yaml_tree import Finding, KeyPath, dotted
+from cloudkit.units import MOLAR_QUANTITIES, QUANTITIES, canonical_unit, per_of, units_of
+
+Draft = dict[str, Any]
+
+
+def section(draft: Draft, name: str) -> Draft:
+    """A mapping inside the draft; empty if it is not one."""
+    value = draft.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def items(draft: Draft, name: str) -> list[Any]:
+    """A list inside the draft; empty if it is not one."""
+    value = draft.get(name)
+    return value if isinstance(value, list) else []
+
+
+def mappings(draft: Draft, name: str) -> Iterator[tuple[int, Draft]]:
+    """The readable mappings of a list inside the draft, with their indices."""
+    for index, value in enumerate(items(draft, name)):
+        if isinstance(value, dict):
+            yield index, value
+
+
+def head_name(draft: Draft, task: Draft) -> str | None:
+    """Name of the head that a task means: a misspelt one (it is reported elsewhere) counts as the nearest."""
+    name, heads = task.get("head"), section(draft, "heads")
+    if not isinstance(name, str):
+        return None
+    return name if name in heads else nearest_name(name, heads)
+
+
+def head_names(draft: Draft, task: Draft) -> list[str]:
+    """Names of the heads that a task means, one or a list, as `head_name` reads them."""
+    given = task.get("head")
+    found = [head_name(draft, {"head": one}) for one in (given if isinstance(given, list) else [given])]
+    return [name for name in found if name is not None]
+
+
+def head_of(draft: Draft, task: Draft) -> Draft:
+    """The head whose labels a task reads: the only one, or the one of values in a mix; empty if there is none."""
+    names = head_names(draft, task)
+    labelled = [
+        n for n in names if section(section(draft, "heads"), n).get("kind") in ("regression", "thermal")
+    ]
+    name = next(iter(labelled + names), None)
+    return section(section(draft, "heads"), name) if name else {}
+
+
+def tables(task: Draft) -> Iterator[tuple[tuple[str | int, ...], Draft]]:
+    """The tables of a task's data, one or several joined ones, each with its path below the task."""
+    data = section(task, "data")
+    if "join" not in data:
+        yield ("data",), data
+    for number, table in mappings(data, "join"):
+        yield ("data", "join", number), table
+
+
+SPECTRAL = tuple(name for name in QUANTITIES if name not in MOLAR_QUANTITIES)
+
+EXAMPLE = "[{column: cv, quantity: heat_capacity, temperature: 300, unit: J/mol_cell/K}]"
+
+
+def targets_fit(draft: Draft) -> Iterator[Finding]:
+    """Labels fit the head that learns them."""
+    for index, task in mappings(draft, "tasks"):
+        for below, data in tables(task):
+            path = ("tasks", index, *below, "targets")
+            if not isinstance(data.get("targets"), list):
+                continue
+            head = head_of(draft, task)
+            if task.get("kind") == "pretrain" and head.get("kind") != "regression":
+                if data["targets"]:
+                    why = "this pretrain task reads no labels; remove them, add a regression head or make it finetune"
+                    yield Finding(path, f"{dotted(path)}: {why}")
+                continue
+            if not data["targets"]:
+                yield Finding(path, f"{dotted(path[:-1])} needs targets, such as {EXAMPLE}")
+            for number, target in mappings(data, "targets"):
+                here = (*path, number)
+                yield from _quantity(here, target, head, _name(draft, head))
+                yield from _temperature(here, target, head)
+                yield from _frequency(here, target)
+                yield from _modes(here, target, head)
+                yield from _unit(here, target, data)
+
+
+def _name(draft: Draft, head: Draft) -> str | None:
+    """The name under which a head stands."""
+    return next((name for name, value in section(draft, "heads").items() if value is head), None)
+
+
+def _quantity(path: KeyPath, target: Draft, head: Draft, name: str | None) -> Iterator[Finding]:
+    quantity, outputs = (
+        target.get("quantity"),
+        [out for out in items(head, "outputs") if isinstance(out, str)],
+    )
+    if isinstance(quantity, str) and outputs and quantity not in outputs:
+        message = f"{dotted(path)}.quantity = '{quantity}' is not an output of head '{name}'"
+        yield Finding((*path, "quantity"), message + suggest(quantity, outputs))
+
+
+def _temperature(path: KeyPath, target: Draft, head: Draft) -> Iterator[Finding]:
+    temperature, kind, quantity = target.get("temperature"), head.get("kind"), target.get("quantity")
+    if kind == "thermal" and temperature is None and quantity in MOLAR_QUANTITIES:
+        message = f"{dotted(path)} needs a temperature for its thermal head: a number in K or a column's name"
+        yield Finding((*path, "temperature"), message)
+    reads_none = kind == "regression" or (kind == "thermal" and quantity in SPECTRAL)
+    if reads_none and isinstance(temperature, int | float | str):
+        who = "a regression head" if kind == "regression" else quantity
+        hint = "remove it or use a thermal head" if kind == "regression" else "remove it"
+        yield Finding((*path, "temperature"), f"{dotted(path)}.temperature: {who} reads none; {hint}")
+
+
+def _frequency(path: KeyPath, target: Draft) -> Iterator[Finding]:
+    frequency, density = target.get("frequency"), target.get("quantity") == "phonon_density"
+    if density and frequency is None:
+        message = f"{dotted(path)} needs the frequency of phonon_density: a number or a column's name"
+        yield Finding((*path, "frequency"), message)
+    if not density and isinstance(frequency, int | float | str):
+        message = f"{dotted(path)}.frequency: only phonon_density reads one; remove it"
+        yield Finding((*path, "frequency"), message)
+
+
+def _modes(path: KeyPath, target: Draft, head: Draft) -> Iterator[Finding]:
+    """What a kind of modes cannot give, and what is needed to give it."""
+    quantity, modes, where = target.get("quantity"), head.get("modes"), (*path, "quantity")
+    if head.get("kind") != "thermal":
+        return
+    wanted = {
+        "phonon_density": ("debye", "spectrum"),
+        "debye_temperature": ("debye", "debye_einstein", "spectrum"),
+    }
+    kinds = wanted.get(str(quantity), ())
+    if kinds and isinstance(modes, str) and modes not in kinds:
+        message = (
+            f"{dotted(where)} = '{quantity}' is not defined for modes: {modes}; use {one_of(list(kinds))}"
+        )
+        yield Finding(where, message)
+    if quantity == "heat_capacity_p" and head.get("cp_minus_cv") is None:
+        message = f"{dotted(where)} = 'heat_capacity_p' needs the head's cp_minus_cv (mol/J), such as 5e-6: Cp = Cv + A Cv² T"
+        yield Finding(where, message)
+
+
+def kinds_have_their_labels(draft: Draft) -> Iterator[Finding]:
+    """A kind of several numbers needs labels that tell them apart: one of the whole spectrum, not of one end of it."""
+    ends = {"debye_temperature": "the slow end", "highest_frequency": "the fast end"}
+    for index, task in mappings(draft, "tasks"):
+        head = head_of(draft, task)
+        if task.get("kind") != "finetune" or head.get("kind") != "thermal" or head.get("modes") == "debye":
+            continue
+        found = [
+            target.get("quantity") for _, data in tables(task) for _, target in mappings(data, "targets")
+        ]
+        if found and all(name in ends for name in found):
+            what = " and ".join(f"{name} ({ends[str(name)]})" for name in dict.fromkeys(found))
+            path = ("tasks", index, "data", "targets")
+            hint = "add labels of heat_capacity or another molar quantity, or use modes: debye"
+            yield Finding(path, f"modes: {head.get('modes')} cannot be learned from {what} alone; {hint}")
+
+
+def _unit(path: KeyPath, target: Draft, data: Draft) -> Iterator[Finding]:
+    quantity, unit, where = target.get("quantity"), target.get("unit"), (*path, "unit")
+    known = units_of(quantity) if isinstance(quantity, str) else []
+    if not known or not isinstance(unit, str):
+        return
+    if not unit:
+        yield Finding(where, f"{dotted(path)} needs a unit, such as {canonical_unit(str(quantity))}")
+    elif unit not in known:
+        yield Finding(where, f"{dotted(where)} = '{unit}' is not a unit of {quantity}" + suggest(unit, known))
+    elif per_of(unit) != "atom" and section(data, "columns").get("n_atoms", "") is None:
+        message = (
+            f"{dotted(where)} = '{unit}' needs the column with the numbers of atoms in data.columns.n_atoms"
+        )
+        yield Finding(where, message)
+
+
+LABELLED = ("regression", "thermal")
+
+HEADS_OF = {
+    "pretrain": ("masked_tokens", "geometry", "regression"),
+    "finetune": LABELLED,
+    "evaluate": LABELLED,
+}
+
+
+def heads_exist_and_fit(draft: Draft) -> Iterator[Finding]:
+    """A task names a head of the spec, of a kind that it can use."""
+    heads = section(draft, "heads")
+    for index, task in mappings(draft, "tasks"):
+        given, path = task.get("head"), ("tasks", index, "head")
+        for name in given if isinstance(given, list) else [given]:
+            wanted = HEADS_OF.get(str(task.get("kind")), ())
+            kind = head_of(draft, {"head": name}).get("kind")
+            if isinstance(name, str) and isinstance(draft.get("heads"), dict) and name not in heads:
+                yield Finding(path, f"tasks.{index}.head = '{name}' is not in heads" + suggest(name, heads))
+            elif isinstance(kind, str) and wanted and kind not in wanted:
+                fitting = [other for other in heads if section(heads, other).get("kind") in wanted]
+                message = f"tasks.{index}.head = '{name}' is a {kind} head; {task['kind']} needs {one_of(list(wanted))}"
+                yield Finding(path, message + (f": {one_of(fitting)}" if fitting else ""))
+        if isinstance(given, list) and (not given or len(set(map(str, given))) < len(given)):
+            yield Finding(path, f"tasks.{index}.head must list different heads, at least one")
+
+
+def finetuning_is_possible(draft: Draft) -> Iterator[Finding]:
+    """No more is frozen than there is; what watches held-out crystals has some; networks of one kind make an ensemble."""
+    layers = section(draft, "encoder").get("layers")
+    for index, task in mappings(draft, "tasks"):
+        if task.get("kind") != "finetune":
+            continue
+        freeze, ensemble, at = task.get("freeze"), task.get("ensemble"), f"tasks.{index}"
+        if isinstance(freeze, int) and isinstance(layers, int) and freeze > layers + 1:
+            message = f"{at}.freeze = {freeze}: an embedding and {layers} layers are {layers + 1} parts; or say encoder"
+            yield Finding(("tasks", index, "freeze"), message)
+        blends = isinstance(ensemble, dict) and ensemble.get("blend") == "extra_trees"
+        for key, asked in (("patience", isinstance(task.get("patience"), int)), ("ensemble", blends)):
+            if asked and task.get("validation_fraction") == 0:
+                message = f"{at}.{key} needs crystals to watch; set {at}.validation_fraction, such as 0.1"
+                yield Finding(("tasks", index, key), message)
+        kind = head_of(draft, task).get("kind")
+        if isinstance(ensemble, dict) and kind == "thermal":
+            message = f"{at}.ensemble: the mean of several sets of modes is none; a thermal head stands alone"
+            yield Finding(("tasks", index, "ensemble"), message)
+
+
+def evaluated_heads_are_trained(draft: Draft) -> Iterator[Finding]:
+    """An evaluate task follows a finetune task of its head that learns the same quantities.
+
+    A thermal head may predict what it never learned, but then there are no rows to train baselines on.
+    """
+    trained: dict[str, set[str]] = {}
+    for index, task in mappings(draft, "tasks"):
+        name, head = head_name(draft, task), head_of(draft, task)
+        if name is None or head.get("kind") not in LABELLED:
+            continue
+        if task.get("kind") == "finetune":
+            trained[name] = trained.get(name, set()) | _quantities(task)
+        elif task.get("kind") == "evaluate" and name not in trained:
+            message = f"tasks.{index} evaluates '{name}', which no finetune task before it trains"
+            yield Finding(("tasks", index, "head"), message)
+        elif task.get("kind") == "evaluate" and (head["kind"] == "regression" or task.get("baselines")):
+            yield from _untrained(index, name, _quantities(task) - trained[name], head)
+
+
+def _quantities(task: Draft) -> set[str]:
+    names = [target.get("quantity") for _, data in tables(task) for _, target in mappings(data, "targets")]
+    return {name for name in names if isinstance(name, str)}
+
+
+def _untrained(index: int, name: str, quantities: set[str], head: Draft) -> Iterator[Finding]:
+    """Quantities that a head never learned; those that it does not even have are reported elsewhere."""
+    hint = "; 'baselines: []' lets the thermal head predict it alone" if head["kind"] == "thermal" else ""
+    for quantity in items(head, "outputs"):
+        if quantity in quantities:
+            message = (
+                f"tasks.{index} evaluates {quantity}, which no finetune task of '{name}' before it learns"
+            )
+            yield Finding(("tasks", index, "data", "targets"), message + hint)
 
 
 def heads_divide_width(draft: Draft) -> Iterator[Finding]:
@@ -97,7 +354,7 @@ def folds_exist(draft: Draft) -> Iterator[Finding]:
 def nothing_stands_twice(draft: Draft) -> Iterator[Finding]:
     """Outputs and baselines are sets."""
     heads = section(draft, "heads")
-    lists: list[tuple[Path, list[object]]] = [
+    lists: list[tuple[KeyPath, list[object]]] = [
         (("heads", name, "outputs"), items(section(heads, name), "outputs")) for name in heads
     ]
     lists += [(("tasks", i, "baselines"), items(task, "baselines")) for i, task in mappings(draft, "tasks")]

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
-from cloudkit.modelspec.models import Spec
+from cloudkit.modelspec.spec import Spec
 
 
 class _Generator(GenerateJsonSchema):

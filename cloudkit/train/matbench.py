@@ -20,10 +20,9 @@ from numpy.typing import NDArray
 
 from cloudkit.data import take_part
 from cloudkit.data.geometry import encode_table
-from cloudkit.errors import DISTRIBUTION, CloudkitError, DataError
+from cloudkit.errors import DISTRIBUTION, CloudkitError, DataError, suggest
 from cloudkit.io import Table, read_table
 from cloudkit.modelspec import EvaluateTask, FileData, Folds, Spec, load_spec
-from cloudkit.modelspec.names import suggest
 from cloudkit.scope import project
 from cloudkit.train.build import BuildResult, build
 from cloudkit.train.trainer import Progress

@@ -7,8 +7,7 @@ import pytest
 
 from cloudkit.errors import SpecError
 from cloudkit.modelspec import load_spec
-from cloudkit.modelspec.reader import read
-from cloudkit.modelspec.tree import Mark, plain
+from cloudkit.modelspec.yaml_tree import Mark, plain, read
 
 
 def value(text: str) -> object:

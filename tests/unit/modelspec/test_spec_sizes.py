@@ -7,7 +7,7 @@ import pytest
 
 from cloudkit.errors import SpecError
 from cloudkit.modelspec import Spec, dump, load_spec, parse_spec
-from cloudkit.modelspec.sizes import SIZES
+from cloudkit.modelspec.spec import SIZES
 
 
 def encoder(*changes: str) -> dict[str, object]:

@@ -1,19 +1,141 @@
-"""YAML text -> tree of nodes. Safe: plain values only, bounded in size, depth and alias expansion."""
+"""YAML text -> a tree of nodes that know their line and column. Safe: plain values only, bounded in size, depth and aliases.
 
-from typing import Any, Final
+Scalars follow YAML 1.2, not the 1.1 of PyYAML: 1e-3 is a number, only true and false are booleans; 1:30, 0o7, dates, yes and no
+are text.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
 
 import yaml
 
 from cloudkit.errors import Problem, SpecError
-from cloudkit.modelspec.scalars import TAG, add_scalars, scalar
-from cloudkit.modelspec.tree import Mark, Node, show
+
+KeyPath = tuple[str | int, ...]
+
+
+class Mark(NamedTuple):
+    """A place in a file; line and column count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+
+@dataclass(slots=True)
+class Node:
+    """`value`: a scalar, a list of nodes or a dict of nodes; `key`: where its name stands, if any."""
+
+    value: Any
+    mark: Mark
+    key: Mark | None = None
+
+    @property
+    def start(self) -> Mark:
+        """Where a reader looks for it: its key, else itself."""
+        return self.key or self.mark
+
+
+class Finding(NamedTuple):
+    """Something wrong at `path` of the tree; `at` overrides the place that follows from the path."""
+
+    path: KeyPath
+    message: str
+    at: Mark | None = None
+
+
+def dotted(path: KeyPath) -> str:
+    """Name of a path in messages and in ``--set``; the root is "the spec"."""
+    return ".".join(map(str, path)) or "the spec"
+
+
+def child(node: Node, part: object) -> Node | None:
+    """The member of a mapping or list, None if there is none."""
+    if isinstance(node.value, dict) and isinstance(part, str):
+        return node.value.get(part)
+    if isinstance(node.value, list) and isinstance(part, int) and 0 <= part < len(node.value):
+        member: Node = node.value[part]
+        return member
+    return None
+
+
+def locate(root: Node, path: KeyPath) -> Mark:
+    """Where the value at `path` is written; for an absent one, where its nearest written ancestor starts."""
+    node = root
+    for part in path:
+        found = child(node, part)
+        if found is None:
+            return node.start
+        node = found
+    return node.start if isinstance(node.value, dict | list) else node.mark
+
+
+def plain(node: Node) -> Any:
+    """The tree without marks."""
+    if isinstance(node.value, dict):
+        return {key: plain(member) for key, member in node.value.items()}
+    if isinstance(node.value, list):
+        return [plain(member) for member in node.value]
+    return node.value
+
+
+def show(value: object) -> str:
+    """A value as a message quotes it: short, and in YAML's words."""
+    if isinstance(value, dict | list):
+        return ("a" if value else "an empty") + (" mapping" if isinstance(value, dict) else " list")
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    text = repr(value)
+    return text if len(text) <= 60 else text[:56] + "...'"
+
+
+TAG: Final = "tag:yaml.org,2002:"
+
+PATTERNS: Final = {  # type -> (pattern, first characters), in the order of trial
+    "null": (r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    "bool": (r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    "int": (r"[-+]?[0-9]{1,18}", list("-+0123456789")),
+    "float": (
+        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        list("-+.0123456789"),
+    ),
+}
+
+
+def add_scalars(cls: Any) -> None:
+    """Teach these rules to a PyYAML loader or dumper class."""
+    for kind, (pattern, first) in PATTERNS.items():
+        cls.add_implicit_resolver(TAG + kind, re.compile(rf"(?:{pattern})\Z"), first)
+
+
+def scalar(tag: str, text: str) -> Any:
+    """The value of a scalar with this tag.
+
+    Raises ValueError for a tag that is not plain (such as !!python/name) or does not fit the text.
+    """
+    kind = tag.removeprefix(TAG)
+    if kind == "str":
+        return text
+    if kind not in PATTERNS or not re.fullmatch(PATTERNS[kind][0], text):
+        raise ValueError(tag)
+    if kind == "int":
+        return int(text)
+    if kind == "float":
+        return float(re.sub(r"\.(?=inf|nan)", "", text.lower()))
+    return None if kind == "null" else text.lower() == "true"
+
 
 MAX_BYTES: Final = 256 * 1024
+
 MAX_DEPTH: Final = 32
+
 MAX_NODES: Final = 20_000  # an alias counts as often as it is used
 
 TOO_LARGE: Final = f"larger than {MAX_BYTES // 1024} KiB; a spec holds no data"
+
 TOO_DEEP: Final = f"nested deeper than {MAX_DEPTH} levels"
+
 TOO_MANY: Final = f"more than {MAX_NODES} values, counting an alias as often as it is used"
 
 
@@ -32,6 +154,7 @@ class _Loader(yaml.SafeLoader):
 
 
 _Loader.yaml_implicit_resolvers = {}  # forget the rules of YAML 1.1
+
 add_scalars(_Loader)
 
 

@@ -1,0 +1,302 @@
+"""A tree checked against the JSON Schema of the spec: unknown keys and kinds, and pydantic's errors as sentences.
+
+A key or kind with one plausible meaning is reported and then read as that, so that the rest is still checked and one error gives
+one message.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from cloudkit.errors import nearest, suggest
+from cloudkit.modelspec.yaml_tree import Finding, KeyPath, Node, child, dotted, plain, show
+
+Schema = dict[str, Any]
+
+
+class _Unknown:
+    """Stands in a draft for a value that is absent or was already reported."""
+
+    def __repr__(self) -> str:
+        return "UNKNOWN"
+
+
+UNKNOWN = _Unknown()
+
+
+class Shape:
+    """The schema, what walking a tree beside it found, and in `bad` the paths whose value was reported."""
+
+    def __init__(self, schema: Schema) -> None:
+        self.root = schema
+        self.findings: list[Finding] = []
+        self.bad: set[KeyPath] = set()
+
+    def report(self, path: KeyPath, message: str, node: Node | None = None) -> None:
+        """Add a finding, at the node if there is one."""
+        self.findings.append(Finding(path, message, node.start if node else None))
+
+    def resolve(self, schema: Schema) -> Schema:
+        """Follow a reference."""
+        reference = schema.get("$ref")
+        target: Schema = self.root["$defs"][reference.rsplit("/", 1)[1]] if reference else schema
+        return target
+
+    def member(self, schema: Schema, part: object) -> Schema:
+        """Schema of a key or list item; empty where nothing is known."""
+        schema = self.resolve(schema)
+        if isinstance(part, int):
+            return dict(schema.get("items", {}))
+        known = schema.get("properties", {}).get(part, schema.get("additionalProperties"))
+        return known if isinstance(known, dict) else {}
+
+    def at(self, tree: Node, path: KeyPath) -> Schema:
+        """Schema of the value at a path, with unions decided by what stands in the tree."""
+        schema, node = self.root, tree
+        for part in path:
+            schema = self.member(self.variant(schema, node), part)
+            node = child(node, part) or Node(None, node.mark)
+        return self.resolve(schema)
+
+    def variant(self, schema: Schema, node: Node) -> Schema:
+        """The member of a union that a mapping stands for; if open, one with the keys of all members."""
+        schema = self.resolve(schema)
+        if "anyOf" in schema and isinstance(node.value, dict):  # a part that may be null
+            parts = (self.resolve(branch) for branch in schema["anyOf"])
+            schema = next((part for part in parts if "properties" in part), schema)
+        if "oneOf" not in schema:
+            return schema
+        branches = [self.resolve(branch) for branch in schema["oneOf"]]
+        keys = node.value if isinstance(node.value, dict) else {}
+        kind = keys["kind"].value if "kind" in keys else None
+        for branch in branches:
+            if branch["properties"].get("kind", {}).get("const", UNKNOWN) == kind:
+                return branch
+            if "discriminator" not in schema and any(key in keys for key in branch["required"]):
+                return branch
+        merged = {name: value for branch in branches for name, value in branch["properties"].items()}
+        return {"properties": merged, "required": [key for branch in branches for key in branch["required"]]}
+
+    def filled(self, schema: Schema, node: Node, path: KeyPath = ()) -> Any:
+        """Plain data with defaults for absent keys; UNKNOWN where there is none or the value was reported."""
+        if path in self.bad:
+            return UNKNOWN
+        found = self.variant(schema, node)
+        if isinstance(node.value, list):
+            return [self.filled(self.member(found, i), m, (*path, i)) for i, m in enumerate(node.value)]
+        if not isinstance(node.value, dict):
+            return node.value
+        defaults = {
+            name: value.get("default", UNKNOWN) for name, value in found.get("properties", {}).items()
+        }
+        given = {k: self.filled(self.member(found, k), m, (*path, k)) for k, m in node.value.items()}
+        return {**defaults, **given}
+
+
+def nearest_name(name: str, known: Iterable[str]) -> str | None:
+    """The known name most like a misspelt one, without regard to case and hyphens; None if none is close."""
+    found = nearest(name.casefold().replace("-", "_")[:100], known, cutoff=0.5)
+    return found[0] if found else None
+
+
+def one_of(names: list[str]) -> str:
+    """``a, b or c``."""
+    return " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+RENAMED: Final = {  # keys as other tools or earlier specs call them, too unlike ours for the nearest name to be right
+    "average": "ema_decay",
+    "ema": "ema_decay",
+    "valid": "validation_fraction",
+    "clip": "max_grad_norm",
+    "gradient_clip": "max_grad_norm",
+    "group": "bucket_batches",
+    "apart": "exclude_shared",
+    "from": "init_from",
+    "split": "split_by",
+    "batch_size": "batch",
+    "lr": "learning_rate",
+}
+
+
+def check_keys(shape: Shape, schema: Schema, node: Node, path: KeyPath = ()) -> None:
+    """Report and repair unknown keys and kinds, here and below."""
+    if isinstance(node.value, dict):
+        _check_rivals(shape, schema, node, path)
+        _check_names(shape, schema, node, path)  # may mend the key that decides what else is known
+        _check_kind(shape, schema, node, path)
+        _check_names(shape, schema, node, path)
+        found = shape.variant(schema, node)
+        for key, member in list(node.value.items()):
+            check_keys(shape, shape.member(found, key), member, (*path, key))
+    elif isinstance(node.value, list):
+        for index, member in enumerate(node.value):
+            check_keys(shape, shape.member(schema, index), member, (*path, index))
+
+
+def _check_names(shape: Shape, schema: Schema, node: Node, path: KeyPath) -> None:
+    found = shape.variant(schema, node)
+    if "properties" not in found:
+        return
+    absent = [name for name in found["properties"] if name not in node.value]
+    absent.sort(key=lambda name: name not in found.get("required", ()))
+    for name in [name for name in node.value if name not in found["properties"]]:
+        renamed = RENAMED.get(name)
+        near = (
+            renamed
+            if renamed in found["properties"]
+            else nearest_name(name, absent) or nearest_name(name, found["properties"])
+        )
+        end = f"; did you mean '{near}'?" if near else suggest(name, found["properties"])
+        where = dotted(path)
+        member = node.value.pop(name)
+        shape.report((*path, name), f"unknown key {show(name)} in {where}{end}", member)
+        if near in absent:
+            node.value[near] = member
+            absent.remove(near)
+
+
+def _check_rivals(shape: Shape, schema: Schema, node: Node, path: KeyPath) -> None:
+    """In a union without kinds, keys that each decide for another member."""
+    choices = _deciding_keys(shape, schema)
+    given = [key for key in choices if key in node.value]
+    for key in given[1:]:
+        shape.report(
+            (*path, key), f"{dotted(path)} has both '{given[0]}' and '{key}'; keep one", node.value[key]
+        )
+    if len(given) > 1:
+        keep = shape.variant(schema, node)["properties"]
+        node.value = {name: member for name, member in node.value.items() if name in keep}
+
+
+def _deciding_keys(shape: Shape, schema: Schema) -> list[str]:
+    schema = shape.resolve(schema)
+    branches = [] if "discriminator" in schema else schema.get("oneOf", [])
+    return [key for branch in branches for key in shape.resolve(branch)["required"]]
+
+
+def _check_kind(shape: Shape, schema: Schema, node: Node, path: KeyPath) -> None:
+    """The key that decides between members of a union must be there and known."""
+    choices = _deciding_keys(shape, schema)
+    if "discriminator" in shape.resolve(schema):
+        _check_named_kind(shape, list(shape.resolve(schema)["discriminator"]["mapping"]), node, path)
+    elif choices and not any(key in node.value for key in choices):
+        shape.report(path, f"{dotted(path)} needs the key {one_of([repr(key) for key in choices])}", node)
+        shape.bad.add(path)
+
+
+def _check_named_kind(shape: Shape, known: list[str], node: Node, path: KeyPath) -> None:
+    kind = node.value.get("kind")
+    if kind is None:
+        shape.report(path, f"{dotted(path)} needs the key 'kind': {one_of(known)}", node)
+    elif kind.value not in known:
+        near = nearest_name(kind.value, known) if isinstance(kind.value, str) else None
+        hint = f"; did you mean '{near}'?" if near else ""
+        message = f"{dotted(path)}.kind must be {one_of(known)}, not {show(plain(kind))}{hint}"
+        shape.findings.append(Finding((*path, "kind"), message, kind.mark))
+        kind.value = near
+    if kind is None or kind.value is None:
+        shape.bad.add(path)
+
+
+_LIMITS = {
+    "minimum": "at least",
+    "exclusiveMinimum": "above",
+    "maximum": "at most",
+    "exclusiveMaximum": "below",
+}
+
+_TYPES = {
+    "integer": "a whole number",
+    "number": "a number",
+    "string": "text",
+    "boolean": "true or false",
+    "null": "null",
+    "array": "a list",
+    "object": "a mapping of keys",
+}
+
+
+def allowed(schema: Schema, shape: Shape) -> str:
+    """What a schema allows, in words."""
+    schema = shape.resolve(schema)
+    if "oneOf" in schema:
+        return _TYPES["object"]
+    if "anyOf" in schema:
+        return one_of([allowed(option, shape) for option in schema["anyOf"]])
+    if "enum" in schema or "const" in schema:
+        return one_of([str(value) for value in schema.get("enum", [schema.get("const")])])
+    if "minimum" in schema and schema["minimum"] == schema.get("maximum"):
+        return str(schema["minimum"])
+    limits = [f"{word} {schema[key]}" for key, word in _LIMITS.items() if key in schema]
+    if schema.get("minItems"):
+        limits.append("not empty")
+    if "pattern" in schema:
+        limits.append(f"matching {schema['pattern']}")
+    if "maxLength" in schema:
+        limits.append(f"at most {schema['maxLength']} characters")
+    elif schema.get("minLength"):
+        limits.append("not empty")
+    words = _TYPES.get(str(schema.get("type")), "another value")
+    return f"{words} ({', '.join(limits)})" if limits else words
+
+
+def choices(schema: Schema, shape: Shape) -> list[str]:
+    """The words among the allowed values."""
+    schema = shape.resolve(schema)
+    own = [*schema.get("enum", []), *([schema["const"]] if "const" in schema else [])]
+    return own + [word for option in schema.get("anyOf", []) for word in choices(option, shape)]
+
+
+def tree_path(tree: Node, location: Iterable[object]) -> KeyPath:
+    """pydantic's location without the names of union members that it puts between the keys."""
+    path: list[str | int] = []
+    node = tree
+    for part in location:
+        found = child(node, part)
+        if found is not None and isinstance(part, str | int):
+            path.append(part)
+            node = found
+    return tuple(path)
+
+
+def findings(errors: Iterable[Any], tree: Node, shape: Shape) -> list[Finding]:
+    """One finding per wrong value or missing key; their paths join `shape.bad`."""
+    found: dict[KeyPath, Finding] = {}
+    for error in errors:
+        location = error["loc"]
+        path = tree_path(tree, location)
+        if any(path[:n] in shape.bad for n in range(len(path) + 1)):
+            continue
+        if error["type"] == "missing":
+            name = location[-1]
+            words = allowed(shape.at(tree, (*path, name)), shape)
+            found[*path, name] = Finding(path, f"{dotted(path)} needs the key '{name}': {words}")
+        elif location[-1] == "[key]":
+            words = allowed({"type": "string", **shape.at(tree, path[:-1])["propertyNames"]}, shape)
+            message = f"the name {show(path[-1])} in {dotted(path[:-1])} must be {words}"
+            found[path] = Finding(path, message, _node(tree, path).key)
+        else:
+            found[path] = Finding(path, _wrong_value(path, tree, shape))
+    shape.bad.update(found)
+    return list(found.values())
+
+
+def _node(tree: Node, path: KeyPath) -> Node:
+    for part in path:
+        tree = child(tree, part) or tree
+    return tree
+
+
+def _wrong_value(path: KeyPath, tree: Node, shape: Shape) -> str:
+    value = plain(_node(tree, path))
+    schema = shape.at(tree, path)
+    message = f"{dotted(path)} must be {allowed(schema, shape)}, not {show(value)}"
+    near = nearest_name(value, choices(schema, shape)) if isinstance(value, str) else None
+    if near:
+        return f"{message}; did you mean '{near}'?"
+    quotable = (
+        schema.get("type") == "string"
+        and isinstance(value, bool | int | float)
+        and not choices(schema, shape)
+    )
+    return message + ("; put it in quotes to make it text" if quotable else "")

@@ -1,0 +1,549 @@
+"""The spec file as pydantic models: every key with its type, default and explanation, in one place.
+
+The JSON Schema, error messages and templates are made from these. Rules that involve several keys are in rules.py.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+Positive = Annotated[float, Field(gt=0)]
+
+Count = Annotated[int, Field(ge=1)]
+
+Text = Annotated[str, Field(min_length=1)]
+
+HeadName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=64)]
+
+
+class Part(BaseModel):
+    """Base of every mapping in a spec."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+Size = Literal["tiny", "small", "base", "large"]
+
+SIZES: Final[dict[str, dict[str, int]]] = {
+    "tiny": {"layers": 2, "heads": 4, "width": 32, "feedforward": 64},
+    "small": {"layers": 3, "heads": 4, "width": 96, "feedforward": 192},
+    "base": {"layers": 6, "heads": 8, "width": 256, "feedforward": 512},
+    "large": {"layers": 12, "heads": 12, "width": 768, "feedforward": 2048},
+}
+
+
+Activation = Literal["gelu", "gelu_tanh", "relu", "silu"]
+
+
+class BertEncoder(Part):
+    """The published post-norm transformer (Devlin 2018), parameter for parameter; defaults are the published values."""
+
+    kind: Literal["bert"] = Field(description="kind of encoder")
+    layers: Count = Field(default=12, description="number of transformer layers")
+    heads: Count = Field(default=12, description="attention heads per layer; must divide width")
+    width: Count = Field(default=768, description="size of a token's vector")
+    feedforward: Count | None = Field(
+        default=None, description="width of the feed-forward layer; null: 4 times width"
+    )
+    activation: Activation = Field(
+        default="gelu", description="between the two feed-forward maps, and in the masked_tokens head"
+    )
+    dropout: Share = Field(default=0.1, description="share of values dropped while training")
+    attention_dropout: Share = Field(
+        default=0.1, description="share of attention weights dropped while training"
+    )
+    norm_eps: Positive = Field(default=1e-12, description="added to the variance in layer normalization")
+    positions: Count | None = Field(
+        default=None, description="learned positions; null: as many as tokens.max_length"
+    )
+    token_types: Count = Field(
+        default=2, description="rows of the table of token types, of which strings use the first"
+    )
+    padding_row: Annotated[int, Field(ge=0)] | None = Field(
+        default=None, description="token whose vector is never trained, as torch's padding_idx; null: none"
+    )
+    pooling: Literal["cls", "mean", "cls_mean"] = Field(
+        default="cls", description="what heads read: the first token, the mean of all, or both"
+    )
+
+
+ThermalQuantity = Literal[
+    "heat_capacity",
+    "internal_energy",
+    "entropy",
+    "free_energy",
+    "heat_capacity_p",
+    "enthalpy_increment",
+    "debye_temperature",
+    "highest_frequency",
+    "phonon_density",
+]
+
+FOUR: tuple[ThermalQuantity, ...] = ("heat_capacity", "internal_energy", "entropy", "free_energy")
+
+ModeKind = Literal["debye", "einstein", "debye_einstein", "spectrum"]
+
+
+class MaskedTokensHead(Part):
+    """Predicts hidden tokens from the rest of the string; for pretraining."""
+
+    kind: Literal["masked_tokens"] = Field(description="hidden tokens are predicted from the others")
+    mask: Annotated[float, Field(gt=0, lt=1)] = Field(
+        default=0.15, description="share of the tokens (or orbits) of a string that is hidden"
+    )
+    hide: Literal["tokens", "orbits"] = Field(
+        default="tokens", description="what is hidden at a time: single tokens, or an element with its site"
+    )
+    tied: bool = Field(
+        default=False,
+        description="score tokens by their own vectors, the embedding's; false: by vectors apart",
+    )
+
+
+GeometryTarget = Literal[
+    "log_nearest_distance",
+    "log_coordination",
+    "neighbour_electronegativity",
+    "log_neighbour_mass",
+    "like_neighbours",
+    "log_inverse_reduced_mass",
+    "log_volume_per_atom",
+    "log_shortest_distance",
+    "stiffness",
+]
+
+ALL_GEOMETRY: tuple[GeometryTarget, ...] = get_args(GeometryTarget)
+
+
+class GeometryHead(Part):
+    """Predicts what the structure behind a string looks like; for pretraining on structures."""
+
+    kind: Literal["geometry"] = Field(
+        description="distances and neighbours of the structure, from its string"
+    )
+    targets: list[GeometryTarget] = Field(
+        default=list(ALL_GEOMETRY),
+        min_length=1,
+        description="what is learned: the first six of each orbit, the last three of the crystal",
+    )
+    hidden: Count | None = Field(
+        default=None, description="width of the hidden layer; null: the width of the encoder"
+    )
+
+
+class RegressionHead(Part):
+    """Predicts numbers directly, one per output."""
+
+    kind: Literal["regression"] = Field(description="numbers predicted directly, without a physical model")
+    outputs: list[Text] = Field(
+        min_length=1, description="names of the predicted quantities; targets refer to them"
+    )
+    hidden: Count | None = Field(
+        default=None, description="width of the hidden layer; null: the width of the encoder"
+    )
+    transform: Literal["none", "log", "sqrt"] = Field(
+        default="none", description="the scale on which labels are learned; log and sqrt need positive labels"
+    )
+    dropout: Share = Field(default=0.1, description="share of the head's inputs dropped while training")
+
+
+class ThermalHead(Part):
+    """Predicts vibrational modes; all thermodynamic quantities at any temperature follow from them."""
+
+    kind: Literal["thermal"] = Field(description="vibrational modes, from which all four quantities follow")
+    modes: ModeKind = Field(
+        default="debye",
+        description="form of the phonon spectrum; debye: one Debye temperature; einstein: three frequencies; debye_einstein: "
+        "a Debye part and two frequencies; spectrum: a density of states on a frequency grid",
+    )
+    outputs: list[ThermalQuantity] = Field(
+        default=list(FOUR), min_length=1, description="quantities that targets may refer to"
+    )
+    dropout: Share = Field(default=0.1, description="share of the head's inputs dropped while training")
+    tolerance: Annotated[float, Field(ge=0)] = Field(
+        default=0.05, description="share by which a label of heat_capacity may exceed 3R per atom"
+    )
+    cp_minus_cv: Annotated[float, Field(ge=0)] | None = Field(
+        default=None,
+        description="A in Cp = Cv + A Cv² T, per mole of atoms, mol/J; needed for heat_capacity_p; 5e-6 is usual",
+    )
+
+
+Head = Annotated[MaskedTokensHead | GeometryHead | RegressionHead | ThermalHead, Field(discriminator="kind")]
+
+
+class Target(Part):
+    """One column of labels."""
+
+    column: Text = Field(description="column that holds the label")
+    quantity: Text = Field(description="what the label is: one of the outputs of the task's head")
+    temperature: Annotated[float, Field(ge=0)] | Text | None = Field(
+        default=None,
+        description="temperature of the label: a number in K or the name of a column; for thermal heads",
+    )
+    frequency: Annotated[float, Field(ge=0)] | Text | None = Field(
+        default=None, description="frequency of a label of phonon_density: a number or the name of a column"
+    )
+    frequency_unit: Literal["K", "THz", "1/cm", "cm-1", "meV", "eV", "J"] = Field(
+        default="THz", description="unit of `frequency`"
+    )
+    unit: str = Field(
+        default="",
+        description="unit of the label, such as J/mol_cell/K; needed for thermal quantities, a note for others",
+    )
+
+    missing: Literal["error", "skip"] = Field(
+        default="error", description="rows without this label: refuse the table, or skip the label"
+    )
+    weight: Positive = Field(default=1.0, description="how much each of these labels counts in training")
+
+
+class Columns(Part):
+    """Which columns of a table hold what besides the labels."""
+
+    text: Text = Field(default="scope", description="column of SCOPE strings")
+    n_atoms: Text | None = Field(
+        default="n_atoms",
+        description="atoms per cell or formula unit; read where a label's unit is not per atom",
+    )
+    id: Text | None = Field(default=None, description="column that names the rows; null: the row number")
+    source: Text | None = Field(
+        default=None, description="column that names where the labels of a row come from; see `source`"
+    )
+    structure: Text | None = Field(
+        default=None,
+        description="column of structures, as JSON lines hold them, to make the strings (and geometry) from, in place of `text`",
+    )
+
+
+class BuiltinData(Part):
+    """A table that ships with cloudkit."""
+
+    builtin: Literal["thermal", "minerals", "prototypes", "phonons"] = Field(description="name of the table")
+    part: Literal["train", "test", "all"] = Field(
+        default="all", description="which part; only thermal has train and test"
+    )
+    fraction: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=1.0,
+        description="share of the crystals that is used; a smaller share lies within a larger one",
+    )
+    source: str = Field(
+        default="",
+        description="where the labels come from, such as experiment or PBE. A finetune task predicts its first source; each other one "
+        "has an offset of its own, learned and then left out; empty for phonons: the teachers",
+    )
+    targets: list[Target] = Field(default=[], description="labels; not for pretrain")
+
+
+class FileData(Part):
+    """A table of the user: .csv, .jsonl or .parquet, gzipped or not; or .json as matminer keeps it."""
+
+    path: Text = Field(description="the file, relative to the folder of the spec")
+    part: Literal["train", "test", "all"] = Field(
+        default="all", description="rows of the fold that the key `folds` of the spec names, or all rows"
+    )
+    columns: Columns = Field(default=Columns(), description="which columns hold what")
+    fraction: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=1.0,
+        description="share of the crystals that is used; a smaller share lies within a larger one",
+    )
+    source: str = Field(
+        default="",
+        description="where the labels come from, such as experiment or PBE. A finetune task predicts its first source; each other one "
+        "has an offset of its own, learned and then left out",
+    )
+    targets: list[Target] = Field(default=[], description="labels; not for pretrain")
+
+
+def _source(value: object) -> str:
+    """Tag of the union member that a `data` mapping stands for."""
+    if "join" in value if isinstance(value, Mapping) else isinstance(value, JointData):
+        return "<joint>"
+    builtin = "builtin" in value if isinstance(value, Mapping) else isinstance(value, BuiltinData)
+    return "<builtin>" if builtin else "<file>"
+
+
+Table = Annotated[
+    Annotated[BuiltinData, Tag("<builtin>")] | Annotated[FileData, Tag("<file>")], Discriminator(_source)
+]
+
+
+class JointData(Part):
+    """Several tables whose labels are learned together; a string that stands in two of them is one crystal."""
+
+    join: list[Table] = Field(min_length=2, description="the tables, each with targets of its own")
+
+
+Data = Annotated[
+    Annotated[BuiltinData, Tag("<builtin>")]
+    | Annotated[FileData, Tag("<file>")]
+    | Annotated[JointData, Tag("<joint>")],
+    Discriminator(_source),
+]
+
+
+def tables_of(data: Data) -> tuple[BuiltinData | FileData, ...]:
+    """The tables of a task, one or several."""
+    return tuple(data.join) if isinstance(data, JointData) else (data,)
+
+
+def targets_of(data: Data) -> list[Target]:
+    """The labels of a task, of all its tables."""
+    return [target for table in tables_of(data) for target in table.targets]
+
+
+Baseline = Literal["mean", "ridge", "extra_trees", "boosted_trees"]
+
+ALL_BASELINES: tuple[Baseline, ...] = ("mean", "ridge", "extra_trees", "boosted_trees")
+
+
+class Training(Part):
+    """What pretrain and finetune share."""
+
+    kind: str
+    head: HeadName | list[HeadName]
+    data: Data = Field(description="the rows: {builtin: NAME, part: PART} or {path: FILE, columns: {...}}")
+    exclude_shared: Literal["none", "string", "composition", "formula", "prototype"] = Field(
+        default="none",
+        description="leave out crystals that share this with a crystal of an evaluate task: the string, composition and space "
+        "group, composition alone (formula), or space group and Wyckoff positions (prototype)",
+    )
+    split_by: Literal["random", "composition", "formula", "prototype"] = Field(
+        default="random",
+        description="crystals that share this are all trained on or all held out by `validation_fraction`",
+    )
+    batch: Count = Field(default=64, description="crystals per step and device")
+    bucket_batches: Count = Field(
+        default=1,
+        description="batches drawn together and sorted by length, so that each has strings of similar length; 1: no sorting",
+    )
+    learning_rate: Positive = Field(
+        default=1e-3, description="largest learning rate; it falls as a cosine to zero"
+    )
+    weight_decay: Annotated[float, Field(ge=0)] = Field(
+        default=0.01, description="decoupled weight decay (AdamW)"
+    )
+    warmup: Share = Field(default=0.05, description="share of the steps over which the learning rate rises")
+    max_grad_norm: Positive | None = Field(
+        default=1.0, description="the gradient is clipped to this norm; null: not clipped"
+    )
+    ema_decay: Share = Field(
+        default=0.99,
+        description="decay per step of the moving average (EMA) of the weights, which is what is kept",
+    )
+
+
+class PretrainTask(Training):
+    """Learns from strings and structures, with one head or several at once, whose losses are added."""
+
+    kind: Literal["pretrain"] = Field(description="learn from strings or structures")
+    head: HeadName | list[HeadName] = Field(
+        description="name of a head in `heads`, or a list: masked_tokens reads strings, geometry structures, regression labels"
+    )
+    epochs: Count = Field(default=20, description="passes over the rows")
+    validation_fraction: Share = Field(
+        default=0.05, description="share of the crystals held out to watch the loss"
+    )
+    ema_decay: Share = Field(
+        default=0.998,
+        description="decay per step of the moving average (EMA) of the weights, which is what is kept",
+    )
+
+
+class Ensemble(Part):
+    """Several models instead of one, for a regression head: their mean is what is predicted."""
+
+    members: Count = Field(
+        default=3,
+        description="networks that are fine-tuned, from seeds run.seed, run.seed + 1 and so on",
+    )
+    blend: Literal["none", "extra_trees"] = Field(
+        default="none",
+        description="extra_trees: mixed with trees on composition and symmetry, in the share with the least error on the crystals "
+        "that `validation_fraction` holds out",
+    )
+
+
+class FinetuneTask(Training):
+    """Learns labels; needs a regression or thermal head and `data.targets`."""
+
+    kind: Literal["finetune"] = Field(description="learn labels")
+    head: HeadName = Field(description="name of the head, as in `heads`")
+    epochs: Count = Field(default=100, description="passes over the rows")
+    validation_fraction: Share = Field(
+        default=0.1, description="share of the crystals held out to choose the best epoch; 0: the last"
+    )
+    loss: Literal["l1", "l2", "huber"] = Field(
+        default="l1", description="absolute, squared or Huber error of the scaled label"
+    )
+    freeze: Annotated[int, Field(ge=0)] | Literal["encoder"] = Field(
+        default=0,
+        description="parts of the encoder that stay as they are, from below: the embedding, then its layers; encoder: all of it",
+    )
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=1.0,
+        description="factor of the learning rate from each layer to the one below; head and topmost layer have the whole rate",
+    )
+    patience: Count | None = Field(
+        default=None,
+        description="stop after so many epochs without a lower loss on the crystals that `validation_fraction` holds out; null: never",
+    )
+    ensemble: Ensemble | None = Field(
+        default=None, description="several models whose mean is predicted; null: one"
+    )
+
+
+class EvaluateTask(Part):
+    """Measures a fine-tuned head on rows that it has not seen, beside baselines."""
+
+    kind: Literal["evaluate"] = Field(description="measure errors")
+    head: HeadName = Field(description="name of a head that a finetune task before this one has trained")
+    data: Data = Field(description="rows with targets that training has not seen")
+    baselines: list[Baseline] = Field(
+        default=list(ALL_BASELINES), description="models trained on the rows of the finetune task"
+    )
+
+
+def heads_of(task: "Task") -> tuple[str, ...]:
+    """The heads that a task trains or measures; several where a pretrain task mixes them."""
+    return (task.head,) if isinstance(task.head, str) else tuple(task.head)
+
+
+Task = Annotated[PretrainTask | FinetuneTask | EvaluateTask, Field(discriminator="kind")]
+
+
+class Tokens(Part):
+    """How crystals become token ids."""
+
+    dialect: Literal["orbit", "reduced", "full"] = Field(
+        default="orbit", description="SCOPE dialect that the model reads"
+    )
+    vocabulary: Literal["compact", "cloud"] = Field(
+        default="compact", description="compact: one token per symbol; cloud: the published 564 tokens"
+    )
+    max_length: Annotated[int, Field(ge=4, le=8192)] = Field(
+        default=64,
+        description="most tokens per string; a longer one is an error that names the row, never cut",
+    )
+
+
+class TransformerEncoder(Part):
+    """A pre-norm transformer over the tokens of one crystal."""
+
+    kind: Literal["transformer"] = Field(description="kind of encoder")
+    size: Size | None = Field(
+        default=None,
+        description="tiny, small, base or large: stands for layers, heads, width and feedforward, unless they are given too",
+    )
+    layers: Count = Field(default=4, description="number of transformer layers")
+    heads: Count = Field(default=4, description="attention heads per layer; must divide width")
+    width: Count = Field(default=256, description="size of a token's vector")
+    dropout: Share = Field(default=0.1, description="share of values dropped while training")
+    feedforward: Count | None = Field(
+        default=None, description="width of the feed-forward layer; null: 4 times width"
+    )
+    norm: Literal["layer", "rms"] = Field(
+        default="layer",
+        description="normalization before each part of a layer: LayerNorm, or RMSNorm (Zhang 2019)",
+    )
+    gated: bool = Field(
+        default=True,
+        description="feed-forward layers multiply by a gate (Shazeer 2020); false: two plain maps",
+    )
+    activation: Activation = Field(
+        default="silu", description="of the gate, or between the two maps: silu, gelu, gelu_tanh or relu"
+    )
+    positions: Literal["none", "learned", "rotary"] | None = Field(
+        default=None,
+        description="what is known of the order of tokens: nothing, since orbits are a set; learned vectors of places; rotary "
+        "(Su 2021); null: none for compact, learned for cloud",
+    )
+    features: bool = Field(
+        default=True,
+        description="add linear maps of what is known about elements, orbits and groups; for compact",
+    )
+    merge: bool = Field(
+        default=False,
+        description="one vector per orbit (element, site and share together), equal orbits as one with their count; "
+        "false: one per symbol; for compact",
+    )
+    pooling: Literal["cls", "mean", "cls_mean", "attention"] = Field(
+        default="cls_mean",
+        description="what heads read: the first token, the mean of the others, both, or both and a mean by learned attention",
+    )
+
+
+Encoder = Annotated[TransformerEncoder | BertEncoder, Field(discriminator="kind")]
+
+
+class Run(Part):
+    """Where and how the build runs."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(default=0, description="seed of everything random")
+    precision: Literal["auto", "32-true", "16-mixed", "bf16-mixed", "64-true"] = Field(
+        default="auto",
+        description="as Lightning names it; auto: 32-true on a CPU, bf16-mixed on a GPU that has it",
+    )
+    devices: Literal["auto"] | Count = Field(
+        default="auto",
+        description="devices per node, one process each; auto: as torchrun or SLURM has started",
+    )
+    nodes: Count = Field(default=1, description="machines, as started by torchrun or SLURM")
+    strategy: Literal["auto", "ddp", "fsdp"] = Field(
+        default="auto",
+        description="of several processes; ddp, as auto: whole weights on each device; fsdp: a part of them on each",
+    )
+    accelerator: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="kind of device")
+    checkpoint: Annotated[float, Field(ge=0)] = Field(
+        default=300.0, description="seconds of training after which a checkpoint is due; 0: at each step"
+    )
+
+
+class Sweep(Part):
+    """The spec at every point of a grid, for `cloudkit sweep`."""
+
+    grid: dict[Text, Annotated[list[Any], Field(min_length=1)]] = Field(
+        min_length=1,
+        description="key, as in --set, -> its values: {encoder.width: [32, 64], tasks.0.data.fraction: [0.5, 1.0]}",
+    )
+
+
+class Folds(Part):
+    """Parts of a file that take turns as test rows: scikit-learn's KFold(count, shuffle=True, random_state=seed)."""
+
+    count: Annotated[int, Field(ge=2)] = Field(default=5, description="number of folds")
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(
+        default=18012019, description="random_state of KFold; the default is that of Matbench"
+    )
+    fold: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="the fold whose rows are `part: test`, counted from 0"
+    )
+
+
+class Spec(Part):
+    """A model and what is done with it."""
+
+    cloudkit: Annotated[int, Field(ge=1, le=1)] = Field(description="version of the spec format")
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)] = Field(
+        description="name of the model; `build` writes to runs/<name>"
+    )
+    tokens: Tokens = Field(default=Tokens(), description="how crystals become token ids")
+    init_from: Text | None = Field(
+        default=None,
+        description="model to start from: a folder that `build` wrote, or the name of a shipped model; same tokens and encoder",
+    )
+    encoder: Encoder = Field(description="the trunk that all heads share")
+    heads: dict[HeadName, Head] = Field(min_length=1, description="name -> what is predicted")
+    tasks: list[Task] = Field(
+        description="what is done, in order; none for a model that was converted from elsewhere"
+    )
+    run: Run = Field(default=Run(), description="where and how the build runs")
+    folds: Folds | None = Field(
+        default=None, description="how files are divided into parts, for tables with `part: train` or `test`"
+    )
+    sweep: Sweep | None = Field(
+        default=None, description="grid of settings that `cloudkit sweep` builds; `build` passes over it"
+    )
