@@ -69,14 +69,26 @@ for module in (
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        import platform
         from importlib import metadata  # takes longer to import than a command may take to start
 
-        typer.echo(f"cloudkit {metadata.version(DISTRIBUTION)}")
+        from cloudkit import _native
+
+        core = "compiled core" if _native.COMPILED else "core in Python"
+        engine = f"native engine {_native.SYMMETRY_VERSION}"
+        python = f"Python {platform.python_version()}"
+        typer.echo(f"cloudkit {metadata.version(DISTRIBUTION)} ({core}, {engine}, {python})")
         raise typer.Exit
 
 
 Version = Annotated[
-    bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    bool,
+    typer.Option(
+        "--version",
+        callback=_print_version,
+        is_eager=True,
+        help="Print the versions of cloudkit, its core and its engine.",
+    ),
 ]
 
 

@@ -79,7 +79,11 @@ def test_every_verb_explains_itself_with_an_example_and_offers_json(cloudkit, ve
 def test_the_version_is_that_of_the_package(cloudkit):
     from importlib.metadata import version
 
-    assert cloudkit("--version").out == f"cloudkit {version('cloudkit-scope')}\n"
+    printed = cloudkit("--version").out
+    assert printed.startswith(f"cloudkit {version('cloudkit-scope')} (")
+    assert re.fullmatch(
+        r".*\((compiled core|core in Python), native engine \S+, Python 3\.\d+\.\S+\)\n", printed
+    )
 
 
 @pytest.mark.parametrize(
