@@ -69,6 +69,10 @@ shipped: $(VENV)/.train
 shipped-geometry: $(VENV)/.train
 	$(BIN)/python spec/tools/build_shipped_geometry.py $${CLOUDKIT_SHARED:-../shared}/data
 
+# The other models of `cloudkit predict materials`, in cloudkit/models/shipped; needs the shared data and about half an hour.
+shipped-materials: $(VENV)/.train
+	$(BIN)/python spec/tools/build_shipped_materials.py $${CLOUDKIT_SHARED:-../shared}/data
+
 # One recipe on eight labelled sets of the shared data; what is done already is not done again.
 tasks-table: $(VENV)/.test
 	cd benchmarks && OMP_NUM_THREADS=1 ../$(BIN)/python tasks.py

@@ -25,6 +25,7 @@ from cloudkit.cli import (
     explain,
     fetch,
     matbench,
+    models,
     new,
     predict,
     schema,
@@ -59,6 +60,7 @@ for module in (
     enumerate,
     predict,
     evaluate,
+    models,
     new,
     schema,
     bench,
@@ -97,7 +99,7 @@ Crystals as short symmetry strings (SCOPE), and models over them. What people do
 
   cloudkit encode my.cif                                         # the crystal as a string
   cloudkit explain my.cif                                        # how it was read: engines, tolerances, letters
-  cloudkit predict thermal my.cif -t 0:600:10 --plot cv.png      # Cv(T) and more, from the model that ships
+  cloudkit predict materials my.cif                              # its properties, from the models that ship
   cloudkit new my.yaml && cloudkit build my.yaml                 # a model of your own, with a report
   cloudkit doctor                                                # what is installed, what is missing
 

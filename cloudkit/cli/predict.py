@@ -1,10 +1,10 @@
 """`cloudkit predict`: values with units from a trained model, for structures and strings."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import typer
@@ -18,11 +18,12 @@ from cloudkit.cli.terminal import Bar, counting, emit_json, emit_table, say
 from cloudkit.errors import CloudkitError
 
 if TYPE_CHECKING:
-    from cloudkit.predict import Columns, Failure, Input, Model
+    import numpy.typing as npt
+
+    from cloudkit.predict import Columns, Failure, Input, Materials, Model
     from cloudkit.units import Per
 
-COLUMNS = ("id", "temperature", "quantity", "value", "unit", "lower", "upper")
-TEXTS = ("id", "quantity", "unit")
+TEXTS = ("id", "quantity", "unit", "note")
 TABLES, PICTURES = (".csv", ".jsonl", ".parquet"), (".png", ".svg", ".pdf")
 LEDGER = ("id", "code", "message")
 Keep = Callable[["Columns"], None]
@@ -35,7 +36,7 @@ Failures = Annotated[Path | None, typer.Option("--failures", metavar="FILE", hel
 
 
 def command(
-    model: Annotated[str, typer.Argument(metavar="MODEL", autocompletion=completion.models, help="Folder that `cloudkit build` wrote, or the name of a model that ships with cloudkit: thermal.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", autocompletion=completion.models, help="Folder that `cloudkit build` wrote, or the name of a model that ships with cloudkit: materials (all properties), thermal, ... (`cloudkit models` lists them).")],
     inputs: Inputs,
     output: Output = None,
     column: Column = None,
@@ -48,7 +49,7 @@ def command(
     lowest: Annotated[bool, typer.Option("--lowest", help="The lowest values are the best.")] = False,
     where: Annotated[str | None, typer.Option("--where", metavar="CONDITION", help="With --top: only rows for which this holds, such as \"value > 20 and novelty == 'new'\"; columns: formula, elements, space_group, novelty, value, lower, upper, and each quantity.", show_default=False)] = None,
     reference: Annotated[list[str] | None, typer.Option("--reference", metavar="FILE", help="With --top: crystals that are known, may be repeated. [default: the built-in minerals and prototypes]", show_default=False)] = None,
-    page: Annotated[Path | None, typer.Option("--page", metavar="PAGE", help="With --top: the best as one .html page.")] = None,
+    page: Annotated[Path | None, typer.Option("--page", metavar="PAGE", help="The data sheet of each crystal as an .html page, for the model materials; with --top: the best as one page.")] = None,
     failures: Failures = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on standard output: each value or failure; with -o, the counts.")] = False,
 ) -> None:  # fmt: skip
@@ -56,6 +57,7 @@ def command(
 
     \b
     Example:
+      cloudkit predict materials crystal.cif --page sheet.html
       cloudkit predict thermal crystal.cif --temperatures 0:600:10 -o cv.csv
       cloudkit predict thermal candidates.csv --top 50 --where "novelty == 'new'" --page top.html
       cloudkit predict thermal a.cif b.cif -t 0:600:5 --plot cv.png --measured points.csv
@@ -86,10 +88,14 @@ def command(
                 as_json,
             )
         )
-    if by or where or reference or page or lowest:
+    if by or where or reference or lowest:
         raise CloudkitError(
-            "--by, --lowest, --where, --reference and --page choose among candidates; give --top K too"
+            "--by, --lowest, --where and --reference choose among candidates; give --top K too"
         )
+    if page:
+        from cloudkit.cli.sheets import write_sheets
+
+        raise typer.Exit(write_sheets(model, inputs, column, temperatures, page))
     from cloudkit.predict import load, parse_temperatures
 
     kelvin = None if temperatures is None else parse_temperatures(temperatures)
@@ -102,7 +108,7 @@ def command(
     with counting("crystals") as bar, ExitStack() as stack:
         given = _Counted(records(inputs, column), bar)
         batches = trained.predict_columns(given, kelvin, per)
-        keeps.append(stack.enter_context(_writer(output)) if output else _shown(as_json))
+        keeps.append(stack.enter_context(_writer(output, trained.columns)) if output else _shown(as_json))
         ledger = stack.enter_context(table_writer(failures, LEDGER)) if failures else None
         failed, rows = _write(batches, keeps, ledger, as_json and not output)
     if plot and draw:
@@ -116,7 +122,7 @@ def command(
 
 
 def _plotter(
-    trained: "Model", kelvin: Iterable[float], measured: Path | None, per: "Per"
+    trained: "Model | Materials", kelvin: Iterable[float], measured: Path | None, per: "Per"
 ) -> tuple[Keep, Callable[[Path], None]]:
     """What takes the batches that are to be drawn, and what draws them; refuses before any work is done."""
     from cloudkit.predict import as_frame
@@ -125,10 +131,10 @@ def _plotter(
     points = read_points(measured, per) if measured else None
     _check_curves(trained, kelvin)
     drawn = CurvePlot(len(list(kelvin)), points)
-    return lambda table: drawn.add(as_frame(table)), drawn.save
+    return lambda table: drawn.add(as_frame(table).dropna(subset="temperature")), drawn.save
 
 
-def _check_curves(trained: "Model", kelvin: Iterable[float]) -> None:
+def _check_curves(trained: "Model | Materials", kelvin: Iterable[float]) -> None:
     """Refuse a plot before any work is done where there would be no curve in it."""
     if trained.heads and not trained.thermal:
         raise CloudkitError(
@@ -180,12 +186,12 @@ def _write(
 
 
 @contextmanager
-def _writer(output: Path) -> Iterator[Keep]:
+def _writer(output: Path, columns: Sequence[str]) -> Iterator[Keep]:
     """A file that takes batches and is there, whole, at the end."""
     from cloudkit.io import column_writer
 
-    with replacing(output, "wb") as file, column_writer(file, output.suffix, COLUMNS, TEXTS) as write:
-        yield lambda table: write({name: table[name] for name in COLUMNS})
+    with replacing(output, "wb") as file, column_writer(file, output.suffix, columns, TEXTS) as write:
+        yield lambda table: write({name: table[name] for name in columns})
 
 
 def _shown(as_json: bool) -> Keep:
@@ -199,12 +205,18 @@ def _shown(as_json: bool) -> Keep:
             for row in rows:  # NaN becomes null
                 emit_json(dict(zip(table, row, strict=True)))
             return
-        shown = [
-            name for name, column in table.items() if column.dtype == object or not np.isnan(column).all()
-        ]
+        if "note" in table:
+            for name, note in dict.fromkeys(zip(table["id"].tolist(), table["note"].tolist(), strict=True)):
+                if note:
+                    say(f"note: {name}: {note}")
+        shown = [name for name, column in table.items() if name != "note" and not _is_empty(column)]
         emit_table(
             shown if header else None, list(zip(*(table[name].tolist() for name in shown), strict=True))
         )
         header = False
 
     return show
+
+
+def _is_empty(column: "npt.NDArray[Any]") -> bool:
+    return bool(column.dtype != object and np.isnan(column).all())

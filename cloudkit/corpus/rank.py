@@ -8,7 +8,7 @@ from cloudkit.corpus.condition import keep_rows
 from cloudkit.corpus.facts import Choice, read_rows
 from cloudkit.data import builtin_path
 from cloudkit.errors import CloudkitError, require
-from cloudkit.predict import Failure, Input, Model
+from cloudkit.predict import Failure, Input, Materials, Model
 from cloudkit.scope import Scope, canonical_scope, parse, project_scope, reduced_formula
 from cloudkit.units import Per
 
@@ -91,7 +91,7 @@ def _identity(scope: Scope) -> tuple[str, str]:
 
 
 def rank(
-    model: Model,
+    model: Model | Materials,
     inputs: Iterable[Input],
     wanted: Wanted,
     reference: Reference,

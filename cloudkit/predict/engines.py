@@ -46,6 +46,9 @@ class Engine(Protocol):
     def thermal(self, head: str, tokens: Tokens, kelvin: Array) -> Ends:
         """THERMAL (strings, temperatures, 4) per mole of atoms."""
 
+    def density(self, head: str, tokens: Tokens, frequency: Array) -> Array:
+        """Modes per atom and K (strings, m) of a thermal head at frequencies (m,) in K."""
+
     def regression(self, head: str, tokens: Tokens, blend: "Blend | None") -> Ends:
         """Outputs (strings, outputs) of a regression head."""
 
@@ -87,6 +90,10 @@ class NumpyEngine:
         module = self.runtime.heads[head]
         assert isinstance(module, ThermalHead)
         return thermal_ends(self.runtime.modes(head, self.pool(tokens)), kelvin, module.band)
+
+    def density(self, head: str, tokens: Tokens, frequency: Array) -> Array:
+        """Modes per atom and K (strings, m) of a thermal head at frequencies (m,) in K."""
+        return self.runtime.modes(head, self.pool(tokens)).density(frequency)
 
     def regression(self, head: str, tokens: Tokens, blend: "Blend | None") -> Ends:
         """Outputs (strings, outputs) of a regression head."""
@@ -130,6 +137,16 @@ class TorchEngine:
         modes, band = predict_modes(self.network, head, tokens)
         with torch.inference_mode():
             return thermal_ends(modes, torch.from_numpy(kelvin), band)
+
+    def density(self, head: str, tokens: Tokens, frequency: Array) -> Array:
+        """Modes per atom and K (strings, m) of a thermal head at frequencies (m,) in K."""
+        from cloudkit.models import predict_modes
+
+        torch = require("torch", "train")
+        modes, _ = predict_modes(self.network, head, tokens)
+        at = torch.from_numpy(frequency).expand(len(tokens), -1).contiguous()
+        found: Array = modes.density(at).numpy()
+        return found
 
     def regression(self, head: str, tokens: Tokens, blend: "Blend | None") -> Ends:
         """Outputs (strings, outputs) of a regression head."""

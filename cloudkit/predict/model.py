@@ -17,7 +17,7 @@ from cloudkit.models.runtime.folder import check_folder
 from cloudkit.predict.engines import THERMAL, Engine, NumpyEngine, TorchEngine
 from cloudkit.predict.inputs import Failure, Input, Ready, gather, prepare, refuse
 from cloudkit.predict.temperatures import check_temperatures
-from cloudkit.units import MOLAR_QUANTITIES, PER, Per, canonical_unit
+from cloudkit.units import KELVIN_PER_THZ, MOLAR_QUANTITIES, PER, Per, canonical_unit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cloudkit.models import CloudModel
     from cloudkit.modelspec import Spec
     from cloudkit.predict.ensembles import Blend
+    from cloudkit.tokens import Tokenizer
 
 Array = npt.NDArray[np.float64]
 Columns = dict[str, npt.NDArray[Any]]
@@ -48,7 +49,7 @@ class Values(NamedTuple):
     upper: Array | None = None
 
 
-def load(path: str | Path) -> "Model":
+def load_model(path: str | Path) -> "Model":
     """Read a model folder that `cloudkit build` wrote, or a model that ships with cloudkit by its name (a folder wins).
 
     Nothing in it is run, no pickle is read. Models over the compact vocabulary work without torch.
@@ -67,6 +68,8 @@ class Model:
     `blends`: the trees of heads that are ensembles with trees. `network` is the model in torch; once it was asked for, it
     is what predicts.
     """
+
+    columns = COLUMNS
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.name = folder, folder.resolve().name
@@ -121,6 +124,12 @@ class Model:
     def thermal(self) -> bool:
         """Whether values depend on temperature."""
         return any(map(self._is_thermal, self.heads))
+
+    @property
+    def tokenizer(self) -> "Tokenizer":
+        """What turns strings into ids."""
+        found: Tokenizer = self._engine.tokenizer
+        return found
 
     def _is_thermal(self, head: str) -> bool:
         return bool(self._kinds[head] == "thermal")
@@ -205,7 +214,7 @@ class Model:
     def _tokenize(self, ready: list[Ready]) -> tuple[list[Ready], Tokens, list[Failure]]:
         """Ids of the strings that the model can read whole, and failures for the longer ones."""
         limit = self.max_length
-        tokens = Tokens(*self._engine.tokenizer.encode_batch([one.text for one in ready]))
+        tokens = Tokens(*self.tokenizer.encode_batch([one.text for one in ready]))
         fits = (tokens.lengths <= limit).tolist()
         if all(fits):
             return ready, tokens, []
@@ -217,7 +226,7 @@ class Model:
             if not fit
         ]
         kept = [one for one, fit in zip(ready, fits, strict=True) if fit]
-        return kept, Tokens(*self._engine.tokenizer.encode_batch([one.text for one in kept])), long
+        return kept, Tokens(*self.tokenizer.encode_batch([one.text for one in kept])), long
 
     def _table(self, ready: list[Ready], tokens: Tokens, kelvin: Array, per: Per) -> Columns:
         atoms, ids = np.array([one.atoms for one in ready]), [one.id for one in ready]
@@ -236,6 +245,10 @@ class Model:
         value, lower, upper = (None if part is None else part[:, None] for part in ends)
         assert value is not None
         return Values(names, self._units(head), np.array([np.nan]), value, lower, upper)
+
+    def density(self, head: str, tokens: Tokens, thz: Array) -> Array:
+        """Phonon density of states (strings, frequencies) in modes/THz/atom of a thermal head, at frequencies in THz."""
+        return self._engine.density(head, tokens, thz * KELVIN_PER_THZ) * KELVIN_PER_THZ
 
     def _units(self, head: str) -> tuple[str, ...]:
         """The unit of each output: that of its quantity, else as the labels were declared."""

@@ -16,7 +16,8 @@ GLYPH: Final = 6.2  # mean width of a character at 11 px
 
 
 class Series(NamedTuple):
-    """One curve or cloud. look: "ref", "a", ... "e"; kind: "line", "dots" (filled), "cloud" (see-through), "rings", or
+    """One curve or cloud. look: "ref", "a", ... "e"; kind: "line", "dots" (filled), "cloud" (see-through), "rings", "area"
+    (the outline of a filled area: a band runs along its lower end and back along the upper one), or
     "n1" ... "n5" (dots that grow and darken, see density.py).
 
     label: entry of the legend ("" for none); hover: text shown over a cloud in a browser.
@@ -161,6 +162,8 @@ def mark(series: Series, across: Scale, up: Scale) -> str:
 def _shape(series: Series, x: Array, y: Array) -> str:
     if series.kind == "line" and x.size != 1:
         return f'<path class="line {series.look}" d="{path(x, y)}"/>'
+    if series.kind == "area":
+        return f'<path class="area {series.look}" d="{path(x, y)}Z"/>'
     if series.kind == "rings":
         return f'<path class="rings {series.look}" d="{path(x - 2.6, y, "a2.6 2.6 0 1 0 5.2 0a2.6 2.6 0 1 0-5.2 0")}"/>'
     kind = "dots" if series.kind in ("dots", "line") else f"dots {series.kind}"

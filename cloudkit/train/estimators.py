@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from cloudkit.errors import CloudkitError
 from cloudkit.modelspec import parse_spec, template
-from cloudkit.predict import Model, load
+from cloudkit.predict import Model, load_model
 from cloudkit.predict.inputs import as_strings, listed, refuse
 from cloudkit.train.build import build
 
@@ -90,7 +90,7 @@ class CloudRegressor(RegressorMixin, _Crystals):
                     [["scope", *names], *([t, *row] for t, row in zip(texts, table.tolist(), strict=True))]
                 )
             spec = parse_spec(template("property"), "CloudRegressor", folder, self._changes(names))
-            self.model_: Model = load(build(spec, folder / "model").folder)
+            self.model_: Model = load_model(build(spec, folder / "model").folder)
         self.flat_, self.outputs_ = labels.ndim == 1, table.shape[1]
         return self
 
@@ -148,7 +148,7 @@ class CloudFeaturizer(TransformerMixin, _Crystals):
 
     def fit(self, X: Any = None, y: Any = None) -> Self:
         """Read the model; X and y are not looked at."""
-        self.model_: Model = load(self.model)
+        self.model_: Model = load_model(self.model)
         return self
 
     def transform(self, X: Any) -> NDArray[np.float32]:

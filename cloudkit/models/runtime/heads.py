@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cloudkit.data import CRYSTAL_TARGETS
 from cloudkit.models.constants import MAX_STATISTIC
 from cloudkit.models.runtime.layers import Array as Floats
 from cloudkit.models.runtime.layers import Linear, silu
@@ -75,3 +76,20 @@ class ThermalHead(ValueHead):
     def modes(self, pooled: Floats) -> Modes:
         """The modes of each string."""
         return make_modes(self.kind, self.numbers(pooled).astype(np.float64))
+
+
+class GeometryHead:
+    """What the structure behind a string looks like; of its targets those of the whole crystal."""
+
+    def __init__(self, head: Mapping[str, Any], weights: Weights, name: str) -> None:
+        self.targets = [target for target in CRYSTAL_TARGETS if target in head["targets"]]
+        self.hidden, self.last = Linear(weights, f"{name}.crystal.0"), Linear(weights, f"{name}.crystal.2")
+        count = len(self.targets)
+        self.center = weights[f"{name}.center"][-count:].astype(np.float64)
+        self.spread = weights[f"{name}.spread"][-count:].astype(np.float64)
+
+    def crystals(self, pooled: Floats, target: str) -> Array:
+        """One target (strings,) in its own unit (cloudkit.structure.geometry)."""
+        place = self.targets.index(target)
+        found: Array = self.last(silu(self.hidden(pooled)))[:, place].astype(np.float64)
+        return found * self.spread[place] + self.center[place]

@@ -101,4 +101,4 @@ def _spectrum(grid: Array) -> Modes:
         (np.diff(SHARES)[:, None] * weight).ravel(), (len(grid), (grid.shape[1] - 1) * POINTS)
     )
     first = np.full_like(grid[:, :1], SHARES[0])
-    return Modes(grid[:, :1], first, (low + up * width).reshape(len(grid), -1), share, grid)
+    return Modes(grid[:, :1], first, (low + up * width).reshape(share.shape), share, grid)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloudkit.models.layout import lay_out
-from cloudkit.models.runtime.heads import RegressionHead, ThermalHead
+from cloudkit.models.runtime.heads import GeometryHead, RegressionHead, ThermalHead
 from cloudkit.models.runtime.layers import ACTIVATIONS, Array
 from cloudkit.models.runtime.modes import Modes
 from cloudkit.models.runtime.network import Network
@@ -35,7 +35,7 @@ def reason_for_torch(spec: Mapping[str, Any]) -> str | None:
 
 
 class Runtime:
-    """Encoder and heads of values of a model folder. `heads`: name -> head, those that a task fine-tunes."""
+    """Encoder and heads of a model folder. `heads`: heads of values that a task fine-tunes; `shapes`: geometry heads."""
 
     def __init__(self, spec: Mapping[str, Any], tokenizer: Tokenizer, weights: Weights) -> None:
         self.spec, self.tokenizer = spec, tokenizer
@@ -48,6 +48,11 @@ class Runtime:
         self.network = Network(encoder, tokenizer.vocabulary, weights, "")
         tuned = {task["head"]: task for task in spec["tasks"] if task["kind"] == "finetune"}
         self.heads: dict[str, RegressionHead | ThermalHead] = {}
+        self.shapes = {
+            head: GeometryHead(part, weights, f"heads.{head}")
+            for head, part in spec["heads"].items()
+            if part["kind"] == "geometry"
+        }
         self.members: dict[str, list[tuple[Network, RegressionHead]]] = {}
         for head, part in spec["heads"].items():
             if head in tuned and part["kind"] in KINDS:

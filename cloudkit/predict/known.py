@@ -1,0 +1,143 @@
+"""The crystals that the shipped models learned from: which are nearest to a new one, and what none of them has.
+
+The distance of two compositions is the least work that turns one into the other, where moving a share of the atoms from
+one element to another costs the difference of their Mendeleev numbers (ElMD; C. J. Hargreaves et al., Chem. Mater. 32
+(2020) 10610). It is about 1 for neighbours such as NaCl and KCl.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cloudkit.models.runtime.folder import SHIPPED
+from cloudkit.scope import Scope
+from cloudkit.tables import ELEMENT, ELEMENTS, Element
+
+FAR: Final = 2.0  # distance of the nearest composition that is called far: 2 % of those held out are farther
+OTHER_SITES: Final = 1.0  # distance added for other Wyckoff positions
+PATH: Final = SHIPPED / "materials" / "known.npz"
+MOST_ELEMENTS: Final = 8
+PLACES: Final = 105  # Mendeleev numbers of 1 to 103, and one for elements without
+
+
+class Neighbor(NamedTuple):
+    """A crystal of the training rows. labels: quantity -> the value that was learned; those that are known."""
+
+    formula: str
+    space_group: int
+    same_sites: bool
+    distance: float
+    labels: Mapping[str, float]
+
+
+class Known:
+    """Compositions, space groups and labels of training crystals, as arrays of one row each.
+
+    numbers, amounts (n, MOST_ELEMENTS): atomic numbers and how many atoms of each, 0 where there are fewer elements.
+    group, sites (n,): space group, and a hash of group and Wyckoff letters. labels (n, quantities): NaN where unknown.
+    """
+
+    def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        self.numbers, self.amounts = arrays["numbers"], arrays["amounts"].astype(np.float32)
+        self.group, self.sites = arrays["group"].astype(np.int64), arrays["sites"]
+        self.labels = arrays["labels"]
+        self.quantities = [str(name) for name in arrays["quantities"]]
+
+    def __len__(self) -> int:
+        return len(self.group)
+
+    @cached_property
+    def counts(self) -> NDArray[np.int64]:
+        """How many crystals hold each element, by atomic number."""
+        present = self.numbers[self.numbers > 0]
+        return np.bincount(present, minlength=len(ELEMENTS) + 1)
+
+    @cached_property
+    def _shares(self) -> NDArray[np.float32]:
+        """Cumulated shares of the atoms (n, PLACES) along the Mendeleev numbers."""
+        place = np.array([0, *(_place(element) for element in ELEMENTS)])
+        out = np.zeros((len(self), PLACES), dtype=np.float32)
+        share = self.amounts / self.amounts.sum(axis=1, keepdims=True)
+        rows = np.arange(len(self))
+        for column in range(self.numbers.shape[1]):
+            out[rows, place[self.numbers[:, column]]] += share[:, column]
+        return np.cumsum(out, axis=1, dtype=np.float32)
+
+    def distances(self, scope: Scope) -> NDArray[np.float32]:
+        """Distance of the composition of a string to each crystal (n,)."""
+        own = np.zeros(PLACES, dtype=np.float32)
+        total = sum(scope.composition.values())
+        for symbol, amount in scope.composition.items():
+            own[_place(ELEMENT[symbol])] += amount / total
+        found: NDArray[np.float32] = np.abs(self._shares - np.cumsum(own)).sum(axis=1)
+        return found
+
+    def unlike(self, scope: Scope) -> list[str]:
+        """What a string has that no training crystal, or hardly any, has; empty where it is like them."""
+        found = []
+        for symbol in scope.composition:
+            count = int(self.counts[ELEMENT[symbol].number])
+            if count < 5:
+                found.append(f"{symbol} is in {_count(count)}")
+        count = int((self.group == scope.space_group).sum())
+        if count < 5:
+            found.append(f"space group {scope.space_group} is that of {_count(count)}")
+        if any(orbit.species and _is_mixed(orbit.species) for orbit in scope.orbits):
+            found.append("mixed or partly filled sites are in no training crystal")
+        distance = float(self.distances(scope).min())
+        if distance > FAR:
+            nearest = self.nearest(scope, 1)[0]
+            found.append(f"the nearest composition, {nearest.formula}, is far (distance {distance:.1f})")
+        return found
+
+    def nearest(self, scope: Scope, count: int = 5) -> list[Neighbor]:
+        """The nearest crystals by composition and sites, nearest first."""
+        same = self.sites == site_hash(scope)
+        distance = self.distances(scope) + OTHER_SITES * ~same
+        order = np.argsort(distance, kind="stable")[:count]
+        return [self._neighbor(int(row), bool(same[row]), float(distance[row])) for row in order]
+
+    def _neighbor(self, row: int, same: bool, distance: float) -> Neighbor:
+        pairs = zip(self.numbers[row].tolist(), self.amounts[row].tolist(), strict=True)
+        parts = [(ELEMENTS[number - 1], int(amount)) for number, amount in pairs if number]
+        parts.sort(key=lambda part: part[0].order)
+        formula = "".join(f"{element.symbol}{amount if amount > 1 else ''}" for element, amount in parts)
+        labels = {
+            name: float(value)
+            for name, value in zip(self.quantities, self.labels[row], strict=True)
+            if not np.isnan(value)
+        }
+        return Neighbor(formula, int(self.group[row]), same, distance, labels)
+
+
+def site_hash(scope: Scope) -> int:
+    """A number that is the same for strings with the same space group and Wyckoff positions."""
+    letters = "".join(sorted(orbit.letter for orbit in scope.orbits))
+    value = scope.space_group
+    for character in letters:
+        value = (value * 1_000_003 + ord(character)) % (1 << 32)
+    return value
+
+
+@cache
+def read_known(path: Path = PATH) -> Known:
+    """The crystals that the shipped models learned from."""
+    with np.load(path, allow_pickle=False) as arrays:
+        return Known({name: arrays[name] for name in arrays.files})
+
+
+def _place(element: Element) -> int:
+    number = element.mendeleev_number
+    return PLACES - 1 if number != number else int(number)
+
+
+def _is_mixed(species: Sequence[tuple[str, float]]) -> bool:
+    return len(species) > 1 or species[0][1] < 1
+
+
+def _count(count: int) -> str:
+    return {0: "no training crystal", 1: "one training crystal"}.get(count, f"only {count} training crystals")

@@ -1,0 +1,152 @@
+"""The data sheet of a crystal: everything that the shipped models say of it, on one page."""
+
+from html import escape
+from typing import Final
+
+import numpy as np
+
+from cloudkit.evaluate.display import number
+from cloudkit.predict.materials import FIXED, METAL, THERMAL, Sheet, unit_of
+from cloudkit.predict.model import Array
+from cloudkit.report.charts import Axis, Series, chart
+from cloudkit.report.page import grid, page, table
+from cloudkit.tables import SPACE_GROUPS
+from cloudkit.units import DULONG_PETIT
+
+WORDS: Final = {
+    "heat_capacity": "heat capacity Cv",
+    "heat_capacity_p": "heat capacity Cp",
+    "internal_energy": "internal energy U",
+    "free_energy": "free energy F",
+    "entropy": "entropy S",
+    "debye_temperature": "Debye temperature",
+    "youngs_modulus": "Young's modulus",
+    "poisson_ratio": "Poisson's ratio",
+    "metal_probability": "probability of a metal",
+    "formation_energy": "formation energy",
+}
+LABELS: Final = {  # quantities of the table of known crystals, and their heads
+    "bulk_modulus": "K (GPa)",
+    "shear_modulus": "G (GPa)",
+    "debye_temperature": "Debye (K)",
+    "thermal_conductivity": "conductivity (W/m/K)",
+    "formation_energy": "formation (eV/atom)",
+    "band_gap": "gap (eV)",
+    "refractive_index": "index",
+}
+LIMITS: Final = (
+    "The models read the string alone: two crystals with the same string get the same values, whatever their volume.",
+    "Intervals hold 80 % of the labels of compositions that training has not seen; one value in five lies outside.",
+    "Labels were computed (PBE), not measured: gaps are about 40 % below measured ones; thermal conductivity and expansion "
+    "are those of a quasi-harmonic Debye model (AFLOW), expansion about 1.7 times the measured one.",
+    "Thermal values are harmonic: no magnetism, electrons, melting or change of phase. U and F include zero-point energy.",
+)
+
+
+def sheet_page(sheet: Sheet) -> str:
+    """One self-contained page, light and dark."""
+    group = SPACE_GROUPS[sheet.space_group - 1]
+    body = [
+        f'<p class="lead">{escape(_sentence(sheet))}</p>',
+        _warning(sheet),
+        f"<p><code>{escape(sheet.text)}</code></p>",
+        f'<p class="dim">space group {sheet.space_group}, {escape(group.symbol)} ({group.crystal_system}); read as '
+        f"{escape(sheet.id)}</p>",
+        f"<h2>Properties at {sheet.at:g} K</h2>",
+        table(("quantity", "value", "80 % from", "to", "unit"), _rows(sheet)),
+        "<h2>Over temperature</h2>",
+        grid(_figures(sheet)),
+        "<h2>Nearest known crystals</h2>",
+        "<p>Of those that the models learned from, by composition and Wyckoff positions; values as learned.</p>",
+        table(("formula", "group", "same sites", "distance", *LABELS.values()), _known(sheet)),
+        "<h2>What not to trust</h2>",
+        "<ul>" + "".join(f"<li>{escape(text)}</li>" for text in (*_doubts(sheet), *LIMITS)) + "</ul>",
+    ]
+    return page(sheet.formula, body, "data sheet")
+
+
+def _sentence(sheet: Sheet) -> str:
+    metal = sheet.table["metal_probability"][0]
+    gap, energy = sheet.table["band_gap"][0], sheet.table["formation_energy"][0]
+    kind = "a metal" if metal > METAL else f"an insulator or semiconductor with a gap of {gap:.1f} eV (PBE)"
+    return f"Probably {kind}; formation energy {number(energy)} eV/atom, bulk modulus {sheet.table['bulk_modulus'][0]:.0f} GPa."
+
+
+def _warning(sheet: Sheet) -> str:
+    if not sheet.unlike:
+        return ""
+    return f'<p class="verdict">Unlike the training crystals: {escape("; ".join(sheet.unlike))}.</p>'
+
+
+def _rows(sheet: Sheet) -> list[tuple[object, ...]]:
+    rows: list[tuple[object, ...]] = []
+    for name in (*THERMAL, *FIXED):
+        value, low, high = (None if part != part else part for part in sheet.table[name])
+        rows.append((WORDS.get(name, name.replace("_", " ")), value, low, high, unit_of(name)))
+    return rows
+
+
+def _known(sheet: Sheet) -> list[tuple[object, ...]]:
+    return [
+        (
+            one.formula,
+            one.space_group,
+            "yes" if one.same_sites else "no",
+            f"{one.distance:.2f}",
+            *(number(one.labels.get(name)) for name in LABELS),
+        )
+        for one in sheet.nearest
+    ]
+
+
+def _doubts(sheet: Sheet) -> list[str]:
+    """What is uncertain of this crystal."""
+    found = [f"Unlike the training crystals: {text}." for text in sheet.unlike]
+    if any(one.same_sites and one.distance == 0 for one in sheet.nearest):
+        found.append(
+            "This crystal is among those that the models learned from: here they repeat, they do not predict."
+        )
+    metal = sheet.table["metal_probability"][0]
+    if 0.2 < metal < 0.8:
+        found.append(f"Whether it is a metal is open: probability {metal:.2f}.")
+    if metal > METAL:
+        found.append(
+            "No refractive index is given for what is probably a metal; its heat capacity lacks the electrons."
+        )
+    if np.isnan(sheet.table["heat_capacity"][0]):
+        found.append("The string is too long for the thermal model.")
+    if sheet.table["formation_energy"][0] > 0:
+        found.append("A formation energy above 0: the elements are more stable than this crystal.")
+    return found
+
+
+def _figures(sheet: Sheet) -> list[tuple[str, str, str]]:
+    kelvin = Axis("temperature (K)", 0, 1.03 * float(sheet.kelvin[-1]))  # room for the last label
+    names = {"heat_capacity": "Cv", "heat_capacity_p": "Cp", "entropy": "S"}
+    out = []
+    for title, drawn in (("Heat capacity", ("heat_capacity", "heat_capacity_p")), ("Entropy", ("entropy",))):
+        series = []
+        for look, name in zip("ab", drawn, strict=False):
+            ends = sheet.curves[name]
+            if np.isnan(ends.value).all():
+                continue
+            if look == "a":
+                series.append(_band(sheet.kelvin, ends.lower, ends.upper))
+            series.append(Series(sheet.kelvin, ends.value, names[name], look))
+        rules = (("3R", DULONG_PETIT),) if "heat_capacity" in drawn else ()
+        if series:
+            svg = chart(series, kelvin, Axis("J/mol_atom/K", 0), title=title, rules=rules)
+            out.append((title, "per mole of atoms; shaded: 80 % of new crystals", svg))
+    if not np.isnan(sheet.density).all():
+        outline = np.concatenate([[0.0], sheet.density, [0.0]])
+        at = np.concatenate([sheet.thz[:1], sheet.thz, sheet.thz[-1:]])
+        density = [Series(at, outline, "", "a", "area"), Series(sheet.thz, sheet.density, "", "a")]
+        svg = chart(
+            density, Axis("frequency (THz)", 0), Axis("modes/THz/atom", 0), title="Phonon density of states"
+        )
+        out.append(("Phonon density of states", "as steps that hold given shares of the modes", svg))
+    return out
+
+
+def _band(x: Array, low: Array, high: Array) -> Series:
+    return Series(np.concatenate([x, x[::-1]]), np.concatenate([low, high[::-1]]), "", "a", "area")

@@ -1,0 +1,214 @@
+"""The family `materials`: plausible numbers with units and intervals, flags, sheets, and what the command prints of them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import cloudkit
+from cloudkit.cli.app import main
+from cloudkit.errors import CloudkitError
+from cloudkit.predict import Materials, Sheet, load_model
+from cloudkit.predict.inputs import gather
+from cloudkit.predict.known import MOST_ELEMENTS, Known, read_known, site_hash
+from cloudkit.predict.materials import FIXED, MEMBERS, THERMAL, Ends, derived_moduli
+from cloudkit.predict.shipped import about_shipped
+from cloudkit.report.sheet import sheet_page
+from cloudkit.scope import parse
+from cloudkit.tables import generator_text
+
+ROCK_SALT = f"{generator_text(225)} | Na 4a Cl 4b"
+COPPER = f"{generator_text(225)} | Cu 4a"
+ALLOY = f"{generator_text(225)} | Fe 0.5 Ni 0.5 4a"
+LONG = f"{generator_text(1)} | " + " ".join(["Na 1a Cl 1a"] * 200)
+
+
+@pytest.fixture(scope="module")
+def family() -> Materials:
+    found = cloudkit.load("materials")
+    assert isinstance(found, Materials)
+    return found
+
+
+def values(
+    family: Materials, text: str, temperatures: object = None
+) -> dict[str, tuple[float, float, float]]:
+    ((table, failures),) = family.predict_columns(gather(text), temperatures)
+    assert not failures
+    rows = zip(table["quantity"], table["value"], table["lower"], table["upper"], strict=True)
+    return {name: (float(value), float(low), float(high)) for name, value, low, high in rows}
+
+
+def test_rock_salt_has_the_properties_of_the_handbook(family: Materials) -> None:
+    found = values(family, ROCK_SALT)
+    assert list(found) == [*THERMAL, *FIXED]
+    handbook = {"heat_capacity_p": 25.2, "bulk_modulus": 25.0, "shear_modulus": 14.7, "formation_energy": -2.13, "refractive_index": 1.544}  # fmt: skip
+    for name, wanted in handbook.items():
+        assert found[name][0] == pytest.approx(wanted, rel=0.2), name
+    assert found["metal_probability"][0] < 0.1
+    assert found["heat_capacity_p"][0] > found["heat_capacity"][0]
+    for name, (value, low, high) in found.items():
+        assert name == "metal_probability" or low < value < high, name
+
+
+def test_copper_is_a_metal_and_has_no_refractive_index(family: Materials) -> None:
+    found = values(family, COPPER)
+    assert found["metal_probability"][0] > 0.9
+    assert np.isnan(found["refractive_index"]).all()
+    assert found["band_gap"][0] < 0.1 and found["band_gap"][1] == 0
+
+
+def test_thermal_rows_come_at_each_temperature_and_all_others_once(family: Materials) -> None:
+    ((table, _),) = family.predict_columns(gather([ROCK_SALT, COPPER]), [100, 300, 500])
+    assert len(table["id"]) == 2 * (3 * len(THERMAL) + len(FIXED))
+    cv = table["value"][(table["quantity"] == "heat_capacity") & (table["id"] == "0")]
+    assert (np.diff(cv) > 0).all()
+    assert np.isnan(table["temperature"][table["quantity"] == "band_gap"]).all()
+
+
+def test_values_per_cell_are_those_per_atom_times_its_atoms(family: Materials) -> None:
+    ((atom, _),) = family.predict_columns(gather(ROCK_SALT))
+    ((cell, _),) = family.predict_columns(gather(ROCK_SALT), per="cell")
+    of_cell = np.array([unit.startswith("J/mol") for unit in atom["unit"]])
+    np.testing.assert_allclose(cell["value"][of_cell], 8 * atom["value"][of_cell])
+    np.testing.assert_array_equal(cell["value"][~of_cell], atom["value"][~of_cell])
+    assert "J/mol_cell/K" in cell["unit"]
+
+
+def test_a_table_of_pandas_has_a_note_and_the_failures(family: Materials) -> None:
+    table = family.predict([ROCK_SALT, "no | string"])
+    assert set(table.columns) == set(family.columns) and (table["note"] == "").all()
+    assert [failure.id for failure in table.attrs["failures"]] == ["1"]
+
+
+def test_what_no_training_crystal_has_is_named(family: Materials) -> None:
+    known = read_known()
+    assert known.unlike(parse(ROCK_SALT)) == []
+    (mixed,) = (reason for reason in known.unlike(parse(ALLOY)) if "mixed" in reason)
+    assert "no training crystal" in mixed
+    rare = parse(f"{generator_text(225)} | Es 4a Cl 4b")
+    assert known.unlike(rare)[0] == "Es is in no training crystal"
+
+
+def test_a_string_that_is_too_long_is_a_failure(family: Materials) -> None:
+    ((table, failures),) = family.predict_columns(gather([LONG, ROCK_SALT]))
+    assert [failure.code for failure in failures] == ["P101"] and "tokens" in failures[0].message
+    assert set(table["id"]) == {"1"}
+    with pytest.raises(CloudkitError, match="P101"):
+        family.sheet(LONG)
+
+
+def test_a_string_too_long_for_one_model_has_no_value_of_it_and_a_note(
+    family: Materials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(family.members["thermal"], "max_length", 3)
+    ((table, _),) = family.predict_columns(gather(ROCK_SALT))
+    assert np.isnan(table["value"][table["quantity"] == "heat_capacity"]).all()
+    assert np.isfinite(table["value"][table["quantity"] == "bulk_modulus"]).all()
+    assert "too long for the thermal model" in table["note"][0]
+    assert "too long" in sheet_page(family.sheet(ROCK_SALT))
+
+
+def test_moduli_of_isotropic_solids_follow_from_two_of_them() -> None:
+    ends = Ends(np.array([160.0]), np.array([150.0]), np.array([170.0])), Ends(np.array([80.0]), np.array([70.0]), np.array([90.0]))  # fmt: skip
+    found = derived_moduli(*ends)
+    young, poisson = (float(found[name].value[0]) for name in ("youngs_modulus", "poisson_ratio"))
+    assert young == pytest.approx(2 * 80 * (1 + poisson)) and young == pytest.approx(
+        3 * 160 * (1 - 2 * poisson)
+    )
+    for part in found.values():
+        assert part.lower < part.value < part.upper
+
+
+def test_the_nearest_known_crystal_of_one_that_was_learned_is_itself() -> None:
+    known = read_known()
+    first = known.nearest(parse(ROCK_SALT), 3)
+    assert [one.distance for one in first] == sorted(one.distance for one in first)
+    assert first[0].same_sites and first[0].distance < 0.5 and first[0].labels
+    assert site_hash(parse(ROCK_SALT)) != site_hash(parse(COPPER))
+
+
+def test_distances_of_compositions_are_work_along_the_mendeleev_numbers() -> None:
+    arrays = {
+        "numbers": np.array([[11, 17] + [0] * (MOST_ELEMENTS - 2)], dtype=np.uint8),
+        "amounts": np.array([[1, 1] + [0] * (MOST_ELEMENTS - 2)], dtype=np.uint8),
+        "group": np.array([225], dtype=np.uint8),
+        "sites": np.array([site_hash(parse(ROCK_SALT))], dtype=np.uint32),
+        "labels": np.array([[5.0]], dtype=np.float16),
+        "quantities": np.array(["band_gap"]),
+    }
+    known = Known(arrays)
+    places = {symbol: cloudkit.tables.ELEMENT[symbol].mendeleev_number for symbol in ("Na", "K", "Cl")}
+    halved = abs(places["Na"] - places["K"]) / 2
+    assert float(known.distances(parse(ROCK_SALT))[0]) == 0
+    assert float(known.distances(parse(ROCK_SALT.replace("Na", "K")))[0]) == pytest.approx(halved)
+    assert known.nearest(parse(ROCK_SALT))[0].formula == "NaCl"
+
+
+def test_a_sheet_holds_numbers_curves_and_a_density_that_integrates_to_three(family: Materials) -> None:
+    sheet = family.sheet(ROCK_SALT)
+    assert isinstance(sheet, Sheet) and sheet.formula == "NaCl" and sheet.space_group == 225
+    assert np.trapezoid(sheet.density, sheet.thz) == pytest.approx(3, rel=0.02)
+    assert sheet.curves["heat_capacity"].value[0] == 0
+    assert "bulk modulus" in sheet._repr_html_()
+    with pytest.raises(CloudkitError, match="of one crystal; got 2"):
+        family.sheet([ROCK_SALT, COPPER])
+
+
+def test_the_page_of_a_sheet_is_whole_and_escaped(family: Materials) -> None:
+    text = sheet_page(family.sheet(ALLOY))
+    assert (
+        text.count("<svg") == 3
+        and "<script" not in text
+        and "http" not in text.replace("http://www.w3.org", "")
+    )
+    assert "mixed or partly filled sites" in text and "What not to trust" in text
+    assert "nan" not in text.lower().replace("dominant", "")
+
+
+def run(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as stop:
+        main([str(one) for one in arguments])
+    return int(stop.value.code or 0)
+
+
+def test_the_command_prints_one_table_and_the_flags(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("predict", "materials", ALLOY) == 0
+    told = capsys.readouterr()
+    assert "bulk_modulus" in told.out and "mixed or partly filled sites" in told.err
+    assert "mixed" not in told.out
+
+
+def test_the_command_writes_csv_with_notes_and_pages(tmp_path: Path) -> None:
+    assert run("predict", "materials", ROCK_SALT, ALLOY, "-o", tmp_path / "out.csv") == 0
+    head, *rows = (tmp_path / "out.csv").read_text().splitlines()
+    assert head.split(",")[-1].strip('"') == "note" and len(rows) == 2 * (len(THERMAL) + len(FIXED))
+    assert run("predict", "materials", ROCK_SALT, "--page", tmp_path / "sheet.html") == 0
+    assert "NaCl" in (tmp_path / "sheet.html").read_text()
+    assert run("predict", "materials", ROCK_SALT, COPPER, "--page", tmp_path / "two.html") == 0
+    assert {path.name for path in tmp_path.glob("two*")} == {"two-1.html", "two-2.html"}
+    assert run("predict", "thermal", ROCK_SALT, "--page", tmp_path / "no.html") == 2
+
+
+def test_shipped_models_are_listed_with_errors_below_those_of_trees(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    about = about_shipped()
+    assert set(MEMBERS) | {"geometry"} == set(about)
+    measured = [one for model in about.values() for one in model.quantities if one.mae is not None]
+    assert len(measured) >= 9
+    for one in measured:
+        assert one.trees_mae is not None and one.mae is not None and one.mae < one.trees_mae
+        assert one.coverage is None or 0.76 <= one.coverage <= 0.84
+    assert all(model.data and model.sha256 in model.card for model in about.values())
+    run("models")
+    assert "CC-BY-4.0" in capsys.readouterr().out
+    run("models", "elastic", "--json")
+    assert json.loads(capsys.readouterr().out)["elastic"]["sha256"] == about["elastic"].sha256
+    assert run("models", "elastik") == 2
+
+
+def test_a_model_of_the_family_answers_alone(family: Materials) -> None:
+    ((alone, _),) = load_model("elastic").predict_columns(gather(ROCK_SALT))
+    assert alone["value"][0] == pytest.approx(values(family, ROCK_SALT)["bulk_modulus"][0])
