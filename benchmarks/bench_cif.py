@@ -22,10 +22,10 @@ from click.testing import CliRunner
 from conftest import moved, read_structures
 from typer.main import get_command
 
-from cloudkit.cli.app import app
+from cloudkit.cli.app import program
 
 COUNT = 400
-COMMAND = get_command(app)
+COMMAND = get_command(program())
 
 
 @pytest.fixture(scope="module")

@@ -26,8 +26,11 @@ def _stderr() -> "Console":
 
 
 def say(text: str) -> None:
-    """One or more lines on standard error, as they are."""
-    _stderr().print(text)
+    """One or more lines on standard error, as they are; rich, which is slow to import, only where it draws a bar."""
+    if "rich.console" in sys.modules:
+        _stderr().print(text)
+    else:
+        sys.stderr.write(text + "\n")
 
 
 def complain(text: str) -> None:

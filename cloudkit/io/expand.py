@@ -52,7 +52,8 @@ def form_group(
     turn, shift = np.array(rotations, dtype=np.int64), np.mod(np.array(translations, dtype=np.int64), unit)
     if (np.abs(turn) > LARGEST).any() or not np.isclose(np.abs(np.linalg.det(turn)), 1).all():
         return False
-    own = np.unique(_keys(turn, shift, unit))
+    own = np.sort(_keys(turn, shift, unit))
+    own = own[np.append(True, own[1:] != own[:-1])]  # as np.unique, which imports numpy.ma
     products = np.einsum("aij,bjk->abik", turn, turn).reshape(-1, 3, 3)
     moved = np.mod(np.einsum("aij,bj->abi", turn, shift) + shift[:, None], unit).reshape(-1, 3)
     return bool(len(own) == len(turn) and np.isin(_keys(products, moved, unit), own).all())

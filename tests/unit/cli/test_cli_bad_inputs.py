@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from cloudkit.cli import bench
-from cloudkit.cli.app import app
+from cloudkit.cli.app import program
 
 from .bad_files import put
 from .cli_examples import POSCAR, ROCK_SALT
@@ -24,7 +24,7 @@ from .cli_examples import POSCAR, ROCK_SALT
 ROWS: list[dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("bad_inputs.yaml").read_text("utf-8"))
 HERE, ALONE = [row for row in ROWS if not row.get("alone")], [row for row in ROWS if row.get("alone")]
 GOOD = {"salt.vasp": POSCAR, "strings.csv": f"scope\n{ROCK_SALT}\n"}
-VERBS = {command.name for command in app.registered_commands}
+VERBS = {command.name for command in program().registered_commands}
 MOST_SECONDS = 15.0  # of CPU, of a row
 MOST_MEMORY = 3 << 30  # bytes of addresses, for those run by themselves
 
