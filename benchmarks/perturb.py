@@ -56,23 +56,59 @@ def shear_cell(crystal: Crystal, rng: np.random.Generator) -> Crystal:
     return change_basis(crystal, matrix)
 
 
-def add_noise(crystal: Crystal, rng: np.random.Generator) -> Crystal:
-    """Every atom moves by 1e-5 Å in a direction of its own."""
-    moves = rng.normal(size=(len(crystal), 3))
-    moves *= NOISE / np.linalg.norm(moves, axis=1, keepdims=True)
-    return replace(crystal, positions=crystal.positions + moves @ np.linalg.inv(crystal.lattice))
+def noise(length: float) -> Perturbation:
+    def moved(crystal: Crystal, rng: np.random.Generator) -> Crystal:
+        """Every atom moves by `length`, in Å, in a direction of its own."""
+        moves = rng.normal(size=(len(crystal), 3))
+        moves *= length / np.linalg.norm(moves, axis=1, keepdims=True)
+        return replace(crystal, positions=crystal.positions + moves @ np.linalg.inv(crystal.lattice))
+
+    return moved
+
+
+def wrap_atoms(crystal: Crystal, rng: np.random.Generator) -> Crystal:
+    """Each atom moves by whole cells."""
+    return replace(crystal, positions=crystal.positions + rng.integers(-3, 4, crystal.positions.shape))
+
+
+def negate_vectors(crystal: Crystal, rng: np.random.Generator) -> Crystal:
+    """The opposite cell vectors: a left-handed basis becomes right-handed, and the other way round."""
+    return change_basis(crystal, -np.eye(3, dtype=np.int64))
+
+
+def skew_far(crystal: Crystal, rng: np.random.Generator) -> Crystal:
+    """A very skew cell of the same lattice: up to three times one vector added to another, eight times."""
+    matrix = np.eye(3, dtype=np.int64)
+    for _ in range(8):
+        i, j = rng.choice(3, 2, replace=False)
+        matrix[i] += rng.integers(-3, 4) * matrix[j]
+    return change_basis(crystal, matrix)
+
+
+def supercell_of(crystal: Crystal, matrix: NDArray[np.int64]) -> Crystal:
+    """The supercell with the vectors matrix @ lattice; matrix is a lower triangle with a positive diagonal."""
+    cells = np.array(list(product(*(range(n) for n in np.diag(matrix)))))
+    positions = (crystal.positions[None] + cells[:, None]) @ np.linalg.inv(matrix)
+    return replace(
+        crystal,
+        lattice=matrix @ crystal.lattice,
+        positions=positions.reshape(-1, 3),
+        labels=np.tile(crystal.labels, len(cells)),
+    )
+
+
+def hermite_supercell(crystal: Crystal, rng: np.random.Generator) -> Crystal:
+    """A supercell of 2 to 6 cells, of any shape."""
+    matrix = np.diag([(1, 1, 2), (1, 1, 3), (1, 2, 2), (1, 1, 5), (1, 2, 3), (1, 3, 2)][rng.integers(6)])
+    matrix = matrix[:, order := rng.permutation(3)][order]
+    for i, j in ((1, 0), (2, 0), (2, 1)):
+        matrix[i, j] = rng.integers(matrix[j, j])
+    return supercell_of(crystal, matrix)
 
 
 def repeat(times: tuple[int, int, int]) -> Perturbation:
     def supercell(crystal: Crystal, rng: np.random.Generator) -> Crystal:
-        cells = np.array(list(product(*map(range, times))))
-        positions = (crystal.positions[None] + cells[:, None]) / times
-        return replace(
-            crystal,
-            lattice=crystal.lattice * np.array(times)[:, None],
-            positions=positions.reshape(-1, 3),
-            labels=np.tile(crystal.labels, len(cells)),
-        )
+        return supercell_of(crystal, np.diag(times))
 
     return supercell
 
@@ -107,7 +143,7 @@ CELL_KEEPING: dict[str, Perturbation] = {
     "lattice rotated in space": rotate_in_space,
     "axes relabelled": relabel_axes,
     "skew cell": shear_cell,
-    "noise of 1e-5 Å": add_noise,
+    "noise of 1e-5 Å": noise(NOISE),
 }
 SUPERCELLS: dict[str, Perturbation] = {
     "supercell 1x1x2": repeat((1, 1, 2)),
