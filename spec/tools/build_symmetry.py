@@ -15,6 +15,7 @@ import csv
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -53,11 +54,13 @@ def inverse(matrix: np.ndarray) -> np.ndarray:
     return np.rint(np.linalg.inv(matrix)).astype(int)
 
 
-def primitive(matrix: np.ndarray, centring: str) -> np.ndarray | None:
-    """A conventional matrix in the primitive basis; None if its entries are not whole there."""
+def primitive(matrix: np.ndarray, centring: str) -> np.ndarray:
+    """A conventional matrix in the primitive basis, where its entries are whole."""
     basis = np.array(PRIMITIVE[centring])
     found = basis @ matrix @ np.linalg.inv(basis)
-    return np.rint(found).astype(int) if np.allclose(found, np.rint(found)) else None
+    whole = np.rint(found).astype(int)
+    assert np.abs(found - whole).max() < 1e-9
+    return whole
 
 
 def read(name: str) -> list[dict[str, str]]:
@@ -71,7 +74,6 @@ def standard_operations(number: int, centring: str) -> Operations:
     for rotation, translation in zip(*operations(number), strict=True):
         if code(rotation) not in found:
             matrix = primitive(rotation, centring)
-            assert matrix is not None
             shift = np.array(PRIMITIVE[centring]) @ np.rint(translation * PARTS).astype(int) % PARTS
             found[code(rotation)] = (matrix, shift)
     return found
@@ -166,38 +168,44 @@ def make_class(centring: str, groups: dict[int, Operations], symbols: dict[int, 
 # ---- Keys -----------------------------------------------------------------------------------------------------------
 
 
-def transformations(of: Class, rotations: set[Code]) -> list[np.ndarray]:
-    """Right-handed changes of the conventional basis that keep the point group and the lattice, nearest to none first."""
-    if of.groups[-1] <= 2:
-        return [IDENTITY]
-    if of.groups[-1] <= 15:
+@cache
+def right_handed_bases(monoclinic: bool) -> np.ndarray:
+    """Changes of basis (n, 3, 3) with determinant 1 and small entries, nearest to none first."""
+    if monoclinic:
         entries = itertools.product(range(-2, 3), repeat=4)
-        found = [np.array([[a, 0, b], [0, s, 0], [c, 0, d]]) for a, b, c, d in entries for s in (1, -1)]
+        found = [[[a, 0, b], [0, s, 0], [c, 0, d]] for a, b, c, d in entries for s in (1, -1)]
     else:
-        found = [np.array(entry).reshape(3, 3) for entry in itertools.product((-1, 0, 1), repeat=9)]
-    stack = np.array(found)
+        found = list(itertools.product((-1, 0, 1), repeat=9))
+    stack = np.array(found).reshape(-1, 3, 3)
     stack = stack[np.rint(np.linalg.det(stack)) == 1]
-    stack = stack[np.argsort(np.abs(stack - IDENTITY).sum(axis=(1, 2)), kind="stable")]
-    generators = [np.array(generator).reshape(3, 3) for generator in of.generators]
-    return [
-        p
-        for p in stack
-        if primitive(p, of.centring) is not None
-        and all(code(inverse(p) @ generator @ p) in rotations for generator in generators)
-    ]
+    return stack[np.argsort(np.abs(stack - IDENTITY).sum(axis=(1, 2)), kind="stable")]
+
+
+def transformations(of: Class, rotations: list[Code]) -> np.ndarray:
+    """The changes of the conventional basis (n, 3, 3) that keep the point group and the lattice."""
+    if of.groups[-1] <= 2:
+        return IDENTITY[None]
+    stack = right_handed_bases(of.groups[-1] <= 15)
+    basis = np.array(PRIMITIVE[of.centring])
+    matrices = basis @ stack @ np.linalg.inv(basis)
+    stack = stack[np.isclose(matrices, np.rint(matrices)).all(axis=(1, 2))]
+    kept = np.ones(len(stack), dtype=bool)
+    for generator in of.generators:
+        images = np.rint(np.linalg.inv(stack) @ np.array(generator).reshape(3, 3) @ stack).astype(int)
+        kept &= (images.reshape(-1, 1, 9) == np.array(rotations)).all(axis=2).any(axis=1)
+    return stack[kept]
 
 
 def class_keys(of: Class, groups: dict[int, Operations]) -> dict[Code, tuple[int, Code, Code]]:
     """Key in 1/12 -> (space group, P in the primitive basis, the first rows of U P t_std in 1/24)."""
     rank = len(of.d)
     found: dict[Code, tuple[int, Code, Code]] = {}
-    moves = transformations(of, set(next(iter(groups.values()))))
     generators = [np.array(generator).reshape(3, 3) for generator in of.generators]
-    for number, standard in groups.items():
-        for p in moves:
-            matrix = primitive(p, of.centring)
-            assert matrix is not None
-            translations = [matrix @ standard[code(inverse(p) @ g @ p)][1] for g in generators]
+    for p in transformations(of, list(next(iter(groups.values())))):
+        matrix, back = primitive(p, of.centring), inverse(p)
+        images = [code(back @ generator @ p) for generator in generators]
+        for number, standard in groups.items():
+            translations = [matrix @ standard[image][1] for image in images]
             reduced = of.u @ np.array(translations, dtype=int).ravel() % PARTS
             assert not (reduced[rank:] % 2).any()
             key = code(reduced[rank:] // 2)
