@@ -36,7 +36,7 @@ static void fill_bins(work *w, const atoms *a) {
 }
 
 void begin_matching(work *w, const atoms *a) {
-    w->n_holes = 0;
+    w->n_holes = w->n_suspects = 0;
     w->binned = a->n > MOST_UNBINNED;
     if (w->binned) fill_bins(w, a);
 }
@@ -133,18 +133,73 @@ static void note_hole(work *w, uint32_t species, const uint64_t *y) {
     w->hole_species[0] = species;
 }
 
-/* What is left of the atoms so far: it may spread by two tolerances, no more, if the operation is within one. */
-typedef struct { int64_t low[3], high[3]; uint64_t limit[3]; } spread;
+/* What is left of the atoms so far: along no direction may it spread by more than two tolerances if the operation is within
+ * one. Directions: the axes, and sums and differences of two or three. */
+enum { N_DIRECTIONS = 13 };
 
-static int widen(spread *s, const atoms *a, size_t atom, const uint64_t *y) {
-    int fits = 1;
-    for (int k = 0; k < 3; k++) {
-        int64_t d = (int64_t)(a->x[k][atom] - y[k]);
-        if (d < s->low[k]) s->low[k] = d;
-        if (d > s->high[k]) s->high[k] = d;
-        fits &= (uint64_t)s->high[k] - (uint64_t)s->low[k] <= s->limit[k];
+typedef struct {
+    int64_t low[N_DIRECTIONS], high[N_DIRECTIONS];
+    uint32_t lowest[N_DIRECTIONS], highest[N_DIRECTIONS]; /* the atoms there */
+    uint64_t limit[N_DIRECTIONS];
+} spread;
+
+static const int8_t DIRECTIONS[N_DIRECTIONS][3] = {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}, {1, 1, 0}, {1, -1, 0}, {1, 0, 1}, {1, 0, -1},
+                                                   {0, 1, 1}, {0, 1, -1}, {1, 1, 1}, {1, 1, -1}, {1, -1, 1}, {-1, 1, 1}};
+
+static void begin_spread(spread *s, const atoms *a, double tolerance) {
+    for (int n = 0; n < N_DIRECTIONS; n++) {
+        double across[3], edges;
+        for (int i = 0; i < 3; i++)
+            across[i] = DIRECTIONS[n][0] * a->cell.inverse[i] + DIRECTIONS[n][1] * a->cell.inverse[3 + i] + DIRECTIONS[n][2] * a->cell.inverse[6 + i];
+        edges = 2 * tolerance * sqrt(across[0] * across[0] + across[1] * across[1] + across[2] * across[2]);
+        s->low[n] = s->high[n] = 0; /* of the first atom, whose image defines t */
+        s->lowest[n] = s->highest[n] = 0;
+        s->limit[n] = edges < 0.2 ? (uint64_t)(edges * UNIT) + 2 : UINT64_MAX;
     }
-    return fits;
+}
+
+/* An atom far off its place spoils many operations: it is looked at first from now on. */
+static void note_suspect(work *w, uint32_t atom) {
+    unsigned k = 0;
+    while (k < w->n_suspects && w->suspect[k] != atom) k++;
+    if (k == w->n_suspects && w->n_suspects < MOST_SUSPECTS) w->n_suspects++;
+    if (k == MOST_SUSPECTS) k--;
+    memmove(w->suspect + 1, w->suspect, k * sizeof *w->suspect);
+    w->suspect[0] = atom;
+}
+
+/* Take the deviation of an atom from its partner in. */
+static int widen(work *w, spread *s, const atoms *a, uint32_t atom, size_t partner, const uint64_t *y) {
+    int64_t d[3] = {(int64_t)(a->x[0][partner] - y[0]), (int64_t)(a->x[1][partner] - y[1]), (int64_t)(a->x[2][partner] - y[2])};
+    int64_t along[N_DIRECTIONS] = {d[0], d[1], d[2], d[0] + d[1], d[0] - d[1], d[0] + d[2], d[0] - d[2],
+                                   d[1] + d[2], d[1] - d[2], d[0] + d[1] + d[2], d[0] + d[1] - d[2], d[0] - d[1] + d[2], d[1] + d[2] - d[0]};
+    for (int n = 0; n < N_DIRECTIONS; n++) {
+        if (along[n] < s->low[n]) s->low[n] = along[n], s->lowest[n] = atom;
+        if (along[n] > s->high[n]) s->high[n] = along[n], s->highest[n] = atom;
+        if ((uint64_t)s->high[n] - (uint64_t)s->low[n] <= s->limit[n]) continue;
+        note_suspect(w, s->lowest[n]);
+        note_suspect(w, s->highest[n]);
+        return 0;
+    }
+    return 1;
+}
+
+/* The suspects have partners, and their deviations do not spread too far. */
+static int suspects_match(work *w, const atoms *a, const int8_t *r, const uint64_t *t, const ball *b, spread *left) {
+    for (unsigned k = 0; k < w->n_suspects; k++) {
+        uint64_t x[3], y[3];
+        uint32_t atom = w->suspect[k];
+        place_of(a, atom, x);
+        rotate(r, x, y);
+        for (int i = 0; i < 3; i++) y[i] += t[i];
+        int64_t partner = find_atom(w, a, a->species[atom], y, b);
+        if (partner < 0) {
+            note_hole(w, a->species[atom], y);
+            return 0;
+        }
+        if (!widen(w, left, a, atom, (size_t)partner, y)) return 0;
+    }
+    return 1;
 }
 
 /* Each atom hit once? */
@@ -159,11 +214,11 @@ static int is_bijection(work *w, const uint32_t *permutation, size_t n) {
 
 int match(work *w, const atoms *a, const int8_t *r, size_t *n_rotated, const uint64_t *t, double tolerance, uint32_t *permutation) {
     ball b = ball_of(a, 4 * tolerance);
-    spread left = {{0}, {0}, {0}};
+    spread left;
     if (w->binned) {
         if (fills_a_hole(w, a, r, t, tolerance)) return 0;
-        ball two = ball_of(a, 2 * tolerance);
-        memcpy(left.limit, two.half, sizeof left.limit);
+        begin_spread(&left, a, tolerance);
+        if (!suspects_match(w, a, r, t, &b, &left)) return 0;
     }
     for (size_t i = 0; i < a->n; i++) {
         uint64_t y[3];
@@ -180,7 +235,7 @@ int match(work *w, const atoms *a, const int8_t *r, size_t *n_rotated, const uin
             if (w->binned) note_hole(w, a->species[i], y);
             return 0;
         }
-        if (w->binned && !widen(&left, a, (size_t)partner, y)) return 0;
+        if (w->binned && !widen(w, &left, a, (uint32_t)i, (size_t)partner, y)) return 0;
         permutation[i] = (uint32_t)partner;
     }
     return is_bijection(w, permutation, a->n);

@@ -212,9 +212,10 @@ int fold_to_primitive(work *w, atoms **crystal, int *grey) {
     begin_matching(w, a);
     for (uint32_t q = a->start[0] + 1; q < a->start[1]; q++) {
         uint64_t t[3];
+        double radius = *grey ? w->tolerance : 2 * w->tolerance; /* one that is nearly a translation is enough to know */
         translation_to(a, a->start[0], q, t);
-        if (g.reached[q] || !may_be_periodic(a, t, &orders, 2 * w->tolerance)) continue;
-        if (!match(w, a, IDENTITY, &n_rotated, t, 2 * w->tolerance, w->trial)) {
+        if (g.reached[q] || !may_be_periodic(a, t, &orders, radius)) continue;
+        if (!match(w, a, IDENTITY, &n_rotated, t, radius, w->trial)) {
             if (out_of_budget(w)) return 0;
             continue;
         }

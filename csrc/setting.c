@@ -179,20 +179,33 @@ static char choose_axial(const found *f, int order, axes *x) {
     return 'R';
 }
 
-static char choose_monoclinic(const found *f, axes *x) {
+/* The three shortest vectors of the plane, u + v + w = 0, none of their angles acute: unique, so that the cell is. */
+static void plane_triple(const found *f, int32_t plane[3][3]) {
     int32_t m[9], normal[3];
     proper_part(f, first_of_order(f, 2), m);
-    axis_of(m, 2, 0, x->b);
     axis_of(m, 2, 1, normal);
-    plane_of(f->metric, normal, x->a, x->c);
-    make_right_handed(x);
-    int32_t volume = volume_of(x);
-    if (volume == 1) return 'P';
-    if (volume != 2) return 0;
-    if (is_lattice_vector(x, 0, 1, 1, 2)) turn(x->a, x->c); /* A to C */
-    else if (is_lattice_vector(x, 1, 1, 1, 2))              /* I to C */
-        for (int i = 0; i < 3; i++) x->a[i] += x->c[i];
-    return is_lattice_vector(x, 1, 1, 0, 2) ? 'C' : 0;
+    plane_of(f->metric, normal, plane[0], plane[1]);
+    if (scalar_product(f->metric, plane[0], plane[1]) > 0) negate(plane[1]);
+    for (int i = 0; i < 3; i++) plane[2][i] = -plane[0][i] - plane[1][i];
+}
+
+/* a and c are two of the triple, short ones first: choice 0 to 5. Each of the three stands for one class of half lattice
+ * vectors in the plane, so that one choice has the centring and the glide of the standard setting. */
+static char choose_monoclinic(const found *f, unsigned choice, axes *x) {
+    static const uint8_t pair[6][2] = {{0, 1}, {1, 0}, {0, 2}, {2, 0}, {1, 2}, {2, 1}};
+    int32_t m[9], plane[3][3];
+    proper_part(f, first_of_order(f, 2), m);
+    axis_of(m, 2, 0, x->b);
+    plane_triple(f, plane);
+    copy(x->a, plane[pair[choice][0]]);
+    copy(x->c, plane[pair[choice][1]]);
+    if (volume_of(x) < 0) negate(x->b);
+    return volume_of(x) == 1 ? 'P' : is_lattice_vector(x, 1, 1, 0, 2) ? 'C' : 0;
+}
+
+/* Two axes of different length in their order. */
+static void sort_two(const found *f, int32_t *u, int32_t *v) {
+    if (scalar_product(f->metric, u, u) > scalar_product(f->metric, v, v)) turn(u, v);
 }
 
 static char choose_orthorhombic(const found *f, axes *x) {
@@ -204,6 +217,11 @@ static char choose_orthorhombic(const found *f, axes *x) {
     copy(x->c, axis[c]);
     copy(x->a, axis[(c + 1) % 3]);
     copy(x->b, axis[(c + 2) % 3]);
+    sort_two(f, x->a, x->b);
+    if (!polar) {
+        sort_two(f, x->b, x->c);
+        sort_two(f, x->a, x->b);
+    }
     make_right_handed(x);
     int32_t volume = volume_of(x);
     if (volume == 1) return 'P';
@@ -215,13 +233,25 @@ static char choose_orthorhombic(const found *f, axes *x) {
         if (!is_lattice_vector(x, 0, 1, 1, 2)) turn(x->a, x->b);
         return 'A';
     }
-    axes old = *x;
+    axes old = *x; /* the short one of the two axes of the face first */
     if (is_lattice_vector(x, 0, 1, 1, 2)) copy(x->a, old.b), copy(x->b, old.c), copy(x->c, old.a);
-    else copy(x->a, old.c), copy(x->b, old.a), copy(x->c, old.b);
+    else turn(x->b, x->c);
     return 'C';
 }
 
-static char choose_axes(const found *f, axes *x) {
+/* The reduced basis with all angles acute or none. */
+static char choose_triclinic(const found *f, axes *x) {
+    *x = (axes){{1, 0, 0}, {0, 1, 0}, {0, 0, 1}};
+    double ab = f->metric[1], ac = f->metric[2], bc = f->metric[5];
+    int acute = ab * ac * bc > 0;
+    if ((ab > 0) != acute && (ac > 0) != acute) negate(x->a);
+    else if ((ab > 0) != acute && (bc > 0) != acute) negate(x->b);
+    else if ((ac > 0) != acute && (bc > 0) != acute) negate(x->c);
+    if (volume_of(x) < 0) negate(x->a), negate(x->b), negate(x->c);
+    return 'P';
+}
+
+static char choose_axes(const found *f, unsigned choice, axes *x) {
     unsigned count[7] = {0}, threefold = 0;
     for (unsigned k = 0; k < f->g->n; k++) {
         count[order_of(f, k)]++;
@@ -230,13 +260,10 @@ static char choose_axes(const found *f, axes *x) {
     if (threefold >= 8) return choose_cubic(f, count[4] > 0, x);
     if (count[4]) return choose_axial(f, 4, x);
     if (count[3]) return choose_axial(f, 3, x);
-    if (count[2] == 0) {
-        *x = (axes){{1, 0, 0}, {0, 1, 0}, {0, 0, 1}};
-        return 'P';
-    }
+    if (count[2] == 0) return choose_triclinic(f, x);
     int32_t axis[3][3];
     int proper[3];
-    return list_axes(f, 2, axis, proper) == 1 ? choose_monoclinic(f, x) : choose_orthorhombic(f, x);
+    return list_axes(f, 2, axis, proper) == 1 ? choose_monoclinic(f, choice, x) : choose_orthorhombic(f, x);
 }
 
 /* ---- centring ---- */
@@ -299,6 +326,8 @@ static const ck_key *nearest_key(const ck_class *class, const double *u) {
     return best;
 }
 
+static const int8_t IDENTITY[9] = {1, 0, 0, 0, 1, 0, 0, 0, 1};
+
 static int read_setting(const ck_class *class, const double *t, const int32_t *inverse, setting *out) {
     double u[9], z[3] = {0, 0, 0}, origin[3];
     int n = 3 * class->n_generators;
@@ -316,13 +345,14 @@ static int read_setting(const ck_class *class, const double *t, const int32_t *i
     multiply(back, inverse, out->to_standard);
     for (int i = 0; i < 3; i++) out->shift[i] = -(back[3 * i] * origin[0] + back[3 * i + 1] * origin[1] + back[3 * i + 2] * origin[2]);
     out->space_group = key->space_group;
+    out->is_standard = memcmp(key->transformation, IDENTITY, sizeof IDENTITY) == 0;
     return 1;
 }
 
-int find_setting(const work *w, const atoms *crystal, setting *out) {
-    found f = {&w->symmetry, &w->lattice_group, crystal->cell.metric};
+/* The setting in one choice of axes. */
+static int try_setting(const found *f, unsigned choice, setting *out) {
     axes chosen;
-    out->centring = choose_axes(&f, &chosen);
+    out->centring = choose_axes(f, choice, &chosen);
     if (out->centring == 0) return 0;
     int32_t conventional[9], sixths[9], basis[9], inverse[9];
     matrix_of(&chosen, conventional);
@@ -334,12 +364,21 @@ int find_setting(const work *w, const atoms *crystal, setting *out) {
     }
     if (determinant(basis) != 1) return 0;
     adjugate(basis, inverse);
-    uint64_t signature = signature_of(&f);
+    uint64_t signature = signature_of(f);
     for (size_t k = 0; k < sizeof ck_classes / sizeof *ck_classes; k++) {
         const ck_class *class = &ck_classes[k];
         double t[9];
-        if (class->signature == signature && class->centring == out->centring && take_translations(&f, class, basis, inverse, t))
+        if (class->signature == signature && class->centring == out->centring && take_translations(f, class, basis, inverse, t))
             return read_setting(class, t, inverse, out);
+    }
+    return 0;
+}
+
+int find_setting(const work *w, const atoms *crystal, setting *out) {
+    found f = {&w->symmetry, &w->lattice_group, crystal->cell.metric};
+    for (unsigned choice = 0; choice < 6; choice++) {
+        if (!try_setting(&f, choice, out)) continue;
+        if (out->space_group < 3 || out->space_group > 15 || out->is_standard) return 1;
     }
     return 0;
 }

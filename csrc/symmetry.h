@@ -71,7 +71,7 @@ typedef struct {
 } group;
 
 /* Places that were found empty of a species; an operation that puts an atom there is no symmetry. */
-enum { MOST_HOLES = 8 };
+enum { MOST_HOLES = 8, MOST_SUSPECTS = 256 };
 
 /* The caller's memory, cut into arrays, and what the steps count. */
 typedef struct {
@@ -88,6 +88,8 @@ typedef struct {
     unsigned n_holes;
     uint64_t hole[MOST_HOLES][3];
     uint32_t hole_species[MOST_HOLES];
+    unsigned n_suspects;       /* atoms whose deviations have refused an operation, most recent first */
+    uint32_t suspect[MOST_SUSPECTS];
     /* folding */
     atoms buffer[3];
     uint32_t *source;          /* sorted place -> site of the input */
@@ -204,6 +206,7 @@ int find_operations(work *w, const atoms *crystal, int grey);
 typedef struct {
     unsigned space_group;
     char centring;
+    int is_standard; /* the axes chosen from the lattice are those of the standard setting */
     int32_t to_standard[9];
     double shift[3];
 } setting;

@@ -126,3 +126,14 @@ def test_the_standard_cell_is_found_again_exactly(solved: list[tuple[int, Crysta
         assert again["distance"] < 1e-7, number
         metric, before = (f["lattice"] @ f["lattice"].T for f in (again, found))
         assert np.sort(np.diag(metric)) == pytest.approx(np.sort(np.diag(before)), rel=1e-7), number
+
+
+def test_the_idealized_cell_is_the_same_in_every_description() -> None:
+    for number in range(1, 231):
+        rng = np.random.default_rng([SEED, number])
+        crystal, _ = make_crystal(number, "a", rng)
+        metrics = []
+        for _ in range(4):
+            lattice = solve(random_setting(crystal, rng), SYMPREC)["lattice"]
+            metrics.append(lattice @ lattice.T)
+        assert np.abs(np.array(metrics) - metrics[0]).max() < 1e-6, number
