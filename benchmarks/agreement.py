@@ -30,9 +30,10 @@ from perturb import change_basis, permute_atoms, shift_origin
 from synthetic import random_basis
 
 from cloudkit.errors import StructureError
+from cloudkit.io import as_crystal, read_structures
 from cloudkit.scope import Orbit
 from cloudkit.scope.canonical import canonical_orbits
-from cloudkit.structure import Crystal, Symmetry, as_crystal, find_symmetry, read_structures
+from cloudkit.structure import Crystal, Symmetry, find_symmetry
 
 SHARED = Path(os.environ.get("CLOUDKIT_SHARED", Path(__file__).resolve().parents[2] / "shared")) / "data"
 RESULTS = Path(__file__).resolve().parent / "results"

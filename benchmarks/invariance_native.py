@@ -48,9 +48,10 @@ from perturb import (
 from synthetic import all_positions, make_crystal, random_basis, random_setting
 
 from cloudkit.errors import StructureError
+from cloudkit.io import as_crystal
 from cloudkit.scope import Orbit
 from cloudkit.scope.canonical import canonical_orbits
-from cloudkit.structure import Crystal, as_crystal, find_symmetry
+from cloudkit.structure import Crystal, find_symmetry
 
 SHARED = Path(os.environ.get("CLOUDKIT_SHARED", Path(__file__).resolve().parents[2] / "shared")) / "data"
 SETS = {

@@ -59,10 +59,10 @@ def test_what_a_package_makes_of_ctrl_c_is_ctrl_c(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_while_an_error_is_told_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted() -> None:
+    def interrupted(text: str) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("cloudkit.cli.terminal._stderr", interrupted)
+    monkeypatch.setattr("cloudkit.cli.terminal.say", interrupted)
     with pytest.raises(SystemExit) as ended:
         main(["encode", "missing.cif"])
     assert ended.value.code == 130

@@ -10,7 +10,8 @@ import numpy as np
 from perturb import change_basis, repeat
 from synthetic import VOLUME_PER_ATOM, make_crystal, random_lattice, random_orbit
 
-from cloudkit.structure import Crystal, as_crystal
+from cloudkit.io import as_crystal
+from cloudkit.structure import Crystal
 from cloudkit.tables import SPACE_GROUPS
 
 ROOT_3 = 3**0.5

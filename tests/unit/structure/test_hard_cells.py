@@ -23,8 +23,9 @@ from synthetic import random_setting
 
 from cloudkit import encode
 from cloudkit.errors import StructureError
+from cloudkit.io import as_crystal
 from cloudkit.scope import parse
-from cloudkit.structure import Crystal, as_crystal, find_symmetry
+from cloudkit.structure import Crystal, find_symmetry
 
 SETTINGS = 10
 SUBGROUPS_OF_C2M = {1, 2, 5, 8, 12}
