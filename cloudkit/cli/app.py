@@ -18,10 +18,10 @@ from cloudkit.errors import DISTRIBUTION, CloudkitError, SpecError
 
 FAILED, NOTHING_DONE, INTERRUPTED = 1, 2, 130
 
-VERBS = """
-    build fetch sweep matbench encode explain validate decode convert tokenize audit enumerate predict models evaluate new
-    schema bench doctor
-""".split()
+VERBS = (
+    *("build", "fetch", "sweep", "matbench", "encode", "explain", "validate", "decode", "convert"),
+    *("tokenize", "audit", "enumerate", "predict", "models", "evaluate", "new", "schema", "bench", "doctor"),
+)
 
 
 def program(verbs: Sequence[str] = VERBS) -> typer.Typer:
