@@ -30,10 +30,10 @@ from cloudkit.units import DULONG_PETIT
 Array = NDArray[np.float64]
 RESULTS = Path(__file__).parent / "results"
 DONE, TABLE = Path("runs/thermal_folds.jsonl"), RESULTS / "thermal_folds.txt"
-BASELINES = ("mean", "ridge", "extra_trees")
+BASELINES = ("mean", "ridge", "extra_trees", "boosted_trees")
 NETWORK = "network"
 PHONONS = " + phonons"
-NAMES = ("mean", "ridge", "extra_trees", "oracle", f"extra_trees{PHONONS}", NETWORK, f"{NETWORK}{PHONONS}")
+NAMES = ("mean", "ridge", "extra_trees", "oracle", f"boosted_trees{PHONONS}", NETWORK, f"{NETWORK}{PHONONS}")
 FOLDS = 5
 BANDS = {
     "20-150 K": (20, 149),
