@@ -82,6 +82,20 @@ class Crystals:
             weight=self.weight_of()[keep],
         )
 
+    def of_first_source(self) -> "Crystals":
+        """The same with the observations of the first source only."""
+        keep = self.source_of() == 0
+        columns = {
+            name: getattr(self, name)[keep] for name in ("crystal", "quantity", "temperature", "value")
+        }
+        return replace(
+            self,
+            **columns,
+            sources=self.sources[:1],
+            source=self.source_of()[keep],
+            weight=self.weight_of()[keep],
+        )
+
     def renumbered(self, outputs: Sequence[str]) -> "Crystals":
         """The same with `quantity` counting from another list of names, such as the outputs of a head."""
         places = np.array([outputs.index(name) for name in self.quantities], dtype=np.int64)

@@ -24,6 +24,7 @@ from cloudkit.predict.ensembles import Blend, choose_share, fit_forest, predict_
 from cloudkit.predict.features import features
 
 Rows = NDArray[np.int64]
+FEWEST = 5  # held-out crystals of the first source from which intervals are taken
 
 
 def fit_scales(
@@ -103,9 +104,9 @@ def fit_intervals(
     model: CloudModel, task: FinetuneTask, tokens: Tokens, crystals: Crystals, train: Rows, valid: Rows, seed: int
 ) -> Blend | None:  # fmt: skip
     """Fit the 80 % intervals of a head to the crystals held out, if there are any; return the trees of its ensemble."""
-    head, held_out, blend = model.heads[task.head], crystals.of(valid), None
+    head, held_out, blend = model.heads[task.head], calibration_rows(crystals.of(valid)), None
     if isinstance(head, Thermal) and len(valid):
-        fit_band(model, head, tokens, held_out, valid)
+        fit_band(model, head, tokens, held_out, np.unique(held_out.crystal))
     elif isinstance(head, Regression) and len(valid):
         if task.ensemble and task.ensemble.blend == "extra_trees":
             blend = fit_blend(model, task.head, tokens, crystals.of(train), held_out, seed)
@@ -130,6 +131,12 @@ def fit_blend(
         shares.append(choose_share(networks[other], trees, held_out.value[other]) if other.any() else 0.0)
         forests.append(forest)
     return Blend(np.array(shares), tuple(forests))
+
+
+def calibration_rows(held_out: Crystals) -> Crystals:
+    """Held-out labels that intervals are fitted to: of the first source, which the model predicts, if it has enough crystals."""
+    first = held_out.of_first_source()
+    return first if len(np.unique(first.crystal)) >= FEWEST else held_out
 
 
 def fit_band(model: CloudModel, head: Thermal, tokens: Tokens, held_out: Crystals, rows: Rows) -> None:
