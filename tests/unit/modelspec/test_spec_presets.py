@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cloudkit.errors import CloudkitError
-from cloudkit.modelspec import load_spec, parse_spec, presets, template
+from cloudkit.modelspec import load_spec, parse_spec, presets, tables_of, template
 
 from .test_spec_misspellings import known_names
 
@@ -19,9 +19,12 @@ def test_each_preset_has_a_summary_of_one_line() -> None:
 def test_thermal_learns_from_builtin_data_alone_and_measures_unseen_crystals() -> None:
     spec = load_spec("thermal")
     assert [task.kind for task in spec.tasks] == ["finetune", "evaluate"]
-    assert [task.data.builtin for task in spec.tasks] == ["thermal", "thermal"]
-    assert [task.data.part for task in spec.tasks] == ["train", "test"]
-    assert spec.tasks[1].baselines == ["mean", "ridge", "extra_trees", "boosted_trees"]
+    learned, measured = (tables_of(task.data) for task in spec.tasks)
+    assert [(table.builtin, table.part) for table in learned] == [("thermal", "train"), ("phonons", "all")]
+    assert [(table.builtin, table.part) for table in measured] == [("thermal", "test")]
+    assert spec.tasks[0].exclude_shared == "formula"
+    assert spec.tasks[1].baselines == ["mean", "ridge", "boosted_trees"]
+    assert spec.init_from == "geometry"
     assert spec.tokens.dialect == "orbit"
 
 
