@@ -1,10 +1,10 @@
-"""Shards made on the nodes of a Ray cluster, through Ray Data: one task per unit, made again where its node is lost.
+"""Shards made on the nodes of a Ray cluster with Ray Data: one task per unit, run again if its node is lost.
 
 All nodes must see the input and the folder of shards under the same path.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,8 +17,13 @@ if TYPE_CHECKING:
     from cloudkit.encoding import EncodeOptions
 
 
-def make_on_ray(units: list[Unit], folder: Path, options: "EncodeOptions") -> Iterator[Shard]:
-    """The shards as they are finished, in any order. Joins the cluster of $RAY_ADDRESS, else starts one on this machine."""
+def make_on_ray(
+    units: list[Unit],
+    folder: Path,
+    options: "EncodeOptions",
+    make_shard: Callable[[Unit, Path, "EncodeOptions"], Shard],
+) -> Iterator[Shard]:
+    """Yield shards as they are finished, in any order. Joins the cluster of $RAY_ADDRESS, or starts one on this machine."""
     if not units:
         return
     ray = require("ray", "cluster")
@@ -31,8 +36,6 @@ def make_on_ray(units: list[Unit], folder: Path, options: "EncodeOptions") -> It
     place = folder.resolve()
 
     def make(row: dict[str, Any]) -> dict[str, Any]:
-        from cloudkit.corpus.encode import make_shard
-
         return asdict(make_shard(units[row["item"]], place, options))
 
     numbers = data.from_items(list(range(len(units))), override_num_blocks=len(units))

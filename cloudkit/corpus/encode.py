@@ -89,7 +89,7 @@ def _make(
     if pool == "ray":
         from cloudkit.corpus.cluster import make_on_ray
 
-        return make_on_ray(list(units), folder, options)
+        return make_on_ray(list(units), folder, options, make_shard)
     return _make_here(units, folder, options, jobs, note)
 
 

@@ -4,12 +4,12 @@ from functools import lru_cache
 
 from cloudkit import _native
 from cloudkit.scope.canonical import canonical_scope, choose_letters, content_numbers
-from cloudkit.scope.project import project_scope, round_fraction
+from cloudkit.scope.project import project_scope
 from cloudkit.scope.tree import Orbit, Scope, content_text
 from cloudkit.structure import Crystal, Symmetry
 from cloudkit.structure.guards import total_occupancy
 from cloudkit.tables import SPACE_GROUPS, generator_text
-from cloudkit.tables.composition import Species, sort_species, sum_left_to_right
+from cloudkit.tables.composition import Species, round_fraction, sort_species, sum_left_to_right
 
 
 def scope_text(crystal: Crystal | None, symmetry: Symmetry, dialect: str, order: str) -> str:

@@ -1,4 +1,4 @@
-"""Numbers and names as the report and the card write them."""
+"""Names of quantities and baselines, and short strings, as reports show them."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ QUANTITIES: Final = {
     "entropy": "entropy S",
     "free_energy": "free energy F",
 }
-MODELS: Final = {
+BASELINE_NAMES: Final = {
     "mean": "mean of labels",
     "ridge": "ridge",
     "extra_trees": "extra trees",
@@ -19,25 +19,13 @@ MODELS: Final = {
 
 
 def quantity_name(quantity: str) -> str:
-    """A quantity in words; names that are not thermodynamic stay as they are."""
+    """The name of a quantity in reports; names that are not thermodynamic are kept."""
     return QUANTITIES.get(quantity, quantity.replace("_", " "))
 
 
-def model_name(name: str) -> str:
-    """A baseline in words."""
-    return MODELS.get(name, name.replace("_", " "))
-
-
-def number(value: float | None) -> str:
-    """Three significant digits without an exponent where that is readable; a dash for None."""
-    if value is None or value != value:
-        return "–"
-    if value and abs(value) < 1e-4:
-        mantissa, exponent = f"{value:.2e}".split("e")
-        return f"{mantissa}e{int(exponent)}".replace("-", "−")
-    digits = 3 if abs(value) < 1 else 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
-    text = f"{value:,.{digits}f}" if abs(value) >= 0.1 else f"{value:.3g}"
-    return text.replace("-", "−")
+def baseline_name(name: str) -> str:
+    """The name of a baseline in reports."""
+    return BASELINE_NAMES.get(name, name.replace("_", " "))
 
 
 def short_scope(text: str) -> str:

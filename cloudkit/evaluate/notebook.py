@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from cloudkit.evaluate.display import model_name, number, quantity_name
+from cloudkit.evaluate.display import baseline_name, quantity_name
 from cloudkit.evaluate.metrics import standings
 from cloudkit.html import table, titled
 
@@ -15,7 +15,7 @@ def errors_html(tasks: Iterable[dict[str, Any]]) -> str:
 
 def _one(task: dict[str, Any]) -> str:
     unit = f" in {task['unit']}" if task.get("unit") else ""
-    rows = [(model_name(name), number(one["mae"]), number(one["rmse"])) for name, one in standings(task)]
+    rows = [(baseline_name(name), float(one["mae"]), float(one["rmse"])) for name, one in standings(task)]
     return titled(
         f"{quantity_name(task['quantity'])}{unit}, {task['rows']:,} rows",
         table(("", "MAE", "RMSE"), rows),

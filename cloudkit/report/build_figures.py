@@ -5,9 +5,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from cloudkit.evaluate.display import model_name, number, quantity_name, short_scope
+from cloudkit.evaluate.display import baseline_name, quantity_name, short_scope
+from cloudkit.html import format_number
 from cloudkit.report.charts import SQUARE, Axis, Series, chart
 from cloudkit.report.density import MANY, cloud
+from cloudkit.report.page import Figure
 from cloudkit.report.run_folder import Predictions
 from cloudkit.units import DULONG_PETIT
 
@@ -56,7 +58,7 @@ def parity(group: Predictions, baseline: str | None = None) -> str:
     else:
         named = group.rows_of().items()
         series = [Series(group.target[rows], column[rows], "", look, "cloud", name) for name, rows in named]
-    who = "model" if baseline is None else model_name(baseline)
+    who = "model" if baseline is None else baseline_name(baseline)
     what = f"{quantity_name(group.quantity)} ({group.unit})" if group.unit else quantity_name(group.quantity)
     return chart(series, Axis(f"reference: {what}", *ends), Axis(f"predicted by {who}", *ends),
                  title=f"{who}: predicted against reference {what}", diagonal=True)  # fmt: skip
@@ -70,7 +72,7 @@ def error_over_temperature(group: Predictions) -> str:
     series = []
     for name, column in names.items():
         at, mean = _by_temperature(group.temperature, np.abs(column - group.target))
-        label, look = (name, "a") if name == "model" else (model_name(name), LOOKS.get(name, "d"))
+        label, look = (name, "a") if name == "model" else (baseline_name(name), LOOKS.get(name, "d"))
         series.append(Series(at, mean, label, look))
     return chart(series, Axis("temperature (K)"), Axis(f"mean absolute error ({group.unit})", 0.0),
                  title=f"Mean absolute error of {quantity_name(group.quantity)} over temperature", height=SQUARE)  # fmt: skip
@@ -88,8 +90,8 @@ def _by_temperature(temperature: Array, error: Array) -> tuple[Array, Array]:
     return at[count > 0], mean[count > 0]
 
 
-def crystal_curves(group: Predictions) -> list[tuple[str, str, str]]:
-    """(id, caption, svg) of crystals from the best to the worst predicted, evenly spaced by rank of their error."""
+def crystal_curves(group: Predictions) -> list[Figure]:
+    """The curves of crystals from the best to the worst predicted, evenly spaced by the rank of their error."""
     error = np.abs(group.error())
     crystals = [
         (float(error[rows].mean()), name, rows) for name, rows in group.rows_of().items() if rows.size > 2
@@ -99,17 +101,16 @@ def crystal_curves(group: Predictions) -> list[tuple[str, str, str]]:
     return [_crystal(group, *crystals[index]) for index in chosen.tolist()]
 
 
-def _crystal(
-    group: Predictions, error: float, name: str, rows: npt.NDArray[np.int64]
-) -> tuple[str, str, str]:
+def _crystal(group: Predictions, error: float, name: str, rows: npt.NDArray[np.int64]) -> Figure:
     rows = rows[np.argsort(group.temperature[rows])]
     at = group.temperature[rows]
     series = [Series(at, group.prediction[rows], "model", "a")]
     if "extra_trees" in group.baselines:
-        series.append(Series(at, group.baselines["extra_trees"][rows], model_name("extra_trees"), "b"))
+        series.append(Series(at, group.baselines["extra_trees"][rows], baseline_name("extra_trees"), "b"))
     series.append(Series(at, group.target[rows], "reference", "ref", "rings"))
     rules = [("3R", DULONG_PETIT)] if group.quantity == "heat_capacity" else []
     what = f"{quantity_name(group.quantity)} ({group.unit})"
     floor = 0.0 if group.quantity in ("heat_capacity", "entropy") else None
     svg = chart(series, Axis("temperature (K)"), Axis(what, floor), title=f"{what} of {name}", rules=rules)
-    return name, f"{short_scope(group.scopes[int(rows[0])])}. Mean error {number(error)} {group.unit}", svg
+    caption = f"{short_scope(group.scopes[int(rows[0])])}. Mean error {format_number(error)} {group.unit}"
+    return Figure(name, caption, svg)

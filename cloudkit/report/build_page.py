@@ -1,113 +1,120 @@
-"""run folder -> report.html: one page, no script, no outside reference, light and dark; every text in it is escaped."""
+"""run folder -> report.html: what a build measured, drew and used, as one page."""
 
-from html import escape
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from cloudkit.evaluate.display import model_name, number, quantity_name, short_scope
+from cloudkit.errors import ScopeError
+from cloudkit.evaluate.display import baseline_name, quantity_name, short_scope
 from cloudkit.report import build_figures as figures
-from cloudkit.report.build_residuals import residuals, single_predictions
-from cloudkit.report.page import grid, page, table
+from cloudkit.report.page import Figure, render
 from cloudkit.report.run_folder import Predictions, RunFolder, flatten, read_run
 from cloudkit.report.verdict import lead, verdict
+from cloudkit.scope import parse
+from cloudkit.tables import SPACE_GROUPS
 
-WORST: Final = 12  # rows in the table of largest errors
+MAX_ROWS: Final = 12  # of the tables of largest errors and of residuals
+SMALLEST_CLASS: Final = 2  # crystals of a class in the tables of residuals
+SCORES: Final = {"mae": "MAE", "rmse": "RMSE", "share_of_3R": "MAE / 3R", "mae_over_mad": "MAE / MAD"}
 
 
 def write_report(folder: Path) -> Path:
-    """Write `folder`/report.html from the files in `folder`, and return its path.
+    """Write ``report.html`` from the files in the folder of a run, and return its path.
 
-    Sections whose file is missing are left out. Raises ModelError naming a damaged file.
+    Sections whose files are missing are left out. Raises ModelError naming a damaged file.
     """
     run = read_run(folder)
-    plots = [_quantity(group, gallery=group is _main(run)) for group in run.predictions]
-    main = _main(run)
-    details = [_worst(run), residuals(main) if main else "", single_predictions(run.attribution)]
-    sections = [_headline(run), *plots, _learning(run), *details, _provenance(run)]
+    main, tasks = _main_quantity(run), run.metrics["tasks"]
+    facts = flatten({key: value for key, value in run.metrics.items() if key != "tasks"})
+    facts |= {f"SHA-256 of {name}": value for name, value in run.hashes.items()}
+    text = render(
+        "build.html",
+        title=run.name,
+        kind="report",
+        tasks=[_scores(task) for task in tasks],
+        lead=_no_break(lead(tasks[0])) if tasks else "",
+        verdict=_no_break(verdict(tasks[0])) if tasks else "",
+        quantities=[_quantity(group, gallery=group is main) for group in run.predictions],
+        learning=[Figure(stage, "", svg) for stage, svg in figures.learning_curves(run.curves)],
+        worst=_largest_errors(main) if main else None,
+        residuals=_residuals(main) if main else [],
+        smallest_class=SMALLEST_CLASS,
+        attribution=_attribution(run.attribution),
+        spec=run.spec,
+        timing=[(key, _seconds(value)) for key, value in run.timing.items()],
+        facts=list(facts.items()),
+    )
     path = folder / "report.html"
-    path.write_text(page(run.name, sections), encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
     return path
 
 
-def _main(run: RunFolder) -> Predictions | None:
-    """The predictions that the page dwells on: the first heat capacity, else the first of all."""
+def _main_quantity(run: RunFolder) -> Predictions | None:
+    """The predictions shown in detail: the first heat capacity, else the first of all."""
     first = [group for group in run.predictions if group.quantity == "heat_capacity"] + run.predictions
     return first[0] if first else None
 
 
-def _headline(run: RunFolder) -> str:
-    tasks = run.metrics["tasks"]
-    if not tasks:
-        return '<p class="lead">This build evaluated nothing: its spec has no evaluate task.</p>'
-    out = [
-        f'<p class="lead">{escape(lead(tasks[0]))}</p>',
-        f'<p class="verdict">{escape(verdict(tasks[0]))}</p>',
-    ]
-    out = [text.replace(" %", "\N{NO-BREAK SPACE}%") for text in out]
-    for task in tasks:
-        unit = f" ({task['unit']})" if task.get("unit") else ""
-        out += [f"<h3>{escape(quantity_name(task['quantity']) + unit)}</h3>", _scores(task)]
-    return "\n".join(out)
+def _no_break(text: str) -> str:
+    return text.replace(" %", "\N{NO-BREAK SPACE}%")
 
 
-def _scores(task: dict[str, Any]) -> str:
-    """The model beside its baselines; a bar shows the error relative to the largest."""
+def _scores(task: dict[str, Any]) -> dict[str, Any]:
+    """The scores of the model and its baselines; a bar shows the error relative to the largest."""
     rows = {"this model": task} | {
-        model_name(name): scores for name, scores in task.get("baselines", {}).items()
+        baseline_name(name): scores for name, scores in task.get("baselines", {}).items()
     }
+    shown = {key: label for key, label in SCORES.items() if any(key in scores for scores in rows.values())}
     largest = max(scores["mae"] for scores in rows.values()) or 1.0
-    columns = {"mae": "MAE", "rmse": "RMSE", "share_of_3R": "MAE / 3R", "mae_over_mad": "MAE / MAD"}
-    shown = {key: label for key, label in columns.items() if any(key in scores for scores in rows.values())}
-    head = "".join(f'<th class="n">{escape(label)}</th>' for label in shown.values())
-    lines = []
-    for name, scores in rows.items():
-        cells = "".join(f'<td class="n">{number(scores.get(key))}</td>' for key in shown)
-        bar = f'<td class="bar"><i style="width:{100 * scores["mae"] / largest:.1f}%"></i></td>'
-        kind = ' class="model"' if scores is task else ""
-        lines.append(f"<tr{kind}><td>{escape(name)}</td>{cells}{bar}</tr>")
-    return f'<div class="wide"><table><tr><th></th>{head}<th class="bar"></th></tr>{"".join(lines)}</table></div>'
+    return {
+        "quantity": task["quantity"],
+        "unit": task.get("unit"),
+        "heads": ["", *shown.values(), " "],
+        "rows": [
+            [name, *(_float(scores.get(key)) for key in shown), Bar(scores["mae"] / largest)]
+            for name, scores in rows.items()
+        ],
+    }
 
 
-def _quantity(group: Predictions, gallery: bool) -> str:
-    """Figures of one quantity on the held-out rows; gallery: with the curves of single crystals."""
+class Bar(float):
+    """A share of a whole, shown as a bar."""
+
+    def __html__(self) -> str:
+        return f'<span class="bar"><i style="width:{100 * self:.1f}%"></i></span>'
+
+
+def _float(value: float | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def _quantity(group: Predictions, gallery: bool) -> dict[str, Any]:
+    """The figures of one quantity on the held-out rows; gallery: with the curves of single crystals."""
     name = quantity_name(group.quantity)
-    title = f"<h2>{escape(name[:1].upper() + name[1:])} of crystals not seen in training</h2>"
     best = min(group.baselines, key=lambda name: _mae(group, group.baselines[name]), default=None)
     marks = "every held-out row"
     if figures.is_dense(group):
         marks = "discs by the number of held-out rows around them"
-    plots = [("", f"Model: {marks}; the dotted line is exact.", figures.parity(group))]
+    plots = [Figure("", f"Model: {marks}; the dotted line is exact.", figures.parity(group))]
     if best:
-        plots.append(
-            ("", f"The same for the best baseline, {model_name(best)}.", figures.parity(group, best))
-        )
+        caption = f"The same for the best baseline, {baseline_name(best)}."
+        plots.append(Figure("", caption, figures.parity(group, best)))
     over = figures.error_over_temperature(group)
     if over:
-        plots.append(("", "Mean absolute error at each temperature.", over))
-    out = [title, grid(plots)]
-    panels = figures.crystal_curves(group) if over and gallery else []
-    if panels:
-        text = "Held-out crystals at even ranks from the best predicted to the worst one."
-        out += [f'<p class="dim">{text}</p>', grid(panels)]
-    return "\n".join(out)
+        plots.append(Figure("", "Mean absolute error at each temperature.", over))
+    crystals = figures.crystal_curves(group) if over and gallery else []
+    return {"title": name[:1].upper() + name[1:], "plots": plots, "crystals": crystals}
 
 
 def _mae(group: Predictions, column: figures.Array) -> float:
     return float(np.abs(column - group.target).mean())
 
 
-def _learning(run: RunFolder) -> str:
-    plots = [(stage, "", svg) for stage, svg in figures.learning_curves(run.curves)]
-    return f"<h2>Learning curves</h2>{grid(plots)}" if plots else ""
-
-
-def _worst(run: RunFolder) -> str:
-    """The crystals with the largest mean error, of the main quantity."""
-    group = _main(run)
-    if group is None:
-        return ""
+def _largest_errors(group: Predictions) -> dict[str, Any]:
+    """The crystals with the largest mean error."""
     error = np.abs(group.error())
     crystals = [
         (float(error[rows].mean()), name, int(rows[error[rows].argmax()]))
@@ -118,37 +125,65 @@ def _worst(run: RunFolder) -> str:
     heads = ["crystal", "error", "reference", "model", "string"]
     if kelvin:
         heads = ["crystal", "mean error", "largest", "at T (K)", "reference there", "model there", "string"]
-    lines = []
-    for mean, name, row in crystals[:WORST]:
+    rows = []
+    for mean, name, row in crystals[:MAX_ROWS]:
         place = [float(error[row]), float(group.temperature[row])] if kelvin else []
         both = [float(group.target[row]), float(group.prediction[row])]
-        lines.append([name, mean, *place, *both, short_scope(group.scopes[row])])
-    what = escape(
-        f"{quantity_name(group.quantity)}, {group.unit}" if group.unit else quantity_name(group.quantity)
-    )
-    return f'<h2>Largest errors</h2><p class="dim">{what}</p>{table(heads, lines, ("string",))}'
+        rows.append([name, mean, *place, *both, short_scope(group.scopes[row])])
+    quantity = quantity_name(group.quantity) + (f", {group.unit}" if group.unit else "")
+    return {"quantity": quantity, "heads": heads, "rows": rows}
 
 
-def _provenance(run: RunFolder) -> str:
-    """Spec, versions, seed, times and hashes."""
-    facts = flatten({key: value for key, value in run.metrics.items() if key != "tasks"})
-    facts |= {f"SHA-256 of {name}": value for name, value in run.hashes.items()}
-    out = [
-        f"<h2>How it was made</h2><details open><summary>Spec</summary><pre>{escape(run.spec)}</pre></details>"
+def _residuals(group: Predictions) -> list[tuple[str, list[tuple[str, int, float, float]]]]:
+    """Residuals by element and by space group, classes with the largest sum of errors first."""
+    parts = [("element", _elements), ("space group", _space_group)]
+    found = [(name, _classes(group, classes_of)) for name, classes_of in parts]
+    return [(name, rows) for name, rows in found if rows]
+
+
+def _classes(
+    group: Predictions, classes_of: Callable[[str], Iterable[str]]
+) -> list[tuple[str, int, float, float]]:
+    """(class, crystals, mean error, mean absolute error) of each class that is large enough."""
+    error = group.error()
+    members: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for rows in group.rows_of().values():
+        own = float(error[rows].mean()), float(np.abs(error[rows]).mean())
+        for label in classes_of(group.scopes[int(rows[0])]):
+            members[label].append(own)
+    ranked = sorted(members.items(), key=lambda item: -sum(size for _, size in item[1]))
+    return [
+        (label, len(some), float(np.mean([e for e, _ in some])), float(np.mean([size for _, size in some])))
+        for label, some in ranked
+        if len(some) >= SMALLEST_CLASS
+    ][:MAX_ROWS]
+
+
+def _elements(text: str) -> list[str]:
+    try:
+        return sorted(parse(text).composition)
+    except ScopeError:
+        return []
+
+
+def _space_group(text: str) -> list[str]:
+    try:
+        found = SPACE_GROUPS[parse(text).space_group - 1]
+    except ScopeError:
+        return []
+    return [f"{found.number} {found.symbol}"]
+
+
+def _attribution(found: dict[str, Any]) -> dict[str, Any] | None:
+    """The content of attribution.json as the template reads it."""
+    if not found:
+        return None
+    crystals = [
+        crystal | {"rows": [(one["orbit"], one["without"], one["change"]) for one in crystal["parts"]]}
+        for crystal in found["crystals"]
     ]
-    if run.timing:
-        out.append(f"<details open><summary>Time per stage</summary>{_pairs(_seconds(run.timing))}</details>")
-    out.append(f"<details open><summary>Seed, versions and hashes</summary>{_pairs(facts)}</details>")
-    return "\n".join(out)
+    return {"unit": f" {found['unit']}" if found["unit"] else "", "crystals": crystals}
 
 
-def _seconds(timing: dict[str, Any]) -> dict[str, str]:
-    return {
-        key: f"{value:.1f} s" if isinstance(value, int | float) else str(value)
-        for key, value in timing.items()
-    }
-
-
-def _pairs(facts: dict[str, str]) -> str:
-    rows = "".join(f"<tr><td>{escape(key)}</td><td>{escape(value)}</td></tr>" for key, value in facts.items())
-    return f'<div class="wide"><table class="key">{rows}</table></div>'
+def _seconds(value: object) -> str:
+    return f"{value:.1f} s" if isinstance(value, int | float) else str(value)

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from cloudkit.errors import DISTRIBUTION
-from cloudkit.evaluate.display import model_name, number, quantity_name
+from cloudkit.evaluate.display import baseline_name, quantity_name
+from cloudkit.html import format_number
 from cloudkit.modelspec import BuiltinData, FileData, Spec, Task, ThermalHead, heads_of, load_spec, tables_of
 from cloudkit.report.run_folder import RunFolder, read_run
 from cloudkit.report.verdict import lead, verdict
@@ -80,10 +81,10 @@ def _metrics(run: RunFolder) -> str:
     for task in tasks:
         unit = f" ({task['unit']})" if task.get("unit") else ""
         rows = {"this model": task} | {
-            model_name(name): scores for name, scores in task.get("baselines", {}).items()
+            baseline_name(name): scores for name, scores in task.get("baselines", {}).items()
         }
         for name, scores in rows.items():
-            values = " | ".join(number(scores.get(key)) for key in ("mae", "rmse", "mae_over_mad"))
+            values = " | ".join(format_number(scores.get(key)) for key in ("mae", "rmse", "mae_over_mad"))
             lines.append(
                 f"| {_cell(quantity_name(task['quantity']) + unit)} | {task['rows']} | {_cell(name)} | {values} |"
             )

@@ -1,47 +1,49 @@
-"""Pages that hold all they need: no script, no outside reference, light and dark. Reports of builds and audits share them."""
+"""Self-contained pages: no script, no outside reference, light and dark. Jinja2 templates with autoescape."""
 
 from collections.abc import Iterable, Sequence
-from html import escape
-from importlib.resources import files
-from string import Template
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cloudkit.evaluate.display import number
+from cloudkit import html
+from cloudkit.errors import require
+from cloudkit.evaluate.display import baseline_name, quantity_name, short_scope
 from cloudkit.report.charts import css
 
-
-def page(name: str, body: Iterable[str], kind: str = "report") -> str:
-    """A whole page. name: its title; body: its sections as HTML, empty ones are left out."""
-    shell = Template(files("cloudkit.report").joinpath("page.html").read_text(encoding="utf-8"))
-    text = "\n".join(section for section in body if section)
-    return shell.substitute(name=escape(name), kind=escape(kind), chart_css=css(), body=text)
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 
-def grid(plots: Sequence[tuple[str, str, str]]) -> str:
-    """(title, caption, svg) as a grid of figures."""
-    cells = []
-    for title, caption, svg in plots:
-        head = f"<h3>{escape(title)}</h3>" if title else ""
-        cells.append(f"<figure>{head}<figcaption>{escape(caption)}</figcaption>{svg}</figure>")
-    return f'<div class="grid">{"".join(cells)}</div>'
+class Figure(NamedTuple):
+    """A figure of a page: its title and caption, "" for none, and its SVG."""
+
+    title: str
+    caption: str
+    svg: str
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[object]], code: Sequence[str] = ()) -> str:
-    """A table; numbers to the right and floats to three digits, None as a dash, columns named in `code` in a fixed width."""
-    body = [list(row) for row in rows]
-    right = [
-        all(isinstance(row[i], int | float | None) for row in body) and bool(body) for i in range(len(heads))
-    ]
-    top = "".join(f"<th{' class=n' if r else ''}>{escape(h)}</th>" for h, r in zip(heads, right, strict=True))
-    lines = []
-    for row in body:
-        cells = [escape(_text(value)) for value in row]
-        cells = [f"<code>{c}</code>" if h in code else c for c, h in zip(cells, heads, strict=True)]
-        marked = zip(cells, right, strict=True)
-        lines.append("<tr>" + "".join(f"<td{' class=n' if r else ''}>{c}</td>" for c, r in marked) + "</tr>")
-    return f'<div class="wide"><table><tr>{top}</tr>{"".join(lines)}</table></div>'
+def render(template: str, **values: Any) -> str:
+    """Return the page that a template of ``templates/`` makes of some values; every text in it is escaped."""
+    return _environment().get_template(template).render(**values)
 
 
-def _text(value: object) -> str:
-    if value is None or isinstance(value, float):
-        return number(value)
-    return f"{value:,}" if isinstance(value, int) else str(value)
+@cache
+def _environment() -> "Environment":
+    jinja2, markup = require("jinja2", "train"), require("markupsafe", "train").Markup
+
+    def table(heads: Sequence[str], rows: Iterable[Sequence[object]], **options: Any) -> Any:
+        return markup(html.table(heads, rows, **options))
+
+    found: Environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("cloudkit.report"), autoescape=True, undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    found.globals.update(table=table, chart_css=lambda: markup(css()))
+    found.filters.update(
+        number=html.format_number,
+        thousands=lambda value: f"{value:,}",
+        quantity=quantity_name,
+        baseline=baseline_name,
+        short=short_scope,
+        svg=markup,  # drawn by charts.py, which escapes its labels
+    )
+    return found

@@ -9,7 +9,7 @@ from functools import cache, lru_cache
 from itertools import product
 from math import ceil, floor, prod
 
-from cloudkit.scope.project import round_fraction
+from cloudkit.tables.composition import round_fraction
 
 Counts = tuple[int, ...]  # one number per element, per orbit size, or per letter
 Content = tuple[

@@ -1,16 +1,18 @@
 """The chemical formula of a string: elements by electronegativity, smallest whole numbers."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from cloudkit.scope.project import round_fraction
-from cloudkit.scope.tree import Scope
 from cloudkit.tables import ELEMENT
-from cloudkit.tables.composition import whole_numbers
+from cloudkit.tables.composition import round_fraction, whole_numbers
+
+if TYPE_CHECKING:
+    from cloudkit.scope.tree import Scope
 
 MAX_FORMULA_ATOMS = 400  # the largest formula unit looked for behind two-decimal fractions
 
 
-def reduced_formula(scope: Scope) -> str:
+def reduced_formula(scope: "Scope") -> str:
     """The formula with the smallest whole numbers, such as SrTiO3; with up to four decimals for mixed sites (Fe0.5Ni0.5).
 
     A `reduced` string has fractions of two decimals. Its formula is the smallest unit that rounds to them, which may
@@ -35,7 +37,7 @@ def reduced_formula(scope: Scope) -> str:
     return formula_text(formula_amounts(scope))
 
 
-def formula_amounts(scope: Scope) -> Mapping[str, float]:
+def formula_amounts(scope: "Scope") -> Mapping[str, float]:
     """Atoms of each element in one formula unit; the composition itself if no whole numbers fit.
 
     >>> from cloudkit.scope import formula_amounts, parse

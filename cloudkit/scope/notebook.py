@@ -7,17 +7,17 @@ import numpy as np
 
 from cloudkit.html import paragraph, table, titled
 from cloudkit.scope.formula import reduced_formula
-from cloudkit.scope.tree import Scope
 from cloudkit.tables import SPACE_GROUPS
 
 if TYPE_CHECKING:
     from cloudkit.scope.diagnostics import Diagnostic
     from cloudkit.scope.findings import Findings
+    from cloudkit.scope.tree import Scope
 
 MAX_ROWS: Final = 10  # invalid rows shown
 
 
-def scope_html(scope: Scope) -> str:
+def scope_html(scope: "Scope") -> str:
     """Formula, space group, a row for each orbit or site, and the text."""
     group = SPACE_GROUPS[scope.space_group - 1] if scope.space_group else None
     place = f"{group.symbol} ({group.number}), {group.crystal_system}" if group else "unknown space group"

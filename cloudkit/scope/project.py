@@ -6,7 +6,7 @@ from typing import Final
 from cloudkit.errors import ScopeError
 from cloudkit.scope.tree import Orbit, Scope, parse
 from cloudkit.tables import CENTERING_POINTS, ELEMENT, LETTERS, SPACE_GROUPS
-from cloudkit.tables.composition import Species, sum_left_to_right
+from cloudkit.tables.composition import Species, round_fraction, sum_left_to_right
 
 PROJECTIONS: Final = {"orbit": ("full", "reduced"), "full": ("reduced",), "reduced": ()}
 
@@ -75,8 +75,3 @@ def reduced_fractions(counts: Iterable[tuple[str, float]]) -> Species:
     whole = sum_left_to_right(totals.values())
     ordered = sorted(totals, key=lambda element: ELEMENT[element].order)
     return tuple((element, round_fraction(totals[element] / whole)) for element in ordered)
-
-
-def round_fraction(value: float) -> float:
-    """NumPy's rounding to two decimals: scale, round half to even, unscale (Python's own rounds the exact decimal)."""
-    return round(value * 100.0) / 100.0

@@ -32,3 +32,8 @@ def whole_numbers(amounts: Mapping[str, float]) -> dict[str, int] | None:
         return None
     divisor = gcd(*counts.values())
     return {element: count // divisor for element, count in counts.items()}
+
+
+def round_fraction(value: float) -> float:
+    """NumPy's rounding to two decimals: scale, round half to even, unscale (Python's own rounds the exact decimal)."""
+    return round(value * 100.0) / 100.0

@@ -44,7 +44,7 @@ DOORS = {
     "scipy": {"train"},
     "safetensors": {"models", "train"},
     "sklearn": {"predict", "evaluate", "train"},
-    "matplotlib": {"report"},
+    **{key: {"report"} for key in ("matplotlib", "jinja2", "markupsafe")},
     "pandas": {"predict", "corpus"},
     "typer": {"cli"},
     "rich": {"cli"},

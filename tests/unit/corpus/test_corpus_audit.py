@@ -168,7 +168,7 @@ def test_the_page_is_one_file_without_outside_references(tmp_path: Path) -> None
     text = audit_page(audit([given, write(tmp_path / "c.csv", [("x", KCL, 1)])]))
     assert text.count("<svg") == 6
     assert "a&lt;b&gt;.csv" in text and "a<b>" not in text
-    assert "Overlaps across files" in text and "Clashes of labels" in text
+    assert "Overlaps across files" in text and "Conflicting labels" in text
     assert "<script" not in text and "src=" not in text and "href=" not in text
 
 

@@ -1,7 +1,8 @@
 import pytest
 
 from cloudkit.errors import CloudkitError
-from cloudkit.evaluate.display import number, short_scope
+from cloudkit.evaluate.display import short_scope
+from cloudkit.html import format_number as number
 from cloudkit.report.card import write_card
 
 from .report_examples import make_run

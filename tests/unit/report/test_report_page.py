@@ -72,7 +72,7 @@ def test_the_page_has_every_figure_and_fact(tmp_path):
         "9.9.9",
         "12.3 s",
         digest,
-        "max_length: 64",
+        "vocabulary: compact",
         "Fm-3m | Na 4a Cl 4b",
     ):
         assert fact in page.text, fact

@@ -23,11 +23,11 @@ def test_findings_show_counts_and_the_first_rows() -> None:
     shown = cloudkit.validate_batch([TEXT, *["1 6"] * 12])._repr_html_()
     assert "13 strings, 12 invalid" in shown and "and 2 more invalid rows" in shown
     assert (
-        "<th>code</th><th>findings</th>" in shown
-        and "<th>row</th><th>code</th><th>first finding</th>" in shown
+        '<th class="n">code</th><th class="n">findings</th>' in shown
+        and '<th class="n">row</th><th>code</th><th>first finding</th>' in shown
     )
     assert shown.count("<td>E104</td><td>the string ends too early</td>") == 10
-    assert "<td>1</td><td>E104</td>" in shown and "<td>0</td><td>E104</td>" not in shown
+    assert '<td class="n">1</td><td>E104</td>' in shown and '<td class="n">0</td><td>E104</td>' not in shown
 
 
 def test_a_prompt_shows_what_an_object_is() -> None:
