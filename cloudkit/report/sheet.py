@@ -1,15 +1,14 @@
-"""The data sheet of a crystal: everything that the shipped models say of it, on one page."""
+"""The data sheet of a crystal: everything that the shipped models predict for it, on one page."""
 
-from html import escape
 from typing import Final
 
 import numpy as np
 
-from cloudkit.evaluate.display import number
+from cloudkit.html import format_number
 from cloudkit.predict.materials import FIXED, METAL, THERMAL, Sheet, unit_of
 from cloudkit.predict.model import Array
 from cloudkit.report.charts import Axis, Series, chart
-from cloudkit.report.page import grid, page, table
+from cloudkit.report.page import Figure, render
 from cloudkit.tables import SPACE_GROUPS
 from cloudkit.units import DULONG_PETIT
 
@@ -44,38 +43,27 @@ LIMITS: Final = (
 
 
 def sheet_page(sheet: Sheet) -> str:
-    """One self-contained page, light and dark."""
-    group = SPACE_GROUPS[sheet.space_group - 1]
-    body = [
-        f'<p class="lead">{escape(_sentence(sheet))}</p>',
-        _warning(sheet),
-        f"<p><code>{escape(sheet.text)}</code></p>",
-        f'<p class="dim">space group {sheet.space_group}, {escape(group.symbol)} ({group.crystal_system}); read as '
-        f"{escape(sheet.id)}</p>",
-        f"<h2>Properties at {sheet.at:g} K</h2>",
-        table(("quantity", "value", "80 % from", "to", "unit"), _rows(sheet)),
-        "<h2>Over temperature</h2>",
-        grid(_figures(sheet)),
-        "<h2>Nearest known crystals</h2>",
-        "<p>Of those that the models learned from, by composition and Wyckoff positions; values as learned.</p>",
-        table(("formula", "group", "same sites", "distance", *LABELS.values()), _known(sheet)),
-        "<h2>What not to trust</h2>",
-        "<ul>" + "".join(f"<li>{escape(text)}</li>" for text in (*_doubts(sheet), *LIMITS)) + "</ul>",
-    ]
-    return page(sheet.formula, body, "data sheet")
+    """Return the data sheet of a crystal as a self-contained page."""
+    return render(
+        "sheet.html",
+        title=sheet.formula,
+        kind="data sheet",
+        sheet=sheet,
+        group=SPACE_GROUPS[sheet.space_group - 1],
+        sentence=_sentence(sheet),
+        rows=_rows(sheet),
+        figures_over_temperature=_figures(sheet),
+        known_heads=("formula", "group", "same sites", "distance", *LABELS.values()),
+        known=_known(sheet),
+        doubts=[*_doubts(sheet), *LIMITS],
+    )
 
 
 def _sentence(sheet: Sheet) -> str:
     metal = sheet.table["metal_probability"][0]
     gap, energy = sheet.table["band_gap"][0], sheet.table["formation_energy"][0]
     kind = "a metal" if metal > METAL else f"an insulator or semiconductor with a gap of {gap:.1f} eV (PBE)"
-    return f"Probably {kind}; formation energy {number(energy)} eV/atom, bulk modulus {sheet.table['bulk_modulus'][0]:.0f} GPa."
-
-
-def _warning(sheet: Sheet) -> str:
-    if not sheet.unlike:
-        return ""
-    return f'<p class="verdict">Unlike the training crystals: {escape("; ".join(sheet.unlike))}.</p>'
+    return f"Probably {kind}; formation energy {format_number(energy)} eV/atom, bulk modulus {sheet.table['bulk_modulus'][0]:.0f} GPa."
 
 
 def _rows(sheet: Sheet) -> list[tuple[object, ...]]:
@@ -93,7 +81,7 @@ def _known(sheet: Sheet) -> list[tuple[object, ...]]:
             one.space_group,
             "yes" if one.same_sites else "no",
             f"{one.distance:.2f}",
-            *(number(one.labels.get(name)) for name in LABELS),
+            *(format_number(one.labels.get(name)) for name in LABELS),
         )
         for one in sheet.nearest
     ]
@@ -120,7 +108,7 @@ def _doubts(sheet: Sheet) -> list[str]:
     return found
 
 
-def _figures(sheet: Sheet) -> list[tuple[str, str, str]]:
+def _figures(sheet: Sheet) -> list[Figure]:
     kelvin = Axis("temperature (K)", 0, 1.03 * float(sheet.kelvin[-1]))  # room for the last label
     names = {"heat_capacity": "Cv", "heat_capacity_p": "Cp", "entropy": "S"}
     out = []
@@ -136,7 +124,7 @@ def _figures(sheet: Sheet) -> list[tuple[str, str, str]]:
         rules = (("3R", DULONG_PETIT),) if "heat_capacity" in drawn else ()
         if series:
             svg = chart(series, kelvin, Axis("J/mol_atom/K", 0), title=title, rules=rules)
-            out.append((title, "per mole of atoms; shaded: 80 % of new crystals", svg))
+            out.append(Figure(title, "per mole of atoms; shaded: 80 % of new crystals", svg))
     if not np.isnan(sheet.density).all():
         outline = np.concatenate([[0.0], sheet.density, [0.0]])
         at = np.concatenate([sheet.thz[:1], sheet.thz, sheet.thz[-1:]])
@@ -144,7 +132,7 @@ def _figures(sheet: Sheet) -> list[tuple[str, str, str]]:
         svg = chart(
             density, Axis("frequency (THz)", 0), Axis("modes/THz/atom", 0), title="Phonon density of states"
         )
-        out.append(("Phonon density of states", "as steps that hold given shares of the modes", svg))
+        out.append(Figure("Phonon density of states", "as steps that hold given shares of the modes", svg))
     return out
 
 
