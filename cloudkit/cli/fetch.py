@@ -93,6 +93,6 @@ def _write_ledger(folder: Path, failures: Path) -> None:
         for path in sorted(folder.glob("*.parquet")):
             for number, row in enumerate(read_structure_rows(path), start=1):
                 if row.get("error"):
-                    name, error, _ = read_row(row, str(number))
+                    name, _, error, *_ = read_row(row, str(number))
                     entry = {"id": name} | {key: getattr(error, key) for key in ("code", "message", "hint")}
                     file.write(to_json(entry) + "\n")

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from cloudkit import _native
 from cloudkit.encoding.geometry import geometry_of
 from cloudkit.encoding.options import EncodeOptions
+from cloudkit.encoding.stated import group_notes
 from cloudkit.encoding.text import scope_text, species_table
 from cloudkit.errors import OptionError, StructureError, check_many
 from cloudkit.io import Columns, Record, as_crystal, as_record, read_structures
@@ -190,7 +191,12 @@ def _encode_chunk(records: list[Record], options: EncodeOptions, jobs: int) -> l
         if isinstance(text, StructureError):
             rows.append(Encoded(record.id, None, None, None, options.symprec, text, None, record.notes))
         else:
-            rows.append(Encoded(record.id, text, group, engine, options.symprec, None, shape, record.notes))
+            notes = (
+                record.notes
+                if record.stated is None
+                else (*record.notes, *group_notes(record, group, options))
+            )
+            rows.append(Encoded(record.id, text, group, engine, options.symprec, None, shape, notes))
     return rows
 
 

@@ -1,6 +1,7 @@
 """CIF text to crystals: each data block with atom sites is one. Syntax by gemmi; the meaning is read here."""
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from functools import cache
 from math import cos, isfinite, radians, sin, sqrt
@@ -10,12 +11,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloudkit.errors import StructureError, whole_import
+from cloudkit.io.cif2 import as_cif1
+from cloudkit.io.facts import Stated
+from cloudkit.io.record import Record, record_of
 from cloudkit.structure.crystal import Crystal
 
-Result = tuple[str, Crystal | StructureError, tuple[str, ...]]  # block name, crystal or reason, notes
+MODULATED: Final = (
+    "_cell_modulation_dimension",
+    "_cell.modulation_dimension",
+    "_space_group_ssg_name",
+    "_space_group_ssg_name_IT",
+    "_space_group_ssg_name_WJJ",
+    "_space_group_symop_ssg_operation_algebraic",
+    "_space_group_symop_ssg.operation_algebraic",
+    "_space_group_symop_magn_ssg_operation_algebraic",
+    "_space_group_symop_magn_ssg_operation.algebraic",
+    "_space_group.magn_ssg_name",
+    "_cell_wave_vector_x",
+    "_cell_wave_vector.x",
+    "_atom_site_fourier_wave_vector_x",
+    "_atom_site_Fourier_wave_vector_x",
+    "_atom_site_displace_Fourier_axis",
+    "_cell_subsystems_number",
+)
+NO_BREAK: Final = 0xA0
+FOREIGN: Final = {NO_BREAK: " ", 0x202F: " ", 0x2009: " ", 0xFEFF: None, 0x1A: None, 0x2212: "-", 0x2013: "-"}
 COORDINATES: Final = (
     ("_atom_site_fract_x", "_atom_site_fract_y", "_atom_site_fract_z"),
     ("_atom_site.fract_x", "_atom_site.fract_y", "_atom_site.fract_z"),
+)
+CARTESIAN: Final = (
+    ("_atom_site_Cartn_x", "_atom_site_Cartn_y", "_atom_site_Cartn_z"),
+    ("_atom_site.Cartn_x", "_atom_site.Cartn_y", "_atom_site.Cartn_z"),
 )
 LENGTHS: Final = ("length_a", "length_b", "length_c")
 ANGLES: Final = ("angle_alpha", "angle_beta", "angle_gamma")
@@ -25,7 +52,7 @@ _QUOTE_OVER_LINES = re.compile(
 )  # not CIF, but written by some programs
 
 
-def read_cif(text: str) -> Iterator[Result]:
+def read_cif(text: str) -> Iterator[Record]:
     """Every structure of a CIF, with its block's name where the file has several blocks (else "").
 
     A block with a cell or coordinates that cannot be read yields a StructureError.
@@ -38,10 +65,10 @@ def read_cif(text: str) -> Iterator[Result]:
     for name, (_, block) in zip(names, blocks, strict=True):
         if isinstance(block, StructureError):
             found = True
-            yield name, block, ()
-        elif block is not None and (result := _read_block(block)):
+            yield record_of(name, block)
+        elif block is not None and (record := _read_block(name, block)):
             found = True
-            yield name, *result
+            yield record
     if not found:
         raise _no_structure([block for _, block in blocks])
 
@@ -70,23 +97,37 @@ def read_cell(block: Any) -> NDArray[np.float64]:
     return np.array([[round(x, 12) for x in row] for row in rows])
 
 
-def _read_block(block: Any) -> tuple[Crystal | StructureError, tuple[str, ...]] | None:
-    """What became of a block, with notes; None if no atom in it has a place."""
+def _read_block(name: str, block: Any) -> Record | None:
+    """The record of a block; None if no atom in it has coordinates."""
     read_plain_block, read_sites = _readers()
     crystal = read_plain_block(block)
     if crystal is not None:
-        return crystal, ()
+        return Record(name, crystal)
     if not _has_sites(block):
         return None
     notes: list[str] = []
     try:
-        return read_sites(block, read_cell(block), notes), tuple(notes)
+        _refuse_modulated(block)
+        crystal, stated = read_sites(block, read_cell(block), notes)
+        return Record(name, crystal, None, tuple(notes), stated)
     except StructureError as error:
-        return error, tuple(notes)
+        return Record(name, None, error, tuple(notes))
+
+
+def _refuse_modulated(block: Any) -> None:
+    """Raise StructureError S114 for a structure that repeats only in more than three dimensions."""
+    for tag in MODULATED:
+        values = block.find_values(tag)
+        if len(values) and values[0] not in ("0", "?", "."):
+            raise StructureError(
+                "S114",
+                f"the structure is modulated ({tag}): it repeats in more than three dimensions, and no space group describes it",
+                "give its average structure, or a commensurate approximant",
+            )
 
 
 @cache
-def _readers() -> tuple[Callable[[Any], Crystal | None], Callable[..., Crystal]]:
+def _readers() -> tuple[Callable[[Any], Crystal | None], Callable[..., tuple[Crystal, Stated | None]]]:
     """The quick and the readable reader; they import gemmi, so on first use."""
     from cloudkit.io.cif_fast import read_plain_block
     from cloudkit.io.cif_sites import read_sites
@@ -104,15 +145,18 @@ def _parse_blocks(text: str) -> list[tuple[str, Any]]:
     that has atoms.
     """
     gemmi = _gemmi()
+    if not text.isascii() or "\x1a" in text:
+        text = _plain(text)
     try:
         return _named(gemmi.cif.read_string(text, 0))
     except (ValueError, RuntimeError) as error:
-        repaired = _QUOTE_OVER_LINES.sub(_on_one_line, text)
-        if repaired != text:
-            return _parse_blocks(repaired)
-        parts = re.split(r"(?im)^(?=data_)", text)
+        for repair in (as_cif1, _join_quotes, _as_ascii):
+            repaired = repair(text)
+            if repaired != text:
+                return _parse_blocks(repaired)
+        parts = _split_blocks(text)
         if len(parts) <= 2:
-            raise _syntax_error(error, 0) from error
+            raise _syntax_error(error, 0, text) from error
     blocks: list[tuple[str, Any]] = []
     line = parts[0].count("\n")
     for part in parts[1:]:
@@ -120,12 +164,44 @@ def _parse_blocks(text: str) -> list[tuple[str, Any]]:
         try:
             blocks += _named(gemmi.cif.read_string(part, 0))
         except (ValueError, RuntimeError) as error:
-            if any(tag in part.lower() for tags in COORDINATES for tag in tags):
-                blocks.append((name, _syntax_error(error, line)))
-            else:
-                blocks.append((name, None))
+            has_atoms = any(tag.lower() in part.lower() for tags in COORDINATES for tag in tags)
+            blocks.append((name, _syntax_error(error, line, text) if has_atoms else None))
         line += part.count("\n")
     return blocks
+
+
+def _plain(text: str) -> str:
+    """The text with plain signs for those of typesetters; a no-break space separates words, or else belongs to one."""
+    spaced = text.translate(FOREIGN)
+    try:
+        _gemmi().cif.read_string(spaced, 0)
+    except (ValueError, RuntimeError):
+        return text.translate({**FOREIGN, NO_BREAK: "_"}) if chr(NO_BREAK) in text else spaced
+    return spaced
+
+
+def _split_blocks(text: str) -> list[str]:
+    """The text before the first block, and each block; "data_" at the start of a line of a text field begins none."""
+    lines = text.split("\n")
+    ends = [number for number, line in enumerate(lines) if line.startswith(";")]
+    starts, at = [0], 0
+    while at < len(lines):
+        if lines[at].startswith(";"):
+            at = next((end for end in ends[bisect_right(ends, at) :]), at)  # a field that never ends is none
+        elif lines[at][:5].lower() == "data_":
+            starts.append(at)
+        at += 1
+    parts = zip(starts, [*starts[1:], len(lines)], strict=True)
+    return ["".join(f"{line}\n" for line in lines[start:end]) for start, end in parts]
+
+
+def _join_quotes(text: str) -> str:
+    return _QUOTE_OVER_LINES.sub(_on_one_line, text)
+
+
+def _as_ascii(text: str) -> str:
+    """Characters outside ASCII, which CIF allows in quotes alone, as question marks."""
+    return text if text.isascii() else text.encode("ascii", "replace").decode()
 
 
 def _on_one_line(match: re.Match[str]) -> str:
@@ -137,13 +213,14 @@ def _named(document: Any) -> list[tuple[str, Any]]:
     return [(document[i].name, document[i]) for i in range(len(document))]
 
 
-def _syntax_error(error: Exception, lines_before: int) -> StructureError:
+def _syntax_error(error: Exception, lines_before: int, text: str) -> StructureError:
     """gemmi's "string:12:3(200): reason" as a sentence."""
     match = re.match(r"^[^:]*:(\d+):\d+(?:\(\d+\))?:\s*(.*)$", str(error), re.DOTALL)
+    kind = "CIF 2.0" if text.startswith("#\\#CIF_2") else "CIF"
     if not match:
-        return StructureError("S103", f"not valid CIF: {error}")
+        return StructureError("S103", f"not valid {kind}: {error}")
     return StructureError(
-        "S103", f"not valid CIF at line {int(match.group(1)) + lines_before}: {match.group(2)}"
+        "S103", f"not valid {kind} at line {int(match.group(1)) + lines_before}: {match.group(2)}"
     )
 
 
@@ -161,7 +238,7 @@ def _unique_names(names: list[str]) -> list[str]:
 
 def _has_sites(block: Any) -> bool:
     """True if any atom has a coordinate; a row of question marks is a form not filled in."""
-    columns = (block.find_values(tag) for tags in COORDINATES for tag in tags)
+    columns = (block.find_values(tag) for tags in (*COORDINATES, *CARTESIAN) for tag in tags)
     return any(next((True for value in column if value not in ("?", ".")), False) for column in columns)
 
 

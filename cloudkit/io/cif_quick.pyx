@@ -22,7 +22,9 @@ cdef enum:
 cdef tuple PLACE = ("_atom_site_fract_x", "_atom_site_fract_y", "_atom_site_fract_z")
 cdef tuple CELL = ("_cell_length_a", "_cell_length_b", "_cell_length_c",
                    "_cell_angle_alpha", "_cell_angle_beta", "_cell_angle_gamma")
+cdef tuple MULTIPLICITY = ("_atom_site_symmetry_multiplicity", "_atom_site_site_symmetry_multiplicity")
 cdef frozenset IDENTITY = frozenset(["'x, y, z'", "'x,y,z'", "x,y,z"])
+cdef set ONE = {"1"}
 cdef frozenset WHOLE = frozenset(["1", "1.0", "1.00", "1.000", "1.0000"])
 
 
@@ -132,10 +134,15 @@ def read_plain(block, tuple operation_tags not None, tuple centering_tags not No
     occupancy = columns.get("_atom_site_occupancy", -1)
     if len(columns) < len(tags) or symbol < 0 or (occupancy < 0 and len(block.find_values("_atom_site_occupancy"))):
         return None
+    cdef list values = loop.values
+    for tag in MULTIPLICITY:
+        at = columns.get(tag, -1)
+        if at >= 0 and set(values[at::len(tags)]) != ONE:
+            return None
     places = [columns.get(tag, -1) for tag in PLACE]
     if -1 in places:
         return None
-    rows = read_rows(loop.values, len(tags), places[0], places[1], places[2], symbol, occupancy, ranks)
+    rows = read_rows(values, len(tags), places[0], places[1], places[2], symbol, occupancy, ranks)
     lattice = make_lattice(cell)
     return None if rows is None or lattice is None else (lattice, *rows)
 

@@ -11,13 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloudkit.errors import StructureError
-from cloudkit.io.cif import COORDINATES
-from cloudkit.structure.elements import Atom, Parts, implied_hydrogens, is_element, read_label, read_symbol
+from cloudkit.io.cif import CARTESIAN, COORDINATES
+from cloudkit.structure.elements import (
+    Atom,
+    Parts,
+    implied_hydrogens,
+    is_element,
+    read_label,
+    read_type_symbol,
+)
 from cloudkit.structure.guards import FULL
 from cloudkit.tables import ELEMENT
 
 UNKNOWN: Final = ("?", ".", "")
 COLUMNS: Final = ("label", "type_symbol", "occupancy", "calc_flag", "attached_hydrogens")
+MULTIPLICITY: Final = ("symmetry_multiplicity", "site_symmetry_multiplicity")
 SPECIAL_TAGS: Final = (  # what gives a row another meaning than its symbol and occupancy
     "_atom_site_calc_flag",
     "_atom_site.calc_flag",
@@ -25,20 +33,26 @@ SPECIAL_TAGS: Final = (  # what gives a row another meaning than its symbol and 
     "_atom_site.attached_hydrogens",
     "_atom_site.occupancy",
     "_atom_type_oxidation_number",
+    "_cell_modulation_dimension",
+    "_atom_site_disorder_group",
 )
 WHOLE: Final[dict[str, Parts]] = {symbol: ((Atom(symbol), 1.0),) for symbol in ELEMENT}
 _SHARE = re.compile(r"\s*([\d.]+)(?:\(\d+\))?\s*([A-Z]\S*)\s*")  # one part of "0.8Nb + 0.2Zr"
+_PARTS = re.compile(r"([A-Z][a-z]?)[:\s]*(0?\.\d+)")  # one part of "Nb0.5Ta0.5"
 
 
 class Rows(NamedTuple):
     """The listed atoms: labels; kinds: the distinct atoms with their occupancies (one, but for mixtures); kind (n,): which
-    of them each row is; places (n, 3).
+    of them each row is; places (n, 3); multiplicities (n,): as stated, 0 where they are not; disorder (n,): the group of
+    alternatives that a row belongs to, if any.
     """
 
     labels: list[str]
     kinds: list[Parts]
     kind: list[int]
     places: NDArray[np.float64]
+    multiplicities: list[int]
+    disorder: list[str]
 
 
 class Known(NamedTuple):
@@ -62,20 +76,29 @@ class Atoms(NamedTuple):
     hydrogens: int
 
 
-def read_rows(block: Any, notes: list[str]) -> Rows:
+def read_rows(block: Any, lattice: NDArray[np.float64], notes: list[str]) -> Rows:
     """The listed atoms that are part of the structure; adds to `notes` what was left out or assumed.
 
     Raises StructureError.
     """
     sites = _site_loop(block)
-    axes = _coordinates(block, sites, notes)
+    axes = _coordinates(block, sites, lattice, notes)
+    multiplicities = _multiplicities(block, sites, len(axes[0]))
     complete = isfinite(sum(map(sum, axes)))
     symbols = _plain_symbols(block, sites) if complete else None
     if symbols:
         distinct = {symbol: i for i, symbol in enumerate(dict.fromkeys(symbols))}
         kind = [distinct[symbol] for symbol in symbols]
-        return Rows(sites.get("_atom_site_label", symbols), [WHOLE[x] for x in distinct], kind, _join(axes))
+        return Rows(
+            sites.get("_atom_site_label", symbols),
+            [WHOLE[x] for x in distinct],
+            kind,
+            _join(axes),
+            multiplicities,
+            [""] * len(kind),
+        )
     n = len(axes[0])
+    disorder = _column(block, sites, "disorder_group", n)
     labels, kinds, *others = (_column(block, sites, name, n) for name in COLUMNS)
     names = labels if "" in kinds else [""] * n
     given = list(zip(kinds, names, *others, strict=True))
@@ -96,7 +119,23 @@ def read_rows(block: Any, notes: list[str]) -> Rows:
         _refuse_places(places, kept, labels, block, sites)
     number = {parts: i for i, parts in enumerate(dict.fromkeys([parts for parts, _ in atoms]))}
     kind = [number[parts] for parts, _ in atoms]
-    return Rows([labels[i] for i in kept], list(number), kind, places[list(kept)])
+    return Rows(
+        [labels[i] for i in kept],
+        list(number),
+        kind,
+        places[list(kept)],
+        [multiplicities[i] for i in kept],
+        [disorder[i] for i in kept],
+    )
+
+
+def _multiplicities(block: Any, sites: dict[str, list[str]], n: int) -> list[int]:
+    """The stated multiplicity of each row, 0 where there is none."""
+    for name in MULTIPLICITY:
+        texts = _column(block, sites, name, n)
+        if any(texts):
+            return [_count(text) for text in texts]
+    return [0] * n
 
 
 def _plain_symbols(block: Any, sites: dict[str, list[str]]) -> list[str] | None:
@@ -168,7 +207,7 @@ def _refuse_places(
 
 def _site_loop(block: Any) -> dict[str, list[str]]:
     """The raw values of the loop that holds the coordinates, by tag in small letters."""
-    for tag, _, _ in COORDINATES:
+    for tag, _, _ in (*COORDINATES, *CARTESIAN):
         loop = block.find_loop(tag).get_loop()
         if loop is not None:
             values, width = loop.values, loop.width()
@@ -176,7 +215,9 @@ def _site_loop(block: Any) -> dict[str, list[str]]:
     return {}
 
 
-def _coordinates(block: Any, sites: dict[str, list[str]], notes: list[str]) -> list[list[float]]:
+def _coordinates(
+    block: Any, sites: dict[str, list[str]], lattice: NDArray[np.float64], notes: list[str]
+) -> list[list[float]]:
     """Columns x, y, z; NaN where there is no number. Old files print zero as "." where they print one half as ".5"."""
     axes = [_raw(block, sites, tag) for tag in _tags(block)]
     if len({len(axis) for axis in axes}) > 1:
@@ -186,27 +227,51 @@ def _coordinates(block: Any, sites: dict[str, list[str]], notes: list[str]) -> l
     if any("." in axis for axis in axes) and any(re.match(r"-?\.\d", text) for axis in axes for text in axis):
         notes.append("coordinates given as '.' are read as 0, as the file writes .5 for 0.5")
         axes = [["0" if text == "." else text for text in axis] for axis in axes]
-    return [list(map(gemmi.cif.as_number, axis)) for axis in axes]
+    if any("/" in text for axis in axes for text in axis):
+        notes.append("coordinates given as fractions (1/3) are read as numbers")
+        axes = [list(map(_decimal, axis)) for axis in axes]
+    columns = [list(map(gemmi.cif.as_number, axis)) for axis in axes]
+    if _tags(block) not in CARTESIAN:
+        return columns
+    notes.append("the file gives Cartesian coordinates only: read with a along x and b in the xy plane")
+    fractional: list[list[float]] = (np.array(columns).T @ np.linalg.inv(lattice)).T.tolist()
+    return fractional
+
+
+def _decimal(text: str) -> str:
+    """A fraction such as 1/3, -1/3 or 1/3(2) as a decimal number; anything else as it is."""
+    match = re.fullmatch(r"['\"]?([+-]?)(\d{1,4})/(\d{1,4})(?:\(\d+\))?['\"]?", text)
+    if not match or int(match[3]) == 0:
+        return text
+    return f"{match[1]}{int(match[2]) / int(match[3]):.15f}"
 
 
 def _tags(block: Any) -> tuple[str, str, str]:
-    return next(tags for tags in COORDINATES if any(len(block.find_values(tag)) for tag in tags))
+    every = (*COORDINATES, *CARTESIAN)
+    return next(tags for tags in every if any(len(block.find_values(tag)) for tag in tags))
 
 
 def _shares(kind: str) -> list[tuple[str, float]]:
-    """The atoms of a mixture such as "0.8Nb + 0.2Zr" with their shares; anything else is one atom."""
+    """The atoms of a mixture such as "0.8Nb + 0.2Zr" or "Nb0.5Ta0.5" with their shares; anything else is one atom."""
     matches = [_SHARE.fullmatch(part) for part in kind.split("+")] if kind[:1].isdigit() else []
-    if not matches or not all(matches):
-        return [(kind, 1.0)]
-    return [(match.group(2), float(gemmi.cif.as_number(match.group(1)))) for match in matches if match]
+    if matches and all(matches):
+        return [(match.group(2), float(gemmi.cif.as_number(match.group(1)))) for match in matches if match]
+    parts = _PARTS.findall(kind)
+    if len(parts) > 1 and re.sub(r"[\s,;:/+]", "", kind) == "".join(a + b for a, b in parts):
+        shares = [(symbol, float(share)) for symbol, share in parts]
+        if all(is_element(symbol) for symbol, _ in shares) and sum(x for _, x in shares) <= FULL:
+            return shares
+    return [(kind, 1.0)]
 
 
 def _atom(text: str, is_symbol: bool, known: Known) -> Atom:
     """What an atom is; where the file states oxidation states at all, an atom without one has 0."""
-    if not is_symbol or implied_hydrogens(text):
+    if is_symbol and text.startswith(("H2O", "D2O")):
+        atom = Atom("O")
+    elif not is_symbol or implied_hydrogens(text):
         atom = read_label(text, known.formula)
     else:
-        atom = read_symbol(text, known.formula)
+        atom = read_type_symbol(text, known.formula)
     if not known.charges:
         return Atom(atom.symbol)
     charges = dict(known.charges)

@@ -1,7 +1,13 @@
-"""The symmetry that a CIF states: its list of operations, else the Hall symbol, name or number of its group."""
+"""The symmetry that a CIF states: its operations, its Hall symbol, the name and the number of its group, each held against the others.
 
+What a file leaves open (the origin of "F d -3 m", the axes of "R -3", the unique axis of "P 2/m") comes back as several readings,
+of which the cell rules some out here, and the atoms decide among the rest (cif_sites.py).
+"""
+
+import re
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import gemmi
 import numpy as np
@@ -9,42 +15,286 @@ from numpy.typing import NDArray
 
 from cloudkit.errors import StructureError
 from cloudkit.io.expand import Operations, form_group
+from cloudkit.io.facts import Stated
+from cloudkit.io.settings import find_hall, find_named, settings_of, with_code
 
 MAX_OPERATIONS: Final = 384  # the largest group has 192; magnetic lists can hold each operation twice
+STRAIN: Final = 0.05  # largest relative change of the cell's metric under an operation; 0.001 is common, 0.005 unconstrained
+MONOCLINIC: Final = (3, 15)
+LARGEST_DENOMINATOR: Final = 100
+LARGEST_UNIT: Final = 2_700  # common denominators beyond it would not fit form_group's keys
+MAGNETIC_TAGS: Final = (
+    "_space_group_symop_magn_operation.xyz",
+    "_space_group_symop_magn_operation_xyz",
+    "_space_group_symop.magn_operation_xyz",
+    "_space_group_symop.magn_operation.xyz",
+)
 OPERATION_TAGS: Final = (
     "_space_group_symop_operation_xyz",
     "_symmetry_equiv_pos_as_xyz",
     "_space_group_symop.operation_xyz",
     "_symmetry_equiv.pos_as_xyz",
-    "_space_group_symop_magn_operation.xyz",
-    "_space_group_symop_magn_operation_xyz",
+    *MAGNETIC_TAGS,
 )
-CENTERING_TAGS: Final = ("_space_group_symop_magn_centering.xyz", "_space_group_symop_magn_centering_xyz")
+CENTERING_TAGS: Final = (
+    "_space_group_symop_magn_centering.xyz",
+    "_space_group_symop_magn_centering_xyz",
+    "_space_group_symop.magn_centering_xyz",
+    "_space_group_symop.magn_centering.xyz",
+)
 HALL_TAGS: Final = ("_space_group_name_Hall", "_symmetry_space_group_name_Hall", "_space_group.name_Hall")
 NAME_TAGS: Final = (
     "_space_group_name_H-M_alt",
     "_symmetry_space_group_name_H-M",
     "_space_group.name_H-M_alt",
+    "_symmetry.space_group_name_H-M",
     "_space_group_name_H-M_ref",
     "_symmetry_space_group_name_H-M_alt",
+    "_space_group_name_H-M_full",
+    "_symmetry_space_group_name_H-M_full",
 )
-NUMBER_TAGS: Final = ("_space_group_IT_number", "_symmetry_Int_Tables_number", "_space_group.IT_number")
+NUMBER_TAGS: Final = (
+    "_space_group_IT_number",
+    "_symmetry_Int_Tables_number",
+    "_space_group.IT_number",
+    "_symmetry.Int_Tables_number",
+)
+CODE_TAGS: Final = (
+    "_space_group_IT_coordinate_system_code",
+    "_space_group.IT_coordinate_system_code",
+    "_symmetry_space_group_setting",
+)
 
 
-def read_operations(block: Any, lattice: NDArray[np.float64]) -> tuple[Operations, str]:
-    """The operations of a gemmi block and a note (may be empty). The cell tells settings apart.
+class Reading(NamedTuple):
+    """One way to read the symmetry of a block. words: what it is, for a note that says so."""
 
-    Raises StructureError S109 if what the file states cannot be understood,
-    S110 if its operations are no group.
+    operations: Operations
+    words: str
+
+
+class Readings(NamedTuple):
+    """first: readings that nothing but the atoms can tell apart, the usual one first. others: what is tried where the atoms
+    contradict all of those. stated: the group that the file states, if it states one.
+    """
+
+    first: tuple[Reading, ...]
+    others: tuple[Reading, ...]
+    notes: tuple[str, ...]
+    stated: Stated | None
+
+
+def read_symmetry(block: Any, lattice: NDArray[np.float64]) -> Readings:
+    """The ways to read the symmetry of a gemmi block.
+
+    Raises StructureError S109 if what the file states cannot be understood, S110 if its operations are no group, S117 where
+    no operation fits the cell.
     """
     triplets = _values(block, OPERATION_TAGS)
-    if triplets:
-        return _parse_listed(tuple(triplets), tuple(_values(block, CENTERING_TAGS))), ""
-    hall, name, number = (_values(block, tags) for tags in (HALL_TAGS, NAME_TAGS, NUMBER_TAGS))
-    if not (hall or name or number):
-        return _parse_listed(("x,y,z",), ()), "the file states no symmetry: read as P1"
-    group = _find_group(hall, name, number, lattice)
-    return _parse_listed(tuple(op.triplet() for op in group), ()), ""
+    notes = []
+    if triplets and any(len(block.find_values(tag)) for tag in MAGNETIC_TAGS):
+        notes.append("magnetic moments are ignored: the nuclear structure is read")
+    listed = _parse_listed(tuple(triplets), tuple(_values(block, CENTERING_TAGS))) if triplets else None
+    hall, name, number, code = (
+        next(iter(_values(block, tags)), "") for tags in (HALL_TAGS, NAME_TAGS, NUMBER_TAGS, CODE_TAGS)
+    )
+    group = _stated_group(hall, name, number, code)
+    notes += group.notes
+    if listed is None and not (hall or name or number):
+        return Readings((_identity(),), (), (*notes, "the file states no symmetry: read as P1"), None)
+    if listed is None and not group.readings:
+        raise StructureError(
+            "S109",
+            f"the file lists no symmetry operations, and {group.unknown} is not known",
+            "list the operations in _space_group_symop_operation_xyz",
+        )
+    return _fitting(listed, group, tuple(notes), lattice)
+
+
+def _fitting(
+    listed: Operations | None, group: "_Group", notes: tuple[str, ...], lattice: NDArray[np.float64]
+) -> Readings:
+    """The readings whose operations are isometries of the cell."""
+    stated = group.stated
+    named = tuple(one for one in group.readings if fits_cell(one.operations, lattice))
+    if listed is None:
+        if named:
+            if named[0] is not group.readings[0] and MONOCLINIC[0] <= _number(stated) <= MONOCLINIC[1]:
+                notes = (
+                    *notes,
+                    f"the cell shows the unique axis: {_name(stated)} is read as {named[0].words}",
+                )
+            return Readings(named, group.others, notes, stated)
+        others = tuple(one for one in group.relatives if fits_cell(one.operations, lattice))
+        if others:
+            note = (
+                f"the operations of {group.readings[0].words} do not fit the cell: read as {others[0].words}"
+            )
+            return Readings(others, (), (*notes, note), stated)
+        words = f"the operations of {group.readings[0].words} are no symmetry of the cell, whose lengths and angles they change"
+        return Readings((), (_identity(),), (*notes, words), stated)
+    own = Reading(listed, f"the {len(listed.rotations)} operations listed")
+    if not fits_cell(listed, lattice):
+        words = "the operations listed are no symmetry of the cell, whose lengths and angles they change"
+        return Readings((), (*named, _identity()), (*notes, words), stated)
+    if fault := _listed_fault(listed, group):
+        notes = (*notes, fault)
+    is_alone = len(listed.rotations) == 1  # the identity, which programs list that forget the others
+    return Readings((own,), named if is_alone else (), notes, stated)
+
+
+def _number(stated: Stated | None) -> int:
+    return stated.number if stated else 0
+
+
+def _name(stated: Stated | None) -> str:
+    return stated.name if stated else ""
+
+
+def fits_cell(operations: Operations, lattice: NDArray[np.float64]) -> bool:
+    """Whether all operations are isometries of a cell: R'GR = G, up to what an unconstrained refinement does to it."""
+    metric = lattice @ lattice.T
+    lengths = np.sqrt(np.diag(metric))
+    turned = np.einsum("kji,jl,klm->kim", operations.rotations, metric, operations.rotations)
+    return bool((np.abs(turned - metric) <= STRAIN * np.outer(lengths, lengths)).all())
+
+
+class _Group(NamedTuple):
+    """What Hall symbol, name, number and code say together. others: what the name says where the Hall symbol says otherwise;
+    relatives: other settings of the same group; unknown: what was not understood.
+    """
+
+    readings: tuple[Reading, ...]
+    others: tuple[Reading, ...]
+    relatives: tuple[Reading, ...]
+    stated: Stated | None
+    notes: tuple[str, ...]
+    unknown: str
+
+
+@lru_cache(maxsize=1024)
+def _stated_group(hall: str, name: str, number: str, code: str) -> _Group:
+    """The settings that are meant; the Hall symbol goes before the name, and the name before the number."""
+    notes: list[str] = []
+    of_hall = find_hall(hall) if hall else None
+    named = find_named(name)
+    stated = int(number) if number.isdecimal() and 1 <= int(number) <= 230 else 0
+    settings = named.settings
+    unknown = f"the space group name '{name}'" if name else f"the space group number '{number}'"
+    if hall and of_hall is None and not settings and not stated:
+        unknown = f"the Hall symbol '{hall}'"
+    if settings and stated and stated not in {one.number for one in settings}:
+        notes.append(
+            f"the name {name} is of group {settings[0].number}, the number stated is {stated}: read by the name"
+        )
+    if not settings and stated:
+        settings = settings_of(stated)
+        if name:
+            notes.append(f"the space group name '{name}' is not understood: read by the number, {stated}")
+    fitting = with_code(settings, code)
+    if fitting:
+        settings = fitting
+    elif code and settings and with_code(settings_of(settings[0].number), code):
+        notes.append(f"the coordinate system code {code} is not that of {name or number}: read by the latter")
+    readings = tuple(_of_setting(one) for one in settings)
+    others: tuple[Reading, ...] = ()
+    group = settings[0] if settings else None
+    if of_hall is not None:
+        known = gemmi.find_spacegroup_by_ops(of_hall)
+        mine = Reading(_as_arrays(of_hall), f"Hall symbol {hall}")
+        same = [one for one in readings if _same(one.operations, mine.operations)]
+        if readings and not same and (named.settings or stated):
+            what = f"the name {name}" if named.settings else f"the number {stated}"
+            notes.append(
+                f"the Hall symbol {hall} and {what} are of different settings: read by the Hall symbol"
+            )
+            others = readings
+        readings = (mine,)
+        group = known or group
+    operations = len(readings[0].operations.rotations) if readings else 0
+    relatives = tuple(_of_setting(one) for one in settings_of(group.number)) if group else ()
+    text = (
+        name
+        if named.settings and group and group.number == named.settings[0].number
+        else group.hm
+        if group
+        else ""
+    )
+    return _Group(
+        readings,
+        others,
+        relatives,
+        Stated(group.number, text, operations) if group else None,
+        tuple(notes),
+        unknown,
+    )
+
+
+def _listed_fault(listed: Operations, group: _Group) -> str:
+    """How the operations listed contradict the group stated, if they do. A list of fewer operations is no contradiction: a
+    file may list all atoms of its cell, and the group that is found for them is compared later.
+    """
+    if not group.readings or group.stated is None:
+        return ""
+    own, stated = len(listed.rotations), group.stated
+    if own < stated.operations:
+        return ""
+    if any(_same(listed, one.operations) for one in group.readings):
+        return ""
+    known = _number_of(_key(listed))
+    text = f"the file states {stated.name} ({stated.number})"
+    if known and known[0] != stated.number:
+        return f"{text}, its operations are those of {known[1]} ({known[0]}): read by the operations"
+    if own > stated.operations:
+        return f"{text} with {stated.operations} operations, and lists {own}: read by the operations"
+    if known:
+        return f"{text}, its operations are those of the setting {known[1]}: read by the operations"
+    return ""
+
+
+@lru_cache(maxsize=1024)
+def _number_of(key: tuple[tuple[int, ...], ...]) -> tuple[int, str] | None:
+    """Number and name of the setting that has these operations; None where gemmi's table has none."""
+    ops = []
+    for numbers in key:
+        op = gemmi.Op()
+        op.rot = [[gemmi.Op.DEN * x for x in numbers[at : at + 3]] for at in (0, 3, 6)]
+        op.tran = list(numbers[9:])
+        ops.append(op)
+    found = gemmi.find_spacegroup_by_ops(gemmi.GroupOps(ops))
+    return (found.number, found.xhm()) if found else None
+
+
+def _key(operations: Operations) -> tuple[tuple[int, ...], ...]:
+    """The operations as whole numbers, sorted; translations in 1/24."""
+    rotations = np.rint(operations.rotations).astype(int).reshape(-1, 9)
+    shifts = np.rint(operations.translations * gemmi.Op.DEN).astype(int) % gemmi.Op.DEN
+    return tuple(sorted(map(tuple, np.hstack([rotations, shifts]).tolist())))
+
+
+def _same(first: Operations, second: Operations) -> bool:
+    return len(first.rotations) == len(second.rotations) and _key(first) == _key(second)
+
+
+@lru_cache(maxsize=640)
+def _reading(number: int, xhm: str, hall: str) -> Reading:
+    return Reading(_as_arrays(gemmi.symops_from_hall(hall)), f"{xhm} ({number})")
+
+
+def _of_setting(setting: Any) -> Reading:
+    return _reading(setting.number, setting.xhm(), setting.hall)
+
+
+def _as_arrays(group: Any) -> Operations:
+    ops = list(group)
+    return Operations(
+        np.array([op.rot for op in ops], dtype=np.float64) / gemmi.Op.DEN,
+        np.array([op.tran for op in ops], dtype=np.float64) / gemmi.Op.DEN,
+    )
+
+
+def _identity() -> Reading:
+    return Reading(Operations(np.eye(3)[None], np.zeros((1, 3))), "P1")
 
 
 def _values(block: Any, tags: tuple[str, ...]) -> list[str]:
@@ -59,67 +309,99 @@ def _values(block: Any, tags: tuple[str, ...]) -> list[str]:
     return []
 
 
-def _find_group(hall: list[str], name: list[str], number: list[str], lattice: NDArray[np.float64]) -> Any:
-    if hall:
-        try:
-            return gemmi.symops_from_hall(hall[0])
-        except (RuntimeError, ValueError):
-            pass_on = f"the Hall symbol '{hall[0]}'"
-    else:
-        pass_on = ""
-    alpha, gamma = _angle(lattice[1], lattice[2]), _angle(lattice[0], lattice[1])
-    for text in name:
-        group = gemmi.find_spacegroup_by_name(text.replace("_", ""), alpha, gamma)
-        if group is not None:
-            return group.operations()
-        pass_on = f"the space group name '{text}'"
-    if number and number[0].isdecimal() and 1 <= int(number[0]) <= 230:
-        return gemmi.find_spacegroup_by_number(int(number[0])).operations()
-    stated = pass_on or f"the space group number '{number[0]}'"
-    raise StructureError(
-        "S109",
-        f"the file lists no symmetry operations, and {stated} is not known",
-        "list the operations in _space_group_symop_operation_xyz",
-    )
-
-
-def _angle(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    return float(np.degrees(np.arccos(a @ b / np.linalg.norm(a) / np.linalg.norm(b))))
-
-
 @lru_cache(maxsize=256)
 def _parse_listed(triplets: tuple[str, ...], centering: tuple[str, ...]) -> Operations:
     if len(triplets) * max(len(centering), 1) > MAX_OPERATIONS:
         raise StructureError(
             "S109", f"the file lists {len(triplets)} symmetry operations; no space group has that many"
         )
-    ops = [_parse(text) for text in triplets]
+    unit = _unit((*triplets, *centering))
+    ops = [_parse(text, unit) for text in triplets]
     if centering:
-        ops = [op * shift for shift in map(_parse, centering) for op in ops]
-    distinct: dict[str, Any] = {}
-    for op in ops:
-        distinct.setdefault(op.wrap().triplet(), op)
-    ops = list(distinct.values())
-    unit = gemmi.Op.DEN
-    rotations = [[[entry // unit for entry in row] for row in op.rot] for op in ops]
-    if any(entry % unit for op in ops for row in op.rot for entry in row):
-        raise StructureError("S109", "a symmetry operation in the file has fractional factors")
-    translations = [op.tran for op in ops]
-    if not form_group(rotations, translations, unit):
+        shifts = [_parse(text, unit) for text in centering]
+        ops = [_product(op, shift, unit) for shift in shifts for op in ops]
+    distinct = list(dict.fromkeys((turn, tuple(x % unit for x in shift)) for turn, shift in ops))
+    rotations = [[list(turn[at : at + 3]) for at in (0, 3, 6)] for turn, _ in distinct]
+    if not form_group(rotations, [list(shift) for _, shift in distinct], unit):
         raise StructureError(
             "S110",
-            f"the {len(ops)} symmetry operations listed in the file do not form a group",
+            f"the {len(distinct)} symmetry operations listed in the file do not form a group",
             "one is missing or misprinted",
         )
-    return Operations(np.array(rotations, dtype=np.float64), np.array(translations, dtype=np.float64) / unit)
+    return Operations(
+        np.array(rotations, dtype=np.float64),
+        np.array([shift for _, shift in distinct], dtype=np.float64) / unit,
+    )
 
 
-def _parse(text: str) -> Any:
+_Op = tuple[
+    tuple[int, ...], tuple[int, ...]
+]  # nine entries of the rotation, three of the translation in 1/unit
+_TERM: Final = re.compile(r"([+-]?)(?:(\d+)/(\d+)|(\d*\.\d+|\d+\.?))?\*?([xyz])?")
+
+
+def _unit(texts: Sequence[str]) -> int:
+    """A common denominator of all fractions in some triplets, a multiple of 24: pymatgen writes 5/17, others 0.3333."""
+    unit = gemmi.Op.DEN
+    for bottom in {int(b) for text in texts for b in re.findall(r"/\s*(\d{1,4})", text)}:
+        if 0 < bottom <= LARGEST_DENOMINATOR:
+            unit = int(np.lcm(unit, bottom))
+    return unit if unit <= LARGEST_UNIT else gemmi.Op.DEN
+
+
+def _product(first: _Op, second: _Op, unit: int) -> _Op:
+    """first after second, as operations x -> R x + t."""
+    a, b = (np.array(turn).reshape(3, 3) for turn in (first[0], second[0]))
+    shift = a @ np.array(second[1]) + np.array(first[1])
+    return tuple((a @ b).reshape(9).tolist()), tuple(int(x) % unit for x in shift)
+
+
+@lru_cache(maxsize=8192)
+def _parse(text: str, unit: int) -> _Op:
     """One triplet; a magnetic one carries a fourth entry, the time reversal, which moves no atom."""
-    parts = text.lower().strip("'\" ").split(",")
-    try:
-        return gemmi.Op(",".join(parts[:3]) if len(parts) == 4 else text.lower().strip("'\" "))
-    except (RuntimeError, ValueError) as error:
-        raise StructureError(
-            "S109", f"the symmetry operation '{text}' cannot be understood: {error}"
-        ) from error
+    plain = re.sub(r"\s+", "", text.lower().strip("'\" ").replace("−", "-").replace("–", "-"))
+    parts = plain.split(",")
+    if len(parts) == 4 and re.fullmatch(r"[+-]?1|m|", parts[3]):
+        parts = parts[:3]
+    if len(parts) != 3:
+        raise _not_understood(text, "three terms, such as -x,y+1/2,z, are expected")
+    turn: list[int] = []
+    shift: list[int] = []
+    for part in parts:
+        row, constant = _parse_row(part, text, unit)
+        turn += row
+        shift.append(constant)
+    return tuple(turn), tuple(shift)
+
+
+def _parse_row(part: str, text: str, unit: int) -> tuple[list[int], int]:
+    """One coordinate of a triplet: three factors and a constant in 1/unit."""
+    row, constant, at = [0, 0, 0], 0.0, 0
+    while at < len(part):
+        match = _TERM.match(part, at)
+        if (
+            match is None
+            or match.end() == at
+            or not (match[2] or match[4] or match[5])
+            or (at and not match[1])
+        ):
+            raise _not_understood(text, f"unexpected '{part[at:]}'")
+        if match[2] and int(match[3]) == 0:
+            raise _not_understood(text, "a denominator is 0")
+        size = int(match[2]) / int(match[3]) if match[2] else float(match[4] or 1)
+        value = -size if match[1] == "-" else size
+        if match[5]:
+            if value != round(value):
+                raise StructureError("S109", "a symmetry operation in the file has fractional factors")
+            row["xyz".index(match[5])] += int(value)
+        else:
+            constant += value
+        at = match.end()
+    whole = round(constant * unit)
+    if not part or abs(constant * unit - whole) > 0.01 * unit:
+        raise _not_understood(text, f"{constant:g} is no fraction of a group's translations")
+    return row, whole
+
+
+def _not_understood(text: str, why: str) -> StructureError:
+    return StructureError("S109", f"the symmetry operation '{text}' cannot be understood: {why}")

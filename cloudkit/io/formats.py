@@ -28,8 +28,9 @@ SUFFIXES: Final = {
     ".parquet": "parquet",
     ".db": "ase",
 }
+NAMED: Final = (("poscar", "poscar"), ("contcar", "poscar"), ("vasprun", "vasprun"), ("outcar", "outcar"))
 KNOWN: Final = (
-    "known: .cif, POSCAR, CONTCAR, .vasp, .extxyz, .xyz, .jsonl, .json, .csv, also with .gz; .parquet, .db, "
+    "known: .cif, POSCAR, CONTCAR, .vasp, vasprun.xml, OUTCAR, .extxyz, .xyz, .jsonl, .json, .csv, also with .gz; .parquet, .db, "
     ".zip, .tar, .tar.gz"
 )
 
@@ -52,7 +53,7 @@ def kind_of(path: str) -> str:
         return "archive"
     plain = re.split(r"[/\\]", path)[-1].lower().removesuffix(".gz")
     kind = next((kind for suffix, kind in SUFFIXES.items() if plain.endswith(suffix)), "")
-    return kind or ("poscar" if re.match(r"poscar|contcar", plain) else "")
+    return kind or next((kind for name, kind in NAMED if re.search(rf"(?:^|[^a-z]){name}", plain)), "")
 
 
 def file_pieces(meant: Meant) -> Iterator[Piece]:

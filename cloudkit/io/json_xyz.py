@@ -8,21 +8,31 @@ from typing import Any, Final
 import numpy as np
 
 from cloudkit.errors import StructureError
-from cloudkit.io.objects import from_arrays, from_mapping
+from cloudkit.io.objects import HOLDERS, from_arrays, from_mapping
+from cloudkit.io.record import Record, record_of
 from cloudkit.structure.crystal import Crystal
-
-# the structure's name within its file, what became of it, notes on what was left out
-Named = tuple[str, Crystal | StructureError, tuple[str, ...]]
 
 NAMES: Final = (
     "id",
     "material_id",
     "entry_id",
+    "jid",
+    "mbid",
 )  # keys of a row that may hold its name, the first that is there
+TRUTH: Final = {
+    "t": True,
+    "true": True,
+    "1": True,
+    ".true.": True,
+    "f": False,
+    "false": False,
+    "0": False,
+    ".false.": False,
+}
 MOST_ATOMS: Final = 1_000_000  # of one frame
 
 
-def read_json_lines(text: str, first_line: int = 1) -> Iterator[Named]:
+def read_json_lines(text: str, first_line: int = 1) -> Iterator[Record]:
     """One structure per line; its name is the line's "id", else the line number, counted from `first_line`.
 
     OPTIMADE header lines are passed over.
@@ -33,7 +43,7 @@ def read_json_lines(text: str, first_line: int = 1) -> Iterator[Named]:
         try:
             row = _loads(line)
         except (ValueError, RecursionError) as error:
-            yield str(number), StructureError("S103", f"line {number} is not JSON: {error}"), ()
+            yield record_of(str(number), StructureError("S103", f"line {number} is not JSON: {error}"))
             continue
         if not (
             isinstance(row, dict) and ("x-optimade" in row or row.get("type") not in (None, "structures"))
@@ -41,7 +51,7 @@ def read_json_lines(text: str, first_line: int = 1) -> Iterator[Named]:
             yield read_row(row, str(number))
 
 
-def read_json(text: str) -> Iterator[Named]:
+def read_json(text: str) -> Iterator[Record]:
     """One JSON document: a structure, a list of structures, an OPTIMADE answer with its list in "data", or a database
     as ASE writes it.
     """
@@ -49,38 +59,78 @@ def read_json(text: str) -> Iterator[Named]:
         document = _loads(text)
     except (ValueError, RecursionError) as error:
         raise StructureError("S103", f"the file is not JSON: {error}") from error
-    if isinstance(document, dict) and isinstance(document.get("data"), list):
+    if isinstance(document, dict) and isinstance(document.get("data"), list) and "columns" not in document:
         document = document["data"]
     elif isinstance(document, dict) and isinstance(document.get("ids"), list) and "nextid" in document:
         document = [_ase_row(document, number) for number in document["ids"]]
-    rows = document if isinstance(document, list) else [document]
+    rows = document if isinstance(document, list) else as_rows(document)
     for number, row in enumerate(rows, start=1):
         yield read_row(row, str(number))
 
 
-def read_row(row: Any, number: str) -> Named:
+def as_rows(document: Any) -> list[Any]:
+    """The rows of a table that is one JSON object, in any form that pandas writes; any other object is one row.
+
+    {"columns": […], "data": [[…], …]} as matminer, {column: {row: value}} as WBM, {row: {column: value}}.
+    """
+    if not isinstance(document, dict):
+        return [document]
+    columns, data, index = (document.get(name) for name in ("columns", "data", "index"))
+    if isinstance(columns, list) and isinstance(data, list):
+        names = index if isinstance(index, list) and len(index) == len(data) else [None] * len(data)
+        rows = [dict(zip(columns, row, strict=False)) if isinstance(row, list) else row for row in data]
+        return [_named(row, name) for row, name in zip(rows, names, strict=True)]
+    parts = list(document.values())
+    if not parts or not all(isinstance(part, dict) for part in parts):
+        return [document]
+    holds = [name for name in HOLDERS if isinstance(document.get(name), dict)]
+    if holds and all(
+        isinstance(value, dict) and _is_structure(value) for value in document[holds[0]].values()
+    ):
+        numbers = list(document[holds[0]])
+        return [
+            _named({name: part.get(number) for name, part in document.items()}, number) for number in numbers
+        ]
+    if not holds and all(_is_structure(part) or set(HOLDERS) & part.keys() for part in parts):
+        return [_named(row, name) for name, row in document.items()]
+    return [document]
+
+
+def _named(row: Any, name: Any) -> Any:
+    """A row with the label of the table as its id, where it has none of its own."""
+    if not isinstance(row, dict) or name is None or any(key in row for key in NAMES):
+        return row
+    return {"id": name, **row}
+
+
+def _is_structure(value: Mapping[str, Any]) -> bool:
+    """Whether a dictionary looks like one of the forms of from_mapping."""
+    return bool(
+        {"lattice", "lattice_mat", "lattice_vectors", "cell", "attributes", "structure"} & value.keys()
+    )
+
+
+def read_row(row: Any, number: str) -> Record:
     """The structure of one row of JSON lines or of a table, which is a dictionary of one of the forms of from_mapping.
 
     Its name is that of row_name. A row with a text under "error" is one that its source could not give.
     """
     if not isinstance(row, dict):
-        return number, StructureError("S112", "the entry is not a JSON object with a structure"), ()
+        return record_of(number, StructureError("S112", "the entry is not a JSON object with a structure"))
     name = row_name(row, number)
     if row.get("error"):
-        return (
-            name,
-            StructureError("S112", str(row["error"]), "it was received like this; ask its provider"),
-            (),
-        )
+        error = StructureError("S112", str(row["error"]), "it was received like this; ask its provider")
+        return record_of(name, error)
     notes: list[str] = []
     try:
-        if isinstance(row.get("structure"), str):
-            row = {"structure": _loads(row["structure"])}
-        return name, from_mapping(row, notes), tuple(notes)
-    except StructureError as error:
-        return name, error, ()
-    except (ValueError, RecursionError) as error:
-        return name, StructureError("S103", f"its structure is not JSON: {error}"), ()
+        held = next((key for key in HOLDERS if isinstance(row.get(key), str)), None)
+        if held is not None:
+            row = {"structure": _loads(row[held])}
+        return Record(name, from_mapping(row, notes), None, tuple(notes))
+    except StructureError as fault:
+        return record_of(name, fault)
+    except (ValueError, RecursionError) as fault:
+        return record_of(name, StructureError("S103", f"its structure is not JSON: {fault}"))
 
 
 def row_name(row: Mapping[str, Any], number: str) -> str:
@@ -96,7 +146,7 @@ def plain_text(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
-def read_extxyz(text: str, first_frame: int = 1) -> Iterator[Named]:
+def read_extxyz(text: str, first_frame: int = 1) -> Iterator[Record]:
     """Frames of extended XYZ with Lattice="..." and Properties=...; a frame's name is its number, counted from
     `first_frame`.
     """
@@ -109,12 +159,12 @@ def read_extxyz(text: str, first_frame: int = 1) -> Iterator[Named]:
         number += 1
         n = count_atoms(lines[at])
         if isinstance(n, StructureError):
-            yield str(number), n, ()
+            yield record_of(str(number), n)
             return
         try:
-            yield str(number), _read_frame(lines[at + 1 : at + 2 + n], n), ()
+            yield Record(str(number), _read_frame(lines[at + 1 : at + 2 + n], n))
         except StructureError as error:
-            yield str(number), error, ()
+            yield record_of(str(number), error)
         at += n + 2
 
 
@@ -154,19 +204,11 @@ def _ase_row(document: Mapping[str, Any], number: Any) -> Any:
 def _read_frame(lines: list[str], n: int) -> Crystal:
     if len(lines) < n + 1:
         raise StructureError("S103", f"the file ends before the {n} atoms of the frame")
-    fields = dict(re.findall(r"(\w+)\s*=\s*(?:\"([^\"]*)\")?", lines[0]))
-    fields.update(
-        {
-            key.capitalize() if key.lower() in ("lattice", "properties") else key: value
-            for key, value in re.findall(r"(\w+)=([^\s\"]+)", lines[0])
-        }
-        | {k: v for k, v in fields.items() if v}
-    )
-    if not fields.get("Lattice"):
+    fields = {key.lower(): value for key, value in _fields(lines[0])}
+    if not fields.get("lattice"):
         raise StructureError("S105", 'the frame has no Lattice="...": without a cell it is no crystal')
-    if "F" in (fields.get("pbc") or "").replace("False", "F").split():
-        raise StructureError("S113", f"not periodic in three directions: pbc is {fields['pbc']}")
-    columns = _columns(fields.get("Properties") or "species:S:1:pos:R:3")
+    _check_periodic(fields.get("pbc", "T"))
+    columns = _columns(fields.get("properties") or "species:S:1:pos:R:3")
     if not {"species", "pos"} <= columns.keys():
         raise StructureError(
             "S103",
@@ -174,7 +216,9 @@ def _read_frame(lines: list[str], n: int) -> Crystal:
         )
     rows = [line.split() for line in lines[1:]]
     try:
-        cell = np.array([float(word) for word in fields["Lattice"].split()]).reshape(3, 3)
+        cell = np.array([float(word) for word in re.split(r"[\s,\[\]]+", fields["lattice"]) if word]).reshape(
+            3, 3
+        )
         symbols = [row[columns["species"]] for row in rows]
         places = np.array(
             [[float(word) for word in row[columns["pos"] : columns["pos"] + 3]] for row in rows]
@@ -186,6 +230,24 @@ def _read_frame(lines: list[str], n: int) -> Crystal:
         raise
     except (ValueError, IndexError) as error:
         raise StructureError("S103", f"the frame cannot be read: {error}") from error
+
+
+def _fields(comment: str) -> Iterator[tuple[str, str]]:
+    """The key=value pairs of a frame; a value with blanks is in quotes of either kind, braces or brackets."""
+    pattern = r"""(\w[\w-]*)\s*=\s*(?:"([^"]*)"|'([^']*)'|\{([^}]*)\}|(\[.*?\](?=\s|$))|(\S*))"""
+    for key, *values in re.findall(pattern, comment):
+        yield key, next(filter(None, values), "").strip()
+
+
+def _check_periodic(pbc: str) -> None:
+    """Refuse a frame that does not repeat along one of its axes. pbc: one truth value, or three, in any spelling."""
+    words = re.split(r"[\s,]+", pbc.strip("[](){} "))
+    if len(words) not in (1, 3) or not all(word.lower() in TRUTH for word in words):
+        raise StructureError("S103", f"pbc is '{pbc}'; three of T or F are expected")
+    if not all(TRUTH[word.lower()] for word in words):
+        raise StructureError(
+            "S113", f"not periodic in three directions: pbc is {pbc}", "set pbc to T T T if the cell repeats"
+        )
 
 
 def _columns(properties: str) -> dict[str, int]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cloudkit.errors import StructureError
 from cloudkit.io.optimade import from_optimade
@@ -20,6 +21,8 @@ MIXED: Final = (
     "the sites of ASE Atoms hold one element each, and occupancies in atoms.info are not read: mixed and partly filled "
     "sites count as full; give the file itself, or a pymatgen Structure"
 )
+# keys under which tables of the trade hold a structure, the first that is there
+HOLDERS: Final = ("structure", "initial_structure", "final_structure", "atoms", "computed_structure_entry")
 _KINDS = "give a pymatgen Structure, ASE Atoms, a path, a dict, or (lattice, positions, numbers)"
 
 
@@ -73,11 +76,11 @@ def from_arrays(lattice: Any, positions: Any, species: Any) -> Crystal:
     {symbol: occupancy}.
     """
     try:
-        cell, places = np.array(lattice, dtype=np.float64), np.array(positions, dtype=np.float64)
-        sites = [read_site(entry) for entry in species]
+        cell, places = as_numbers(lattice), as_numbers(positions)
+        sites = [read_site(entry) for entry in _entries(species)]
     except StructureError:
         raise
-    except (TypeError, ValueError, OverflowError) as error:
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
         raise StructureError(
             "S112", f"lattice, positions or species are not what they should be: {error}"
         ) from error
@@ -88,13 +91,28 @@ def from_arrays(lattice: Any, positions: Any, species: Any) -> Crystal:
     return build_crystal(cell, places, sites)
 
 
+def as_numbers(values: Any) -> NDArray[np.float64]:
+    """Numbers of any array type and memory layout, PyTorch's on any device included, as a float64 array in C order."""
+    if hasattr(values, "detach"):
+        values = values.detach().cpu()
+    return np.array(values, dtype=np.float64, order="C")
+
+
+def _entries(species: Any) -> list[Any]:
+    """What sits on each site, as plain Python objects where it comes as an array."""
+    if hasattr(species, "detach"):
+        species = species.detach().cpu()
+    return list(species.tolist() if hasattr(species, "tolist") else species)
+
+
 def from_mapping(data: Mapping[str, Any], notes: list[str]) -> Crystal:
     """The dictionary forms: {"lattice", "species", "frac" or "positions"}, the same under "structure", pymatgen's
     as_dict, OPTIMADE's, ASE's; adds to `notes` what was left out.
     """
     try:
-        if isinstance(data.get("structure"), Mapping):
-            return from_mapping(data["structure"], notes)
+        held = next((data[key] for key in HOLDERS if isinstance(data.get(key), Mapping)), None)
+        if held is not None:
+            return from_mapping(held, notes)
         if isinstance(data.get("attributes"), Mapping):
             return from_optimade(data["attributes"], notes)
         if {"lattice", "species"} <= data.keys() and data.keys() & {"frac", "positions"}:
@@ -105,6 +123,8 @@ def from_mapping(data: Mapping[str, Any], notes: list[str]) -> Crystal:
             return _from_pymatgen_dict(data)
         if "lattice_vectors" in data:
             return from_optimade(data, notes)
+        if {"lattice_mat", "coords", "elements"} <= data.keys():
+            return _from_jarvis(data)
         if {"numbers", "positions", "cell"} <= data.keys():
             return from_ase(data["cell"], data["positions"], data["numbers"], data.get("pbc"))
     except StructureError:
@@ -118,6 +138,13 @@ def from_mapping(data: Mapping[str, Any], notes: list[str]) -> Crystal:
     raise StructureError(
         "S112", "the dictionary holds no structure", "it needs the keys lattice, species and frac"
     )
+
+
+def _from_jarvis(data: Mapping[str, Any]) -> Crystal:
+    """The Atoms dictionary of JARVIS: coordinates are fractional unless "cartesian" is true."""
+    if data.get("cartesian"):
+        return from_ase(data["lattice_mat"], data["coords"], data["elements"])
+    return from_arrays(data["lattice_mat"], data["coords"], data["elements"])
 
 
 def _from_pymatgen(structure: Any) -> Crystal:
@@ -162,9 +189,9 @@ def from_ase(cell: Any, positions: Any, numbers: Any, pbc: Any = None) -> Crysta
     """
     _check_periodic(pbc)
     try:
-        vectors = np.array(cell, dtype=np.float64)
+        vectors = as_numbers(cell)
         vectors = np.diag(vectors) if vectors.shape == (3,) else vectors
-        places = np.array(positions, dtype=np.float64).reshape(-1, 3)
+        places = as_numbers(positions).reshape(-1, 3)
         fractional = places @ np.linalg.inv(vectors)
     except np.linalg.LinAlgError as error:
         raise StructureError("S203", "the unit cell has no volume") from error

@@ -1,5 +1,6 @@
 """VASP's POSCAR and CONTCAR: text to Crystal."""
 
+import re
 from typing import Final
 
 import numpy as np
@@ -11,6 +12,7 @@ from cloudkit.structure.elements import Atom, is_element, read_symbol
 from cloudkit.tables import ELEMENTS
 
 MAX_ATOMS: Final = 1_000_000
+LONGEST_LIST: Final = 1_000  # element symbols
 LARGEST: Final = 1e12  # of any number in the file
 
 
@@ -31,19 +33,17 @@ def read_poscar(text: str, notes: list[str]) -> Crystal:
         )
     vectors = np.array([_numbers(lines, i, 3) for i in (2, 3, 4)])
     scale = _scale(_numbers(lines, 1, None), vectors)
-    named = lines[5].split()
-    at = 5 if named and named[0].isdecimal() else 6
-    counts = _counts(lines, at)
+    named, at = _names(lines)
+    counts, mode = _counts(lines, at, len(named))
     n = sum(counts)
-    mode = at + 1
     if mode < len(lines) and lines[mode].strip()[:1].lower() == "s":
         mode += 1
     if mode >= len(lines) or not lines[mode].strip()[:1].isalpha():
         raise _broken(mode + 1, "expected 'Direct' or 'Cartesian'")
-    if at == 6 and len(named) != len(counts):
+    if named and len(named) != len(counts):
         raise _broken(6, f"{len(named)} element symbols but {len(counts)} atom counts")
     positions = np.array([_numbers(lines, mode + 1 + i, 3) for i in range(n)]).reshape(n, 3)
-    symbols = named if at == 6 else _symbols_elsewhere(lines, mode + 1, counts, notes)
+    symbols = named or _symbols_elsewhere(lines, mode + 1, counts, notes)
     atoms = [_symbol(symbol) for symbol, count in zip(symbols, counts, strict=True) for _ in range(count)]
     if lines[mode].strip()[0].lower() in "ck":
         positions = _to_fractional(positions * scale, vectors * scale)
@@ -51,6 +51,8 @@ def read_poscar(text: str, notes: list[str]) -> Crystal:
 
 
 def _scale(factors: list[float], vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    if len(factors) == 2:
+        raise _broken(2, "the scale is two numbers; VASP takes one, or one for each axis")
     if len(factors) >= 3:
         return np.array(factors[:3])
     if factors[0] == 0:
@@ -63,14 +65,49 @@ def _scale(factors: list[float], vectors: NDArray[np.float64]) -> NDArray[np.flo
     return np.full(3, (-factors[0] / volume) ** (1 / 3))
 
 
-def _counts(lines: list[str], at: int) -> list[int]:
-    words = lines[at].split()
+def _names(lines: list[str]) -> tuple[list[str], int]:
+    """The symbols of the elements, which VASP writes over several lines where there are more than 20, and the line of the
+    first atom count.
+    """
+    named: list[str] = []
+    at = 5
+    while at < len(lines) and (words := _words(lines[at])) and not words[0].isdecimal():
+        if named and not all(is_element(re.split(r"[_/]", word)[0]) for word in words):
+            break
+        named += words
+        at += 1
+        if len(named) > LONGEST_LIST:
+            raise _broken(at, f"more than {LONGEST_LIST} element symbols")
+    return named, at
+
+
+def _words(line: str) -> list[str]:
+    """The words of a line without a comment at its end."""
+    return re.split(r"[!#]", line, maxsplit=1)[0].split()
+
+
+def _counts(lines: list[str], at: int, wanted: int) -> tuple[list[int], int]:
+    """The atom counts, over as many lines as it takes for `wanted` of them, and the line after them."""
+    counts = _count_line(lines, at)
+    at += 1
+    while (
+        len(counts) < wanted
+        and at < len(lines)
+        and _words(lines[at])[:1]
+        and _words(lines[at])[0].isdecimal()
+    ):
+        counts += _count_line(lines, at)
+        at += 1
+    return counts, at
+
+
+def _count_line(lines: list[str], at: int) -> list[int]:
+    words = lines[at].split() if at < len(lines) else []
     numbers = words[: next((i for i, word in enumerate(words) if not word.isdecimal()), len(words))]
     counts = [int(word) for word in numbers if len(word) < 9]
     if not counts or len(counts) < len(numbers) or sum(counts) > MAX_ATOMS:
-        raise _broken(
-            at + 1, f"expected how many atoms of each element there are, found '{lines[at].strip()[:40]}'"
-        )
+        found = lines[at].strip()[:40] if at < len(lines) else "the end of the file"
+        raise _broken(at + 1, f"expected how many atoms of each element there are, found '{found}'")
     return counts
 
 

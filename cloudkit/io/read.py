@@ -10,12 +10,13 @@ from typing import Final
 from cloudkit.errors import StructureError
 from cloudkit.io.cif import read_cif
 from cloudkit.io.formats import find_pieces
-from cloudkit.io.json_xyz import Named, read_extxyz, read_json, read_json_lines
+from cloudkit.io.json_xyz import read_extxyz, read_json, read_json_lines
 from cloudkit.io.objects import as_crystal
 from cloudkit.io.paths import decode, mode_of, read_bytes
 from cloudkit.io.pieces import ROWS, Piece
 from cloudkit.io.poscar import read_poscar
-from cloudkit.io.record import Record, no_structure
+from cloudkit.io.record import Record, no_structure, record_of
+from cloudkit.io.vasp_output import read_output
 from cloudkit.structure.crystal import Crystal
 from cloudkit.tables import SPACE_GROUP_BY_GENERATORS
 
@@ -30,9 +31,20 @@ def as_record(name: str, structure: object) -> Record:
         return Record(name, as_crystal(structure))
     except StructureError as error:
         return Record(name, None, error)
+    except (ImportError, SyntaxError):
+        raise
+    except Exception as error:
+        return Record(name, None, broken("S112", "the object", error))
 
 
-Reader = Callable[[str], Iterator[Named]]
+def broken(code: str, what: str, error: Exception) -> StructureError:
+    """What no reader should raise, as the failure of one record, so that the run goes on."""
+    return StructureError(
+        code, f"{what} cannot be read: {type(error).__name__}: {error}", "please report it, with the input"
+    )
+
+
+Reader = Callable[[str], Iterator[Record]]
 
 
 def read_structures(inputs: Iterable[str | Path], names: Mapping[str, str] | None = None) -> Iterator[Record]:
@@ -77,14 +89,23 @@ def _fetch(piece: Piece) -> str | StructureError:
 
 def _parse(piece: Piece, text: str | StructureError) -> Iterator[Record]:
     """Records of one text; `#block` is added where the reader gives its structures names."""
+    try:
+        yield from _parse_text(piece, text)
+    except (ImportError, SyntaxError):
+        raise
+    except Exception as error:
+        yield record_of(piece.name, broken("S103", "the text", error))
+
+
+def _parse_text(piece: Piece, text: str | StructureError) -> Iterator[Record]:
     if isinstance(text, StructureError):
-        yield _failure(piece.name, text)
+        yield record_of(piece.name, text)
     elif piece.kind == ROWS:
-        yield from (_record("", *found) for found in read_json_lines(text))
+        yield from read_json_lines(text)
     elif not piece.whole:
-        yield from (_record(piece.name, *found) for found in PARTS[piece.kind](text, piece.first))
+        yield from (_within(piece.name, found) for found in PARTS[piece.kind](text, piece.first))
     elif not text.strip():
-        yield _failure(piece.name, StructureError("S101", "the file is empty"))
+        yield record_of(piece.name, StructureError("S101", "the file is empty"))
     else:
         yield from _parse_whole(piece.name, READERS.get(piece.kind, _sniff), text)
 
@@ -94,12 +115,12 @@ def _parse_whole(name: str, reader: Reader, text: str) -> Iterator[Record]:
     try:
         for found in reader(text):
             count += 1
-            yield _record(name, *found)
+            yield _within(name, found)
     except StructureError as error:
         count += 1
-        yield _failure(name, error)
+        yield record_of(name, error)
     if not count:
-        yield _failure(name, no_structure())
+        yield record_of(name, no_structure())
 
 
 def read_one(path: Path) -> Crystal:
@@ -126,7 +147,7 @@ def read_one(path: Path) -> Crystal:
     return records[0].crystal
 
 
-def _sniff(text: str) -> Iterator[Named]:
+def _sniff(text: str) -> Iterator[Record]:
     """The reader that fits the text, for standard input and single files with an unknown name."""
     lines = text.splitlines()
     if text.lstrip().partition(" | ")[0] in SPACE_GROUP_BY_GENERATORS:
@@ -145,21 +166,21 @@ def _sniff(text: str) -> Iterator[Named]:
     return _poscar(text)
 
 
-def _poscar(text: str) -> Iterator[Named]:
+def _poscar(text: str) -> Iterator[Record]:
     notes: list[str] = []
     crystal = read_poscar(text, notes)
-    yield "", crystal, tuple(notes)
+    yield Record("", crystal, None, tuple(notes))
 
 
 def _several(read: Reader) -> Reader:
     """A reader of files with many structures: they get names unless there is only one."""
 
-    def reader(text: str) -> Iterator[Named]:
+    def reader(text: str) -> Iterator[Record]:
         found = read(text)
         first = next(found, None)
         second = next(found, None)
         if first is not None:
-            yield first if second is not None else ("", *first[1:])
+            yield first if second is not None else first._replace(id="")
         if second is not None:
             yield second
         yield from found
@@ -167,15 +188,9 @@ def _several(read: Reader) -> Reader:
     return reader
 
 
-def _record(name: str, block: str, result: Crystal | StructureError, notes: tuple[str, ...]) -> Record:
-    full = f"{name}#{block}" if name and block else name or block
-    if isinstance(result, StructureError):
-        return Record(full, None, result, notes)
-    return Record(full, result, None, notes)
-
-
-def _failure(name: str, error: StructureError) -> Record:
-    return Record(name, None, error)
+def _within(name: str, record: Record) -> Record:
+    """A record of a file with the file's name before its own."""
+    return record._replace(id=f"{name}#{record.id}" if name and record.id else name or record.id)
 
 
 READERS: Final[dict[str, Reader]] = {
@@ -184,8 +199,10 @@ READERS: Final[dict[str, Reader]] = {
     "extxyz": _several(read_extxyz),
     "lines": read_json_lines,
     "json": _several(read_json),
+    "vasprun": lambda text: read_output(text, "vasp-xml"),
+    "outcar": lambda text: read_output(text, "vasp-out"),
 }
-PARTS: Final[dict[str, Callable[[str, int], Iterator[Named]]]] = {
+PARTS: Final[dict[str, Callable[[str, int], Iterator[Record]]]] = {
     "lines": read_json_lines,
     "extxyz": read_extxyz,
 }

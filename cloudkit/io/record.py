@@ -3,24 +3,37 @@
 from typing import NamedTuple
 
 from cloudkit.errors import StructureError
+from cloudkit.io.facts import Stated
 from cloudkit.structure.codes import CODES
 from cloudkit.structure.crystal import Crystal
 
 
 class Record(NamedTuple):
-    """One structure of the input: a crystal or the reason why there is none; `notes` says what was left out
-    or assumed.
+    """One structure of the input: a crystal, or the error that says why there is none.
+
+    notes: what was left out or assumed, and what contradicts. stated: the space group that the file states, to be compared
+    with the one that is found.
     """
 
     id: str
     crystal: Crystal | None
     error: StructureError | None = None
     notes: tuple[str, ...] = ()
+    stated: Stated | None = None
 
     @property
     def reason(self) -> StructureError:
         """Why there is no crystal, where there is none."""
         return self.error or no_structure()
+
+
+def record_of(
+    id: str, found: Crystal | StructureError, notes: tuple[str, ...] = (), stated: Stated | None = None
+) -> Record:
+    """The record of what a reader made of one structure."""
+    if isinstance(found, StructureError):
+        return Record(id, None, found, notes, stated)
+    return Record(id, found, None, notes, stated)
 
 
 def no_structure() -> StructureError:

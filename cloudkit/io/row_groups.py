@@ -71,11 +71,7 @@ def read_batch(batch: Any, name: str, first_row: int) -> Iterator[Record]:
     """The structures of one record batch."""
     if not _is_plain(batch.schema):
         for number, row in enumerate(batch.to_pylist(), first_row + 1):
-            id, found, notes = read_row(row, f"{name}#{number}")
-            if isinstance(found, StructureError):
-                yield Record(id, None, found, notes)
-            else:
-                yield Record(id, found, None, notes)
+            yield read_row(row, f"{name}#{number}")
         return
     ids = batch.column("id").to_pylist()
     n_sites = _lengths(batch.column("species"))

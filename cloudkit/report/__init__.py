@@ -6,9 +6,8 @@ from cloudkit.report.card import write_card
 from cloudkit.report.curves import CurvePlot, read_points
 from cloudkit.report.plots import curve_plot, parity_plot, save_plot
 from cloudkit.report.rank_page import rank_page
-from cloudkit.report.sheet import sheet_page
 
 __all__ = [
-    "CurvePlot", "audit_page", "curve_plot", "parity_plot", "rank_page", "read_points", "save_plot", "sheet_page",
-    "write_card", "write_report",
+    "CurvePlot", "audit_page", "curve_plot", "parity_plot", "rank_page", "read_points", "save_plot", "write_card",
+    "write_report",
 ]  # fmt: skip

@@ -23,6 +23,7 @@ CODES: Final = {
     "S114": "the structure has features that sites in a cell cannot express",
     "S115": "a member of an archive is not read: its path, kind or size is not safe",
     "S116": "the archive, or the file, is too large or too many for what is read at once",
+    "S117": "what the file states contradicts itself",
     "S201": "the crystal has no atoms",
     "S202": "a length or coordinate is not a finite, sensible number",
     "S203": "the unit cell has no volume",

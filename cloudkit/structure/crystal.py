@@ -62,8 +62,8 @@ def build_numbered(lattice: Any, positions: Any, labels: Sequence[int], kinds: S
     described = [_describe(parts) for parts in kinds]
     plain = all(written is None for _, written in described)
     return Crystal(
-        np.array(lattice, dtype=np.float64).reshape(3, 3),
-        np.array(positions, dtype=np.float64).reshape(-1, 3),
+        np.array(lattice, dtype=np.float64, order="C").reshape(3, 3),
+        np.array(positions, dtype=np.float64, order="C").reshape(-1, 3),
         np.array(labels, dtype=np.int32),
         tuple([species for species, _ in described]),
         None if plain else tuple(written or _plain_text(species) for species, written in described),

@@ -12,7 +12,10 @@ LAST_COMMON: Final = 96  # NH3 and NO3 in capitals are not nihonium and nobelium
 
 _SYMBOL = re.compile(r"([A-Za-z]{1,2})(?![A-Za-z])\d*\.?\d*([+-]?)")
 _CHARGE = re.compile(r"^[A-Za-z]+(?:(\d*\.?\d*)([+-])|([+-])(\d+\.?\d*))$")
-_IMPLIED = (("Wat", 2), ("wat", 2), ("H2O", 2), ("OH2", 2), ("O-H", 1), ("OH", 1))
+_IMPLIED = (("Wat", 2), ("wat", 2), ("H2O", 2), ("D2O", 2), ("OH2", 2), ("O-H", 1), ("OH", 1))
+# what may follow a symbol in a type symbol: a number of the site, a charge, or both
+_TAIL = re.compile(r"\(?[\dA-D']{0,4}\)?(\d*\.?\d*[+-]|[+-]\d*\.?\d*)?")
+_SEVERAL = re.compile(r"[A-Z][a-z]?[\d.]*[\s/,;&+-]*[A-Z][a-z]?")
 
 
 class Atom(NamedTuple):
@@ -75,6 +78,26 @@ def read_symbol(text: str, known: frozenset[str] = frozenset()) -> Atom:
     )
 
 
+def read_type_symbol(text: str, known: frozenset[str] = frozenset()) -> Atom:
+    """The element of a type symbol, of which all must be understood: "Fe3+" and "O1", but not "Fe/Mn" or "FeXx".
+
+    known: as in read_symbol. Raises StructureError S107.
+    """
+    atom = read_symbol(text, known)
+    plain = text.strip()
+    rest = plain[len(atom.symbol) :] if plain[: len(atom.symbol)].lower() == atom.symbol.lower() else ""
+    if not _TAIL.fullmatch(rest):
+        several = _SEVERAL.match(plain)
+        raise StructureError(
+            "S107",
+            f"'{text}' names {'several atoms' if several else 'more than an element'}",
+            "list the atoms that share a site in rows of their own, with their occupancies"
+            if several
+            else "write the symbol of one element, such as Na or Fe3+",
+        )
+    return atom
+
+
 def read_label(label: str, known: frozenset[str] = frozenset()) -> Atom:
     """The element in the label of an atom site, such as "Fe1", "OA2" or "SiT1".
 
@@ -91,6 +114,12 @@ def read_label(label: str, known: frozenset[str] = frozenset()) -> Atom:
         and (letters[1].islower() or two in known or (one not in known and _is_common(two)))
     ):
         return Atom(two)
+    if len(letters) > 1 and known and one not in known and one != "H":
+        raise StructureError(
+            "S107",
+            f"the atom label '{label}' names no element of the stated formula, {', '.join(sorted(known))}",
+            "give the element in _atom_site_type_symbol",
+        )
     if is_element(one):
         return Atom(one)
     raise StructureError(

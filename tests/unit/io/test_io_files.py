@@ -227,7 +227,7 @@ def test_extended_xyz_frames_are_read_by_their_columns(tmp_path: Path) -> None:
 )
 def test_properties_of_a_frame_that_cannot_be_meant_are_named(properties: str, message: str) -> None:
     frame = f'1\nLattice="4 0 0 0 4 0 0 0 4" Properties={properties}\nNa 0 0 0\n'
-    ((_, error, _),) = read_extxyz(frame)
+    ((_, _, error, *_),) = read_extxyz(frame)
     assert isinstance(error, StructureError)
     assert (error.code, message in error.message) == ("S103", True)
 
