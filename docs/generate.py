@@ -1,4 +1,4 @@
-"""Pages that are made from something else, at every build of the documentation; nothing of them is committed.
+"""Hooks of mkdocs: pages generated at every build, none of them committed, and formulas as MathML.
 
 The standard, the benchmarks and the decisions come from their files, the command line from `--help`, the keys of a spec from its
 JSON Schema, the codes from the tables that the program itself uses.
@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from latex2mathml.converter import convert
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTES = sorted((ROOT / "spec" / "decisions").glob("*.md"))
+FORMULA = re.compile(r"```.*?```|`[^`]*`|\$([^$`\n]+)\$", re.DOTALL)  # group 1: a formula outside code
 LINK = re.compile(r"(?<!!)\[([^\]]*)\]\((?!https?:|#)([^)]*)\)")
 
 
@@ -115,7 +117,7 @@ def codes() -> str:
 def decisions() -> str:
     """The list of decision notes."""
     notes = ((note.name, note.read_text(encoding="utf-8").splitlines()[0]) for note in NOTES)
-    return "# Decisions\n\nChoices that close a door, and why.\n\n" + "\n".join(
+    return "# Decisions\n\nDesign decisions with their context, and what was rejected.\n\n" + "\n".join(
         f"- [{title.lstrip('# ')}](decisions/{name})" for name, title in notes
     )
 
@@ -135,6 +137,11 @@ def pages() -> Iterator[tuple[str, Callable[[], str]]]:
     yield "decisions.md", decisions
     for note in NOTES:
         yield f"decisions/{note.name}", copied(str(note.relative_to(ROOT)))
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Turn $formulas$ into MathML, which browsers show without scripts (called by mkdocs)."""
+    return FORMULA.sub(lambda found: convert(found[1]) if found[1] else found[0], markdown)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
