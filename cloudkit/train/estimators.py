@@ -90,6 +90,7 @@ class CloudRegressor(RegressorMixin, _Crystals):
                     [["scope", *names], *([t, *row] for t, row in zip(texts, table.tolist(), strict=True))]
                 )
             spec = parse_spec(template("property"), "CloudRegressor", folder, self._changes(names))
+            spec = spec.model_copy(update={"tasks": spec.tasks[:1]})
             self.model_: Model = load_model(build(spec, folder / "model").folder)
         self.flat_, self.outputs_ = labels.ndim == 1, table.shape[1]
         return self
@@ -104,7 +105,9 @@ class CloudRegressor(RegressorMixin, _Crystals):
             "init_from": self.init_from,
             "heads.value.outputs": list(names),
             "heads.value.transform": self.transform,
+            "tasks.0.data.part": "all",
             "tasks.0.data.targets": targets,
+            "tasks.1.data.targets": targets,
             "tasks.0.epochs": self.epochs,
             "tasks.0.learning_rate": self.learning_rate,
             "tasks.0.validation_fraction": self.validation_fraction,
