@@ -9,9 +9,10 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from cloudkit.data import Crystals, Tokens, tokenize
-from cloudkit.models import CloudModel, HeadModel, MixedModel, build_model
+from cloudkit.models import CloudModel, MixedModel, build_model
 from cloudkit.modelspec import FinetuneTask, PretrainTask, Spec, heads_of
 from cloudkit.tokens import Tokenizer
+from cloudkit.train.calibrate import head_module
 from cloudkit.train.objectives import label_loss, mixed_loss
 from cloudkit.train.stages import TRAINING, Stage
 
@@ -96,8 +97,9 @@ def training_cost(model: CloudModel, stage: Stage, crystals: Crystals, tokens: T
     rows = order[np.linspace(0, len(order) - 1, min(SAMPLE, len(order))).round().astype(np.int64)]
     if isinstance(task, FinetuneTask):
         head = model.value_head(task.head)
-        loss = label_loss(model, head, tokens, crystals.renumbered(head.outputs), task.loss)
-        module: Any = HeadModel(model, task.head)
+        known = crystals.renumbered(head.outputs)
+        loss = label_loss(model, head, tokens, known, task.loss)
+        module: Any = head_module(model, task.head, known, rows)
     else:
         loss = mixed_loss(model, heads_of(task), tokens, crystals)
         module = MixedModel(model, heads_of(task))

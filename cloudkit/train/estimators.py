@@ -92,6 +92,7 @@ class CloudRegressor(RegressorMixin, _Crystals):
             spec = parse_spec(template("property"), "CloudRegressor", folder, self._changes(names))
             spec = spec.model_copy(update={"tasks": spec.tasks[:1]})
             self.model_: Model = load_model(build(spec, folder / "model").folder)
+            _ = self.model_.network  # read before its folder is removed
         self.flat_, self.outputs_ = labels.ndim == 1, table.shape[1]
         return self
 

@@ -90,3 +90,8 @@ def test_an_offset_is_not_part_of_the_model(folder: Path) -> None:
 
     with safe_open(out / "model.safetensors", "pt") as file:
         assert not [name for name in file.keys() if "offset" in name]  # noqa: SIM118
+
+
+def test_a_dry_run_counts_a_fit_of_several_sources(folder: Path) -> None:
+    spec = parse_spec(SPEC.replace("VALID", VALID), "joined.yaml", folder)
+    assert build(spec, folder / "dry", dry_run=True).metrics["costs"]
