@@ -13,7 +13,7 @@ from cloudkit.cli.checks import Finding
 from cloudkit.cli.terminal import emit, emit_json, say
 from cloudkit.errors import DISTRIBUTION
 
-CORE: Final = ("numpy", "spglib", "moyopy", "gemmi", "pydantic", "PyYAML", "jsonschema", "typer", "rich")
+CORE: Final = ("numpy", "spglib", "gemmi", "pydantic", "PyYAML", "jsonschema", "typer", "rich")
 TRAIN: Final = (
     "torch",
     "lightning",
@@ -25,6 +25,7 @@ TRAIN: Final = (
     "pyarrow",
 )
 OPTIONAL: Final = (
+    ("moyopy", "engines"),
     ("triton", "gpu"),
     ("urllib3", "fetch"),
     ("duckdb", "corpus"),

@@ -1,4 +1,4 @@
-"""`cloudkit explain`: how one structure was read, by both engines, over the tolerances, before and after the normalizer."""
+"""`cloudkit explain`: how one structure is read, by every engine, over the tolerances, before and after the normalizer."""
 
 import re
 from collections import Counter
@@ -39,18 +39,19 @@ def command(
 ) -> None:  # fmt: skip
     """Show how one structure becomes a string: engines, tolerances, Wyckoff letters.
 
-    The ladder holds both engines' space groups and the string from the tightest tolerance to the loosest. The letters
-    are those of each engine, and those that the canonical string uses instead.
+    The ladder has each engine's space group and the string from the tightest tolerance to the loosest. For the native
+    engine, the distance that the operations leave and the range of symprec for which the string is certain. The
+    letters are those of each engine, and those that the canonical string uses instead.
 
     \b
     Example:
       cloudkit explain crystal.cif
     """
     record, crystal = _read(file)
-    from cloudkit.structure import ENGINES
+    from cloudkit.structure.symmetry import installed_engines
 
     tolerances = sorted({*LADDER, symprec})
-    rungs = [_climb(crystal, engine, value) for value in tolerances for engine in ENGINES]
+    rungs = [_climb(crystal, engine, value) for value in tolerances for engine in installed_engines()]
     if not any(rung.symmetry for rung in rungs):
         raise CloudkitError(f"{record.id}: {rungs[0].error or 'no engine finds a symmetry'}")
     chosen = [rung for rung in rungs if rung.symprec == symprec]
@@ -61,6 +62,12 @@ def command(
     for note in record.notes:
         say(f"note: {note}")
     _show_ladder(rungs)
+    for rung in chosen:
+        if rung.symmetry and rung.symmetry.used is not None and rung.symmetry.distance is not None:
+            low, high = round(rung.symmetry.distance, 9), rung.symmetry.used
+            emit(
+                f"\n{rung.engine}: atoms are off by {low:.2g} Å at most; the string holds for symprec {low:.2g} to {high:.2g} Å"
+            )
     emit(f"\nletters at symprec {symprec:g}")
     rows = [list(entry.values()) for rung in chosen for entry in _letters(rung)]
     if rows:
@@ -148,6 +155,8 @@ def _emit_document(record: "Record", sites: int, rungs: list[Rung], chosen: list
             "engine": rung.engine,
             "space_group": rung.symmetry and rung.symmetry.space_group,
             "scope": rung.scope,
+            "used": rung.symmetry and rung.symmetry.used,
+            "distance": rung.symmetry and rung.symmetry.distance,
             "error": rung.error and {name: getattr(rung.error, name) for name in LEDGER[1:]},
         }
         for rung in rungs

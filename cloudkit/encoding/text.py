@@ -37,7 +37,7 @@ def round_species(species: Species) -> Species:
 
 
 @lru_cache(maxsize=4096)
-def species_table(kinds: tuple[Species, ...]) -> _native.SpeciesTable:
+def species_table(kinds: tuple[Species, ...]) -> "_native.SpeciesTable":
     """What the core writes for each label of a crystal. Raises StructureError for what is not a species."""
     occupancies = [total_occupancy(species) for species in kinds]
     written = [sort_species(round_species(species)) for species in kinds]

@@ -4,6 +4,7 @@ from cloudkit.structure.codes import CODES
 from cloudkit.structure.crystal import Crystal
 from cloudkit.structure.geometry import OF_CRYSTALS, OF_ORBITS, Geometry, describe
 from cloudkit.structure.guards import check_crystal
+from cloudkit.structure.standard import StandardCell, standardize
 from cloudkit.structure.symmetry import (
     ENGINES,
     CrystalOrbit,
@@ -24,9 +25,11 @@ __all__ = [
     "Engine",
     "Geometry",
     "Species",
+    "StandardCell",
     "Symmetry",
     "check_crystal",
     "default_engine",
     "describe",
     "find_symmetry",
+    "standardize",
 ]

@@ -7,7 +7,7 @@ from types import ModuleType
 
 import numpy as np
 
-from cloudkit.errors import StructureError, whole_import
+from cloudkit.errors import StructureError, require
 from cloudkit.structure.symmetry import Cell, Found
 
 
@@ -17,7 +17,7 @@ def _moyopy() -> ModuleType:
     logger = logging.getLogger("moyo")
     if logger.level == logging.NOTSET:
         logger.setLevel(logging.ERROR)
-    return whole_import("moyopy")
+    return require("moyopy", "engines")
 
 
 def version() -> str:
@@ -30,7 +30,7 @@ def search(
 ) -> list[Found | StructureError]:
     """Symmetry of cells that passed the guards, or S301 or S303.
 
-    angle_tolerance is for the other engine: with one, moyo 0.21 does not come back from some cells (Ca10Zn6 at 5 degrees).
+    angle_tolerance is for the other engine: with one, moyo 0.21 hangs on some cells (Ca10Zn6 at 5 degrees).
     """
     return [_search_one(cell, symprec) for cell in cells]
 
@@ -49,5 +49,5 @@ def _search_one(cell: Cell, symprec: float) -> Found | StructureError:
     except BaseException as error:  # a Rust panic does not derive from Exception
         if type(error).__name__ != "PanicException":
             raise
-        return StructureError("S303", f"moyo broke down: {error}", "try the spglib engine")
+        return StructureError("S303", f"moyo crashed: {error}", "try the spglib engine")
     return Found(dataset.number, "".join(dataset.wyckoffs), dataset.orbits, len(dataset.std_cell.numbers))

@@ -109,7 +109,7 @@ def _no_group(symprec: float, reason: str) -> StructureError:
     return StructureError(
         "S301",
         f"spglib finds no space group at symprec {symprec:g} Å: {reason}",
-        "try another symprec, or the moyo engine",
+        "try another symprec, or the native engine",
     )
 
 

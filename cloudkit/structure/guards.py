@@ -39,7 +39,7 @@ except ModuleNotFoundError as error:  # built without a C compiler
 # Å between atoms present at once. The shortest bond, H-H, has 0.74; but files that list split positions as
 # full ones are real (0.15 in spglib's own tests) and their symmetry is sound. This is ten times the usual symprec.
 SHORTEST_CONTACT: Final = 0.1
-MOST_SITES: Final = 20_000  # moyo takes 10 s for 10,000 sites, and the time grows with the square
+MOST_SITES: Final = 20_000  # random sites take the native engine a second, moyo 40 s
 SAME_PLACE: Final = 0.05  # Å; alternatives (occupancies adding up to 1) closer than this are one mixed site
 FULL: Final = 1.01  # largest sum of occupancies that rounding in a file explains
 SMALLEST_VOLUME: Final = 0.1  # Å³; the densest atom known takes about 1

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloudkit import _native
-from cloudkit.errors import OptionError, StructureError
+from cloudkit.errors import CloudkitError, OptionError, StructureError
 from cloudkit.structure.crystal import Crystal
 from cloudkit.structure.guards import MOST_SITES, check_crystal, total_occupancy
 from cloudkit.tables import SPACE_GROUPS
@@ -116,6 +116,18 @@ class Search(NamedTuple):
         load_engine(self.engine or default_engine())
         if not isinstance(self.symprec, Real) or not 0 < self.symprec < 10:
             raise OptionError(f"symprec must be a length in Å between 0 and 10, not {self.symprec!r}")
+
+
+def installed_engines() -> list[Engine]:
+    """The engines that can be used here."""
+    engines: list[Engine] = []
+    for engine in ENGINES:
+        try:
+            load_engine(engine)
+        except CloudkitError:
+            continue
+        engines.append(engine)
+    return engines
 
 
 Answer = Symmetry | StructureError

@@ -6,6 +6,7 @@ import zipfile
 import pytest
 
 from cloudkit.cli.explain import LADDER
+from cloudkit.structure import ENGINES
 
 from .cli_examples import POSCAR, ROCK_SALT
 
@@ -23,14 +24,23 @@ Direct
 """
 
 
-def test_the_ladder_holds_both_engines_at_seven_tolerances(cloudkit, structures):
+def test_the_ladder_holds_all_engines_at_seven_tolerances(cloudkit, structures):
     document = json.loads(cloudkit("explain", structures / "salt.vasp", "--json").out)
     assert (document["id"], document["sites"]) == ("salt.vasp", 2)
     rungs = [(r["symprec"], r["engine"].split()[0]) for r in document["ladder"]]
-    assert rungs == [(value, engine) for value in LADDER for engine in ("moyo", "spglib")]
+    assert rungs == [(value, engine) for value in LADDER for engine in ENGINES]
     assert {(r["space_group"], r["scope"], r["error"]) for r in document["ladder"]} == {
         (225, ROCK_SALT, None)
     }
+
+
+def test_the_native_engine_says_what_the_operations_leave(cloudkit, structures):
+    (structures / "off.vasp").write_text(BENT)
+    document = json.loads(cloudkit("explain", structures / "off.vasp", "--json").out)
+    found = {rung["symprec"]: rung for rung in document["ladder"] if rung["engine"].startswith("native")}
+    assert found[0.01]["space_group"] == 99
+    assert found[0.1]["space_group"] == 221
+    assert 0.005 < found[0.1]["distance"] <= found[0.1]["used"] == 0.1
 
 
 def test_the_text_has_a_line_per_tolerance_and_the_letters(cloudkit, structures):
@@ -46,7 +56,7 @@ def test_the_text_has_a_line_per_tolerance_and_the_letters(cloudkit, structures)
 def test_the_canonical_letters_are_those_of_the_string_whatever_the_engine_chose(cloudkit, poscar):
     letters = json.loads(cloudkit("explain", "-", "--json", stdin=poscar).out)["letters"]
     assert {(row["species"], row["canonical"]) for row in letters} == {("Na", "a"), ("Cl", "b")}
-    assert {row["engine"].split()[0] for row in letters} == {"moyo", "spglib"}
+    assert {row["engine"].split()[0] for row in letters} == set(ENGINES)
 
 
 def test_the_normalizer_swaps_the_letters_of_one_of_two_equal_crystals(cloudkit):
