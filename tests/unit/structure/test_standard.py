@@ -24,9 +24,8 @@ def test_rock_salt_from_its_primitive_cell() -> None:
 
 def test_noise_below_symprec_is_averaged_away() -> None:
     noise = 0.003 * np.random.default_rng(0).standard_normal((2, 3)) / 4.12
-    found = standardize(
-        as_crystal((np.diag([4.12, 4.121, 4.119]), [*noise, [0] * 3, [0.5] * 3], ["Cs", "Cl"]))
-    )
+    places = np.add([[0, 0, 0], [0.5, 0.5, 0.5]], noise)
+    found = standardize(as_crystal((np.diag([4.12, 4.121, 4.119]), places, ["Cs", "Cl"])))
     assert found.space_group == 221
     assert found.crystal.lattice == pytest.approx(np.eye(3) * 4.12, abs=1e-6)
     difference = found.crystal.positions[1] - found.crystal.positions[0]
