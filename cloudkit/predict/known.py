@@ -39,6 +39,7 @@ class Known:
 
     numbers, amounts (n, MOST_ELEMENTS): atomic numbers and how many atoms of each, 0 where there are fewer elements.
     group, sites (n,): space group, and a hash of group and Wyckoff letters. labels (n, quantities): NaN where unknown.
+    most_orbits: the largest number of orbits that 99.9 % of them do not exceed.
     """
 
     def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -46,6 +47,7 @@ class Known:
         self.group, self.sites = arrays["group"].astype(np.int64), arrays["sites"]
         self.labels = arrays["labels"]
         self.quantities = [str(name) for name in arrays["quantities"]]
+        self.most_orbits = int(arrays["most_orbits"])
 
     def __len__(self) -> int:
         return len(self.group)
@@ -88,6 +90,10 @@ class Known:
             found.append(f"space group {scope.space_group} is that of {_count(count)}")
         if any(orbit.species and _is_mixed(orbit.species) for orbit in scope.orbits):
             found.append("mixed or partly filled sites are in no training crystal")
+        if len(scope.orbits) > self.most_orbits:
+            found.append(
+                f"{len(scope.orbits)} orbits are more than those of nearly all training crystals ({self.most_orbits})"
+            )
         distance = float(self.distances(scope).min())
         if distance > FAR:
             nearest = self.nearest(scope, 1)[0]

@@ -64,8 +64,8 @@ def _quantity(entry: dict[str, Any]) -> Quantity:
 
 
 def _declared(spec: dict[str, Any]) -> list[Quantity]:
-    """What the heads of a spec predict."""
-    names = [name for head in spec["heads"].values() for name in head.get("outputs", head.get("targets", []))]
+    """The properties that the heads of a spec predict."""
+    names = [name for head in spec["heads"].values() for name in head.get("outputs", [])]
     return [Quantity(name, _unit(name)) for name in names]
 
 

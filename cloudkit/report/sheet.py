@@ -69,8 +69,10 @@ def _sentence(sheet: Sheet) -> str:
 def _rows(sheet: Sheet) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
     for name in (*THERMAL, *FIXED):
-        value, low, high = (None if part != part else part for part in sheet.table[name])
-        rows.append((WORDS.get(name, name.replace("_", " ")), value, low, high, unit_of(name)))
+        value, low, high = sheet.table[name]
+        ends = "–" if np.isnan(low) else f"{format_number(low)} to {format_number(high)}"
+        word = WORDS.get(name, name.replace("_", " "))
+        rows.append((word, None if np.isnan(value) else value, unit_of(name), ends))
     return rows
 
 

@@ -168,6 +168,7 @@ def training_arrays(tables: Path) -> dict[str, Any]:
     """The training rows of all tables, one for each composition, group and set of sites, as cloudkit.predict.known reads them."""
     found: dict[tuple[str, int], dict[int, dict[str, float]]] = {}
     amounts: dict[str, dict[str, int]] = {}
+    orbits = []
     for table in (*SOURCES, "optical"):
         with (tables / f"{table}-train.csv").open(encoding="utf-8") as file:
             for row in csv.DictReader(file):
@@ -179,6 +180,8 @@ def training_arrays(tables: Path) -> dict[str, Any]:
                 if not counts or len(counts) > MOST_ELEMENTS or max(counts.values()) > 255:
                     continue
                 assert not is_test(row["scope"])
+                if scope.dialect == "orbit":
+                    orbits.append(len(scope.orbits))
                 amounts[formula] = counts
                 of_formula = found.setdefault((formula, scope.space_group), {})
                 # a reduced string does not say which sites
@@ -201,6 +204,7 @@ def training_arrays(tables: Path) -> dict[str, Any]:
         "sites": np.array([row[2] for row in rows], dtype=np.uint32),
         "labels": np.array([[row[3].get(name, np.nan) for name in LABELS] for row in rows], dtype=np.float16),
         "quantities": np.array(LABELS),
+        "most_orbits": np.array(np.quantile(orbits, 0.999), dtype=np.int64),
     }
 
 

@@ -14,7 +14,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from cloudkit.scope import encode_batch, parse, reduced_formula
+from cloudkit import encode_batch
+from cloudkit.scope import parse, reduced_formula
 
 CHUNK: Final = 2000  # structures encoded at a time
 TEST: Final = 0.1  # share of the compositions

@@ -9,6 +9,8 @@ import pytest
 import cloudkit
 from cloudkit.cli.app import main
 from cloudkit.errors import CloudkitError
+from cloudkit.models.runtime import shipped
+from cloudkit.modelspec import dump, load_spec
 from cloudkit.predict import Materials, Sheet, load_model
 from cloudkit.predict.inputs import gather
 from cloudkit.predict.known import MOST_ELEMENTS, Known, read_known, site_hash
@@ -18,6 +20,7 @@ from cloudkit.report.sheet import sheet_page
 from cloudkit.scope import parse
 from cloudkit.tables import generator_text
 
+ROOT = Path(__file__).parents[3]
 ROCK_SALT = f"{generator_text(225)} | Na 4a Cl 4b"
 COPPER = f"{generator_text(225)} | Cu 4a"
 ALLOY = f"{generator_text(225)} | Fe 0.5 Ni 0.5 4a"
@@ -87,6 +90,8 @@ def test_what_no_training_crystal_has_is_named(family: Materials) -> None:
     assert known.unlike(parse(ROCK_SALT)) == []
     (mixed,) = (reason for reason in known.unlike(parse(ALLOY)) if "mixed" in reason)
     assert "no training crystal" in mixed
+    many = parse(f"{generator_text(1)} | " + " ".join(["Na 1a Cl 1a"] * 60))
+    assert any(reason.startswith("120 orbits are more than") for reason in known.unlike(many))
     rare = parse(f"{generator_text(225)} | Es 4a Cl 4b")
     assert known.unlike(rare)[0] == "Es is in no training crystal"
 
@@ -137,6 +142,7 @@ def test_distances_of_compositions_are_work_along_the_mendeleev_numbers() -> Non
         "sites": np.array([site_hash(parse(ROCK_SALT))], dtype=np.uint32),
         "labels": np.array([[5.0]], dtype=np.float16),
         "quantities": np.array(["band_gap"]),
+        "most_orbits": np.array(3),
     }
     known = Known(arrays)
     places = {symbol: cloudkit.tables.ELEMENT[symbol].mendeleev_number for symbol in ("Na", "K", "Cl")}
@@ -212,3 +218,11 @@ def test_shipped_models_are_listed_with_errors_below_those_of_trees(
 def test_a_model_of_the_family_answers_alone(family: Materials) -> None:
     ((alone, _),) = load_model("elastic").predict_columns(gather(ROCK_SALT))
     assert alone["value"][0] == pytest.approx(values(family, ROCK_SALT)["bulk_modulus"][0])
+
+
+@pytest.mark.parametrize("name", sorted(set(MEMBERS) - {"thermal"}))
+def test_shipped_specs_are_the_committed_ones(name: str) -> None:
+    made = ROOT / "spec" / "tools" / "shipped" / f"{name}.yaml"
+    shipped_spec = load_spec(shipped()[name] / "spec.yaml", check_files=False)
+    text = dump(load_spec(made, check_files=False)).replace(f"{made.parent}/", "")
+    assert text == dump(shipped_spec).replace(f"{shipped()[name]}/", "")
