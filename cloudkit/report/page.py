@@ -5,7 +5,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cloudkit import html
-from cloudkit.errors import require
 from cloudkit.evaluate.display import baseline_name, quantity_name, short_scope
 from cloudkit.report.charts import css
 
@@ -28,22 +27,23 @@ def render(template: str, **values: Any) -> str:
 
 @cache
 def _environment() -> "Environment":
-    jinja2, markup = require("jinja2", "train"), require("markupsafe", "train").Markup
+    import jinja2
+    from markupsafe import Markup
 
     def table(heads: Sequence[str], rows: Iterable[Sequence[object]], **options: Any) -> Any:
-        return markup(html.table(heads, rows, **options))
+        return Markup(html.table(heads, rows, **options))
 
     found: Environment = jinja2.Environment(
         loader=jinja2.PackageLoader("cloudkit.report"), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    found.globals.update(table=table, chart_css=lambda: markup(css()))
+    found.globals.update(table=table, chart_css=lambda: Markup(css()))
     found.filters.update(
         number=html.format_number,
         thousands=lambda value: f"{value:,}",
         quantity=quantity_name,
         baseline=baseline_name,
         short=short_scope,
-        svg=markup,  # drawn by charts.py, which escapes its labels
+        svg=Markup,  # drawn by charts.py, which escapes its labels
     )
     return found
