@@ -1,4 +1,4 @@
-"""`cloudkit build`: from a spec to a trained and evaluated model; what did not change is not made again."""
+"""`cloudkit build`: from a spec to a trained and evaluated model; unchanged stages are reused."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -25,7 +25,7 @@ def command(
 ) -> None:  # fmt: skip
     """Train, evaluate and report the model that a spec declares.
 
-    Stages whose inputs did not change are not run again; an interrupted build goes on where it was.
+    Stages whose inputs did not change are reused; after an interruption, run the same command again to resume.
 
     \b
     Examples:
@@ -62,7 +62,7 @@ def _emit_result(result: "BuildResult", dry_run: bool) -> None:
 
 
 def _show_result(result: "BuildResult") -> None:
-    """Errors beside the baselines, the verdict in words, and where the report lies."""
+    """Print the errors of model and baselines, the verdict, and the path of the report."""
     from cloudkit.report.verdict import lead, verdict
 
     if result.did_nothing:

@@ -1,4 +1,4 @@
-"""`cloudkit evaluate`: how far a model is off on labelled data, beside baselines."""
+"""`cloudkit evaluate`: errors of a model and of baselines on labelled data."""
 
 from collections.abc import Iterable
 from typing import Annotated, Any
@@ -18,7 +18,7 @@ def command(
     column: Column = None,
     as_json: Annotated[bool, typer.Option("--json", help="All metrics and notes as one JSON document.")] = False,
 ) -> None:  # fmt: skip
-    """Measure a model's errors on labelled data, beside baselines trained on the rows it was trained on.
+    """Measure a model's errors on labelled data, and those of baselines trained on its training rows.
 
     Labels are in the columns that the model's spec names, else in columns named like a quantity.
 

@@ -21,9 +21,9 @@ def command(
     out: Out = None,
     as_json: Annotated[bool, typer.Option("--json", help="The scores of all folds as one JSON document.")] = False,
 ) -> None:  # fmt: skip
-    """Build a spec on the five official folds of a Matbench task; finished folds are not made again.
+    """Build a spec on the five official folds of a Matbench task; finished folds are reused.
 
-    Writes results.json, which MatbenchBenchmark.from_file reads, beside the folders of the folds.
+    Writes results.json, which MatbenchBenchmark.from_file reads, next to the folders of the folds.
 
     \b
     Example:

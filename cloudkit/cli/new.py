@@ -18,7 +18,7 @@ def command(
     names: Annotated[bool, typer.Option("--list", help="List the presets.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The answer as a JSON object.")] = False,
 ) -> None:  # fmt: skip
-    """Write a commented model spec to start from, and beside it the schema by which editors check and complete it.
+    """Write a commented model spec to start from, and the schema with which editors check and complete it.
 
     \b
     Example:
@@ -48,5 +48,5 @@ def command(
             out.write(read_schema("model"))
     if as_json:
         emit_json({"file": str(file), "preset": preset, "schema": str(schema)})
-    beside = f", and {schema} for editors" if fresh else ""
-    say(f"wrote {file} from preset {preset}{beside}; next: cloudkit build {file}")
+    also = f", and {schema} for editors" if fresh else ""
+    say(f"wrote {file} from preset {preset}{also}; next: cloudkit build {file}")

@@ -82,6 +82,6 @@ def rank_inputs(
     by = f" by {found.quantity}" if found.quantity else ""
     say(
         f"{found.predicted:,} predicted, {len(found.failures):,} failed; {found.kept:,} fit the condition, {found.novel:,} of them new "
-        f"beside {known.rows:,} known crystals; the best {len(rows)}{by} are listed"
+        f"compared with {known.rows:,} known crystals; the best {len(rows)}{by} are listed"
     )
     return 1 if found.failures else 0

@@ -21,10 +21,10 @@ def command(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every point, list them, build nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Runs and law as one JSON document.")] = False,
 ) -> None:  # fmt: skip
-    """Build a spec at every point of its grid; finished runs are not made again.
+    """Build a spec at every point of its grid; finished runs are reused.
 
     Prints a table of parameters, training crystals and error, and a law with its confidence intervals:
-    loss = floor + A / parameters^alpha + B / crystals^beta. Writes sweep.csv, sweep.json and sweep.svg beside the runs.
+    loss = floor + A / parameters^alpha + B / crystals^beta. Writes sweep.csv, sweep.json and sweep.svg next to the runs.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""What is in some files of strings or structures: duplicates, clashes, coverage, overlaps and splits that leak."""
+"""Audit of files of strings or structures: duplicates, conflicting labels, coverage, overlaps and leaking splits."""
 
 import os
 import shutil
@@ -32,7 +32,7 @@ def audit(
     report: bool = True,
     step: Callable[[int], object] = lambda rows: None,
 ) -> dict[str, Any]:
-    """Look at files of strings (tables, folders of shards) or structures; a report of plain values, ready for JSON.
+    """Audit files of strings (tables, folders of shards) or structures; return a report of plain values, ready for JSON.
 
     text, labels, part: names of columns: of the strings (found by name or kind), of the labels (all other columns of
     numbers), of the parts of a split ("split" or "part"). dedupe: where to write the first row of each distinct string with
@@ -44,7 +44,7 @@ def audit(
         sources = gather_facts(inputs, folder, Choice(text, labels, part), report, step)
         if not any(source.rows > source.invalid for source in sources):
             shown = [f"; the first, {name}: {why}" for source in sources for name, why in source.shown]
-            raise CloudkitError(f"there is no valid string in {', '.join(inputs)}{shown[0] if shown else ''}")
+            raise CloudkitError(f"no valid string in {', '.join(inputs)}{shown[0] if shown else ''}")
         with queries.facts_in(folder) as connection:
             found: dict[str, Any] = {"files": _files(connection, sources)}
             if report:
@@ -130,7 +130,7 @@ def _write_medians(connection: Any, medians: str, folder: Path) -> None:
 
 @contextmanager
 def _work_folder(target: Path | None) -> Iterator[Path]:
-    """Where facts are kept: beside the output, so that what a killed audit left is found and removed by the next."""
+    """A folder for intermediate facts next to the output, so that the next audit finds and removes what a killed one left."""
     if target is None:
         with tempfile.TemporaryDirectory(prefix="cloudkit-audit-") as name:
             yield Path(name)

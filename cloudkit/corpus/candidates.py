@@ -13,7 +13,7 @@ from cloudkit.errors import CloudkitError, ScopeError, require
 from cloudkit.scope import Scope, canonical_scope, formula_amounts, from_aflow, parse
 from cloudkit.tables import ELEMENT
 
-MOST: Final = 50_000_000  # assignments; more are a mistake on the command line
+MAX_ASSIGNMENTS: Final = 50_000_000  # more are almost certainly a typo
 
 
 class Candidate(NamedTuple):
@@ -66,7 +66,7 @@ class Enumeration:
 def enumerate_candidates(prototype: str, elements: Sequence[str], neutral: bool = False) -> Enumeration:
     """Candidates of a prototype: an AFLOW label, an orbit string, or a name such as perovskite.
 
-    elements: symbols that may stand anywhere, with commas or blanks between ("Sr,Ba"), or for one element of the prototype
+    elements: symbols for any site, separated by commas or spaces ("Sr,Ba"), or for one element of the prototype
     ("O=F,Cl"). An assignment gives different elements to different places; those that are the same crystal count once.
     neutral: leave out what no choice of SMACT's oxidation states makes neutral (extra `candidates`).
     Raises CloudkitError for an unknown prototype or element.
@@ -77,7 +77,7 @@ def enumerate_candidates(prototype: str, elements: Sequence[str], neutral: bool 
         raise CloudkitError(f"{name} has mixed sites; a prototype is an ordered crystal")
     slots = _slots(places, elements)
     count = prod(len(choice) for choice in slots.values())
-    if count > MOST:
+    if count > MAX_ASSIGNMENTS:
         raise CloudkitError(
             f"{count:,} assignments are too many; give fewer elements, or some for one place (O=F,Cl)"
         )
@@ -97,13 +97,11 @@ def _slots(places: Sequence[str], elements: Sequence[str]) -> dict[str, tuple[st
     for given in elements:
         place, sign, symbols = given.rpartition("=")
         if sign and place not in places:
-            raise CloudkitError(
-                f"'{given}': the prototype has no {place}; its elements are {', '.join(places)}"
-            )
+            raise CloudkitError(f"'{given}': the prototype has no {place}; it has {', '.join(places)}")
         chosen = symbols.replace(",", " ").split()
         unknown = [symbol for symbol in chosen if symbol not in ELEMENT]
         if unknown:
-            raise CloudkitError(f"'{unknown[0]}' is no element; give symbols such as Sr,Ti,O")
+            raise CloudkitError(f"unknown element '{unknown[0]}'; give symbols such as Sr,Ti,O")
         (only.setdefault(place, []) if sign else anywhere).extend(chosen)
     slots = {place: tuple(dict.fromkeys(only.get(place, anywhere))) for place in places}
     bare = [place for place, choice in slots.items() if not choice]
@@ -129,7 +127,7 @@ def find_prototype(given: str) -> tuple[str, Scope]:
         near = get_close_matches(given.casefold(), known, n=3, cutoff=0.5)
         hint = f"; near: {', '.join(near)}" if near else ""
         raise CloudkitError(
-            f"there is no prototype '{given}'{hint}; give a name or label of the built-in prototypes, an AFLOW label with "
+            f"unknown prototype '{given}'{hint}; give a name or label of the built-in prototypes, an AFLOW label with "
             "elements, or an orbit string"
         )
     label, text = found

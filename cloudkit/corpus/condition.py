@@ -13,12 +13,12 @@ PLAIN: Final = (
     *(ast.BoolOp, ast.boolop, ast.UnaryOp, ast.unaryop, ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.BitAnd, ast.BitOr),
 )  # fmt: skip
 TEXT_METHODS: Final = ("contains", "startswith", "endswith")
-MOST: Final = 2000  # characters
+MAX_LENGTH: Final = 2000  # characters
 EXAMPLE: Final = "value > 20 and novelty == 'new' and elements.str.contains('O')"
 
 
 def keep_rows(frame: "pd.DataFrame", condition: str) -> "pd.DataFrame":
-    """The rows for which a condition holds. Raises CloudkitError for one that is no plain comparison of the frame's columns."""
+    """The rows for which a condition holds. Raises CloudkitError unless it compares columns of the frame with plain values."""
     try:
         _check(condition)
         holds = frame.eval(condition, engine="python", local_dict={}, global_dict={})
@@ -36,8 +36,8 @@ def keep_rows(frame: "pd.DataFrame", condition: str) -> "pd.DataFrame":
 
 def _check(condition: str) -> None:
     """Raise ValueError for what is more than comparisons: pandas would call methods that write files."""
-    if len(condition) > MOST:
-        raise ValueError(f"more than {MOST:,} characters")
+    if len(condition) > MAX_LENGTH:
+        raise ValueError(f"more than {MAX_LENGTH:,} characters")
     waiting: list[ast.AST] = [ast.parse(condition.strip(), mode="eval")]
     while waiting:
         node = waiting.pop()

@@ -1,4 +1,4 @@
-"""Structures of any number to a folder of shards: killed at any moment, it goes on where it was."""
+"""Any number of structures to a folder of shards. Scales to millions; resumable at any moment."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ COLUMNS: Final = {"id": str, "scope": str, "space_group": int, "engine": str, "s
 class Report(NamedTuple):
     """counts: given, rows and failed of the whole folder; made: shards of this run; kept: those that were finished before.
 
-    damaged: shards that were found damaged and have been made again; gone: shards whose input is no longer there.
+    damaged: shards that were damaged and have been made anew; gone: shards whose input is no longer there.
     """
 
     counts: dict[str, int]
@@ -41,7 +41,7 @@ def encode_corpus(
     step: Callable[[int], object] = lambda structures: None,
     note: Callable[[Encoded], object] = lambda row: None,
 ) -> Report:
-    """Encode all structures of the inputs into a folder of shards; what is finished there already is not made again.
+    """Encode all structures of the inputs into a folder of shards; finished shards are reused.
 
     jobs: threads of the native engine. pool: "local", or "ray" to make shards on the nodes of a Ray cluster that share the folder.
     size: structures of a shard, about. step: called with the number of structures that were done. note: called with each row
@@ -71,8 +71,8 @@ def encode_corpus(
             gone = manifest.arrange(keys)
         except OSError as error:
             raise CloudkitError(
-                f"{folder}: {error.strerror or error} {getattr(error, '__notes__', [''])[-1]}; {len(manifest.shards)} shards are finished and stay; the same command "
-                "goes on from there"
+                f"{folder}: {error.strerror or error} {getattr(error, '__notes__', [''])[-1]}; {len(manifest.shards)} shards are finished; run the same command "
+                "again to resume"
             ) from error
     made = len(set(keys) - finished)
     return Report(manifest.counts, made, len(keys) - made, damaged, gone)

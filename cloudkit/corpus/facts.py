@@ -79,7 +79,7 @@ class Choice(NamedTuple):
 def gather_facts(
     inputs: Sequence[str], folder: Path, choice: Choice, whole: bool, step: Callable[[int], object]
 ) -> list[Source]:
-    """Write ``facts.parquet`` and ``labels.parquet`` into a folder; what became of each input.
+    """Write ``facts.parquet`` and ``labels.parquet`` into a folder; return a summary of each input.
 
     whole: False leaves out what only a report needs: all but place, id, string and space group.
     """
@@ -120,7 +120,7 @@ def _facts(row: Row, source: Source, tokenizer: Tokenizer | None) -> dict[str, A
     """Facts of one string; None where it is invalid, which the source counts."""
     try:
         if row.text is None:
-            raise row.error or CloudkitError("there is no string")
+            raise row.error or CloudkitError("no string")
         scope = parse(row.text)
     except CloudkitError as error:
         source.invalid += 1
@@ -218,7 +218,7 @@ def _record(row: dict[str, object]) -> Record:
 
 
 def _refuse_label(table: Table, name: str, first: int) -> None:
-    """Raise DataError for the first value of a wanted label that is no number."""
+    """Raise DataError for the first value of a wanted label that is not a number."""
     for row, value in enumerate(table.column(name), start=first):
         if _numbers([value]) is None:
             raise DataError(

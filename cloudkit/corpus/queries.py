@@ -61,7 +61,7 @@ def duplicates(connection: Any) -> dict[str, Any]:
 
 
 def clashes(connection: Any) -> list[dict[str, Any]]:
-    """For each source and label: strings with several labels, and how far these lie apart, beside the spread of all."""
+    """For each source and label: strings with several labels, and the spread of these compared with that of all."""
     found = rows(
         connection,
         """

@@ -1,7 +1,7 @@
-"""What a prediction rests on, orbit by orbit: the prediction without an orbit beside the one with it (occlusion, Zeiler 2014).
+"""How much each orbit changes a prediction: predictions with and without the orbit (occlusion, Zeiler 2014).
 
-The string without an orbit is another crystal, which may not exist; the change says how the model uses the orbit, not what
-nature does. Changes do not add up to the prediction. Strings of other dialects than orbit do not say which sites belong together.
+The string without an orbit is another crystal, which may not exist; the change shows how the model uses the orbit, not what
+nature does. Changes do not add up to the prediction. Only orbit strings say which sites belong together.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,14 +15,14 @@ from cloudkit.models import CloudModel
 from cloudkit.predict.ensembles import Blend, predict_mean
 from cloudkit.scope import Scope, parse
 
-MOST: Final = 12  # orbits of one crystal
-ROOM: Final = 300.0  # K: of several temperatures the nearest to this one is shown
+MAX_ORBITS: Final = 12  # of one crystal
+ROOM_TEMPERATURE: Final = 300.0  # K; of several temperatures, the nearest to this one is shown
 
 
 def attribution(
     model: CloudModel, blends: Mapping[str, Blend], lines: Sequence[dict[str, Any]]
 ) -> dict[str, Any]:
-    """Of the first quantity of predictions.csv: parts of the crystals of median and of largest error; {} where there are none."""
+    """Return the changes for the crystals of median and of largest error of the first quantity; {} if there are none."""
     rows = [line for line in lines if (line["head"], line["quantity"]) == _key(lines[0])] if lines else []
     nearest: dict[str, dict[str, Any]] = {}
     for row in rows:
@@ -43,7 +43,7 @@ def without_each(text: str) -> list[tuple[str, str]]:
         scope = parse(text)
     except ScopeError:
         return []
-    if scope.dialect != "orbit" or not 2 <= len(scope.orbits) <= MOST:
+    if scope.dialect != "orbit" or not 2 <= len(scope.orbits) <= MAX_ORBITS:
         return []
     rest = [scope.orbits[:i] + scope.orbits[i + 1 :] for i in range(len(scope.orbits))]
     return [
@@ -55,7 +55,7 @@ def without_each(text: str) -> list[tuple[str, str]]:
 def _crystal(
     model: CloudModel, blends: Mapping[str, Blend], row: dict[str, Any], parts: list[tuple[str, str]]
 ) -> dict[str, Any]:
-    """One crystal with the changes of its prediction."""
+    """One crystal and how its orbits change its prediction."""
     texts = [row["scope"], *(text for _, text in parts)]
     tokens = tokenize(texts, model.tokenizer, model.spec.tokens.max_length)
     place = model.value_head(row["head"]).outputs.index(row["quantity"])
@@ -82,4 +82,4 @@ def _error(row: dict[str, Any]) -> float:
 
 
 def _distance(row: dict[str, Any]) -> float:
-    return abs(float(row["temperature"]) - ROOM) if row["temperature"] != "" else 0.0
+    return abs(float(row["temperature"]) - ROOM_TEMPERATURE) if row["temperature"] != "" else 0.0

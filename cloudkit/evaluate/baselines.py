@@ -1,6 +1,6 @@
-"""Baselines that a model must beat, trained on the same rows: mean, ridge, extra trees, boosted trees.
+"""Baselines trained on the same rows as a model: mean, ridge, extra trees, boosted trees.
 
-Labels over temperature are fitted as curves where all training crystals share one grid of temperatures, else with the
+Labels over temperature are fitted as curves if all training crystals share one temperature grid, else with the
 temperature as an input. The settings were chosen by 5-fold cross-validation on the training part of the built-in `thermal`
 table (2026-11): extra trees 0.033 of 3R on Cv(T), boosted trees 0.036 (as curves 0.043), ridge 0.040, mean curve 0.121.
 """
@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from cloudkit.errors import CloudkitError, DataError, require
+from cloudkit.errors import CloudkitError, DataError, require, suggest
 from cloudkit.predict.ensembles import label_scale
 from cloudkit.predict.features import features
 
@@ -60,7 +60,7 @@ def fit_predict(
     Raises CloudkitError for an unknown name, DataError for empty or uneven columns, ScopeError for invalid text.
     """
     if name not in BASELINES:
-        raise CloudkitError(f"there is no baseline '{name}'; known: {', '.join(BASELINES)}")
+        raise CloudkitError(f"unknown baseline '{name}'" + suggest(name, BASELINES))
     value = np.asarray(train_value, dtype=np.float64)
     train, test = _rows(train_texts, train_temperature), _rows(test_texts, test_temperature)
     if value.shape != train.temperature.shape or not np.isfinite(value).all() or not value.size:

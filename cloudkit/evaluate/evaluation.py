@@ -1,4 +1,4 @@
-"""A trained model against labels it has not seen, beside baselines that were trained on its training rows."""
+"""A trained model compared with labels it has not seen, and with baselines trained on its training rows."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,7 +21,7 @@ from cloudkit.predict.model import Model
 from cloudkit.units import MOLAR_QUANTITIES, canonical_unit
 
 Array = npt.NDArray[np.float64]
-ALL: Final = tuple(BASELINES)
+ALL_BASELINES: Final = tuple(BASELINES)
 
 
 class Scores(NamedTuple):
@@ -37,7 +37,7 @@ class Scores(NamedTuple):
 
 
 class Evaluation(NamedTuple):
-    """Scores of all quantities, and what the reader must know about how they came about."""
+    """Scores of all quantities, and notes on how they were obtained."""
 
     scores: list[Scores]
     notes: list[str]
@@ -54,9 +54,9 @@ def evaluate(
     text: str | None = None,
     id: str | None = None,
     n_atoms: str | None = None,
-    baselines: Sequence[str] = ALL,
+    baselines: Sequence[str] = ALL_BASELINES,
 ) -> Evaluation:
-    """Compare a model with the labels of a table, and with baselines trained on the rows that it learned from.
+    """Compare a model with the labels of a table, and with baselines trained on the same rows as the model.
 
     data: a .csv, .jsonl or .parquet file, or the name of built-in data with an optional part, such as "thermal:test".
     text, id, n_atoms: columns; targets: columns of labels. By default labels are in the columns that the spec's finetune
@@ -84,7 +84,7 @@ def evaluate(
 
 
 def open_data(name: str | Path) -> Table:
-    """A file, or built-in data such as ``thermal`` or ``thermal:test`` where no file has that name."""
+    """Read a file, or built-in data such as ``thermal`` or ``thermal:test`` if no file has that name."""
     builtin, _, part = str(name).partition(":")
     if builtin in BUILTIN and not Path(name).exists():
         return read_builtin(builtin, part or "all")
@@ -114,9 +114,9 @@ def compare(
     baselines: Sequence[str],
     seed: int = 0,
 ) -> list[Scores]:
-    """Score predictions (observations of `test`,), quantity by quantity, beside baselines trained on `train`.
+    """Score predictions (observations of `test`,), quantity by quantity, together with baselines trained on `train`.
 
-    Without `train` there are no baselines, and MAD is taken about the mean of the test labels.
+    Without `train` there are no baselines, and MAD is relative to the mean of the test labels.
     """
     return [_score(head, name, train, test, prediction, baselines, seed) for name in test.quantities]
 
@@ -173,8 +173,8 @@ def _targets(model: Model, head: str, table: Table, given: Sequence[Target]) -> 
     outputs = model.network.value_head(head).outputs
     if given:
         return [target for target in given if target.quantity in outputs]
-    told = [Target(**target.model_dump()) for target in targets_of(_finetune(model, head).data)]
-    found = [target for target in told if target.column in table.columns]
+    named = [Target(**target.model_dump()) for target in targets_of(_finetune(model, head).data)]
+    found = [target for target in named if target.column in table.columns]
     have = {target.quantity for target in found}
     thermal = isinstance(model.spec.heads[head], ThermalHead)
     for name in outputs:
@@ -195,7 +195,7 @@ def _limited(model: Model, head: str, targets: Sequence[Target]) -> list[Target]
 
 
 def _check_unit(table: Table, target: Target) -> None:
-    """Refuse a column `unit` beside the only column of labels that says another unit than the one that they are read in."""
+    """Raise DataError if a column `unit` gives another unit than the one in which the only column of labels is read."""
     for row, unit in enumerate(table.columns.get("unit", ()) if target.unit else ()):
         if unit not in (target.unit, "", None):
             raise DataError(
@@ -214,8 +214,9 @@ def _text_column(model: Model, head: str, table: Table) -> str | None:
 
 
 def _finetune_rows(model: Model, head: str) -> tuple[Crystals | None, set[str], list[str]]:
-    """The rows that the head's weights were fitted to, from which baselines learn too, and these strings with those held
-    out; none if their files are no longer there, and a note.
+    """The training rows of a head, on which baselines are trained too; their strings and those held out; notes.
+
+    Without the rows, and with a note, if their files no longer exist.
     """
     spec, task = model.spec, _finetune(model, head)
     try:
@@ -226,8 +227,8 @@ def _finetune_rows(model: Model, head: str) -> tuple[Crystals | None, set[str], 
         evaluated = [text for data in excluded for text in read_task_data(spec, data).texts]
         train, held_out = split_task(task, rows.texts, evaluated, spec.run.seed)
     except DataError as error:
-        said = f"no baselines: the rows that {model.name} was trained on cannot be read ({error})"
-        return None, set(), [said]
+        note = f"no baselines: the rows that {model.name} was trained on cannot be read ({error})"
+        return None, set(), [note]
     return rows.of(train), {rows.texts[index] for index in (*train, *held_out)}, []
 
 
@@ -237,5 +238,5 @@ def _overlap(learned: set[str], test: Crystals) -> list[str]:
     if not shared:
         return []
     return [
-        f"{shared} of {len(test)} strings were also used for training, so these errors are smaller than those on new crystals"
+        f"{shared} of {len(test)} strings were also used for training, so these errors are smaller than on new crystals"
     ]

@@ -1,7 +1,7 @@
-"""What a model has seen of the crystals that it is measured on: the same string, or the same composition and space group.
+"""Which crystals a model has seen: by string, or by composition and space group.
 
-Crystals whose labels (geometry counts as one) were trained on are kept as hashes, the first 8 bytes of SHA-256, so that
-a model folder can say later which rows of a new table it has seen without listing them: ``seen.npz``.
+Crystals that were trained on with labels (geometry counts as one) are kept as hashes, the first 8 bytes of SHA-256, in
+``seen.npz``, so that a model folder can tell later which rows of a new table it has seen.
 """
 
 import hashlib
@@ -28,18 +28,18 @@ class Seen(NamedTuple):
     compositions: Hashes
 
     def marks(self, texts: Sequence[str]) -> npt.NDArray[np.bool_]:
-        """Which of some strings (n,) are crystals that were seen: by string, or by composition and space group."""
+        """Mask (n,) of the strings whose crystals were seen, by string or by composition and space group."""
         asked = hash_texts(texts, sort=False)
         by_string = np.isin(asked.strings, self.strings)
         return np.asarray(by_string | np.isin(asked.compositions, self.compositions))
 
     def save(self, path: Path) -> None:
-        """Write both as uint64."""
+        """Write both arrays as uint64."""
         np.savez(path, strings=self.strings, compositions=self.compositions)
 
 
 def hash_texts(texts: Iterable[str], *, sort: bool = True) -> Seen:
-    """Hashes of some strings."""
+    """Return the hashes of strings, sorted and distinct unless `sort` is False."""
     given = list(texts)
     strings = np.array([_hash(text) for text in given], dtype=np.uint64)
     compositions = np.array([_hash(composition_key(text)) for text in given], dtype=np.uint64)
@@ -47,7 +47,7 @@ def hash_texts(texts: Iterable[str], *, sort: bool = True) -> Seen:
 
 
 def load_seen(folder: Path) -> Seen:
-    """What the model in a folder has seen; nothing where it does not say."""
+    """Return what the model in a folder has seen; empty if it has no record."""
     if not (folder / SEEN).is_file():
         return hash_texts([])
     arrays = read_arrays(folder / SEEN)
@@ -59,7 +59,7 @@ def load_seen(folder: Path) -> Seen:
 
 
 def join_seen(parts: Sequence[Seen]) -> Seen:
-    """All of several."""
+    """Return the union of several."""
     return Seen(
         np.unique(np.concatenate([part.strings for part in parts])),
         np.unique(np.concatenate([part.compositions for part in parts])),
@@ -67,7 +67,7 @@ def join_seen(parts: Sequence[Seen]) -> Seen:
 
 
 def composition_key(text: str) -> str:
-    """Composition to two decimals, as reduced strings hold it, and space group; a text that is no SCOPE stands for itself."""
+    """Composition to two decimals, as reduced strings hold it, and space group; text that is not SCOPE is its own key."""
     try:
         scope = parse(text)
     except ScopeError:
@@ -76,7 +76,7 @@ def composition_key(text: str) -> str:
 
 
 def formula_key(text: str) -> str:
-    """Composition to two decimals: polymorphs share it. A text that is no SCOPE stands for itself."""
+    """Composition to two decimals: polymorphs share it. Text that is not SCOPE is its own key."""
     try:
         return composition_text(parse(text))
     except ScopeError:
@@ -91,8 +91,8 @@ def composition_text(scope: Scope) -> str:
 
 
 def prototype_key(text: str) -> str:
-    """Space group and Wyckoff symbols without their elements: crystals of one kind of arrangement. A text that is no SCOPE
-    stands for itself.
+    """Space group and Wyckoff symbols without their elements: crystals of one kind of arrangement. Text that is not
+    SCOPE is its own key.
     """
     try:
         scope = parse(text)
@@ -102,9 +102,9 @@ def prototype_key(text: str) -> str:
 
 
 def error_floor(crystals: Crystals) -> dict[str, float]:
-    """The mean absolute error that no model of strings can go below: labels of one string at one temperature that differ.
+    """Return the smallest mean absolute error of any model that reads strings, for each quantity.
 
-    Quantity -> mean over all labels of the distance to the median of their string; 0 where no label repeats.
+    It is the mean distance of labels to the median of their string and temperature; 0 if no label repeats.
     """
     at = np.nan_to_num(crystals.temperature, nan=-1.0)
     floors = {}

@@ -1,4 +1,4 @@
-"""How far predictions are from labels: the few numbers that every result of cloudkit is told in."""
+"""Metrics of predictions: MAE, RMSE and MAD."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,7 +26,13 @@ def errors_of(target: Any, prediction: Any) -> Array:
 
 
 def mae(target: Any, prediction: Any) -> float:
-    """Mean absolute error."""
+    """Mean absolute error.
+
+    Examples
+    --------
+    >>> mae([1.0, 2.0], [1.5, 2.5])
+    0.5
+    """
     return float(np.abs(errors_of(target, prediction)).mean())
 
 
@@ -36,14 +42,14 @@ def rmse(target: Any, prediction: Any) -> float:
 
 
 def mad(target: Any, train_mean: float) -> float:
-    """Mean |target - mean of the training labels| over the test rows: the error of knowing nothing."""
+    """Mean |target - mean of the training labels| over the test rows: the error of predicting their mean."""
     return float(np.abs(np.asarray(target, dtype=np.float64) - train_mean).mean())
 
 
 def summarize(target: Any, prediction: Any, *, quantity: str, train_mean: float) -> dict[str, float]:
-    """All metrics of one column of per-atom predictions, ready for metrics.json.
+    """Return all metrics of one column of per-atom predictions, ready for metrics.json.
 
-    Keys: mae, rmse, mae_over_mad (left out where the labels do not vary), and share_of_3R
+    Keys: mae, rmse, mae_over_mad (left out if the labels do not vary), and share_of_3R
     for heat capacities, whose limit at high temperature is 3R per mole of atoms.
     """
     measures: dict[str, Callable[[Any, Any], float]] = {"mae": mae, "rmse": rmse}

@@ -30,7 +30,7 @@ SET = "--set"
 
 
 def apply_overrides(tree: Node, overrides: Iterable[str], shape: Shape) -> list[Problem]:
-    """Change the tree; returns what cannot be done. Unknown keys go in: the check of all keys finds them."""
+    """Change the tree; return the errors. Unknown keys are put in as well: the check of all keys reports them."""
     problems: list[Problem] = []
     for number, text in enumerate(overrides, 1):
         target, equals, value = text.partition("=")
@@ -102,7 +102,7 @@ def resolve_files(tree: Node, folder: Path, *, check: bool) -> list[Finding]:
 
 
 def _paths(tree: Node) -> Iterator[tuple[KeyPath, Node]]:
-    """Each key `path` of a table of data, joined or not, and where it stands."""
+    """The node of each key `path` of a table of data, joined or not, with its path."""
     tasks = child(tree, "tasks")
     for index, task in enumerate(tasks.value if tasks and isinstance(tasks.value, list) else []):
         data = child(task, "data")
@@ -117,7 +117,7 @@ def _paths(tree: Node) -> Iterator[tuple[KeyPath, Node]]:
 
 
 def _missing(file: Path) -> str | None:
-    """Why a file cannot be read, with the nearest name beside it; None if it can."""
+    """Why a file cannot be read, with the nearest name in its folder; None if it can."""
     try:
         if file.is_file():
             return None
@@ -131,7 +131,7 @@ def _missing(file: Path) -> str | None:
 
 
 def fill_size(tree: Node) -> None:
-    """Write out the keys that `encoder.size` of a transformer stands for."""
+    """Write out the keys that `encoder.size` of a transformer sets."""
     encoder = child(tree, "encoder")
     size, kind = (child(encoder, name) if encoder else None for name in ("size", "kind"))
     if encoder is None or size is None or kind is None or kind.value != "transformer":
@@ -147,7 +147,7 @@ def load_spec(source: str | Path, overrides: Sequence[str] = (), *, check_files:
 
     Paths of data files become absolute; check_files=False accepts missing ones, since a trained
     model outlives its data.
-    Raises SpecError with every mistake; CloudkitError if there is no such file or preset.
+    Raises SpecError with all errors; CloudkitError if there is no such file or preset.
     """
     path = Path(source)
     kind = _kind(path)

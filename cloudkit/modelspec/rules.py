@@ -99,7 +99,7 @@ def targets_fit(draft: Draft) -> Iterator[Finding]:
 
 
 def _name(draft: Draft, head: Draft) -> str | None:
-    """The name under which a head stands."""
+    """The name of a head in the spec."""
     return next((name for name, value in section(draft, "heads").items() if value is head), None)
 
 
@@ -232,7 +232,7 @@ def finetuning_is_possible(draft: Draft) -> Iterator[Finding]:
                 yield Finding(("tasks", index, key), message)
         kind = head_of(draft, task).get("kind")
         if isinstance(ensemble, dict) and kind == "thermal":
-            message = f"{at}.ensemble: the mean of several sets of modes is none; a thermal head stands alone"
+            message = f"{at}.ensemble: a thermal head cannot be an ensemble, since the mean of several sets of modes is not a set of modes"
             yield Finding(("tasks", index, "ensemble"), message)
 
 
@@ -333,7 +333,8 @@ def parts_exist(draft: Draft) -> Iterator[Finding]:
             if name in ("minerals", "prototypes", "phonons") and part in ("train", "test"):
                 path = ("tasks", index, *below, "part")
                 yield Finding(
-                    path, f"{dotted(path)} = '{part}': {name} is not divided; leave it out or use thermal"
+                    path,
+                    f"{dotted(path)} = '{part}': {name} has no train/test split; remove `part` or use thermal",
                 )
 
 
@@ -351,7 +352,7 @@ def folds_exist(draft: Draft) -> Iterator[Finding]:
         yield Finding(("folds", "fold"), f"folds.fold = {fold}: folds are counted from 0 to {count - 1}")
 
 
-def nothing_stands_twice(draft: Draft) -> Iterator[Finding]:
+def lists_have_no_duplicates(draft: Draft) -> Iterator[Finding]:
     """Outputs and baselines are sets."""
     heads = section(draft, "heads")
     lists: list[tuple[KeyPath, list[object]]] = [
@@ -361,7 +362,7 @@ def nothing_stands_twice(draft: Draft) -> Iterator[Finding]:
     for path, values in lists:
         for index, value in enumerate(values):
             if isinstance(value, str) and value in values[:index]:
-                yield Finding((*path, index), f"'{value}' stands twice in {dotted(path)}")
+                yield Finding((*path, index), f"duplicate '{value}' in {dotted(path)}")
 
 
 def structures_for_geometry(draft: Draft) -> Iterator[Finding]:
@@ -389,7 +390,7 @@ RULES: tuple[Callable[[Draft], Iterator[Finding]], ...] = (
     precision_fits,
     parts_exist,
     folds_exist,
-    nothing_stands_twice,
+    lists_have_no_duplicates,
     heads_exist_and_fit,
     evaluated_heads_are_trained,
     finetuning_is_possible,

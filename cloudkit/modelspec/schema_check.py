@@ -14,7 +14,7 @@ Schema = dict[str, Any]
 
 
 class _Unknown:
-    """Stands in a draft for a value that is absent or was already reported."""
+    """Replaces in a draft a value that is absent or already reported."""
 
     def __repr__(self) -> str:
         return "UNKNOWN"
@@ -24,7 +24,7 @@ UNKNOWN = _Unknown()
 
 
 class Shape:
-    """The schema, what walking a tree beside it found, and in `bad` the paths whose value was reported."""
+    """The schema, the findings of comparing a tree with it, and in `bad` the paths whose value was reported."""
 
     def __init__(self, schema: Schema) -> None:
         self.root = schema
@@ -50,7 +50,7 @@ class Shape:
         return known if isinstance(known, dict) else {}
 
     def at(self, tree: Node, path: KeyPath) -> Schema:
-        """Schema of the value at a path, with unions decided by what stands in the tree."""
+        """Schema of the value at a path, with unions resolved by the content of the tree."""
         schema, node = self.root, tree
         for part in path:
             schema = self.member(self.variant(schema, node), part)
@@ -58,7 +58,7 @@ class Shape:
         return self.resolve(schema)
 
     def variant(self, schema: Schema, node: Node) -> Schema:
-        """The member of a union that a mapping stands for; if open, one with the keys of all members."""
+        """The member of a union that a mapping is; if undecided, one with the keys of all members."""
         schema = self.resolve(schema)
         if "anyOf" in schema and isinstance(node.value, dict):  # a part that may be null
             parts = (self.resolve(branch) for branch in schema["anyOf"])

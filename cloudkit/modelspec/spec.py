@@ -51,10 +51,8 @@ class BertEncoder(Part):
     activation: Activation = Field(
         default="gelu", description="between the two feed-forward maps, and in the masked_tokens head"
     )
-    dropout: Share = Field(default=0.1, description="share of values dropped while training")
-    attention_dropout: Share = Field(
-        default=0.1, description="share of attention weights dropped while training"
-    )
+    dropout: Share = Field(default=0.1, description="dropout rate")
+    attention_dropout: Share = Field(default=0.1, description="dropout rate of attention weights")
     norm_eps: Positive = Field(default=1e-12, description="added to the variance in layer normalization")
     positions: Count | None = Field(
         default=None, description="learned positions; null: as many as tokens.max_length"
@@ -66,7 +64,7 @@ class BertEncoder(Part):
         default=None, description="token whose vector is never trained, as torch's padding_idx; null: none"
     )
     pooling: Literal["cls", "mean", "cls_mean"] = Field(
-        default="cls", description="what heads read: the first token, the mean of all, or both"
+        default="cls", description="input of the heads: the first token, the mean of all tokens, or both"
     )
 
 
@@ -88,18 +86,18 @@ ModeKind = Literal["debye", "einstein", "debye_einstein", "spectrum"]
 
 
 class MaskedTokensHead(Part):
-    """Predicts hidden tokens from the rest of the string; for pretraining."""
+    """Predicts masked tokens from the rest of the string; for pretraining."""
 
-    kind: Literal["masked_tokens"] = Field(description="hidden tokens are predicted from the others")
+    kind: Literal["masked_tokens"] = Field(description="masked tokens are predicted from the others")
     mask: Annotated[float, Field(gt=0, lt=1)] = Field(
-        default=0.15, description="share of the tokens (or orbits) of a string that is hidden"
+        default=0.15, description="fraction of the tokens (or orbits) of a string that is masked"
     )
     hide: Literal["tokens", "orbits"] = Field(
-        default="tokens", description="what is hidden at a time: single tokens, or an element with its site"
+        default="tokens", description="what is masked together: single tokens, or an element with its site"
     )
     tied: bool = Field(
         default=False,
-        description="score tokens by their own vectors, the embedding's; false: by vectors apart",
+        description="tie the output weights to the token embedding; false: separate weights",
     )
 
 
@@ -127,7 +125,7 @@ class GeometryHead(Part):
     targets: list[GeometryTarget] = Field(
         default=list(ALL_GEOMETRY),
         min_length=1,
-        description="what is learned: the first six of each orbit, the last three of the crystal",
+        description="targets: the first six of each orbit, the last three of the crystal",
     )
     hidden: Count | None = Field(
         default=None, description="width of the hidden layer; null: the width of the encoder"
@@ -147,7 +145,7 @@ class RegressionHead(Part):
     transform: Literal["none", "log", "sqrt"] = Field(
         default="none", description="the scale on which labels are learned; log and sqrt need positive labels"
     )
-    dropout: Share = Field(default=0.1, description="share of the head's inputs dropped while training")
+    dropout: Share = Field(default=0.1, description="dropout rate of the head's inputs")
 
 
 class ThermalHead(Part):
@@ -162,9 +160,9 @@ class ThermalHead(Part):
     outputs: list[ThermalQuantity] = Field(
         default=list(FOUR), min_length=1, description="quantities that targets may refer to"
     )
-    dropout: Share = Field(default=0.1, description="share of the head's inputs dropped while training")
+    dropout: Share = Field(default=0.1, description="dropout rate of the head's inputs")
     tolerance: Annotated[float, Field(ge=0)] = Field(
-        default=0.05, description="share by which a label of heat_capacity may exceed 3R per atom"
+        default=0.05, description="fraction by which a label of heat_capacity may exceed 3R per atom"
     )
     cp_minus_cv: Annotated[float, Field(ge=0)] | None = Field(
         default=None,
@@ -228,7 +226,7 @@ class BuiltinData(Part):
     )
     fraction: Annotated[float, Field(gt=0, le=1)] = Field(
         default=1.0,
-        description="share of the crystals that is used; a smaller share lies within a larger one",
+        description="fraction of the crystals that is used; a smaller fraction is a subset of a larger one",
     )
     source: str = Field(
         default="",
@@ -248,7 +246,7 @@ class FileData(Part):
     columns: Columns = Field(default=Columns(), description="which columns hold what")
     fraction: Annotated[float, Field(gt=0, le=1)] = Field(
         default=1.0,
-        description="share of the crystals that is used; a smaller share lies within a larger one",
+        description="fraction of the crystals that is used; a smaller fraction is a subset of a larger one",
     )
     source: str = Field(
         default="",
@@ -259,7 +257,7 @@ class FileData(Part):
 
 
 def _source(value: object) -> str:
-    """Tag of the union member that a `data` mapping stands for."""
+    """Tag of the union member that a `data` mapping is."""
     if "join" in value if isinstance(value, Mapping) else isinstance(value, JointData):
         return "<joint>"
     builtin = "builtin" in value if isinstance(value, Mapping) else isinstance(value, BuiltinData)
@@ -272,7 +270,7 @@ Table = Annotated[
 
 
 class JointData(Part):
-    """Several tables whose labels are learned together; a string that stands in two of them is one crystal."""
+    """Several tables whose labels are learned together; a string in two of them is one crystal."""
 
     join: list[Table] = Field(min_length=2, description="the tables, each with targets of its own")
 
@@ -308,7 +306,7 @@ class Training(Part):
     data: Data = Field(description="the rows: {builtin: NAME, part: PART} or {path: FILE, columns: {...}}")
     exclude_shared: Literal["none", "string", "composition", "formula", "prototype"] = Field(
         default="none",
-        description="leave out crystals that share this with a crystal of an evaluate task: the string, composition and space "
+        description="exclude crystals that share this with a crystal of an evaluate task: the string, composition and space "
         "group, composition alone (formula), or space group and Wyckoff positions (prototype)",
     )
     split_by: Literal["random", "composition", "formula", "prototype"] = Field(
@@ -326,7 +324,9 @@ class Training(Part):
     weight_decay: Annotated[float, Field(ge=0)] = Field(
         default=0.01, description="decoupled weight decay (AdamW)"
     )
-    warmup: Share = Field(default=0.05, description="share of the steps over which the learning rate rises")
+    warmup: Share = Field(
+        default=0.05, description="fraction of the steps in which the learning rate warms up"
+    )
     max_grad_norm: Positive | None = Field(
         default=1.0, description="the gradient is clipped to this norm; null: not clipped"
     )
@@ -345,7 +345,7 @@ class PretrainTask(Training):
     )
     epochs: Count = Field(default=20, description="passes over the rows")
     validation_fraction: Share = Field(
-        default=0.05, description="share of the crystals held out to watch the loss"
+        default=0.05, description="fraction of the crystals held out for the validation loss"
     )
     ema_decay: Share = Field(
         default=0.998,
@@ -374,14 +374,15 @@ class FinetuneTask(Training):
     head: HeadName = Field(description="name of the head, as in `heads`")
     epochs: Count = Field(default=100, description="passes over the rows")
     validation_fraction: Share = Field(
-        default=0.1, description="share of the crystals held out to choose the best epoch; 0: the last"
+        default=0.1,
+        description="fraction of the crystals held out to choose the best epoch; 0: the last epoch is kept",
     )
     loss: Literal["l1", "l2", "huber"] = Field(
         default="l1", description="absolute, squared or Huber error of the scaled label"
     )
     freeze: Annotated[int, Field(ge=0)] | Literal["encoder"] = Field(
         default=0,
-        description="parts of the encoder that stay as they are, from below: the embedding, then its layers; encoder: all of it",
+        description="parts of the encoder that are not trained, from below: the embedding, then its layers; encoder: all of it",
     )
     layer_decay: Annotated[float, Field(gt=0, le=1)] = Field(
         default=1.0,
@@ -392,12 +393,12 @@ class FinetuneTask(Training):
         description="stop after so many epochs without a lower loss on the crystals that `validation_fraction` holds out; null: never",
     )
     ensemble: Ensemble | None = Field(
-        default=None, description="several models whose mean is predicted; null: one"
+        default=None, description="several models whose mean is predicted; null: one model"
     )
 
 
 class EvaluateTask(Part):
-    """Measures a fine-tuned head on rows that it has not seen, beside baselines."""
+    """Measures a fine-tuned head and baselines on rows that it has not seen."""
 
     kind: Literal["evaluate"] = Field(description="measure errors")
     head: HeadName = Field(description="name of a head that a finetune task before this one has trained")
@@ -426,7 +427,7 @@ class Tokens(Part):
     )
     max_length: Annotated[int, Field(ge=4, le=8192)] = Field(
         default=64,
-        description="most tokens per string; a longer one is an error that names the row, never cut",
+        description="largest number of tokens per string; a longer string is an error that names the row, never truncated",
     )
 
 
@@ -436,12 +437,12 @@ class TransformerEncoder(Part):
     kind: Literal["transformer"] = Field(description="kind of encoder")
     size: Size | None = Field(
         default=None,
-        description="tiny, small, base or large: stands for layers, heads, width and feedforward, unless they are given too",
+        description="tiny, small, base or large: sets layers, heads, width and feedforward, unless they are given too",
     )
     layers: Count = Field(default=4, description="number of transformer layers")
     heads: Count = Field(default=4, description="attention heads per layer; must divide width")
     width: Count = Field(default=256, description="size of a token's vector")
-    dropout: Share = Field(default=0.1, description="share of values dropped while training")
+    dropout: Share = Field(default=0.1, description="dropout rate")
     feedforward: Count | None = Field(
         default=None, description="width of the feed-forward layer; null: 4 times width"
     )
@@ -472,7 +473,7 @@ class TransformerEncoder(Part):
     )
     pooling: Literal["cls", "mean", "cls_mean", "attention"] = Field(
         default="cls_mean",
-        description="what heads read: the first token, the mean of the others, both, or both and a mean by learned attention",
+        description="input of the heads: the first token, the mean of the others, both, or both and an attention-weighted mean",
     )
 
 
@@ -485,7 +486,7 @@ class Run(Part):
     seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(default=0, description="seed of everything random")
     precision: Literal["auto", "32-true", "16-mixed", "bf16-mixed", "64-true"] = Field(
         default="auto",
-        description="as Lightning names it; auto: 32-true on a CPU, bf16-mixed on a GPU that has it",
+        description="precision as Lightning names it; auto: bf16-mixed on a GPU that supports it, else 32-true",
     )
     devices: Literal["auto"] | Count = Field(
         default="auto",
@@ -494,11 +495,11 @@ class Run(Part):
     nodes: Count = Field(default=1, description="machines, as started by torchrun or SLURM")
     strategy: Literal["auto", "ddp", "fsdp"] = Field(
         default="auto",
-        description="of several processes; ddp, as auto: whole weights on each device; fsdp: a part of them on each",
+        description="for several processes; auto and ddp: all weights on each device; fsdp: a shard of them on each",
     )
     accelerator: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="kind of device")
     checkpoint: Annotated[float, Field(ge=0)] = Field(
-        default=300.0, description="seconds of training after which a checkpoint is due; 0: at each step"
+        default=300.0, description="seconds of training between checkpoints; 0: after each step"
     )
 
 
@@ -512,7 +513,7 @@ class Sweep(Part):
 
 
 class Folds(Part):
-    """Parts of a file that take turns as test rows: scikit-learn's KFold(count, shuffle=True, random_state=seed)."""
+    """Cross-validation folds of a file: scikit-learn's KFold(count, shuffle=True, random_state=seed)."""
 
     count: Annotated[int, Field(ge=2)] = Field(default=5, description="number of folds")
     seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(
@@ -542,8 +543,8 @@ class Spec(Part):
     )
     run: Run = Field(default=Run(), description="where and how the build runs")
     folds: Folds | None = Field(
-        default=None, description="how files are divided into parts, for tables with `part: train` or `test`"
+        default=None, description="how files are split into folds, for tables with `part: train` or `test`"
     )
     sweep: Sweep | None = Field(
-        default=None, description="grid of settings that `cloudkit sweep` builds; `build` passes over it"
+        default=None, description="grid of settings that `cloudkit sweep` builds; `build` ignores it"
     )

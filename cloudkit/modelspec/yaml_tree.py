@@ -25,7 +25,7 @@ class Mark(NamedTuple):
 
 @dataclass(slots=True)
 class Node:
-    """`value`: a scalar, a list of nodes or a dict of nodes; `key`: where its name stands, if any."""
+    """`value`: a scalar, a list of nodes or a dict of nodes; `key`: the place of its name, if any."""
 
     value: Any
     mark: Mark
@@ -132,7 +132,7 @@ MAX_DEPTH: Final = 32
 
 MAX_NODES: Final = 20_000  # an alias counts as often as it is used
 
-TOO_LARGE: Final = f"larger than {MAX_BYTES // 1024} KiB; a spec holds no data"
+TOO_LARGE: Final = f"larger than {MAX_BYTES // 1024} KiB; a spec contains no data"
 
 TOO_DEEP: Final = f"nested deeper than {MAX_DEPTH} levels"
 
@@ -195,7 +195,7 @@ class _Builder:
             elif name in members:
                 first = members[name].start.line
                 self.problems.append(
-                    Problem(*here, f"key '{name}' stands twice, first in line {first}; keep one")
+                    Problem(*here, f"duplicate key '{name}', first in line {first}; keep one")
                 )
             else:
                 members[name] = member
@@ -210,9 +210,9 @@ class _Builder:
 
 
 def read(text: str, origin: Mark) -> tuple[Node, list[Problem]]:
-    """Read YAML text whose first character stands at `origin`: the tree, and mistakes that did not stop it.
+    """Read YAML text whose first character is at `origin`; return the tree, and errors that did not stop the reading.
 
-    Raises SpecError where the rest cannot be read.
+    Raises SpecError if the rest cannot be read.
     """
     if len(text) > MAX_BYTES:
         raise SpecError([Problem(*origin, TOO_LARGE)])

@@ -1,4 +1,4 @@
-"""Temperatures as users write them: ``300``, ``75,300`` or ``0:600:10`` (start:stop:step, the end included)."""
+"""Temperatures as users write them: ``300``, ``75,300`` or ``0:600:10`` (start:stop:step, end included)."""
 
 import math
 from typing import Any
@@ -8,11 +8,17 @@ import numpy.typing as npt
 
 from cloudkit.errors import CloudkitError
 
-MOST = 1_000_000  # a range longer than this is a slip, not a wish
+MAX_TEMPERATURES = 1_000_000  # a longer range is almost certainly a typo
 
 
 def check_temperatures(values: Any) -> npt.NDArray[np.float64]:
-    """Values in K as a (n,) float64 array; raises CloudkitError naming a negative, NaN or infinite one."""
+    """Return temperatures in K as a float64 array (n,); raises CloudkitError naming a negative, NaN or infinite one.
+
+    Examples
+    --------
+    >>> check_temperatures([100, 300])
+    array([100., 300.])
+    """
     try:
         array = np.array(values, dtype=np.float64).ravel()  # a copy: columns of pandas cannot be written to
     except (TypeError, ValueError):
@@ -28,16 +34,21 @@ def check_temperatures(values: Any) -> npt.NDArray[np.float64]:
 
 
 def parse_temperatures(text: str) -> npt.NDArray[np.float64]:
-    """Read ``300``, ``75,300``, ``0:600:10`` or a mix such as ``0:100:5,300``; (n,) in K, in the order written.
+    """Parse ``300``, ``75,300``, ``0:600:10`` or a mix such as ``0:100:5,300`` into temperatures (n,) in K, in the order written.
 
-    A range holds its start, and its end even where the last step is shorter.
-    Raises CloudkitError naming the piece that is wrong.
+    A range includes its start and its end, even if the last step is shorter.
+    Raises CloudkitError naming the part that is wrong.
+
+    Examples
+    --------
+    >>> parse_temperatures("0:20:10,300")
+    array([  0.,  10.,  20., 300.])
     """
-    pieces = [_piece(piece.strip()) for piece in text.split(",")]
+    pieces = [_parse_part(piece.strip()) for piece in text.split(",")]
     return check_temperatures(np.concatenate(pieces))
 
 
-def _piece(piece: str) -> npt.NDArray[np.float64]:
+def _parse_part(piece: str) -> npt.NDArray[np.float64]:
     try:
         numbers = [float(number) for number in piece.split(":")]
     except ValueError:
@@ -53,8 +64,10 @@ def _range(piece: str, start: float, stop: float, step: float) -> npt.NDArray[np
     check_temperatures([start, stop])
     if not (math.isfinite(step) and step > 0 and stop >= start):
         raise CloudkitError(f"temperatures '{piece}': start:stop:step needs stop >= start and a step above 0")
-    if (stop - start) / step >= MOST:
-        raise CloudkitError(f"temperatures '{piece}' are more than {MOST:,} values; take a larger step")
+    if (stop - start) / step >= MAX_TEMPERATURES:
+        raise CloudkitError(
+            f"temperatures '{piece}' are more than {MAX_TEMPERATURES:,} values; take a larger step"
+        )
     count = math.floor((stop - start) / step + 1e-9)
     grid = start + step * np.arange(count + 1, dtype=np.float64)
     if stop - grid[-1] > 1e-9 * step:

@@ -4,10 +4,8 @@ from cloudkit.report.audit_page import audit_page
 from cloudkit.report.build_page import write_report
 from cloudkit.report.card import write_card
 from cloudkit.report.curves import CurvePlot, read_points
-from cloudkit.report.plots import curve_plot, parity_plot, save_plot
 from cloudkit.report.rank_page import rank_page
 
 __all__ = [
-    "CurvePlot", "audit_page", "curve_plot", "parity_plot", "rank_page", "read_points", "save_plot", "write_card",
-    "write_report",
+    "CurvePlot", "audit_page", "rank_page", "read_points", "write_card", "write_report",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""run folder -> card.md: what the model is, what it was made from, how good it is and where it ends (after Mitchell 2019)."""
+"""run folder -> card.md: what the model is, its data, its errors and its limits (model cards, Mitchell 2019)."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -62,13 +62,13 @@ def _row(task: Task, data: BuiltinData | FileData) -> str:
     else:
         name, source = (
             f"`{_cell(Path(data.path).name)}`",
-            "a file of the builder; its licence is not known to cloudkit",
+            "a file of the builder; licence unknown to cloudkit",
         )
     return f"| {task.kind} | `{' and '.join(heads_of(task))}` | {name} | {source} |"
 
 
 def _cell(text: str) -> str:
-    """Text that cannot break out of a cell of a Markdown table."""
+    """Text escaped for a cell of a Markdown table."""
     return text.replace("\\", "\\\\").replace("|", "\\|").replace("`", "'").replace("\n", " ")
 
 

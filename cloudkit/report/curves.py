@@ -1,4 +1,4 @@
-"""Predicted curves over temperature as a picture: bands, several crystals, measured points laid over."""
+"""Predicted curves over temperature as a picture file, with intervals and measured points. Drawn by matplotlib, which writes PNG and PDF."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ from cloudkit.units import DULONG_PETIT, Per, UnitError, canonical_unit, to_per_
 if TYPE_CHECKING:
     import pandas as pd
 
-MOST: Final = 8  # crystals in one picture: more cannot be told apart
+MAX_CURVES: Final = 8  # crystals in one picture; more cannot be distinguished
 COLORS: Final = ("#1d5fd1", "#b4500b", "#1b7f4b", "#8a3fb0", "#c2185b", "#00838f", "#6b5b00", "#6b7482")
 DASHES: Final = ("-", (0, (7, 2)), (0, (2, 1.5)), (0, (8, 2, 2, 2)))
 DRAWN: Final = (
@@ -25,7 +25,7 @@ Points = dict[tuple[str, str], list[tuple[float, float]]]  # (id, quantity) -> (
 
 
 def read_points(path: Path, per: Per = "atom") -> Points:
-    """Measured points: columns id, temperature, value, and where they differ quantity (heat_capacity), unit, n_atoms.
+    """Read measured points: columns id, temperature, value, and optionally quantity (heat_capacity), unit, n_atoms.
 
     The unit is that of the prediction (J/mol_atom/K) unless given; another is converted, with n_atoms where it is per cell or formula.
     Raises DataError naming file, row and column.
@@ -73,12 +73,12 @@ def _atoms(table: Table, row: int) -> float | None:
 
 def _converted(value: float, unit: str, quantity: str, per: Per, atoms: float | None) -> float:
     if per != "atom":
-        raise UnitError(f"points in '{unit}' can be laid over curves per atom only; leave --per out")
+        raise UnitError(f"points in '{unit}' need curves per atom; remove --per")
     return to_per_atom(value, unit, quantity, atoms)
 
 
 class CurvePlot:
-    """Collects the first crystals of a stream of tables, then draws them; each has so many temperatures."""
+    """Collects the first crystals of a stream of tables, and draws them. temperatures: their number for each crystal."""
 
     def __init__(self, temperatures: int, points: Points | None = None) -> None:
         self.temperatures, self.points = temperatures, points or {}
@@ -88,16 +88,16 @@ class CurvePlot:
 
     def add(self, table: "pd.DataFrame") -> None:
         """Take one table of `Model.predict`; crystals beyond the first few are counted, not drawn."""
-        crystals = table.groupby("quantity").cumcount() // self.temperatures  # ids may occur twice
+        crystals = table.groupby("quantity").cumcount() // self.temperatures  # ids need not be unique
         for _, rows in table.groupby(crystals):
-            if len(self._ids) < MOST:
+            if len(self._ids) < MAX_CURVES:
                 self._ids.append(str(rows["id"].iloc[0]))
                 self._tables.append(rows)
             else:
                 self._left_out += 1
 
     def save(self, path: Path) -> None:
-        """Draw to a .png, .svg or .pdf; CloudkitError where there is no crystal, or points name no drawn crystal."""
+        """Draw to a .png, .svg or .pdf. Raises CloudkitError without crystals, and for points of a crystal that is not drawn."""
         if not self._tables:
             raise CloudkitError("nothing to plot: no crystal has values")
         strangers = {name for name, _ in self.points} - set(self._ids)

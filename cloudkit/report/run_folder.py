@@ -1,4 +1,4 @@
-"""What a finished run left in its folder, read back for the report and the card. Nothing outside the folder is read."""
+"""The files of a finished run, read for its report and card. Nothing outside the folder is read."""
 
 import csv
 import json
@@ -91,12 +91,12 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(
-            f"{path}: cannot be read ({error}); run `cloudkit build` for this folder again"
+            f"cannot read {path} ({error}); run `cloudkit build` for this folder again"
         ) from None
 
 
 def _json(folder: Path, name: str, empty: Any) -> Any:
-    """A JSON file of the type of `empty`, which stands for a file that is not there."""
+    """The content of a JSON file of the type of `empty`, which is returned if there is no file."""
     path = folder / name
     if not path.is_file():
         return empty

@@ -1,4 +1,4 @@
-"""What the metrics say, in two plain sentences: how far off the model is, and whether a baseline beats it."""
+"""The metrics in two sentences: the error of the model, and whether a baseline beats it."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from cloudkit.html import format_number
 
 
 def lead(task: dict[str, Any]) -> str:
-    """How far off the model is on the rows of one evaluated task."""
+    """The error of the model on the rows of one evaluated task."""
     where = f"On {task['rows']:,} rows" + (f" of {task['crystals']:,} crystals" if "crystals" in task else "")
     unit = f" {task['unit']}" if task.get("unit") else ""
     share = f", {100 * task['share_of_3R']:.1f} % of 3R" if "share_of_3R" in task else ""
@@ -19,7 +19,7 @@ def verdict(task: dict[str, Any]) -> str:
     """Whether a baseline trained on the same rows has a smaller mean absolute error, and by how much."""
     baselines = {name: scores["mae"] for name, scores in task.get("baselines", {}).items()}
     if not baselines:
-        return "No baseline was evaluated, so this figure says little by itself: add baselines to the evaluate task."
+        return "No baseline was evaluated, so this number says little on its own: add baselines to the evaluate task."
     best = min(baselines, key=lambda name: (baselines[name], name))
     mae, rival = task["mae"], baselines[best]
     names = ", ".join(baseline_name(name) for name in baselines)

@@ -120,13 +120,13 @@ def overlap_notes(tasks: Sequence[dict[str, Any]]) -> list[str]:
     """A warning for each evaluated quantity whose crystals the model was partly trained on."""
     seen = [
         f"{task['crystals_seen_before']} of {task['crystals']} crystals that {task['head']} is evaluated on for {task['quantity']} "
-        f"(by string, or by composition and space group) were pretrained on with labels or structures; they are marked in predictions.csv"
+        f"(by string, or by composition and space group) were used in pretraining with labels or structures; they are marked in predictions.csv"
         for task in tasks
         if task["crystals_seen_before"]
     ]
     return seen + [
         f"{task['crystals_in_training']} of {task['crystals']} crystals that {task['head']} is evaluated on for "
-        f"{task['quantity']} were also used in training: their errors say little about new crystals"
+        f"{task['quantity']} were also used in training, so their errors say little about new crystals"
         for task in tasks
         if task["crystals_in_training"]
     ]

@@ -1,4 +1,4 @@
-"""cloudkit in scikit-learn's terms: structures or strings as X, in pipelines, grids and cross-validation.
+"""scikit-learn estimators: structures or strings as X, for pipelines, grid search and cross-validation.
 
 CloudRegressor   structures or strings, numbers -> fit (a build of a preset) -> predict
 CloudFeaturizer  structures or strings -> features of a trained encoder, for any other estimator
@@ -27,7 +27,7 @@ Array = NDArray[np.float64]
 
 
 class _Crystals(BaseEstimator):
-    """What takes structures or strings instead of a table of numbers."""
+    """Base of estimators whose X is structures or strings instead of a table of numbers."""
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -46,7 +46,7 @@ class CloudRegressor(RegressorMixin, _Crystals):
     init_from
         The model to start from: a shipped one, a folder that `cloudkit build` wrote, or None.
     validation_fraction
-        Share of the crystals held out to choose the best epoch and to set the intervals; 0: neither.
+        Fraction of the crystals held out to choose the best epoch and to set the intervals; 0: neither.
     changes
         One or more further changes of the preset `property`, such as ``["tasks.0.batch=32", "encoder.dropout=0.1"]``.
     random_state
@@ -55,7 +55,7 @@ class CloudRegressor(RegressorMixin, _Crystals):
     Attributes
     ----------
     model_ : cloudkit.predict.Model
-        What was fitted; ``model_.network.state_dict()`` are its weights.
+        The fitted model; ``model_.network.state_dict()`` holds its weights.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class CloudRegressor(RegressorMixin, _Crystals):
     def fit(self, X: Any, y: Any) -> Self:
         """Train on structures or SCOPE strings X (n,) and labels y (n,) or (n, outputs).
 
-        Raises CloudkitError naming the first of X that has no string, SpecError for parameters that fit no spec.
+        Raises CloudkitError naming the first of X without a string, SpecError for invalid parameters.
         """
         texts, labels = as_strings(X, "orbit"), check_array(y, ensure_2d=False, dtype=np.float64)
         if len(texts) != len(labels):
@@ -97,7 +97,7 @@ class CloudRegressor(RegressorMixin, _Crystals):
         return self
 
     def _changes(self, names: Sequence[str]) -> list[str]:
-        """The preset's keys that the parameters stand for."""
+        """The parameters as changes of the preset."""
         seed = self.random_state
         if not isinstance(seed, int):
             seed = int(check_random_state(seed).randint(2**31))
@@ -118,13 +118,13 @@ class CloudRegressor(RegressorMixin, _Crystals):
         return [*(f"{key}={json.dumps(value)}" for key, value in known.items()), *changes]
 
     def predict(self, X: Any) -> Array:
-        """Values (n,), or (n, outputs) where it was fitted to several."""
+        """Values (n,), or (n, outputs) if it was fitted to several labels."""
         return self._shaped(self._predicted(X)[0])
 
     def predict_interval(self, X: Any) -> tuple[Array, Array]:
         """Lower and upper ends, shaped as `predict`, of intervals that hold 80 % of new crystals' labels.
 
-        NaN where fewer than four crystals were held out (`validation_fraction`).
+        NaN if fewer than four crystals were held out (`validation_fraction`).
         """
         _, lower, upper = self._predicted(X)
         return self._shaped(lower), self._shaped(upper)
@@ -142,7 +142,7 @@ class CloudRegressor(RegressorMixin, _Crystals):
 
 
 class CloudFeaturizer(TransformerMixin, _Crystals):
-    """Features of crystals from a trained encoder: what its heads read of each string.
+    """Features of crystals from a trained encoder: the inputs of its heads.
 
     model: a model that ships ("geometry", "thermal") or a folder that `cloudkit build` wrote. There is nothing to fit.
     """
@@ -151,7 +151,7 @@ class CloudFeaturizer(TransformerMixin, _Crystals):
         self.model = model
 
     def fit(self, X: Any = None, y: Any = None) -> Self:
-        """Read the model; X and y are not looked at."""
+        """Read the model; X and y are ignored."""
         self.model_: Model = load_model(self.model)
         return self
 
@@ -161,7 +161,7 @@ class CloudFeaturizer(TransformerMixin, _Crystals):
         return self.model_.embed(X)
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
-        """Names (width,) of the features: the model's, and a number."""
+        """Names (width,) of the features: the name of the model and a number."""
         check_is_fitted(self)
         return np.array(
             [f"{self.model_.name}{place}" for place in range(self.model_.network.pooled_width)], dtype=object

@@ -1,7 +1,7 @@
-"""`matbench`: a spec built on the official folds of a Matbench task, the results in the form of the package `matbench`.
+"""`matbench`: a spec built on the official folds of a Matbench task, with results in the format of the package `matbench`.
 
-Matbench v0.1 (Dunn 2020): five folds over the rows of a data set, in its order. Its regression tasks on structures are known
-here; those on compositions alone have no crystal to write a string of.
+Matbench v0.1 (Dunn 2020): five folds over the rows of a data set, in its order. The regression tasks on structures are supported;
+tasks on compositions have no crystal to encode.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ from cloudkit.train.trainer import Progress
 Array = NDArray[np.float64]
 BENCHMARK: Final = "matbench_v0.1"
 FORMAT: Final = "0.6"  # of the package whose MatbenchBenchmark.from_file reads the results
-SMALLEST: Final = 1e-5  # labels closer to 0 do not count in the mean relative error, as in matbench.data_ops
+MIN_LABEL: Final = 1e-5  # smaller labels are left out of the mean relative error, as in matbench.data_ops
 RESULTS: Final = "results.json"
 
 
@@ -56,7 +56,7 @@ TASKS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class MatbenchResult:
-    """scores: of each fold, by name; file: the results as Matbench reads them; parameters: of the model."""
+    """Scores of each fold by name, the number of parameters, and the file of results that Matbench reads."""
 
     task: str
     scores: list[dict[str, float]]
@@ -65,7 +65,7 @@ class MatbenchResult:
 
 
 def task_name(name: str) -> str:
-    """The full name of a task; CloudkitError with the nearest one, or with all, for an unknown name."""
+    """The full name of a task; raises CloudkitError with the nearest known name for an unknown one."""
     full = name if name.startswith("matbench_") else f"matbench_{name}"
     if full not in TASKS:
         known = [known.removeprefix("matbench_") for known in TASKS]
@@ -77,7 +77,7 @@ def task_name(name: str) -> str:
 
 
 def data_file(name: str, given: Path | None = None) -> Path:
-    """The data set of a task: a file of the user, else where matminer keeps it; CloudkitError where there is none."""
+    """The data file of a task: the given one, else that of matminer. Raises CloudkitError if there is none."""
     if given is not None:
         if not given.is_file():
             raise CloudkitError(f"{given}: no such file")
@@ -91,7 +91,7 @@ def data_file(name: str, given: Path | None = None) -> Path:
         return found[0].absolute()
     where = ", ".join(map(str, homes)) or "no folder MATMINER_DATA and no package matminer"
     raise CloudkitError(
-        f"the data of {name} is not at hand (looked in: {where}); name a file with --data, or let matminer fetch it: "
+        f"the data of {name} was not found (searched: {where}); name a file with --data, or download it with matminer: "
         f"python -c \"from matminer.datasets import load_dataset; load_dataset('{name}')\""
     )
 
@@ -99,15 +99,15 @@ def data_file(name: str, given: Path | None = None) -> Path:
 def fold_specs(
     source: str, name: str, file: Path, column: str | None = None, changes: Sequence[str] = ()
 ) -> list[Spec]:
-    """The spec at each official fold, its tables with a part reading `file`.
+    """The spec of each official fold, with `file` as the path of its tables with a part.
 
-    column: of the labels, where the file does not call it as the task does. Raises SpecError, and CloudkitError for a spec that does
+    column: of the labels, if the file does not name it as the task does. Raises SpecError, and CloudkitError for a spec that does
     not evaluate one target on the part test.
     """
-    told = load_spec(source, changes, check_files=False)
+    given = load_spec(source, changes, check_files=False)
     task, official = TASKS[name], Folds()
     more = [f"name={json.dumps(name)}"]
-    for index in (i for i, one in enumerate(told.tasks) if _parted(one.data)):
+    for index in (i for i, one in enumerate(given.tasks) if _parted(one.data)):
         below = f"tasks.{index}.data"
         more += [f"{below}.path={json.dumps(str(file))}"]
         more += [f"{below}.targets.0.column={json.dumps(column or task.target)}"]
@@ -130,9 +130,9 @@ def matbench(
     progress: Progress | None = None,
     log: Callable[[str], None] = lambda line: None,
 ) -> MatbenchResult:
-    """Build every fold below `out`, and write their predictions to results.json there; finished folds are not made again.
+    """Build every fold in a folder of `out`, and write their predictions to results.json; finished folds are reused.
 
-    Raises DataError for a file that has not as many rows as the task.
+    Raises DataError if the file has another number of rows than the task.
     """
     data = _tested(specs[0])
     table = read_table(data.path)
@@ -152,10 +152,10 @@ def matbench(
         found, unread = _predicted(built, rows, texts, labels)
         scores.append(score(labels[rows], found))
         parameters = built.metrics["parameters"]
-        told = {"parameters": parameters, "seed": spec.run.seed, "rows_without_string": unread}
+        facts = {"parameters": parameters, "seed": spec.run.seed, "rows_without_string": unread}
         results[f"fold_{number}"] = {
             "data": dict(zip((ids[row] for row in rows), found.tolist(), strict=True)),
-            "parameters": told,
+            "parameters": facts,
             "scores": scores[-1],
             "uncertainty": None,
         }
@@ -168,7 +168,7 @@ def matbench(
 def score(target: Array, found: Array) -> dict[str, float]:
     """The four scores of a regression task: mean, root mean square, mean relative and largest error."""
     error = np.abs(found - target)
-    large = np.abs(target) > SMALLEST
+    large = np.abs(target) > MIN_LABEL
     return {
         "mae": float(error.mean()),
         "rmse": float(np.sqrt((error**2).mean())),
@@ -216,7 +216,7 @@ def _test_rows(rows: int, spec: Spec) -> NDArray[np.int64]:
 
 
 def _strings(spec: Spec, data: FileData, table: Table) -> dict[int, str]:
-    """The string of each row, as the model reads it; none for structures that have none."""
+    """The string of each row in the dialect of the model; structures without a string are left out."""
     dialect = spec.tokens.dialect
     if data.columns.structure is None:
         texts = table.text(data.columns.text)
@@ -229,7 +229,7 @@ def _strings(spec: Spec, data: FileData, table: Table) -> dict[int, str]:
 def _predicted(
     built: BuildResult, rows: NDArray[np.int64], texts: dict[int, str], labels: Array
 ) -> tuple[Array, int]:
-    """What the model of a fold says of rows, and how many have no string: there the mean label of the others stands."""
+    """Predictions of the rows of a fold, and how many of them have no string; those get the mean label of the other rows."""
     table = read_table(built.folder / "predictions.csv")
     known = dict(zip(table.text("scope"), table.numbers("prediction").tolist(), strict=True))
     mean = float(np.delete(labels, rows).mean())

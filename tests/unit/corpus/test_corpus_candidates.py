@@ -45,8 +45,8 @@ def test_assignments_that_are_the_same_crystal_count_once() -> None:
     ("prototype", "elements", "message"),
     [
         ("perovskit", ["O"], "near: perovskite"),
-        ("perovskite", ["Qq"], "'Qq' is no element"),
-        ("perovskite", ["Zn=O"], "the prototype has no Zn; its elements are Ca, Ti, O"),
+        ("perovskite", ["Qq"], "unknown element 'Qq'"),
+        ("perovskite", ["Zn=O"], "the prototype has no Zn; it has Ca, Ti, O"),
         ("perovskite", ["O=O"], "no elements are given for Ca, Ti"),
     ],
 )

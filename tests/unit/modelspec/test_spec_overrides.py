@@ -58,7 +58,7 @@ def test_later_overrides_win_and_may_name_a_new_head(tmp_path: Path) -> None:
         ("=3", "1  '=3' is not of the form a.b=c"),
         ("encoder..width=3", "1  unknown key '' in encoder; known: "),
         ("encoder.width=[1", "17  not valid YAML: "),
-        ("encoder.width={a: 1, a: 2}", "22  key 'a' stands twice"),
+        ("encoder.width={a: 1, a: 2}", "22  duplicate key 'a'"),
         ("encoder.width=wide", "15  encoder.width must be a whole number (at least 1), not 'wide'"),
         ("encoder.heads=7", "15  encoder.heads = 7 does not divide encoder.width = 128; try 4, 8 or 16"),
     ],

@@ -48,8 +48,8 @@ def test_aliases_repeat_a_value() -> None:
 
 def test_each_duplicate_key_is_named_with_its_first_line() -> None:
     assert mistakes("a: 1\nb: {c: 1, c: 2}\na: 3") == [
-        "m.yaml:2:11  key 'c' stands twice, first in line 2; keep one",
-        "m.yaml:3:1  key 'a' stands twice, first in line 1; keep one",
+        "m.yaml:2:11  duplicate key 'c', first in line 2; keep one",
+        "m.yaml:3:1  duplicate key 'a', first in line 1; keep one",
     ]
 
 

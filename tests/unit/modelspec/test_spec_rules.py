@@ -17,9 +17,9 @@ BROKEN = [  # (written, changed to, a place in the changed text, the message)
     ("head: mlm", "head: gap  #", "data:\n      builtin: thermal\n      part: train", "tasks.0.data needs targets, such as [{column: cv, quantity: heat_capacity, temperature: 300, unit: J/mol_cell/K}]"),
     ("head: gap", "head: mlm  #", "head: mlm  #", "tasks.2.head = 'mlm' is a masked_tokens head; finetune needs regression or thermal: gap, thermal or dos"),
     ("builtin: thermal\n      part: train", "builtin: minerals\n      part: train", "part: train",
-     "tasks.0.data.part = 'train': minerals is not divided; leave it out or use thermal"),
-    ("[mean, ridge]", "[mean, mean]", "[mean, mean]", "'mean' stands twice in tasks.3.baselines"),
-    ("[heat_capacity, entropy]", "[heat_capacity, heat_capacity]", "[heat_capacity, heat", "'heat_capacity' stands twice in heads.thermal.outputs"),
+     "tasks.0.data.part = 'train': minerals has no train/test split; remove `part` or use thermal"),
+    ("[mean, ridge]", "[mean, mean]", "[mean, mean]", "duplicate 'mean' in tasks.3.baselines"),
+    ("[heat_capacity, entropy]", "[heat_capacity, heat_capacity]", "[heat_capacity, heat", "duplicate 'heat_capacity' in heads.thermal.outputs"),
     ("part: train", "part: train\n      targets: [{column: a, quantity: b}]", "targets: [{",
      "tasks.0.data.targets: this pretrain task reads no labels; remove them, add a regression head or make it finetune"),
     ("          temperature: 300\n", "", "- column: cv\n", "tasks.1.data.targets.0 needs a temperature for its thermal head: a number in K or a column's name"),
@@ -41,7 +41,7 @@ BROKEN = [  # (written, changed to, a place in the changed text, the message)
     ("freeze: 1", "freeze: 5", "freeze: 5", "tasks.2.freeze = 5: an embedding and 3 layers are 4 parts; or say encoder"),
     ("freeze: 1", "validation_fraction: 0", "patience: 5", "tasks.2.patience needs crystals to watch; set tasks.2.validation_fraction, such as 0.1"),
     ("freeze: 1", "validation_fraction: 0", "ensemble:\n      members: 3", "tasks.2.ensemble needs crystals to watch; set tasks.2.validation_fraction, such as 0.1"),
-    ("loss: huber", "ensemble: {members: 2}", "ensemble: {members", "tasks.1.ensemble: the mean of several sets of modes is none; a thermal head stands alone"),
+    ("loss: huber", "ensemble: {members: 2}", "ensemble: {members", "tasks.1.ensemble: a thermal head cannot be an ensemble, since the mean of several sets of modes is not a set of modes"),
     ("quantity: band_gap", "quantity: entropy", "quantity: entropy", "tasks.2.data.targets.0.quantity = 'entropy' is not an output of head 'gap'; known: band_gap"),
 ]  # fmt: skip
 

@@ -60,7 +60,7 @@ def test_what_lacks_an_array_or_a_pair_of_ends_is_refused(kept: Path) -> None:
 
 def test_pickles_and_bombs_are_not_opened(tmp_path: Path) -> None:
     np.savez(tmp_path / SEEN, strings=np.array([{"a": 1}], dtype=object), compositions=np.empty(0))
-    with pytest.raises(ModelError, match=r"seen\.npz cannot be read"):
+    with pytest.raises(ModelError, match=r"cannot read .*seen\.npz"):
         load_seen(tmp_path)
     with (
         zipfile.ZipFile(tmp_path / "bomb.npz", "w", zipfile.ZIP_DEFLATED) as archive,

@@ -2,12 +2,11 @@ import numpy as np
 import pytest
 
 from cloudkit.data import Target, read_builtin
-from cloudkit.errors import CloudkitError, DataError
+from cloudkit.errors import DataError
 from cloudkit.evaluate import evaluate
 from cloudkit.evaluate.baselines import fit_predict
 from cloudkit.io import Table
 from cloudkit.predict import load
-from cloudkit.report import curve_plot, parity_plot, save_plot
 from cloudkit.units import GAS_CONSTANT
 
 from .property_examples import ROCK_SALT, make_model
@@ -104,17 +103,3 @@ def test_a_table_without_labels_names_what_it_looked_for(model):
 def test_a_file_that_is_not_there_is_named(model, tmp_path):
     with pytest.raises(DataError, match=r"absent\.csv"):
         evaluate(model, tmp_path / "absent.csv")
-
-
-def test_figures_are_written_as_files_that_stand_alone(model, small_test, tmp_path):
-    score = evaluate(model, small_test, baselines=[]).scores[0]
-    table = model.predict([ROCK_SALT], [0, 100, 200])
-    for name, svg in (("parity.svg", parity_plot(score)), ("curves.svg", curve_plot(table))):
-        save_plot(svg, tmp_path / name)
-        text = (tmp_path / name).read_text(encoding="utf-8")
-        assert text.count("<svg") == 1 and "<style>" in text and "href" not in text
-
-
-def test_curves_need_two_temperatures(model):
-    with pytest.raises(CloudkitError, match="two temperatures"):
-        curve_plot(model.predict(ROCK_SALT, 300))

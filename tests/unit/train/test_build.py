@@ -235,7 +235,7 @@ def test_the_report_says_where_the_model_errs_and_what_a_prediction_rests_on(
         change = crystal["prediction"] - crystal["parts"][0]["without"]
         assert crystal["parts"][0]["change"] == pytest.approx(change)
     page = (folder / "report.html").read_text()
-    assert "Residuals by element and space group" in page and "What single predictions rest on" in page
+    assert "Residuals by element and space group" in page and "What single predictions depend on" in page
     assert len(page) < 2_000_000
 
 

@@ -165,7 +165,7 @@ def test_trees_are_mixed_in_and_kept_in_the_folder_of_the_model(folder: Path) ->
     assert 0 <= share <= 1
     assert found["value"].to_numpy() == pytest.approx((1 - share) * networks + share * trees, abs=1e-5)
     (made / "trees-value.npz").write_bytes(b"no archive")
-    with pytest.raises(ModelError, match=r"trees-value\.npz cannot be read"):
+    with pytest.raises(ModelError, match=r"cannot read .*trees-value\.npz"):
         cloudkit.load(made)
 
 
@@ -212,5 +212,5 @@ def test_what_cannot_be_done_is_said_before_anything_is_read(
 def test_a_thermal_head_is_no_ensemble(folder: Path) -> None:
     text = SPEC.replace("kind: regression, outputs: [cv]", "kind: thermal")
     text = text.replace("quantity: cv}", "quantity: heat_capacity, temperature: 300, unit: J/mol_atom/K}")
-    with pytest.raises(SpecError, match="a thermal head stands alone"):
+    with pytest.raises(SpecError, match="a thermal head cannot be an ensemble"):
         parse_spec(text, "m.yaml", folder, ["tasks.0.ensemble={members: 2}"])

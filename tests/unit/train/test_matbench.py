@@ -118,7 +118,7 @@ def test_the_document_has_the_keys_and_the_hash_that_matbench_asks_for(results: 
 
 
 @pytest.mark.skipif(
-    not OFFICIAL.is_dir(), reason="the package matbench is not at hand: make matbench installs it beside"
+    not OFFICIAL.is_dir(), reason="the package matbench is missing; make matbench installs it"
 )
 def test_the_official_package_reads_the_results_and_finds_them_valid(run: Path) -> None:
     code = (
@@ -139,7 +139,7 @@ def test_finished_folds_are_not_made_again(run: Path, home: Path) -> None:
     assert lines and all("unchanged" in line for line in lines if not line.startswith(("fold", "note")))
 
 
-@pytest.mark.skipif(not PHONONS.exists(), reason=f"{PHONONS.name} is not at hand; set CLOUDKIT_SHARED")
+@pytest.mark.skipif(not PHONONS.exists(), reason=f"{PHONONS.name} is missing; set CLOUDKIT_SHARED")
 def test_a_fold_of_the_phonons_of_matbench_reads_structures(tmp_path: Path) -> None:
     specs = fold_specs("matbench", "matbench_phonons", PHONONS, "last_phdos_peak_cm1", TINY)
     found = matbench("matbench_phonons", specs[:1], tmp_path)
@@ -153,7 +153,7 @@ def test_a_fold_of_the_phonons_of_matbench_reads_structures(tmp_path: Path) -> N
 def test_a_data_set_is_found_where_matminer_keeps_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MATMINER_DATA", str(home))
     assert data_file("matbench_jdft2d") == home / "matbench_jdft2d.json.gz"
-    with pytest.raises(CloudkitError, match=r"the data of matbench_phonons is not at hand .* --data"):
+    with pytest.raises(CloudkitError, match=r"the data of matbench_phonons was not found .* --data"):
         data_file("matbench_phonons")
 
 
