@@ -1,9 +1,7 @@
 """Model specs: YAML text -> a checked `Spec`. The only door to pydantic and yaml."""
 
-from cloudkit.modelspec.dump import dump
 from cloudkit.modelspec.library import presets, template
 from cloudkit.modelspec.loader import load_spec, parse_spec
-from cloudkit.modelspec.schema import json_schema
 from cloudkit.modelspec.spec import (
     Activation,
     BertEncoder,
@@ -30,9 +28,11 @@ from cloudkit.modelspec.spec import (
     Tokens,
     TransformerEncoder,
     heads_of,
+    json_schema,
     tables_of,
     targets_of,
 )
+from cloudkit.modelspec.yaml_tree import dump
 
 __all__ = [
     "Activation",

@@ -2,6 +2,6 @@
 
 import sys
 
-from cloudkit.modelspec.schema import text
+from cloudkit.modelspec.spec import schema_text
 
-sys.stdout.write(text())
+sys.stdout.write(schema_text())

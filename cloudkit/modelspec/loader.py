@@ -8,9 +8,8 @@ from pydantic import ValidationError
 from cloudkit.errors import CloudkitError, Problem, SpecError, suggest
 from cloudkit.modelspec.library import presets, template
 from cloudkit.modelspec.rules import RULES
-from cloudkit.modelspec.schema import json_schema
 from cloudkit.modelspec.schema_check import Shape, check_keys, findings, nearest_name
-from cloudkit.modelspec.spec import SIZES, Spec
+from cloudkit.modelspec.spec import SIZES, Spec, json_schema
 from cloudkit.modelspec.yaml_tree import (
     MAX_BYTES,
     TOO_LARGE,

@@ -6,11 +6,14 @@ are text.
 
 import re
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import yaml
 
 from cloudkit.errors import Problem, SpecError
+
+if TYPE_CHECKING:
+    from cloudkit.modelspec.spec import Spec
 
 KeyPath = tuple[str | int, ...]
 
@@ -238,3 +241,27 @@ def read(text: str, origin: Mark) -> tuple[Node, list[Problem]]:
 def position(before: str) -> tuple[int, int]:
     """Line and column, from 1, of the character that follows this text."""
     return before.count("\n") + 1, len(before) - before.rfind("\n")
+
+
+class _Dumper(yaml.SafeDumper):
+    """Puts text in quotes where YAML 1.1 or our reader would take it for something else."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+add_scalars(_Dumper)
+
+
+def _write_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    """Only double quotes keep text that holds line ends such as U+0085."""
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if text.isprintable() else '"')
+
+
+_Dumper.add_representer(str, _write_text)
+
+
+def dump(spec: "Spec") -> str:
+    """YAML with every key written out, defaults included, in the order of the models."""
+    data = spec.model_dump(mode="json")
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)

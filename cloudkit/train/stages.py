@@ -34,10 +34,9 @@ from cloudkit.modelspec import (
     heads_of,
     tables_of,
 )
-from cloudkit.train.checkpoint import BEST, CHECKPOINT
 from cloudkit.train.checks import init_folder
 from cloudkit.train.devices import launched_processes
-from cloudkit.train.trainer import OutOfMemory
+from cloudkit.train.trainer import BEST, CHECKPOINT, OutOfMemory
 
 Kind = Literal["encode", "tokenize", "pretrain", "finetune", "evaluate", "report"]
 Status = Literal["done", "reused", "planned"]
@@ -49,7 +48,6 @@ _MODEL_CODE: Final = (
     "cloudkit.tables",
     "cloudkit.data.batches",
     "cloudkit.train.calibrate",
-    "cloudkit.train.checkpoint",
     "cloudkit.train.checks",
     "cloudkit.train.devices",
     "cloudkit.train.objectives",

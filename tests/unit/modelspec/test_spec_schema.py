@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from cloudkit.modelspec import dump, json_schema, load_spec, parse_spec, presets, template
-from cloudkit.modelspec.schema import text
+from cloudkit.modelspec.spec import schema_text
 
 from .spec_examples import RICH
 from .test_spec_mistakes import MISTAKES
@@ -29,11 +29,13 @@ def properties() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def test_the_committed_schema_is_the_generated_one() -> None:
-    assert COMMITTED.read_text() == text(), "run: python -m cloudkit.modelspec > schemas/model.schema.json"
+    assert COMMITTED.read_text() == schema_text(), (
+        "run: python -m cloudkit.modelspec > schemas/model.schema.json"
+    )
 
 
 def test_the_schema_is_valid_in_draft_2020_12() -> None:
-    schema = json.loads(text())
+    schema = json.loads(schema_text())
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     jsonschema.Draft202012Validator.check_schema(schema)
 
