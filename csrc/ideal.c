@@ -40,8 +40,8 @@ static void average_metric(unsigned space_group, double *g) {
 /* Rows with this metric tensor: a along x, b in the xy plane. */
 static void rows_of(const double *g, double *rows) {
     double a = sqrt(g[0]), bx = g[1] / a, by = sqrt(g[4] - bx * bx), cx = g[2] / a, cy = (g[5] - bx * cx) / by;
-    double lattice[9] = {a, 0, 0, bx, by, 0, cx, cy, sqrt(g[8] - cx * cx - cy * cy)};
-    memcpy(rows, lattice, sizeof lattice);
+    double triangular[9] = {a, 0, 0, bx, by, 0, cx, cy, sqrt(g[8] - cx * cx - cy * cy)};
+    memcpy(rows, triangular, sizeof triangular);
 }
 
 void describe_cell(const work *w, const ck_crystal *crystal, const solution *s, ck_symmetry *found) {
@@ -97,7 +97,7 @@ static void average_place(const work *w, const solution *s, const double (*t)[3]
         rotate(r, image, y);
         for (int i = 0; i < 3; i++) sum[i] += to_real(y[i] - x[i]);
     }
-    for (int i = 0; i < 3; i++) x[i] += (uint64_t)(int64_t)(sum[i] / g->n * UNIT);
+    for (int i = 0; i < 3; i++) x[i] += from_real(sum[i] / g->n);
 }
 
 void idealize(work *w, const ck_crystal *crystal, const solution *s, double *ideal) {

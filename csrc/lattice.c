@@ -6,9 +6,13 @@ static double dot(const double *u, const double *v) { return u[0] * v[0] + u[1] 
 
 typedef struct { double v[3]; int64_t c[3]; } step; /* a lattice vector, and its coefficients in the old basis */
 
+static const int64_t LARGEST = INT64_C(1) << 40; /* of a coefficient */
+
+/* Modulo 2^64: the coefficients may be large, the determinant of a basis is 1 or -1. */
 static int64_t determinant_of(const step *a, const step *b, const step *c) {
-    return a->c[0] * (b->c[1] * c->c[2] - b->c[2] * c->c[1]) - a->c[1] * (b->c[0] * c->c[2] - b->c[2] * c->c[0])
-         + a->c[2] * (b->c[0] * c->c[1] - b->c[1] * c->c[0]);
+    uint64_t m[9];
+    for (int i = 0; i < 3; i++) m[i] = (uint64_t)a->c[i], m[3 + i] = (uint64_t)b->c[i], m[6 + i] = (uint64_t)c->c[i];
+    return (int64_t)(m[0] * (m[4] * m[8] - m[5] * m[7]) - m[1] * (m[3] * m[8] - m[5] * m[6]) + m[2] * (m[3] * m[7] - m[4] * m[6]));
 }
 
 /* The vector from its coefficients: rounding must not grow with the number of steps. */
@@ -47,8 +51,8 @@ static int shorten_pairs(step *s) {
     return 1;
 }
 
-/* Selling: make all six products of the superbase (a, b, c, -a-b-c) at most zero. */
-static void make_obtuse(step *s) {
+/* Selling: make all six products of the superbase (a, b, c, -a-b-c) at most zero. Returns 0 where numbers grow too large. */
+static int make_obtuse(step *s) {
     double tolerance = 1e-10 * (dot(s[0].v, s[0].v) + dot(s[1].v, s[1].v) + dot(s[2].v, s[2].v));
     for (int i = 0; i < 3; i++) s[3].v[i] = -(s[0].v[i] + s[1].v[i] + s[2].v[i]), s[3].c[i] = -(s[0].c[i] + s[1].c[i] + s[2].c[i]);
     for (int round = 0, changed = 1; changed && round < 200; round++) {
@@ -62,7 +66,11 @@ static void make_obtuse(step *s) {
                         for (int i = 0; i < 3; i++) s[k].v[i] += s[a].v[i], s[k].c[i] += s[a].c[i];
                 for (int i = 0; i < 3; i++) s[a].v[i] = -s[a].v[i], s[a].c[i] = -s[a].c[i];
             }
+        for (int k = 0; k < 4; k++)
+            for (int i = 0; i < 3; i++)
+                if (s[k].c[i] > LARGEST || s[k].c[i] < -LARGEST) return 0;
     }
+    return 1;
 }
 
 int reduce_basis(double *basis, int64_t *change) {
@@ -73,7 +81,7 @@ int reduce_basis(double *basis, int64_t *change) {
         if (!shorten_pairs(s)) return 0;
         for (int j = 0; j < 3; j++) recompute(&s[j], basis);
     }
-    make_obtuse(s);
+    if (!make_obtuse(s)) return 0;
     /* the seven Delaunay vectors: those of the superbase, and the sums of two */
     for (int k = 1; k < 4; k++)
         for (int i = 0; i < 3; i++) s[3 + k].v[i] = s[0].v[i] + s[k].v[i], s[3 + k].c[i] = s[0].c[i] + s[k].c[i];

@@ -14,7 +14,7 @@ static double residual_of(const ck_locus *locus, const double *x) {
 
 /* Of the positions with the orbit's multiplicity, the one that some atom of the orbit comes nearest to. No tolerance:
  * which atoms form the orbit is known already. */
-void find_letters(work *w, const atoms *crystal, const setting *s) {
+int find_letters(work *w, const atoms *crystal, const setting *s) {
     enum { NO_LETTER = 255 };
     const double exact = 1e-9;
     const uint8_t *multiplicity = ck_wyckoff_multiplicity + (s->space_group - 1) * 27;
@@ -34,5 +34,7 @@ void find_letters(work *w, const atoms *crystal, const setting *s) {
             double residual = residual_of(&loci[letter], x);
             if (residual < w->residual[orbit]) w->residual[orbit] = residual, w->letter[orbit] = (uint8_t)letter;
         }
+        if (w->letter[orbit] == NO_LETTER) return 0;
     }
+    return 1;
 }

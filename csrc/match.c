@@ -11,8 +11,9 @@ static ball ball_of(const atoms *a, double radius) {
     ball b = {.square = radius * radius};
     for (int i = 0; i < 3; i++) {
         double edges = a->cell.reach[i] * radius;
-        b.half[i] = edges < 0.49 ? (uint64_t)(edges * UNIT) + 2 : INT64_MAX;
-        b.width[i] = 2 * b.half[i];
+        int fits = edges < 0.49; /* else all of the cell: the test must hold for any difference */
+        b.half[i] = fits ? (uint64_t)(edges * UNIT) + 2 : UINT64_C(1) << 63;
+        b.width[i] = fits ? 2 * b.half[i] : UINT64_MAX;
     }
     return b;
 }
@@ -259,7 +260,7 @@ double refine(work *w, const atoms *a, const int8_t *r, const uint32_t *permutat
     }
     for (int k = 0; k < 3; k++) {
         sum[k] /= (double)a->n;
-        t[k] = first[k] + (uint64_t)(int64_t)(sum[k] * UNIT);
+        t[k] = first[k] + from_real(sum[k]);
     }
     for (size_t i = 0; i < a->n; i++)
         largest = fmax(largest, square(a->cell.metric, w->shift[0][i] - sum[0], w->shift[1][i] - sum[1], w->shift[2][i] - sum[2]));
@@ -281,6 +282,8 @@ int visit_pairs(work *w, const atoms *a, double radius, int (*see)(void *, size_
         bin_range range = bins_around(w, x, &b);
         for (uint32_t n = 0; n < range.n; n++) {
             uint32_t bin = nth_bin(w, &range, n);
+            w->comparisons += w->bin_start[bin + 1] - w->bin_start[bin] + 1;
+            if (out_of_budget(w)) return 0;
             for (uint32_t at = w->bin_start[bin]; at < w->bin_start[bin + 1]; at++) {
                 uint32_t j = w->bin_atom[at];
                 double best = b.square;

@@ -51,7 +51,7 @@ static void translation_to(const atoms *a, size_t from, size_t to, uint64_t *t) 
 static int finer_lattice(const lattice *old, const uint64_t *t, int64_t m, lattice *out, int64_t *step) {
     int64_t rows[3][3] = {{m, 0, 0}, {0, m, 0}, {0, 0, m}}, v[3]; /* in units of 1/m */
     for (int k = 0; k < 3; k++) v[k] = (int64_t)rint(to_real(t[k]) * (double)m);
-    for (int k = 0; k < 3; k++) /* Hermite form: Euclid on each column */
+    for (int k = 0; k < 3; k++) { /* Hermite form: Euclid on each column; what is behind it counts modulo m */
         while (v[k]) {
             int64_t q = rows[k][k] / v[k];
             for (int j = 0; j < 3; j++) {
@@ -59,8 +59,9 @@ static int finer_lattice(const lattice *old, const uint64_t *t, int64_t m, latti
                 rows[k][j] = v[j], v[j] = rest;
             }
         }
-    int64_t volume = rows[0][0] * rows[1][1] * rows[2][2];
-    if ((volume < 0 ? -volume : volume) != m * m) return 0; /* one new lattice point in m */
+        for (int j = k + 1; j < 3; j++) rows[k][j] %= m, v[j] %= m;
+    }
+    if (fabs((double)rows[0][0] * (double)rows[1][1] * (double)rows[2][2]) != (double)m * (double)m) return 0; /* one new lattice point in m */
     double basis[9];
     for (int j = 0; j < 3; j++)
         for (int i = 0; i < 3; i++)
@@ -105,7 +106,7 @@ static int fold(work *w, const atoms *a, const uint32_t *permutation, uint32_t m
             }
         }
         if (j != i) return 0;
-        for (int k = 0; k < 3; k++) out->x[k][out->n] = first[k] + (uint64_t)(int64_t)(sum[k] / m * UNIT);
+        for (int k = 0; k < 3; k++) out->x[k][out->n] = first[k] + from_real(sum[k] / m);
         out->species[out->n++] = a->species[i];
     }
     return 1;
@@ -141,6 +142,7 @@ static atoms *fold_perfect(work *w, const atoms *a, double tolerance) {
     for (uint32_t q = a->start[0] + 1; q < a->start[1]; q++) {
         uint64_t t[3];
         translation_to(a, a->start[0], q, t);
+        if (out_of_budget(w)) return NULL;
         if (!may_be_periodic(a, t, &orders, tolerance)) continue;
         if (!match(w, a, IDENTITY, &n_rotated, t, tolerance, w->trial)) continue;
         if (refine(w, a, IDENTITY, w->trial, t) > tolerance) continue;

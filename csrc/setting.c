@@ -30,10 +30,10 @@ static int32_t gcd(int32_t a, int32_t b) {
 
 /* The shortest lattice vector along the axis of a rotation: a column of the sum of its powers. With `transposed`, the
  * shortest vector of the reciprocal lattice: the normal of the plane across the axis. */
-static void axis_of(const int32_t *rotation, int order, int transposed, int32_t *axis) {
+static void axis_of(const int32_t *proper, int order, int transposed, int32_t *axis) {
     int32_t m[9], power[9] = {1, 0, 0, 0, 1, 0, 0, 0, 1}, sum[9] = {0}, next[9];
     for (int i = 0; i < 3; i++)
-        for (int j = 0; j < 3; j++) m[3 * i + j] = transposed ? rotation[3 * j + i] : rotation[3 * i + j];
+        for (int j = 0; j < 3; j++) m[3 * i + j] = transposed ? proper[3 * j + i] : proper[3 * i + j];
     for (int k = 0; k < order; k++) {
         for (int i = 0; i < 9; i++) sum[i] += power[i];
         multiply(power, m, next);

@@ -17,7 +17,7 @@ static ck_species species_of(const ck_species *species, int32_t label) {
 static int labels_are_known(const ck_crystal *crystal, const ck_species *species) {
     for (size_t i = 0; i < crystal->n; i++) {
         int32_t label = crystal->labels[i];
-        if (species || crystal->occupancies ? label < 0 || (uint32_t)label >= crystal->n_labels : label < 1 || label > 118) return 0;
+        if (species ? label < 0 || (size_t)label >= crystal->n_labels : label < 1 || label > 118) return 0;
     }
     return 1;
 }
@@ -51,20 +51,20 @@ ck_status ck_encode_structure(const ck_crystal *crystal, const ck_species *speci
     }
     sort_keyed(orbits, n);
     for (size_t i = 0; i < n; i++) letters[i] = (uint8_t)(orbits[i].key >> 32), contents[i] = (uint32_t)orbits[i].key;
-    unsigned group = s.setting.space_group;
-    if (ck_canonical(group, letters, contents, n, new_letters, order) != CK_OK) return CK_TOO_HARD;
+    unsigned number = s.setting.space_group;
+    if (ck_canonical(number, letters, contents, n, new_letters, order) != CK_OK) return CK_TOO_HARD;
     writer text = {out, cap, 0};
-    write_text(&text, ck_generator_text[group - 1], ck_generator_length[group - 1]);
+    write_text(&text, ck_generator_text[number - 1], ck_generator_length[number - 1]);
     write_text(&text, " |", 2);
     for (size_t i = 0; i < n; i++) {
         ck_species what = species_of(species, (int32_t)orbits[order[i]].value);
-        const char *symbol = ck_compact_text[ck_wyckoff_id[ck_wyckoff_multiplicity[(group - 1) * 27 + new_letters[i]] * 27 + new_letters[i]]];
+        const char *symbol = ck_compact_text[ck_wyckoff_id[ck_wyckoff_multiplicity[(number - 1) * 27 + new_letters[i]] * 27 + new_letters[i]]];
         write_text(&text, " ", 1);
         write_text(&text, what.text, what.length);
         write_text(&text, " ", 1);
         write_text(&text, symbol, strlen(symbol));
     }
     *n_out = text.n;
-    if (space_group) *space_group = group;
+    if (space_group) *space_group = number;
     return text.n <= cap ? CK_OK : CK_NO_SPACE;
 }

@@ -4,51 +4,52 @@
 
 /* ---- the caller's memory ---- */
 
-/* Cut `bytes` off the front of the memory; with no memory only its size is counted. */
-static void *take(char **cursor, size_t bytes) {
-    void *here = *cursor;
-    *cursor += (bytes + 7) & ~(size_t)7;
+typedef struct { char *base; size_t used; } region;
+
+/* Cut `bytes` off the region; with no memory behind it only its size is counted. */
+static void *take(region *r, size_t bytes) {
+    void *here = r->base ? r->base + r->used : NULL;
+    r->used += (bytes + 7) & ~(size_t)7;
     return here;
 }
 
-static void take_atoms(char **cursor, atoms *a, size_t n) {
-    for (int k = 0; k < 3; k++) a->x[k] = take(cursor, n * sizeof *a->x[k]);
-    a->species = take(cursor, n * sizeof *a->species);
-    a->start = take(cursor, (n + 1) * sizeof *a->start);
+static void take_atoms(region *r, atoms *a, size_t n) {
+    for (int k = 0; k < 3; k++) a->x[k] = take(r, n * sizeof *a->x[k]);
+    a->species = take(r, n * sizeof *a->species);
+    a->start = take(r, (n + 1) * sizeof *a->start);
 }
 
-static work *lay_out(char **cursor, work *w, size_t n) {
+static void lay_out(region *r, work *w, size_t n) {
     w->most_levels = 2;
     while (w->most_levels < 32 && n >> w->most_levels) w->most_levels++;
     for (int k = 0; k < 3; k++) {
-        take_atoms(cursor, &w->buffer[k], n);
-        w->rotated[k] = take(cursor, n * sizeof *w->rotated[k]);
-        w->shift[k] = take(cursor, n * sizeof *w->shift[k]);
+        take_atoms(r, &w->buffer[k], n);
+        w->rotated[k] = take(r, n * sizeof *w->rotated[k]);
+        w->shift[k] = take(r, n * sizeof *w->shift[k]);
     }
-    w->residual = take(cursor, n * sizeof *w->residual);
-    w->trial = take(cursor, n * sizeof *w->trial);
-    w->bin_start = take(cursor, (n + 1) * sizeof *w->bin_start);
-    w->bin_atom = take(cursor, n * sizeof *w->bin_atom);
-    w->bin_of = take(cursor, n * sizeof *w->bin_of);
-    w->source = take(cursor, n * sizeof *w->source);
-    w->primitive = take(cursor, n * sizeof *w->primitive);
-    w->folded = take(cursor, n * sizeof *w->folded);
-    w->orbit = take(cursor, n * sizeof *w->orbit);
-    w->orbit_size = take(cursor, n * sizeof *w->orbit_size);
-    w->levels = take(cursor, 2 * w->most_levels * n * sizeof *w->levels);
-    w->symmetry.permutation = take(cursor, MOST_ROTATIONS * n * sizeof *w->symmetry.permutation);
-    w->used = take(cursor, n);
-    w->reached = take(cursor, n);
-    w->letter = take(cursor, n);
-    return w;
+    w->residual = take(r, n * sizeof *w->residual);
+    w->trial = take(r, n * sizeof *w->trial);
+    w->bin_start = take(r, (n + 1) * sizeof *w->bin_start);
+    w->bin_atom = take(r, n * sizeof *w->bin_atom);
+    w->bin_of = take(r, n * sizeof *w->bin_of);
+    w->source = take(r, n * sizeof *w->source);
+    w->primitive = take(r, n * sizeof *w->primitive);
+    w->folded = take(r, n * sizeof *w->folded);
+    w->orbit = take(r, n * sizeof *w->orbit);
+    w->orbit_size = take(r, n * sizeof *w->orbit_size);
+    w->levels = take(r, 2 * w->most_levels * n * sizeof *w->levels);
+    w->symmetry.permutation = take(r, MOST_ROTATIONS * n * sizeof *w->symmetry.permutation);
+    w->used = take(r, n);
+    w->reached = take(r, n);
+    w->letter = take(r, n);
 }
 
 size_t ck_work_size(size_t n) {
     if (n > CK_MOST_SITES) return 0;
     work sizes;
-    char *cursor = NULL;
-    lay_out(&cursor, &sizes, n);
-    return (size_t)(cursor - (char *)NULL) + ((sizeof sizes + 7) & ~(size_t)7);
+    region counted = {NULL, (sizeof sizes + 7) & ~(size_t)7};
+    lay_out(&counted, &sizes, n);
+    return counted.used;
 }
 
 /* ---- from arrays to atoms ---- */
@@ -71,21 +72,23 @@ void sort_keyed(keyed *items, size_t n) {
 }
 
 /* The slot of a label in an open-addressing table of species numbers; `size` is a power of two. */
-static uint32_t *find_slot(uint32_t *table, uint32_t size, const uint32_t *label_of, uint32_t label) {
+static uint32_t *find_slot(work *w, uint32_t *table, uint32_t size, const uint32_t *label_of, uint32_t label) {
     uint32_t slot = label * 2654435761u & (size - 1);
-    while (table[slot] != UINT32_MAX && label_of[table[slot]] != label) slot = (slot + 1) & (size - 1);
+    for (; table[slot] != UINT32_MAX && label_of[table[slot]] != label; slot = (slot + 1) & (size - 1)) w->comparisons++;
     return &table[slot];
 }
 
-/* Sort the sites by species, the rarest first, ties by label: fills a->species, a->start and w->source. */
-static void sort_by_species(work *w, atoms *a, const int32_t *labels) {
+/* Sort the sites by species, the rarest first, ties by label: fills a->species, a->start and w->source. Returns 0 where
+ * labels that share slots spend the budget. */
+static int sort_by_species(work *w, atoms *a, const int32_t *labels) {
     size_t n = a->n;
     uint32_t size = 2, n_species = 0, *table = w->levels, *label_of = w->orbit, *count = w->orbit_size, *number = w->folded, *rank = w->trial;
     keyed *by_count = (keyed *)w->symmetry.permutation;
     while (size < 2 * n) size *= 2;
     memset(table, 255, size * sizeof *table);
     for (size_t i = 0; i < n; i++) {
-        uint32_t label = (uint32_t)labels[i], *slot = find_slot(table, size, label_of, label);
+        uint32_t label = (uint32_t)labels[i], *slot = find_slot(w, table, size, label_of, label);
+        if (out_of_budget(w)) return 0;
         if (*slot == UINT32_MAX) {
             *slot = n_species;
             label_of[n_species] = label;
@@ -108,13 +111,15 @@ static void sort_by_species(work *w, atoms *a, const int32_t *labels) {
         a->species[place] = s;
         w->source[place] = (uint32_t)i;
     }
+    return 1;
 }
 
 /* Fill buffer[0] with the crystal in its reduced cell. */
 static ck_status read_crystal(work *w, const ck_crystal *crystal) {
     atoms *a = &w->buffer[0];
     double basis[9], volume;
-    int64_t change[9], back[9];
+    int64_t change[9];
+    uint64_t m[9], back[9]; /* modulo 2^64, as positions are */
     if (!is_finite_within(crystal->lattice, 9, CK_LONGEST_EDGE) || !is_finite_within(crystal->positions, 3 * crystal->n, CK_FARTHEST_SITE))
         return CK_BAD_CELL;
     for (int i = 0; i < 3; i++)
@@ -122,18 +127,18 @@ static ck_status read_crystal(work *w, const ck_crystal *crystal) {
     volume = determinant_real(basis);
     if (!(fabs(volume) > CK_SMALLEST_VOLUME) || !reduce_basis(basis, change)) return CK_BAD_CELL;
     set_lattice(&a->cell, basis);
-    const int64_t *m = change; /* determinant 1 or -1: old = new * back */
+    for (int i = 0; i < 9; i++) m[i] = (uint64_t)change[i]; /* determinant 1 or -1: old = new * back */
     back[0] = m[4] * m[8] - m[5] * m[7], back[1] = m[2] * m[7] - m[1] * m[8], back[2] = m[1] * m[5] - m[2] * m[4];
     back[3] = m[5] * m[6] - m[3] * m[8], back[4] = m[0] * m[8] - m[2] * m[6], back[5] = m[2] * m[3] - m[0] * m[5];
     back[6] = m[3] * m[7] - m[4] * m[6], back[7] = m[1] * m[6] - m[0] * m[7], back[8] = m[0] * m[4] - m[1] * m[3];
     uint64_t sign = volume < 0 ? UINT64_MAX : 1; /* of the determinant: the reduced basis is right-handed */
     a->n = crystal->n;
-    sort_by_species(w, a, crystal->labels);
+    if (!sort_by_species(w, a, crystal->labels)) return CK_TOO_HARD;
     for (size_t place = 0; place < a->n; place++) {
         const double *given = crystal->positions + 3 * w->source[place];
         uint64_t x[3] = {to_fixed(given[0]), to_fixed(given[1]), to_fixed(given[2])};
         for (int k = 0; k < 3; k++)
-            a->x[k][place] = sign * ((uint64_t)back[3 * k] * x[0] + (uint64_t)back[3 * k + 1] * x[1] + (uint64_t)back[3 * k + 2] * x[2]);
+            a->x[k][place] = sign * (back[3 * k] * x[0] + back[3 * k + 1] * x[1] + back[3 * k + 2] * x[2]);
     }
     return CK_OK;
 }
@@ -167,7 +172,8 @@ static ck_status check_contacts(work *w, const ck_crystal *crystal, double sympr
     if (shortest < CK_THINNEST_CELL) return CK_CONTACT;
     contacts c = {w, crystal, shortest};
     begin_matching(w, a);
-    if (!visit_pairs(w, a, fmax(CK_SHORTEST_CONTACT, fmin(8 * symprec, shortest)), see_pair, &c)) return CK_CONTACT;
+    if (!visit_pairs(w, a, fmax(CK_SHORTEST_CONTACT, fmin(8 * symprec, shortest)), see_pair, &c))
+        return out_of_budget(w) ? CK_TOO_HARD : CK_CONTACT;
     *tolerance = fmin(symprec, c.alike / 8);
     return CK_OK;
 }
@@ -177,10 +183,12 @@ static ck_status check_contacts(work *w, const ck_crystal *crystal, double sympr
 ck_status solve(work **out, const ck_crystal *crystal, double symprec, uint64_t budget, void *memory, size_t memory_size, solution *s) {
     if (crystal->n == 0 || crystal->n > CK_MOST_SITES) return CK_BAD_CELL;
     if (!(symprec > 0) || !(symprec < INFINITY)) return CK_INVALID;
+    for (size_t i = 0; crystal->occupancies && i < crystal->n; i++)
+        if (crystal->labels[i] < 0 || (size_t)crystal->labels[i] >= crystal->n_labels) return CK_INVALID;
     if (memory_size < ck_work_size(crystal->n)) return CK_NO_SPACE;
     work *w = *out = memory;
-    char *cursor = (char *)memory + ((sizeof *w + 7) & ~(size_t)7);
-    lay_out(&cursor, w, crystal->n);
+    region rest = {memory, (sizeof *w + 7) & ~(size_t)7};
+    lay_out(&rest, w, crystal->n);
     w->comparisons = 0;
     w->budget = budget ? budget : CK_DEFAULT_BUDGET;
     ck_status status = read_crystal(w, crystal);
@@ -192,8 +200,7 @@ ck_status solve(work **out, const ck_crystal *crystal, double symprec, uint64_t 
         if (!fold_to_primitive(w, &s->crystal, &grey) || !find_operations(w, s->crystal, grey) || !find_setting(w, s->crystal, &s->setting))
             continue;
         find_orbits(w, s->crystal->n);
-        find_letters(w, s->crystal, &s->setting);
-        return CK_OK;
+        if (find_letters(w, s->crystal, &s->setting)) return CK_OK;
     }
     return CK_TOO_HARD;
 }

@@ -154,6 +154,9 @@ static inline uint64_t to_fixed(double x) {
 
 static inline double to_real(uint64_t difference) { return (double)(int64_t)difference * (1 / UNIT); }
 
+/* The inverse, for -1 < x < 1. */
+static inline uint64_t from_real(double x) { return 2 * (uint64_t)(int64_t)(x * (UNIT / 2)); }
+
 static inline void rotate(const int8_t *r, const uint64_t *x, uint64_t *y) {
     for (int i = 0; i < 3; i++)
         y[i] = (uint64_t)(int64_t)r[3 * i] * x[0] + (uint64_t)(int64_t)r[3 * i + 1] * x[1] + (uint64_t)(int64_t)r[3 * i + 2] * x[2];
@@ -169,7 +172,7 @@ static inline int within(double distance, double tolerance) { return distance <=
 /* ---- the steps ---- */
 
 /* Reduce the columns of `basis` in place: the three shortest vectors that span the lattice, right-handed.
- * change: the integer matrix with new = old * change. Returns 0 where the coefficients pass 2^31 or no volume is left. */
+ * change: the integer matrix with new = old * change. Returns 0 where the coefficients grow too large or no volume is left. */
 int reduce_basis(double *basis, int64_t *change);
 
 void set_lattice(lattice *cell, const double *basis);
@@ -192,7 +195,7 @@ int match(work *w, const atoms *a, const int8_t *r, size_t *n_rotated, const uin
 double refine(work *w, const atoms *a, const int8_t *r, const uint32_t *permutation, uint64_t *t);
 
 /* Call see(context, i, j, distance) for each pair of atoms within `radius`, nearest images only; stop where it returns 0,
- * and return that. The atoms are those of begin_matching. */
+ * or the budget is spent, and return 0. The atoms are those of begin_matching. */
 int visit_pairs(work *w, const atoms *a, double radius, int (*see)(void *, size_t, size_t, double), void *context);
 
 /* Fold the crystal onto its primitive cell. On return *crystal is one of the buffers, and *grey says that some further
@@ -214,7 +217,9 @@ typedef struct {
 int find_setting(const work *w, const atoms *crystal, setting *out);
 
 void find_orbits(work *w, size_t n);
-void find_letters(work *w, const atoms *crystal, const setting *s);
+
+/* Returns 0 where an orbit has the multiplicity of no Wyckoff position. */
+int find_letters(work *w, const atoms *crystal, const setting *s);
 
 /* Lattice points of a conventional cell, and its primitive axes in conventional ones, in sixths, by columns. */
 unsigned lattice_points(char centring);

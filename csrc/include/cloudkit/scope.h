@@ -131,7 +131,7 @@ ck_status ck_canonical(uint32_t space_group, const uint8_t *letters, const uint3
  *     size_t size = ck_work_size(8), n;
  *     void *work = malloc(size);
  *     char text[256];
- *     if (ck_encode_structure(&salt, NULL, 1e-2, 0, work, size, text, sizeof text, &n) == CK_OK) ...
+ *     if (ck_encode_structure(&salt, NULL, 1e-2, 0, work, size, text, sizeof text, &n, NULL) == CK_OK) ...
  *
  * symprec, a length in Å, is the only tolerance; spec/scope.md says what it means. The answer depends on the crystal and on
  * symprec alone: not on the cell, the origin, the order of the sites or the hand of the axes. */
@@ -175,8 +175,8 @@ size_t ck_work_size(size_t n);
 /* Space group, orbits and Wyckoff letters. budget: the most comparisons, 0 for CK_DEFAULT_BUDGET.
  * letters: n; 0 for a, ... 26 for A, in the standard axes of *found. orbits: n; the first site of each site's orbit.
  * ideal: 3 n; the positions made exact, in the cell given. Each of the four may be NULL.
- * CK_BAD_CELL, CK_CONTACT, CK_TOO_HARD; CK_INVALID for a symprec that is not a positive number; CK_NO_SPACE where the
- * work memory is too small. */
+ * CK_BAD_CELL, CK_CONTACT, CK_TOO_HARD; CK_INVALID for a symprec that is not a positive number, or a label without an
+ * occupancy; CK_NO_SPACE where the work memory is too small. */
 ck_status ck_find_symmetry(const ck_crystal *crystal, double symprec, uint64_t budget, void *work, size_t work_size,
                            ck_symmetry *found, uint8_t *letters, uint32_t *orbits, double *ideal);
 
