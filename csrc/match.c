@@ -18,16 +18,19 @@ static ball ball_of(const atoms *a, double radius) {
     return b;
 }
 
-static inline uint32_t bin_along(uint64_t x, uint32_t bins) { return (uint32_t)((x >> 32) * bins >> 32); }
+/* Sites of a supercell lie on simple fractions, and so would the faces of its bins: a ball around a site would then overlap
+ * eight of them. Bins are moved off by a share of a bin that is far from simple. */
+static inline uint32_t bin_along(const work *w, uint64_t x, uint32_t bins) { return (uint32_t)(((x + w->bin_offset) >> 32) * bins >> 32); }
 
 static void fill_bins(work *w, const atoms *a) {
     uint32_t side = (uint32_t)cbrt((double)a->n), total;
     for (int i = 0; i < 3; i++) w->bins[i] = side;
+    w->bin_offset = (uint64_t)(0.381966 * UNIT) / side;
     total = side * side * side;
     memset(w->bin_start, 0, (total + 1) * sizeof *w->bin_start);
     for (size_t i = 0; i < a->n; i++) {
         uint32_t bin = 0;
-        for (int k = 0; k < 3; k++) bin = bin * side + bin_along(a->x[k][i], side);
+        for (int k = 0; k < 3; k++) bin = bin * side + bin_along(w, a->x[k][i], side);
         w->bin_of[i] = bin;
         w->bin_start[bin]++;
     }
@@ -59,8 +62,8 @@ static inline bin_range bins_around(const work *w, const uint64_t *y, const ball
     bin_range range = {.n = 1};
     for (int k = 0; k < 3; k++) {
         uint32_t bins = w->bins[k];
-        range.low[k] = bin_along(y[k] - b->half[k], bins);
-        range.count[k] = (bin_along(y[k] + b->half[k], bins) + bins - range.low[k]) % bins + 1;
+        range.low[k] = bin_along(w, y[k] - b->half[k], bins);
+        range.count[k] = (bin_along(w, y[k] + b->half[k], bins) + bins - range.low[k]) % bins + 1;
         if (b->half[k] > UINT64_MAX / 4) range.low[k] = 0, range.count[k] = bins; /* a box that may wrap onto itself */
         range.n *= range.count[k];
     }

@@ -85,6 +85,7 @@ typedef struct {
     /* bins for large cells, about one atom in each */
     int binned;
     uint32_t bins[3], *bin_start, *bin_atom, *bin_of;
+    uint64_t bin_offset;
     unsigned n_holes;
     uint64_t hole[MOST_HOLES][3];
     uint32_t hole_species[MOST_HOLES];
