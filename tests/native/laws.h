@@ -12,12 +12,13 @@ void expect(int held, const char *what);
 /* A copy of exactly n bytes: reading or writing past it is an error that the sanitizer reports. Free it. */
 void *exact(const void *bytes, size_t n);
 
-/* Each reads its input from bytes: a text, 16-bit ids, or a space group and (letter, content) pairs. */
+/* Each reads its input from bytes: a text, 16-bit ids, a space group and (letter, content) pairs, or a crystal. */
 void check_laws(const uint8_t *bytes, size_t n);
 void compact_laws(const uint8_t *bytes, size_t n);
 void cloud_laws(const uint8_t *bytes, size_t n);
 void decode_laws(const uint8_t *bytes, size_t n);
 void format_laws(const uint8_t *bytes, size_t n);
 void canonical_laws(const uint8_t *bytes, size_t n);
+void structures_laws(const uint8_t *bytes, size_t n);
 
 #endif

@@ -20,7 +20,10 @@ SANITIZERS = [
     "-fno-sanitize-recover=all",
     "-fno-omit-frame-pointer",
 ]
-NEEDED = {"memchr", "memcmp", "memcpy", "memmove", "memset", "strlen", "__stack_chk_fail", "__cxa_finalize"}
+LAWS = [NATIVE / "laws.c", NATIVE / "structure_laws.c"]
+MATHEMATICS = {"cbrt", "ceil", "floor", "fmax", "fmin", "rint", "sqrt"}
+STRINGS = {"memchr", "memcmp", "memcpy", "memmove", "memset", "strchr", "strlen"}
+NEEDED = {*STRINGS, *MATHEMATICS, "__stack_chk_fail", "__cxa_finalize"}
 
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="neither gcc nor clang is installed")
 
@@ -33,7 +36,7 @@ def compile_c(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 def build_sanitized(source: str, folder: Path) -> Path:
     """A program of tests/native with the laws and the core, under sanitizers."""
     program = folder / source.removesuffix(".c")
-    built = compile_c(*SANITIZERS, *WARNINGS, "-o", program, NATIVE / source, NATIVE / "laws.c", *CORE)
+    built = compile_c(*SANITIZERS, *WARNINGS, "-o", program, NATIVE / source, *LAWS, *CORE, "-lm")
     if built.returncode != 0 and ("asan" in built.stderr or "ubsan" in built.stderr):
         pytest.skip("this compiler has no sanitizer libraries")
     assert built.returncode == 0, built.stderr
@@ -72,8 +75,9 @@ def symbols(path: Path, *options: str) -> list[tuple[str, str]]:
     return [(kind, name.partition("@")[0]) for kind, name in words]
 
 
-def test_the_core_holds_its_laws_under_sanitizers(tmp_path: Path) -> None:
-    program = build_sanitized("test_core.c", tmp_path)
+@pytest.mark.parametrize("source", ["test_core.c", "test_structures.c"])
+def test_the_core_holds_its_laws_under_sanitizers(source: str, tmp_path: Path) -> None:
+    program = build_sanitized(source, tmp_path)
     done = subprocess.run([program], capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout == "all laws held\n"
@@ -122,7 +126,7 @@ def test_the_library_needs_no_allocator_no_locale_and_no_errno(library: Path) ->
 
 
 def test_the_library_exports_what_the_header_declares(library: Path) -> None:
-    header = (library / "include/cloudkit/scope.h").read_text("ascii")
+    header = (library / "include/cloudkit/scope.h").read_text("utf-8")
     code = re.sub(r"/\*.*?\*/", "", header, flags=re.S)
     declared = set(re.findall(r"\b(ck_\w+)\((?!\*)", code))
     exported = symbols(next((library / "lib").glob("*.so.*")), "-D", "--defined-only")
@@ -131,7 +135,7 @@ def test_the_library_exports_what_the_header_declares(library: Path) -> None:
 
 
 def test_the_table_of_functions_holds_every_function() -> None:
-    header = (CSRC / "include/cloudkit/scope.h").read_text("ascii")
+    header = (CSRC / "include/cloudkit/scope.h").read_text("utf-8")
     code = re.sub(r"/\*.*?\*/", "", header, flags=re.S)
     table = set(re.findall(r"\(\*(\w+)\)\(", code.partition("typedef struct ck_api {")[2]))
     declared = {name.removeprefix("ck_") for name in re.findall(r"\b(ck_\w+)\((?!\*)", code)}
