@@ -174,12 +174,13 @@ static void note_suspect(work *w, uint32_t atom) {
 
 /* Take the deviation of an atom from its partner in. */
 static int widen(work *w, spread *s, const atoms *a, uint32_t atom, size_t partner, const uint64_t *y) {
-    int64_t d[3] = {(int64_t)(a->x[0][partner] - y[0]), (int64_t)(a->x[1][partner] - y[1]), (int64_t)(a->x[2][partner] - y[2])};
-    int64_t along[N_DIRECTIONS] = {d[0], d[1], d[2], d[0] + d[1], d[0] - d[1], d[0] + d[2], d[0] - d[2],
+    uint64_t d[3] = {a->x[0][partner] - y[0], a->x[1][partner] - y[1], a->x[2][partner] - y[2]};
+    uint64_t sums[N_DIRECTIONS] = {d[0], d[1], d[2], d[0] + d[1], d[0] - d[1], d[0] + d[2], d[0] - d[2],
                                    d[1] + d[2], d[1] - d[2], d[0] + d[1] + d[2], d[0] + d[1] - d[2], d[0] - d[1] + d[2], d[1] + d[2] - d[0]};
     for (int n = 0; n < N_DIRECTIONS; n++) {
-        if (along[n] < s->low[n]) s->low[n] = along[n], s->lowest[n] = atom;
-        if (along[n] > s->high[n]) s->high[n] = along[n], s->highest[n] = atom;
+        int64_t along = (int64_t)sums[n]; /* wraps only where there is no limit */
+        if (along < s->low[n]) s->low[n] = along, s->lowest[n] = atom;
+        if (along > s->high[n]) s->high[n] = along, s->highest[n] = atom;
         if ((uint64_t)s->high[n] - (uint64_t)s->low[n] <= s->limit[n]) continue;
         note_suspect(w, s->lowest[n]);
         note_suspect(w, s->highest[n]);

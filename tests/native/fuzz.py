@@ -120,7 +120,7 @@ def fuzz(target: str, seconds: int) -> Outcome:
     options = {
         "max_total_time": seconds,
         "print_final_stats": 1,
-        "timeout": 10,
+        "timeout": 60,
         "max_len": 4096,
         "rss_limit_mb": 4096,
     }
