@@ -20,8 +20,7 @@ from cloudkit.data.geometry import encode_table
 from cloudkit.io import read_table
 from cloudkit.report.charts import standalone
 from cloudkit.train import SweepResult, points, sweep
-from cloudkit.train.scaling import fit_law
-from cloudkit.train.sweep import Point, plot
+from cloudkit.train.sweep import Point, fit_law, plot
 
 RESULTS, RUNS = Path(__file__).parents[1] / "results", Path("runs/scaling")
 SPEC = """
