@@ -202,6 +202,8 @@ def from_ase(cell: Any, positions: Any, numbers: Any, pbc: Any = None) -> Crysta
 
 def _check_periodic(pbc: Any) -> None:
     """pbc: three truth values, or one for all; None where nothing is said."""
+    if isinstance(pbc, tuple) and pbc == (True, True, True):  # as pymatgen has it
+        return
     periodic = np.broadcast_to(np.asarray(True if pbc is None else pbc, dtype=bool), (3,))
     if not periodic.all():
         raise StructureError(

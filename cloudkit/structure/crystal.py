@@ -56,15 +56,27 @@ def build_crystal(lattice: Any, positions: Any, sites: Sequence[Parts]) -> Cryst
 
 def build_numbered(lattice: Any, positions: Any, labels: Sequence[int], kinds: Sequence[Parts]) -> Crystal:
     """The same from one index into `kinds` per site."""
-    merged, kinds = number_sites(kinds)
-    if len(kinds) < len(merged):
-        labels = [merged[label] for label in labels]
-    described = [_describe(parts) for parts in kinds]
-    plain = all(written is None for _, written in described)
+    merged, species, written = _describe_kinds(tuple(kinds))
+    numbers = np.array(labels, dtype=np.int32)
     return Crystal(
         np.array(lattice, dtype=np.float64, order="C").reshape(3, 3),
         np.array(positions, dtype=np.float64, order="C").reshape(-1, 3),
-        np.array(labels, dtype=np.int32),
+        numbers if merged is None else merged[numbers],
+        species,
+        written,
+    )
+
+
+@lru_cache(maxsize=4096)
+def _describe_kinds(
+    kinds: tuple[Parts, ...],
+) -> tuple[NDArray[np.int32] | None, tuple[Species, ...], tuple[str, ...] | None]:
+    """The distinct kinds: (the number of each among them, or None if they differ; their species; how they were written)."""
+    merged, distinct = number_sites(kinds)
+    described = [_describe(parts) for parts in distinct]
+    plain = all(written is None for _, written in described)
+    return (
+        None if len(distinct) == len(kinds) else np.array(merged, np.int32),
         tuple([species for species, _ in described]),
         None if plain else tuple(written or _plain_text(species) for species, written in described),
     )
