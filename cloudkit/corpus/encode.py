@@ -2,17 +2,16 @@
 
 import hashlib
 import json
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from itertools import chain, groupby
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from cloudkit.corpus.units import UNIT, Unit, find_units
-from cloudkit.encoding import Encoded, EncodeOptions, encode_records
+from cloudkit.encoding import Encoded, EncodeOptions, encode_groups
 from cloudkit.errors import CloudkitError
-from cloudkit.io import Manifest, Record, Shard, drafted, file_hash, locked, parquet_writer
+from cloudkit.io import Manifest, Shard, drafted, file_hash, locked, parquet_writer
 
 COLUMNS: Final = {"id": str, "scope": str, "space_group": int, "engine": str, "symprec": float}
 
@@ -96,37 +95,29 @@ def _make(
 def _make_here(
     units: Iterator[Unit], folder: Path, options: EncodeOptions, jobs: int, note: Callable[[Encoded], object]
 ) -> Iterator[Shard]:
-    """All units as one stream, so that no worker waits at the end of a shard; those without structures come last."""
-    owners: deque[Unit] = deque()
-    empty: list[Unit] = []
-
-    def records() -> Iterator[Record]:
-        for unit in units:
-            any_here = False
-            for record in unit.records():
-                any_here = True
-                owners.append(unit)
-                yield record
-            if not any_here:
-                empty.append(unit)
-
-    def rows() -> Iterator[Encoded]:
-        for row in encode_records(records(), options, jobs):
-            note(row)
-            yield row
-
-    for unit, encoded in groupby(rows(), key=lambda _: owners.popleft()):
+    for unit in units:
         try:
-            yield write_shard(unit, encoded, folder)
+            yield make_shard(unit, folder, options, jobs, note)
         except OSError as error:
             error.add_note(f"while {unit.label} was written")
             raise
-    yield from (write_shard(unit, (), folder) for unit in empty)
 
 
-def make_shard(unit: Unit, folder: Path, options: EncodeOptions) -> Shard:
+def make_shard(
+    unit: Unit,
+    folder: Path,
+    options: EncodeOptions,
+    jobs: int = 1,
+    note: Callable[[Encoded], object] = lambda row: None,
+) -> Shard:
     """Encode one unit in this process."""
-    return write_shard(unit, encode_records(unit.records(), options), folder)
+
+    def rows() -> Iterator[Encoded]:
+        for row in encode_groups(unit.groups_of_structures(), options, jobs):
+            note(row)
+            yield row
+
+    return write_shard(unit, rows(), folder)
 
 
 def write_shard(unit: Unit, encoded: Iterable[Encoded], folder: Path) -> Shard:

@@ -8,6 +8,7 @@ from typing import Final
 
 from cloudkit.errors import CloudkitError, DataError, StructureError
 from cloudkit.io import (
+    Columns,
     Piece,
     Record,
     file_names,
@@ -42,15 +43,14 @@ class Unit:
     pieces: tuple[Piece, ...] = ()
     damage: str = ""
 
-    def records(self) -> Iterator[Record]:
+    def groups_of_structures(self) -> Iterator[Columns | list[Record]]:
         """The structures, in order; what cannot be read is a record with an error."""
         if self.damage:
-            return iter(
-                [Record(self.label, None, StructureError("S101", self.damage, "make or fetch it again"))]
-            )
+            fault = StructureError("S101", self.damage, "make or fetch it again")
+            return iter([[Record(self.label, None, fault)]])
         if self.path:
             return read_row_groups(self.path, self.name, list(self.groups), self.rows, self.first_row)
-        return (record for records in read_pieces(self.pieces) for record in records)
+        return read_pieces(self.pieces)
 
 
 def find_units(inputs: Iterable[str | Path], size: int = UNIT) -> Iterator[Unit]:

@@ -1,8 +1,9 @@
 """Structures to strings: one, many in memory, and those of files, in order and in bounded memory."""
 
 from collections.abc import Iterable, Iterator
+from itertools import chain, groupby
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from cloudkit import _native
 from cloudkit.encoding.geometry import geometry_of
@@ -153,6 +154,21 @@ def encode_records(
     return _encode_stream(records, options or EncodeOptions(), jobs)
 
 
+def encode_groups(
+    groups: Iterable[Columns | list[Record]], options: EncodeOptions | None = None, jobs: int = 1
+) -> Iterator[Encoded]:
+    """Encode structures that come in groups, as `cloudkit.io.read_row_groups` and `read_pieces` give them."""
+    options = options or EncodeOptions()
+    for _, run in groupby(groups, lambda group: isinstance(group, Columns)):
+        first = next(run)
+        if isinstance(first, Columns):
+            for columns in chain([first], run):
+                yield from _encode_columns(cast(Columns, columns), options, jobs)
+        else:
+            records = chain(first, chain.from_iterable(cast(Iterator[list[Record]], run)))
+            yield from encode_records(records, options, jobs)
+
+
 def encode_files(
     inputs: Iterable[str | Path], options: EncodeOptions | None = None, jobs: int = 1
 ) -> Iterator[Encoded]:
@@ -282,5 +298,5 @@ def _encode_columns(columns: Columns, options: EncodeOptions, jobs: int) -> list
                 rows += _encode_chunk([columns.record(row)], options, 1)
                 continue
             text = text if options.dialect == "orbit" else project(text, options.dialect)
-            rows.append(Encoded(str(row), text, group, engine, options.symprec, None))
+            rows.append(Encoded(columns.id(row), text, group, engine, options.symprec, None))
     return rows

@@ -27,6 +27,7 @@ class Columns:
     numbers: (N,) integers, atomic numbers; or, where `species` is given, indices into it.
     offsets: (n + 1,) integers: crystal k has the atoms offsets[k] to offsets[k + 1].
     species: what a site may hold: atomic numbers, symbols such as "Fe2+", or {symbol: occupancy}.
+    ids: (n,) names of the crystals, by default their numbers from 0.
     Raises StructureError S112 where the shapes do not fit. What is wrong with one crystal (its offsets, numbers or
     coordinates) is the error of that row alone.
     """
@@ -38,6 +39,7 @@ class Columns:
         numbers: ArrayLike,
         offsets: ArrayLike,
         species: Sequence[Any] | None = None,
+        ids: Sequence[str] | None = None,
     ) -> None:
         try:
             self.lattices = np.ascontiguousarray(lattices, np.float64)
@@ -45,6 +47,7 @@ class Columns:
             self.numbers, self.offsets = np.asarray(numbers), np.asarray(offsets)
         except (TypeError, ValueError, OverflowError) as error:
             raise StructureError("S112", f"the columns are not arrays of numbers: {error}") from error
+        self.ids = ids
         self._kinds = _PURE if species is None else dict(enumerate(map(_read, species)))
         self._check_shapes()
 
@@ -52,20 +55,23 @@ class Columns:
         return len(self.lattices)
 
     def records(self) -> Iterator[Record]:
-        """One record per crystal, in order; its id is its number from 0."""
+        """One record per crystal, in order."""
         return map(self.record, range(len(self)))
 
     def record(self, row: int) -> Record:
         """One crystal, or what is wrong with it."""
         start, end = int(self.offsets[row]), int(self.offsets[row + 1])
         if not 0 <= start <= end <= len(self.positions):
-            return Record(
-                str(row), None, StructureError("S112", f"atoms {start} to {end} do not exist", _HINT)
-            )
+            fault = StructureError("S112", f"atoms {start} to {end} do not exist", _HINT)
+            return Record(self.id(row), None, fault)
         crystal = self._crystal(row, start, end)
         if isinstance(crystal, StructureError):
-            return Record(str(row), None, crystal)
-        return Record(str(row), crystal)
+            return Record(self.id(row), None, crystal)
+        return Record(self.id(row), crystal)
+
+    def id(self, row: int) -> str:
+        """The id of a crystal: its number from 0 where none were given."""
+        return str(row) if self.ids is None else self.ids[row]
 
     def packed(self) -> tuple[NDArray[np.int32], tuple[Species, ...]] | None:
         """Labels (N,) and what each stands for, as the core takes them; without species the labels are atomic numbers.

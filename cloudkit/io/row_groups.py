@@ -50,7 +50,10 @@ def _tail_hash(path: Path, size: int) -> str:
         return sha256(file.read()).hexdigest()
 
 
-def read_row_groups(path: str, name: str, groups: list[int], count: int, first_row: int) -> Iterator[Record]:
+Group = Columns | list[Record]  # some structures of a file, in order
+
+
+def read_row_groups(path: str, name: str, groups: list[int], count: int, first_row: int) -> Iterator[Group]:
     """The `count` structures of some row groups, rows from first_row (from 0) on; rows without an id are name#number."""
     arrow, parquet = require("pyarrow", "tables"), require("pyarrow.parquet", "tables")
     row = first_row
@@ -58,37 +61,40 @@ def read_row_groups(path: str, name: str, groups: list[int], count: int, first_r
         with parquet.ParquetFile(path, pre_buffer=False) as file:
             columns = structure_columns(path, file.schema_arrow.names)
             for batch in file.iter_batches(ROWS, row_groups=groups, columns=columns):
-                for record in read_batch(batch, name, row):
-                    yield record
-                    row += 1
+                yield read_batch(batch, name, row)
+                row += batch.num_rows
     except (arrow.ArrowException, OSError) as error:
         fault = StructureError("S101", f"{name} is damaged from row {row + 1} on: {_first_line(error)}")
-        for number in range(row + 1, first_row + count + 1):
-            yield Record(f"{name}#{number}", None, fault)
+        yield [Record(f"{name}#{number}", None, fault) for number in range(row + 1, first_row + count + 1)]
 
 
-def read_batch(batch: Any, name: str, first_row: int) -> Iterator[Record]:
-    """The structures of one record batch."""
+def read_batch(batch: Any, name: str, first_row: int) -> Group:
+    """The structures of one record batch: as columns where each row has a lattice, species and positions that fit."""
     if not _is_plain(batch.schema):
-        for number, row in enumerate(batch.to_pylist(), first_row + 1):
-            yield read_row(row, f"{name}#{number}")
-        return
-    ids = batch.column("id").to_pylist()
+        return [
+            read_row(row, f"{name}#{number}") for number, row in enumerate(batch.to_pylist(), first_row + 1)
+        ]
+    ids = [
+        f"{name}#{number}" if id is None else id
+        for number, id in enumerate(batch.column("id").to_pylist(), first_row + 1)
+    ]
     n_sites = _lengths(batch.column("species"))
     whole = (
         (n_sites >= 0)
         & _is_shaped(batch.column("lattice"), 3)
         & _is_shaped(batch.column("positions"), n_sites)
     )
-    good = batch.filter(require("pyarrow", "tables").array(whole))
-    records = _columns(good).records()
-    for row, (id, fits) in enumerate(zip(ids, whole.tolist(), strict=True), first_row + 1):
-        named = f"{name}#{row}" if id is None else id
-        if fits:
-            yield next(records)._replace(id=named)
-        else:
-            fault = "lattice, species and positions of this row do not fit together: 3 x 3, n and n x 3 values are needed"
-            yield Record(named, None, StructureError("S112", fault))
+    if whole.all():
+        return _columns(batch, ids)
+    good = _columns(batch.filter(require("pyarrow", "tables").array(whole)), None).records()
+    fault = StructureError(
+        "S112",
+        "lattice, species and positions of this row do not fit together: 3 x 3, n and n x 3 values are needed",
+    )
+    return [
+        next(good)._replace(id=id) if fits else Record(id, None, fault)
+        for id, fits in zip(ids, whole.tolist(), strict=True)
+    ]
 
 
 def _is_plain(schema: Any) -> bool:
@@ -107,7 +113,7 @@ def _is_plain(schema: Any) -> bool:
     return nested and types.is_list(symbols) and types.is_string(symbols.value_type)
 
 
-def _columns(batch: Any) -> Columns:
+def _columns(batch: Any, ids: list[str] | None) -> Columns:
     species = batch.column("species").flatten().dictionary_encode()
     offsets = np.concatenate([[0], np.cumsum(_lengths(batch.column("species")))]).astype(np.int64)
     return Columns(
@@ -116,6 +122,7 @@ def _columns(batch: Any) -> Columns:
         species.indices.fill_null(-1).to_numpy(zero_copy_only=False),
         offsets,
         species.dictionary.to_pylist(),
+        ids,
     )
 
 
