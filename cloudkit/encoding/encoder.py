@@ -1,9 +1,8 @@
 """Structures to strings: one, many in memory, and those of files, in order and in bounded memory."""
 
 from collections.abc import Iterable, Iterator
-from itertools import chain, groupby
 from pathlib import Path
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple
 
 from cloudkit import _native
 from cloudkit.encoding.geometry import geometry_of
@@ -158,15 +157,16 @@ def encode_groups(
     groups: Iterable[Columns | list[Record]], options: EncodeOptions | None = None, jobs: int = 1
 ) -> Iterator[Encoded]:
     """Encode structures that come in groups, as `cloudkit.io.read_row_groups` and `read_pieces` give them."""
-    options = options or EncodeOptions()
-    for _, run in groupby(groups, lambda group: isinstance(group, Columns)):
-        first = next(run)
-        if isinstance(first, Columns):
-            for columns in chain([first], run):
-                yield from _encode_columns(cast(Columns, columns), options, jobs)
-        else:
-            records = chain(first, chain.from_iterable(cast(Iterator[list[Record]], run)))
-            yield from encode_records(records, options, jobs)
+    options, waiting = options or EncodeOptions(), list[Record]()
+    for group in groups:
+        if not isinstance(group, Columns):
+            waiting += group
+        if isinstance(group, Columns) or len(waiting) >= CHUNK * jobs:
+            yield from encode_records(waiting, options, jobs)
+            waiting = []
+        if isinstance(group, Columns):
+            yield from _encode_columns(group, options, jobs)
+    yield from encode_records(waiting, options, jobs)
 
 
 def encode_files(
