@@ -100,7 +100,7 @@ OWN = {
         ("c.cif", named("P n -3 m", "Cu1 Cu 0 0 0\nO1 O 0.25 0.25 0.25\n", 4.27, "_chemical_formula_sum 'Cu2 O'\n_cell_formula_units_Z 2\n"), "224 O 2a Cu 4b", ""),
     ],
     "origins left open": [
-        ("a.cif", named("F d -3 m", "Si1 Si 0.1 0.22 0.31\n", 20), "227 Si 192i", "leaves the setting open"),
+        ("a.cif", named("F d -3 m", "Si1 Si 0.1 0.2 0.3\n", 20), "227 Si 96g", "leaves the setting open"),
         ("b.cif", named("P n -3 m", "Cu1 Cu 0.1 0.2 0.35\n", 9), "224 Cu 48l", "leaves the setting open"),
     ],
     "suffixes of ICSD": [
