@@ -33,7 +33,6 @@ CODES: Final = {
     "S207": "the cell has too many atoms for a search for symmetry",
     "S301": "the engine finds no space group",
     "S302": "the engine's orbits contradict its space group",
-    "S303": "the engine broke down",
-    "S304": "the search for symmetry took longer than the limit",
-    "S305": "the process that searched for symmetry died",
+    "S303": "the engine crashed",
+    "S304": "the search for symmetry takes more comparisons than the limit",
 }

@@ -1,21 +1,42 @@
 """The compiled quick yes and the readable guards agree on every crystal; so do spglib's C and Python functions."""
 
 import logging
+import re
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from cloudkit import _native, get_include
 from cloudkit.errors import StructureError
 from cloudkit.io import as_crystal
 from cloudkit.structure import Crystal, Symmetry, check_crystal, engine_spglib
-from cloudkit.structure.guards import SHORTEST_CONTACT, is_obviously_sound, validate_crystal
-from cloudkit.structure.neighbors import THIN, close_pairs, plane_distances
+from cloudkit.structure.guards import (
+    FULL,
+    LARGEST_COORDINATE,
+    LARGEST_LENGTH,
+    SAME_PLACE,
+    SHORTEST_CONTACT,
+    SMALLEST_VOLUME,
+    is_obviously_sound,
+    validate_crystal,
+)
+from cloudkit.structure.neighbors import THIN, close_pairs, plane_distances, reduce_cell
 from cloudkit.structure.symmetry import Search, find_symmetries
 
 contacts = pytest.importorskip("cloudkit.structure.contacts", reason="built without a C compiler")
+LIMITS = {
+    "LONGEST_EDGE": LARGEST_LENGTH,
+    "FARTHEST_SITE": LARGEST_COORDINATE,
+    "SMALLEST_VOLUME": SMALLEST_VOLUME,
+    "THINNEST_CELL": THIN,
+    "SHORTEST_CONTACT": SHORTEST_CONTACT,
+    "SAME_PLACE": SAME_PLACE,
+    "FULL_SITE": FULL,
+}
 SILICON, HALF = (("Si", 1.0),), (("Li", 0.4),)
 
 
@@ -67,6 +88,35 @@ def test_the_quick_yes_and_the_readable_guards_agree(crystal: Crystal) -> None:
     elif reason is None:
         near = close_pairs(crystal.lattice, crystal.positions, SHORTEST_CONTACT * (1 + 1e-9))
         assert len(near[0]) or plane_distances(crystal.lattice).min() < THIN * (1 + 1e-9)
+
+
+@settings(max_examples=600, deadline=None)
+@given(crystals())
+def test_the_native_engine_refuses_what_the_readable_guards_refuse(crystal: Crystal) -> None:
+    reason = fault(crystal)
+    shares = [sum(x for _, x in species) for species in crystal.species]
+    status, found = _native.find_symmetry(crystal.lattice, crystal.positions, crystal.labels, shares, 1e-2, 0)
+    if (status == "ok") != (
+        reason is None
+    ):  # only where rounding decides on which side of a limit a distance lies
+        assert status in ("contact", "bad cell") or reason.startswith(("S203", "S206"))
+        near = close_pairs(crystal.lattice, crystal.positions, SHORTEST_CONTACT * (1 + 1e-6))
+        shortest = np.linalg.norm(reduce_cell(crystal.lattice), axis=1).min()
+        volume = abs(np.linalg.det(crystal.lattice))
+        limits = [
+            *(near[2] / SHORTEST_CONTACT),
+            *(near[2] / SAME_PLACE),
+            shortest / THIN,
+            volume / SMALLEST_VOLUME,
+        ]
+        assert any(abs(ratio - 1) < 1e-6 for ratio in limits), (status, reason)
+    assert (found is None) == (status != "ok")
+
+
+def test_the_limits_of_the_guards_are_those_of_the_c_library() -> None:
+    header = (Path(get_include()) / "cloudkit/scope.h").read_text()
+    named = dict(re.findall(r"#define CK_(\w+) ([\d.e]+)", header))
+    assert {name: float(named[name]) for name in LIMITS} == LIMITS
 
 
 @settings(max_examples=300, deadline=None)
