@@ -15,7 +15,7 @@ NEED_TORCH = (
         "kernels",
         "documentation/test_pages.py",
         "unit/models",
-        "unit/property",
+        "unit/predict",
         "unit/report",
         "unit/train",
     ),

@@ -30,9 +30,9 @@ Keep = Callable[["Columns"], None]
 
 Inputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files and folders of structures, tables of strings (.csv, .jsonl, .parquet, folders of shards), SCOPE strings; - is a structure on standard input.")]  # fmt: skip
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="OUT", help="A .csv, .jsonl or .parquet file; without it, a table on standard output.")]  # fmt: skip
-Plot = Annotated[Path | None, typer.Option("--plot", metavar="F", help="Curves with bands of the first crystals, as .png, .svg or .pdf.")]  # fmt: skip
-Measured = Annotated[Path | None, typer.Option("--measured", metavar="F", help="Points laid over the curves: a table with columns id, temperature, value, and where they differ quantity, unit, n_atoms.")]  # fmt: skip
-Failures = Annotated[Path | None, typer.Option("--failures", metavar="FILE", help="The ledger, JSON lines: id, code, message of each failure. Without it they go to standard error.")]  # fmt: skip
+Plot = Annotated[Path | None, typer.Option("--plot", metavar="F", help="Curves with 80 % intervals of the first crystals, as .png, .svg or .pdf.")]  # fmt: skip
+Measured = Annotated[Path | None, typer.Option("--measured", metavar="F", help="Measured points to add to the curves: a table with columns id, temperature, value, and optionally quantity, unit, n_atoms.")]  # fmt: skip
+Failures = Annotated[Path | None, typer.Option("--failures", metavar="FILE", help="File of failures, JSON lines: id, code, message. By default they go to standard error.")]  # fmt: skip
 
 
 def command(
@@ -41,7 +41,7 @@ def command(
     output: Output = None,
     column: Column = None,
     temperatures: Annotated[str | None, typer.Option("--temperatures", "-t", metavar="T", help="In K: 300, 75,300 or 0:600:10 (start:stop:step, the end included). [default: 298.15]", show_default=False)] = None,
-    per: Annotated[Literal["atom", "formula", "cell"], typer.Option(help="Mole of what the values are given for.")] = "atom",
+    per: Annotated[Literal["atom", "formula", "cell"], typer.Option(help="Unit of amount: moles of atoms, formula units or cells.")] = "atom",
     plot: Plot = None,
     measured: Measured = None,
     top: Annotated[int | None, typer.Option("--top", min=1, metavar="K", help="Only the K best, one row each, with novelty; -o takes the table.", show_default=False)] = None,
@@ -66,7 +66,7 @@ def command(
         if path:
             check_target(path, suffixes)
     if measured and not plot:
-        raise CloudkitError("--measured lays points over a plot; give --plot FILE too")
+        raise CloudkitError("--measured needs --plot FILE")
     check_inputs(inputs)
     check_apart(inputs, output, plot, page, failures)
     if top is not None:
@@ -89,9 +89,7 @@ def command(
             )
         )
     if by or where or reference or lowest:
-        raise CloudkitError(
-            "--by, --lowest, --where and --reference choose among candidates; give --top K too"
-        )
+        raise CloudkitError("--by, --lowest, --where and --reference need --top K")
     if page:
         from cloudkit.cli.sheets import write_sheets
 
@@ -187,7 +185,7 @@ def _write(
 
 @contextmanager
 def _writer(output: Path, columns: Sequence[str]) -> Iterator[Keep]:
-    """A file that takes batches and is there, whole, at the end."""
+    """Write batches to a file that appears complete at the end."""
     from cloudkit.io import column_writer
 
     with replacing(output, "wb") as file, column_writer(file, output.suffix, columns, TEXTS) as write:

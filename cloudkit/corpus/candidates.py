@@ -113,7 +113,7 @@ def _slots(places: Sequence[str], elements: Sequence[str]) -> dict[str, tuple[st
 
 
 def find_prototype(given: str) -> tuple[str, Scope]:
-    """Its name and orbits. Raises CloudkitError, with the nearest names, for what is none of the three."""
+    """The name and orbits of a prototype. Raises CloudkitError with the nearest names for an unknown one."""
     if "|" in given:
         scope = parse(given)
         if scope.dialect != "orbit":

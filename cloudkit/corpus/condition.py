@@ -1,4 +1,4 @@
-"""A condition on columns, as `predict --where` takes it: comparisons and nothing that could act."""
+"""A condition on columns, as in `predict --where`: comparisons only, nothing that executes."""
 
 import ast
 from typing import TYPE_CHECKING, Any, Final

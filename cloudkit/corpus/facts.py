@@ -117,7 +117,7 @@ def gather_facts(
 
 
 def _facts(row: Row, source: Source, tokenizer: Tokenizer | None) -> dict[str, Any] | None:
-    """Facts of one string; None where it is invalid, which the source counts."""
+    """Facts of one string; None if it is invalid, which the source counts."""
     try:
         if row.text is None:
             raise row.error or CloudkitError("no string")
@@ -227,7 +227,7 @@ def _refuse_label(table: Table, name: str, first: int) -> None:
 
 
 def _numbers(values: Iterable[object]) -> Any:
-    """A column as float64, NaN where a value is missing; None where it holds anything else."""
+    """A column as float64, NaN for a missing value; None if it contains anything else."""
     out = []
     for value in values:
         if value is None or value == "":

@@ -36,7 +36,7 @@ KNOWN, FORMULA, NEW = "known", "known formula", "new"
 
 
 class Wanted(NamedTuple):
-    """What counts as best. quantity: None for the first that the model predicts; where: a condition on the columns."""
+    """The ranking criterion. quantity: None for the first that the model predicts; where: a condition on the columns."""
 
     top: int = 50
     quantity: str | None = None
@@ -60,7 +60,7 @@ class Ranking:
 
 
 class Reference:
-    """Crystals that are known already: by canonical string, and by formula alone."""
+    """Known crystals, by canonical string and by formula."""
 
     def __init__(self, files: Sequence[str] = ()) -> None:
         self.texts: set[str] = set()

@@ -1,4 +1,4 @@
-"""An input of any size as units of work: each becomes one shard, and its key says what it is made from."""
+"""An input of any size as units of work: each becomes one shard, named by its content."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence

@@ -58,6 +58,11 @@ def fit_predict(
     One row per observation; texts are orbit or reduced strings; temperature (n,) in K, None or NaN where it has no meaning.
     name: one of BASELINES. Outside the training temperatures, curves keep their end values.
     Raises CloudkitError for an unknown name, DataError for empty or uneven columns, ScopeError for invalid text.
+
+    Examples
+    --------
+    >>> fit_predict("mean", ["0 0 0 | Si 1a", "0 0 0 | C 1a"], None, [1.0, 3.0], ["0 0 0 | Ge 1a"], None)
+    array([2.])
     """
     if name not in BASELINES:
         raise CloudkitError(f"unknown baseline '{name}'" + suggest(name, BASELINES))
@@ -132,7 +137,7 @@ def _mean(train: Rows, value: Array, test: Rows, seed: int) -> Array:
 
 
 def _fit_curves(model: Any, train: Curves, test: Rows) -> Array:
-    """Fit all grid points at once, then read the predicted curves off at the test temperatures."""
+    """Fit all grid points at once, then interpolate the predicted curves at the test temperatures."""
     model.fit(features(train.texts), train.value if train.grid.size > 1 else train.value[:, 0])
     distinct = {text: index for index, text in enumerate(dict.fromkeys(test.texts))}
     predicted = np.asarray(model.predict(features(list(distinct)))).reshape(len(distinct), train.grid.size)
@@ -159,7 +164,7 @@ def _ridge(train: Rows, value: Array, test: Rows, seed: int) -> Array:
 
 
 def _products(rows: Rows) -> Array:
-    """Features times a constant and smooth functions of temperature."""
+    """Products of the features with a constant and smooth functions of temperature."""
     kelvin = rows.temperature[:, None]
     basis = np.concatenate([np.ones_like(kelvin), kelvin / (kelvin + np.array(SCALES))], axis=1)
     ones = np.column_stack([np.ones(len(rows.texts)), features(rows.texts)])

@@ -19,7 +19,13 @@ BASELINE_NAMES: Final = {
 
 
 def quantity_name(quantity: str) -> str:
-    """The name of a quantity in reports; names that are not thermodynamic are kept."""
+    """The name of a quantity in reports; names that are not thermodynamic are kept.
+
+    Examples
+    --------
+    >>> quantity_name("heat_capacity"), quantity_name("band_gap")
+    ('heat capacity Cv', 'band gap')
+    """
     return QUANTITIES.get(quantity, quantity.replace("_", " "))
 
 
@@ -29,7 +35,13 @@ def baseline_name(name: str) -> str:
 
 
 def short_scope(text: str) -> str:
-    """A SCOPE string with its generators replaced by the symbol of the space group: "Fm-3m | Na 4a Cl 4b"."""
+    """A SCOPE string with the symbol of its space group in place of the generators.
+
+    Examples
+    --------
+    >>> short_scope("0 0 0 | Si 1a")
+    'P1 | Si 1a'
+    """
     generators, bar, rest = text.partition("|")
     group = SPACE_GROUP_BY_GENERATORS.get(generators.strip())
     return f"{group.symbol} | {rest.strip()}" if bar and group else text

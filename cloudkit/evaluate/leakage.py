@@ -67,7 +67,14 @@ def join_seen(parts: Sequence[Seen]) -> Seen:
 
 
 def composition_key(text: str) -> str:
-    """Composition to two decimals, as reduced strings hold it, and space group; text that is not SCOPE is its own key."""
+    """Composition to two decimals, as in reduced strings, and space group; text that is not SCOPE is its own key.
+
+    Examples
+    --------
+    >>> rock_salt = "1 6 a O D D a D O D b O O O c O O O d O O O e O O O 0 | Na 4a Cl 4b"
+    >>> composition_key(rock_salt)
+    'Cl0.50 Na0.50 225'
+    """
     try:
         scope = parse(text)
     except ScopeError:

@@ -37,7 +37,13 @@ def mae(target: Any, prediction: Any) -> float:
 
 
 def rmse(target: Any, prediction: Any) -> float:
-    """Root of the mean squared error."""
+    """Root of the mean squared error.
+
+    Examples
+    --------
+    >>> rmse([0.0, 0.0], [3.0, -3.0])
+    3.0
+    """
     return float(np.sqrt(np.square(errors_of(target, prediction)).mean()))
 
 

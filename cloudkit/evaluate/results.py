@@ -70,7 +70,7 @@ def _coverage(score: Scores) -> dict[str, float]:
 
 
 def write_lines(path: Path, lines: list[dict[str, Any]]) -> None:
-    """A CSV file with the columns of all lines, empty where a line has no such column."""
+    """A CSV file with the columns of all lines, empty if a line has no such column."""
     names = list(dict.fromkeys(name for line in lines for name in line))
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, names, restval="")

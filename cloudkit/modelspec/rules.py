@@ -156,7 +156,7 @@ def _modes(path: KeyPath, target: Draft, head: Draft) -> Iterator[Finding]:
 
 
 def kinds_have_their_labels(draft: Draft) -> Iterator[Finding]:
-    """A kind of several numbers needs labels that tell them apart: one of the whole spectrum, not of one end of it."""
+    """A spectrum of several parameters needs labels of the whole of it, not of one end."""
     ends = {"debye_temperature": "the slow end", "highest_frequency": "the fast end"}
     for index, task in mappings(draft, "tasks"):
         head = head_of(draft, task)
@@ -198,7 +198,7 @@ HEADS_OF = {
 
 
 def heads_exist_and_fit(draft: Draft) -> Iterator[Finding]:
-    """A task names a head of the spec, of a kind that it can use."""
+    """A task names a head of the spec of a suitable kind."""
     heads = section(draft, "heads")
     for index, task in mappings(draft, "tasks"):
         given, path = task.get("head"), ("tasks", index, "head")
@@ -216,7 +216,7 @@ def heads_exist_and_fit(draft: Draft) -> Iterator[Finding]:
 
 
 def finetuning_is_possible(draft: Draft) -> Iterator[Finding]:
-    """No more is frozen than there is; what watches held-out crystals has some; networks of one kind make an ensemble."""
+    """At most all parts are frozen; patience and trees have held-out crystals; thermal heads have no ensemble."""
     layers = section(draft, "encoder").get("layers")
     for index, task in mappings(draft, "tasks"):
         if task.get("kind") != "finetune":
@@ -298,7 +298,7 @@ def vocabulary_fits(draft: Draft) -> Iterator[Finding]:
 
 
 def positions_suffice(draft: Draft) -> Iterator[Finding]:
-    """Learned positions and the row that is never trained lie within what the tokens need."""
+    """There are as many learned positions as tokens, and the padding row is in the vocabulary."""
     length, positions = section(draft, "tokens").get("max_length"), section(draft, "encoder").get("positions")
     if isinstance(length, int) and isinstance(positions, int) and positions < length:
         message = f"encoder.positions = {positions} is less than tokens.max_length = {length}; raise it or lower the length"
@@ -306,7 +306,7 @@ def positions_suffice(draft: Draft) -> Iterator[Finding]:
 
 
 def positions_fit(draft: Draft) -> Iterator[Finding]:
-    """Merged orbits have no order, and rotary positions turn pairs of numbers."""
+    """Merged orbits have no order; rotary positions need an even head width."""
     encoder = section(draft, "encoder")
     positions, heads, width = (encoder.get(key) for key in ("positions", "heads", "width"))
     if positions in ("learned", "rotary") and encoder.get("merge") is True:
@@ -318,7 +318,7 @@ def positions_fit(draft: Draft) -> Iterator[Finding]:
 
 
 def precision_fits(draft: Draft) -> Iterator[Finding]:
-    """Divided weights know the precisions that Lightning's ModelParallelStrategy has."""
+    """Sharded weights (fsdp) support the precisions of Lightning's ModelParallelStrategy."""
     run = section(draft, "run")
     if run.get("strategy") == "fsdp" and run.get("precision") in ("16-mixed", "64-true"):
         message = f"run.precision = '{run['precision']}' does not go with run.strategy = 'fsdp'; use 32-true or bf16-mixed"
@@ -326,7 +326,7 @@ def precision_fits(draft: Draft) -> Iterator[Finding]:
 
 
 def parts_exist(draft: Draft) -> Iterator[Finding]:
-    """Of the built-in tables only `thermal` is divided."""
+    """Among built-in tables, only some have a train/test split."""
     for index, task in mappings(draft, "tasks"):
         for below, data in tables(task):
             name, part = data.get("builtin"), data.get("part")
@@ -339,7 +339,7 @@ def parts_exist(draft: Draft) -> Iterator[Finding]:
 
 
 def folds_exist(draft: Draft) -> Iterator[Finding]:
-    """A part of a file is that of a fold, which `folds` must name, below its count."""
+    """A table with a part needs `folds`, and a fold below its count."""
     folds = draft.get("folds")
     for index, task in mappings(draft, "tasks"):
         for below, data in tables(task):

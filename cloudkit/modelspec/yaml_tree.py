@@ -84,7 +84,7 @@ def plain(node: Node) -> Any:
 
 
 def show(value: object) -> str:
-    """A value as a message quotes it: short, and in YAML's words."""
+    """A value as messages quote it: short, in YAML notation."""
     if isinstance(value, dict | list):
         return ("a" if value else "an empty") + (" mapping" if isinstance(value, dict) else " list")
     if value is None or isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""Trees that an ensemble mixes with its networks, kept as plain arrays: a model folder holds no pickle.
+"""Trees that an ensemble averages with its networks, stored as plain arrays: a model folder contains no pickle.
 
 Extra trees on the features of strings (cloudkit.predict.features), one forest per output, fitted to the labels that the
 networks were fitted to. How much they count is chosen on crystals that neither has seen.
@@ -70,7 +70,7 @@ class Forest:
 
 
 def fit_forest(texts: Sequence[str], value: Array, seed: int) -> Forest:
-    """Extra trees on one label for each string, as the baseline of that name has them."""
+    """Fit extra trees to one label per string, with the settings of the baseline."""
     trees = require("sklearn.ensemble", "train").ExtraTreesRegressor(
         TREES, max_features=0.5, random_state=seed
     )

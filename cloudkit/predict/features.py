@@ -32,7 +32,13 @@ SYMMETRY: Final = (
 
 
 def feature_names() -> list[str]:
-    """Names of the columns of `features`."""
+    """Names of the columns of `features`.
+
+    Examples
+    --------
+    >>> feature_names()[0]
+    'number mean'
+    """
     elements = [f"{name} {statistic}" for name in (*PROPERTIES, *DERIVED) for statistic in STATISTICS]
     return elements + [f"{block}-block share" for block in BLOCKS] + list(SYMMETRY)
 
@@ -41,6 +47,11 @@ def features(texts: Sequence[str]) -> Array:
     """Features of SCOPE strings, (n, len(feature_names())), all finite.
 
     Raises ScopeError for text that is not valid SCOPE.
+
+    Examples
+    --------
+    >>> features(["0 0 0 | Si 1a"]).shape == (1, len(feature_names()))
+    True
     """
     seen: dict[str, list[float]] = {}
     for text in texts:

@@ -1,4 +1,4 @@
-"""Whatever `predict` is given -> one record per input: an identifier and a SCOPE string, or the reason why there is none."""
+"""Inputs of `predict` -> one record each: an id and a SCOPE string, or the error."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import gcd
@@ -16,7 +16,7 @@ from cloudkit.units import Per
 
 
 class Input(NamedTuple):
-    """One thing to predict for: `scope` or `error`, never both. `cloudkit.encoding.Encoded` fits as well."""
+    """One input: `scope` or `error`, never both. `cloudkit.encoding.Encoded` fits as well."""
 
     id: str
     scope: str | None
@@ -24,7 +24,7 @@ class Input(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """An input without a prediction, as the ledger of failures lists it.
+    """An input without a prediction.
 
     code: that of the structure or string (S..., E...), or P100: nothing to predict for, P101: longer than the model reads, P102: a dialect that cannot
     become the model's, P103: the number of atoms is not known.
@@ -36,7 +36,7 @@ class Failure(NamedTuple):
 
 
 class Ready(NamedTuple):
-    """An input as the model reads it. text: in the model's dialect; atoms: that the value is given for, 1 for per atom."""
+    """An input as the model reads it: its text in the dialect of the model, and the number of atoms per value, 1 per atom."""
 
     id: str
     text: str
@@ -88,7 +88,7 @@ def listed(inputs: Any) -> Iterable[Any]:
         return [inputs]
     if hasattr(inputs, "columns") or hasattr(inputs, "column_names"):
         raise CloudkitError(
-            "a whole table was given; give the column that holds strings or structures: table['scope']"
+            "expected a column of strings or structures, got a whole table; pass a column, such as table['scope']"
         )
     plain = getattr(inputs, "to_pylist", None) or getattr(inputs, "tolist", None)  # of Arrow; of arrays
     found: Iterable[Any] = plain() if plain else inputs
@@ -105,14 +105,12 @@ def _is_single(inputs: Any) -> bool:
     if isinstance(inputs, tuple) and len(inputs) == 3 and isinstance(inputs[0], list | tuple | np.ndarray):
         return np.shape(inputs[0]) == (3, 3)
     if not isinstance(inputs, Iterable):
-        raise CloudkitError(
-            f"a {type(inputs).__name__} is neither a structure, nor SCOPE text, nor a list of these"
-        )
+        raise CloudkitError(f"a {type(inputs).__name__} is not a structure, SCOPE text or a list of these")
     return False
 
 
 def prepare(one: Input, dialect: str, per: Per) -> Ready | Failure:
-    """Check one record, put its string into the model's dialect and count its atoms."""
+    """Check one record, convert its string to the model's dialect, and count its atoms."""
     if one.scope is None:
         return failure(one.id, one.error or CloudkitError("there is no SCOPE string"), "P100")
     try:
@@ -126,7 +124,7 @@ def prepare(one: Input, dialect: str, per: Per) -> Ready | Failure:
 
 
 def failure(name: str, error: CloudkitError, code: str) -> Failure:
-    """The ledger's entry for an error; `code` counts where the error has none of its own."""
+    """The Failure of an error; `code` is used if the error has no code."""
     if isinstance(error, StructureError):
         return Failure(name, error.code, f"{error.message}" + (f" ({error.hint})" if error.hint else ""))
     if isinstance(error, ScopeError) and error.diagnostics:
@@ -145,7 +143,7 @@ def atoms_of(text: str, per: Per) -> float:
         return 1.0
     if scope.dialect != "orbit":
         raise CloudkitError(
-            f"a {scope.dialect} string does not say how many atoms a {per} has; give an orbit string, or per atom"
+            f"a {scope.dialect} string does not contain the number of atoms of a {per}; use an orbit string, or per atom"
         )
     counts = list(scope.composition.values())
     if per == "cell":

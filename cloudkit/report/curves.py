@@ -60,7 +60,7 @@ def _texts(table: Table, name: str) -> list[str]:
 
 
 def _atoms(table: Table, row: int) -> float | None:
-    """Atoms of the cell or formula of one row, None where the table does not say."""
+    """Number of atoms of the cell or formula of one row, None if the table does not say."""
     if "n_atoms" not in table.columns:
         return None
     found = table.column("n_atoms")[row]

@@ -6,7 +6,7 @@ from cloudkit.predict import Failure, Input, load
 from cloudkit.tables import generator_text
 from cloudkit.units import GAS_CONSTANT
 
-from .property_examples import ROCK_SALT, ROCK_SALT_REDUCED, make_model
+from .predict_examples import ROCK_SALT, ROCK_SALT_REDUCED, make_model
 
 CELL = ([[5.6, 0, 0], [0, 5.6, 0], [0, 0, 5.6]], [[0, 0, 0], [0.5, 0.5, 0.5]], ["Cs", "Cl"])
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from .property_examples import make_model
+from .predict_examples import make_model
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ from cloudkit.errors import ScopeError
 from cloudkit.predict.features import feature_names, features, point_group_order
 from cloudkit.tables import SPACE_GROUPS, generator_text
 
-from .property_examples import ROCK_SALT, ROCK_SALT_REDUCED
+from .predict_examples import ROCK_SALT, ROCK_SALT_REDUCED
 
 
 def named(text):
