@@ -10,7 +10,12 @@ from cloudkit.tables.composition import sort_species
 
 
 def canonical_letters(space_group: int, orbits: Iterable[Orbit]) -> dict[str, str]:
-    """Letter as given -> letter of the canonical string; the first choice of letters that leads there."""
+    """For each given letter, its letter in the canonical string; the first renaming that gives it.
+
+    >>> from cloudkit.scope import canonical_letters, parse
+    >>> canonical_letters(2, parse("1 0 0 | Cl 1a Na 1b").orbits)
+    {'a': 'b', 'b': 'a'}
+    """
     given = list(orbits)
     wanted = _content(canonical_orbits(space_group, given))
     used = tuple(dict.fromkeys(LETTERS.index(orbit.letter) for orbit in given))
