@@ -83,6 +83,19 @@ def test_the_core_holds_its_laws_under_sanitizers(source: str, tmp_path: Path) -
     assert done.stdout == "all laws held\n"
 
 
+def test_eight_threads_give_the_same_strings_under_the_thread_sanitizer(tmp_path: Path) -> None:
+    program, flags = tmp_path / "threads", ["-g", "-O1", "-fsanitize=thread", "-pthread", *WARNINGS]
+    built = compile_c(*flags, "-o", program, NATIVE / "test_threads.c", NATIVE / "laws.c", *CORE, "-lm")
+    if built.returncode != 0 and "tsan" in built.stderr:
+        pytest.skip("this compiler has no thread sanitizer")
+    assert built.returncode == 0, built.stderr
+    done = subprocess.run([program], capture_output=True, text=True, check=False, timeout=300)
+    if "unexpected memory mapping" in done.stderr:
+        pytest.skip("the thread sanitizer does not run in this memory layout")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout == "all threads agree\n"
+
+
 def test_the_core_gives_what_the_vectors_say_under_sanitizers(tmp_path: Path) -> None:
     program = build_sanitized("vectors.c", tmp_path)
     lines = []

@@ -1,5 +1,5 @@
 /* The engine without Python: known crystals, a status for every bad input, the laws on random bytes, and a budget that is
- * kept. Exit code 0: all held. Built with sanitizers by test_core_in_c.py, once more with threads (test_threads.c). */
+ * kept. Exit code 0: all held. Built with sanitizers by test_core_in_c.py. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
