@@ -40,7 +40,18 @@ def core(tmp_path_factory: pytest.TempPathFactory) -> None:
 def test_the_c_program_counts_atoms(core: None, tmp_path: Path) -> None:
     include, library = ask("cloudkit.get_include()", tmp_path), ask("cloudkit.get_library()", tmp_path)
     flags = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
-    run(str(COMPILER), *flags, EXAMPLES / "c/atoms.c", "-I", include, library, "-o", "atoms", cwd=tmp_path)
+    run(
+        str(COMPILER),
+        *flags,
+        EXAMPLES / "c/atoms.c",
+        "-I",
+        include,
+        library,
+        "-lm",
+        "-o",
+        "atoms",
+        cwd=tmp_path,
+    )
     reduced = f"{ROCK_SALT} | 4a 4b | Na 0.5 Cl 0.5"
     done = run(tmp_path / "atoms", cwd=tmp_path, text=f"{'x' * 9000}\n{LINES}{reduced}", code=1)
     assert done.stdout == "225: 11 4 17 4\n225: 8 4 26 1 28 3\n"
@@ -56,6 +67,15 @@ def test_the_c_program_counts_atoms(core: None, tmp_path: Path) -> None:
 
 
 @needs_compiler
+def test_the_c_program_encodes_a_crystal(core: None, tmp_path: Path) -> None:
+    include, library = ask("cloudkit.get_include()", tmp_path), ask("cloudkit.get_library()", tmp_path)
+    flags = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+    source = EXAMPLES / "c/encode.c"
+    run(str(COMPILER), *flags, source, "-I", include, library, "-lm", "-o", "encode", cwd=tmp_path)
+    assert run(tmp_path / "encode", cwd=tmp_path).stdout == f"{ROCK_SALT} | Na 4a Cl 4b\n"
+
+
+@needs_compiler
 def test_the_cython_package_works_linked_and_by_capsule(core: None, tmp_path: Path) -> None:
     package = shutil.copytree(EXAMPLES / "cython", tmp_path / "package")
     run(PYTHON, "setup.py", "-q", "build_ext", "--inplace", cwd=package)
@@ -64,8 +84,17 @@ def test_the_cython_package_works_linked_and_by_capsule(core: None, tmp_path: Pa
         "from letters import capsule, linked\n"
         f"assert linked.letters({text!r}) == capsule.letters({text!r}) == ['4a', '4b']\n"
         "assert linked.letters(b'') is capsule.letters(b'') is None\n"
+        "cell, sites = [4.1, 0, 0, 0, 4.1, 0, 0, 0, 4.1], [0, 0, 0, 0.5, 0.5, 0.5]\n"
+        "assert linked.encode(cell, sites, [55, 17]).endswith(b' | Cs 1a Cl 1b')\n"
+        "assert capsule.encode(cell, sites, [55, 17]) == linked.encode(cell, sites, [55, 17])\n"
+        "assert linked.encode(cell, [0] * 6, [55, 17]) is capsule.encode(cell, [0] * 6, [55, 17]) is None\n"
     )
     run(PYTHON, "-c", code, cwd=package)
+
+
+def test_the_ctypes_program_encodes_a_crystal(core: None, tmp_path: Path) -> None:
+    done = run(PYTHON, EXAMPLES / "ctypes/encode.py", cwd=tmp_path)
+    assert done.stdout == f"{ROCK_SALT} | Na 4a Cl 4b\n"
 
 
 def test_the_ctypes_program_needs_no_compiler(core: None, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 /* Atoms of each element in the conventional cell, for every orbit string on standard input.
  *
- *     cc atoms.c $(python -c 'import cloudkit; print("-I", cloudkit.get_include(), cloudkit.get_library())') -o atoms
+ *     cc atoms.c $(python -c 'import cloudkit; print("-I", cloudkit.get_include(), cloudkit.get_library())') -lm -o atoms
  *     echo '1 6 a O D D a D O D b O O O c O O O d O O O e O O O 0 | Na 4a Cl 4b' | ./atoms
  *     225: 11 4 17 4                (atomic number, atoms)
  */

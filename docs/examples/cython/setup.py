@@ -9,7 +9,13 @@ import cloudkit
 
 header = [cloudkit.get_include()]
 modules = [
-    Extension("letters.linked", ["letters/linked.pyx"], header, extra_objects=[cloudkit.get_library()]),
+    Extension(
+        "letters.linked",
+        ["letters/linked.pyx"],
+        header,
+        extra_objects=[cloudkit.get_library()],
+        libraries=["m"],
+    ),
     Extension("letters.capsule", ["letters/capsule.pyx"], header),
 ]
 setup(
