@@ -61,6 +61,7 @@ CODE: Final[
 ] = {  # the modules that make a stage, besides the stages that it reads
     "encode": (
         "cloudkit.data",
+        "cloudkit.encoding",
         "cloudkit.evaluate.task_data",
         "cloudkit.io",
         "cloudkit.structure",
