@@ -53,7 +53,7 @@ mutants: $(VENV)/.test
 ajv:
 	npm install --silent --no-audit --no-fund --prefix .ajv ajv@8.17.1
 
-# The package that tests/unit/train/test_matbench.py has read the results; beside .venv, since it asks for a scikit-learn of 2021.
+# The package that tests/unit/train/test_matbench.py has read the results; outside .venv, since it asks for a scikit-learn of 2021.
 matbench:
 	$(PIP) --no-deps --target .matbench matbench==0.6 matminer==0.10.1
 
@@ -81,7 +81,7 @@ tasks-table: $(VENV)/.test
 thermal-folds: $(VENV)/.test
 	cd benchmarks && OMP_NUM_THREADS=1 ../$(BIN)/python thermal_folds.py
 
-# Predictions beside measured heat capacities of solids (JANAF, through the package chemicals).
+# Predictions and measured heat capacities of solids (JANAF, through the package chemicals).
 janaf: $(VENV)/.test
 	$(PIP) chemicals==1.5.2
 	cd benchmarks && ../$(BIN)/python janaf.py
@@ -90,7 +90,7 @@ janaf: $(VENV)/.test
 corpus-check: $(VENV)/.test
 	$(BIN)/python benchmarks/corpus_check.py $(N)
 
-# cloudkit beside its rivals; one subject: .venv/bin/cloudkit bench tokenize.
+# cloudkit and its rivals; one subject: .venv/bin/cloudkit bench tokenize.
 bench: $(VENV)/.test
 	$(BIN)/cloudkit bench
 

@@ -1,4 +1,4 @@
-"""Debye thermodynamics, values and gradients: cloudkit beside the published 20-point rule, same dtype and threads.
+"""Debye thermodynamics, values and gradients: cloudkit compared with the published 20-point rule, same dtype and threads.
 
     python -m pytest benchmarks/bench_debye.py --benchmark-only --benchmark-timer=time.process_time
 

@@ -1,4 +1,4 @@
-"""Ids of the published vocabulary to strings: cloudkit beside `tokenizers` and transformers, one thread each.
+"""Ids of the published vocabulary to strings: cloudkit compared with `tokenizers` and transformers, one thread each.
 
     python -m pytest benchmarks/bench_decode.py --benchmark-only
 

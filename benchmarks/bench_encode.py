@@ -1,4 +1,4 @@
-"""Structures to strings: cloudkit beside the published script (pymatgen and spglib) and the engines alone, one core each.
+"""Structures to strings: cloudkit compared with the published script (pymatgen and spglib) and the engines alone, one core each.
 
     python -m pytest benchmarks/bench_encode.py --benchmark-only --benchmark-timer=time.process_time
 

@@ -1,4 +1,4 @@
-"""The encoder on a CPU, packed beside padded to 64: forward pass and training step of masked tokens at 12 x 768.
+"""The encoder on a CPU, packed and padded to 64: forward pass and training step of masked tokens at 12 x 768.
 
     python -m pytest benchmarks/bench_encoder.py -o python_files='bench_*.py' --benchmark-only --benchmark-timer=time.process_time
 
@@ -73,7 +73,7 @@ def step(states: Tensor, ids: Tensor, model: CloudModel, optimizer: torch.optim.
 def run(
     benchmark, batches: Iterator[Inputs], work: Callable[..., object], prepare: Callable[[Inputs], tuple]
 ) -> None:  # type: ignore[no-untyped-def]
-    """Time `work` on prepared fresh batches; keep their size beside the times."""
+    """Time `work` on prepared fresh batches; keep their size with the times."""
     benchmark.pedantic(work, setup=lambda: (prepare(next(batches)), {}), rounds=ROUNDS, warmup_rounds=1)
     benchmark.extra_info.update(
         strings=BATCH, padded_to=LENGTH, threads=torch.get_num_threads(), torch=torch.__version__

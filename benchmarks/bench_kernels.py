@@ -1,4 +1,4 @@
-"""Kernels on a GPU beside their rivals: correctness first, then times, and bytes and operations as shares of what the GPU does.
+"""Kernels on a GPU and their rivals: correctness first, then times, and bytes and operations as shares of what the GPU does.
 
     python benchmarks/bench_kernels.py               # on a GPU
     TRITON_INTERPRET=1 python benchmarks/bench_kernels.py --small   # anywhere: checks that it works, its times mean nothing

@@ -1,4 +1,4 @@
-"""Strings to trees: cloudkit beside Lark on the grammar of the standard.
+"""Strings to trees: cloudkit compared with Lark on the grammar of the standard.
 
     python -m pytest benchmarks/bench_parse.py --benchmark-only
 

@@ -1,4 +1,4 @@
-"""Pretraining and inference at 12 x 768 on a CPU: cloudkit beside transformers' BertForMaskedLM in the published recipe.
+"""Pretraining and inference at 12 x 768 on a CPU: cloudkit compared with transformers' BertForMaskedLM in the published recipe.
 
     python benchmarks/bench_pretrain.py [--rounds 3] [--precision bf16] [--minutes 9]    # writes results/pretrain.json and .txt
 
@@ -237,7 +237,7 @@ def adam(module: torch.nn.Module) -> torch.optim.Optimizer:
 
 
 def row(name: str, seconds: dict[str, list[float]]) -> dict[str, Any]:
-    """One contender beside the rival, by the best rounds."""
+    """One contender against the rival, by the best rounds."""
     what = name.split()[0]
     best, best_rival = min(seconds[name]), min(seconds[f"{what} transformers"])
     return {

@@ -1,4 +1,4 @@
-"""Strings to ids of the published vocabulary: cloudkit beside `tokenizers` and transformers, one thread each.
+"""Strings to ids of the published vocabulary: cloudkit compared with `tokenizers` and transformers, one thread each.
 
     python -m pytest benchmarks/bench_tokenize.py --benchmark-only
 
@@ -41,7 +41,7 @@ def fresh(strings: list[str]) -> Callable[[], tuple[tuple[list[str]], dict[str, 
 
 
 def report(benchmark: pytest.FixtureRequest, strings: list[str], expected: list[list[int]]) -> None:
-    """Size of the sample, kept beside the times."""
+    """Size of the sample, kept with the times."""
     benchmark.extra_info.update(items=len(strings), tokens=sum(map(len, expected)))  # type: ignore[attr-defined]
 
 

@@ -1,4 +1,4 @@
-"""Strings checked against grammar, tables and semantics: cloudkit beside Lark (grammar only) and jsonschema (tree only).
+"""Strings checked against grammar, tables and semantics: cloudkit compared with Lark (grammar only) and jsonschema (tree only).
 
     python -m pytest benchmarks/bench_validate.py --benchmark-only
 

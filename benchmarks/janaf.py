@@ -1,4 +1,4 @@
-"""Measured heat capacities of ordered solids (JANAF 1998, as the package `chemicals` carries them) beside predictions: make janaf
+"""Measured heat capacities of ordered solids (JANAF 1998, as the package `chemicals` carries them) and predictions: make janaf
 
 janaf_structures.csv holds CAS number, formula, SCOPE string and where the structure is from: the AMCSD code, NCrystal material or AFLOW
 prototype whose string it equals. Each solid is predicted by a model of the preset `thermal` whose training rows hold no crystal of

@@ -1,4 +1,4 @@
-"""Heat capacity of unseen crystals on the built-in thermal set: the preset `thermal` beside mean curve, ridge, extra trees and an oracle.
+"""Heat capacity of unseen crystals on the built-in thermal set: the preset `thermal` against mean curve, ridge, extra trees and an oracle.
 
     make thermal-folds        # or: python benchmarks/thermal_folds.py [--seeds 3]; what is done already is not done again
 

@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=1 PYTHONPATH=benchmarks python benchmarks/studies/conversions.py [ROWS] [--seed 0] [--labels FILE]
 
 Prints (1) reduced -> orbit: share enumerated completely, rank of the truth, share of unique answers, time;
-(2) AFLOW labels beside pymatgen's (spglib, the same symprec), each difference with its class; (3) whether structures
+(2) AFLOW labels compared with pymatgen's (spglib, the same symprec), each difference with its class; (3) whether structures
 with one canonical string agree in space group, pymatgen's label and elements. ROWS are drawn at random; without it all
 14,258 are read, which takes about six minutes. --labels keeps pymatgen's labels (the slow part) in a file.
 """
@@ -104,7 +104,7 @@ def print_labels(rows: list[dict[str, Any]], texts: list[str], theirs: dict[str,
     ours = [aflow_label(text) for text in texts]
     spent = (time.perf_counter() - start) / len(texts)
     print(
-        f"AFLOW labels beside pymatgen's (spglib, {SYMPREC} Å), {len(texts)} structures; {spent * 1e6:.0f} µs a label"
+        f"AFLOW labels compared with pymatgen's (spglib, {SYMPREC} Å), {len(texts)} structures; {spent * 1e6:.0f} µs a label"
     )
     print(" of canonical strings:")
     print_classes(rows, ours, theirs)

@@ -1,4 +1,4 @@
-"""Cv at 300 K: the thermal head beside a direct regression with the same encoder, on the shared heat-capacity sets.
+"""Cv at 300 K: the thermal head and a direct regression with the same encoder, on the shared heat-capacity sets.
 
     PYTHONPATH=benchmarks python benchmarks/studies/cv300.py [--folds 5] [--epochs 40]     # needs the shared data; what is done already is not done again
 

@@ -1,4 +1,4 @@
-"""100,000 strings × 100 temperatures through `cloudkit predict`: rate, and memory beside that of 10,000 strings.
+"""100,000 strings × 100 temperatures through `cloudkit predict`: rate, and memory compared with that of 10,000 strings.
 
     PYTHONPATH=benchmarks python benchmarks/studies/predict_rate.py [--strings 100000]
 

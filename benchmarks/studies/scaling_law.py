@@ -1,6 +1,6 @@
 """How the error of formation energy falls with size and data: `cloudkit sweep` over fifteen models, and the law through them.
 
-    PYTHONPATH=benchmarks python benchmarks/studies/scaling_law.py        # writes results/scaling_mp20.{txt,svg}; about 15 minutes of one core, goes on where it was
+    PYTHONPATH=benchmarks python benchmarks/studies/scaling_law.py        # writes results/scaling_mp20.{txt,svg}; about 15 minutes of one core, resumable
 
 Needs the shared data: 14,258 binary and ternary cells of the Materials Project (CC-BY-4.0). A sixth of the rows is the test part; rows that share
 composition and space group with one of them are left out of training. Every model sees its crystals 20 times, so that fewer

@@ -475,7 +475,7 @@ def invalid_listings(random_: random.Random, fixed: list[tuple[int, str]]) -> It
 
 
 def invalid_forms(random_: random.Random) -> Iterator[Vector]:
-    """Valid strings that are not canonical, or that stand for no crystal; and several faults at once."""
+    """Valid strings that are not canonical, or that fit no crystal; and several faults at once."""
     swapped = [g for g in GENERATORS if len(RENAMINGS[g]) > 1]
     for index in range(16):
         group = random_.choice(swapped)

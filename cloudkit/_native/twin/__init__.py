@@ -1,4 +1,4 @@
-"""What csrc/ does, in readable Python: the oracle of the compiled core, and its stand-in where no compiler was at hand."""
+"""What csrc/ does, in readable Python: the oracle of the compiled core, and its replacement without a compiler."""
 
 from cloudkit._native.twin.batches import check_batch, decode_batch, decode_packed, encode_batch
 from cloudkit._native.twin.canonical import canonical
