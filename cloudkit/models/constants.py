@@ -13,6 +13,8 @@ TYPICAL_THETA: Final = (
 # cumulated shares of the modes at the grid points of a spectrum; below the first the density is quadratic
 SHARES: Final = (0.004, 0.015, 0.04, 0.09, 0.17, 0.27, 0.38, 0.5, 0.62, 0.74, 0.85, 0.94, 1.0)
 POINTS: Final = 3  # Gauss-Legendre points between two grid points
+NODES: Final = (0.5 - 0.15**0.5, 0.5, 0.5 + 0.15**0.5)  # where they lie, 0 to 1
+WEIGHTS: Final = (5 / 18, 8 / 18, 5 / 18)
 OSCILLATORS: Final = 2  # Einstein frequencies of debye_einstein; einstein has one more
 MAX_LOG_SCALE: Final = 8.0  # logarithms of scales stay within ±8 of their start
 PARAMETERS: Final = {"debye": 1, "einstein": 6, "debye_einstein": 6, "spectrum": len(SHARES)}

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from cloudkit.models.features import CENTROSYMMETRIC, SPACE_GROUP, WYCKOFF
 from cloudkit.tables import CENTERING_POINTS, LETTERS, SPACE_GROUPS, SpaceGroup, WyckoffPosition
 
 
+@cache
 def site_table() -> NDArray[np.float64]:
     """(231, 28, 5): space group 0 and the last letter stand for what is not known; their rows are zero.
 

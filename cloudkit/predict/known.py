@@ -60,14 +60,14 @@ class Known:
 
     @cached_property
     def _shares(self) -> NDArray[np.float32]:
-        """Cumulated shares of the atoms (n, PLACES) along the Mendeleev numbers."""
+        """Cumulated shares of the atoms (PLACES, n) along the Mendeleev numbers."""
         place = np.array([0, *(_place(element) for element in ELEMENTS)])
-        out = np.zeros((len(self), PLACES), dtype=np.float32)
+        out = np.zeros((PLACES, len(self)), dtype=np.float32)
         share = self.amounts / self.amounts.sum(axis=1, keepdims=True)
         rows = np.arange(len(self))
         for column in range(self.numbers.shape[1]):
-            out[rows, place[self.numbers[:, column]]] += share[:, column]
-        return np.cumsum(out, axis=1, dtype=np.float32)
+            out[place[self.numbers[:, column]], rows] += share[:, column]
+        return np.cumsum(out, axis=0, out=out)
 
     def distances(self, scope: Scope) -> NDArray[np.float32]:
         """Distance of the composition of a string to each crystal (n,)."""
@@ -75,7 +75,7 @@ class Known:
         total = sum(scope.composition.values())
         for symbol, amount in scope.composition.items():
             own[_place(ELEMENT[symbol])] += amount / total
-        found: NDArray[np.float32] = np.abs(self._shares - np.cumsum(own)).sum(axis=1)
+        found: NDArray[np.float32] = np.abs(self._shares - np.cumsum(own)[:, None]).sum(axis=0)
         return found
 
     def unlike(self, scope: Scope) -> list[str]:

@@ -51,7 +51,7 @@ METAL: Final = 0.5  # probability above which no refractive index is given
 CURVE: Final = np.arange(0.0, 1001.0, 10.0)  # K, of the curves of a data sheet
 THZ: Final = np.arange(0.0, 130.0, 0.1)  # of its density of states
 AT: Final = 300.0  # K, where the labels of thermal expansion were computed
-# AFLOW's thermal expansion (AGL) is larger than measured: of 17 solids in docs/materials.md the median of measured
+# AFLOW's thermal expansion (AGL) is larger than measured: of the 17 solids in docs/howto/materials.md the median of measured
 # to predicted is 0.59; Cp - Cv goes as its square
 MEASURED_EXPANSION: Final = 0.59
 JOULE_PER_MOL: Final = 602.214076  # one GPa Å³ for each atom

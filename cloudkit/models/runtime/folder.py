@@ -1,5 +1,6 @@
 """A model folder as plain data: spec.yaml, model.safetensors and vocab.txt, read without torch and without pydantic."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +30,19 @@ def read_runtime(folder: Path, spec: dict[str, Any] | None = None) -> Runtime:
     spec = spec or read_spec(folder / "spec.yaml")
     if reason := reason_for_torch(spec):
         raise ModelError(f"{folder} needs torch: {reason}; pip install 'cloudkit-scope[train]'")
-    tokenizer = Tokenizer(spec["tokens"]["vocabulary"])
+    tokenizer = _tokenizer(spec["tokens"]["vocabulary"])
     check_vocabulary(folder / "vocab.txt", tokenizer)
     weights = read_safetensors(folder / "model.safetensors")
     try:
         return Runtime(spec, tokenizer, weights)
     except (KeyError, IndexError, ValueError, TypeError) as error:
         raise ModelError(f"{folder / 'model.safetensors'} does not fit spec.yaml: {error}") from None
+
+
+@cache
+def _tokenizer(vocabulary: str) -> Tokenizer:
+    """Models of one vocabulary share their tokenizer."""
+    return Tokenizer(vocabulary)
 
 
 def check_folder(folder: Path) -> None:

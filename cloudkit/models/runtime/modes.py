@@ -6,7 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloudkit.kernels.solids_numpy import Thermodynamics, debye, einstein
-from cloudkit.models.constants import MAX_LOG_SCALE, OSCILLATORS, POINTS, SHARES, STARTS, TYPICAL_THETA
+from cloudkit.models.constants import (
+    MAX_LOG_SCALE,
+    NODES,
+    OSCILLATORS,
+    POINTS,
+    SHARES,
+    STARTS,
+    TYPICAL_THETA,
+    WEIGHTS,
+)
 
 Array = NDArray[np.float64]
 ELEMENTS: Final = 1 << 20  # numbers of an intermediate array at a time
@@ -94,8 +103,7 @@ def _ladder(raw: Array, start: list[float]) -> Array:
 
 def _spectrum(grid: Array) -> Modes:
     """A quadratic start up to the first grid point, constant densities between the others."""
-    x, w = np.polynomial.legendre.leggauss(POINTS)
-    up, weight = (x + 1) / 2, w / 2
+    up, weight = np.array(NODES), np.array(WEIGHTS)
     low, width = grid[:, :-1, None], np.diff(grid, axis=1)[:, :, None]
     share = np.broadcast_to(
         (np.diff(SHARES)[:, None] * weight).ravel(), (len(grid), (grid.shape[1] - 1) * POINTS)

@@ -40,7 +40,7 @@ class Network:
             self.group, self.letter = places(vocabulary, self.kind.astype(np.uint8))
             self.count = weights[name + "count.weight"][:, 0]
             if encoder["features"]:
-                self.site = site_table().astype(np.float32) @ weights[name + "site.weight"].T
+                self.sites, self.site = site_table().astype(np.float32), Linear(weights, name + "site")
         else:
             self.pair = Linear(weights, name + "pair")
         self.layers = [
@@ -121,7 +121,7 @@ class Network:
         if self.site is not None:
             told = self.group[layout.ids] * (layout.place == 1)
             group = np.add.reduceat(told, layout.offsets[:-1])[layout.sequence[tokens]]
-            vectors += self.site[group, self.letter[layout.ids[tokens]]]
+            vectors += self.site(self.sites[group, self.letter[layout.ids[tokens]]])
         starts = np.flatnonzero(np.diff(orbits.row[tokens], prepend=-1))
         summed: Array = np.add.reduceat(vectors, starts, axis=0)
         summed += np.log(orbits.twins.astype(np.float32))[:, None] * self.count
