@@ -42,7 +42,7 @@ def measure(out: Path) -> list[dict[str, Any]]:
         target = np.array([float(row["target"]) for row in own])
         errors = {name: np.abs([float(row[key]) for row in own] - target) for name, key in columns.items()}
         inside = [
-            float(row["lower"] or "nan") <= t <= float(row["upper"] or "nan")
+            float(row.get("lower") or "nan") <= t <= float(row.get("upper") or "nan")
             for row, t in zip(own, target, strict=True)
         ]
         seen = np.array([row["seen"] == "yes" for row in own])

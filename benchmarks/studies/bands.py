@@ -2,7 +2,8 @@
 
     PYTHONPATH=benchmarks python benchmarks/studies/bands.py [--seeds 3]      # about 5 minutes on one core; writes results/bands.txt
 
-As the preset `thermal` does it: 10 % of the training crystals set the band, the others train. Five folds, no composition in two of them.
+As the preset `thermal` does it: 10 % of the training crystals are held out, those of the table thermal among them set the band,
+the others train. Five folds, no composition in two of them.
 Of the test crystals: the share whose own best factor on all frequencies lies within the band (the promise is 80 %), the share of
 their Cv between 20 and 600 K that lies between the two curves, and half the mean distance of the curves as a share of 3R.
 """
@@ -14,12 +15,13 @@ import numpy as np
 import torch
 from folds import grouped_folds, train_head
 
-from cloudkit.data import Crystals, Tokens, read_builtin, tokenize
+from cloudkit.data import Crystals, Tokens, tokenize
+from cloudkit.evaluate.leakage import formula_key
 from cloudkit.evaluate.task_data import read_task_data
 from cloudkit.models import CloudModel, Thermal, pool
-from cloudkit.modelspec import load_spec
+from cloudkit.modelspec import load_spec, tables_of
 from cloudkit.tokens import Tokenizer
-from cloudkit.train.calibrate import fit_band
+from cloudkit.train.calibrate import calibration_rows, fit_band
 from cloudkit.units import DULONG_PETIT
 
 TABLE = Path(__file__).parents[1] / "results" / "bands.txt"
@@ -61,21 +63,25 @@ def main() -> None:
     seeds = parser.parse_args().seeds
     spec = load_spec("thermal", ["tasks.0.data.join.0.part=all"])
     crystals = read_task_data(spec, spec.tasks[0].data)
-    columns = read_builtin("thermal").columns
-    formula = dict(zip(columns["scope"], columns["formula"], strict=True))
+    reference = read_task_data(spec, tables_of(spec.tasks[0].data)[0])
     tokens = tokenize(crystals.texts, Tokenizer("compact"), spec.tokens.max_length)
+    formulas = [formula_key(text) for text in crystals.texts]
     found = []
     for seed in range(seeds):
-        fold_of = grouped_folds([str(formula[text]) for text in crystals.texts], FOLDS, seed)
+        fold_of = grouped_folds(
+            formulas[: len(reference)], FOLDS, seed
+        )  # the joined set begins with the reference
         for fold in range(FOLDS):
-            train = np.random.default_rng([seed, fold]).permutation(np.flatnonzero(fold_of != fold))
-            held = max(1, round(0.1 * len(train)))
-            held_out = np.sort(train[:held])
-            model = train_head(spec, crystals, tokens, train[held:], seed)
+            test = np.flatnonzero(fold_of == fold)
+            hidden = {formulas[i] for i in test}
+            rows = np.array([i for i, formula in enumerate(formulas) if formula not in hidden])
+            held_out = rows[grouped_folds([formulas[i] for i in rows], 10, seed) == 0]
+            model = train_head(spec, crystals, tokens, np.setdiff1d(rows, held_out), seed)
             head = model.value_head("thermal")
             assert isinstance(head, Thermal)
-            fit_band(model, head, tokens, crystals.of(held_out), held_out)
-            found.append(coverage(model, head, tokens, crystals, np.flatnonzero(fold_of == fold)))
+            known = calibration_rows(crystals.of(held_out))
+            fit_band(model, head, tokens, known, np.unique(known.crystal))
+            found.append(coverage(model, head, tokens, crystals.of_first_source(), test))
             print(f"seed {seed}, fold {fold}: {found[-1]}", flush=True)
     each = np.array(found).reshape(seeds, FOLDS, 3).mean(axis=1)
     names = ("crystals within their band", "Cv(20-600 K) between the curves", "half distance / 3R")
