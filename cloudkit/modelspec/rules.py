@@ -255,6 +255,37 @@ def evaluated_heads_are_trained(draft: Draft) -> Iterator[Finding]:
             yield from _untrained(index, name, _quantities(task) - trained[name], head)
 
 
+def sources_agree(draft: Draft) -> Iterator[Finding]:
+    """Labels of one quantity have one unit in all tables of a regression head, and a head is evaluated on its first source."""
+    units: dict[tuple[str, str], str] = {}
+    first: dict[str, str] = {}
+    for index, task in mappings(draft, "tasks"):
+        name = head_name(draft, task)
+        if name is None or task.get("kind") == "pretrain":
+            continue
+        for below, data in tables(task):
+            path, source = ("tasks", index, *below), str(data.get("source") or "")
+            if task.get("kind") == "finetune":
+                first.setdefault(name, source)
+            elif source and source != first.get(name, source):
+                message = f"{dotted(path)}.source = '{source}': {name} predicts its first source, '{first[name]}'; evaluate it on that"
+                yield Finding((*path, "source"), message)
+            for number, target in mappings(data, "targets"):
+                quantity, unit = target.get("quantity"), target.get("unit")
+                if (
+                    not isinstance(quantity, str)
+                    or not isinstance(unit, str)
+                    or not unit
+                    or units_of(quantity)
+                ):
+                    continue
+                known = units.setdefault((name, quantity), unit)
+                if unit != known:
+                    where = (*path, "targets", number, "unit")
+                    message = f"{dotted(where)} = '{unit}': {quantity} is in '{known}' before; such labels are not converted, give them in one unit"
+                    yield Finding(where, message)
+
+
 def _quantities(task: Draft) -> set[str]:
     names = [target.get("quantity") for _, data in tables(task) for _, target in mappings(data, "targets")]
     return {name for name in names if isinstance(name, str)}
@@ -395,6 +426,7 @@ RULES: tuple[Callable[[Draft], Iterator[Finding]], ...] = (
     evaluated_heads_are_trained,
     finetuning_is_possible,
     targets_fit,
+    sources_agree,
     kinds_have_their_labels,
     structures_for_geometry,
 )

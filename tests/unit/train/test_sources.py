@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from cloudkit.data import Crystals, join_crystals, read_builtin
+from cloudkit.errors import SpecError
 from cloudkit.modelspec import parse_spec
 from cloudkit.train import build
 
@@ -95,3 +96,18 @@ def test_an_offset_is_not_part_of_the_model(folder: Path) -> None:
 def test_a_dry_run_counts_a_fit_of_several_sources(folder: Path) -> None:
     spec = parse_spec(SPEC.replace("VALID", VALID), "joined.yaml", folder)
     assert build(spec, folder / "dry", dry_run=True).metrics["costs"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("quantity: v, weight: 0.5}", "quantity: v, unit: meV}", "'meV': v is in 'eV' before; such labels are not converted"),
+        ("{path: test.csv,", "{path: test.csv, source: computed,", "'computed': value predicts its first source, 'measured'"),
+    ],
+)  # fmt: skip
+def test_sources_that_do_not_fit_together_are_refused(folder: Path, old: str, new: str, message: str) -> None:
+    text = SPEC.replace("VALID", VALID).replace(
+        "quantity: v}]}\n        - {path: comp", "quantity: v, unit: eV}]}\n        - {path: comp"
+    )
+    with pytest.raises(SpecError, match=message):
+        parse_spec(text.replace(old, new), "joined.yaml", folder)
