@@ -7,7 +7,15 @@ from pathlib import Path
 import moyopy
 import numpy as np
 import pytest
-from hard_cells import (
+from synthetic import random_setting
+
+from cloudkit import encode
+from cloudkit.errors import StructureError
+from cloudkit.io import as_crystal
+from cloudkit.scope import parse
+from cloudkit.structure import Crystal, find_symmetry
+
+from .hard_cells import (
     AT_A_THRESHOLD,
     TWELVE,
     TWENTY,
@@ -19,13 +27,6 @@ from hard_cells import (
     slab,
     without_first,
 )
-from synthetic import random_setting
-
-from cloudkit import encode
-from cloudkit.errors import StructureError
-from cloudkit.io import as_crystal
-from cloudkit.scope import parse
-from cloudkit.structure import Crystal, find_symmetry
 
 SETTINGS = 10
 SUBGROUPS_OF_C2M = {1, 2, 5, 8, 12}
