@@ -186,14 +186,14 @@ static const int8_t VECTORS[26][3] = {
 typedef struct {
     const double *metric;
     double tolerance;
-    double image[26][3], length[26]; /* metric times vector; length in Å */
+    double image[26][3], length[26]; /* metric times vector; length in angstrom */
 } vectors;
 
 static double product(const vectors *s, int u, int v) {
     return VECTORS[u][0] * s->image[v][0] + VECTORS[u][1] * s->image[v][1] + VECTORS[u][2] * s->image[v][2];
 }
 
-/* How far off, in Å, two vectors are from the angle between two others: sin of the difference times their mean length.
+/* How far off, in angstrom, two vectors are from the angle between two others: sin of the difference times their mean length.
  * Negative where it is beyond the tolerance. */
 static double angle_distance(const vectors *s, int u, int v, int u0, int v0) {
     double wanted = product(s, u0, v0), found = product(s, u, v), reach = s->length[u0] + s->length[v0];

@@ -26,10 +26,10 @@ enum { MOST_ROTATIONS = 48, MOST_AUTOMORPHISMS = 128 };
 
 #define UNIT 18446744073709551616.0 /* 2^64: one cell edge */
 
-/* A lattice: basis (columns, Å), its inverse, its metric tensor, the radius-to-box factors. */
+/* A lattice: basis (columns, angstrom), its inverse, its metric tensor, the radius-to-box factors. */
 typedef struct {
     double basis[9], inverse[9], metric[9];
-    double reach[3]; /* half-width, in cell edges, of the box around a sphere of radius 1 Å: the lengths of a*, b*, c* */
+    double reach[3]; /* half-width, in cell edges, of the box around a sphere of radius 1 angstrom: the lengths of a*, b*, c* */
 } lattice;
 
 /* A crystal in fixed point, its atoms sorted by species, the rarest species first. */
@@ -47,7 +47,7 @@ typedef struct { int8_t m[9]; } rotation;
 typedef struct {
     unsigned n;
     rotation r[MOST_AUTOMORPHISMS];
-    double distance[MOST_AUTOMORPHISMS]; /* how far off the lattice is, Å: the larger of a rotation and its inverse */
+    double distance[MOST_AUTOMORPHISMS]; /* how far off the lattice is, angstrom: the larger of a rotation and its inverse */
     uint8_t inverse[MOST_AUTOMORPHISMS];
     int8_t order[MOST_AUTOMORPHISMS];    /* of the proper part: 1, 2, 3, 4, 6 */
     int8_t determinant[MOST_AUTOMORPHISMS];
@@ -60,7 +60,7 @@ typedef struct {
 typedef struct {
     unsigned rotation; /* index into the automorphisms */
     uint64_t t[3];
-    double distance;   /* Å, of the worst atom and of the lattice */
+    double distance;   /* angstrom, of the worst atom and of the lattice */
 } operation;
 
 typedef struct {
@@ -75,7 +75,7 @@ enum { MOST_HOLES = 8, MOST_SUSPECTS = 256 };
 
 /* The caller's memory, cut into arrays, and what the steps count. */
 typedef struct {
-    double tolerance;          /* of the present level, Å */
+    double tolerance;          /* of the present level, angstrom */
     uint64_t comparisons, budget;
     /* matching */
     uint64_t *rotated[3];
@@ -192,7 +192,7 @@ void begin_matching(work *w, const atoms *a);
  * n_rotated: how many atoms of w->rotated hold r x already; set it to 0 for a new r. */
 int match(work *w, const atoms *a, const int8_t *r, size_t *n_rotated, const uint64_t *t, double tolerance, uint32_t *permutation);
 
-/* The best translation for a known permutation, by least squares; returns the largest distance that is left, Å. */
+/* The best translation for a known permutation, by least squares; returns the largest distance that is left, angstrom. */
 double refine(work *w, const atoms *a, const int8_t *r, const uint32_t *permutation, uint64_t *t);
 
 /* Call see(context, i, j, distance) for each pair of atoms within `radius`, nearest images only; stop where it returns 0,

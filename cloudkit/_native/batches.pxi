@@ -196,7 +196,7 @@ def encode_batch(texts, str vocabulary, threads=1):
     ends[0] = 0
     ids = fit(ids, shares.gather(sizeof(uint16_t)))
     for row in numpy.flatnonzero(status == c.CK_NOT_ASCII).tolist():
-        others[row] = twin.encode_text(rows.rows[row], vocabulary)
+        others[row] = readable().encode_text(rows.rows[row], vocabulary)
     if others:
         ids, offsets = _insert(ids, offsets, others)
     return ids, offsets, numpy.flatnonzero((status == c.CK_INVALID) | (status == c.CK_NO_TOKEN)).tolist()

@@ -14,8 +14,6 @@ from cloudkit cimport scope as c
 
 import numpy
 
-from cloudkit._native import twin
-from cloudkit._native.twin.ids import NO_STRING, not_a_token
 
 cdef extern from "Python.h":
     str PyUnicode_New(Py_ssize_t size, Py_UCS4 largest)
@@ -36,6 +34,12 @@ ctypedef c.ck_status (*encoder)(const char *, size_t, uint16_t *, size_t, size_t
 ctypedef c.ck_status (*decoder)(const uint16_t *, size_t, char *, size_t, size_t *) noexcept nogil
 
 scope_api = PyCapsule_New(<void *>c.ck_get_api(), c.CK_CAPSULE, NULL)
+
+
+cdef object readable():
+    """The twin, for text that is not ASCII and for the words of errors: imported on first use."""
+    from cloudkit._native import twin
+    return twin
 
 
 cdef encoder find_encoder(str vocabulary) except NULL:
@@ -105,13 +109,13 @@ def encode_text(text, str vocabulary):
     cdef c.ck_status status
     cdef np.ndarray ids
     if not PyUnicode_IS_COMPACT_ASCII(plain):
-        return twin.encode_text(plain, vocabulary)
+        return readable().encode_text(plain, vocabulary)
     data, size = <const char *>PyUnicode_DATA(plain), PyUnicode_GET_LENGTH(plain)
     status = encode(data, size, few, 256, &n)
     if status in (c.CK_INVALID, c.CK_NO_TOKEN):
         return None
     if status == c.CK_NOT_ASCII:
-        return twin.encode_text(plain, vocabulary)
+        return readable().encode_text(plain, vocabulary)
     ids = empty(n, np.NPY_UINT16)
     if status == c.CK_NO_SPACE:
         with nogil:
@@ -140,9 +144,9 @@ cdef str make_text(decoder decode, const uint16_t *ids, Py_ssize_t n_ids):
 cdef explain(decoder decode, const uint16_t *ids, Py_ssize_t n_ids, str where):
     cdef size_t place = 0
     if decode == c.ck_format:
-        return ValueError(where + NO_STRING)
+        return ValueError(where + readable().ids.NO_STRING)
     decode(ids, n_ids, NULL, 0, &place)
-    return ValueError(where + not_a_token(ids[place], place))
+    return ValueError(where + readable().ids.not_a_token(ids[place], place))
 
 
 def decode_text(np.ndarray ids, str vocabulary):

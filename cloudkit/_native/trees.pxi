@@ -12,7 +12,7 @@ cdef void fill_tables():
     """What compact ids say, as Python objects that all trees share."""
     cdef c.ck_symbol symbol
     cdef uint16_t index
-    names = list(twin.token_ids("compact"))
+    names = list(readable().token_ids("compact"))
     for index in range(ALL_IDS):
         c.ck_read_id(index, &symbol)
         kind_of[index] = <uint8_t>symbol.kind
@@ -24,8 +24,6 @@ cdef void fill_tables():
         words.append(word)
         alone.append(((word, 1.0),))
 
-
-fill_tables()
 
 
 cdef leaf(held):
@@ -64,6 +62,8 @@ def parse(text, type orbit):
 
     orbit: a subclass of tuple with the fields letter, multiplicity, species (None in reduced) and oxidation states, ().
     """
+    if not words:
+        fill_tables()
     cdef str plain = exact(text)
     cdef uint16_t few[512]
     cdef const uint16_t *ids = few

@@ -133,10 +133,10 @@ ck_status ck_canonical(uint32_t space_group, const uint8_t *letters, const uint3
  *     char text[256];
  *     if (ck_encode_structure(&salt, NULL, 1e-2, 0, work, size, text, sizeof text, &n, NULL) == CK_OK) ...
  *
- * symprec, a length in Å, is the only tolerance; spec/scope.md says what it means. The answer depends on the crystal and on
+ * symprec, a length in angstrom, is the only tolerance; spec/scope.md says what it means. The answer depends on the crystal and on
  * symprec alone: not on the cell, the origin, the order of the sites or the hand of the axes. */
 
-/* lattice: three cell vectors as rows, Å. positions: 3 n fractional coordinates. labels: n; equal labels are the same
+/* lattice: three cell vectors as rows, angstrom. positions: 3 n fractional coordinates. labels: n; equal labels are the same
  * species. occupancies: for each label below n_labels the sum of its site's occupancies, or NULL where all sites are full:
  * sites that are alternatives of each other may be closer than CK_SHORTEST_CONTACT. */
 typedef struct ck_crystal {
@@ -148,12 +148,12 @@ typedef struct ck_crystal {
 } ck_crystal;
 
 #define CK_MOST_SITES 4000000
-#define CK_LONGEST_EDGE 1e5       /* Å, of each component of a cell vector */
+#define CK_LONGEST_EDGE 1e5       /* angstrom, of each component of a cell vector */
 #define CK_FARTHEST_SITE 1e6      /* cells from the origin */
-#define CK_SMALLEST_VOLUME 0.1    /* Å³ */
-#define CK_THINNEST_CELL 0.5      /* Å; no lattice repeats faster than the shortest bond */
-#define CK_SHORTEST_CONTACT 0.1   /* Å */
-#define CK_SAME_PLACE 0.05        /* Å; not even alternatives may be closer */
+#define CK_SMALLEST_VOLUME 0.1    /* cubic angstrom */
+#define CK_THINNEST_CELL 0.5      /* angstrom; no lattice repeats faster than the shortest bond */
+#define CK_SHORTEST_CONTACT 0.1   /* angstrom */
+#define CK_SAME_PLACE 0.05        /* angstrom; not even alternatives may be closer */
 #define CK_FULL_SITE 1.01         /* the largest sum of two alternatives' occupancies */
 #define CK_DEFAULT_BUDGET 2000000000 /* comparisons of two places: some seconds */
 
@@ -163,9 +163,9 @@ typedef struct ck_symmetry {
     uint32_t n_operations;   /* of the point group */
     uint32_t lattice_points; /* primitive cells in the cell given */
     double symprec;          /* the tolerance at which the operations form a group: at most the one asked for */
-    double distance;         /* Å, the largest that an operation leaves: the answer is the same from here to symprec */
+    double distance;         /* angstrom, the largest that an operation leaves: the answer is the same from here to symprec */
     double axes[9], origin[3]; /* x = axes * x_standard + origin, in fractions of the cell given */
-    double lattice[9];       /* the idealized conventional cell, rows, Å, a along x; its rotation to the input is not kept */
+    double lattice[9];       /* the idealized conventional cell, rows, angstrom, a along x; its rotation to the input is not kept */
 } ck_symmetry;
 
 /* The bytes of work memory that n sites need, aligned for double; about 500 n. 0 for more than CK_MOST_SITES. The memory is

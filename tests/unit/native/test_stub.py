@@ -19,6 +19,14 @@ STUBBED = {
 NOT_OFFERED = {"letter_index", "not_a_token"}  # helpers that the module keeps to itself
 
 
+NO_TWIN = {
+    "find_symmetry",
+    "encode_crystals",
+    "encode_columns",
+}  # of crystals: moyo and spglib are the oracles
+OTHERS = {"COMPILED", "SYMMETRY_VERSION", "SpeciesTable"}
+
+
 def functions(module: ModuleType) -> dict[str, list[str]]:
     return {
         name: list(inspect.signature(value).parameters)
@@ -36,8 +44,9 @@ def test_the_stub_lists_every_function_with_its_parameters() -> None:
 
 
 def test_the_twin_has_every_function_with_the_same_parameters() -> None:
-    assert {name: functions(twin)[name] for name in STUBBED} == STUBBED
+    twins = {name: names for name, names in STUBBED.items() if name not in NO_TWIN}
+    assert {name: functions(twin)[name] for name in twins} == twins
 
 
 def test_the_door_opens_on_every_function() -> None:
-    assert set(_native.__all__) == {*STUBBED, "COMPILED"}
+    assert set(_native.__all__) == {*STUBBED, *OTHERS}

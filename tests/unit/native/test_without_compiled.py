@@ -22,7 +22,7 @@ sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "-p", "no:xdist", *sys.arg
     "tests",
     [
         ("tests/unit/scope", "tests/unit/tokens", "tests/laws/test_round_trips.py"),
-        ("tests/unit/structure/test_structure_cif.py", "tests/unit/structure/test_structure_guards.py"),
+        ("tests/unit/io/test_io_cif.py", "tests/unit/structure/test_structure_guards.py"),
     ],
     ids=["strings", "structures"],
 )
