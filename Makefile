@@ -102,6 +102,14 @@ instructions: $(VENV)/.train
 fuzz:
 	$(PYTHON) tests/native/fuzz.py $(SECONDS) --summary benchmarks/results/fuzz.txt
 
+# Stated facts of CIFs, all of it: what programs write, what is falsified, each setting in each form; needs the shared data.
+stated-facts: $(VENV)/.test
+	$(BIN)/python -m tests.laws.stated_facts $${CLOUDKIT_SHARED:-../shared}
+
+# A folder of structure files through encode, pymatgen and ASE, with the differences by cause: make public-files DIR=folder.
+public-files: $(VENV)/.test
+	$(BIN)/python -m benchmarks.studies.public_files $(DIR)
+
 # Random commands, kills, mutants and fuzzers for SECONDS (default an hour); its counts go to benchmarks/results/soak.txt.
 soak: SECONDS = 3600
 soak: $(VENV)/.test

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 STANDARD_INPUT: Final = "-"
 MOST_TEXT: Final = 1 << 28  # bytes of lines, unpacked, that are held at once
-TABLE_SUFFIXES: Final = (".csv", ".jsonl", ".parquet")
 
 Strings = Annotated[list[str] | None, typer.Argument(metavar="[STRING]...", help="SCOPE strings; - reads lines from standard input.", show_default=False)]  # fmt: skip
 File = Annotated[str | None, typer.Option("--file", "-f", metavar="F", help="Lines of text, .csv, .jsonl or .parquet (.gz may follow), a folder of shards; - is standard input.")]  # fmt: skip
@@ -68,9 +67,9 @@ def _is_file(text: str) -> bool:
 
 def is_table(file: str) -> bool:
     """Whether the name is that of a table with columns, or of a folder of shards."""
-    return (Path(file) / "manifest.json").is_file() or file.lower().removesuffix(".gz").endswith(
-        TABLE_SUFFIXES
-    )
+    from cloudkit.io.formats import is_table
+
+    return is_table(file)
 
 
 def read_texts(file: str, column: str | None = None, damaged: bool = False) -> Texts:

@@ -20,11 +20,14 @@ if TYPE_CHECKING:
 COLUMNS = {"id": str, "scope": str, "space_group": int, "engine": str, "symprec": float}
 MAX_SITES = 20_000  # as in cloudkit.encoding, which is imported on first use
 SHARD_SIZE = 10_000  # as in cloudkit.corpus
+NOTES = ("id", "note")
 LEDGER = ("id", "code", "message", "hint")
 
 Inputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help="CIF, POSCAR, extxyz, JSON, CSV files with a column cif (.gz may follow), Parquet, ASE databases; .zip and .tar.gz archives, folders, patterns; - is standard input.")]  # fmt: skip
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="OUT", help="A .csv, .jsonl or .parquet file; any other name is a folder of Parquet shards, which a killed run goes on with. Without it, one string per line on standard output.")]  # fmt: skip
 Failures = Annotated[Path | None, typer.Option("--failures", metavar="FILE", help="The ledger, JSON lines: id, code, message, hint of each failure. Without it they go to standard error.")]  # fmt: skip
+
+NoteFile = Annotated[Path | None, typer.Option("--notes", metavar="FILE", help="All notes, JSON lines: id, note. Without it the first of each kind goes to standard error.")]  # fmt: skip
 
 
 def check_length(value: float) -> float:
@@ -47,6 +50,7 @@ def command(
     engine_pool: Annotated[Literal["local", "ray"], typer.Option(help="Into a folder: ray makes the shards on the nodes of a Ray cluster that share it.")] = "local",
     geometry: Annotated[bool, typer.Option("--geometry", help="Add columns of what each structure looks like from its orbits, for geometry pretraining.")] = False,
     failures: Failures = None,
+    notes: NoteFile = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on standard output: each string or failure; with -o, the counts.")] = False,
 ) -> None:  # fmt: skip
     """Turn structures into SCOPE strings.
@@ -61,7 +65,7 @@ def command(
     """
     output = None if output == Path("-") else output
     folder = output if output and output.suffix not in (*TABLES, PARQUET) else None
-    _check(inputs, output, failures, folder is not None)
+    _check(inputs, output, failures, notes, folder is not None)
     if engine_pool == "ray" and not folder:
         raise CloudkitError("--engine-pool ray makes shards: give -o FOLDER")
     if geometry and folder:
@@ -72,10 +76,10 @@ def command(
 
     options = EncodeOptions(dialect, order, engine, symprec, max_sites, geometry)
     if folder:
-        done, failed = _shards(inputs, folder, options, jobs, shard_size, engine_pool, failures)
+        done, failed = _shards(inputs, folder, options, jobs, shard_size, engine_pool, failures, notes)
     else:
         rows = encode_files(inputs, options, jobs)
-        done, failed = _write(rows, output, failures, as_json, geometry)
+        done, failed = _write(rows, output, failures, notes, as_json, geometry)
     if as_json and output:
         emit_json(
             {"encoded": done, "failed": failed, "output": str(output), "failures": failures and str(failures)}
@@ -85,7 +89,9 @@ def command(
     raise typer.Exit(1 if failed else 0)
 
 
-def _check(inputs: list[str], output: Path | None, failures: Path | None, folder: bool) -> None:
+def _check(
+    inputs: list[str], output: Path | None, failures: Path | None, notes: Path | None, folder: bool
+) -> None:
     """Refuse what cannot work, before anything is read."""
     if output and folder and output.suffix and not output.is_dir():
         raise CloudkitError(
@@ -97,23 +103,32 @@ def _check(inputs: list[str], output: Path | None, failures: Path | None, folder
         )
     if output and not folder:
         check_target(output)
-    if failures:
-        check_target(failures)
-    if output and failures and output.resolve() == failures.resolve():
-        raise CloudkitError(f"-o and --failures are the same file: {output}")
+    named = [("-o", output), ("--failures", failures), ("--notes", notes)]
+    for option, path in named[1:]:
+        if path:
+            check_target(path)
+            same = next((o for o, p in named if p and o != option and p.resolve() == path.resolve()), None)
+            if same:
+                raise CloudkitError(f"{same} and {option} are the same file: {path}")
     check_inputs(inputs)
-    check_apart(inputs, output, failures)
+    check_apart(inputs, output, failures, notes)
 
 
 def _write(
-    rows: "Iterator[Encoded]", output: Path | None, failures: Path | None, as_json: bool, geometry: bool
+    rows: "Iterator[Encoded]",
+    output: Path | None,
+    failures: Path | None,
+    noted: Path | None,
+    as_json: bool,
+    geometry: bool,
 ) -> tuple[int, int]:
     """Send each result to where it belongs; (encoded, failed)."""
-    done, failed, notes = 0, 0, Notes()
+    done, failed = 0, 0
     columns = {**COLUMNS, **(_geometry_columns() if geometry else {})}
     with ExitStack() as stack:
         keep = stack.enter_context(table_writer(output, columns)) if output else _on_stdout(as_json)
         ledger = stack.enter_context(table_writer(failures, LEDGER)) if failures else None
+        notes = Notes(stack.enter_context(table_writer(noted, NOTES)) if noted else None)
         bar = stack.enter_context(counting("structures"))
         for row in rows:
             notes.add(row)
@@ -144,12 +159,13 @@ def _shards(
     size: int,
     pool: str,
     failures: Path | None,
+    noted: Path | None,
 ) -> tuple[int, int]:
     """Encode into a folder of shards and say what became of each; (encoded, failed) of the whole folder."""
     from cloudkit.corpus import encode_corpus, read_failures
 
-    with counting("structures") as bar:
-        notes = Notes()
+    with counting("structures") as bar, ExitStack() as kept:
+        notes = Notes(kept.enter_context(table_writer(noted, NOTES)) if noted else None)
         report = encode_corpus(
             inputs, folder, options, jobs=jobs, size=size, pool=pool, step=bar.advance, note=notes.add
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from cloudkit.cli.terminal import to_json
-from cloudkit.errors import CloudkitError, unwritable, writing
+from cloudkit.errors import CloudkitError
 
 Write = Callable[[dict[str, object]], None]
 TABLES = (".csv", ".jsonl")
@@ -43,23 +43,11 @@ def writer_of(path: Path) -> int | None:
 def replacing(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
     """A file that takes the place of `path` when the block ends well, and vanishes when it does not."""
     check_target(path)
+    from cloudkit.io.atomic import atomic_write
+
     path = path.resolve()
-    special = path.exists() and not path.is_file()  # a device or a pipe is written, never replaced
-    draft = path if special else draft_of(path)
-    encoding, errors, newline = (None, None, None) if "b" in mode else ("utf-8", "backslashreplace", "")
-    try:
-        try:
-            file = draft.open(mode, encoding=encoding, errors=errors, newline=newline)
-        except OSError as error:
-            raise unwritable(path, error) from None
-        with writing(path):
-            with file:
-                yield file
-            if not special:
-                draft.replace(path)
-    finally:
-        if not special:
-            draft.unlink(missing_ok=True)
+    with atomic_write(path, mode, draft_of(path)) as file:
+        yield file
 
 
 @contextmanager

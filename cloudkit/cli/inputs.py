@@ -2,6 +2,7 @@
 
 import glob
 import json
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from io import TextIOWrapper
@@ -14,6 +15,7 @@ from cloudkit.cli.terminal import say
 from cloudkit.errors import CloudkitError
 
 if TYPE_CHECKING:
+    from cloudkit.cli.files import Write
     from cloudkit.encoding import Encoded
     from cloudkit.predict import Input
 
@@ -112,25 +114,33 @@ def _rows(given: str, column: str | None) -> Iterator[tuple[str, str]]:
 
 
 class Notes:
-    """What was left out or assumed in structures that have a string: the first are told, all are counted."""
+    """What was left out or assumed, and what contradicts: the first note of each kind is shown, all are counted, and all are
+    written where a writer of rows (id, note) is given.
+    """
 
-    def __init__(self) -> None:
-        self.count = 0
+    def __init__(self, write: "Write | None" = None) -> None:
+        self.count = self.structures = 0
+        self._write = write
+        self._kinds: set[str] = set()
 
     def add(self, row: "Encoded") -> None:
-        """Tell the first note on a structure, unless many have been told."""
-        if row.notes and row.error is None:
+        """Count the notes on a structure, and show those that are the first of their kind."""
+        self.structures += bool(row.notes)
+        for note in row.notes:
             self.count += 1
-            if self.count <= MOST_SHOWN:
-                more = f" (and {len(row.notes) - 1} more notes)" if len(row.notes) > 1 else ""
-                say(f"note: {row.id}: {row.notes[0]}{more}")
+            if self._write:
+                self._write({"id": row.id, "note": note})
+            kind = " ".join(re.findall(r"\b[a-z]{3,}\b", note)[:5])
+            if kind not in self._kinds and len(self._kinds) < MOST_SHOWN:
+                self._kinds.add(kind)
+                say(f"note: {row.id}: {note}")
 
     def report(self) -> None:
-        """Say how many structures more there were than told."""
-        if self.count > MOST_SHOWN:
-            say(
-                f"... and notes on {self.count - MOST_SHOWN:,} more; cloudkit explain shows those on one structure"
-            )
+        """Say how many more there were than shown."""
+        more = self.count - len(self._kinds)
+        if more:
+            kept = "" if self._write else "; cloudkit encode --notes FILE writes all"
+            say(f"... and {more:,} more notes like these, on {self.structures:,} structures in all{kept}")
 
 
 class Failed(Protocol):

@@ -1,6 +1,5 @@
 """Audit of files of strings or structures: duplicates, conflicting labels, coverage, overlaps and leaking splits."""
 
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,7 +11,7 @@ from cloudkit.corpus import queries
 from cloudkit.corpus.facts import Choice, Source, gather_facts
 from cloudkit.corpus.queries import quoted
 from cloudkit.errors import CloudkitError, require
-from cloudkit.io import locked
+from cloudkit.io import atomic_path, locked
 
 MEDIANS: Final = 1_000_000  # labels whose medians are worked out at a time
 FORMATS: Final = {
@@ -106,13 +105,10 @@ def _write_distinct(connection: Any, sources: list[Source], target: Path, folder
         f"FROM ({queries.COPIES}) c JOIN (SELECT place, id, space_group FROM facts) f USING (place) "
         f"{values} ORDER BY c.place"
     )
-    draft = folder / f"distinct{target.suffix}"
-    (written,) = connection.execute(
-        f"COPY ({query}) TO {quoted(draft)} ({FORMATS[target.suffix]})"
-    ).fetchone()
-    with draft.open("rb+") as file:
-        os.fsync(file.fileno())
-    draft.replace(target)
+    with atomic_path(target, folder / f"distinct{target.suffix}") as draft:
+        (written,) = connection.execute(
+            f"COPY ({query}) TO {quoted(draft)} ({FORMATS[target.suffix]})"
+        ).fetchone()
     return int(written)
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from cloudkit.corpus.units import UNIT, Unit, find_units
 from cloudkit.encoding import Encoded, EncodeOptions, encode_groups
 from cloudkit.errors import CloudkitError
-from cloudkit.io import Manifest, Shard, drafted, file_hash, locked, parquet_writer
+from cloudkit.io import Manifest, Shard, atomic_write, file_hash, locked, parquet_writer
 
 COLUMNS: Final = {"id": str, "scope": str, "space_group": int, "engine": str, "symprec": float}
 
@@ -126,14 +126,14 @@ def write_shard(unit: Unit, encoded: Iterable[Encoded], folder: Path) -> Shard:
     path, ledger = folder / f"{unit.key}.parquet", folder / Shard(unit.key, 0, 0, 0, "").ledger
     digest = hashlib.sha256()
     with ExitStack() as stack:
-        write = stack.enter_context(parquet_writer(stack.enter_context(drafted(path)), COLUMNS))
+        write = stack.enter_context(parquet_writer(stack.enter_context(atomic_write(path)), COLUMNS))
         faults = None
         for row in encoded:
             if row.error is None:
                 write({name: getattr(row, name) for name in COLUMNS})
                 rows += 1
                 continue
-            faults = faults or stack.enter_context(drafted(ledger))
+            faults = faults or stack.enter_context(atomic_write(ledger))
             entry = {
                 "id": row.id,
                 "code": row.error.code,

@@ -13,7 +13,17 @@ import numpy as np
 
 from cloudkit.encoding import encode_files, encode_records
 from cloudkit.errors import CloudkitError, DataError, ScopeError, StructureError
-from cloudkit.io import Piece, Record, Table, as_record, drafted, parquet_writer, read_batches, read_pieces
+from cloudkit.io import (
+    Piece,
+    Record,
+    Table,
+    as_record,
+    atomic_write,
+    is_table,
+    parquet_writer,
+    read_batches,
+    read_pieces,
+)
 from cloudkit.scope import (
     Scope,
     canonical_scope,
@@ -43,7 +53,6 @@ FACTS: Final[dict[str, type]] = {
 LABELS: Final[dict[str, type]] = {"place": int, "name": str, "value": float}
 STRUCTURE_COLUMNS: Final = ("cif", "structure", "lattice", "lattice_vectors", "attributes")
 NO_LABELS: Final = ("id", "row", "number", "space_group", "symprec", "n_atoms", "copies", "temperature")
-TABLES: Final = (".csv", ".jsonl", ".parquet")
 MOST_SHOWN: Final = 20
 
 
@@ -86,7 +95,7 @@ def gather_facts(
     tokenizer, sources, place = Tokenizer("compact"), list[Source](), 0
     with ExitStack() as stack:
         facts, labels = (
-            stack.enter_context(parquet_writer(stack.enter_context(drafted(folder / name)), columns))
+            stack.enter_context(parquet_writer(stack.enter_context(atomic_write(folder / name)), columns))
             for name, columns in (("facts.parquet", FACTS), ("labels.parquet", LABELS))
         )
         for number, given in enumerate(inputs):
@@ -163,8 +172,7 @@ def _length(tokenizer: Tokenizer, text: str) -> int | None:
 
 def read_rows(given: str, choice: Choice) -> Iterator[Row]:
     """The rows of a table, a folder of shards, or of files of structures."""
-    path = Path(given)
-    if not (path / "manifest.json").is_file() and not given.lower().removesuffix(".gz").endswith(TABLES):
+    if not is_table(given):
         for found in encode_files([given]):
             yield Row(found.id, found.scope, found.error, None, {})
         return

@@ -11,11 +11,11 @@ from cloudkit.io import (
     Columns,
     Piece,
     Record,
+    classify,
     file_names,
     file_pieces,
     find_files,
     find_pieces,
-    kind_of,
     read_footer,
     read_pieces,
     read_row_groups,
@@ -72,7 +72,7 @@ def _found(given: str, called: str, size: int) -> Iterator[Unit | Piece]:
         yield from find_pieces([given])
         return
     for meant in find_files(given, called):
-        if meant.is_file and kind_of(meant.path) == "parquet":
+        if meant.is_file and classify(meant.path) == "parquet":
             yield from _parquet(meant.path, meant.name, size)
         else:
             yield from file_pieces(meant)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloudkit.errors import CloudkitError
-from cloudkit.io.atomic import drafted
+from cloudkit.io.atomic import atomic_write
 
 Write = Callable[[NDArray[np.uint16], NDArray[np.int64]], None]
 HEADER: Final = 128  # bytes of the header of a .npy file with one axis
@@ -30,7 +30,7 @@ def token_writer(path: Path) -> Iterator[Write]:
     Both files are there, whole, when the block ends well.
     """
     tokens = rows = 0
-    with drafted(offsets_path(path)) as offsets, drafted(path) as ids:
+    with atomic_write(offsets_path(path)) as offsets, atomic_write(path) as ids:
         for file in (ids, offsets):
             file.write(bytes(HEADER))
         offsets.write(np.zeros(1, np.int64).tobytes())

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloudkit.errors import FetchError, StructureError
-from cloudkit.io import structure_ids, structure_metadata, take_lock, write_structures
+from cloudkit.io import atomic_path, structure_ids, structure_metadata, take_lock, write_structures
 
 SCHEMA: Final = 1
 KEY: Final = "cloudkit.fetch"
@@ -77,15 +77,10 @@ class Shards:
     def write(self, rows: Sequence[dict[str, Any]], state: State) -> None:
         """One more shard, whole or not at all; raises FetchError where the disk is full."""
         path = self._path(len(self.paths))
-        draft = path.with_name(f".{path.stem}.part")
         try:
-            with draft.open("wb") as file:
+            with atomic_path(path, path.with_name(f".{path.stem}.part")) as draft, draft.open("wb") as file:
                 write_structures(file, rows, {KEY: json.dumps({"schema": SCHEMA, **asdict(state)})})
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(path)
         except OSError as error:
-            draft.unlink(missing_ok=True)
             raise FetchError(
                 f"{path} cannot be written: {error.strerror}; what was finished is kept"
             ) from error

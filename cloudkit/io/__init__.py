@@ -1,8 +1,8 @@
 """Files: whatever people have to records and tables, and back, whole or not at all."""
 
-from cloudkit.io.atomic import drafted, file_hash, locked, take_lock
+from cloudkit.io.atomic import atomic_path, atomic_write, file_hash, locked, take_lock
 from cloudkit.io.columns import Columns
-from cloudkit.io.formats import file_pieces, find_pieces, kind_of
+from cloudkit.io.formats import classify, is_table
 from cloudkit.io.json_xyz import plain_text, read_row
 from cloudkit.io.objects import as_crystal
 from cloudkit.io.parquet import (
@@ -20,6 +20,7 @@ from cloudkit.io.read import as_record, read_pieces, read_structures
 from cloudkit.io.record import Record
 from cloudkit.io.row_groups import read_footer, read_row_groups
 from cloudkit.io.shards import Manifest, Shard
+from cloudkit.io.sources import file_pieces, find_pieces
 from cloudkit.io.tables import Table, read_batches, read_table
 from cloudkit.io.writers import WRITABLE, column_writer, parquet_writer
 
@@ -35,15 +36,17 @@ __all__ = [
     "as_crystal",
     "as_record",
     "as_structure_table",
+    "atomic_path",
+    "atomic_write",
+    "classify",
     "column_writer",
-    "drafted",
     "file_hash",
     "file_names",
     "file_pieces",
     "find_files",
     "find_pieces",
     "holds_structures",
-    "kind_of",
+    "is_table",
     "locked",
     "open_bytes",
     "parquet_writer",

@@ -36,11 +36,6 @@ class Member(NamedTuple):
     content: IO[bytes] | StructureError
 
 
-def is_archive(path: str) -> bool:
-    """Whether the name is that of an archive."""
-    return path.lower().endswith((".zip", ".tar", ".tar.gz", ".tgz"))
-
-
 def read_members(path: str) -> Iterator[Member]:
     """All members but folders, in order. Raises StructureError S101 where the archive is damaged and S116 where it is too
     large, after what could be read.

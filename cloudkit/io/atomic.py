@@ -4,9 +4,9 @@ import hashlib
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Any, Final
 
 from cloudkit.errors import CloudkitError, unwritable, writing
 
@@ -14,25 +14,44 @@ DRAFT: Final = ".draft"  # end of the name of what is not finished
 
 
 @contextmanager
-def drafted(path: Path) -> Iterator[IO[bytes]]:
-    """A file that takes the place of `path`, on disk and not only in the system's memory, when the block ends well.
+def atomic_path(path: Path, draft: Path | None = None) -> Iterator[Path]:
+    """The path of a draft, to be written by the block; it takes the place of `path`, on disk and not only in the system's
+    memory, when the block ends well, and is removed when it does not.
 
-    The draft has a fixed name, so that one left by a killed process is written over; `locked` keeps two writers apart.
+    draft: another name for it. The name is fixed, so that a draft left by a killed process is written over; `locked` keeps two
+    writers apart.
     """
-    draft = path.with_name(path.name + DRAFT)
-    try:
-        file = draft.open("w+b")
-    except OSError as error:
-        raise unwritable(path, error) from None
+    draft = draft or path.with_name(path.name + DRAFT)
     try:
         with writing(path):
-            with file:
-                yield file
-                file.flush()
+            yield draft
+            with draft.open("rb+") as file:
                 os.fsync(file.fileno())
             draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_write(path: Path, mode: str = "w+b", draft: Path | None = None) -> Iterator[IO[Any]]:
+    """An open file that takes the place of `path` when the block ends well; as atomic_path. Text is UTF-8.
+
+    A device or a pipe is written as it is, never replaced.
+    """
+    encoding, errors, newline = (None, None, None) if "b" in mode else ("utf-8", "backslashreplace", "")
+    is_special = path.exists() and not path.is_file()
+    with nullcontext(path) if is_special else atomic_path(path, draft) as target:
+        try:
+            file = target.open(
+                mode.replace("+", "") if is_special else mode,
+                encoding=encoding,
+                errors=errors,
+                newline=newline,
+            )
+        except OSError as error:
+            raise unwritable(path, error) from None
+        with writing(path) if is_special else nullcontext(), file:
+            yield file
 
 
 @contextmanager

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloudkit.io.cif_rows import SPECIAL_TAGS, WHOLE
-from cloudkit.io.cif_sites import CROWDED, read_amount, read_facts
+from cloudkit.io.cif_sites import CROWDED
 from cloudkit.io.cif_symmetry import CENTERING_TAGS, HALL_TAGS, NAME_TAGS, NUMBER_TAGS, OPERATION_TAGS
-from cloudkit.io.facts import Facts, contradictions, count_atoms, implausible, read_formula, volume_fault
+from cloudkit.io.facts import LARGEST_ROOM, SMALLEST_ROOM, VOLUME, read_formula
 from cloudkit.io.site_order import site_key
 from cloudkit.structure.crystal import Crystal, plain_species
 from cloudkit.structure.neighbors import has_contact
@@ -31,11 +31,16 @@ except ModuleNotFoundError as error:  # built without a C compiler
         centering_tags: tuple[str, ...],
         special_tags: tuple[str, ...],
         ranks: dict[str, int],
+        group_tags: tuple[str, ...],
+        p1: frozenset[str],
+        formulas: dict[str, dict[str, float]],
+        volume_share: float,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int32], tuple[str, ...]] | None:
         """Leave every block to the readable code."""
         return None
 
 
+MOST_FORMULAS: Final = 4_096
 GROUP_TAGS: Final = (*NAME_TAGS[:2], *NUMBER_TAGS[:2], *HALL_TAGS[:2])
 P1_NAMES: Final = frozenset(("'P 1'", '"P 1"', "P1", "'P1'", '"P1"', "?", ".", "1"))
 # the order of sites, for the elements whose electronegativity is known: the others do not sort by themselves alone
@@ -54,63 +59,33 @@ def read_plain_block(block: Any) -> Crystal | None:
     """The crystal of a gemmi block, or None where the readable code has to look: also wherever the block states a fact that the
     atoms contradict.
     """
-    found = read_plain(block, OPERATION_TAGS, CENTERING_TAGS, SPECIAL_TAGS, _RANKS)
-    if found is None or _states_a_group(block):
+    found = read_plain(
+        block, OPERATION_TAGS, CENTERING_TAGS, SPECIAL_TAGS, _RANKS, GROUP_TAGS, P1_NAMES, _FORMULAS, VOLUME
+    )
+    if found is None:
         return None
     lattice, positions, labels, symbols = found
     if has_contact(lattice, positions, CROWDED):
         return None
-    species = _species(symbols)
-    volume = float(lattice[0, 0] * lattice[1, 1] * lattice[2, 2])
-    if implausible(len(labels), volume):
+    room = lattice.item(0) * lattice.item(4) * lattice.item(8) / len(labels)
+    if not SMALLEST_ROOM < room < LARGEST_ROOM:
         return None
-    if not _agrees(block, labels, species, volume):
-        return None
-    return Crystal(lattice, positions, labels, species)
+    return Crystal(lattice, positions, labels, _species(symbols))
 
 
-def _states_a_group(block: Any) -> bool:
-    """Whether the block names another group than P1, whose operations it lists."""
-    find = block.find_value
-    for tag in GROUP_TAGS:
-        value = find(tag)
-        if value is not None and value not in P1_NAMES:
-            return True
-    return False
+class _Formulas(dict[str, dict[str, float]]):
+    """The counts of formulas of whole numbers, by their values in the file; empty for any other formula."""
+
+    def __missing__(self, value: str) -> dict[str, float]:
+        if len(self) > MOST_FORMULAS:
+            self.clear()
+        found = read_formula(value.strip("'\""))
+        whole = {} if any(error for _, error in found.values()) else {e: n for e, (n, _) in found.items()}
+        self[value] = whole
+        return whole
 
 
-def _agrees(block: Any, labels: NDArray[np.int32], species: tuple[Species, ...], volume: float) -> bool:
-    """Whether formula, Z, density and volume that the block states are those of the atoms read."""
-    find = block.find_value
-    formula, units, density, stated = (
-        find("_chemical_formula_sum"),
-        find("_cell_formula_units_Z"),
-        find("_exptl_crystal_density_diffrn"),
-        find("_cell_volume"),
-    )
-    if stated is not None and volume_fault(Facts(volume=read_amount(stated)), volume):
-        return False
-    if formula is None and density is None:
-        return True
-    numbers = np.bincount(labels, minlength=len(species)).tolist()
-    if density is None and formula is not None:
-        wanted = _whole_formula(formula)
-        z = 1.0 if units is None else read_amount(units)
-        if len(wanted) == len(species) and all(
-            wanted.get(site[0][0]) in (n, n / z if z else n) for site, n in zip(species, numbers, strict=True)
-        ):
-            return True
-    counts = count_atoms(zip(species, numbers, strict=True))
-    return not contradictions(read_facts(block), counts, volume)
-
-
-@lru_cache(maxsize=4096)
-def _whole_formula(text: str) -> dict[str, float]:
-    """The counts of a formula of whole numbers, as its value is written in the file."""
-    found = read_formula(text.strip("'\""))
-    return (
-        {} if any(error for _, error in found.values()) else {element: n for element, (n, _) in found.items()}
-    )
+_FORMULAS: Final = _Formulas()
 
 
 @lru_cache(maxsize=4096)

@@ -11,4 +11,8 @@ def read_plain(
     centering_tags: tuple[str, ...],
     special_tags: tuple[str, ...],
     ranks: dict[str, int],
+    group_tags: tuple[str, ...],
+    p1: frozenset[str],
+    formulas: dict[str, dict[str, float]],
+    volume_share: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int32], tuple[str, ...]] | None: ...

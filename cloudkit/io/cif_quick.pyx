@@ -8,7 +8,7 @@ more digits than a double holds for certain, atoms on one place.
 
 cimport numpy as cnp
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
-from libc.math cimport M_PI, cos, fmod, sin, sqrt
+from libc.math cimport M_PI, cos, fabs, fmod, sin, sqrt
 from libc.stdint cimport int32_t, int64_t
 
 cnp.import_array()
@@ -103,6 +103,40 @@ cdef bint is_p1(object block, tuple operation_tags, tuple centering_tags):
     return False
 
 
+cdef bint states_facts_as_read(block, lattice, tuple symbols, list counts, tuple group_tags, frozenset p1, formulas,
+                               double volume_share):
+    """Whether the block names no other group than P1, and states the formula, Z and volume of what was read, if any. False
+    also where that takes a closer look: a formula with fractions or without its hydrogens, a density.
+    """
+    cdef double *rows = <double *>cnp.PyArray_DATA(lattice)
+    cdef double volume = rows[0] * rows[4] * rows[8], stated, units = 1
+    for tag in group_tags:
+        value = block.find_value(tag)
+        if value is not None and value not in p1:
+            return False
+    value = block.find_value("_cell_volume")
+    if value is not None and not (read_number(value, &stated) and fabs(volume - stated) <= volume_share * stated):
+        return False
+    if block.find_value("_exptl_crystal_density_diffrn") is not None:
+        return False
+    value = block.find_value("_chemical_formula_sum")
+    if value is None:
+        return True
+    cdef dict formula = formulas[value]
+    if len(formula) != len(symbols):
+        return False
+    value = block.find_value("_cell_formula_units_Z")
+    if value is not None and not (read_number(value, &units) and units > 0):
+        return False
+    cdef double count
+    cdef bint is_unit = True, is_cell = True
+    for symbol, number in zip(symbols, counts):
+        count = formula.get(symbol, -1.0)
+        is_unit = is_unit and count * units == number
+        is_cell = is_cell and count == number
+    return is_unit or is_cell
+
+
 cdef bint has_any(object block, tuple tags):
     for tag in tags:
         if len(block.find_values(tag)):
@@ -111,9 +145,12 @@ cdef bint has_any(object block, tuple tags):
 
 
 def read_plain(block, tuple operation_tags not None, tuple centering_tags not None, tuple special_tags not None,
-               dict ranks not None):
+               dict ranks not None, tuple group_tags not None, frozenset p1 not None, formulas,
+               double volume_share):
     """(lattice (3, 3), positions (n, 3), labels (n,), symbols) of a gemmi block in the order of sites, or None.
 
+    group_tags, p1: tags that state a space group, and values that say P1. formulas: a formula as written -> element -> count.
+    volume_share: how far a stated volume may be off, relatively.
     ranks: the place of each element in the order of sites; an element without one is declined. symbols: in order of first
     appearance in the list; labels: index into them.
     """
@@ -144,13 +181,19 @@ def read_plain(block, tuple operation_tags not None, tuple centering_tags not No
         return None
     rows = read_rows(values, len(tags), places[0], places[1], places[2], symbol, occupancy, ranks)
     lattice = make_lattice(cell)
-    return None if rows is None or lattice is None else (lattice, *rows)
+    if rows is None or lattice is None:
+        return None
+    positions, labels, symbols, counts = rows
+    if not states_facts_as_read(block, lattice, symbols, counts, group_tags, p1, formulas, volume_share):
+        return None
+    return lattice, positions, labels, symbols
 
 
 cdef tuple read_rows(list values, Py_ssize_t width, Py_ssize_t x, Py_ssize_t y, Py_ssize_t z, Py_ssize_t symbol,
                      Py_ssize_t occupancy, dict ranks):
     """Positions, labels and symbols, rows sorted by the rank of their element; rows of one element keep their order."""
-    cdef Py_ssize_t n = len(values) // width, row, at
+    cdef Py_ssize_t n = len(values) // width, row, at, before
+    cdef list counts = [0] * MOST_KINDS
     cdef dict number = {}
     cdef list kinds = []
     for row in range(n):
@@ -180,6 +223,7 @@ cdef tuple read_rows(list values, Py_ssize_t width, Py_ssize_t x, Py_ssize_t y, 
     cdef Py_ssize_t axis, filled = 0
     columns[0], columns[1], columns[2] = x, y, z
     for _, wanted in order:
+        before = filled
         for row in range(n):
             if kinds[row] != wanted:
                 continue
@@ -189,4 +233,5 @@ cdef tuple read_rows(list values, Py_ssize_t width, Py_ssize_t x, Py_ssize_t y, 
                 place[3 * filled + axis] = into_cell(number_read)
             label_of[filled] = wanted
             filled += 1
-    return positions, labels, tuple(symbols)
+        counts[wanted] = filled - before
+    return positions, labels, tuple(symbols), counts

@@ -124,6 +124,10 @@ def _fitting(
                     *notes,
                     f"the cell shows the unique axis: {_name(stated)} is read as {named[0].words}",
                 )
+            if (
+                MONOCLINIC[0] <= _number(stated) <= MONOCLINIC[1]
+            ):  # a right-angled cell fits every unique axis
+                return Readings(named[:1], (*named[1:], *group.others), notes, stated)
             return Readings(named, group.others, notes, stated)
         others = tuple(one for one in group.relatives if fits_cell(one.operations, lattice))
         if others:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloudkit.errors import StructureError
+from cloudkit.io.facts import Facts, contradictions, count_atoms
 from cloudkit.structure.crystal import Crystal, build_numbered
 from cloudkit.structure.elements import Atom, Parts, is_element
 
@@ -47,7 +48,13 @@ def from_optimade(fields: Mapping[str, Any], notes: list[str]) -> Crystal:
     kept = [site for site, label in enumerate(labels) if parts[label]]
     if len(kept) < len(labels):
         notes.append(f"{len(labels) - len(kept)} sites left out: they are vacant")
-    return build_numbered(lattice, positions[kept] @ np.linalg.inv(lattice), *_only(labels, parts, kept))
+    crystal = build_numbered(lattice, positions[kept] @ np.linalg.inv(lattice), *_only(labels, parts, kept))
+    facts = Facts(str(fields.get("chemical_formula_reduced") or ""))
+    sites = zip(
+        crystal.species, np.bincount(crystal.labels, minlength=len(crystal.species)).tolist(), strict=True
+    )
+    notes += contradictions(facts, count_atoms(sites), abs(float(np.linalg.det(lattice))))
+    return crystal
 
 
 def _only(labels: list[int], kinds: list[Parts], kept: list[int]) -> tuple[list[int], list[Parts]]:

@@ -1,24 +1,28 @@
 """Files, folders and patterns to records: every structure becomes one record, and nothing is dropped."""
 
 import logging
-import re
+import math
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from cloudkit.errors import StructureError
 from cloudkit.io.cif import read_cif
-from cloudkit.io.formats import find_pieces
+from cloudkit.io.facts import implausible
+from cloudkit.io.formats import STRINGS, classify
 from cloudkit.io.json_xyz import read_extxyz, read_json, read_json_lines
 from cloudkit.io.objects import as_crystal
 from cloudkit.io.paths import decode, mode_of, read_bytes
 from cloudkit.io.pieces import ROWS, Piece
 from cloudkit.io.poscar import read_poscar
 from cloudkit.io.record import Record, no_structure, record_of
+from cloudkit.io.sources import find_pieces
 from cloudkit.io.vasp_output import read_output
 from cloudkit.structure.crystal import Crystal
-from cloudkit.tables import SPACE_GROUP_BY_GENERATORS
+from cloudkit.structure.guards import SMALLEST_VOLUME
 
 _LOG: Final = logging.getLogger(__name__)
 FETCHED: Final = 32  # files fetched before the first is parsed
@@ -90,11 +94,22 @@ def _fetch(piece: Piece) -> str | StructureError:
 def _parse(piece: Piece, text: str | StructureError) -> Iterator[Record]:
     """Records of one text; `#block` is added where the reader gives its structures names."""
     try:
-        yield from _parse_text(piece, text)
+        for record in _parse_text(piece, text):
+            yield record if piece.kind == "cif" else _with_room(record)
     except (ImportError, SyntaxError):
         raise
     except Exception as error:
         yield record_of(piece.name, broken("S103", "the text", error))
+
+
+def _with_room(record: Record) -> Record:
+    """The record with a note where its volume per atom is out of all bounds; the reader of CIF looks at that itself."""
+    crystal = record.crystal
+    if crystal is None or not len(crystal):
+        return record
+    volume = abs(float(np.linalg.det(crystal.lattice)))
+    note = implausible(len(crystal), volume) if SMALLEST_VOLUME < volume < math.inf else ""
+    return record._replace(notes=(*record.notes, note)) if note and note not in record.notes else record
 
 
 def _parse_text(piece: Piece, text: str | StructureError) -> Iterator[Record]:
@@ -107,13 +122,13 @@ def _parse_text(piece: Piece, text: str | StructureError) -> Iterator[Record]:
     elif not text.strip():
         yield record_of(piece.name, StructureError("S101", "the file is empty"))
     else:
-        yield from _parse_whole(piece.name, READERS.get(piece.kind, _sniff), text)
+        yield from _parse_whole(piece.name, piece.kind, text)
 
 
-def _parse_whole(name: str, reader: Reader, text: str) -> Iterator[Record]:
+def _parse_whole(name: str, kind: str, text: str) -> Iterator[Record]:
     count = 0
     try:
-        for found in reader(text):
+        for found in _reader(kind, text)(text):
             count += 1
             yield _within(name, found)
     except StructureError as error:
@@ -147,23 +162,16 @@ def read_one(path: Path) -> Crystal:
     return records[0].crystal
 
 
-def _sniff(text: str) -> Iterator[Record]:
-    """The reader that fits the text, for standard input and single files with an unknown name."""
-    lines = text.splitlines()
-    if text.lstrip().partition(" | ")[0] in SPACE_GROUP_BY_GENERATORS:
+def _reader(kind: str, text: str) -> Reader:
+    """The reader of a kind, or the one that fits the text, for standard input and single files with an unknown name."""
+    kind = kind or classify("", text)
+    if kind == STRINGS:
         raise StructureError(
             "S104",
             "the text holds SCOPE strings, not a structure",
             "predict and audit read them from a table: cloudkit encode … -o strings.csv",
         )
-    if re.search(r"(?im)^\s*data_", text):
-        return read_cif(text)
-    if text.lstrip()[:1] in "{[":
-        one = len(lines) == 1 or text.lstrip()[:2].strip() in "{["
-        return READERS["json" if one else "lines"](text)
-    if lines[0].strip().isdecimal() and len(lines) > 1 and "lattice" in lines[1].lower():
-        return READERS["extxyz"](text)
-    return _poscar(text)
+    return READERS[kind]
 
 
 def _poscar(text: str) -> Iterator[Record]:

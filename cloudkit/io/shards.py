@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cloudkit.errors import DataError
-from cloudkit.io.atomic import DRAFT, drafted, file_hash
+from cloudkit.io.atomic import DRAFT, atomic_write, file_hash
 
 MANIFEST: Final = "manifest.json"
 VERSION: Final = 1
@@ -129,7 +129,7 @@ class Manifest:
         """Write the manifest; a reader sees the old one or the new one."""
         head = {"version": VERSION, "spec": dict(self.spec), **self.counts}
         head["shards"] = [asdict(shard) for shard in self.shards.values()]
-        with drafted(self.folder / MANIFEST) as file:
+        with atomic_write(self.folder / MANIFEST) as file:
             file.write(json.dumps(head, indent=1).encode())
 
     @property

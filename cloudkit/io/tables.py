@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloudkit.errors import DataError, require
+from cloudkit.io.formats import classify
 from cloudkit.io.json_xyz import plain_text
 from cloudkit.io.paths import open_bytes
 from cloudkit.io.shards import Manifest
@@ -119,16 +120,16 @@ def read_batches(
     unreadable or not rectangular, at the latest when its fault is reached.
     """
     path = Path(path)
-    kind = Path(path.name.lower().removesuffix(".gz")).suffix
+    kind = classify(path.name)
     if path.is_dir():
         return chain.from_iterable(_parquet(shard, columns, size) for shard in Manifest.load(path).paths)
-    if kind == ".parquet":
+    if kind == "parquet":
         return _parquet(path, columns, size)
-    if kind == ".csv":
+    if kind == "csv":
         return _csv(path, size)
-    if kind == ".jsonl":
+    if kind == "lines":
         return _jsonl(path, size)
-    if kind == ".json":
+    if kind == "json":
         return _split_json(path, size)
     raise DataError(
         f"{path}: cannot tell what kind of table this is; use .csv, .jsonl or .parquet (.gz may follow)"

@@ -8,6 +8,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from cloudkit.errors import CloudkitError, ModelError
+from cloudkit.io import atomic_path
 from cloudkit.models.model import CloudModel, build_model
 from cloudkit.models.runtime.folder import check_folder, check_vocabulary
 from cloudkit.modelspec import BertEncoder, Spec, dump, load_spec
@@ -16,9 +17,10 @@ from cloudkit.tokens import Tokenizer
 
 def save_weights(weights: dict[str, Tensor], path: Path, metadata: dict[str, str] | None = None) -> None:
     """Write named tensors, in one step: the file is whole or absent."""
-    part = path.with_name(path.name + ".part")
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, part, metadata)
-    part.replace(path)
+    with atomic_path(path, path.with_name(path.name + ".part")) as draft:
+        save_file(
+            {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, draft, metadata
+        )
 
 
 def save_model(model: CloudModel, folder: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from cloudkit.errors import CloudkitError, DataError, require
 from cloudkit.evaluate.display import QUANTITIES, quantity_name
-from cloudkit.io import Table, drafted, read_table
+from cloudkit.io import Table, atomic_write, read_table
 from cloudkit.units import DULONG_PETIT, Per, UnitError, canonical_unit, to_per_atom
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class CurvePlot:
         figure = figure_of(figsize=(7.2, 4.6 * len(shown)), dpi=150, layout="constrained")
         for axes, quantity in zip(np.atleast_1d(figure.subplots(len(shown), 1)), shown, strict=True):
             self._draw(axes, quantity)
-        with drafted(path) as file:
+        with atomic_write(path) as file:
             figure.savefig(file, format=path.suffix[1:])
 
     def _draw(self, axes: Any, quantity: str) -> None:

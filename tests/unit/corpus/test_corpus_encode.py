@@ -110,7 +110,7 @@ def test_a_full_disk_keeps_what_is_finished_and_the_next_run_goes_on(
 
     def full(unit: module.Unit, rows: Iterator[object], folder: Path) -> Shard:
         if len(made) == 2:
-            with module.drafted(folder / f"{unit.key}.parquet") as file:
+            with module.atomic_write(folder / f"{unit.key}.parquet") as file:
                 file.write(b"PAR1")
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         made.append(unit.key)

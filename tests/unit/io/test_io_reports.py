@@ -166,6 +166,10 @@ OWN = {
         ("a.cif", "#\\#CIF_2.0\n" + named("P m -3 m", CAESIUM, 4.12, '_x """two\nlines"""\n'), CSCL, ""),
         ("b.cif", "#\\#CIF_2.0\n" + named("P m -3 m", CAESIUM, 4.12, "_x {'a':[1 2] 'b':3}\n"), CSCL, ""),
     ],
+    "facts of other readers": [
+        ("POSCAR", "x\n1\n412 0 0\n0 412 0\n0 0 412\nCs Cl\n1 1\nDirect\n0 0 0\n.5 .5 .5\n", CSCL, "in pm?"),
+        ("a.json", '{"attributes": {"lattice_vectors": [[4.12,0,0],[0,4.12,0],[0,0,4.12]], "cartesian_site_positions": [[0,0,0],[2.06,2.06,2.06]], "species_at_sites": ["Cs","Cl"], "chemical_formula_reduced": "BrCs"}}', CSCL, "states the formula BrCs"),
+    ],
     "lengths in another unit": [
         ("a.cif", named("P m -3 m", CAESIUM, 412), CSCL, "in pm?"),
         ("b.cif", named("P m -3 m", CAESIUM, 1.1), CSCL, "in nm"),
