@@ -241,7 +241,8 @@ def _fields(comment: str) -> Iterator[tuple[str, str]]:
 
 def _check_periodic(pbc: str) -> None:
     """Refuse a frame that does not repeat along one of its axes. pbc: one truth value, or three, in any spelling."""
-    words = re.split(r"[\s,]+", pbc.strip("[](){} "))
+    plain = pbc.strip("[](){} ")
+    words = list(plain) if re.fullmatch(r"[TFtf01]{3}", plain) else re.split(r"[\s,]+", plain)
     if len(words) not in (1, 3) or not all(word.lower() in TRUTH for word in words):
         raise StructureError("S103", f"pbc is '{pbc}'; three of T or F are expected")
     if not all(TRUTH[word.lower()] for word in words):

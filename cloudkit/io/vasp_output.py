@@ -8,6 +8,12 @@ from cloudkit.io.objects import as_crystal
 from cloudkit.io.record import Record
 
 
+class _Named(StringIO):
+    """A text with the name of a file, beside which ASE looks for constraints of the run; there is nothing beside it."""
+
+    name = "/nowhere/OUTCAR"
+
+
 def read_output(text: str, form: str) -> Iterator[Record]:
     """The last structure of an output. form: "vasp-xml" or "vasp-out", as ASE names them.
 
@@ -20,7 +26,7 @@ def read_output(text: str, form: str) -> Iterator[Record]:
             "S102", "outputs of VASP are read by ASE, which is not installed", str(error)
         ) from error
     try:
-        atoms = ase.read(StringIO(text), format=form, index=-1)
+        atoms = ase.read(_Named(text), format=form, index=-1)
     except Exception as error:
         raise StructureError(
             "S103",
