@@ -38,6 +38,7 @@ OUTCAR: Final = """ vasp.6.3.0 18Jan22 (build) complex
    ions per type =               1   1
    NIONS =        2
    ISPIN  =      1    spin polarized calculation?
+ ------- Iteration      1(   1)  -------
       direct lattice vectors                 reciprocal lattice vectors
      4.120000000  0.000000000  0.000000000     0.242718447  0.000000000  0.000000000
      0.000000000  4.120000000  0.000000000     0.000000000  0.242718447  0.000000000
@@ -55,10 +56,10 @@ OUTCAR: Final = """ vasp.6.3.0 18Jan22 (build) complex
 """
 
 
-@pytest.mark.parametrize("name", ["vasprun.xml", "run1.vasprun.xml", "vasprun.xml.gz"])
+@pytest.mark.parametrize("name", ["vasprun.xml", "run1.vasprun.xml", "OUTCAR", "OUTCAR.gz", "relax_OUTCAR"])
 def test_the_last_structure_of_an_output_is_read(name: str, tmp_path: Path) -> None:
     pytest.importorskip("ase", reason="pip install 'cloudkit-scope[interop]'")
-    text = VASPRUN.encode()
+    text = (VASPRUN if "vasprun" in name else OUTCAR).encode()
     (tmp_path / name).write_bytes(gzip.compress(text) if name.endswith(".gz") else text)
     (row,) = encode_files([tmp_path])
     assert str(row.scope).endswith("| Cs 1a Cl 1b"), row.error
