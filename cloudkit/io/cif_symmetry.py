@@ -22,6 +22,7 @@ MAX_OPERATIONS: Final = 384  # the largest group has 192; magnetic lists can hol
 STRAIN: Final = 0.05  # largest relative change of the cell's metric under an operation; 0.001 is common, 0.005 unconstrained
 MONOCLINIC: Final = (3, 15)
 LARGEST_DENOMINATOR: Final = 100
+LARGEST_TERM: Final = 1_000  # in a triplet
 LARGEST_UNIT: Final = 2_700  # common denominators beyond it would not fit form_group's keys
 MAGNETIC_TAGS: Final = (
     "_space_group_symop_magn_operation.xyz",
@@ -393,6 +394,8 @@ def _parse_row(part: str, text: str, unit: int) -> tuple[list[int], int]:
         if match[2] and int(match[3]) == 0:
             raise _not_understood(text, "a denominator is 0")
         size = int(match[2]) / int(match[3]) if match[2] else float(match[4] or 1)
+        if size > LARGEST_TERM:
+            raise _not_understood(text, f"{size:g} is no number of a triplet")
         value = -size if match[1] == "-" else size
         if match[5]:
             if value != round(value):

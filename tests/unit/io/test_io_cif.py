@@ -237,6 +237,8 @@ def test_a_quoted_text_over_several_lines_is_read() -> None:
         (cif("Na1 0 0 0", operations="x,y,z 2x,y,z"), "S110"),
         (cif("Na1 0 0 0", operations="x,y,z -x,-y,z -x,y,-z"), "S110"),
         (cif("Na1 0 0 0", operations="x,1,z"), "S110"),
+        (cif("Na1 0 0 0", operations="x,y,z+99999999999999999999"), "S109"),
+        (cif("Na1 0 0 0", operations="x,y,z x,y,1/0+z"), "S109"),
         (cif("Na1 0 0 0", operations="x,x,z"), "S110"),
         (cif("Na1 0 0 0", operations="x,y,9*x+z"), "S110"),
         (cif("M1 NH3 0 0 0", columns="label type_symbol fract_x fract_y fract_z"), "S107"),
