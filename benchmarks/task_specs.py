@@ -73,7 +73,7 @@ def line(name: str, folds: list[list[dict[str, Any]]], place: int) -> str:
         f"{mean['model']:10.4g}",
         f"{new.mean():10.4g} ({len(new)})",
         f"{gain.mean():10.3g} ± {half:.2g}",
-        f"{100 * inside:6.0f} %",
+        f"{100 * inside:6.0f} %" if inside else f"{'-':>8}",
     ]
     return f"{name:<22}{parts[0]['quantity']:<20}{len(folds):>5}" + "".join(cells)
 
