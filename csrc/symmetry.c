@@ -148,7 +148,7 @@ static ck_status read_crystal(work *w, const ck_crystal *crystal) {
 typedef struct {
     work *w;
     const ck_crystal *crystal;
-    double alike; /* the shortest distance found between two atoms of one species */
+    double closest; /* the shortest distance found between two atoms of one species, or twice that of two species */
 } contacts;
 
 static double occupancy_of(const contacts *c, size_t place) {
@@ -159,13 +159,13 @@ static double occupancy_of(const contacts *c, size_t place) {
 static int see_pair(void *context, size_t i, size_t j, double distance) {
     contacts *c = context;
     const atoms *a = &c->w->buffer[0];
-    if (a->species[i] == a->species[j]) c->alike = fmin(c->alike, distance);
+    c->closest = fmin(c->closest, a->species[i] == a->species[j] ? distance : 2 * distance);
     if (distance >= CK_SHORTEST_CONTACT) return 1;
     return distance >= CK_SAME_PLACE && occupancy_of(c, i) + occupancy_of(c, j) <= CK_FULL_SITE;
 }
 
 /* The tolerance that is used: at most an eighth of the shortest distance between atoms of a species, so that no place has
- * two atoms to choose from. */
+ * two atoms to choose from, and a quarter of that between any two, so that no symmetry puts both on one point. */
 static ck_status check_contacts(work *w, const ck_crystal *crystal, double symprec, double *tolerance) {
     const atoms *a = &w->buffer[0];
     double shortest = sqrt(fmin(a->cell.metric[0], fmin(a->cell.metric[4], a->cell.metric[8])));
@@ -174,7 +174,7 @@ static ck_status check_contacts(work *w, const ck_crystal *crystal, double sympr
     begin_matching(w, a);
     if (!visit_pairs(w, a, fmax(CK_SHORTEST_CONTACT, fmin(8 * symprec, shortest)), see_pair, &c))
         return out_of_budget(w) ? CK_TOO_HARD : CK_CONTACT;
-    *tolerance = fmin(symprec, c.alike / 8);
+    *tolerance = fmin(symprec, c.closest / 8);
     return CK_OK;
 }
 

@@ -70,6 +70,12 @@ static void known_crystals(void) {
     ck_crystal alternatives = {cell, near, split, 2, shares, 2};
     expect(encode(&alternatives, halves, 1e-2) == CK_OK, "alternatives may be near each other");
     expect_text("0 2 b O O O j O O O 0 | Na 0.5 1a K 0.5 1a");
+
+    double cube[9] = {8, 0, 0, 0, 8, 0, 0, 0, 8}, bond[6] = {0, 0, 0, 0.12, 0, 0};
+    int32_t hydroxyl[2] = {8, 1};
+    ck_crystal molecule = {cube, bond, hydroxyl, 2, NULL, 0};
+    expect(encode(&molecule, NULL, 1) == CK_OK, "a symprec longer than a bond has an answer");
+    expect(ck_check(text, length, NULL, 0, NULL) == 0, "that does not put two atoms on one point");
 }
 
 static ck_status find(const ck_crystal *crystal, double symprec, uint64_t budget, ck_symmetry *found) {
