@@ -155,7 +155,7 @@ typedef struct ck_crystal {
 #define CK_SHORTEST_CONTACT 0.1   /* angstrom */
 #define CK_SAME_PLACE 0.05        /* angstrom; not even alternatives may be closer */
 #define CK_FULL_SITE 1.01         /* the largest sum of two alternatives' occupancies */
-#define CK_DEFAULT_BUDGET 2000000000 /* comparisons of two places: some seconds */
+#define CK_DEFAULT_BUDGET 500000000 /* comparisons of two places: seconds, a minute or two for a million sites */
 
 typedef struct ck_symmetry {
     uint32_t space_group;    /* 1 to 230 */
