@@ -8,7 +8,7 @@ import yaml
 
 from cloudkit.errors import ModelError
 from cloudkit.models.runtime.runtime import Runtime, reason_for_torch
-from cloudkit.models.runtime.weights import read_safetensors
+from cloudkit.models.runtime.weights import Weights, read_safetensors
 from cloudkit.tokens import Tokenizer
 
 PARTS = ("spec.yaml", "model.safetensors", "vocab.txt")
@@ -34,9 +34,24 @@ def read_runtime(folder: Path, spec: dict[str, Any] | None = None) -> Runtime:
     check_vocabulary(folder / "vocab.txt", tokenizer)
     weights = read_safetensors(folder / "model.safetensors")
     try:
+        _check_shapes(spec["encoder"], weights, len(tokenizer.vocabulary))
         return Runtime(spec, tokenizer, weights)
     except (KeyError, IndexError, ValueError, TypeError) as error:
         raise ModelError(f"{folder / 'model.safetensors'} does not fit spec.yaml: {error}") from None
+
+
+def _check_shapes(encoder: dict[str, Any], weights: Weights, tokens: int) -> None:
+    """Raise ValueError where the encoder of a spec has other sizes than its weights."""
+    width, layers = encoder["width"], encoder["layers"]
+    expected = {"encoder.embedding.table.weight": (tokens, width)}
+    for layer in range(min(layers, len(weights))):
+        expected[f"encoder.layers.{layer}.qkv.weight"] = (3 * width, width)
+        expected[f"encoder.layers.{layer}.down.weight"] = (width, encoder["feedforward"] or 4 * width)
+    for name, shape in expected.items():
+        if weights[name].shape != shape:
+            raise ValueError(f"{name} has shape {weights[name].shape}, expected {shape}")
+    if f"encoder.layers.{layers}.qkv.weight" in weights:
+        raise ValueError(f"it has more than the {layers} layers of the spec")
 
 
 @cache
