@@ -13,7 +13,7 @@ from cloudkit.cli.checks import Finding
 from cloudkit.cli.terminal import emit, emit_json, say
 from cloudkit.errors import DISTRIBUTION
 
-CORE: Final = ("numpy", "spglib", "gemmi", "pydantic", "PyYAML", "jsonschema", "typer", "rich")
+CORE: Final = ("numpy", "spglib", "gemmi", "pydantic", "PyYAML", "jsonschema", "jinja2", "typer", "rich")
 TRAIN: Final = (
     "torch",
     "lightning",

@@ -43,7 +43,9 @@ def test_a_folder_of_that_name_wins(tmp_path, monkeypatch) -> None:
 
 
 def test_an_unknown_name_lists_what_ships() -> None:
-    with pytest.raises(ModelError, match="ships with: geometry, thermal"):
+    with pytest.raises(
+        ModelError, match="ships with: elastic, electronic, geometry, lattice, optical, thermal"
+    ):
         load("thermic")
 
 

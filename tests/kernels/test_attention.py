@@ -176,7 +176,7 @@ PART, OFFSETS = torch.zeros(6, 2, 16), torch.tensor([0, 2, 6])
         ({"k": torch.zeros(6, 16, 2).mT}, "k: its last two dimensions must be contiguous, strides (…, 16, 1), found (32, 1, 2)"),
         ({"v": torch.zeros(2, 6, 16).transpose(0, 1)}, "v: its last two dimensions must be contiguous, strides (…, 16, 1), found (16, 96, 1)"),
         ({"bias": torch.zeros(6)}, "bias must have the shape (tokens, heads) = (6, 2), found (6,)"),
-        ({"bias": torch.zeros(6, 2).half()}, "bias must be torch.float32 on cpu beside torch.float32, found torch.float16 on cpu"),
+        ({"bias": torch.zeros(6, 2).half()}, "bias must be torch.float32 on cpu for inputs of torch.float32, found torch.float16 on cpu"),
         ({"dropout": 1.0}, "dropout must be in [0, 1), found 1.0"),
         ({"dropout": float("nan")}, "dropout must be in [0, 1), found nan"),
         ({"scale": float("inf")}, "scale must be finite, found inf"),

@@ -85,14 +85,14 @@ def other_vocabulary(path: Path) -> None:
 def other_width(path: Path) -> None:
     model(path)
     spec = (path / "spec.yaml").read_text(encoding="utf-8")
-    (path / "spec.yaml").write_text(spec.replace("width: 64", "width: 128"), encoding="utf-8")
+    (path / "spec.yaml").write_text(spec.replace("width: 96", "width: 128"), encoding="utf-8")
 
 
 @made
 def huge_width(path: Path) -> None:
     model(path)
     spec = (path / "spec.yaml").read_text(encoding="utf-8")
-    (path / "spec.yaml").write_text(spec.replace("width: 64", "width: 4000000"), encoding="utf-8")
+    (path / "spec.yaml").write_text(spec.replace("width: 96", "width: 4000000"), encoding="utf-8")
 
 
 @made

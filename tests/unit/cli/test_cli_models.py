@@ -243,7 +243,7 @@ def test_a_plot_of_one_temperature_or_of_another_kind_is_refused(cloudkit, train
         in cloudkit("predict", trained, ROCK_SALT, "--plot", tmp_path / "a.jpg").err
     )
     assert (
-        "give --plot FILE too"
+        "--measured needs --plot FILE"
         in cloudkit("predict", trained, ROCK_SALT, "--measured", tmp_path / "p.csv").err
     )
 

@@ -104,7 +104,7 @@ def test_what_was_seen_and_what_lies_in_its_interval_is_said(folder: Path, first
     found = build(spec(LATER, folder), folder / "later", log=lines.append)
     (task,) = found.metrics["tasks"]
     assert task["crystals_seen_before"] == pytest.approx(40, abs=6)  # a few were held out while pretraining
-    assert any("pretrained on" in line for line in lines)
+    assert any("used in pretraining" in line for line in lines)
     assert task["crystals_in_training"] == 0  # exclude_shared: composition
     assert 0 <= task["coverage_of_80"] <= 1
     table = read_table(found.folder / "predictions.csv")
@@ -132,7 +132,7 @@ def test_a_start_of_another_shape_is_refused_before_anything_is_made(folder: Pat
         build(spec(LATER, folder, "encoder.width=8"), folder / "never")
     with pytest.raises(ModelError, match=r"tokens.dialect is reduced here and orbit there"):
         build(spec(LATER, folder, "tokens.dialect=reduced"), folder / "never")
-    with pytest.raises(ModelError, match="no such model folder, and cloudkit ships with"):
+    with pytest.raises(ModelError, match="no such model folder; models that ship with cloudkit"):
         build(spec(LATER, folder, "init_from=nothing"), folder / "never")
     assert not (folder / "never").exists()
 
