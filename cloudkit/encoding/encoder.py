@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import numpy as np
+
 from cloudkit import _native
 from cloudkit.encoding.geometry import geometry_of
 from cloudkit.encoding.options import EncodeOptions
@@ -129,15 +131,18 @@ def encode_batch(
     check_many(structures, "encode")
     options = EncodeOptions(dialect, order, engine, symprec, max_sites)
     if isinstance(structures, Columns):
-        rows = _encode_columns(structures, options, jobs)
-    else:
-        records = (as_record(str(index), structure) for index, structure in enumerate(structures))
-        rows = list(encode_records(records, options, jobs))
+        return _encode_columns(structures, options, jobs)
+    records = (as_record(str(index), structure) for index, structure in enumerate(structures))
+    return _as_batch(encode_records(records, options, jobs))
+
+
+def _as_batch(rows: Iterable[Encoded]) -> Batch:
+    found = list(rows)
     return Batch(
-        [row.scope for row in rows],
-        [row.error for row in rows],
-        [row.space_group for row in rows],
-        [row.notes for row in rows],
+        [row.scope for row in found],
+        [row.error for row in found],
+        [row.space_group for row in found],
+        [row.notes for row in found],
     )
 
 
@@ -165,7 +170,7 @@ def encode_groups(
             yield from encode_records(waiting, options, jobs)
             waiting = []
         if isinstance(group, Columns):
-            yield from _encode_columns(group, options, jobs)
+            yield from _encode_rows(group, options, jobs)
     yield from encode_records(waiting, options, jobs)
 
 
@@ -266,8 +271,15 @@ def explain(crystal: Crystal, status: str, max_sites: int) -> StructureError:
     return fault(status)
 
 
-def _encode_columns(columns: Columns, options: EncodeOptions, jobs: int) -> list[Encoded]:
-    """Columns without a Python object per crystal; rows that the core refuses go the long way."""
+def _encode_rows(columns: Columns, options: EncodeOptions, jobs: int) -> Iterator[Encoded]:
+    batch, engine, symprec = _encode_columns(columns, options, jobs), options.engine_name, options.symprec
+    for row, (text, error, group, notes) in enumerate(zip(*batch, strict=True)):
+        name = None if error else engine
+        yield Encoded(columns.id(row), text, group, name, symprec, error, None, notes)
+
+
+def _encode_columns(columns: Columns, options: EncodeOptions, jobs: int) -> Batch:
+    """Columns without a Python object per crystal; rows that the core refuses are encoded one by one, to say what is wrong."""
     if jobs < 1:
         raise OptionError(f"jobs must be at least 1, not {jobs}")
     packed = columns.packed() if options.in_core else None
@@ -276,14 +288,15 @@ def _encode_columns(columns: Columns, options: EncodeOptions, jobs: int) -> list
     except StructureError:  # of an entry of species: the error of the rows that use it
         packed = None
     if packed is None:
-        return list(encode_records(columns.records(), options, jobs))
-    labels = packed[0]
-    engine, rows = options.engine_name, list[Encoded]()
+        return _as_batch(encode_records(columns.records(), options, jobs))
+    labels, n = packed[0], len(columns)
+    batch = Batch([], [None] * n, [], [()] * n)
     sizes = columns.offsets[1:] - columns.offsets[:-1]
+    again = np.flatnonzero(sizes > options.max_sites).tolist()
     step = 64 * CHUNK * jobs
-    for start in range(0, len(columns), step):
-        end = min(start + step, len(columns))
-        texts, groups, _ = _native.encode_columns(
+    for start in range(0, n, step):
+        end = min(start + step, n)
+        texts, groups, statuses = _native.encode_columns(
             columns.lattices[start:end],
             columns.positions,
             labels,
@@ -293,10 +306,13 @@ def _encode_columns(columns: Columns, options: EncodeOptions, jobs: int) -> list
             0,
             jobs,
         )
-        for row, (text, group) in enumerate(zip(texts, groups, strict=True), start):
-            if text is None or sizes[row] > options.max_sites:
-                rows += _encode_chunk([columns.record(row)], options, 1)
-                continue
-            text = text if options.dialect == "orbit" else project(text, options.dialect)
-            rows.append(Encoded(columns.id(row), text, group, engine, options.symprec, None))
-    return rows
+        if options.dialect != "orbit":
+            texts = [text and project(text, options.dialect) for text in texts]
+        batch.texts.extend(texts)
+        batch.space_groups.extend(groups)
+        again += [start + row for row, status in enumerate(statuses) if status != "ok"]
+    for row in again:
+        (found,) = _encode_chunk([columns.record(row)], options, 1)
+        batch.texts[row], batch.errors[row] = found.scope, found.error
+        batch.space_groups[row], batch.notes[row] = found.space_group, found.notes
+    return batch
