@@ -68,7 +68,7 @@ static inline token read_species(const char *p, size_t n) {
 
 static inline unsigned letter_of(char c) { return c == 'A' ? 26 : (unsigned)(c - 'a'); }
 
-/* What a word of n > 0 bytes is by itself, whatever stands around it. */
+/* What a word of n > 0 bytes is by itself, whatever surrounds it. */
 static inline token read_token(const char *p, size_t n) {
     token t = {0};
     if (n == 1 && p[0] == '|') t.kind = T_BAR;

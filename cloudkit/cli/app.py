@@ -93,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with _noted_interrupts() as pressed:
         try:
             _run(arguments)
-        except KeyboardInterrupt:  # also while an error is being told
+        except KeyboardInterrupt:  # also while an error is printed
             sys.exit(INTERRUPTED)
         except Exception:
             if pressed:  # compiled packages make errors of their own of Ctrl-C

@@ -1,4 +1,4 @@
-"""`cloudkit bench`: how fast cloudkit is beside its rivals on this machine; needs a checkout."""
+"""`cloudkit bench`: how fast cloudkit is compared with its rivals on this machine; needs a checkout."""
 
 import json
 import os
@@ -41,11 +41,11 @@ def command(
     wall: Annotated[bool, typer.Option("--wall", help="Time by the clock on the wall: for several threads or jobs, on an idle machine.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Rows, machine and versions as a JSON document.")] = False,
 ) -> None:  # fmt: skip
-    """Time cloudkit beside its rivals: same input, same output, one thread, CPU time of this process.
+    """Time cloudkit against its rivals: same input, same output, one thread, CPU time of this process.
 
     Best and median are times for one item; the ratio is to the fastest rival of the group, by the best rounds.
     `kernels` counts instead: what packed attention must do and move on three chips, and what our kernels move.
-    `pretrain` trains and predicts at 12 x 768 beside transformers, which takes ten minutes.
+    `pretrain` trains and predicts at 12 x 768, as transformers does, which takes ten minutes.
 
     \b
     Example:

@@ -46,7 +46,7 @@ def core() -> Finding:
     def rebuild() -> None:
         say(words)
         if subprocess.run(build, stdout=sys.stderr, check=False).returncode:
-            raise CloudkitError(f"the core could not be rebuilt; what pip says stands above ({words})")
+            raise CloudkitError(f"the core could not be rebuilt; see the output of pip above ({words})")
 
     if not _native.COMPILED:
         again = words if from_checkout else f"pip install --force-reinstall --no-deps {DISTRIBUTION}"

@@ -24,14 +24,14 @@ NOTES = ("id", "note")
 LEDGER = ("id", "code", "message", "hint")
 
 Inputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help="CIF, POSCAR, extxyz, JSON, CSV files with a column cif (.gz may follow), Parquet, ASE databases; .zip and .tar.gz archives, folders, patterns; - is standard input.")]  # fmt: skip
-Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="OUT", help="A .csv, .jsonl or .parquet file; any other name is a folder of Parquet shards, which a killed run goes on with. Without it, one string per line on standard output.")]  # fmt: skip
+Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="OUT", help="A .csv, .jsonl or .parquet file; any other name is a folder of Parquet shards, from which a killed run resumes. Without it, one string per line on standard output.")]  # fmt: skip
 Failures = Annotated[Path | None, typer.Option("--failures", metavar="FILE", help="The ledger, JSON lines: id, code, message, hint of each failure. Without it they go to standard error.")]  # fmt: skip
 
 NoteFile = Annotated[Path | None, typer.Option("--notes", metavar="FILE", help="All notes, JSON lines: id, note. Without it the first of each kind goes to standard error.")]  # fmt: skip
 
 
 def check_length(value: float) -> float:
-    """A tolerance as the option gives it; refuses what is no length between 0 and 10 Å."""
+    """A tolerance as the option gives it; refuses anything but a length between 0 and 10 Å."""
     if not 0 < value < 10 or math.isnan(value):
         raise typer.BadParameter(f"{value} is not a length in Å between 0 and 10")
     return value
@@ -99,7 +99,7 @@ def _check(
         )
     if output and folder and output.exists() and not output.is_dir():
         raise CloudkitError(
-            f"{output} is no folder; name a folder, or a {', '.join((*TABLES, PARQUET))} file"
+            f"{output} is not a folder; name a folder, or a {', '.join((*TABLES, PARQUET))} file"
         )
     if output and not folder:
         check_target(output)
@@ -161,7 +161,7 @@ def _shards(
     failures: Path | None,
     noted: Path | None,
 ) -> tuple[int, int]:
-    """Encode into a folder of shards and say what became of each; (encoded, failed) of the whole folder."""
+    """Encode into a folder of shards and say how each ended; (encoded, failed) of the whole folder."""
     from cloudkit.corpus import encode_corpus, read_failures
 
     with counting("structures") as bar, ExitStack() as kept:

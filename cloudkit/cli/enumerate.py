@@ -13,7 +13,7 @@ from cloudkit.cli.terminal import counting, emit, emit_json, say
 COLUMNS = {"id": str, "scope": str, "space_group": int, "prototype": str}
 
 Prototype = Annotated[str, typer.Argument(metavar="PROTOTYPE", help="A known name (perovskite, spinel, half-heusler, …), an AFLOW label, or an orbit string.")]  # fmt: skip
-Elements = Annotated[list[str], typer.Option("--elements", "-e", metavar="LIST", help="Elements that may stand anywhere (Sr,Ba,Ti) or in one element's place (O=F,Cl); may be repeated.")]  # fmt: skip
+Elements = Annotated[list[str], typer.Option("--elements", "-e", metavar="LIST", help="Elements that may go anywhere (Sr,Ba,Ti) or in one element's place (O=F,Cl); may be repeated.")]  # fmt: skip
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="OUT", help="A .csv, .jsonl or .parquet file; without it, one string per line on standard output.")]  # fmt: skip
 
 

@@ -11,7 +11,7 @@ def command(
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="One model: its whole card.", show_default=False)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document with all numbers.")] = False,
 ) -> None:  # fmt: skip
-    """The models that ship with cloudkit: quantities, errors on unseen crystals beside trees, data, licences, hashes.
+    """The models that ship with cloudkit: quantities, errors on unseen crystals compared with trees, data, licences, hashes.
 
     \b
     Example:

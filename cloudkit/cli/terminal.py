@@ -102,7 +102,7 @@ class Bar:
         self._begun = self._shown = time.monotonic()
 
     def advance(self, steps: int = 1, note: str = "") -> None:
-        """`steps` more are done; `note` is shown beside the label."""
+        """`steps` more are done; `note` is shown after the label."""
         now = time.monotonic()
         self._done += steps
         if now - self._shown < BLINK or now - self._begun <= PATIENCE:
@@ -148,13 +148,13 @@ def counting(what: str) -> Iterator[Bar]:
 
 @contextmanager
 def going_on() -> Iterator[Bar]:
-    """A bar for work that the same command goes on with: Ctrl-C takes it away, says so and ends with exit code 130."""
+    """A bar for work that the same command resumes: Ctrl-C takes it away, says so and ends with exit code 130."""
     bar = Bar()
     try:
         yield bar
     except KeyboardInterrupt:
         bar.stop()
-        say("interrupted; the same command goes on where this one was")
+        say("interrupted; run the same command again to resume")
         raise typer.Exit(130) from None
     finally:
         bar.stop()

@@ -1,6 +1,6 @@
 """Packed token ids and batches of them: no padding, strings of equal length side by side.
 
-Which crystals form which batch depends on (seed, epoch) alone, so that an interrupted run goes on with the same batches.
+Which crystals form which batch depends on (seed, epoch) alone, so that an interrupted run resumes with the same batches.
 """
 
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ class Tokens:
         return np.diff(self.offsets)
 
     def save(self, path: Path) -> None:
-        """Write ids to `path` (x.npy) and offsets beside it (x.offsets.npy)."""
+        """Write ids to `path` (x.npy) and its offsets (x.offsets.npy)."""
         with token_writer(path) as write:
             write(self.ids, self.offsets)
 

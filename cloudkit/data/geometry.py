@@ -1,4 +1,4 @@
-"""Geometry of structures beside their strings: in tables as columns, in memory as packed rows.
+"""Geometry of structures with their strings: in tables as columns, in memory as packed rows.
 
 A column of OF_ORBITS holds one number per element that the string writes, in its order: a list, or text with blanks
 between the numbers (CSV). A column of OF_CRYSTALS holds one number. `cloudkit encode --geometry` writes such tables.
@@ -111,7 +111,7 @@ def encode_table(
 def read_shapes(table: Table, texts: Sequence[str], place: Mapping[str, int]) -> Shapes:
     """Geometry of the distinct strings in `place`; rows with the same string are averaged.
 
-    Raises DataError where a column is missing or does not fit the string beside it.
+    Raises DataError where a column is missing or does not fit its string.
     """
     whole = {name: table.column(name) for name in (*ORBIT_TARGETS, *CRYSTAL_TARGETS)}
     rows: list[list[tuple[Array, Array]]] = [[] for _ in place]

@@ -19,7 +19,7 @@ HEADER: Final = 128  # bytes of the header of a .npy file with one axis
 
 
 def offsets_path(path: Path) -> Path:
-    """The file of offsets beside a file of ids."""
+    """The file of offsets that goes with a file of ids."""
     return path.with_suffix(".offsets.npy")
 
 

@@ -107,7 +107,7 @@ def _read_state(path: Path, start: State) -> State:
 
 
 class Seen:
-    """Ids that came before, 8 bytes each: sorted, with the newest in a set beside them."""
+    """Ids that came before, 8 bytes each: sorted, with the newest in a separate set."""
 
     def __init__(self) -> None:
         self._old: NDArray[np.uint64] = np.empty(0, np.uint64)

@@ -16,7 +16,7 @@ SHARD_SECONDS: Final = 60.0  # a kill costs no more than the pages of this time
 
 
 class Outcome(NamedTuple):
-    """What became of one URL. received: rows in its shards, `failed` of them malformed. problems: why it is not all that the
+    """The outcome of one URL. received: rows in its shards, `failed` of them malformed. problems: why it is not all that the
     provider has, or not what it said; empty where all is well.
     """
 

@@ -84,7 +84,7 @@ class Client:
         except (ValueError, RecursionError) as error:
             raise _Passing(f"the answer is not JSON: {error}") from error
         if not isinstance(document, dict):
-            raise FetchError(f"{url}: the answer is no JSON object, so this is no OPTIMADE provider")
+            raise FetchError(f"{url}: the answer is not a JSON object, so this is not an OPTIMADE provider")
         return document
 
     def _read(self, response: Any, deadline: float, url: str) -> Any:

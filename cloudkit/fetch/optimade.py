@@ -81,7 +81,7 @@ def _next(document: Mapping[str, Any], link: str) -> str | None:
     except ValueError:  # brackets that hold no IPv6 address
         known = False
     if not known:
-        raise FetchError(f"{link}: the link to the next page is no address: {_text(found)[:200]}")
+        raise FetchError(f"{link}: the link to the next page is not an address: {_text(found)[:200]}")
     return following
 
 

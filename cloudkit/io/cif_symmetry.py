@@ -236,7 +236,7 @@ def _stated_group(hall: str, name: str, number: str, code: str) -> _Group:
 
 
 def _listed_fault(listed: Operations, group: _Group) -> str:
-    """How the operations listed contradict the group stated, if they do. A list of fewer operations is no contradiction: a
+    """How the operations listed contradict the group stated, if they do. A list of fewer operations is not a contradiction: a
     file may list all atoms of its cell, and the group that is found for them is compared later.
     """
     if not group.readings or group.stated is None:
@@ -395,7 +395,7 @@ def _parse_row(part: str, text: str, unit: int) -> tuple[list[int], int]:
             raise _not_understood(text, "a denominator is 0")
         size = int(match[2]) / int(match[3]) if match[2] else float(match[4] or 1)
         if size > LARGEST_TERM:
-            raise _not_understood(text, f"{size:g} is no number of a triplet")
+            raise _not_understood(text, f"{size:g} is not a number that a triplet may hold")
         value = -size if match[1] == "-" else size
         if match[5]:
             if value != round(value):
@@ -406,7 +406,7 @@ def _parse_row(part: str, text: str, unit: int) -> tuple[list[int], int]:
         at = match.end()
     whole = round(constant * unit)
     if not part or abs(constant * unit - whole) > 0.01 * unit:
-        raise _not_understood(text, f"{constant:g} is no fraction of a group's translations")
+        raise _not_understood(text, f"{constant:g} is not a translation that a group may have")
     return row, whole
 
 

@@ -206,7 +206,7 @@ def _read_frame(lines: list[str], n: int) -> Crystal:
         raise StructureError("S103", f"the file ends before the {n} atoms of the frame")
     fields = {key.lower(): value for key, value in _fields(lines[0])}
     if not fields.get("lattice"):
-        raise StructureError("S105", 'the frame has no Lattice="...": without a cell it is no crystal')
+        raise StructureError("S105", 'the frame has no Lattice="...": without a cell it is not a crystal')
     _check_periodic(fields.get("pbc", "T"))
     columns = _columns(fields.get("properties") or "species:S:1:pos:R:3")
     if not {"species", "pos"} <= columns.keys():

@@ -117,7 +117,7 @@ def _check_counts(
 
 
 def _kinds(fields: Mapping[str, Any], names: Sequence[Any], notes: list[str]) -> dict[str, Parts]:
-    """What stands behind each name in use, in order of first use."""
+    """What each name in use means, in order of first use."""
     listed = fields.get("species") or ()
     known = {kind["name"]: kind for kind in listed}
     kinds: dict[str, Parts] = {}

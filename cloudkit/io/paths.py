@@ -150,7 +150,9 @@ def limited_lines(file: IO[bytes]) -> Iterator[bytes]:
 def too_long(what: str) -> StructureError:
     """S116 for a file, line or frame of more than MOST_TEXT bytes."""
     return StructureError(
-        "S116", f"the {what} is longer than {MOST_TEXT >> 20} MiB", "it is no structure, or must be split"
+        "S116",
+        f"the {what} is longer than {MOST_TEXT >> 20} MiB",
+        "probably not a structure file; otherwise split it",
     )
 
 

@@ -86,7 +86,7 @@ class Table:
         return Table(self.name, chosen, [self.number(row) for row, k in enumerate(keep) if k])
 
     def text_column(self) -> str:
-        """The column that holds the strings: ``scope``, or else the only column of text that is no number."""
+        """The column that holds the strings: ``scope``, or else the only column of text that is not a number."""
         if "scope" in self.columns:
             return "scope"
         texts = [name for name, values in self.columns.items() if _is_text(values)]

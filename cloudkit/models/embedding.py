@@ -95,7 +95,7 @@ class SymbolEmbedding(nn.Module):
     def shares(self, inputs: Inputs) -> Tensor:
         """Each element token's share of the atoms of its crystal (tokens,); 0 for other tokens.
 
-        Multiplicity of the site it stands on times its fraction where one follows, both 1 where none is written.
+        Multiplicity of the site it sits on times its fraction where one follows, both 1 where none is written.
         """
         kind, amount = self.kind[inputs.ids], self.amount[inputs.ids]
         sites = segment_sum(amount * (kind == WYCKOFF), inputs.segment, len(inputs.ids))[inputs.segment]
@@ -141,8 +141,8 @@ class OrbitEmbedding(SymbolEmbedding):
 
     def site_features(self, inputs: Inputs) -> Tensor:
         """What is known about each Wyckoff symbol in the space group of its string (tokens, columns); else zeros."""
-        told = self.group[inputs.ids] * (inputs.place == 1)  # hiding may put a group's token elsewhere
-        group = segment_sum(told, inputs.sequence, inputs.count)[inputs.sequence]
+        of_group = self.group[inputs.ids] * (inputs.place == 1)  # hiding may put a group's token elsewhere
+        group = segment_sum(of_group, inputs.sequence, inputs.count)[inputs.sequence]
         found: Tensor = self.sites[group, self.letter[inputs.ids]]
         return found
 

@@ -45,7 +45,7 @@ class MaskedTokens(nn.Module):
     def hide(self, inputs: Inputs, draws: Tensor) -> tuple[Tensor, Tensor]:
         """Changed ids (tokens,) and the places (hidden,) to predict; special tokens stay, at least one place is hidden.
 
-        draws (3, tokens), random in [0, 1), decide: whether a token is hidden, how, and which other one stands in its place.
+        draws (3, tokens), random in [0, 1), decide: whether a token is hidden, how, and which other one takes its place.
         With `orbits`, all tokens of an orbit (of its twins too, where the encoder merges them) are hidden together, by the
         draw of the first.
         """

@@ -16,7 +16,7 @@ from cloudkit.units import GAS_CONSTANT
 
 
 class Modes(NamedTuple):
-    """Of n crystals. debye (n, 0 or 1) and einstein (n, k): frequencies; shares of the modes beside them add up to 1.
+    """Of n crystals. debye (n, 0 or 1) and einstein (n, k): frequencies; the shares next to them add up to 1.
 
     grid (n, g): for a spectrum, the frequencies up to which SHARES of the modes lie; the density between two is constant.
     """

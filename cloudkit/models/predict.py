@@ -45,12 +45,12 @@ def predict_values(
             modes = _double(module.modes(pooled))
             found = [module.values(modes, *part) for part in parts]
             return torch.cat(found).cpu().numpy() if found else np.empty(0)
-        told = [module.restore(module(pooled, rows, names, kelvin), names)]
+        found = [module.restore(module(pooled, rows, names, kelvin), names)]
         for one in model.networks(head)[1:]:
             assert isinstance(one.head, ValueHead)
             scaled = one.head(pool(model, tokens, member=one), rows, names, kelvin)
-            told.append(one.head.restore(scaled, names))
-        values: Array = torch.stack(told).mean(dim=0).cpu().numpy()
+            found.append(one.head.restore(scaled, names))
+        values: Array = torch.stack(found).mean(dim=0).cpu().numpy()
     return values
 
 
@@ -78,7 +78,7 @@ def predict_geometry(model: CloudModel, head: str, tokens: Tokens, size: int = 2
     """
     model.eval()
     module, out = model.heads[head], []
-    assert isinstance(module, Geometry), f"{head} is no geometry head"
+    assert isinstance(module, Geometry), f"{head} is not a geometry head"
     order = np.argsort(tokens.lengths, kind="stable")
     with torch.inference_mode():
         for start in range(0, len(order), size):

@@ -41,7 +41,7 @@ def read_published(folder: str | Path) -> tuple[CloudModel, list[str]]:
     spec = _spec(folder, config, tokenizer)
     theirs = read_tensors(folder)
     check_size(spec, theirs, f"{folder}: the weights")
-    notes += [f"{key}* is no part of masked-token models and is left out" for key in UNUSED if any(n.startswith(key) for n in theirs)]  # fmt: skip
+    notes += [f"{key}* is not part of masked-token models and is left out" for key in UNUSED if any(n.startswith(key) for n in theirs)]  # fmt: skip
     theirs = {name: tensor for name, tensor in theirs.items() if not name.startswith(UNUSED)}
     narrow = {str(t.dtype) for t in theirs.values() if t.dtype != torch.float32}
     notes += [f"weights of {', '.join(sorted(narrow))} become float32"] if narrow else []
@@ -64,7 +64,7 @@ def read_published(folder: str | Path) -> tuple[CloudModel, list[str]]:
 def write_published(model: CloudModel, folder: str | Path) -> list[str]:
     """Write config.json, model.safetensors and tokenizer.json, which transformers' Auto classes load; notes in words.
 
-    Raises ModelError for a model that is no BertForMaskedLM over the published vocabulary.
+    Raises ModelError for a model that is not a BertForMaskedLM over the published vocabulary.
     """
     spec, folder = model.spec, Path(folder)
     heads = [name for name, head in spec.heads.items() if isinstance(head, MaskedTokensHead)]
@@ -116,7 +116,7 @@ def _check_vocabulary(folder: Path, config: dict[str, Any], tokenizer: Tokenizer
     )
     if rows > size:
         notes.append(
-            f"{rows - size:,} of {rows:,} rows of tokens stand for no token of the vocabulary and are left out"
+            f"{rows - size:,} of {rows:,} rows of tokens belong to no token of the vocabulary and are left out"
         )
     pad = config["pad_token_id"]
     if pad is not None and 0 <= pad < size and pad != tokenizer.pad_id:

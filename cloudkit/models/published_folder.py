@@ -88,7 +88,7 @@ def read_vocabulary(folder: Path) -> dict[str, int]:
             return {str(token): int(id) for token, id in known.items()}
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(
-                f"{folder / 'tokenizer.json'} is no tokenizer of transformers ({error!r})"
+                f"{folder / 'tokenizer.json'} is not a tokenizer of transformers ({error!r})"
             ) from None
     if (folder / "vocab.txt").is_file():
         try:

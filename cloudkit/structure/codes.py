@@ -18,7 +18,7 @@ CODES: Final = {
     "S109": "the symmetry that the file states cannot be understood",
     "S110": "the symmetry operations in the file do not form a group",
     "S111": "one structure was wanted, the file has several",
-    "S112": "the object is no structure, or parts of it are missing",
+    "S112": "the object is not a structure, or parts of it are missing",
     "S113": "the structure is not periodic in all three directions",
     "S114": "the structure has features that sites in a cell cannot express",
     "S115": "a member of an archive is not read: its path, kind or size is not safe",

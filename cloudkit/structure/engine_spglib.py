@@ -133,8 +133,8 @@ def find_library() -> "Library | None":
 def _load() -> ctypes.CDLL:
     """The library that the spglib package uses; LookupError if its version is not that of the package."""
     package = _package()
-    beside = (folder / name for folder in (package / "lib64", package / "lib", package) for name in NAMES)
-    path = next((str(file) for file in beside if file.exists()), NAMES[0])
+    places = (folder / name for folder in (package / "lib64", package / "lib", package) for name in NAMES)
+    path = next((str(file) for file in places if file.exists()), NAMES[0])
     loaded = ctypes.CDLL(path)
     loaded.spg_get_version.restype = ctypes.c_char_p
     found = loaded.spg_get_version().decode()

@@ -101,9 +101,11 @@ def _around(cell: Array, places: Array, facts: _Facts, centers: NDArray[np.int64
     coordination = weight.sum(axis=1)
     weight /= coordination[:, None]
     has = np.isfinite(facts.electronegativity)
-    told = (weight * has).sum(axis=1)
+    known_weight = (weight * has).sum(axis=1)
     total = (weight * np.where(has, facts.electronegativity, 0.0)).sum(axis=1)
-    electronegativity = np.where(told > 0, total / np.where(told > 0, told, 1.0), np.nan)
+    electronegativity = np.where(
+        known_weight > 0, total / np.where(known_weight > 0, known_weight, 1.0), np.nan
+    )
     like = (weight * (facts.shares[centers] @ facts.shares.T)).sum(axis=1)
     reduced = np.log(facts.inverse_mass[centers] + weight @ facts.inverse_mass)
     columns = [

@@ -122,7 +122,7 @@ def _check_numbers(crystal: Crystal, max_sites: int) -> None:
 
 @lru_cache(maxsize=4096)
 def total_occupancy(species: Species) -> float:
-    """The sum of a site's occupancies; raises StructureError for what is no element or no occupancy."""
+    """The sum of a site's occupancies; raises StructureError unless each part is an element with an occupancy in (0, 1]."""
     for symbol, occupancy in species:
         if symbol not in ELEMENT:
             raise StructureError("S204", f"'{symbol}' is not a chemical element")

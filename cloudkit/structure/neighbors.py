@@ -27,7 +27,7 @@ Pairs = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
 
 
 def compact_cell(lattice: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The same lattice (3, 3) in a cell that is no flat plate: as it is where its planes are THIN Å apart,
+    """The same lattice (3, 3) in a cell that is not too thin: unchanged where its planes are THIN Å apart,
     else reduced.
 
     In a cell as it is, no lattice vector is shorter than THIN.

@@ -1,4 +1,4 @@
-"""Write spec/tables/*.csv: the facts about space groups, Wyckoff positions and elements that SCOPE stands on.
+"""Write spec/tables/*.csv: the facts about space groups, Wyckoff positions and elements that SCOPE builds on.
 
     pip install pymatgen moyopy ase
     pip download --no-deps --dest WHEELS pyxtal

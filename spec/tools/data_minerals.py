@@ -42,7 +42,7 @@ def read_formula(text: str) -> dict[str, float]:
         symbol = "H" if symbol == "D" else symbol
         counts[symbol] = counts.get(symbol, 0.0) + float(number or 1)
     if unknown := set(counts) - set(ELEMENT):
-        raise Refused(f"formula with {min(unknown)}, which is no element")
+        raise Refused(f"formula with {min(unknown)}, which is not an element")
     return counts
 
 

@@ -24,7 +24,7 @@ ELEMENTS: Final = 1 << 20  # numbers of an intermediate array at a time
 class Modes(NamedTuple):
     """Of n crystals, frequencies as h nu / k in K.
 
-    debye (n, 0 or 1), einstein (n, k): frequencies; the shares of the modes beside them add up to 1. grid (n, g): for a
+    debye (n, 0 or 1), einstein (n, k): frequencies; the shares next to them add up to 1. grid (n, g): for a
     spectrum, the frequencies up to which SHARES of the modes lie.
     """
 

@@ -119,8 +119,8 @@ class Network:
         tokens = tokens[np.argsort(orbits.row[tokens], kind="stable")]
         vectors = self._symbols(layout, share, tokens)
         if self.site is not None:
-            told = self.group[layout.ids] * (layout.place == 1)
-            group = np.add.reduceat(told, layout.offsets[:-1])[layout.sequence[tokens]]
+            of_group = self.group[layout.ids] * (layout.place == 1)
+            group = np.add.reduceat(of_group, layout.offsets[:-1])[layout.sequence[tokens]]
             vectors += self.site(self.sites[group, self.letter[layout.ids[tokens]]])
         starts = np.flatnonzero(np.diff(orbits.row[tokens], prepend=-1))
         summed: Array = np.add.reduceat(vectors, starts, axis=0)

@@ -44,7 +44,7 @@ typedef enum ck_status {
 typedef enum ck_code {
     CK_EMPTY = 101,             /* no text at all */
     CK_BLANKS = 102,            /* a blank more than the one between tokens */
-    CK_UNEXPECTED = 103,        /* a token that cannot stand here */
+    CK_UNEXPECTED = 103,        /* a token that is not allowed here */
     CK_UNFINISHED = 104,        /* the text ends too early */
     CK_UNKNOWN_GROUP = 201,     /* generators of no space group */
     CK_UNKNOWN_ELEMENT = 202,   /* not one of the 118 elements */
@@ -87,7 +87,7 @@ ck_status ck_encode_compact(const char *text, size_t length, uint16_t *ids, size
 ck_status ck_decode_cloud(const uint16_t *ids, size_t n_ids, char *out, size_t cap, size_t *n_out);
 
 /* The text of compact ids ([CLS] and [SEP] optional): the space group, then orbits, or Wyckoff symbols and fractions, or
- * Wyckoff symbols, | and sites, where | also stands between a site that ends in an occupancy and the next site.
+ * Wyckoff symbols, | and sites, where | also separates a site that ends in an occupancy and the next site.
  * CK_INVALID for ids of another shape; ids that are accepted and give a valid text are those that ck_encode_compact gives
  * for it. 7 bytes an id and 80 more always suffice. No NUL is written. */
 ck_status ck_format(const uint16_t *ids, size_t n_ids, char *out, size_t cap, size_t *n_out);
