@@ -133,8 +133,8 @@ def _frames(lines: Iterator[bytes]) -> Iterator[bytes]:
 
 def _split_csv(name: str, file: IO[bytes]) -> Iterator[Piece]:
     """One structure per row, as the text of a file in one column."""
-    csv.field_size_limit(max(csv.field_size_limit(), MOST_TOGETHER))
-    rows = csv.reader((line.decode("utf-8-sig", "replace") for line in limited_lines(file)), strict=True)
+    reader = csv.reader((line.decode("utf-8-sig", "replace") for line in limited_lines(file)), strict=True)
+    rows = _long_fields(reader)
     try:
         header = [title.strip() for title in next(rows, [])]
         column = next((header.index(title) for title in CSV_COLUMNS if title in header), None)
@@ -156,7 +156,20 @@ def _split_csv(name: str, file: IO[bytes]) -> Iterator[Piece]:
                 found = f"row {number} has {len(row)} fields, the first line names {len(header)} columns"
                 yield damaged(f"{name}#{number}", StructureError("S103", found))
     except csv.Error as error:
-        raise StructureError("S103", f"line {rows.line_num} is not CSV: {error}") from error
+        raise StructureError("S103", f"line {reader.line_num} is not CSV: {error}") from error
+
+
+def _long_fields(rows: Iterator[list[str]]) -> Iterator[list[str]]:
+    """Rows whose fields may be whole files; the limit of the module csv is what it was between two rows."""
+    while True:
+        before = csv.field_size_limit(MOST_TOGETHER)
+        try:
+            row = next(rows, None)
+        finally:
+            csv.field_size_limit(before)
+        if row is None:
+            return
+        yield row
 
 
 SPLIT: Final[dict[str, Callable[[str, IO[bytes]], Iterator[Piece]]]] = {

@@ -8,6 +8,7 @@ import ctypes
 import logging
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -41,13 +42,22 @@ FUNCTION: Final = (
 )
 
 
-@cache
 def _spglib() -> ModuleType:
-    """spglib, set to raise its errors where this version lets one choose."""
-    spglib = whole_import("spglib")
-    if hasattr(spglib.error, "OLD_ERROR_HANDLING"):
-        spglib.error.OLD_ERROR_HANDLING = False
-    return spglib
+    return whole_import("spglib")
+
+
+@contextmanager
+def _raising_errors(spglib: ModuleType) -> Iterator[None]:
+    """Have spglib raise its errors for a moment, where this version lets one choose."""
+    before = getattr(spglib.error, "OLD_ERROR_HANDLING", None)
+    if before is None:
+        yield
+        return
+    spglib.error.OLD_ERROR_HANDLING = False
+    try:
+        yield
+    finally:
+        spglib.error.OLD_ERROR_HANDLING = before
 
 
 def version() -> str:
@@ -92,7 +102,8 @@ def _search_in_python(cell: Cell, symprec: float, angle: float) -> Found | Struc
     spglib = _spglib()
     given = (cell.lattice, cell.positions, cell.types)
     try:
-        dataset = spglib.get_symmetry_dataset(given, symprec=symprec, angle_tolerance=angle)
+        with _raising_errors(spglib):
+            dataset = spglib.get_symmetry_dataset(given, symprec=symprec, angle_tolerance=angle)
     except spglib.SpglibError as error:
         return _no_group(symprec, str(error))
     if dataset is None:
