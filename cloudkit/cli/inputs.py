@@ -24,7 +24,10 @@ def check_inputs(inputs: Sequence[str]) -> None:
     """Raise CloudkitError if nothing of what is named exists; one missing file among others is a failure, not an error."""
     check_named(inputs)
     if not any(given == STANDARD_INPUT or _is_string(given) or _exists(given) for given in inputs):
-        raise CloudkitError(f"no such file or folder: {', '.join(inputs)}")
+        from cloudkit.io.paths import missing_hint
+
+        hint = next(filter(None, map(missing_hint, inputs)), "")
+        raise CloudkitError(f"no such file or folder: {', '.join(inputs)}" + (f"; {hint}" if hint else ""))
 
 
 def check_named(inputs: Sequence[str]) -> None:

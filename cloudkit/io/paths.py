@@ -3,6 +3,7 @@
 import glob
 import gzip
 import os
+import re
 import stat
 import zlib
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
@@ -15,6 +16,7 @@ from typing import IO, Final, NamedTuple, cast
 from zipfile import BadZipFile
 
 from cloudkit.errors import StructureError
+from cloudkit.tables import ELEMENT
 
 UNREADABLE: Final = (OSError, EOFError, zlib.error, LZMAError, BadZipFile, TarError)
 BLOCK: Final = 1 << 16  # bytes read at once
@@ -156,10 +158,23 @@ def too_long(what: str) -> StructureError:
     )
 
 
+def missing_hint(name: str) -> str:
+    """What to do about a name that is not a file but a URL, a Materials Project id or a formula; empty for any other."""
+    if re.match(r"[a-z]+:/", name):
+        return "download it first, or use `cloudkit fetch optimade URL` for an OPTIMADE provider"
+    if re.fullmatch(r"(mp|mvc)-\d+", name):
+        return f"fetch it: cloudkit fetch optimade https://optimade.materialsproject.org --filter 'id=\"{name}\"' -o shards"
+    parts = re.findall(r"([A-Z][a-z]?)\d*\.?\d*", name)
+    if re.fullmatch(r"([A-Z][a-z]?\d*\.?\d*)+", name) and all(part in ELEMENT for part in parts):
+        return "a formula does not say which structure; give a file, or `cloudkit enumerate` candidates of a prototype"
+    return ""
+
+
 def say_unreadable(path: str, error: Exception) -> str:
     """One of UNREADABLE as a sentence."""
     if isinstance(error, FileNotFoundError):
-        return f"there is no file {path}"
+        hint = missing_hint(Path(path).name if "://" not in str(path) else str(path))
+        return f"there is no file {path}" + (f"; {hint}" if hint else "")
     return f"{Path(path).name} cannot be read: {error}"
 
 

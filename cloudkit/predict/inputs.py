@@ -1,5 +1,6 @@
 """Inputs of `predict` -> one record each: an id and a SCOPE string, or the error."""
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import gcd
 from os import PathLike
@@ -8,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cloudkit.encoding import encode
+from cloudkit.encoding import encode, encode_files
 from cloudkit.errors import CloudkitError, ScopeError, StructureError
 from cloudkit.io import file_names
 from cloudkit.scope import parse, project
@@ -46,7 +47,7 @@ class Ready(NamedTuple):
 def gather(inputs: Any) -> Iterator[Input]:
     """Records of one structure or string, or of an iterable of them: lists, arrays, columns of pandas, polars and Arrow.
 
-    Text with a bar is SCOPE, other text is a path. An id is the position in the iterable, of a path the file's name, or the path
+    Text with a bar is SCOPE, other text is the path of a file or of a folder of files. An id is the position in the iterable, of a path the file's name, or the path
     itself where several in a list end in one name.
     """
     given = listed(inputs)
@@ -55,6 +56,9 @@ def gather(inputs: Any) -> Iterator[Input]:
     for index, one in enumerate(given):
         if isinstance(one, str) and "|" in one:
             yield Input(str(index), one, None)
+            continue
+        if is_path(one) and Path(one).is_dir():
+            yield from (Input(row.id, row.scope, row.error) for row in encode_files([one]))
             continue
         name = (names.get(str(one)) or Path(one).name) if is_path(one) else str(index)
         try:
@@ -80,6 +84,19 @@ def refuse(failures: Sequence[Failure], count: int) -> None:
     if failures:
         first = f"input {failures[0].id}: {failures[0].code}: {failures[0].message}"
         raise CloudkitError(f"{len(failures)} of {count} inputs cannot be read; {first}")
+
+
+def say_failures(failures: Sequence[Failure], inputs: Any, rows: int) -> None:
+    """Raise CloudkitError where a single input has no prediction; warn where some of many have none."""
+    if not failures:
+        return
+    first = f"{failures[0].id}: {failures[0].code}: {failures[0].message}"
+    if not rows and _is_single(inputs):
+        raise CloudkitError(first)
+    warnings.warn(
+        f"{len(failures)} inputs have no prediction, the first of them {first}; table.attrs['failures'] lists all",
+        stacklevel=3,
+    )
 
 
 def listed(inputs: Any) -> Iterable[Any]:

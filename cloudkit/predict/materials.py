@@ -19,7 +19,7 @@ from cloudkit.data import Tokens
 from cloudkit.errors import CloudkitError
 from cloudkit.models.runtime import Runtime, read_runtime, shipped
 from cloudkit.models.runtime.heads import GeometryHead
-from cloudkit.predict.inputs import Failure, Input, Ready, gather, prepare, refuse
+from cloudkit.predict.inputs import Failure, Input, Ready, gather, prepare, refuse, say_failures
 from cloudkit.predict.known import Neighbor, read_known
 from cloudkit.predict.model import BATCH, COLUMNS, ROOM, ROWS, Columns, Model, as_frame, load_model
 from cloudkit.predict.temperatures import check_temperatures
@@ -134,7 +134,9 @@ class Materials:
         batches = list(self.predict_columns(gather(inputs), temperatures, per))
         joined = {name: np.concatenate([part[name] for part, _ in batches]) for name in self.columns}
         table = as_frame(joined)
-        table.attrs["failures"] = [one for _, failed in batches for one in failed]
+        failures = [one for _, failed in batches for one in failed]
+        table.attrs["failures"] = failures
+        say_failures(failures, inputs, len(table))
         return table
 
     def predict_batches(

@@ -15,7 +15,7 @@ from cloudkit.errors import CloudkitError, ModelError, require
 from cloudkit.models.runtime import read_runtime, read_spec, reason_for_torch, shipped
 from cloudkit.models.runtime.folder import check_folder
 from cloudkit.predict.engines import THERMAL, Engine, NumpyEngine, TorchEngine
-from cloudkit.predict.inputs import Failure, Input, Ready, gather, prepare, refuse
+from cloudkit.predict.inputs import Failure, Input, Ready, gather, prepare, refuse, say_failures
 from cloudkit.predict.temperatures import check_temperatures
 from cloudkit.units import KELVIN_PER_THZ, MOLAR_QUANTITIES, PER, Per, canonical_unit
 
@@ -137,12 +137,13 @@ class Model:
     def predict(self, inputs: Any, temperatures: Any = None, per: Per = "atom") -> "pd.DataFrame":
         """Values of one or many structures or SCOPE strings.
 
-        inputs: a pymatgen Structure, ASE Atoms, path, dict, (lattice, positions, numbers), SCOPE text, or a list of these.
+        inputs: a pymatgen Structure, ASE Atoms, path of a file or folder, dict, (lattice, positions, numbers), SCOPE text, or a list of these.
         temperatures: in K, >= 0; 298.15 K unless given, for models of thermal quantities only.
         per: mole of atoms, of formula units, or of conventional cells.
         -> one row per input, temperature and quantity: id, temperature (NaN where it plays no part), quantity, value, unit,
-        lower, upper (a band that 80 % of new crystals lie in; NaN: the model states none). Inputs without a prediction are in ``table.attrs["failures"]``.
-        Raises CloudkitError for a wrong temperature or `per`.
+        lower, upper (a band that 80 % of new crystals lie in; NaN: the model states none). Inputs without a prediction are in ``table.attrs["failures"]``,
+        and a warning counts them.
+        Raises CloudkitError for a wrong temperature or `per`, and where a single input has no prediction.
         """
         pandas = require("pandas", "train")
         tables, failures = [], list[Failure]()
@@ -154,6 +155,7 @@ class Model:
             pandas.concat(filled, ignore_index=True) if filled else pandas.DataFrame(columns=list(COLUMNS))
         )
         whole.attrs["failures"] = failures
+        say_failures(failures, inputs, len(whole))
         return whole
 
     def predict_batches(
