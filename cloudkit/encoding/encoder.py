@@ -161,7 +161,14 @@ def encode_records(
 def encode_groups(
     groups: Iterable[Columns | list[Record]], options: EncodeOptions | None = None, jobs: int = 1
 ) -> Iterator[Encoded]:
-    """Encode structures that come in groups, as `cloudkit.io.read_row_groups` and `read_pieces` give them."""
+    """Encode structures that come in groups, as `cloudkit.io.read_row_groups` and `read_pieces` give them.
+
+    Examples
+    --------
+    >>> columns = Columns([[[3.35, 0, 0], [0, 3.35, 0], [0, 0, 3.35]]], [[0, 0, 0]], [84], [0, 1])
+    >>> [row.scope for row in encode_groups([columns])]
+    ['1 4 b O O O c O O O d O O O e O O O 0 | Po 1a']
+    """
     options, waiting = options or EncodeOptions(), list[Record]()
     for group in groups:
         if not isinstance(group, Columns):

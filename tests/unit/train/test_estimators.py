@@ -59,7 +59,7 @@ def test_columns_of_pandas_polars_and_arrow_are_as_good_as_lists(fitted: Any) ->
         assert np.array_equal(fitted.predict(column), want)
     table = polars.DataFrame(fitted.model_.predict(TEXTS[:3]))  # results go on through the Arrow interface
     assert table["value"].to_list() == want.tolist()
-    with pytest.raises(CloudkitError, match="give the column"):
+    with pytest.raises(CloudkitError, match="pass a column"):
         fitted.predict(pd.DataFrame({"scope": TEXTS}))
 
 
