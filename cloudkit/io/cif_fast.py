@@ -35,6 +35,8 @@ except ModuleNotFoundError as error:  # built without a C compiler
         p1: frozenset[str],
         formulas: dict[str, dict[str, float]],
         volume_share: float,
+        smallest_room: float,
+        largest_room: float,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int32], tuple[str, ...]] | None:
         """Leave every block to the readable code."""
         return None
@@ -60,15 +62,22 @@ def read_plain_block(block: Any) -> Crystal | None:
     atoms contradict.
     """
     found = read_plain(
-        block, OPERATION_TAGS, CENTERING_TAGS, SPECIAL_TAGS, _RANKS, GROUP_TAGS, P1_NAMES, _FORMULAS, VOLUME
+        block,
+        OPERATION_TAGS,
+        CENTERING_TAGS,
+        SPECIAL_TAGS,
+        _RANKS,
+        GROUP_TAGS,
+        P1_NAMES,
+        _FORMULAS,
+        VOLUME,
+        SMALLEST_ROOM,
+        LARGEST_ROOM,
     )
     if found is None:
         return None
     lattice, positions, labels, symbols = found
     if has_contact(lattice, positions, CROWDED):
-        return None
-    room = lattice.item(0) * lattice.item(4) * lattice.item(8) / len(labels)
-    if not SMALLEST_ROOM < room < LARGEST_ROOM:
         return None
     return Crystal(lattice, positions, labels, _species(symbols))
 

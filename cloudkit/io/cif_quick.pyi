@@ -15,4 +15,6 @@ def read_plain(
     p1: frozenset[str],
     formulas: dict[str, dict[str, float]],
     volume_share: float,
+    smallest_room: float,
+    largest_room: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int32], tuple[str, ...]] | None: ...

@@ -8,7 +8,7 @@ more digits than a double holds for certain, atoms on one place.
 
 cimport numpy as cnp
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
-from libc.math cimport M_PI, cos, fabs, fmod, sin, sqrt
+from libc.math cimport M_PI, cos, fabs, fmod, rint, sin, sqrt
 from libc.stdint cimport int32_t, int64_t
 
 cnp.import_array()
@@ -89,27 +89,39 @@ cdef object make_lattice(const double *cell):
     return lattice
 
 
+cdef double volume_of(lattice):
+    """Of a cell with a along x and b in the xy plane."""
+    cdef double *rows = <double *>cnp.PyArray_DATA(lattice)
+    return rows[0] * rows[4] * rows[8]
+
+
 cdef double rounded(double x):
-    """To 12 decimals, as Python rounds."""
+    """To 12 decimals, as Python rounds.
+
+    The product has an error of half a unit in its last place, which matters only next to a half; the quotient of two
+    integers below 2**53 is rounded once.
+    """
+    cdef double scaled = x * 1e12, whole = rint(scaled)
+    if fabs(scaled) < 1e15 and fabs(fabs(scaled - whole) - 0.5) > 0.25:
+        return whole / 1e12
     return round(<object>x, 12)
 
 
 cdef bint is_p1(object block, tuple operation_tags, tuple centering_tags):
     """Whether the first list of operations is the identity alone."""
     for tag in operation_tags:
-        column = block.find_values(tag)
-        if len(column):
+        if has_tag(block, tag):
+            column = block.find_values(tag)
             return len(column) == 1 and column[0] in IDENTITY and not has_any(block, centering_tags)
     return False
 
 
-cdef bint states_facts_as_read(block, lattice, tuple symbols, list counts, tuple group_tags, frozenset p1, formulas,
+cdef bint states_facts_as_read(block, tuple symbols, list counts, tuple group_tags, frozenset p1, formulas, double volume,
                                double volume_share):
     """Whether the block names no other group than P1, and states the formula, Z and volume of what was read, if any. False
     also where that takes a closer look: a formula with fractions or without its hydrogens, a density.
     """
-    cdef double *rows = <double *>cnp.PyArray_DATA(lattice)
-    cdef double volume = rows[0] * rows[4] * rows[8], stated, units = 1
+    cdef double stated, units = 1
     for tag in group_tags:
         value = block.find_value(tag)
         if value is not None and value not in p1:
@@ -139,18 +151,23 @@ cdef bint states_facts_as_read(block, lattice, tuple symbols, list counts, tuple
 
 cdef bint has_any(object block, tuple tags):
     for tag in tags:
-        if len(block.find_values(tag)):
+        if has_tag(block, tag):
             return True
     return False
 
 
+cdef bint has_tag(object block, object tag):
+    """Whether a tag occurs, also without a value: two searches that build no column."""
+    return block.find_loop_item(tag) is not None or block.find_pair_item(tag) is not None
+
+
 def read_plain(block, tuple operation_tags not None, tuple centering_tags not None, tuple special_tags not None,
                dict ranks not None, tuple group_tags not None, frozenset p1 not None, formulas,
-               double volume_share):
+               double volume_share, double smallest_room, double largest_room):
     """(lattice (3, 3), positions (n, 3), labels (n,), symbols) of a gemmi block in the order of sites, or None.
 
     group_tags, p1: tags that state a space group, and values that say P1. formulas: a formula as written -> element -> count.
-    volume_share: how far a stated volume may be off, relatively.
+    volume_share: how far a stated volume may be off, relatively. smallest_room, largest_room: bounds of the volume per atom in Å³.
     ranks: the place of each element in the order of sites; an element without one is declined. symbols: in order of first
     appearance in the list; labels: index into them.
     """
@@ -165,11 +182,11 @@ def read_plain(block, tuple operation_tags not None, tuple centering_tags not No
     loop = block.find_loop(PLACE[0]).get_loop()
     if loop is None:
         return None
-    cdef list tags = [tag.lower() for tag in loop.tags]
-    cdef dict columns = {tag: at for at, tag in enumerate(tags)}
+    cdef list tags = loop.tags
+    cdef dict columns = {(<str>tag).lower(): at for at, tag in enumerate(tags)}
     symbol = columns.get("_atom_site_type_symbol", -1)
     occupancy = columns.get("_atom_site_occupancy", -1)
-    if len(columns) < len(tags) or symbol < 0 or (occupancy < 0 and len(block.find_values("_atom_site_occupancy"))):
+    if len(columns) < len(tags) or symbol < 0 or (occupancy < 0 and has_tag(block, "_atom_site_occupancy")):
         return None
     cdef list values = loop.values
     for tag in MULTIPLICITY:
@@ -184,7 +201,10 @@ def read_plain(block, tuple operation_tags not None, tuple centering_tags not No
     if rows is None or lattice is None:
         return None
     positions, labels, symbols, counts = rows
-    if not states_facts_as_read(block, lattice, symbols, counts, group_tags, p1, formulas, volume_share):
+    cdef double volume = volume_of(lattice)
+    if not smallest_room < volume / len(labels) < largest_room:
+        return None
+    if not states_facts_as_read(block, symbols, counts, group_tags, p1, formulas, volume, volume_share):
         return None
     return lattice, positions, labels, symbols
 

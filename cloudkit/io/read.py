@@ -74,9 +74,9 @@ def read_pieces(pieces: Iterable[Piece]) -> Iterator[list[Record]]:
         fetched.append((piece, text))
         size += len(text) if isinstance(text, str) else 0
         if len(fetched) == FETCHED or size > MOST_FETCHED:
-            yield from (list(_parse(*one)) for one in fetched)
+            yield from (_parse(*one) for one in fetched)
             fetched, size = [], 0
-    yield from (list(_parse(*one)) for one in fetched)
+    yield from (_parse(*one) for one in fetched)
 
 
 def _fetch(piece: Piece) -> str | StructureError:
@@ -91,15 +91,22 @@ def _fetch(piece: Piece) -> str | StructureError:
         return error
 
 
-def _parse(piece: Piece, text: str | StructureError) -> Iterator[Record]:
+def _parse(piece: Piece, text: str | StructureError) -> list[Record]:
     """Records of one text; `#block` is added where the reader gives its structures names."""
+    name = "" if piece.kind == ROWS else piece.name  # rows come with their ids
+    records: list[Record] = []
     try:
-        for record in _parse_text(piece, text):
-            yield record if piece.kind == "cif" else _with_room(record)
+        for record in _found_in(piece, text):
+            records.append(_within(name, record if piece.kind == "cif" else _with_room(record)))
+        if not records and piece.whole:
+            records.append(record_of(name, no_structure()))
     except (ImportError, SyntaxError):
         raise
+    except StructureError as error:
+        records.append(record_of(piece.name, error))
     except Exception as error:
-        yield record_of(piece.name, broken("S103", "the text", error))
+        records.append(record_of(piece.name, broken("S103", "the text", error)))
+    return records
 
 
 def _with_room(record: Record) -> Record:
@@ -112,30 +119,17 @@ def _with_room(record: Record) -> Record:
     return record._replace(notes=(*record.notes, note)) if note and note not in record.notes else record
 
 
-def _parse_text(piece: Piece, text: str | StructureError) -> Iterator[Record]:
+def _found_in(piece: Piece, text: str | StructureError) -> Iterator[Record]:
+    """What the reader of a piece's kind finds in its text, as it comes."""
     if isinstance(text, StructureError):
-        yield record_of(piece.name, text)
-    elif piece.kind == ROWS:
-        yield from read_json_lines(text)
-    elif not piece.whole:
-        yield from (_within(piece.name, found) for found in PARTS[piece.kind](text, piece.first))
-    elif not text.strip():
-        yield record_of(piece.name, StructureError("S101", "the file is empty"))
-    else:
-        yield from _parse_whole(piece.name, piece.kind, text)
-
-
-def _parse_whole(name: str, kind: str, text: str) -> Iterator[Record]:
-    count = 0
-    try:
-        for found in _reader(kind, text)(text):
-            count += 1
-            yield _within(name, found)
-    except StructureError as error:
-        count += 1
-        yield record_of(name, error)
-    if not count:
-        yield record_of(name, no_structure())
+        raise text
+    if piece.kind == ROWS:
+        return read_json_lines(text)
+    if not piece.whole:
+        return PARTS[piece.kind](text, piece.first)
+    if not text or text.isspace():
+        raise StructureError("S101", "the file is empty")
+    return _reader(piece.kind, text)(text)
 
 
 def read_one(path: Path) -> Crystal:
@@ -198,7 +192,8 @@ def _several(read: Reader) -> Reader:
 
 def _within(name: str, record: Record) -> Record:
     """A record of a file with the file's name before its own."""
-    return record._replace(id=f"{name}#{record.id}" if name and record.id else name or record.id)
+    own, crystal, error, notes, stated = record
+    return Record(f"{name}#{own}" if name and own else name or own, crystal, error, notes, stated)
 
 
 READERS: Final[dict[str, Reader]] = {
