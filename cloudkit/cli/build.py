@@ -62,7 +62,7 @@ def _emit_result(result: "BuildResult", dry_run: bool) -> None:
 
 
 def _show_result(result: "BuildResult") -> None:
-    """Print the errors of model and baselines, the verdict, and the path of the report."""
+    """Print the errors of model and baselines and the verdict of each quantity, and the path of the report."""
     from cloudkit.report.verdict import lead, verdict
 
     if result.did_nothing:
@@ -70,6 +70,5 @@ def _show_result(result: "BuildResult") -> None:
     tasks = result.metrics.get("tasks", [])
     for task in tasks:
         show_errors(task)
-    for task in tasks[:1]:
         emit(f"{lead(task)}\n{verdict(task)}\n")
     emit(f"report: {result.folder / 'report.html'}")

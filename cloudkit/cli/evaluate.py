@@ -9,7 +9,13 @@ from cloudkit.cli import completion
 from cloudkit.cli.columns import Column
 from cloudkit.cli.terminal import emit, emit_json, emit_table, say
 
-MEASURES = {"mae": "MAE", "rmse": "RMSE", "share_of_3R": "% of 3R", "mae_over_mad": "MAE/MAD"}
+MEASURES = {
+    "mae": "MAE",
+    "rmse": "RMSE",
+    "share_of_3R": "% of 3R",
+    "mae_over_mad": "MAE/MAD",
+    "coverage_of_80": "in 80 %",
+}
 
 
 def command(

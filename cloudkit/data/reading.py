@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ from cloudkit.units import (
     to_per_atom,
 )
 
+ID_COLUMNS: Final = ("id", "material_id", "mp_id", "mpid", "name")
 Observed = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]
 
 
@@ -59,7 +61,8 @@ def read_crystals(
 ) -> Crystals:
     """Check a table and turn it into strings of one dialect and labels per atom.
 
-    text, id, n_atoms: names of columns; text defaults to ``scope`` or the only column of text, id to the row's number;
+    text, id, n_atoms: names of columns; text defaults to ``scope`` or the only column of text, id to one of ID_COLUMNS or the
+    row's number;
     n_atoms is read where a unit is not per atom.
     any_text: let strings pass that are not SCOPE (the cloud vocabulary takes any text).
     structure: a column of structures to make the strings from. geometry: read its columns, or compute them.
@@ -136,7 +139,8 @@ def _dialect(text: str) -> str | ScopeError:
 
 
 def _names(table: Table, column: str | None) -> list[str]:
-    """An identifier per row: the column given, else the row's number."""
+    """An identifier per row: the column given, else one of ID_COLUMNS, else the row's number."""
+    column = column or next((name for name in ID_COLUMNS if name in table.columns), None)
     if column is None:
         return [str(table.number(row)) for row in range(len(table))]
     return [str(value) for value in table.column(column)]

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from cloudkit.errors import ScopeError
+from cloudkit.scope import parse, reduced_formula
 from cloudkit.tables import SPACE_GROUP_BY_GENERATORS
 
 QUANTITIES: Final = {
@@ -19,14 +21,14 @@ BASELINE_NAMES: Final = {
 
 
 def quantity_name(quantity: str) -> str:
-    """The name of a quantity in reports; names that are not thermodynamic are kept.
+    """The name of a quantity in reports: words for names such as band_gap; symbols such as K_VRH stay as they are.
 
     Examples
     --------
-    >>> quantity_name("heat_capacity"), quantity_name("band_gap")
-    ('heat capacity Cv', 'band gap')
+    >>> quantity_name("heat_capacity"), quantity_name("band_gap"), quantity_name("K_VRH")
+    ('heat capacity Cv', 'band gap', 'K_VRH')
     """
-    return QUANTITIES.get(quantity, quantity.replace("_", " "))
+    return QUANTITIES.get(quantity, quantity.replace("_", " ") if quantity.islower() else quantity)
 
 
 def baseline_name(name: str) -> str:
@@ -45,3 +47,17 @@ def short_scope(text: str) -> str:
     generators, bar, rest = text.partition("|")
     group = SPACE_GROUP_BY_GENERATORS.get(generators.strip())
     return f"{group.symbol} | {rest.strip()}" if bar and group else text
+
+
+def formula_of(text: str) -> str:
+    """The reduced formula of a SCOPE string; empty for other text.
+
+    Examples
+    --------
+    >>> formula_of("0 0 0 | Si 1a"), formula_of("silicon")
+    ('Si', '')
+    """
+    try:
+        return reduced_formula(parse(text))
+    except ScopeError:
+        return ""

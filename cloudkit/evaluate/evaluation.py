@@ -1,6 +1,6 @@
 """A trained model compared with labels it has not seen, and with baselines trained on its training rows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -74,9 +74,9 @@ def evaluate(
             )  # fmt: skip
             train, learned, said = _finetune_rows(model, head)
             notes += [*test.notes, *said, *_overlap(learned, test)]
-            scores += compare(
-                head, train, test, predict_crystals(model, head, test), baselines, model.spec.run.seed
-            )
+            units = {one.quantity: one.unit for one in wanted}
+            predicted = predict_crystals(model, head, test)
+            scores += compare(head, train, test, predicted, baselines, model.spec.run.seed, units)
     if not scores:
         names = ", ".join(name for head in model.heads for name in model.network.value_head(head).outputs)
         raise DataError(f"{table.name}: no column of labels found; name one of {names}, or give the targets")
@@ -113,12 +113,17 @@ def compare(
     prediction: Array,
     baselines: Sequence[str],
     seed: int = 0,
+    units: Mapping[str, str] | None = None,
 ) -> list[Scores]:
     """Score predictions (observations of `test`,), quantity by quantity, together with baselines trained on `train`.
 
-    Without `train` there are no baselines, and MAD is relative to the mean of the test labels.
+    Without `train` there are no baselines, and MAD is relative to the mean of the test labels. units: of labels that have no
+    canonical unit.
     """
-    return [_score(head, name, train, test, prediction, baselines, seed) for name in test.quantities]
+    scores = [_score(head, name, train, test, prediction, baselines, seed) for name in test.quantities]
+    for score in scores:
+        score.metrics["unit"] = score.metrics["unit"] or (units or {}).get(score.metrics["quantity"], "")
+    return scores
 
 
 def _score(

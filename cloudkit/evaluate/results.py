@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloudkit.data import Crystals
+from cloudkit.evaluate.display import formula_of
 from cloudkit.evaluate.evaluation import Scores, compare
 from cloudkit.evaluate.leakage import Seen
+from cloudkit.evaluate.metrics import mae
 
 Array = NDArray[np.float64]
 
@@ -28,6 +30,7 @@ def write_evaluation(
     learned: Sequence[str] | None = None,
     seen: Seen | None = None,
     interval: tuple[Array, Array] | None = None,
+    units: Mapping[str, str] | None = None,
 ) -> None:
     """Write ``metrics.json`` and ``predictions.csv`` of one evaluate task into `folder`.
 
@@ -43,8 +46,10 @@ def write_evaluation(
         What the model saw with labels before its fine-tuning.
     interval
         Lower and upper ends of the intervals, each (observations of test,), NaN without one.
+    units
+        Of labels that have no canonical unit, by quantity.
     """
-    scores = compare(head, train, test, prediction, baselines, seed)
+    scores = compare(head, train, test, prediction, baselines, seed, units)
     counts = {"crystals": len(test), "train_crystals": len(np.unique(train.crystal))}
     counts["crystals_in_training"] = len(set(test.texts) & set(train.texts if learned is None else learned))
     marks = np.zeros(len(test), bool) if seen is None else seen.marks(test.texts)
@@ -55,7 +60,8 @@ def write_evaluation(
         if interval is not None and np.isfinite(interval[0][rows]).all():
             score.columns["lower"], score.columns["upper"] = (end[rows] for end in interval)
         score.columns["seen"] = marks[test.crystal[rows]].astype(np.float64)
-        metrics.append({**score.metrics, **counts, **_coverage(score)})
+        new = _new_crystals(score, test.crystal[rows], marks)
+        metrics.append({**score.metrics, **counts, **_coverage(score), **new})
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=1), encoding="utf-8")
     write_lines(folder / "predictions.csv", [line for score in scores for line in _lines(score)])
 
@@ -67,6 +73,17 @@ def _coverage(score: Scores) -> dict[str, float]:
     target = score.columns["target"]
     inside = (target >= score.columns["lower"]) & (target <= score.columns["upper"])
     return {"coverage_of_80": float(inside.mean())}
+
+
+def _new_crystals(
+    score: Scores, crystal: NDArray[np.int64], marks: NDArray[np.bool_]
+) -> dict[str, dict[str, float]]:
+    """The error on the crystals that pretraining has not seen, where it has seen some of them."""
+    rows = ~marks[crystal]
+    if rows.all() or not rows.any():
+        return {}
+    error = mae(score.columns["target"][rows], score.columns["prediction"][rows])
+    return {"new_crystals": {"crystals": len(np.unique(crystal[rows])), "mae": error}}
 
 
 def write_lines(path: Path, lines: list[dict[str, Any]]) -> None:
@@ -90,4 +107,4 @@ def _lines(score: Scores) -> Iterator[dict[str, Any]]:
         numbers["seen"] = "yes" if score.columns["seen"][row] else "no"
         if np.isnan(numbers["temperature"]):
             numbers["temperature"] = ""
-        yield {**known, "id": name, "scope": text, **numbers}
+        yield {**known, "id": name, "formula": formula_of(text), "scope": text, **numbers}

