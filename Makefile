@@ -36,6 +36,7 @@ lint: $(VENV)/.dev
 # Regenerate what is made from other files; CI fails if this changes anything.
 tables: $(VENV)/.train
 	$(BIN)/python spec/tools/compile_tables.py
+	$(BIN)/python spec/tools/compile_playground.py
 
 schemas: $(VENV)/.train
 	$(BIN)/python spec/tools/build_schemas.py
@@ -163,6 +164,10 @@ kernels-table: $(VENV)/.test
 # The documentation: site/index.html. A warning is an error; that its code runs is a test (tests/documentation).
 docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+# The C core as WebAssembly, docs/playground/scope.wasm, with a record of its sources; needs clang and wasm-ld (Debian: clang lld).
+wasm:
+	$(PYTHON) spec/tools/build_wasm.py
 
 # What a new build depends on.
 SOURCES := pyproject.toml setup.py $(wildcard csrc/*.c csrc/*.h csrc/include/cloudkit/*.h cloudkit/*/*.pyx $(addprefix cloudkit/_native/*,.pxi .h) cloudkit/scope/*.pxd)

@@ -15,11 +15,16 @@ static int64_t determinant_of(const step *a, const step *b, const step *c) {
     return (int64_t)(m[0] * (m[4] * m[8] - m[5] * m[7]) - m[1] * (m[3] * m[8] - m[5] * m[6]) + m[2] * (m[3] * m[7] - m[4] * m[6]));
 }
 
+#ifdef __wasm__
+typedef double wide; /* a long double would need a library there; cells skewed by 10^4 are still exact to 1e-8 angstrom */
+#else
+typedef long double wide;
+#endif
+
 /* The vector from its coefficients: rounding must not grow with the number of steps. */
 static void recompute(step *s, const double *basis) {
     for (int i = 0; i < 3; i++)
-        s->v[i] = (double)((long double)basis[3 * i] * (long double)s->c[0] + (long double)basis[3 * i + 1] * (long double)s->c[1]
-                           + (long double)basis[3 * i + 2] * (long double)s->c[2]);
+        s->v[i] = (double)((wide)basis[3 * i] * (wide)s->c[0] + (wide)basis[3 * i + 1] * (wide)s->c[1] + (wide)basis[3 * i + 2] * (wide)s->c[2]);
 }
 
 /* Subtract the nearest multiple of one vector from another. Returns 0 for nothing to do, -1 where numbers grow too large. */
