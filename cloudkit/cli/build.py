@@ -36,9 +36,10 @@ def command(
 
     checked = load_spec(spec, changes or [])
     folder = out or Path("runs") / checked.name
-    from cloudkit.train import build
-
     with going_on() as bar:
+        bar.start("starting", 1)
+        from cloudkit.train import build
+
         result = build(checked, folder, progress=bar, dry_run=dry_run, log=say)
     if not result.leads:
         return

@@ -86,9 +86,10 @@ def _cell(value: object) -> str:
 
 
 class Bar:
-    """A progress bar on a terminal's standard error, shown after two seconds; nothing elsewhere."""
+    """A progress bar on a terminal's standard error, shown after some seconds; nothing elsewhere."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float = PATIENCE) -> None:
+        self._patience = patience
         self._bar: Progress | None = None
         self._label = ""
         self._total: int | None = None
@@ -96,16 +97,18 @@ class Bar:
         self._done = 0
 
     def start(self, label: str, total: int | None = None, done: int = 0) -> None:
-        """Begin at `done` of `total` steps; without a total it only counts."""
+        """Begin at `done` of `total` steps; without a total it only counts, and a single step has no amount."""
         self.stop()
         self._label, self._total, self._done = label, total, done
         self._begun = self._shown = time.monotonic()
+        if not self._patience and _stderr().is_terminal:
+            self._draw()
 
     def advance(self, steps: int = 1, note: str = "") -> None:
         """`steps` more are done; `note` is shown after the label."""
         now = time.monotonic()
         self._done += steps
-        if now - self._shown < BLINK or now - self._begun <= PATIENCE:
+        if now - self._shown < BLINK or now - self._begun < self._patience:
             return
         self._shown = now
         if self._bar is None and self._begun and _stderr().is_terminal:
@@ -118,8 +121,9 @@ class Bar:
         """Put the bar on the terminal; what draws it takes longer to import than most commands take."""
         from rich import progress
 
-        known = self._total is not None
-        amount = progress.MofNCompleteColumn() if known else progress.TextColumn("{task.completed:,.0f}")
+        known = self._total is not None and self._total > 1
+        counted = progress.TextColumn("" if self._total == 1 else "{task.completed:,.0f}")
+        amount = progress.MofNCompleteColumn() if known else counted
         middle = (
             [progress.BarColumn(), progress.TimeRemainingColumn()] if known else [progress.SpinnerColumn()]
         )
@@ -148,8 +152,8 @@ def counting(what: str) -> Iterator[Bar]:
 
 @contextmanager
 def going_on() -> Iterator[Bar]:
-    """A bar for work that the same command resumes: Ctrl-C takes it away, says so and ends with exit code 130."""
-    bar = Bar()
+    """A bar, shown at once, for work that the same command resumes: Ctrl-C takes it away, says so and ends with exit code 130."""
+    bar = Bar(patience=0.0)
     try:
         yield bar
     except KeyboardInterrupt:

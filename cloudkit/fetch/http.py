@@ -8,6 +8,7 @@ from typing import Any, Final
 from cloudkit.errors import FetchError, require
 
 ATTEMPTS: Final = 8
+UNKNOWN_HOST_ATTEMPTS: Final = 2  # a name that is not found rarely appears a minute later
 SECONDS: Final = 120.0  # for one answer, from the first byte to the last
 MOST_PAUSE: Final = 600.0  # seconds; a server that asks for more is left alone
 MOST_BYTES: Final = 1 << 28  # of one answer
@@ -52,14 +53,14 @@ class Client:
             try:
                 return self._ask(url)
             except _Passing as error:
-                if attempt == self._attempts:
+                if attempt >= min(self._attempts, error.attempts):
                     raise FetchError(f"{url}: {error}; asked {attempt} times") from error
                 schedule = schedule.increment("GET", url, error=error)
                 pause = schedule.get_backoff_time() if error.retry_after is None else error.retry_after
                 if pause > MOST_PAUSE:
                     raise FetchError(f"{url}: {error}; it asks to come back in {pause:,.0f} s") from error
                 self._say(
-                    f"{error}; trying again in {pause:.1f} s (attempt {attempt + 1} of {self._attempts})"
+                    f"{error}; trying again in {pause:.1f} s (attempt {attempt + 1} of {min(self._attempts, error.attempts)})"
                 )
                 time.sleep(pause)
         raise AssertionError("the last attempt returns or raises")
@@ -73,6 +74,8 @@ class Client:
             finally:
                 response.close()  # a connection whose answer was read to the end is back in the pool
         except self._urllib3.exceptions.HTTPError as error:
+            if isinstance(getattr(error, "reason", error), self._urllib3.exceptions.NameResolutionError):
+                raise _Passing(_unknown_host(url), attempts=UNKNOWN_HOST_ATTEMPTS) from error
             raise _Passing(f"no answer: {_reason(error)}") from error
         if response.status in BUSY:
             wanted = response.headers.get("Retry-After")
@@ -110,11 +113,18 @@ class Client:
 
 
 class _Passing(Exception):
-    """A failure after which asking again may help; retry_after: the pause that the server asks for, in seconds."""
+    """A failure after which asking again may help; retry_after: the pause that the server asks for, in seconds; attempts: how
+    often it is worth asking.
+    """
 
-    def __init__(self, message: str, retry_after: float | None = None) -> None:
+    def __init__(self, message: str, retry_after: float | None = None, attempts: int = 1 << 30) -> None:
         super().__init__(message)
-        self.retry_after = retry_after
+        self.retry_after, self.attempts = retry_after, attempts
+
+
+def _unknown_host(url: str) -> str:
+    host = url.split("/")[2]
+    return f"no host is called {host}: is the address right, and is there a network?"
 
 
 def _reason(error: Exception) -> str:

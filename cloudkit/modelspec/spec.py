@@ -279,7 +279,7 @@ Table = Annotated[
 class JointData(Part):
     """Several tables whose labels are learned together; a string in two of them is one crystal."""
 
-    join: list[Table] = Field(min_length=2, description="the tables, each with targets of its own")
+    join: list[Table] = Field(min_length=1, description="the tables, each with targets of its own")
 
 
 Data = Annotated[

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from cloudkit.models.runtime.folder import SHIPPED, read_spec, shipped
@@ -43,7 +44,7 @@ class About(NamedTuple):
 
 def about_shipped() -> dict[str, About]:
     """The shipped models by name."""
-    measured = json.loads(ABOUT.read_text(encoding="utf-8"))["models"]
+    measured = _about()
     found = {}
     for name, folder in shipped().items():
         weights = (folder / "model.safetensors").read_bytes()
@@ -54,6 +55,32 @@ def about_shipped() -> dict[str, About]:
         else:
             quantities, data = _declared(read_spec(folder / "spec.yaml")), _data_of(card)
         found[name] = About(quantities, data, len(weights), hashlib.sha256(weights).hexdigest(), card)
+    return found
+
+
+def pretraining_data(init_from: str | None) -> list[tuple[str, str]]:
+    """(model, source) for the data of the model that `init_from` of a spec names, and of those that it started from in turn.
+
+    A source has licence and citation where the card of the model has them.
+    """
+    found: list[tuple[str, str]] = []
+    names: list[str] = []
+    while init_from is not None and init_from not in names:
+        names.append(init_from)
+        folder = Path(init_from) if Path(init_from).is_dir() else shipped().get(init_from)
+        if folder is None or not (folder / "card.md").is_file():
+            found.append((init_from, "unknown: its folder has no card.md"))
+            break
+        measured = _about().get(init_from, {}) if folder == shipped().get(init_from) else {}
+        sources = measured.get("data") or _data_of((folder / "card.md").read_text(encoding="utf-8"))
+        found += [(init_from, source) for source in sources]
+        init_from = read_spec(folder / "spec.yaml").get("init_from")
+    return found
+
+
+def _about() -> dict[str, Any]:
+    """What was measured of the shipped models, by name."""
+    found: dict[str, Any] = json.loads(ABOUT.read_text(encoding="utf-8"))["models"]
     return found
 
 

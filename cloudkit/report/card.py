@@ -7,6 +7,7 @@ from cloudkit.errors import DISTRIBUTION
 from cloudkit.evaluate.display import baseline_name, quantity_name
 from cloudkit.html import format_number
 from cloudkit.modelspec import BuiltinData, FileData, Spec, Task, ThermalHead, heads_of, load_spec, tables_of
+from cloudkit.predict.shipped import pretraining_data
 from cloudkit.report.run_folder import RunFolder, read_run
 from cloudkit.report.verdict import lead, verdict
 
@@ -53,7 +54,12 @@ def _what(run: RunFolder, spec: Spec) -> str:
 
 def _data(spec: Spec) -> str:
     lines = ["## Data", "", "| step | head | rows from | source and licence |", "| --- | --- | --- | --- |"]
-    return "\n".join(lines + [_row(task, table) for task in spec.tasks for table in tables_of(task.data)])
+    before = [
+        f"| before, in `{_cell(Path(name).name)}` | | | {_cell(source)} |"
+        for name, source in pretraining_data(spec.init_from)
+    ]
+    own = [_row(task, table) for task in spec.tasks for table in tables_of(task.data)]
+    return "\n".join([*lines, *before, *own])
 
 
 def _row(task: Task, data: BuiltinData | FileData) -> str:
@@ -62,7 +68,7 @@ def _row(task: Task, data: BuiltinData | FileData) -> str:
     else:
         name, source = (
             f"`{_cell(Path(data.path).name)}`",
-            "a file of the builder; licence unknown to cloudkit",
+            "a file of the builder; cloudkit does not know its licence: add it here",
         )
     return f"| {task.kind} | `{' and '.join(heads_of(task))}` | {name} | {source} |"
 

@@ -19,14 +19,15 @@ from cloudkit.evaluate.task_data import read_task_data
 from cloudkit.html import paragraph
 from cloudkit.modelspec import FinetuneTask, PretrainTask, Spec
 from cloudkit.train.artifact import publish, write_artifact
-from cloudkit.train.checks import check_init, check_tasks, leak_notes
+from cloudkit.train.checks import check_init, check_tasks, leak_notes, scale_notes
 from cloudkit.train.devices import make_fabric, threads_for
 from cloudkit.train.dry_run import estimate_costs
 from cloudkit.train.stages import Stage, StageResult, StageStore, plan_stages
 from cloudkit.train.steps import STEPS, BuildContext
-from cloudkit.train.trainer import Progress, Silent
+from cloudkit.train.trainer import Progress, Silent, checkpoint_place
 
 Log = Callable[[str], None]
+SHOWN_CHANGES: Final = 4
 DATA_STAGES: Final = ("encode", "tokenize")  # kinds of stages that only read and check; they come first
 
 
@@ -110,7 +111,7 @@ def build(
     if not fabric.is_global_zero:
         progress, log = None, lambda line: None
     stages = plan_stages(spec)
-    context = BuildContext(spec, StageStore(out / "stages", fabric), progress or Silent(), fabric)
+    context = BuildContext(spec, StageStore(out / "stages", fabric), progress or Silent(), fabric, stages)
     if dry_run:
         return _dry_run(spec, out, stages, context.store, log)
     with _removed_on_error(out), context.store.lock():
@@ -128,6 +129,7 @@ def _prepare_data(context: BuildContext, stages: list[Stage], log: Log) -> list[
             crystals[stage.name] = Crystals.load(context.store.path(stage))
             _log_notes(crystals[stage.name].notes, log)
     check_tasks(context.spec, stages, crystals)
+    _log_notes(scale_notes(stages, context.spec, crystals), log)
     _log_notes(leak_notes(stages, crystals), log)
     return results
 
@@ -163,6 +165,7 @@ def _dry_run(spec: Spec, out: Path, stages: list[Stage], store: StageStore, log:
     for one in crystals.values():
         _log_notes(one.notes, log)
     check_tasks(spec, stages, crystals)
+    _log_notes(scale_notes(stages, spec, crystals), log)
     _log_notes(leak_notes(stages, crystals), log)
     metrics, lines = estimate_costs(spec, stages, crystals)
     results = [
@@ -190,9 +193,24 @@ def _removed_on_error(out: Path) -> Iterator[None]:
 
 def _run(context: BuildContext, stage: Stage, log: Log) -> StageResult:
     def step(stage: Stage, folder: Path) -> None:
+        context.progress.start(f"{stage.kind} {stage.label}", 1)
         STEPS[stage.kind](context, stage, folder)
+        context.progress.stop()
 
+    if stage.kind != "report" and not context.store.is_done(stage):
+        _log_reason(context, stage, log)
     return _log_result(context.store.make(stage, step), log)
+
+
+def _log_reason(build: BuildContext, stage: Stage, log: Log) -> None:
+    """Say why a stage runs in a folder where it has run before."""
+    name = f"{stage.kind} {stage.label}"
+    if folder := build.store.checkpoint(stage):
+        member = f" of {folder.name.replace('-', ' ')}" if folder.name.startswith("member-") else ""
+        log(f"{name}: resumes at {checkpoint_place(folder)}{member}")
+    elif changes := build.store.changes(stage, build.plan):
+        more = f", and {len(changes) - SHOWN_CHANGES} more" if len(changes) > SHOWN_CHANGES else ""
+        log(f"{name}: runs again, because {', '.join(changes[:SHOWN_CHANGES])}{more}")
 
 
 def _log_result(result: StageResult, log: Log) -> StageResult:

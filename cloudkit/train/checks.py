@@ -18,6 +18,7 @@ from cloudkit.tokens import Tokenizer
 if TYPE_CHECKING:
     from cloudkit.train.stages import Stage
 
+DECADES: Final = 30.0  # ratio of the 99 % to the 1 % quantile above which labels are worth a logarithm
 MAY_DIFFER: Final = {
     "dropout",
     "kind",
@@ -130,6 +131,24 @@ def _check_labels(spec: Spec, task: FinetuneTask, crystals: Crystals) -> None:
         f"{name} = {crystals.value[first]:g} of crystal {crystals.ids[crystal]} (and {len(wrong) - 1} more)"
     )
     raise DataError(f"heads.{task.head}.transform = {head.transform} needs labels above 0, found {found}")
+
+
+def scale_notes(stages: Sequence["Stage"], spec: Spec, crystals: Mapping[str, Crystals]) -> Iterator[str]:
+    """A note for each quantity of positive labels over decades that is learned as it is: a logarithm weighs small ones too."""
+    for stage in stages:
+        head = spec.heads[stage.task.head] if isinstance(stage.task, FinetuneTask) else None
+        if not isinstance(head, RegressionHead) or head.transform != "none":
+            continue
+        found = crystals[stage.reads["crystals"].name]
+        if not len(found.value) or found.value.min() <= 0:
+            continue
+        for number, name in enumerate(found.quantities):
+            low, high = np.quantile(found.value[found.quantity == number], (0.01, 0.99))
+            if high >= DECADES * low:
+                yield (
+                    f"labels of {name} are positive and spread from {low:.3g} to {high:.3g}; with heads.{stage.task.head}.transform: log "
+                    "errors count relative to the label, and predictions and intervals stay above 0"
+                )
 
 
 def leak_notes(stages: Sequence["Stage"], crystals: Mapping[str, Crystals]) -> Iterator[str]:

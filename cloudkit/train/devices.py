@@ -50,8 +50,13 @@ def launched_processes() -> Processes:
 def make_fabric(run: Run) -> Fabric:
     """Return a Lightning Fabric for `run`; precision `auto` is bf16-mixed on a GPU that supports it, else 32-true.
 
-    Raises CloudkitError if the spec asks for another number of processes than were started.
+    Raises CloudkitError if the spec asks for a GPU where there is none, or for another number of processes than were started.
     """
+    if run.accelerator == "cuda" and not torch.cuda.is_available():
+        built = "this torch is built without CUDA" if torch.version.cuda is None else "torch finds none"
+        raise CloudkitError(
+            f"run.accelerator = cuda needs a GPU, and {built}; set run.accelerator to auto or cpu, or see `nvidia-smi` and https://pytorch.org for a torch that fits"
+        )
     gpu = run.accelerator == "cuda" or (run.accelerator == "auto" and torch.cuda.is_available())
     precision = run.precision
     if precision == "auto":

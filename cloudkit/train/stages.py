@@ -7,9 +7,10 @@ of these and the code that makes it, so a stage of the same key is made once.
 import hashlib
 import importlib.util
 import json
+import re
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -76,6 +77,7 @@ CODE: Final[
     "evaluate": ("cloudkit.predict", "cloudkit.evaluate", "cloudkit.models.predict"),
     "report": ("cloudkit.train", "cloudkit.report", "cloudkit.evaluate", "cloudkit.predict"),
 }
+CODE_INPUT: Final = "the code of cloudkit"
 HASHED_SUFFIXES: Final = (".py", ".so", ".pyd", ".html", ".css")
 
 
@@ -93,6 +95,8 @@ class Stage:
         Its part of the spec.
     reads
         The stages whose folders it reads.
+    inputs
+        What its key depends on, as name -> text: keys of the spec, contents of files, stages read, and code.
     """
 
     kind: Kind
@@ -100,6 +104,7 @@ class Stage:
     key: str
     task: Any = None
     reads: Mapping[str, "Stage"] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -129,22 +134,41 @@ def plan_stages(spec: Spec) -> list[Stage]:
     return list({stage.name: stage for stage in stages}.values())
 
 
-def _stage(kind: Kind, label: str, parts: object, task: Any = None, **reads: Stage) -> Stage:
-    return Stage(kind, label, make_key(kind, parts, reads), task, reads)
+def _stage(kind: Kind, label: str, parts: Mapping[str, Any], task: Any = None, **reads: Stage) -> Stage:
+    inputs = flatten_json(parts) | {f"{one.kind} {one.label}": one.key for one in reads.values()}
+    inputs[CODE_INPUT] = code_hash(CODE[kind])[:12]
+    return Stage(kind, label, make_key(kind, parts, reads), task, reads, inputs)
+
+
+def flatten_json(value: Any, name: str = "") -> dict[str, str]:
+    """JSON as dotted name -> text of each value that is not a mapping or a list.
+
+    Examples
+    --------
+    >>> flatten_json({"encoder": {"width": 64}, "outputs": ["K", "G"]})
+    {'encoder.width': '64', 'outputs.0': '"K"', 'outputs.1': '"G"'}
+    """
+    if isinstance(value, Mapping):
+        items: Iterable[tuple[object, Any]] = value.items()
+    elif isinstance(value, list | tuple):
+        items = enumerate(value)
+    else:
+        return {name: json.dumps(value)}
+    return {k: v for key, one in items for k, v in flatten_json(one, f"{name}.{key}".strip(".")).items()}
 
 
 def _encode_stage(spec: Spec, data: Data) -> Stage:
     sources = [_name_and_hash(table) for table in tables_of(data)]
-    parts = [
-        [table.model_dump(mode="json", exclude={"path"}) for table in tables_of(data)],
-        [content for _, content in sources],
-        spec.tokens.dialect,
-        spec.tokens.vocabulary == "cloud",
-        label_limits(spec, data),
-        wants_geometry(spec, data),
-    ]
+    parts: dict[str, Any] = {
+        "data": [table.model_dump(mode="json", exclude={"path"}) for table in tables_of(data)],
+        "content of the file": [content[:12] for _, content in sources],
+        "tokens.dialect": spec.tokens.dialect,
+        "cloud vocabulary": spec.tokens.vocabulary == "cloud",
+        "limit of labels": label_limits(spec, data),
+        "geometry": wants_geometry(spec, data),
+    }
     if any(isinstance(table, FileData) and table.part != "all" for table in tables_of(data)):
-        parts.append(spec.folds and spec.folds.model_dump(mode="json"))
+        parts["folds"] = spec.folds and spec.folds.model_dump(mode="json")
     return _stage("encode", " and ".join(name for name, _ in sources), parts, data)
 
 
@@ -162,7 +186,9 @@ def _name_and_hash(table: BuiltinData | FileData) -> tuple[str, str]:
 
 
 def _tokenize_stage(spec: Spec, encoded: Stage) -> Stage:
-    return _stage("tokenize", encoded.label, spec.tokens.model_dump(mode="json"), crystals=encoded)
+    return _stage(
+        "tokenize", encoded.label, {"tokens": spec.tokens.model_dump(mode="json")}, crystals=encoded
+    )
 
 
 def _task_stages(spec: Spec, encoded: dict[int, Stage], tokens: dict[int, Stage]) -> Iterator[Stage]:
@@ -175,18 +201,19 @@ def _task_stages(spec: Spec, encoded: dict[int, Stage], tokens: dict[int, Stage]
         data = {"crystals": encoded[index], "tokens": tokens[index]}
         if isinstance(task, EvaluateTask):
             rows = {f"train_{name}": stage for name, stage in trained[task.head].items()}
-            parts = [
-                _task_key(task),
-                spec.tokens.model_dump(mode="json"),
-                spec.encoder.model_dump(mode="json"),
-                spec.run.seed,
-            ]
+            parts = {
+                "task": _task_key(task),
+                "tokens": spec.tokens.model_dump(mode="json"),
+                "encoder": spec.encoder.model_dump(mode="json"),
+                "run.seed": spec.run.seed,
+            }
             yield _stage("evaluate", task.head, parts, task, **data, **model, **rows)
             continue
         if task.exclude_shared != "none":
             evaluated = [i for i, other in enumerate(spec.tasks) if isinstance(other, EvaluateTask)]
             data |= {f"excluded_{i}": encoded[i] for i in evaluated}
-        label, parts = " and ".join(heads_of(task)), [*_training_key(spec, task), initial]
+        label = " and ".join(heads_of(task))
+        parts = {**_training_key(spec, task), "weights of init_from": initial and initial[:12]}
         stage = _stage(task.kind, label, parts, task, **data, **model)
         model = {"model": stage}
         if not isinstance(task, PretrainTask):
@@ -194,16 +221,16 @@ def _task_stages(spec: Spec, encoded: dict[int, Stage], tokens: dict[int, Stage]
         yield stage
 
 
-def _training_key(spec: Spec, task: Task) -> list[Any]:
+def _training_key(spec: Spec, task: Task) -> dict[str, Any]:
     """What the weights depend on: not the names of other heads, not the path of the data."""
-    parts = (spec.tokens, spec.encoder, *(spec.heads[name] for name in heads_of(task)))
-    where = spec.run.model_dump(mode="json", exclude={"checkpoint", "devices", "nodes", "strategy"})
-    return [
-        _task_key(task),
-        *(part.model_dump(mode="json") for part in parts),
-        where,
-        launched_processes().world,
-    ]
+    return {
+        "task": _task_key(task),
+        "tokens": spec.tokens.model_dump(mode="json"),
+        "encoder": spec.encoder.model_dump(mode="json"),
+        "heads": {name: spec.heads[name].model_dump(mode="json") for name in heads_of(task)},
+        "run": spec.run.model_dump(mode="json", exclude={"checkpoint", "devices", "nodes", "strategy"}),
+        "number of processes": launched_processes().world,
+    }
 
 
 def _task_key(task: Task) -> dict[str, Any]:
@@ -215,7 +242,7 @@ def _report_stage(spec: Spec, tasks: list[Stage]) -> Stage:
     """Reads all tasks; `model`: the stage whose weights the artifact holds."""
     made = {f"task_{index}": stage for index, stage in enumerate(tasks)}
     last = [stage for stage in tasks if stage.kind != "evaluate"][-1]
-    return _stage("report", spec.name, spec.model_dump(mode="json"), None, **made, model=last)
+    return _stage("report", spec.name, {"spec": spec.model_dump(mode="json")}, None, **made, model=last)
 
 
 def make_key(kind: Kind, parts: object, reads: Mapping[str, Stage]) -> str:
@@ -267,6 +294,29 @@ class StageStore:
         """Whether this build or an earlier one has finished a stage."""
         return (self.path(stage) / "stage.json").is_file()
 
+    def changes(self, stage: Stage, plan: Iterable[Stage]) -> list[str]:
+        """What differs between a stage of a plan and the most similar finished one, of its kind and label, that is not in the
+        plan; empty without one.
+        """
+        planned = {one.name for one in plan}
+        earlier = [
+            _record(path)
+            for path in self.folder.glob(f"{stage.kind}-*/stage.json")
+            if path.parent.name not in planned
+        ]
+        found = [
+            _differences(record["inputs"], stage.inputs)
+            for record in earlier
+            if record["label"] == stage.label and "inputs" in record
+        ]
+        return min(found, key=len, default=[])
+
+    def checkpoint(self, stage: Stage) -> Path | None:
+        """The folder of the newest checkpoint that an interrupted build has left of a stage; None without one."""
+        found = self._part(stage).glob(f"**/{CHECKPOINT}")
+        newest = max(found, key=lambda path: path.stat().st_mtime, default=None)
+        return newest and newest.parent
+
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Keep other builds out of this run; the system lifts the lock when the process ends."""
@@ -314,6 +364,7 @@ class StageStore:
             "label": stage.label,
             "seconds": round(time.perf_counter() - start, 3),
             "reads": {name: other.name for name, other in stage.reads.items()},
+            "inputs": dict(stage.inputs),
         }
         (part / "stage.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
         final = part.rename(self.path(stage))
@@ -341,4 +392,21 @@ class StageStore:
 
 
 def _seconds(folder: Path) -> float:
-    return float(json.loads((folder / "stage.json").read_text(encoding="utf-8"))["seconds"])
+    return float(_record(folder / "stage.json")["seconds"])
+
+
+def _record(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def _differences(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+    """Each input that is not what it was: keys of the spec with both values, files and stages by name."""
+    names = [name for name in (*new, *(old.keys() - new.keys())) if old.get(name) != new.get(name)]
+    return [_difference(name, old.get(name), new.get(name)) for name in names]
+
+
+def _difference(name: str, old: str | None, new: str | None) -> str:
+    if not (re.fullmatch(r"[\w.]+", name) and old and new):  # a hash says nothing
+        return f"{name} changed"
+    return f"{name} was {old} and is {new}"

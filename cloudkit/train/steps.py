@@ -1,7 +1,7 @@
 """One function for each kind of stage. Each reads the folders of earlier stages and writes its own."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -48,12 +48,13 @@ Rows = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class BuildContext:
-    """What the steps of one build share: the spec, the finished stages, the progress bar and the devices."""
+    """What the steps of one build share: the spec, the finished stages, the progress bar, the devices and all stages."""
 
     spec: Spec
     store: StageStore
     progress: Progress
     fabric: Fabric
+    plan: Sequence[Stage]
 
     def tokenizer(self) -> Tokenizer:
         """The tokenizer of the spec's vocabulary."""
@@ -173,14 +174,12 @@ def evaluate(build: BuildContext, stage: Stage, folder: Path) -> None:
         interval = predict_interval(model, head, prediction, quantity)
     train = Crystals.load(build.store.path(stage.reads["train_crystals"]))
     chosen, held_out = build.split(stage.reads["train_split"], train)
-    build.progress.start(f"evaluate {head}", 1)
     write_evaluation(
         head, train.of(chosen), test, prediction, stage.task.baselines, build.spec.run.seed, folder,
         learned=[train.texts[index] for index in (*chosen, *held_out)],
         seen=build.seen_before(stage.reads["train_split"]), interval=interval,
         units={target.quantity: target.unit for target in targets_of(stage.task.data)},
     )  # fmt: skip
-    build.progress.stop()
 
 
 STEPS: Final[dict[str, Callable[[BuildContext, Stage, Path], None]]] = {

@@ -168,8 +168,7 @@ class TrainState:
         """Load the checkpoint in `folder`, if there is one."""
         if not (folder / CHECKPOINT).exists():
             return
-        with safe_open(folder / CHECKPOINT, "pt") as file:
-            head = json.loads(file.metadata()["state"])
+        head = _read_head(folder)
         tensors = load_file(folder / CHECKPOINT)
         self.precision.load_state_dict(head.pop("precision"))
         for name, value in head.items():
@@ -204,6 +203,19 @@ class TrainState:
             f"{index}.{name}": tensor for index, one in moments.items() for name, tensor in one.items()
         }
         return {f"{part}.{name}": tensor for part, some in parts.items() for name, tensor in some.items()}
+
+
+def _read_head(folder: Path) -> dict[str, Any]:
+    """What a checkpoint says about itself."""
+    with safe_open(folder / CHECKPOINT, "pt") as file:
+        head: dict[str, Any] = json.loads(file.metadata()["state"])
+    return head
+
+
+def checkpoint_place(folder: Path) -> str:
+    """Where the checkpoint in a folder resumes, as text."""
+    head = _read_head(folder)
+    return f"epoch {head['epoch'] + 1}" + (f", step {head['step'] + 1}" if head["step"] else "")
 
 
 def _with_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -1,6 +1,7 @@
 """Providers that are down, busy, slow or lie: what is wrong is named, what was finished stays, the next run goes on."""
 
 import errno
+import socket
 import time
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -101,6 +102,21 @@ def test_a_busy_provider_is_given_the_time_it_asks_for(tmp_path: Path, status: i
     busy = fail(status, Retry_After="1")
     assert fetched(lambda h, n: busy(h, n) if n == 1 else calm(h, n), tmp_path).received == 1
     assert time.monotonic() - begun >= 1
+
+
+def test_an_unknown_host_is_given_up_after_the_second_attempt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def unknown(host: str, *_: Any, **__: Any) -> None:
+        asked.append(host)
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    found = fetch_optimade("http://optimade.nowhere", tmp_path / "out", client(attempts=8))
+    assert asked == ["optimade.nowhere"] * 2
+    assert "no host is called optimade.nowhere: is the address right" in found.problems[0]
 
 
 def test_a_provider_that_asks_for_an_hour_is_left_alone(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ import pytest
 from cloudkit.errors import CloudkitError
 from cloudkit.evaluate.display import short_scope
 from cloudkit.html import format_number as number
+from cloudkit.predict.shipped import pretraining_data
 from cloudkit.report.card import write_card
 
 from .report_examples import make_run
@@ -21,6 +22,20 @@ def test_the_card_says_what_from_what_how_good_and_how_to_use(tmp_path):
         "volume",
     ):
         assert fact in text, fact
+
+
+def test_the_card_lists_what_the_model_started_from_with_licence_and_citation(tmp_path):
+    text = write_card(make_run(tmp_path / "run")).read_text(encoding="utf-8")
+    (row,) = [line for line in text.splitlines() if line.startswith("| before, in `geometry` |")]
+    assert "CC-BY-4.0" in row and "A. Jain et al." in row
+
+
+def test_the_data_of_models_that_were_built_is_followed_back(tmp_path):
+    first = make_run(tmp_path / "first")
+    write_card(first)
+    found = pretraining_data(str(first))
+    assert [name for name, _ in found][-1] == "geometry" and any("NCrystal" in source for _, source in found)
+    assert pretraining_data(str(tmp_path / "gone"))[0][1].startswith("unknown")
 
 
 def test_every_table_of_the_card_has_as_many_cells_as_its_head(tmp_path):

@@ -63,6 +63,27 @@ def test_labels_that_a_head_cannot_learn_are_found_before_training(
     assert not (project / "run").exists()
 
 
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_positive_labels_over_decades_suggest_a_logarithm(project: Path, spec: Any, dry_run: bool) -> None:
+    text = (project / "tiny.yaml").read_text()
+    text = text.replace("{kind: thermal}", "{kind: regression, outputs: [K_VRH]}")
+    text = text.replace("quantity: heat_capacity, temperature: t, unit: J/mol_cell/K", "quantity: K_VRH")
+    (project / "tiny.yaml").write_text(text)
+    for name, count in (("train", 20), ("test", 6)):
+        rows = labels(name, count)
+        for number, row in enumerate(rows):
+            row["cv"] = 2.0 ** (number % 12)
+        write_csv(project / f"{name}.csv", rows)
+
+    def notes(*changes: str) -> list[str]:
+        lines: list[str] = []
+        build(spec(*changes), project / "run", dry_run=dry_run, log=lines.append)
+        return [line for line in lines if "positive" in line]
+
+    assert len(notes()) == 1 and "heads.thermal.transform: log" in notes()[0]
+    assert notes("heads.thermal.transform=log") == []
+
+
 def test_text_that_only_the_cloud_vocabulary_takes_is_refused_where_baselines_must_read_it(
     project: Path, spec: Any
 ) -> None:

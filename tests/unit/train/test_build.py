@@ -20,7 +20,7 @@ from cloudkit.report.verdict import lead
 from cloudkit.tokens import Tokenizer
 from cloudkit.train import BuildResult, build
 
-from .train_examples import SPEC, Interrupt, MakeSpec
+from .train_examples import SPEC, Interrupt, MakeSpec, labels, write_csv
 
 ARTIFACT = {
     "attribution.json", "card.md", "curves.json", "metrics.json", "model.safetensors", "predictions.csv", "report.html", "seen.npz", "spec.yaml",
@@ -155,11 +155,53 @@ def test_an_interrupted_build_ends_with_the_weights_of_an_unbroken_one(
         build(spec(), project / "broken", progress=Interrupt(after))
     assert not (project / "broken" / "model.safetensors").exists()
     going_on = Interrupt(10**6)
-    build(spec(), project / "broken", progress=going_on)
+    lines: list[str] = []
+    build(spec(), project / "broken", progress=going_on, log=lines.append)
+    if after == 9:  # two epochs of pretraining with 3 steps, then one of finetuning with 2
+        assert "finetune thermal: resumes at epoch 2" in lines
     assert same_weights(project / "whole", project / "broken")
     metrics = [(project / name / "metrics.json").read_text() for name in ("whole", "broken")]
     assert metrics[0] == metrics[1]
     assert (sum(going_on.began.values()) > 0) == (after not in (2,))
+
+
+def test_a_build_that_trains_anew_says_which_input_changed(project: Path, spec: Any) -> None:
+    def why(*changes: str) -> list[str]:
+        lines: list[str] = []
+        build(spec(*changes), project / "run", log=lines.append)
+        return [line for line in lines if "runs again" in line]
+
+    assert why() == []
+    assert why("tasks.1.epochs=2") == [
+        "finetune thermal: runs again, because task.epochs was 3 and is 2",
+        "evaluate thermal: runs again, because finetune thermal changed",
+    ]
+    write_csv(project / "train.csv", labels("train", 19))
+    assert why()[0] == "encode train.csv: runs again, because content of the file.0 changed"
+    assert why("encoder.width=4", "tokens.max_length=300")[-1].startswith("evaluate thermal: runs again")
+
+
+def test_a_gpu_where_there_is_none_is_refused_with_what_to_do(project: Path, spec: Any) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    with pytest.raises(
+        CloudkitError, match=r"run.accelerator = cuda needs a GPU, .*set run.accelerator to auto or cpu"
+    ):
+        build(spec("run.accelerator=cuda"), project / "run")
+    assert not (project / "run").exists()
+
+
+def test_a_join_of_one_table_is_that_table(project: Path, spec: Any) -> None:
+    text = (project / "tiny.yaml").read_text()
+    one = text.replace(
+        "{path: train.csv, columns: {id: name}, targets: &labels",
+        "{join: [{path: train.csv, columns: {id: name}, targets: &labels",
+    )
+    one = one.replace("unit: J/mol_cell/K}]}\n    validation", "unit: J/mol_cell/K}]}]}\n    validation")
+    (project / "joined.yaml").write_text(one)
+    build(spec(), project / "run")
+    build(load_spec(project / "joined.yaml"), project / "joined")
+    assert same_weights(project / "run", project / "joined")
 
 
 def test_a_file_of_the_artifact_that_was_lost_is_put_back(project: Path, spec: Any) -> None:
