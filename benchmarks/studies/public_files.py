@@ -17,9 +17,10 @@ from cloudkit.structure import ENGINES
 SYMPREC: Final = 0.01
 MIXED: Final = "mixed or partly filled sites"
 KNOWN: Final = {  # words of a note or a failure -> who is right, and why
-    "hydrogen atoms are implied": "both: pymatgen adds no hydrogens to the sites either, but keeps them out of the composition",
+    "are implied without positions": "both: pymatgen adds no hydrogens to the sites either, but keeps them out of the composition",
     "coordinates given as '.'": "cloudkit: the file writes .5 for 0.5; pymatgen drops such atoms",
-    "by the 1 operations listed": "cloudkit: formula, Z and multiplicities contradict a list of the identity alone",
+    "with the only operation listed": "cloudkit: formula, Z and multiplicities contradict a list of the identity alone",
+    "operations listed, the file states": "cloudkit: the group stated explains formula, Z and density, its list of operations is not complete",
     "leaves the setting open": "open: nothing in the file says which origin or axes are meant",
     "read by the Hall symbol": "open: the file contradicts itself",
     "read by the operations": "open: the file contradicts itself",

@@ -44,7 +44,7 @@ _PARTS = re.compile(r"([A-Z][a-z]?)[:\s]*(0?\.\d+)")  # one part of "Nb0.5Ta0.5"
 class Rows(NamedTuple):
     """The listed atoms: labels; kinds: the distinct atoms with their occupancies (one, but for mixtures); kind (n,): which
     of them each row is; places (n, 3); multiplicities (n,): as stated, 0 where they are not; disorder (n,): the group of
-    alternatives that a row belongs to, if any.
+    alternatives that a row belongs to, if any; hydrogens (n,): how many a row implies at each of its places without listing them.
     """
 
     labels: list[str]
@@ -53,6 +53,7 @@ class Rows(NamedTuple):
     places: NDArray[np.float64]
     multiplicities: list[int]
     disorder: list[str]
+    hydrogens: list[float]
 
 
 class Known(NamedTuple):
@@ -70,10 +71,12 @@ Given = tuple[str, str, str, str, str]
 
 
 class Atoms(NamedTuple):
-    """A row's meaning: its atoms, none for one that is left out, and the hydrogens that it implies without places."""
+    """A row's meaning: its atoms, none for one that is left out, and the hydrogens that it implies without places, times its
+    occupancy.
+    """
 
     parts: Parts
-    hydrogens: int
+    hydrogens: float
 
 
 def read_rows(block: Any, lattice: NDArray[np.float64], notes: list[str]) -> Rows:
@@ -96,6 +99,7 @@ def read_rows(block: Any, lattice: NDArray[np.float64], notes: list[str]) -> Row
             _join(axes),
             multiplicities,
             [""] * len(kind),
+            [0.0] * len(kind),
         )
     n = len(axes[0])
     disorder = _column(block, sites, "disorder_group", n)
@@ -112,8 +116,6 @@ def read_rows(block: Any, lattice: NDArray[np.float64], notes: list[str]) -> Row
     if not all(parts for parts, _ in meaning.values()):
         kept = [i for i in kept if _is_kept(given[i], atoms[i], labels[i], notes)]
         atoms = [atoms[i] for i in kept]
-    if any(hydrogens for _, hydrogens in meaning.values()):
-        _note_hydrogens(atoms, notes)
     places = _join(axes)
     if not complete:
         _refuse_places(places, kept, labels, block, sites)
@@ -126,6 +128,7 @@ def read_rows(block: Any, lattice: NDArray[np.float64], notes: list[str]) -> Row
         places[list(kept)],
         [multiplicities[i] for i in kept],
         [disorder[i] for i in kept],
+        _unlisted_hydrogens(atoms),
     )
 
 
@@ -157,9 +160,11 @@ def _read_atoms(row: Given, label: str, known: Known) -> Atoms:
     kind, name, share, flag, attached = row
     occupancy = _occupancy(share, label)
     if flag == "dum" or occupancy == 0:
-        return Atoms((), 0)
+        return Atoms((), 0.0)
     parts, hydrogens = _mixture(kind or name or label, bool(kind), known)
-    return Atoms(tuple([(atom, occupancy * x) for atom, x in parts]), hydrogens or _count(attached))
+    return Atoms(
+        tuple([(atom, occupancy * x) for atom, x in parts]), occupancy * (hydrogens or _count(attached))
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -167,7 +172,7 @@ def _mixture(text: str, is_symbol: bool, known: Known) -> Atoms:
     """The atoms that a type symbol or label names, with their shares; those whose share is 0 are not there."""
     shares = _shares(text)
     parts = tuple((_atom(part, is_symbol, known), x) for part, x in shares if x)
-    return Atoms(parts, sum(implied_hydrogens(part) for part, _ in shares))
+    return Atoms(parts, sum(x * implied_hydrogens(part) for part, x in shares))
 
 
 def _is_kept(row: Given, atoms: Atoms, label: str, notes: list[str]) -> bool:
@@ -178,13 +183,11 @@ def _is_kept(row: Given, atoms: Atoms, label: str, notes: list[str]) -> bool:
     return bool(atoms.parts)
 
 
-def _note_hydrogens(rows: list[Atoms], notes: list[str]) -> None:
-    if not any(atom.element == "H" for parts, _ in rows for atom, _ in parts):
-        implied = sum(hydrogens for _, hydrogens in rows)
-        if implied:
-            notes.append(
-                f"{implied} hydrogen atoms are implied by the list but have no positions; they are left out"
-            )
+def _unlisted_hydrogens(rows: list[Atoms]) -> list[float]:
+    """The hydrogens that each row implies; none where the file lists hydrogen atoms, which may be the same ones."""
+    if any(atom.element == "H" for parts, _ in rows for atom, _ in parts):
+        return [0.0] * len(rows)
+    return [hydrogens for _, hydrogens in rows]
 
 
 def _refuse_places(

@@ -58,6 +58,7 @@ def read_sites(block: Any, lattice: NDArray[np.float64], notes: list[str]) -> tu
     chosen = _choose(symmetry, rows, lattice, facts, notes)
     expanded, sites = chosen.expanded, chosen.sites
     notes += chosen.notes
+    notes += _hydrogen_notes(rows, expanded.counts)
     volume = abs(float(np.linalg.det(lattice)))
     notes += filter(None, (volume_fault(facts, volume), implausible(len(expanded.positions), volume)))
     notes += _crowded_notes(chosen, rows, lattice)
@@ -121,9 +122,10 @@ def _choose(
     others = _build_all(symmetry.others, rows, lattice, facts) if _has_evidence(facts, rows) else []
     best = min(others, key=lambda one: len(one.faults), default=None)
     if best is not None and (len(best.faults) < fewest if tried else not best.faults):
-        why = f"; by {tried[0].reading.words}, {tried[0].faults[0]}" if tried else ""
+        better = "better " if best.faults else ""
+        why = f"; with {tried[0].reading.words}, {tried[0].faults[0]}" if tried else ""
         notes.append(
-            f"read as {best.reading.words}, which agrees with what the file states of its atoms{why}"
+            f"read as {best.reading.words}, which agrees {better}with what the file states of its atoms{why}"
         )
         notes += best.faults
         return best
@@ -179,6 +181,16 @@ def _multiplicity_fault(rows: Rows, counts: list[int], order: int) -> list[str]:
         return []
     row, number = wrong[0]
     return [f"the file states multiplicity {number} for {rows.labels[row]}, as read it is {counts[row]}"]
+
+
+def _hydrogen_notes(rows: Rows, counts: list[int]) -> list[str]:
+    """A note on the hydrogens of the cell that the list implies (type H2O, attached hydrogens) without positions."""
+    implied = sum_left_to_right(
+        hydrogens * count for hydrogens, count in zip(rows.hydrogens, counts, strict=True)
+    )
+    if not implied:
+        return []
+    return [f"{implied:.4g} hydrogen atoms of the cell are implied without positions; they are left out"]
 
 
 def _crowded_notes(built: _Built, rows: Rows, lattice: NDArray[np.float64]) -> list[str]:

@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 from cloudkit.errors import StructureError
 from cloudkit.io.expand import Operations, form_group
 from cloudkit.io.facts import Stated
-from cloudkit.io.settings import find_hall, find_named, settings_of, with_code
+from cloudkit.io.settings import MONOCLINIC, find_hall, find_named, settings_of, with_code
 
 MAX_OPERATIONS: Final = 384  # the largest group has 192; magnetic lists can hold each operation twice
 STRAIN: Final = 0.05  # largest relative change of the cell's metric under an operation; 0.001 is common, 0.005 unconstrained
-MONOCLINIC: Final = (3, 15)
 LARGEST_DENOMINATOR: Final = 100
 LARGEST_TERM: Final = 1_000  # in a triplet
 LARGEST_UNIT: Final = 2_700  # common denominators beyond it would not fit form_group's keys
@@ -120,14 +119,12 @@ def _fitting(
     named = tuple(one for one in group.readings if fits_cell(one.operations, lattice))
     if listed is None:
         if named:
-            if named[0] is not group.readings[0] and MONOCLINIC[0] <= _number(stated) <= MONOCLINIC[1]:
+            if named[0] is not group.readings[0] and _number(stated) in MONOCLINIC:
                 notes = (
                     *notes,
                     f"the cell shows the unique axis: {_name(stated)} is read as {named[0].words}",
                 )
-            if (
-                MONOCLINIC[0] <= _number(stated) <= MONOCLINIC[1]
-            ):  # a right-angled cell fits every unique axis
+            if _number(stated) in MONOCLINIC:  # a right-angled cell fits every unique axis
                 return Readings(named[:1], (*named[1:], *group.others), notes, stated)
             return Readings(named, group.others, notes, stated)
         others = tuple(one for one in group.relatives if fits_cell(one.operations, lattice))
@@ -138,14 +135,15 @@ def _fitting(
             return Readings(others, (), (*notes, note), stated)
         words = f"the operations of {group.readings[0].words} are no symmetry of the cell, whose lengths and angles they change"
         return Readings((), (_identity(),), (*notes, words), stated)
-    own = Reading(listed, f"the {len(listed.rotations)} operations listed")
+    count = len(listed.rotations)
+    own = Reading(listed, f"the {count} operations listed" if count > 1 else "the only operation listed")
     if not fits_cell(listed, lattice):
         words = "the operations listed are no symmetry of the cell, whose lengths and angles they change"
         return Readings((), (*named, _identity()), (*notes, words), stated)
     if fault := _listed_fault(listed, group):
         notes = (*notes, fault)
-    is_alone = len(listed.rotations) == 1  # the identity, which programs list that forget the others
-    return Readings((own,), named if is_alone else (), notes, stated)
+    others = tuple(one for one in named if not _same(one.operations, listed))  # programs forget operations
+    return Readings((own,), others, notes, stated)
 
 
 def _number(stated: Stated | None) -> int:

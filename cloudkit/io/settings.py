@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 
 import gemmi
 
+MONOCLINIC: Final = range(3, 16)
 ORIGINS: Final = {"z": "2", "s": "1", "o1": "1", "o2": "2"}  # ICSD's suffixes, and other spellings
 _SIGNS: Final = str.maketrans(
     {"−": "-", "–": "-", "‐": "-", "¯": "-", "\xa0": " ", "_": "", "'": "", '"': ""}
@@ -42,6 +43,8 @@ def find_named(text: str) -> Named:
     if not found and plain[-1:] in "ZSHR" and (found := _look_up(plain[:-1])):
         suffix = plain[-1].lower()
     fitting = with_code(found, suffix)
+    if not fitting and found and found[0].number in MONOCLINIC:  # "P 21/c:c1" is P 1 1 21/a
+        fitting = found = with_code(settings_of(found[0].number), suffix) or found
     return Named(fitting or found, suffix if fitting and len(fitting) < len(found) else "")
 
 
@@ -84,7 +87,7 @@ def _keys() -> dict[str, tuple[Any, ...]]:
     keys: dict[str, list[Any]] = {}
     for one in gemmi.spacegroup_table():
         names = {one.hm, one.short_name()} if one.number > 2 else {one.hm}
-        if 3 <= one.number <= 15:
+        if one.number in MONOCLINIC:
             names.add(" ".join(word for word in one.hm.split() if word != "1"))
         if one.number >= 200 and "-3" in one.hm:
             names.add(one.hm.replace("-3", "3"))

@@ -111,6 +111,7 @@ def read_label(label: str, known: frozenset[str] = frozenset()) -> Atom:
     if (
         len(two) == 2
         and is_element(two)
+        and (len(letters) == 2 or not known or known & {two, one})  # "Cation" is not calcium
         and (letters[1].islower() or two in known or (one not in known and _is_common(two)))
     ):
         return Atom(two)

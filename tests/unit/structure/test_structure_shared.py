@@ -21,8 +21,14 @@ from cloudkit.structure import CODES, ENGINES, Crystal, Symmetry, find_symmetry
 from cloudkit.structure.symmetry import Engine, Search, find_symmetries
 from cloudkit.tables import SPACE_GROUPS
 
-# Atom groups that pymatgen mistakes: it drops OH and H2O from mixtures and reads NH3 as nihonium.
-MISREAD_BY_PYMATGEN = {"PF_sd_1002871.cif", "PF_sd_1500382.cif", "PF_sd_1601634.cif"}
+# What pymatgen misreads: it drops OH and H2O from mixtures, reads NH3 as nihonium, and half of the atoms where the list of
+# operations lost the centring that symbol, Z and density need.
+MISREAD_BY_PYMATGEN = {
+    "PF_sd_1002871.cif",
+    "PF_sd_1500382.cif",
+    "PF_sd_1601634.cif",
+    "P24Ru4H252C296S24N16.cif",
+}
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +108,7 @@ def test_cifs_are_the_crystals_that_pymatgen_reads(structures: Path, folder: str
         mine = core.Composition(_amounts(record.crystal))
         assert mine.almost_equals(theirs.composition.element_composition, rtol=1e-4), name
         compared += 1
-    assert compared == {"cod_cif": 59, "odd_cif": 54}[folder]
+    assert compared == {"cod_cif": 59, "odd_cif": 53}[folder]
 
 
 def test_input_order_is_that_of_the_published_script(shared: Path, structures: Path) -> None:
