@@ -44,7 +44,7 @@ def read_members(path: str) -> Iterator[Member]:
     names: set[str] = set()
     try:
         for full, content in read(path):
-            name = full[:LONGEST_PATH]
+            name = re.sub(r"(^|/)(?:\./)+", r"\1", full[:LONGEST_PATH])  # `tar c .` writes ./a.cif
             fault = _unsafe(full, name in names)
             names.add(name)
             yield Member("".join(char if char.isprintable() else "?" for char in name), fault or content)

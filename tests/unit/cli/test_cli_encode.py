@@ -3,7 +3,6 @@
 import csv
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,11 +14,6 @@ from cloudkit.io.pieces import Piece
 from cloudkit.structure.guards import MOST_SITES
 
 from .cli_examples import POSCAR, ROCK_SALT
-
-CIF = (
-    "data_x\n_cell_length_a 5.64\n_cell_length_b 5.64\n_cell_length_c 5.64\n_symmetry_space_group_name_H-M 'F m -3 m'\n"
-    "loop_\n_atom_site_label\n_atom_site_fract_x\n_atom_site_fract_y\n_atom_site_fract_z\nNa1 0 0 0\nCl1 0.5 0.5 0.5\n"
-)
 
 
 def read_jsonl(path: Path) -> list[dict[str, object]]:
@@ -83,61 +77,6 @@ def test_all_notes_are_written_where_asked(cloudkit, tmp_path, tmp_path_factory,
     assert answer.code == 0 and "... and 2 more notes like these, on 3 structures in all\n" in answer.err
     assert [note["id"] for note in notes] == ["0.vasp", "1.vasp", "2.vasp"]
     assert all("names no elements" in str(note["note"]) for note in notes)
-
-
-def test_a_folder_of_every_kind_of_fault_loses_nothing(cloudkit, tmp_path, tmp_path_factory):
-    files = {
-        "binary.cif": b"\x00\xff\x00",
-        "empty.cif": b"",
-        "group.cif": CIF.replace("F m -3 m", "Q 7").encode(),
-        "label.cif": CIF.replace("Na1", "Zz1").encode(),
-        "modulated.cif": (CIF + "_cell_modulation_dimension 1\n").encode(),
-        "noted.cif": (CIF + "_chemical_formula_sum 'K Cl'\n").encode(),
-        "shares.cif": CIF.replace("_atom_site_label", "_atom_site_type_symbol")
-        .replace("Na1", "Na/K")
-        .encode(),
-        "list.json": b"[1, 2]",
-        "deep.json": b"[" * 100_000,
-        "flat.vasp": b"x\n1\n1 0 0\n2 0 0\n0 0 1\nNa\n1\nDirect\n0 0 0\n",
-        "sheet.extxyz": b'1\nLattice="9 0 0 0 9 0 0 0 9" pbc="1 1 0"\nNa 0 0 0\n',
-        "short.extxyz": b"5\nx\n",
-        "table.csv": b"cif\nnothing\n",
-        "vasprun.xml": b"<modeling>",
-        "what.xyzzy": b"?",
-    }
-    folder = tmp_path / "faults"
-    folder.mkdir()
-    for name, content in files.items():
-        (folder / name).write_bytes(content)
-    archive = shutil.make_archive(str(tmp_path / "faults_packed"), "zip", folder)
-    out = tmp_path_factory.mktemp("out")
-    wanted = {
-        "list.json#1",
-        "list.json#2",
-        "table.csv#1",
-        *(name for name in files if name not in ("list.json", "table.csv")),
-    }
-    for given, prefix in ((folder, ""), (archive, "faults_packed.zip/")):
-        for jobs in (1, 2):
-            answer = cloudkit(
-                "encode",
-                given,
-                "-j",
-                jobs,
-                "-o",
-                out / "o.jsonl",
-                "--failures",
-                out / "bad.jsonl",
-                "--notes",
-                out / "n.jsonl",
-            )
-            done, failed = read_jsonl(out / "o.jsonl"), read_jsonl(out / "bad.jsonl")
-            assert answer.code == 1 and "Traceback" not in answer.err
-            assert sorted(str(row["id"]).removeprefix(prefix) for row in (*done, *failed)) == sorted(wanted)
-            assert [str(row["id"]).removeprefix(prefix) for row in done] == ["noted.cif"]
-            assert "states the formula K Cl" in str(read_jsonl(out / "n.jsonl")[-1]["note"])
-    answer = cloudkit("encode", "-", stdin=files["group.cif"].decode())
-    assert answer.code == 1 and "S109" in answer.err
 
 
 def test_a_cell_past_the_limit_of_atoms_is_a_failure(cloudkit, structures):
