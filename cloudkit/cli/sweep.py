@@ -23,7 +23,8 @@ def command(
 ) -> None:  # fmt: skip
     """Build a spec at every point of its grid; finished runs are reused.
 
-    Prints a table of parameters, training crystals and error, and a law with its confidence intervals:
+    Prints a table of parameters, training crystals and error on the crystals held out, the best run with its test error, and a law
+    with its confidence intervals:
     loss = floor + A / parameters^alpha + B / crystals^beta. Writes sweep.csv, sweep.json and sweep.svg next to the runs.
 
     \b
@@ -45,22 +46,42 @@ def command(
     with going_on() as bar:
         result = sweep(grid, folder, progress=bar, log=say)
     if result.rows:
-        _show(result, as_json)
+        show(result, as_json)
 
 
-def _show(result: "SweepResult", as_json: bool) -> None:
+def _named_best(result: "SweepResult") -> str:
+    """The best run, how it was chosen, and its test error, which is that of no other run."""
+    best = result.best
+    sizes = ("parameters", "crystals", "measure", "loss", "validation", "folder")
+    settings = ", ".join(f"{key} = {value}" for key, value in best.items() if key not in sizes)
+    where = f"{settings} ({result.folder / best['folder']})"
+    if result.validated:
+        return f"best by the crystals held out: {where}\n{result.measure}: {best['loss']:.4g}"
+    return (
+        f"least {result.measure}: {where}, {best['loss']:.4g}\n"
+        "The spec holds out no crystals (validation_fraction: 0), so this choice has seen the test rows: expect a larger error."
+    )
+
+
+def show(result: "SweepResult", as_json: bool) -> None:
+    """Print the runs, the best of them and the law."""
     if as_json:
         law = (
             None
             if result.law is None
             else {"values": result.law.values, "lower": result.law.lower, "upper": result.law.upper}
         )
-        emit_json({"measure": result.measure, "rows": result.rows, "law": law, "why": result.why}, 1)
+        best = result.best["folder"]
+        emit_json(
+            {"measure": result.measure, "best": best, "rows": result.rows, "law": law, "why": result.why}, 1
+        )
         return
-    hidden = ("measure", "folder")
+    hidden = ("measure", "folder", "loss" if result.validated else "validation")
     header = [name for name in result.rows[0] if name not in hidden]
-    emit(f"loss: {result.measure}")
     emit_table(header, [[row[name] for name in header] for row in result.rows])
     emit("")
+    emit(_named_best(result))
+    emit("")
+    emit(f"scaling law of the {result.measure}:")
     emit("\n".join(result.law.lines()) if result.law else f"no law was fitted: {result.why}")
     emit(f"plot: {result.folder / 'sweep.svg'}")

@@ -118,6 +118,23 @@ def fit_intervals(
     return blend
 
 
+def validation_errors(
+    model: CloudModel, blend: Blend | None, head: str, tokens: Tokens, held_out: Crystals
+) -> dict[str, float]:
+    """The mean absolute error of each quantity on crystals held out, in the unit of the labels: what runs of different losses and
+    scales are compared by.
+    """
+    first = held_out.of_first_source()
+    if not len(first.value):
+        return {}
+    found = predict_mean(model, blend, head, tokens, first.crystal, first.quantity, first.temperature)
+    errors = np.abs(found - first.value)
+    return {
+        first.quantities[number]: float(errors[first.quantity == number].mean())
+        for number in np.unique(first.quantity)
+    }
+
+
 def fit_blend(
     model: CloudModel, head: str, tokens: Tokens, train: Crystals, held_out: Crystals, seed: int
 ) -> Blend:

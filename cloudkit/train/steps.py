@@ -35,6 +35,7 @@ from cloudkit.train.calibrate import (
     fit_value_scales,
     head_module,
     source_offsets,
+    validation_errors,
 )
 from cloudkit.train.checks import init_folder, load_init_weights
 from cloudkit.train.objectives import label_loss, mixed_loss
@@ -155,7 +156,8 @@ def finetune(build: BuildContext, stage: Stage, folder: Path) -> None:
     save_weights(build.weights(stage) | new, folder / "model.safetensors")
     _write_json(folder / "curves.json", curves)
     _write_seen(build, stage, crystals, train, folder)
-    facts: dict[str, Any] = {}
+    errors = validation_errors(model, blend, task.head, tokens, crystals.of(valid))
+    facts: dict[str, Any] = {"validation_mae": errors} if errors else {}
     if offsets:
         mean = torch.stack(offsets).mean(0)
         facts["offsets"] = source_offsets(model.heads[task.head], crystals.sources, mean)

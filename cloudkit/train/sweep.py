@@ -81,9 +81,12 @@ class SweepResult:
     measure
         What `loss` is.
     rows
-        Settings, parameters, crystals, loss and folder of each run.
+        Settings, parameters, crystals, loss, validation and folder of each run. validation: its mean absolute error on the
+        crystals held out, None without any.
     law
         The scaling law; None with the reason in `why`.
+    best
+        The row of least validation error, or of least loss where a run has no crystals held out.
     """
 
     folder: Path
@@ -91,6 +94,12 @@ class SweepResult:
     rows: list[dict[str, Any]]
     law: ScalingLaw | None
     why: str
+    best: dict[str, Any]
+
+    @property
+    def validated(self) -> bool:
+        """Whether the best run was chosen by crystals held out, so that its test error is that of new crystals."""
+        return all(row["validation"] is not None for row in self.rows)
 
 
 def points(source: str, changes: Sequence[str] = ()) -> list[Point]:
@@ -129,12 +138,30 @@ def sweep(
         measure, loss = _measured(result.metrics, out / point.folder)
         training = list(result.metrics["training"].values())[-1]
         sizes = {"parameters": result.metrics["parameters"], "crystals": training["crystals"]}
-        rows.append({**point.settings, **sizes, "measure": measure, "loss": loss, "folder": point.folder})
+        results = {
+            "measure": measure,
+            "loss": loss,
+            "validation": _validation_error(result.metrics, training),
+        }
+        rows.append({**point.settings, **sizes, **results, "folder": point.folder})
     law, why = _try_fit(rows)
-    found = SweepResult(out, rows[0]["measure"] if rows else "", rows, law, why)
+    found = SweepResult(out, rows[0]["measure"] if rows else "", rows, law, why, best_run(rows))
     if rows:
         _write(found)
     return found
+
+
+def _validation_error(metrics: dict[str, Any], training: dict[str, Any]) -> float | None:
+    """The error on the crystals held out, of the quantity that is evaluated first."""
+    errors: dict[str, float] = training.get("validation_mae", {})
+    quantity = metrics["tasks"][0]["quantity"] if metrics["tasks"] else next(iter(errors), "")
+    return errors.get(quantity)
+
+
+def best_run(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The row of least validation error; of least loss where a run has none."""
+    key = "loss" if any(row["validation"] is None for row in rows) else "validation"
+    return min(rows, key=lambda row: float(row[key]), default={})
 
 
 def _folder(settings: dict[str, Any]) -> str:
@@ -173,7 +200,13 @@ def _write(found: SweepResult) -> None:
         writer.writeheader()
         writer.writerows(found.rows)
     law = asdict(found.law) if found.law else None
-    content = {"measure": found.measure, "rows": found.rows, "law": law, "why": found.why}
+    content = {
+        "measure": found.measure,
+        "best": found.best["folder"],
+        "rows": found.rows,
+        "law": law,
+        "why": found.why,
+    }
     (found.folder / "sweep.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
     (found.folder / "sweep.svg").write_text(standalone(plot(found)), encoding="utf-8")
 

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cloudkit.cli.sweep import show
 from cloudkit.data import take_fraction
 from cloudkit.errors import CloudkitError, SpecError
 from cloudkit.io import Table
-from cloudkit.train import points, sweep
-from cloudkit.train.sweep import fit_law
+from cloudkit.train import SweepResult, points, sweep
+from cloudkit.train.sweep import best_run, fit_law
 
 SIZES = [a.ravel() for a in np.meshgrid([1e4, 3e4, 1e5, 3e5], [300.0, 1e3, 3e3, 1e4], indexing="ij")]
 
@@ -64,10 +65,36 @@ def test_a_sweep_builds_each_point_and_again_does_nothing(project: Path) -> None
     with (project / "swept/sweep.csv").open(newline="") as file:
         assert [float(row["loss"]) for row in csv.DictReader(file)] == [row["loss"] for row in found.rows]
     assert (project / "swept/sweep.svg").read_text().count("parameters") >= 2
+    assert found.validated and found.best == min(found.rows, key=lambda row: float(row["validation"]))
     lines: list[str] = []
     again = sweep(points(str(path), changes), project / "swept", log=lines.append)
     assert again.rows == found.rows
     assert all("unchanged" in line for line in lines if not line.startswith("run "))
+
+
+def test_the_best_run_is_chosen_by_validation_and_named_with_its_test_error_alone(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [
+        {"encoder.width": width, "parameters": width, "crystals": 9, "measure": "mean absolute error of K, GPa",
+         "loss": loss, "validation": valid, "folder": f"encoder.width={width}"}
+        for width, loss, valid in ((4, 1.25, 7.5), (8, 2.75, 6.5))
+    ]  # fmt: skip
+    show(
+        SweepResult(project, "mean absolute error of K, GPa", rows, None, "too few runs", best_run(rows)),
+        False,
+    )
+    said = capsys.readouterr().out
+    assert f"best by the crystals held out: encoder.width = 8 ({project / 'encoder.width=8'})" in said
+    assert "2.75" in said and "1.25" not in said and "7.5" in said
+    for row in rows:
+        row["validation"] = None
+    show(
+        SweepResult(project, "mean absolute error of K, GPa", rows, None, "too few runs", best_run(rows)),
+        False,
+    )
+    said = capsys.readouterr().out
+    assert "encoder.width = 4" in said and "this choice has seen the test rows" in said
 
 
 def test_a_grid_that_is_wrong_is_refused_before_the_first_run(project: Path) -> None:
