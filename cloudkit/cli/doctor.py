@@ -29,7 +29,6 @@ OPTIONAL: Final = (
     ("triton", "gpu"),
     ("urllib3", "fetch"),
     ("duckdb", "corpus"),
-    ("smact", "candidates"),
     ("ray", "cluster"),
     ("pymatgen", "interop"),
     ("ase", "interop"),

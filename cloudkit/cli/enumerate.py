@@ -21,21 +21,21 @@ def command(
     prototype: Prototype,
     elements: Elements,
     output: Output = None,
-    neutral: Annotated[bool, typer.Option("--neutral", help="Leave out what no choice of SMACT's oxidation states makes neutral.")] = False,
+    keep_charged: Annotated[bool, typer.Option("--keep-charged", help="Keep candidates that no choice of oxidation states makes charge-neutral. They are left out otherwise, unless none is neutral, as in alloys.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on standard output; with -o, the counts.")] = False,
 ) -> None:  # fmt: skip
-    """Write the orbit strings of a prototype with its elements exchanged. Columns: id (the formula), scope, space_group, prototype.
+    """Write the charge-neutral crystals that a prototype becomes with other elements. Columns: id (the formula), scope, space_group, prototype.
 
     \b
     Example:
       cloudkit enumerate perovskite --elements Sr,Ba,Ti,Zr,Hf -e O=O,S -o candidates.csv
-      cloudkit predict thermal candidates.csv --top 50 --page top.html
+      cloudkit predict materials candidates.csv --top 50 --page top.html
     """
     if output:
         check_target(output, (*TABLES, PARQUET))
     from cloudkit.corpus import enumerate_candidates
 
-    found = enumerate_candidates(prototype, elements, neutral)
+    found = enumerate_candidates(prototype, elements, keep_charged)
     with counting("candidates") as bar, _target(output, as_json) as write:
         count = 0
         for candidate in found:
@@ -50,8 +50,11 @@ def command(
     }
     if as_json and output:
         emit_json(counts | {"output": str(output)})
+    charged = f"{found.charged:,} left out as not charge-neutral (--keep-charged keeps them)"
+    if found.charged == found.assignments:
+        charged = "none of them charge-neutral by oxidation states, so all are kept"
     words = [
-        f"{found.charged:,} not neutral" if neutral else "",
+        charged if found.charged else "",
         f"{found.repeated:,} the same crystal as another" if found.repeated else "",
     ]
     say(

@@ -45,8 +45,8 @@ def command(
     plot: Plot = None,
     measured: Measured = None,
     top: Annotated[int | None, typer.Option("--top", min=1, metavar="K", help="Only the K best, one row each, with novelty; -o takes the table.", show_default=False)] = None,
-    by: Annotated[str | None, typer.Option("--by", metavar="QUANTITY", help="What --top ranks by. [default: the first that the model predicts]", show_default=False)] = None,
-    lowest: Annotated[bool, typer.Option("--lowest", help="The lowest values are the best.")] = False,
+    by: Annotated[str | None, typer.Option("--by", metavar="QUANTITY", help="What --top ranks by. [default: formation_energy, or else the first that the model predicts]", show_default=False)] = None,
+    lowest: Annotated[bool | None, typer.Option("--lowest/--highest", help="Which values are the best. [default: the lowest of an energy, the highest of all else]", show_default=False)] = None,
     where: Annotated[str | None, typer.Option("--where", metavar="CONDITION", help="With --top: only rows for which this holds, such as \"value > 20 and novelty == 'new'\"; columns: formula, elements, space_group, novelty, value, lower, upper, and each quantity.", show_default=False)] = None,
     reference: Annotated[list[str] | None, typer.Option("--reference", metavar="FILE", help="With --top: crystals that are known, may be repeated. [default: the built-in minerals and prototypes]", show_default=False)] = None,
     page: Annotated[Path | None, typer.Option("--page", metavar="PAGE", help="The data sheet of each crystal as an .html page, for the model materials; with --top: the best as one page.")] = None,
@@ -59,7 +59,7 @@ def command(
     Example:
       cloudkit predict materials crystal.cif --page sheet.html
       cloudkit predict thermal crystal.cif --temperatures 0:600:10 -o cv.csv
-      cloudkit predict thermal candidates.csv --top 50 --where "novelty == 'new'" --page top.html
+      cloudkit predict materials candidates.csv --top 50 --where "band_gap > 3 and novelty == 'new'" --page top.html
       cloudkit predict thermal a.cif b.cif -t 0:600:5 --plot cv.png --measured points.csv
     """
     for path, suffixes in ((output, TABLES), (plot, PICTURES), (failures, ())):
@@ -88,8 +88,8 @@ def command(
                 as_json,
             )
         )
-    if by or where or reference or lowest:
-        raise CloudkitError("--by, --lowest, --where and --reference need --top K")
+    if by or where or reference or lowest is not None:
+        raise CloudkitError("--by, --lowest, --highest, --where and --reference need --top K")
     if page:
         from cloudkit.cli.sheets import write_sheets
 

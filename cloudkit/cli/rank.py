@@ -54,12 +54,14 @@ def rank_inputs(
                 yield one
 
         found = rank(trained, counted(), wanted, known, None if kelvin is None else float(kelvin[0]), per)
+    values = [found.column(quantity) for quantity in found.units]
     rows: list[dict[str, object]] = [
         {str(name): value for name, value in row.items()}
-        for row in found.table[list(COLUMNS)].to_dict("records")
+        for row in found.table[[*COLUMNS, *values]].to_dict("records")
     ]
     if output:
-        with table_writer(output, {name: KINDS.get(name, str) for name in COLUMNS}) as write:
+        kinds = {name: KINDS.get(name, str) for name in COLUMNS} | dict.fromkeys(values, float)
+        with table_writer(output, kinds) as write:
             for row in rows:
                 write(row)
     if page:

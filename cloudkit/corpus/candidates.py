@@ -9,7 +9,7 @@ from math import prod
 from typing import Final, NamedTuple
 
 from cloudkit.data import read_builtin
-from cloudkit.errors import CloudkitError, ScopeError, require
+from cloudkit.errors import CloudkitError, ScopeError
 from cloudkit.scope import Scope, canonical_scope, formula_amounts, from_aflow, parse
 from cloudkit.tables import ELEMENT
 
@@ -27,19 +27,28 @@ class Candidate(NamedTuple):
 
 @dataclass(slots=True)
 class Enumeration:
-    """All candidates of a prototype. slots: its elements, each with those that may take its place; the counts are known
-    once the candidates have been taken.
+    """The candidates of a prototype, to be iterated over.
+
+    Candidates whose charges cannot add up to zero are left out, unless that would leave none, as in alloys.
+    slots: the prototype's elements, each with those that may take its place. The counts are known once the candidates
+    have been taken: assignments tried, those that are charged, those that are the same crystal as another one.
     """
 
     prototype: Scope
     name: str
     slots: Mapping[str, tuple[str, ...]]
-    neutral: bool = False
+    keep_charged: bool = False
     assignments: int = 0
     charged: int = 0
     repeated: int = 0
 
     def __iter__(self) -> Iterator[Candidate]:
+        yield from self._take(not self.keep_charged)
+        if self.charged and self.charged == self.assignments:
+            yield from self._take(False)
+            self.charged = self.assignments
+
+    def _take(self, neutral: bool) -> Iterator[Candidate]:
         self.assignments = self.charged = self.repeated = 0
         seen: set[str] = set()
         counts = [int(count) for count in formula_amounts(self.prototype).values()]
@@ -47,29 +56,42 @@ class Enumeration:
             if len(set(chosen)) < len(chosen):
                 continue
             self.assignments += 1
-            scope = _exchange(self.prototype, dict(zip(self.slots, chosen, strict=True)))
-            if self.neutral and not is_neutral(scope.composition):
+            formula = list(zip(chosen, counts, strict=True))
+            if neutral and not is_neutral(dict(formula)):
                 self.charged += 1
                 continue
+            scope = _exchange(self.prototype, dict(zip(self.slots, chosen, strict=True)))
             text = str(scope)
             if text in seen:
                 self.repeated += 1
                 continue
             seen.add(text)
-            name = "".join(
-                f"{element}{count if count > 1 else ''}"
-                for element, count in zip(chosen, counts, strict=True)
-            )
+            name = "".join(f"{element}{count if count > 1 else ''}" for element, count in formula)
             yield Candidate(name, text, scope.space_group, self.name)
 
 
-def enumerate_candidates(prototype: str, elements: Sequence[str], neutral: bool = False) -> Enumeration:
-    """Candidates of a prototype: an AFLOW label, an orbit string, or a name such as perovskite.
+def enumerate_candidates(prototype: str, elements: Sequence[str], keep_charged: bool = False) -> Enumeration:
+    """Enumerate the charge-neutral crystals that a prototype becomes when its elements are exchanged.
 
-    elements: symbols for any site, separated by commas or spaces ("Sr,Ba"), or for one element of the prototype
-    ("O=F,Cl"). An assignment gives different elements to different places; those that are the same crystal count once.
-    neutral: leave out what no choice of SMACT's oxidation states makes neutral (extra `candidates`).
-    Raises CloudkitError for an unknown prototype or element.
+    Parameters
+    ----------
+    prototype
+        An AFLOW label, an orbit string, or a name such as perovskite.
+    elements
+        Symbols for any place, separated by commas or blanks ("Sr,Ba"), or for one element of the prototype ("O=F,Cl").
+        An assignment gives different elements to different places; those that are the same crystal count once.
+    keep_charged
+        Keep also what no choice of oxidation states makes neutral (`is_neutral`).
+
+    Raises
+    ------
+    CloudkitError
+        If the prototype or an element is unknown, or a place has no element.
+
+    Examples
+    --------
+    >>> [candidate.id for candidate in enumerate_candidates("perovskite", ["Ca=Sr,Ba", "Ti=Ti", "O=O,F"])]
+    ['SrTiO3', 'BaTiO3']
     """
     name, scope = find_prototype(prototype)
     places = list(scope.composition)
@@ -86,9 +108,7 @@ def enumerate_candidates(prototype: str, elements: Sequence[str], neutral: bool 
         raise CloudkitError(
             f"{name} needs a different element in each of {len(slots)} places, and these cannot be: {given}"
         )
-    if neutral:
-        require("smact", "candidates")
-    return Enumeration(scope, name, slots, neutral)
+    return Enumeration(scope, name, slots, keep_charged)
 
 
 def _slots(places: Sequence[str], elements: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -159,13 +179,34 @@ def _exchange(prototype: Scope, chosen: Mapping[str, str]) -> Scope:
 
 
 def is_neutral(composition: Mapping[str, float]) -> bool:
-    """Whether one oxidation state per element, of those that SMACT lists, makes the charges add up to 0."""
+    """Whether one oxidation state of each element makes the charges add up to zero.
+
+    The states are those of the ICSD (`cloudkit.tables.Element.oxidation_states`); elements with positive states have to
+    be less electronegative than those with negative ones.
+
+    Parameters
+    ----------
+    composition
+        Symbol -> number of atoms, whole numbers.
+
+    Examples
+    --------
+    >>> is_neutral({"Sr": 1, "Ti": 1, "O": 3}), is_neutral({"Sr": 1, "Zr": 1, "Ba": 3})
+    (True, False)
+    """
+    elements = sorted(composition, key=lambda symbol: ELEMENT[symbol].order)
+    for cations in range(1, len(elements)):
+        positive = _charges(elements[:cations], composition, 1)
+        negative = _charges(elements[cations:], composition, -1)
+        if any(-charge in positive for charge in negative):
+            return True
+    return False
+
+
+def _charges(elements: Sequence[str], composition: Mapping[str, float], sign: int) -> set[int]:
+    """All charges that some elements can have together, each in one of its states of a sign."""
     sums = {0}
-    for element, count in composition.items():
-        sums = {charge + round(count) * state for charge in sums for state in _states(element)}
-    return 0 in sums
-
-
-@cache
-def _states(element: str) -> tuple[int, ...]:
-    return tuple(require("smact", "candidates").Element(element).oxidation_states or ())
+    for element in elements:
+        states = [state for state in ELEMENT[element].oxidation_states if state * sign > 0]
+        sums = {charge + round(composition[element]) * state for charge in sums for state in states}
+    return sums

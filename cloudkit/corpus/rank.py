@@ -32,31 +32,53 @@ REFERENCE: Final = (
     "minerals",
     "prototypes",
 )  # built-in sets that novelty is judged by unless others are named
+STABILITY: Final = "formation_energy"  # what candidates are ranked by first
 KNOWN, FORMULA, NEW = "known", "known formula", "new"
 
 
 class Wanted(NamedTuple):
-    """The ranking criterion. quantity: None for the first that the model predicts; where: a condition on the columns."""
+    """The ranking criterion.
+
+    quantity: None for the formation energy, or else the first that the model predicts; lowest: whether the lowest values
+    are the best, None for energies alone; where: a condition on the columns.
+    """
 
     top: int = 50
     quantity: str | None = None
-    lowest: bool = False
+    lowest: bool | None = None
     where: str | None = None
+
+    def choose(self, predicted: Sequence[str]) -> str:
+        """The quantity to rank by, of those that are predicted."""
+        if self.quantity is not None:
+            return self.quantity
+        return STABILITY if STABILITY in predicted else next(iter(predicted), "")
+
+    def is_rising(self, quantity: str) -> bool:
+        """Whether the best candidates are those of the lowest values."""
+        return quantity.endswith("energy") if self.lowest is None else self.lowest
 
 
 @dataclass(slots=True)
 class Ranking:
-    """table: the best rows, best first, with COLUMNS, elements and every quantity of the model by its name (one called as a
-    column is: name_predicted); counts of all others.
+    """The best candidates.
+
+    table: the best rows, best first, with COLUMNS, elements and every quantity of the model in a column of its own
+    (`column`); quantity, unit: what they are ranked by; units: quantity -> unit; counts of all candidates.
     """
 
     table: "pd.DataFrame"
     quantity: str
     unit: str
+    units: dict[str, str] = field(default_factory=dict)
     predicted: int = 0
     kept: int = 0
     novel: int = 0
     failures: list[Failure] = field(default_factory=list)
+
+    def column(self, quantity: str) -> str:
+        """The column of `table` that holds a quantity: of its name, unless another column has that."""
+        return _column(quantity)
 
 
 class Reference:
@@ -85,6 +107,10 @@ class Reference:
         return FORMULA if formula in self.formulas else NEW
 
 
+def _column(quantity: str) -> str:
+    return f"{quantity}_predicted" if quantity in (*COLUMNS, "elements") else quantity
+
+
 def _identity(scope: Scope) -> tuple[str, str]:
     scope = canonical_scope(scope) if scope.dialect == "orbit" else scope
     return str(scope), reduced_formula(scope)
@@ -103,26 +129,24 @@ def rank(
     Raises CloudkitError for a quantity that the model does not predict and for a condition that cannot be evaluated.
     """
     pandas = require("pandas", "train")
-    best: Ranking | None = None
+    best = Ranking(pandas.DataFrame(columns=list(COLUMNS)), "", "")
     held: dict[str, Input] = {}
     for table, failures in model.predict_batches(_numbered(inputs, held), temperature, per):
-        quantity = wanted.quantity or (str(table["quantity"].iloc[0]) if len(table) else "")
-        if best is None and len(table):
-            best = Ranking(pandas.DataFrame(columns=list(COLUMNS)), quantity, "")
-        if best is None:
-            best = Ranking(pandas.DataFrame(columns=list(COLUMNS)), "", "")
         best.failures += [failure._replace(id=held[failure.id].id) for failure in failures]
         if len(table):
-            frame = _wide(table, held, best.quantity or quantity, reference)
-            best.quantity, best.unit = best.quantity or quantity, str(frame["unit"].iloc[0])
+            best.units |= dict(zip(table["quantity"], table["unit"], strict=True))
+            best.quantity = best.quantity or wanted.choose(list(best.units))
+            frame = _wide(table, held, best.quantity, reference)
+            best.unit = best.units[best.quantity]
             best.predicted += len(frame)
             frame = keep_rows(frame, wanted.where) if wanted.where is not None else frame
             best.kept += len(frame)
             best.novel += int((frame["novelty"] == NEW).sum())
             joined = pandas.concat([best.table, frame]) if len(best.table) else frame
-            best.table = joined.sort_values("value", ascending=wanted.lowest, kind="stable").head(wanted.top)
+            rising = wanted.is_rising(best.quantity)
+            best.table = joined.sort_values("value", ascending=rising, kind="stable").head(wanted.top)
         held.clear()
-    if best is None:
+    if not best.predicted and not best.failures:
         raise CloudkitError("there is nothing to rank")
     best.table = best.table.reset_index(drop=True)
     return best
@@ -144,10 +168,7 @@ def _wide(
         known = ", ".join(dict.fromkeys(table["quantity"]))
         raise CloudkitError(f"the model predicts no '{quantity}'; it predicts {known}")
     for name, part in table.groupby("quantity"):
-        column = str(name)
-        frame[f"{column}_predicted" if column in (*COLUMNS, "elements") else column] = part.set_index("id")[
-            "value"
-        ]
+        frame[_column(str(name))] = part.set_index("id")["value"]
     scopes = [parse(str(held[number].scope)) for number in frame.index]
     frame["formula"] = [reduced_formula(scope) for scope in scopes]
     frame["space_group"] = [scope.space_group for scope in scopes]

@@ -11,6 +11,10 @@ QUANTITIES: Final = {
     "internal_energy": "internal energy U",
     "entropy": "entropy S",
     "free_energy": "free energy F",
+    "heat_capacity_p": "heat capacity Cp",
+    "debye_temperature": "Debye temperature",
+    "youngs_modulus": "Young's modulus",
+    "poisson_ratio": "Poisson's ratio",
 }
 BASELINE_NAMES: Final = {
     "mean": "mean of labels",

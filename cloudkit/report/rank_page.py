@@ -13,21 +13,36 @@ if TYPE_CHECKING:
 
 
 def rank_page(ranking: "Ranking", wanted: "Wanted", model: str) -> str:
-    """Return a page of the best candidates: string, formula, prediction ± half of its 80 % interval, and novelty."""
+    """Return a page of the best candidates: formula, prediction ± half of its 80 % interval, all other quantities, string."""
     best: Any = ranking.table.to_dict("records")
     name = quantity_name(ranking.quantity)
+    others = sorted(
+        (quantity for quantity in ranking.units if quantity != ranking.quantity),
+        key=lambda quantity: (
+            ranking.column(quantity) not in (wanted.where or "")
+        ),  # those of the condition first
+    )
+    heads = [
+        "rank", "id", "formula", "novelty", _with_unit(name, ranking.unit), "±",
+        *(_with_unit(quantity_name(quantity), ranking.units[quantity]) for quantity in others), "string",
+    ]  # fmt: skip
     rows = [
         (
-            rank, row["id"], row["formula"], row["value"], (row["upper"] - row["lower"]) / 2, row["unit"], row["novelty"],
-            short_scope(row["scope"]),
+            rank, row["id"], row["formula"], row["novelty"], row["value"], (row["upper"] - row["lower"]) / 2,
+            *(row[ranking.column(quantity)] for quantity in others), short_scope(row["scope"]),
         )
         for rank, row in enumerate(best, start=1)
     ]  # fmt: skip
     plots = [Figure("", "Predictions by rank.", _plot(ranking, name))] if rows else []
     return render(
-        "rank.html", title=f"{name}, {model}", kind="candidates", ranking=ranking, wanted=wanted, quantity=name,
-        rows=rows, plots=plots,
+        "rank.html", title=f"{name}, {model}", kind="candidates", ranking=ranking, where=wanted.where,
+        order="lowest" if wanted.is_rising(ranking.quantity) else "highest", quantity=name, heads=heads, rows=rows,
+        plots=plots,
     )  # fmt: skip
+
+
+def _with_unit(name: str, unit: str) -> str:
+    return f"{name} ({unit})" if unit else name
 
 
 def _plot(ranking: "Ranking", name: str) -> str:
@@ -38,6 +53,5 @@ def _plot(ranking: "Ranking", name: str) -> str:
         Series(rank, columns["lower"], "80 % interval", "b"),
         Series(rank, columns["upper"], "80 % interval", "b"),
     ]
-    unit = f" ({ranking.unit})" if ranking.unit else ""
     shown = series if np.isfinite(columns["lower"]).any() else series[:1]
-    return chart(shown, Axis("rank"), Axis(name + unit), title=name)
+    return chart(shown, Axis("rank"), Axis(_with_unit(name, ranking.unit)), title=name)

@@ -64,6 +64,7 @@ class Element(NamedTuple):
 
     mass in u; electronegativity on Pauling's scale; order: rank by (electronegativity, symbol), the order of elements
     in SCOPE; radii in Å; ionization_energy and electron_affinity in eV; melting_point in K; molar_volume in cm³/mol.
+    oxidation_states: those that occur in the ICSD, in rising order.
     """
 
     number: int
@@ -84,6 +85,7 @@ class Element(NamedTuple):
     molar_volume: float
     highest_oxidation_state: float
     lowest_oxidation_state: float
+    oxidation_states: tuple[int, ...]
 
 
 def _read_position(text: str) -> WyckoffPosition:
@@ -91,10 +93,14 @@ def _read_position(text: str) -> WyckoffPosition:
     return WyckoffPosition(symbol[-2], int(symbol[:-2]), int(symbol[-1]), site_symmetry, representative)
 
 
+def _read_integers(text: str) -> tuple[int, ...]:
+    return tuple(map(int, text.split()))
+
+
 SPACE_GROUPS: Final = tuple(
     SpaceGroup(*row[:-1], tuple(map(_read_position, row[-1].split()))) for row in _generated.SPACE_GROUPS
 )
-ELEMENTS: Final = tuple(Element(*row) for row in _generated.ELEMENTS)
+ELEMENTS: Final = tuple(Element._make((*row[:-1], _read_integers(row[-1]))) for row in _generated.ELEMENTS)
 ELEMENT: Final = {element.symbol: element for element in ELEMENTS}
 GENERATOR_TEXTS: Final = tuple(" ".join(group.generators) for group in SPACE_GROUPS)
 SPACE_GROUP_BY_GENERATORS: Final = dict(zip(GENERATOR_TEXTS, SPACE_GROUPS, strict=True))

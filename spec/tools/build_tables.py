@@ -112,6 +112,7 @@ def element_rows() -> Iterable[list[object]]:
             number_or_blank(element.data.get("Electron affinity")), number_or_blank(element.melting_point),
             number_or_blank(element.molar_volume),
             max(element.common_oxidation_states, default=""), min(element.common_oxidation_states, default=""),
+            " ".join(map(str, sorted(element.icsd_oxidation_states or element.common_oxidation_states))),
         ]  # fmt: skip
 
 
@@ -140,7 +141,7 @@ def main() -> None:
         ["space_group", "letter", "multiplicity", "degrees_of_freedom", "site_symmetry", "representative"],
         wyckoff_rows(wheel),
     )
-    write("elements.csv", ["number", "symbol", "name", "mass", "electronegativity", "order", "period", "group", "block", "covalent_radius", "atomic_radius", "mendeleev_number", "ionization_energy", "electron_affinity", "melting_point", "molar_volume", "highest_oxidation_state", "lowest_oxidation_state"], element_rows())  # fmt: skip
+    write("elements.csv", ["number", "symbol", "name", "mass", "electronegativity", "order", "period", "group", "block", "covalent_radius", "atomic_radius", "mendeleev_number", "ionization_energy", "electron_affinity", "melting_point", "molar_volume", "highest_oxidation_state", "lowest_oxidation_state", "oxidation_states"], element_rows())  # fmt: skip
 
 
 if __name__ == "__main__":

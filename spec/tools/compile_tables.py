@@ -79,7 +79,7 @@ def python_module(groups: list[Row], wyckoff: list[Row], elements: list[Row]) ->
         ]
         lines.append(f"    ({row['number']}, {', '.join(map(repr, fields))}, {positions!r}),")
     lines += [")", "", "# " + ", ".join(elements[0]), "ELEMENTS = ("]
-    text_columns = {"symbol", "name", "block"}
+    text_columns = {"symbol", "name", "block", "oxidation_states"}
     for row in elements:
         values = [repr(value) if key in text_columns else number(value) for key, value in row.items()]
         lines.append(f"    ({', '.join(values)}),")

@@ -38,7 +38,7 @@ DOORS = {
     "yaml": {"modelspec", "models"},
     "urllib3": {"fetch"},
     "triton": {"kernels"},
-    **{key: {"corpus"} for key in ("duckdb", "ray", "smact")},
+    **{key: {"corpus"} for key in ("duckdb", "ray")},
     "torch": ABOVE_TORCH,
     "lightning": {"train"},
     "scipy": {"train"},

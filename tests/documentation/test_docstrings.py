@@ -12,7 +12,7 @@ import pytest
 import cloudkit
 
 ROOT = Path(cloudkit.__file__).parent
-OPTIONAL = ("torch", "triton", "pyarrow", "duckdb", "ray", "smact", "urllib3")  # of extras
+OPTIONAL = ("torch", "triton", "pyarrow", "duckdb", "ray", "urllib3")  # of extras
 WITH_EXAMPLES = ("cloudkit.encoding", "cloudkit.scope", "cloudkit.tokens")
 RESULTS = {"Batch", "Candidates", "Diagnostic", "Encoded", "Findings", "Orbit"}  # of functions with examples
 STREAMS = {"encode_files", "encode_records"}  # encode_batch has their example

@@ -2,12 +2,14 @@
 
 import csv
 import itertools
-import random
+import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cloudkit.cli import main
 from cloudkit.corpus import Reference, Wanted, enumerate_candidates, find_prototype, rank
@@ -16,6 +18,7 @@ from cloudkit.errors import CloudkitError
 from cloudkit.io import read_table
 from cloudkit.predict import Failure, Input
 from cloudkit.scope import canonical_text, parse
+from cloudkit.tables import ELEMENT, ELEMENTS
 
 ROCK_SALT = "1 6 a O D D a D O D b O O O c O O O d O O O e O O O 0 | Na 4a Cl 4b"
 PEROVSKITE = "AB3C_cP5_221_a_c_b"
@@ -28,14 +31,14 @@ def test_a_prototype_goes_by_name_label_and_aflow_label(given: str) -> None:
 
 
 def test_every_assignment_of_different_elements_is_one_candidate() -> None:
-    found = enumerate_candidates("perovskite", ["Sr,Ba", "Zr", "O=O,S"])
+    found = enumerate_candidates("perovskite", ["Sr,Ba", "Zr", "O=O,S"], keep_charged=True)
     names = {candidate.id for candidate in found}
     assert names == {f"{a}{b}{x}3" for a, b in itertools.permutations(("Sr", "Ba", "Zr"), 2) for x in "OS"}
     assert (found.assignments, found.repeated) == (12, 0)
 
 
 def test_assignments_that_are_the_same_crystal_count_once() -> None:
-    found = enumerate_candidates(ROCK_SALT, ["Na,Cl,K"])
+    found = enumerate_candidates(ROCK_SALT, ["Na,Cl,K"], keep_charged=True)
     texts = [candidate.scope for candidate in found]
     assert (found.assignments, found.repeated, len(set(texts))) == (6, 3, 3)
     assert texts == [canonical_text(text) for text in texts]
@@ -55,20 +58,56 @@ def test_what_cannot_be_enumerated_is_said(prototype: str, elements: list[str], 
         enumerate_candidates(prototype, elements)
 
 
-def test_neutrality_is_that_of_smact() -> None:
-    screening = pytest.importorskip(
-        "smact.screening", reason="needs SMACT: pip install 'cloudkit-scope[candidates]'"
+def all_states(composition: dict[str, int]) -> bool:
+    """Neutrality by trying every choice of states, with SMACT's test of electronegativities."""
+    elements = [ELEMENT[symbol] for symbol in composition]
+    for states in itertools.product(*(element.oxidation_states for element in elements)):
+        charge = sum(state * count for state, count in zip(states, composition.values(), strict=True))
+        order = [element.order for element in elements]
+        pairs = itertools.product(zip(states, order, strict=True), repeat=2)
+        if charge == 0 and all(a < b for (up, a), (down, b) in pairs if up > 0 > down):
+            return True
+    return False
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([element.symbol for element in ELEMENTS]), st.integers(1, 12), min_size=1, max_size=4
     )
-    draw = random.Random(0)
-    symbols = ["Li", "Na", "Mg", "Ca", "Al", "Ti", "Fe", "Zn", "Sn", "O", "S", "F", "Cl", "N", "P"]
-    for _ in range(200):
-        chosen = draw.sample(symbols, 3)
-        counts = [draw.randint(1, 4) for _ in chosen]
-        formula = "".join(f"{element}{count}" for element, count in zip(chosen, counts, strict=True))
-        expected = screening.smact_validity(
-            formula, use_pauling_test=False, include_alloys=False, oxidation_states_set="icsd24"
-        )
-        assert is_neutral(dict(zip(chosen, counts, strict=True))) == expected, formula
+)
+def test_neutrality_is_a_choice_of_one_state_for_each_element(composition: dict[str, int]) -> None:
+    assert is_neutral(composition) == all_states(composition)
+
+
+@pytest.mark.parametrize(
+    ("formula", "neutral"),
+    [
+        ({"Na": 1, "Cl": 1}, True),
+        ({"Mg": 1, "Al": 2, "O": 4}, True),
+        ({"Ca": 1, "H": 2}, True),
+        ({"Li": 1, "Fe": 1, "P": 1, "O": 4}, True),
+        ({"Sr": 1, "Zr": 1, "Ba": 3}, False),
+        ({"Na": 1, "Cl": 2}, False),
+        ({"He": 1, "O": 1}, False),
+        ({"Fe": 1}, False),
+    ],
+)
+def test_known_compounds_are_neutral(formula: dict[str, int], neutral: bool) -> None:
+    assert is_neutral(formula) == neutral
+
+
+def test_charged_candidates_are_left_out_and_counted() -> None:
+    found = enumerate_candidates("perovskite", ["Sr,Ba,Zr,Ti,O"])
+    names = {candidate.id for candidate in found}
+    assert {"SrTiO3", "BaZrO3"} <= names and "SrZrBa3" not in names
+    assert (found.assignments, len(names) + found.charged) == (60, 60)
+    everything = enumerate_candidates("perovskite", ["Sr,Ba,Zr,Ti,O"], keep_charged=True)
+    assert len({candidate.id for candidate in everything}) == 60 and everything.charged == 0
+
+
+def test_alloys_are_all_kept() -> None:
+    found = enumerate_candidates("perovskite", ["Sr,Ba,Zr"])
+    assert len(list(found)) == 6 and found.charged == found.assignments == 6
 
 
 def test_novelty_is_by_canonical_string_then_by_formula(tmp_path: Path) -> None:
@@ -101,13 +140,38 @@ class TwoOutputs:
 
 def test_the_ranked_value_is_that_of_the_wanted_quantity_whatever_the_others_are_called() -> None:
     model: Any = TwoOutputs()
-    given = [
+    candidates = [
         Input(candidate.id, candidate.scope, None)
-        for candidate in enumerate_candidates(ROCK_SALT, ["Na,Cl,K"])
+        for candidate in enumerate_candidates(ROCK_SALT, ["Na,Cl,K"], keep_charged=True)
     ]
-    found = rank(model, given, Wanted(quantity="gap"), Reference())
+    found = rank(model, candidates, Wanted(quantity="gap"), Reference())
     assert found.table["value"].tolist() == [3.0, 2.0, 1.0]
     assert found.table["value_predicted"].tolist() == [20.0, 30.0, 10.0]
+
+
+def test_candidates_are_ranked_by_formation_energy_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("pandas", reason="rankings are tables of pandas")
+    candidates, best, page = tmp_path / "c.csv", tmp_path / "top.csv", tmp_path / "top.html"
+    with pytest.raises(SystemExit) as ended:
+        main(["enumerate", "perovskite", "-e", "Ca,Sr,Ba,Ti,Zr,Hf", "-e", "O=O", "-o", str(candidates)])
+    assert ended.value.code == 0 and "left out as not charge-neutral" in capsys.readouterr().err
+    ranked = ["predict", "materials", str(candidates), "--top", "5", "--where", "band_gap > 1"]
+    with pytest.raises(SystemExit) as ended:
+        main([*ranked, "-o", str(best), "--page", str(page)])
+    assert ended.value.code == 0 and "by formation_energy are listed" in capsys.readouterr().err
+    rows = list(csv.DictReader(best.open(newline="")))
+    energies = [float(row["value"]) for row in rows]
+    assert energies == sorted(energies) and {row["quantity"] for row in rows} == {"formation_energy"}
+    assert all(float(row["band_gap"]) > 1 and float(row["bulk_modulus"]) > 0 for row in rows)
+    heads = page.read_text().split("<th")[2:]
+    names = [head.partition(">")[2].partition("<")[0] for head in heads]
+    assert names[4:7] == ["formation energy (eV/atom)", "±", "band gap (eV)"]
+    with pytest.raises(SystemExit) as ended:
+        main([*ranked, "--highest", "--json"])
+    found = [json.loads(line)["value"] for line in capsys.readouterr().out.splitlines()]
+    assert ended.value.code == 0 and found == sorted(found, reverse=True)
 
 
 def test_the_discovery_loop_ends_in_a_page_of_the_best(
