@@ -97,7 +97,7 @@ def kind_of(value: dict[str, Any]) -> str:
 
 def codes() -> str:
     """Every code of strings, structures and specs."""
-    from cloudkit.structure.codes import CODES
+    from cloudkit.structure.symmetry import CODES
 
     standard = (ROOT / "spec" / "scope.md").read_text(encoding="utf-8")
     of_strings = [

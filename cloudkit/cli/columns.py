@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import typer
 
-from cloudkit.errors import CloudkitError, DataError
+from cloudkit.cli.terminal import say
+from cloudkit.errors import CloudkitError, DataError, ScopeError
 
 if TYPE_CHECKING:
     from cloudkit.io import Table
@@ -137,3 +138,30 @@ def _lines(file: str, damaged: bool) -> list[str]:
     if not text.strip("\r\n"):
         raise DataError(f"{name}: there are no strings in it")
     return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
+
+
+MOST_SHOWN: Final = 20
+
+
+class Failures:
+    """Counts the failures among some strings and shows the first of them where they happen."""
+
+    def __init__(self, all_shown_by: str) -> None:
+        self.count = 0
+        self._all_shown_by = all_shown_by
+
+    def add(self, texts: Texts, row: int, error: ScopeError) -> None:
+        """The string of `row` (from 0) of some texts failed: its first diagnostic with a caret, or the reason in words."""
+        self.count += 1
+        if self.count <= MOST_SHOWN:
+            from cloudkit.scope import render
+
+            text = texts.texts[row]
+            reason = render(text, error.diagnostics[0]) if error.diagnostics else str(error)
+            say(f"{texts.place(row)}: {reason}")
+
+    def report(self) -> bool:
+        """Say how many more there were than shown; whether there were any."""
+        if self.count > MOST_SHOWN:
+            say(f"... and {self.count - MOST_SHOWN:,} more; {self._all_shown_by} shows all")
+        return self.count > 0

@@ -1,13 +1,12 @@
-"""`cloudkit convert`: strings between dialects and AFLOW labels; models to and from Hugging Face (convert_model.py)."""
+"""`cloudkit convert`: strings between dialects and AFLOW labels; models to and from Hugging Face."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
-from cloudkit.cli.columns import Column, File, Strings, gather
-from cloudkit.cli.convert_model import convert_model
-from cloudkit.cli.failures import Failures
+from cloudkit.cli.columns import Column, Failures, File, Strings, gather
 from cloudkit.cli.terminal import counting, emit, emit_json, say
 from cloudkit.errors import CloudkitError, ScopeError
 
@@ -114,3 +113,34 @@ def _emit_row(row: int, text: str, result: Result, top: int | None) -> None:
     reason = error and ("; ".join(f"{d.code}: {d.message}" for d in error.diagnostics) or str(error))
     answer = {"strings": result.strings[:top], "count": len(result.strings), "complete": result.complete}
     emit_json({"row": row + 1, "text": text, **answer, "error": reason})
+
+
+def convert_model(folders: Sequence[str], to: str, out: Path | None, as_json: bool) -> None:
+    """Write the model in the one folder given into `out`, as cloudkit or Hugging Face has it, and say what was done."""
+    if len(folders) != 1 or out is None:
+        form = "HF_DIR --to cloudkit" if to == "cloudkit" else "MODEL --to hf"
+        raise CloudkitError(f"a model is converted one at a time: cloudkit convert {form} --out DIR")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise CloudkitError(f"{out} is not empty; name another folder with --out")
+    notes = _to_cloudkit(folders[0], out) if to == "cloudkit" else _to_hf(folders[0], out)
+    for note in notes:
+        say(f"note: {note}")
+    if as_json:
+        emit_json({"folder": str(out), "notes": notes}, 1)
+    else:
+        emit(f"wrote {out}")
+
+
+def _to_cloudkit(folder: str, out: Path) -> list[str]:
+    from cloudkit.models import read_published, save_model
+
+    model, notes = read_published(folder)
+    save_model(model, out)
+    return notes
+
+
+def _to_hf(folder: str, out: Path) -> list[str]:
+    from cloudkit.models import write_published
+    from cloudkit.predict import load_model
+
+    return write_published(load_model(folder).network, out)

@@ -5,8 +5,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from cloudkit.cli.columns import Column, File, Strings, Texts, gather
-from cloudkit.cli.failures import Failures
+from cloudkit.cli.columns import Column, Failures, File, Strings, Texts, gather
 from cloudkit.cli.terminal import emit, emit_json, say
 from cloudkit.errors import ScopeError
 

@@ -1,17 +1,147 @@
 """`cloudkit doctor`: what is installed, what is missing or broken, the command that fixes it, and with --fix what is safe of it."""
 
+import os
 import platform
-from collections.abc import Iterator
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
 from importlib import metadata, util
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 import typer
 
-from cloudkit.cli import checks
-from cloudkit.cli.checks import Finding
+from cloudkit.cli.files import writer_of
 from cloudkit.cli.terminal import emit, emit_json, say
-from cloudkit.errors import DISTRIBUTION
+from cloudkit.errors import DISTRIBUTION, CloudkitError
+
+PACKAGE: Final = Path(__file__).parents[1]
+CHECKOUT: Final = PACKAGE.parent
+LEAST_ROOM: Final = 1 << 30  # bytes free on the disk
+QUIET: Final = 60.0  # seconds since a draft was written
+
+
+class Finding(NamedTuple):
+    """One line of the answer; `fix` is the command that helps, empty where all is well or nothing is needed.
+
+    repair: does what `fix` says, where that is safe to do unasked.
+    """
+
+    name: str
+    value: str
+    fix: str = ""
+    needed: bool = True
+    repair: Callable[[], None] | None = None
+
+
+def core() -> Finding:
+    """Is there a compiled core, and is it that of the sources beside it?"""
+    import subprocess
+    import sysconfig
+
+    from cloudkit import _native
+
+    from_checkout = (CHECKOUT / "setup.py").is_file() and (CHECKOUT / "csrc").is_dir()
+    build = [sys.executable, "-m", "pip", "install", "--no-build-isolation", "--no-deps", "-e", str(CHECKOUT)]
+    words = " ".join(["python", *build[1:]])
+
+    def rebuild() -> None:
+        say(words)
+        if subprocess.run(build, stdout=sys.stderr, check=False).returncode:
+            raise CloudkitError(f"the core could not be rebuilt; see the output of pip above ({words})")
+
+    if not _native.COMPILED:
+        again = words if from_checkout else f"pip install --force-reinstall --no-deps {DISTRIBUTION}"
+        fix = f"install a C compiler, then {again}"
+        compiler = (sysconfig.get_config_var("CC") or "cc").split()[0]
+        repair = rebuild if from_checkout and shutil.which(compiler) else None
+        return Finding("core", "readable twin (right, but slow)", fix, repair=repair)
+    newer = _newer_sources() if from_checkout else []
+    if newer:
+        return Finding("core", f"compiled before {newer[0]} was changed", words, repair=rebuild)
+    return Finding("core", "compiled")
+
+
+def _newer_sources() -> list[str]:
+    """Sources of a checkout that are newer than the module that was compiled from them."""
+    found: list[str] = []
+    for module in (*PACKAGE.glob("*/*.so"), *PACKAGE.glob("*/*.pyd")):
+        name = module.name.partition(".")[0]
+        patterns = [str(module.parent.relative_to(CHECKOUT) / f"{name}.pyx")]
+        if name == "core":
+            patterns += ["csrc/*.[ch]", "csrc/include/cloudkit/*.h", "cloudkit/_native/*.pxi"]
+            patterns += ["cloudkit/_native/*.h", "cloudkit/scope/*.pxd"]
+        sources = [path for pattern in patterns for path in sorted(CHECKOUT.glob(pattern))]
+        built = module.stat().st_mtime
+        found += [str(path.relative_to(CHECKOUT)) for path in sources if path.stat().st_mtime > built]
+    return found
+
+
+def files() -> Finding:
+    """Are the installed files those that were installed?"""
+    import base64
+    import hashlib
+
+    wrong = []
+    for file in metadata.files(DISTRIBUTION) or ():
+        if file.hash is None or file.hash.mode != "sha256":
+            continue
+        path = Path(str(file.locate()))
+        digest = hashlib.sha256(path.read_bytes()).digest() if path.is_file() else b""
+        if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != file.hash.value:
+            wrong.append(str(file))
+    if wrong:
+        fix = f"pip install --force-reinstall --no-deps {DISTRIBUTION}"
+        return Finding("files", f"{len(wrong)} changed or gone since installed, the first {wrong[0]}", fix)
+    return Finding("files", "as installed")
+
+
+def machine(folder: Path) -> Iterator[Finding]:
+    """Processors, room on the disk, whether the folder can be written, and the encoding of text."""
+    import locale
+
+    yield Finding("cpu", f"{os.cpu_count()} cores")
+    room = shutil.disk_usage(folder).free
+    fix = "" if room >= LEAST_ROOM else "make room, or work on another disk"
+    yield Finding("disk", f"{room / 1e9:,.1f} GB free in {folder}", fix)
+    if not os.access(folder, os.W_OK):
+        yield Finding(
+            "folder", f"{folder} cannot be written", f"chmod u+w {folder}, or work in another folder"
+        )
+    encoding = locale.getpreferredencoding(False)
+    utf8 = encoding.lower().replace("-", "") == "utf8"
+    fix = "" if utf8 else "export PYTHONUTF8=1"
+    yield Finding("text", f"{encoding}{'' if utf8 else '; names and tables are read as UTF-8 all the same'}", fix, needed=False)  # fmt: skip
+
+
+def leftovers(folder: Path) -> Finding:
+    """Drafts of commands that were killed, in a folder and those in it; what the same command would go on with is left alone."""
+    drafts = [path for pattern in (".*.tmp", "*/.*.tmp") for path in folder.glob(pattern) if _is_dead(path)]
+
+    def remove() -> None:
+        for path in drafts:
+            path.unlink(missing_ok=True)
+
+    if drafts:
+        names = " ".join(f"'{path}'" for path in drafts[:5])
+        return Finding("leftovers", f"{len(drafts)} drafts of killed commands", f"rm {names}", repair=remove)
+    return Finding("leftovers", "none")
+
+
+def _is_dead(path: Path) -> bool:
+    """Whether a file is the draft of a process that is gone, and was not touched lately: it might run on another machine."""
+    writer = writer_of(path)
+    if writer is None or not path.is_file() or time.time() - path.stat().st_mtime < QUIET:
+        return False
+    try:
+        os.kill(writer, 0)
+    except (ProcessLookupError, OverflowError):
+        return True
+    except OSError:
+        return False
+    return False
+
 
 CORE: Final = ("numpy", "spglib", "gemmi", "pydantic", "PyYAML", "jsonschema", "jinja2", "typer", "rich")
 TRAIN: Final = (
@@ -64,12 +194,12 @@ def command(
 def _findings() -> Iterator[Finding]:
     yield Finding("cloudkit", metadata.version(DISTRIBUTION))
     yield Finding("python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
-    yield checks.core()
-    yield checks.files()
+    yield core()
+    yield files()
     yield from _packages()
-    yield from checks.machine(Path())
+    yield from machine(Path())
     yield from _gpu()
-    yield checks.leftovers(Path())
+    yield leftovers(Path())
 
 
 def _repaired(finding: Finding) -> Finding:

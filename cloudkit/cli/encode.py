@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cloudkit.cli.failures import MOST_SHOWN
+from cloudkit.cli.columns import MOST_SHOWN
 from cloudkit.cli.files import PARQUET, TABLES, Write, check_target, table_writer
 from cloudkit.cli.inputs import Notes, check_apart, check_inputs, say_failure
 from cloudkit.cli.terminal import counting, emit, emit_json, say

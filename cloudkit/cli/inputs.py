@@ -9,8 +9,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from cloudkit.cli.columns import STANDARD_INPUT, is_table, read_texts, stream_texts
-from cloudkit.cli.failures import MOST_SHOWN
+from cloudkit.cli.columns import MOST_SHOWN, STANDARD_INPUT, is_table, read_texts, stream_texts
 from cloudkit.cli.terminal import say
 from cloudkit.errors import CloudkitError
 

@@ -1,5 +1,6 @@
 """`cloudkit predict`: values with units from a trained model, for structures and strings."""
 
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -91,8 +92,6 @@ def command(
     if by or where or reference or lowest is not None:
         raise CloudkitError("--by, --lowest, --highest, --where and --reference need --top K")
     if page:
-        from cloudkit.cli.sheets import write_sheets
-
         raise typer.Exit(write_sheets(model, inputs, column, temperatures, page))
     from cloudkit.predict import load, parse_temperatures
 
@@ -218,3 +217,39 @@ def _shown(as_json: bool) -> Keep:
 
 def _is_empty(column: "npt.NDArray[Any]") -> bool:
     return bool(column.dtype != object and np.isnan(column).all())
+
+
+def write_sheets(
+    model: str, inputs: Sequence[str], column: str | None, temperatures: str | None, page: Path
+) -> int:
+    """Write PAGE, or PAGE with the crystal's name before the suffix where there are several; the exit code."""
+    check_target(page, (".html",))
+    from cloudkit.predict import Materials, load, parse_temperatures
+    from cloudkit.predict.inputs import failure
+    from cloudkit.report.sheet import sheet_page
+
+    family = load(model)
+    if not isinstance(family, Materials):
+        raise CloudkitError(f"--page without --top is for the model materials, not {model}")
+    kelvin = parse_temperatures(temperatures) if temperatures else [298.15]
+    if len(kelvin) != 1:
+        raise CloudkitError(f"a data sheet has one temperature, and {temperatures} are {len(kelvin)}")
+    given = list(records(inputs, column))
+    failed = 0
+    for record in given:
+        try:
+            sheet = family.sheet_of(record, float(kelvin[0]))
+        except CloudkitError as error:
+            say_failure(record.id, failure(record.id, error, "P100"))
+            failed += 1
+            continue
+        target = page if len(given) == 1 else page.with_name(f"{page.stem}-{_plain(record.id)}{page.suffix}")
+        with replacing(target) as file:
+            file.write(sheet_page(sheet))
+        say(f"sheet: {target}")
+    return 1 if failed else 0
+
+
+def _plain(name: str) -> str:
+    """A name as part of a file's name."""
+    return re.sub(r"[^\w.+-]+", "_", name).removesuffix(".cif")

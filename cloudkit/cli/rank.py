@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cloudkit.cli.failures import MOST_SHOWN
+from cloudkit.cli.columns import MOST_SHOWN
 from cloudkit.cli.files import check_target, replacing, table_writer
 from cloudkit.cli.inputs import records, say_failure
 from cloudkit.cli.terminal import counting, emit_json, emit_table, say

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
-from cloudkit.cli.columns import Column, File, Strings, Texts, gather, stream_texts
-from cloudkit.cli.failures import Failures
+from cloudkit.cli.columns import Column, Failures, File, Strings, Texts, gather, stream_texts
 from cloudkit.cli.files import check_target
 from cloudkit.cli.terminal import counting, emit_json, say
 from cloudkit.errors import ScopeError

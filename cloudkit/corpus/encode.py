@@ -2,16 +2,21 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
+from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cloudkit.corpus.units import UNIT, Unit, find_units
 from cloudkit.encoding import Encoded, EncodeOptions, encode_groups
-from cloudkit.errors import CloudkitError
+from cloudkit.errors import CloudkitError, require
 from cloudkit.io import Manifest, Shard, atomic_write, file_hash, locked, parquet_writer
+
+if TYPE_CHECKING:
+    from cloudkit.encoding import EncodeOptions
 
 COLUMNS: Final = {"id": str, "scope": str, "space_group": int, "engine": str, "symprec": float}
 
@@ -86,8 +91,6 @@ def _make(
     note: Callable[[Encoded], object],
 ) -> Iterator[Shard]:
     if pool == "ray":
-        from cloudkit.corpus.cluster import make_on_ray
-
         return make_on_ray(list(units), folder, options, make_shard)
     return _make_here(units, folder, options, jobs, note)
 
@@ -155,3 +158,30 @@ def read_failures(folder: Path) -> Iterator[dict[str, Any]]:
         if shard.failed:
             with (folder / shard.ledger).open(encoding="utf-8") as lines:
                 yield from map(json.loads, lines)
+
+
+def make_on_ray(
+    units: list[Unit],
+    folder: Path,
+    options: "EncodeOptions",
+    make_shard: Callable[[Unit, Path, "EncodeOptions"], Shard],
+) -> Iterator[Shard]:
+    """Yield shards as they are finished, in any order. Joins the cluster of $RAY_ADDRESS, or starts one on this machine."""
+    if not units:
+        return
+    ray = require("ray", "cluster")
+    data = require("ray.data", "cluster")
+    if not ray.is_initialized():
+        ray.init(address=os.environ.get("RAY_ADDRESS"), log_to_driver=False, include_dashboard=False)
+    context = data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.execution_options.preserve_order = False
+    place = folder.resolve()
+
+    def make(row: dict[str, Any]) -> dict[str, Any]:
+        return asdict(make_shard(units[row["item"]], place, options))
+
+    numbers = data.from_items(list(range(len(units))), override_num_blocks=len(units))
+    shards = numbers.map(make, num_cpus=1)
+    for row in shards.iter_rows():
+        yield Shard(**row)

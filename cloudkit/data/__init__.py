@@ -3,12 +3,19 @@
 file or built-in name -> Table (cloudkit.io) -> Crystals (strings + labels) -> Tokens (packed ids) -> Batch
 """
 
-from cloudkit.data.batches import Batch, Tokens, epoch_batches, make_batch, split_crystals, tokenize
+from cloudkit.data.batches import (
+    Batch,
+    Tokens,
+    epoch_batches,
+    make_batch,
+    split_crystals,
+    token_writer,
+    tokenize,
+)
 from cloudkit.data.builtin_tables import BUILTIN, builtin_path, read_builtin
 from cloudkit.data.crystals import Crystals, join_crystals
 from cloudkit.data.folds import take_fold, take_fraction, take_part
 from cloudkit.data.geometry import CRYSTAL_TARGETS, ORBIT_TARGETS, Shapes, geometry_columns
-from cloudkit.data.packed import token_writer
 from cloudkit.data.reading import Target, read_crystals
 from cloudkit.data.repeats import repeated_labels
 

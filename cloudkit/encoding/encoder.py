@@ -7,10 +7,9 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from cloudkit import _native
-from cloudkit.encoding.geometry import geometry_of
 from cloudkit.encoding.options import EncodeOptions
 from cloudkit.encoding.stated import group_notes
-from cloudkit.encoding.text import scope_text, species_table
+from cloudkit.encoding.text import geometry_of, scope_text, species_table
 from cloudkit.errors import OptionError, StructureError, check_many
 from cloudkit.io import Columns, Record, as_crystal, as_record, read_structures
 from cloudkit.scope.project import project
@@ -28,7 +27,7 @@ class Encoded(NamedTuple):
 
     id, notes: those of its record.  scope: the string, or None.  space_group: 1 to 230, or None.
     engine: name and version.  symprec: Å.  error: why there is no string, or None.
-    geometry: what the structure looks like from its orbits, where asked for (`cloudkit.encoding.geometry`).
+    geometry: what the structure looks like from its orbits, where asked for (`cloudkit.encoding.text`).
     """
 
     id: str

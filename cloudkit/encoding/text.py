@@ -1,14 +1,16 @@
-"""The string of a crystal whose symmetry is known."""
+"""The string of a crystal whose symmetry is known, and the geometry that goes with it."""
 
 from functools import lru_cache
 
+import numpy as np
+
 from cloudkit import _native
-from cloudkit.scope.canonical import canonical_scope, choose_letters, content_numbers
+from cloudkit.scope.canonical import canonical_places, canonical_scope, choose_letters, content_numbers
 from cloudkit.scope.project import project_scope
 from cloudkit.scope.tree import Orbit, Scope, content_text
-from cloudkit.structure import Crystal, Symmetry
+from cloudkit.structure import Crystal, Geometry, Symmetry, describe
 from cloudkit.structure.guards import total_occupancy
-from cloudkit.tables import SPACE_GROUPS, generator_text
+from cloudkit.tables import ELEMENT, SPACE_GROUPS, generator_text
 from cloudkit.tables.composition import Species, round_fraction, sort_species, sum_left_to_right
 
 
@@ -76,3 +78,24 @@ def _reduced(crystal: Crystal, symmetry: Symmetry) -> str:
     whole = sum_left_to_right(counts.values())
     fractions = tuple((element, round_fraction(count / whole)) for element, count in counts.items())
     return str(Scope("reduced", group.number, letters, fractions))
+
+
+def geometry_of(crystal: Crystal, symmetry: Symmetry, dialect: str) -> Geometry:
+    """Geometry whose rows follow the elements of the canonical string of a crystal."""
+    found = describe(crystal, symmetry)
+    if dialect == "orbit":
+        return found._replace(orbits=found.orbits[_element_places(symmetry)])
+    rows = []
+    present = {element for orbit in symmetry.orbits for element, _ in orbit.species}
+    for element in sorted(present, key=lambda name: ELEMENT[name].order):
+        atoms = [orbit.multiplicity * dict(orbit.species).get(element, 0.0) for orbit in symmetry.orbits]
+        weight = np.array(atoms)[:, None] * np.isfinite(found.orbits)
+        with np.errstate(invalid="ignore"):
+            rows.append((weight * np.nan_to_num(found.orbits)).sum(axis=0) / weight.sum(axis=0))
+    return found._replace(orbits=np.array(rows))
+
+
+def _element_places(symmetry: Symmetry) -> list[int]:
+    """The orbit of each element of the canonical orbit string, in its order."""
+    places = canonical_places(symmetry.space_group, scope_orbits(symmetry))
+    return [place for place in places for _ in symmetry.orbits[place].species]

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 from cloudkit.errors import StructureError
 from cloudkit.io.facts import Stated
-from cloudkit.structure.codes import CODES
 from cloudkit.structure.crystal import Crystal
+from cloudkit.structure.symmetry import CODES
 
 
 class Record(NamedTuple):

@@ -11,8 +11,7 @@ from cloudkit.errors import require
 if TYPE_CHECKING:
     from cloudkit.kernels.arguments import Impl, Thermodynamics
     from cloudkit.kernels.attention import packed_attention, packed_attention_qkv
-    from cloudkit.kernels.debye import einstein_thermodynamics, thermodynamics
-    from cloudkit.kernels.spectrum import spectrum_thermodynamics
+    from cloudkit.kernels.solids import einstein_thermodynamics, spectrum_thermodynamics, thermodynamics
 
 __all__ = [
     "Impl", "Thermodynamics", "einstein_thermodynamics", "packed_attention", "packed_attention_qkv",
@@ -21,8 +20,7 @@ __all__ = [
 
 _HOME = dict.fromkeys(("Impl", "Thermodynamics"), "arguments")
 _HOME |= dict.fromkeys(("packed_attention", "packed_attention_qkv"), "attention")
-_HOME |= dict.fromkeys(("einstein_thermodynamics", "thermodynamics"), "debye")
-_HOME |= {"spectrum_thermodynamics": "spectrum"}
+_HOME |= dict.fromkeys(("einstein_thermodynamics", "spectrum_thermodynamics", "thermodynamics"), "solids")
 
 
 def __getattr__(name: str) -> Any:

@@ -1,6 +1,6 @@
-"""Debye and Einstein thermodynamics in NumPy, float64: what `debye_torch` and `einstein_torch` evaluate, without torch.
+"""Debye and Einstein thermodynamics in NumPy, float64: what `solids_torch` evaluates, without torch.
 
-Formulas and branches: debye_torch.py and einstein_torch.py; derivation and error: spec/decisions/0002-debye-quadrature.md.
+Formulas and branches: solids_torch.py; derivation and error: spec/decisions/0002-debye-quadrature.md.
 """
 
 import math

@@ -15,9 +15,19 @@ from torch import Tensor
 
 from cloudkit.kernels import _debye_coefficients as of_debye
 from cloudkit.kernels import _einstein_coefficients as of_einstein
-from cloudkit.kernels.debye_torch import DEBYE, TAIL, debye
-from cloudkit.kernels.einstein_torch import EINSTEIN, einstein
-from cloudkit.kernels.modes_torch import X_AT_ZERO, X_MAX, X_MIN, FourTensors, pull_back, ratio
+from cloudkit.kernels.solids_torch import (
+    DEBYE,
+    EINSTEIN,
+    TAIL,
+    X_AT_ZERO,
+    X_MAX,
+    X_MIN,
+    FourTensors,
+    debye,
+    einstein,
+    pull_back,
+    ratio,
+)
 from cloudkit.units import GAS_CONSTANT
 
 Law = Literal["debye", "einstein"]
@@ -70,7 +80,7 @@ def _ratio(theta, temperature):  # type: ignore[no-untyped-def]
 
 @triton.jit
 def _debye(theta, temperature):  # type: ignore[no-untyped-def]
-    """x, n and U, Cv, S, F as debye_torch.evaluate."""
+    """x, n and U, Cv, S, F as solids_torch.evaluate_debye."""
     x, n = _ratio(theta, temperature)
     log1p_n = _log1p(n)
     near = tl.minimum(x, _SPLIT)
@@ -88,7 +98,7 @@ def _debye(theta, temperature):  # type: ignore[no-untyped-def]
 
 @triton.jit
 def _einstein(theta, temperature):  # type: ignore[no-untyped-def]
-    """x, n and U, Cv, S, F as einstein_torch.evaluate."""
+    """x, n and U, Cv, S, F as solids_torch.evaluate_einstein."""
     x, n = _ratio(theta, temperature)
     log1p_n, warm = _log1p(n), tl.minimum(x, _X_MAX)
     energy = 3.0 * _R * theta * (0.5 + n)
@@ -131,7 +141,7 @@ def solid_backward(  # type: ignore[no-untyped-def]
     DEBYE: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
-    """Gradients of theta and temperature from those of U, Cv, S and F, as modes_torch.pull_back."""
+    """Gradients of theta and temperature from those of U, Cv, S and F, as solids_torch.pull_back."""
     at = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     inside = at < size
     theta = tl.load(theta_ptr + at, mask=inside, other=1.0).to(tl.float64)

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
         to_half,
         vocabulary_text,
     )
-    from cloudkit.models.geometry import Geometry
-    from cloudkit.models.heads import MaskedTokens, Regression, ValueHead
+    from cloudkit.models.heads import Geometry, MaskedTokens, Regression, ValueHead
     from cloudkit.models.inputs import Inputs, make_inputs
     from cloudkit.models.model import (
         CloudModel,
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
         layer_groups,
         member,
     )
-    from cloudkit.models.modes import Modes
     from cloudkit.models.predict import (
         pool,
         predict_geometry,
@@ -42,8 +40,8 @@ if TYPE_CHECKING:
         predict_values,
     )
     from cloudkit.models.published import read_published, write_published
-    from cloudkit.models.runtime.folder import shipped
-    from cloudkit.models.thermal import Thermal
+    from cloudkit.models.runtime.runtime import shipped
+    from cloudkit.models.thermal import Modes, Thermal
 
 __all__ = [
     "CloudModel",
@@ -81,15 +79,13 @@ __all__ = [
 
 _NAMES = {
     "folder": ("to_half", "load_model", "load_weights", "read_weights", "save_model", "save_weights", "vocabulary_text"),
-    "geometry": ("Geometry",),
-    "heads": ("MaskedTokens", "Regression", "ValueHead"),
+    "heads": ("Geometry", "MaskedTokens", "Regression", "ValueHead"),
     "inputs": ("Inputs", "make_inputs"),
     "model": ("CloudModel", "HeadModel", "MixedModel", "SourcedHead", "build_model", "ensembles", "member", "layer_groups"),
-    "modes": ("Modes",),
     "predict": ("pool", "predict_geometry", "predict_interval", "predict_modes", "predict_values"),
     "published": ("read_published", "write_published"),
-    "runtime.folder": ("shipped",),
-    "thermal": ("Thermal",),
+    "runtime.runtime": ("shipped",),
+    "thermal": ("Modes", "Thermal"),
 }  # fmt: skip
 _HOME = {name: module for module, names in _NAMES.items() for name in names}
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from cloudkit.errors import CloudkitError, ModelError
 from cloudkit.io import atomic_path
 from cloudkit.models.model import CloudModel, build_model
-from cloudkit.models.runtime.folder import check_folder, check_vocabulary
+from cloudkit.models.runtime.runtime import check_folder, check_vocabulary
 from cloudkit.modelspec import BertEncoder, Spec, dump, load_spec
 from cloudkit.tokens import Tokenizer
 

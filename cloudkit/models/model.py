@@ -9,12 +9,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cloudkit.models.bert import Bert, init_bert_weights
-from cloudkit.models.embedding import SymbolEmbedding, make_embedding
+from cloudkit.models.embedding import Statistics, SymbolEmbedding, make_embedding
 from cloudkit.models.encoder import ACTIVATIONS, Encoded, Encoder
-from cloudkit.models.geometry import Geometry
-from cloudkit.models.heads import MaskedTokens, Regression, ValueHead
+from cloudkit.models.heads import Geometry, MaskedTokens, Regression, ValueHead
 from cloudkit.models.inputs import Inputs, make_inputs
-from cloudkit.models.statistics import Statistics
 from cloudkit.models.thermal import Thermal
 from cloudkit.modelspec import (
     BertEncoder,

@@ -9,12 +9,10 @@ from torch import Tensor
 
 from cloudkit.data import Tokens, make_batch
 from cloudkit.models.features import ELEMENT_KIND
-from cloudkit.models.geometry import Geometry
-from cloudkit.models.heads import Regression, ValueHead
+from cloudkit.models.heads import Geometry, Regression, ValueHead
 from cloudkit.models.inputs import segment_sum
 from cloudkit.models.model import CloudModel, HeadModel
-from cloudkit.models.modes import Modes
-from cloudkit.models.thermal import Thermal
+from cloudkit.models.thermal import Modes, Thermal
 
 Array = NDArray[np.float64]
 ROWS: Final = 16384  # thermal observations at a time

@@ -1,7 +1,6 @@
 """Model specs: YAML text -> a checked `Spec`. The only door to pydantic and yaml."""
 
-from cloudkit.modelspec.library import presets, template
-from cloudkit.modelspec.loader import load_spec, parse_spec
+from cloudkit.modelspec.loader import load_spec, parse_spec, presets, template
 from cloudkit.modelspec.spec import (
     Activation,
     BertEncoder,

@@ -1,12 +1,12 @@
 """`load_spec`: text -> tree -> overrides -> keys -> values -> rules -> `Spec`; all errors are reported at once."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from importlib.resources import files
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from cloudkit.errors import CloudkitError, Problem, SpecError, suggest
-from cloudkit.modelspec.library import presets, template
 from cloudkit.modelspec.rules import RULES
 from cloudkit.modelspec.schema_check import Shape, check_keys, findings, nearest_name
 from cloudkit.modelspec.spec import SIZES, Spec, json_schema
@@ -24,6 +24,30 @@ from cloudkit.modelspec.yaml_tree import (
     position,
     read,
 )
+
+_FOLDER = files("cloudkit.modelspec") / "presets"
+
+
+def presets() -> dict[str, str]:
+    """Name -> summary in one line (the file's first comment)."""
+    entries = (entry.name for entry in _FOLDER.iterdir() if entry.name.endswith(".yaml"))
+    names = sorted(entry.removesuffix(".yaml") for entry in entries)
+    return {name: _text(name).split("\n", 1)[0].lstrip("# ") for name in names}
+
+
+def template(preset: str = "thermal") -> str:
+    """The commented text of a preset, to start a spec from.
+
+    Raises CloudkitError with the nearest name if there is none.
+    """
+    if preset not in presets():
+        raise CloudkitError(f"no preset '{preset}'" + suggest(preset, presets()))
+    return _text(preset)
+
+
+def _text(preset: str) -> str:
+    return (_FOLDER / f"{preset}.yaml").read_text(encoding="utf-8")
+
 
 SET = "--set"
 

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cloudkit.models.runtime.folder import SHIPPED
+from cloudkit.models.runtime.runtime import SHIPPED
 from cloudkit.scope import Scope
 from cloudkit.tables import ELEMENT, ELEMENTS, Element
 

@@ -13,7 +13,7 @@ from cloudkit import html
 from cloudkit.data import Tokens
 from cloudkit.errors import CloudkitError, ModelError, require
 from cloudkit.models.runtime import read_runtime, read_spec, reason_for_torch, shipped
-from cloudkit.models.runtime.folder import check_folder
+from cloudkit.models.runtime.runtime import check_folder
 from cloudkit.predict.engines import THERMAL, Engine, NumpyEngine, TorchEngine
 from cloudkit.predict.inputs import Failure, Input, Ready, gather, prepare, refuse, say_failures
 from cloudkit.predict.temperatures import check_temperatures

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from cloudkit.models.runtime.folder import SHIPPED, read_spec, shipped
+from cloudkit.models.runtime.runtime import SHIPPED, read_spec, shipped
 from cloudkit.predict.materials import FIXED
 from cloudkit.units import canonical_unit
 

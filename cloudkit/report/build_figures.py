@@ -1,4 +1,4 @@
-"""The figures of the report, each an SVG made from what the run's folder holds (see report/charts.py)."""
+"""The figures of the report of a build, each an SVG made from what the run's folder holds (see report/charts.py)."""
 
 from typing import Any, Final
 
@@ -7,13 +7,49 @@ import numpy.typing as npt
 
 from cloudkit.evaluate.display import baseline_name, quantity_name, short_scope
 from cloudkit.html import format_number
-from cloudkit.report.charts import SQUARE, Axis, Series, chart
-from cloudkit.report.density import MANY, cloud
+from cloudkit.report.charts import SQUARE, Array, Axis, Series, chart
 from cloudkit.report.page import Figure
 from cloudkit.report.run_folder import Predictions
 from cloudkit.units import DULONG_PETIT
 
-Array = npt.NDArray[np.float64]
+MANY: Final = 1500  # points beyond which marks lie on top of each other
+ACROSS: Final = 32  # discs side by side
+SIZES: Final = 5  # of discs (charts.css: .n1 to .n5)
+
+
+def cloud(x: Array, y: Array, low: float, high: float, look: str) -> list[Series]:
+    """Points of a square from `low` to `high` on both axes: as they are, or many as a density whose legend is its scale.
+
+    Every point counts in the hexagon around the disc; each series is a class of counts, few first.
+    """
+    if x.size <= MANY:
+        return [Series(x, y, "", look, "cloud")]
+    size = (high - low) / ACROSS
+    places, counts = _hexagons((x - low) / size, (y - low) / size)
+    edges = np.unique(np.round(np.geomspace(1, counts.max() + 1, SIZES + 1)).astype(int))
+    out = []
+    for number, (first, end) in enumerate(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)):
+        at = low + size * places[(counts >= first) & (counts < end)]
+        words = f"{first:,}" if end - first == 1 else f"{first:,}–{end - 1:,}"
+        kind = f"n{SIZES - len(edges) + 2 + number}"
+        out.append(Series(at[:, 0], at[:, 1], words, look, kind))
+    return [*out[:-1], out[-1]._replace(label=f"{out[-1].label} rows")]
+
+
+def _hexagons(x: Array, y: Array) -> tuple[Array, npt.NDArray[np.int64]]:
+    """Centers (n, 2) of the hexagons, one unit wide, that hold points, and how many each holds (n,).
+
+    They are two lattices of rectangles, the second amid the first: a point belongs to the nearer of its two centers.
+    """
+    unit = np.array([1.0, np.sqrt(3.0)])
+    points = np.stack([x, y], axis=1) / unit
+    centers = np.stack([np.round(points), np.floor(points) + 0.5])
+    first, second = (((points - centers) * unit) ** 2).sum(axis=2)
+    chosen = np.where((first <= second)[:, None], *centers)
+    places, counts = np.unique(chosen, axis=0, return_counts=True)
+    return places * unit, counts
+
+
 LOOKS: Final = {"mean": "e", "ridge": "c", "extra_trees": "b", "boosted_trees": "d"}
 PANELS: Final = 6  # crystals in the gallery of curves
 BINS: Final = 40  # temperatures in the chart of errors

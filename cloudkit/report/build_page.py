@@ -10,6 +10,7 @@ import numpy as np
 from cloudkit.errors import ScopeError
 from cloudkit.evaluate.display import baseline_name, formula_of, quantity_name, short_scope
 from cloudkit.report import build_figures as figures
+from cloudkit.report.charts import Array
 from cloudkit.report.page import Figure, render
 from cloudkit.report.run_folder import Predictions, RunFolder, flatten, read_run
 from cloudkit.report.verdict import lead, verdict
@@ -115,7 +116,7 @@ def _quantity(group: Predictions, gallery: bool) -> dict[str, Any]:
     return {"title": name[:1].upper() + name[1:], "plots": plots, "crystals": crystals}
 
 
-def _mae(group: Predictions, column: figures.Array) -> float:
+def _mae(group: Predictions, column: Array) -> float:
     return float(np.abs(column - group.target).mean())
 
 

@@ -2,14 +2,12 @@
 
 from cloudkit.scope.aflow import aflow_label, from_aflow
 from cloudkit.scope.candidates import MAX_ATOMS, Candidates, candidates
-from cloudkit.scope.canonical import canonical_scope, canonical_text
-from cloudkit.scope.deep import check_deep
+from cloudkit.scope.canonical import canonical_letters, canonical_scope, canonical_text
+from cloudkit.scope.deep import check_deep, check_tree
 from cloudkit.scope.diagnostics import Diagnostic, render, validate
 from cloudkit.scope.findings import Findings, validate_batch
 from cloudkit.scope.formula import formula_amounts, formula_text, reduced_formula
-from cloudkit.scope.letters import canonical_letters
 from cloudkit.scope.project import project, project_scope
-from cloudkit.scope.schema import check_tree
 from cloudkit.scope.tree import Orbit, Scope, parse, parse_batch, read, to_tree
 
 __all__ = [

@@ -5,7 +5,8 @@ an axis relabelling). The canonical form is the smallest sorted sequence of orbi
 (spec/decisions/0001-one-string-per-crystal.md); the core finds it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from cloudkit import _native
@@ -105,3 +106,27 @@ def canonical_text(text: str) -> str:
             f"a {scope.dialect} string has too little information for canonical letters; use an orbit string"
         )
     return str(canonical_scope(scope))
+
+
+def canonical_letters(space_group: int, orbits: Iterable[Orbit]) -> dict[str, str]:
+    """For each given letter, its letter in the canonical string; the first renaming that gives it.
+
+    >>> from cloudkit.scope import canonical_letters, parse
+    >>> canonical_letters(2, parse("1 0 0 | Cl 1a Na 1b").orbits)
+    {'a': 'b', 'b': 'a'}
+    """
+    given = list(orbits)
+    wanted = _content(canonical_orbits(space_group, given))
+    used = tuple(dict.fromkeys(LETTERS.index(orbit.letter) for orbit in given))
+    choices = (
+        {LETTERS[old]: LETTERS[new] for old, new in zip(used, image, strict=True)}
+        for image in renamings(space_group, used)
+    )
+    return next(choice for choice in choices if _content(given, choice) == wanted)
+
+
+def _content(orbits: Iterable[Orbit], choice: Mapping[str, str] | None = None) -> Counter[Orbit]:
+    return Counter(
+        Orbit(choice[o.letter] if choice else o.letter, o.multiplicity, sort_species(o.species or ()))
+        for o in orbits
+    )

@@ -28,9 +28,10 @@ class Diagnostic(NamedTuple):
     severity: Literal["error", "warning"]
 
     def _repr_html_(self) -> str:
-        from cloudkit.scope.notebook import diagnostic_html
+        from cloudkit.html import paragraph, titled
 
-        return diagnostic_html(self)
+        where = f"{self.severity} {self.code} at byte {self.offset}"
+        return titled(where, paragraph(self.message), paragraph(f"hint: {self.hint}") if self.hint else "")
 
 
 def validate(text: str) -> list[Diagnostic]:

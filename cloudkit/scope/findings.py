@@ -1,7 +1,8 @@
 """Findings of many strings as columns of numbers; messages are made only for the rows that are read."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import overload
+from typing import Final, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,9 +47,19 @@ class Findings(Sequence[list[Diagnostic]]):
         return f"<Findings: {count:,} strings, {count - int(self.valid.sum()):,} invalid>"
 
     def _repr_html_(self) -> str:
-        from cloudkit.scope.notebook import findings_html
 
-        return findings_html(self)
+        from cloudkit.html import paragraph, table, titled
+
+        wrong = np.flatnonzero(~self.valid)
+        codes = Counter(self.codes.tolist()).most_common()
+        rows = [(row, one.code, one.message) for row in wrong[:MAX_ROWS].tolist() for one in self[row][:1]]
+        more = paragraph(f"and {len(wrong) - MAX_ROWS:,} more invalid rows") if len(wrong) > MAX_ROWS else ""
+        return titled(
+            f"{len(self):,} strings, {len(wrong):,} invalid",
+            table(("code", "findings"), codes) if codes else "",
+            table(("row", "code", "first finding"), rows) if rows else "",
+            more,
+        )
 
     @overload
     def __getitem__(self, row: int) -> list[Diagnostic]: ...
@@ -91,3 +102,6 @@ def validate_batch(texts: Iterable[str], threads: int = 1) -> Findings:
     check_many(texts, "validate")
     rows = tuple(texts)
     return Findings(rows, *_native.check_batch(rows, threads))
+
+
+MAX_ROWS: Final = 10  # invalid rows shown

@@ -1,9 +1,9 @@
-"""The chemical formula of a string: elements by electronegativity, smallest whole numbers."""
+"""The chemical formula of a string: elements by electronegativity, smallest whole numbers; and a string in a notebook."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from cloudkit.tables import ELEMENT
+from cloudkit.tables import ELEMENT, SPACE_GROUPS
 from cloudkit.tables.composition import round_fraction, whole_numbers
 
 if TYPE_CHECKING:
@@ -71,4 +71,23 @@ def formula_text(amounts: Mapping[str, float]) -> str:
     return "".join(
         element + ("" if amounts[element] == 1 else f"{amounts[element]:.4f}".rstrip("0").rstrip("."))
         for element in ordered
+    )
+
+
+def scope_html(scope: "Scope") -> str:
+    """Formula, space group, a row for each orbit or site, and the text."""
+    from cloudkit.html import paragraph, table, titled
+
+    group = SPACE_GROUPS[scope.space_group - 1] if scope.space_group else None
+    place = f"{group.symbol} ({group.number}), {group.crystal_system}" if group else "unknown space group"
+    sites = "site symmetry" if group else ""
+    rows = [
+        (o.symbol, o.site_text, group.position(o.letter).site_symmetry if group else "") for o in scope.orbits
+    ]
+    shares = "".join(f"{element} {share:g} " for element, share in scope.fractions)
+    return titled(
+        f"{reduced_formula(scope)} · {place} · {scope.dialect}",
+        table(("position", "species", sites), rows),
+        paragraph(f"fractions: {shares}") if shares else "",
+        paragraph(str(scope)),
     )

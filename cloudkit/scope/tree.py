@@ -97,7 +97,7 @@ class Scope:
         return f"{self.generators} | {symbols} | {shares}"
 
     def _repr_html_(self) -> str:
-        from cloudkit.scope.notebook import scope_html
+        from cloudkit.scope.formula import scope_html
 
         return scope_html(self)
 

@@ -1,11 +1,11 @@
 """Matter: the crystal, its symmetry, and what must hold before an engine sees it."""
 
-from cloudkit.structure.codes import CODES
 from cloudkit.structure.crystal import Crystal
 from cloudkit.structure.geometry import OF_CRYSTALS, OF_ORBITS, Geometry, describe
 from cloudkit.structure.guards import check_crystal
 from cloudkit.structure.standard import StandardCell, standardize
 from cloudkit.structure.symmetry import (
+    CODES,
     ENGINES,
     CrystalOrbit,
     Engine,

@@ -8,7 +8,7 @@ import torch
 
 from cloudkit.data import Tokens
 from cloudkit.models import load_model, predict_modes, shipped
-from cloudkit.models.modes import Modes
+from cloudkit.models.thermal import Modes
 from cloudkit.tables import generator_text
 
 ENDS, TARGET, KELVIN = ("Mg", "Ca", "Sr", "Ba"), 12.0, torch.tensor([100.0], dtype=torch.float64)

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.autograd import grad
 
 from cloudkit.models.constants import PARAMETERS
-from cloudkit.models.modes import Modes, make_modes
+from cloudkit.models.thermal import Modes, make_modes
 
 R = 8.31446261815324
 KIND = pytest.mark.parametrize("kind", PARAMETERS)

@@ -1,10 +1,9 @@
 """What csrc/ does, in readable Python: the oracle of the compiled core, and its replacement without a compiler."""
 
 from cloudkit._native.twin.batches import check_batch, decode_batch, decode_packed, encode_batch
-from cloudkit._native.twin.canonical import canonical
 from cloudkit._native.twin.check import check
 from cloudkit._native.twin.ids import decode_text, encode_cloud, encode_compact, encode_text, token_ids
-from cloudkit._native.twin.trees import parse
+from cloudkit._native.twin.trees import canonical, parse
 
 __all__ = [
     "canonical",

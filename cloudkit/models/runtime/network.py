@@ -9,11 +9,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cloudkit.models.features import ELEMENT_KIND, FRACTION, SPACE_GROUP, WYCKOFF
+from cloudkit.models.features import ELEMENT_KIND, FRACTION, SPACE_GROUP, WYCKOFF, places, site_table
 from cloudkit.models.layout import Layout
-from cloudkit.models.runtime.layers import Array, Layer, Linear, Norm
-from cloudkit.models.runtime.weights import Weights
-from cloudkit.models.site_features import places, site_table
+from cloudkit.models.runtime.layers import Array, Layer, Linear, Norm, Weights
 
 Indices = NDArray[np.int64]
 LEAST: Final = 1e-6  # a sum that is divided by counts as no less
@@ -147,7 +145,7 @@ class Network:
         return vectors
 
     def _statistics(self, layout: Layout, share: Array) -> Array:
-        """What is known of each crystal (strings, statistics); see cloudkit.models.statistics."""
+        """What is known of each crystal (strings, statistics); see cloudkit.models.embedding."""
         kind, count = self.kind[layout.ids], layout.count
         elements, sites = np.flatnonzero(kind == ELEMENT_KIND), np.flatnonzero(kind == WYCKOFF)
         at, weight = layout.sequence[elements], share[elements, None]

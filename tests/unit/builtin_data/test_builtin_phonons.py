@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cloudkit.data import read_builtin
-from cloudkit.data.phonons import TEMPERATURES, oscillators
+from cloudkit.data.builtin_tables import TEMPERATURES, oscillators
 from cloudkit.units import DULONG_PETIT, GAS_CONSTANT, KELVIN_PER_THZ
 
 Rows = list[dict[str, str]]

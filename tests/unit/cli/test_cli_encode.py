@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cloudkit.cli import encode
-from cloudkit.cli.failures import MOST_SHOWN
+from cloudkit.cli.columns import MOST_SHOWN
 from cloudkit.io.pieces import Piece
 from cloudkit.structure.guards import MOST_SITES
 

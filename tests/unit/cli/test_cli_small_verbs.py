@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-from cloudkit.cli import checks
+from cloudkit.cli import doctor
 
 
 class Done(NamedTuple):
@@ -122,12 +122,12 @@ def test_doctor_finds_a_core_that_is_older_than_its_sources_and_rebuilds_it(clou
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
         os.utime(tmp_path / name, (100, 100))
-    monkeypatch.setattr(checks, "PACKAGE", package)
-    monkeypatch.setattr(checks, "CHECKOUT", tmp_path)
+    monkeypatch.setattr(doctor, "PACKAGE", package)
+    monkeypatch.setattr(doctor, "CHECKOUT", tmp_path)
     monkeypatch.setattr(subprocess, "run", lambda command, **_: built.append(command) or Done(0))
-    assert checks.core().value == "compiled"
+    assert doctor.core().value == "compiled"
     os.utime(tmp_path / "csrc/check.c", (200, 200))
-    finding = checks.core()
+    finding = doctor.core()
     assert finding.value == "compiled before csrc/check.c was changed"
     assert finding.fix.startswith("python -m pip install --no-build-isolation")
     assert "fixed: compiled before" in cloudkit("doctor", "--fix").out
@@ -141,8 +141,8 @@ def test_doctor_finds_installed_files_that_were_changed(monkeypatch, tmp_path):
     (tmp_path / "cloudkit_scope-0.dist-info/METADATA").write_text("Name: cloudkit-scope\nVersion: 0\n")
     (tmp_path / "cloudkit_scope-0.dist-info/RECORD").write_text(f"a.py,sha256={digest},9\n")
     found = metadata.PathDistribution(tmp_path / "cloudkit_scope-0.dist-info")
-    monkeypatch.setattr(checks.metadata, "files", lambda _: found.files)
-    assert checks.files().value == "as installed"
+    monkeypatch.setattr(doctor.metadata, "files", lambda _: found.files)
+    assert doctor.files().value == "as installed"
     (tmp_path / "a.py").write_bytes(b"changed")
-    assert checks.files().value == "1 changed or gone since installed, the first a.py"
-    assert "--force-reinstall" in checks.files().fix
+    assert doctor.files().value == "1 changed or gone since installed, the first a.py"
+    assert "--force-reinstall" in doctor.files().fix

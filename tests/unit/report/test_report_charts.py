@@ -4,8 +4,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from cloudkit.report.chart_parts import ticks
-from cloudkit.report.charts import Axis, Series, chart, standalone
+from cloudkit.report.charts import Axis, Series, chart, standalone, ticks
 
 SVG = "{http://www.w3.org/2000/svg}"
 

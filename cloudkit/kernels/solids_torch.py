@@ -1,15 +1,25 @@
-"""Shared code of the Debye and Einstein functions in torch, float64: derivatives, blocks, and numerics of the branches.
+"""Debye and Einstein thermodynamics in torch, float64: the path for CPUs, and the twins that the Triton kernels must equal.
 
+x = theta / T, n = 1 / (e^x - 1), E = (x/2 / sinh(x/2))² = x² n (n + 1) the heat capacity of one oscillator, D the Debye function.
+Debye: below SPLIT, D is a polynomial in x²; above, exponential series. dU/dtheta and x dCv/dx = 9 R E - 3 Cv.
+Einstein: U = 3RT (x/2 + x n), Cv = 3R E, S = 3R (x n + ln(1 + n)), F = 3RT (x/2 - ln(1 + n)); dU/dtheta = 3R (1/2 + n - E/x)
+and x dCv/dx = 3R E (2 - x (2n + 1)).
 Of the eight first derivatives of U, Cv, S and F five are outputs over theta, T or 1. The other three follow from
-dU/dtheta and x dCv/dx, x = theta / T, which a `Solid` provides: they cancel for small x, where polynomials are used.
+dU/dtheta and x dCv/dx, which a `Solid` provides: they cancel for small x, where polynomials below SERIES are used.
+Derivation and error: spec/decisions/0002-debye-quadrature.md.
 """
 
+import math
 from collections.abc import Callable
 from functools import cache
 from typing import Any, Final, NamedTuple
 
 import torch
 from torch import Tensor
+
+from cloudkit.kernels import _debye_coefficients as of_debye
+from cloudkit.kernels import _einstein_coefficients as of_einstein
+from cloudkit.units import GAS_CONSTANT as R
 
 FourTensors = tuple[Tensor, Tensor, Tensor, Tensor]
 
@@ -149,3 +159,73 @@ def differentiable(solid: Solid) -> Callable[[Tensor, Tensor], FourTensors]:
 
     law: Callable[[Tensor, Tensor], FourTensors] = Law.apply
     return law
+
+
+TAIL: Final = math.pi**4 / 5  # D -> TAIL / x³
+
+
+def evaluate_debye(theta: Tensor, temperature: Tensor) -> tuple[Tensor, ...]:
+    """U, Cv, S and F of one mole of atoms, and n; float64 tensors of one shape, theta > 0, temperature >= 0."""
+    x = (theta / temperature).clamp(X_MIN, X_AT_ZERO)
+    n = torch.expm1(x).reciprocal()
+    log1p_n = torch.log1p(n)  # -ln(1 - e^-x), to full precision at both ends
+    near = x.clamp(max=of_debye.SPLIT)
+    debye_near = (near * polynomial(of_debye.BULGE, near * near)).sub_(0.375).mul_(near).add_(1)
+    r, q = x.clamp(min=of_debye.SPLIT).reciprocal(), n / (1 + n)
+    li3 = torch.addcmul(polynomial(of_debye.LI3, q), r, polynomial(of_debye.LI4, q))
+    li2 = torch.addcmul(polynomial(of_debye.LI2, q), r, li3, value=2)
+    debye_far = (r * r * r).mul_(TAIL).sub_(log1p_n, alpha=3).addcmul_(q * r, li2, value=-9)
+    debye = choose(x < of_debye.SPLIT, debye_near, debye_far)
+    zero_point = theta * (1.125 * R)
+    energy = torch.addcmul(zero_point, temperature, debye, value=3 * R)
+    heat_capacity = (debye * (12 * R)).addcmul_(x, n, value=-9 * R)
+    entropy = (debye * (4 * R)).add_(log1p_n, alpha=3 * R)
+    free_energy = zero_point.addcmul_(temperature, debye.add_(log1p_n, alpha=3), value=-R)
+    return energy, heat_capacity, entropy, free_energy, n
+
+
+def debye_slopes(x: Tensor, n: Tensor, heat_capacity: Tensor) -> tuple[Tensor, Tensor]:
+    """dU/dtheta, and x dCv/dx = theta dCv/dtheta = -T dCv/dT; differentiable."""
+    near, far, n = x.clamp(max=of_debye.SERIES), x.clamp(min=1.0), n.clamp(max=0.6)  # n(1) = 0.58
+    y, short = near * near, (x < of_debye.SERIES).to(x.dtype)
+    soft, bent = near * R * polynomial(of_debye.STIFFENING, y), y * R * polynomial(of_debye.CURVATURE, y)
+    hard = (2.25 * R) * n + 1.125 * R - 0.75 * heat_capacity / far
+    steep = (far * n) * (far * (n + 1)) * (9 * R) - 3 * heat_capacity
+    return torch.lerp(hard, soft, short), torch.lerp(steep, bent, short)
+
+
+DEBYE: Final = Solid(evaluate_debye, debye_slopes)
+debye: Final = differentiable(DEBYE)
+
+FROZEN: Final = 1400.0  # x above which E is 0 in float64
+
+
+def evaluate_einstein(theta: Tensor, temperature: Tensor) -> tuple[Tensor, ...]:
+    """U, Cv, S and F of one mole of atoms, and n; float64 tensors of one shape, theta > 0, temperature >= 0."""
+    x = (theta / temperature).clamp(X_MIN, X_AT_ZERO)
+    n = torch.expm1(x).reciprocal()
+    log1p_n = torch.log1p(n)  # -ln(1 - e^-x), to full precision at both ends
+    half = x.clamp(max=FROZEN).mul_(0.5)
+    root = half / torch.sinh(half)
+    heat_capacity = root.square_().mul_(3 * R)
+    energy = (n + 0.5).mul_(theta).mul_(3 * R)
+    entropy = torch.addcmul(log1p_n, x, n).mul_(3 * R)
+    free_energy = (theta * (1.5 * R)).addcmul_(temperature, log1p_n, value=-3 * R)
+    return energy, heat_capacity, entropy, free_energy, n
+
+
+def einstein_slopes(x: Tensor, n: Tensor, heat_capacity: Tensor) -> tuple[Tensor, Tensor]:
+    """dU/dtheta, and x dCv/dx = theta dCv/dtheta = -T dCv/dT; differentiable."""
+    near, far, n = x.clamp(max=of_einstein.SERIES), x.clamp(1.0, FROZEN), n.clamp(max=0.6)  # n(1) = 0.58
+    y, short = near * near, (x < of_einstein.SERIES).to(x.dtype)
+    soft, bent = (
+        near * R * polynomial(of_einstein.STIFFENING, y),
+        y * R * polynomial(of_einstein.CURVATURE, y),
+    )
+    hard = (3 * R) * n + 1.5 * R - heat_capacity / far
+    steep = heat_capacity * (2 - far * (2 * n + 1))
+    return torch.lerp(hard, soft, short), torch.lerp(steep, bent, short)
+
+
+EINSTEIN: Final = Solid(evaluate_einstein, einstein_slopes)
+einstein: Final = differentiable(EINSTEIN)
