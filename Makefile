@@ -62,6 +62,10 @@ matbench:
 builtin: $(VENV)/.test
 	$(BIN)/python spec/tools/build_data.py
 
+# The table of the documentation, docs/examples/bulk_modulus.csv; needs the shared data.
+example-table: $(VENV)/.train
+	$(BIN)/python spec/tools/build_example_table.py $${CLOUDKIT_SHARED:-../shared}/data
+
 # The model that ships in the wheel, cloudkit/models/shipped/thermal: the preset on all of its data, in float16.
 shipped: $(VENV)/.train
 	$(BIN)/python spec/tools/build_shipped.py
@@ -116,7 +120,7 @@ soak: SECONDS = 3600
 soak: $(VENV)/.test
 	$(BIN)/python -m tests.soak $(SECONDS) --summary benchmarks/results/soak.txt
 
-# The commands of README and tutorial on a fresh clone, timed; its log goes to benchmarks/results/first_contact.txt.
+# The commands of README, tutorial and notebooks on a fresh clone, timed; its log goes to benchmarks/results/first_contact.txt.
 first-contact:
 	$(PYTHON) tests/first_contact.py --log benchmarks/results/first_contact.txt
 
@@ -161,9 +165,11 @@ kernels-table: $(VENV)/.test
 	$(BIN)/python tests/kernels/compile_kernels.py > benchmarks/results/kernels.new
 	mv benchmarks/results/kernels.new benchmarks/results/kernels.txt
 
-# The documentation: site/index.html. A warning is an error; that its code runs is a test (tests/documentation).
+# The documentation: site/index.html, or with VERSION=0.1.0 sites/0.1.0, next to other versions. A warning is an error. Its notebooks, and the
+# commands of tutorial and gallery, run; that all other code on its pages runs is a test (tests/documentation).
+docs: VERSION =
 docs: $(VENV)/.docs
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 OMP_NUM_THREADS=1 VERSION=$(VERSION) $(BIN)/mkdocs build --quiet
 
 # The C core as WebAssembly, docs/playground/scope.wasm, with a record of its sources; needs clang and wasm-ld (Debian: clang lld).
 wasm:
@@ -205,4 +211,4 @@ $(VENV)/.docs: $(VENV)/.train
 	touch $@
 
 clean:
-	rm -rf $(VENV) site .ajv .matbench build dist *.egg-info csrc/build cloudkit/include cloudkit/lib cloudkit/*/*.so cloudkit/_native/core.c cloudkit/structure/*.c cloudkit/io/*.c
+	rm -rf $(VENV) site sites .ajv .matbench build dist *.egg-info csrc/build cloudkit/include cloudkit/lib cloudkit/*/*.so cloudkit/_native/core.c cloudkit/structure/*.c cloudkit/io/*.c

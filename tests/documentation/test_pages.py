@@ -7,6 +7,7 @@ output; `…` stands for anything. `python`: one program a page, block after blo
 
 import contextlib
 import io
+import json
 import os
 import re
 import shutil
@@ -90,7 +91,8 @@ def run_python(block: Block, names: dict[str, Any], where: str) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
 def test_the_blocks_of_a_page_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(DOCS / "examples" / "crystals", tmp_path / "crystals")
-    shutil.copy(DOCS / "examples" / "measured.csv", tmp_path)
+    for table in (DOCS / "examples").glob("*.csv"):
+        shutil.copy(table, tmp_path)
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {"repository": ROOT}
     for block in blocks(page):
@@ -108,3 +110,18 @@ def test_a_wrong_output_is_noticed() -> None:
     assert agrees("a … c", "a b c")
     assert not agrees("a … c", "a b d")
     assert not agrees("[1.0]", "[100]")
+
+
+def test_the_spec_of_the_examples_is_the_one_of_its_page() -> None:
+    page = (DOCS / "howto" / "property.md").read_text(encoding="utf-8")
+    example = (DOCS / "examples" / "bulk_modulus.yaml").read_text(encoding="utf-8")
+    assert f"```yaml\n# file: bulk_modulus.yaml\n{example}```\n" in page
+
+
+def test_notebooks_are_kept_without_outputs() -> None:
+    kept = sorted((DOCS / "notebooks").glob("*.ipynb"))
+    assert kept
+    for path in kept:
+        cells = [cell for cell in json.loads(path.read_text("utf-8"))["cells"] if cell["cell_type"] == "code"]
+        assert cells
+        assert not any(cell["outputs"] or cell["execution_count"] for cell in cells), path
