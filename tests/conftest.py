@@ -14,6 +14,7 @@ NEED_TORCH = (
         "end_to_end",
         "kernels",
         "documentation/test_pages.py",
+        "unit/evaluate",
         "unit/models",
         "unit/predict",
         "unit/report",

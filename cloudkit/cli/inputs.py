@@ -16,7 +16,6 @@ from cloudkit.errors import CloudkitError
 if TYPE_CHECKING:
     from cloudkit.cli.files import Write
     from cloudkit.encoding import Encoded
-    from cloudkit.predict import Input
 
 
 def check_inputs(inputs: Sequence[str]) -> None:
@@ -65,22 +64,21 @@ def _matches(pattern: str) -> list[str]:
     return glob.glob(pattern, recursive=True)  # noqa: PTH207  Path.glob is for relative patterns
 
 
-def records(inputs: Sequence[str], column: str | None) -> "Iterator[Input]":
+def records(inputs: Sequence[str], column: str | None) -> "Iterator[Encoded]":
     """A record (id, string or error) for each string, row of a table, and structure, in order."""
-    from cloudkit.encoding import encode_records
+    from cloudkit.encoding import Encoded, encode_records
     from cloudkit.io import file_names, read_structures
-    from cloudkit.predict import Input
 
     names, notes = file_names(inputs), Notes()
     for number, given in enumerate(inputs, start=1):
         if _is_string(given):
-            yield Input(str(number), given, None)
+            yield Encoded(str(number), given)
         elif _holds_strings(given, column):
-            yield from (Input(name, text, None) for name, text in _rows(given, column))
+            yield from (Encoded(name, text) for name, text in _rows(given, column))
         else:
             for row in encode_records(read_structures([given], names)):
                 notes.add(row)
-                yield Input(row.id, row.scope, row.error)
+                yield row
     notes.report()
 
 

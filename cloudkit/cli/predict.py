@@ -21,7 +21,8 @@ from cloudkit.errors import CloudkitError
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from cloudkit.predict import Columns, Failure, Input, Materials, Model
+    from cloudkit.encoding import Encoded
+    from cloudkit.predict import Columns, Failure, Materials, Model
     from cloudkit.units import Per
 
 TEXTS = ("id", "quantity", "unit", "note")
@@ -146,10 +147,10 @@ def _check_curves(trained: "Model | Materials", kelvin: Iterable[float]) -> None
 class _Counted:
     """Records on their way, counted."""
 
-    def __init__(self, records: "Iterator[Input]", bar: Bar) -> None:
+    def __init__(self, records: "Iterator[Encoded]", bar: Bar) -> None:
         self.count, self._records, self._bar = 0, records, bar
 
-    def __iter__(self) -> "Iterator[Input]":
+    def __iter__(self) -> "Iterator[Encoded]":
         for record in self._records:
             self.count += 1
             self._bar.advance()

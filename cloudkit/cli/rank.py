@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cloudkit.corpus import Wanted
-    from cloudkit.predict import Input
+    from cloudkit.encoding import Encoded
     from cloudkit.units import Per
 
 SHOWN = ("id", "formula", "space_group", "value", "lower", "upper", "unit", "novelty")
@@ -48,7 +48,7 @@ def rank_inputs(
     trained, known = load(model), Reference(reference)
     with counting("candidates") as bar:
 
-        def counted() -> "Iterator[Input]":
+        def counted() -> "Iterator[Encoded]":
             for one in records(inputs, column):
                 bar.advance()
                 yield one

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cloudkit.corpus.facts import Choice, read_rows
 from cloudkit.data import builtin_path
+from cloudkit.encoding import Encoded
 from cloudkit.errors import CloudkitError, require
-from cloudkit.predict import Failure, Input, Materials, Model
+from cloudkit.predict import Failure, Predictor
 from cloudkit.scope import Scope, canonical_scope, parse, project_scope, reduced_formula
 from cloudkit.units import Per
 
@@ -163,8 +164,8 @@ def _identity(scope: Scope) -> tuple[str, str]:
 
 
 def rank(
-    model: Model | Materials,
-    inputs: Iterable[Input],
+    model: Predictor,
+    inputs: Iterable[Encoded],
     wanted: Wanted,
     reference: Reference,
     temperature: float | None = None,
@@ -176,7 +177,7 @@ def rank(
     """
     pandas = require("pandas", "train")
     best = Ranking(pandas.DataFrame(columns=list(COLUMNS)), "", "")
-    held: dict[str, Input] = {}
+    held: dict[str, Encoded] = {}
     for table, failures in model.predict_batches(_numbered(inputs, held), temperature, per):
         best.failures += [failure._replace(id=held[failure.id].id) for failure in failures]
         if len(table):
@@ -198,7 +199,7 @@ def rank(
     return best
 
 
-def _numbered(inputs: Iterable[Input], held: dict[str, Input]) -> Iterator[Input]:
+def _numbered(inputs: Iterable[Encoded], held: dict[str, Encoded]) -> Iterator[Encoded]:
     """Records under their number, since ids need not be unique; `held` keeps what is on its way."""
     for number, one in enumerate(inputs):
         held[str(number)] = one
@@ -206,7 +207,7 @@ def _numbered(inputs: Iterable[Input], held: dict[str, Input]) -> Iterator[Input
 
 
 def _wide(
-    table: "pd.DataFrame", held: dict[str, Input], quantity: str, reference: Reference
+    table: "pd.DataFrame", held: dict[str, Encoded], quantity: str, reference: Reference
 ) -> "pd.DataFrame":
     """One row per candidate: the wanted quantity with its band, and all quantities as columns of their own."""
     frame = table[table["quantity"] == quantity].set_index("id")

@@ -23,19 +23,19 @@ CHUNK_SITES: Final = 20_000  # atoms after which a chunk is full, for each job
 
 
 class Encoded(NamedTuple):
-    """The result for one structure: a string or an error.
+    """One crystal as a string, or the error that says why there is none.
 
-    id, notes: those of its record.  scope: the string, or None.  space_group: 1 to 230, or None.
-    engine: name and version.  symprec: Å.  error: why there is no string, or None.
-    geometry: what the structure looks like from its orbits, where asked for (`cloudkit.encoding.text`).
+    id, notes: those of its record.  scope: the string, or None.  space_group: 1 to 230; engine: name and version; symprec: Å;
+    None for a string that was not made here.  geometry: what the structure looks like from its orbits, where asked for
+    (`cloudkit.structure.describe`).
     """
 
     id: str
     scope: str | None
-    space_group: int | None
-    engine: str | None
-    symprec: float
-    error: StructureError | None
+    space_group: int | None = None
+    engine: str | None = None
+    symprec: float | None = None
+    error: StructureError | None = None
     geometry: Geometry | None = None
     notes: tuple[str, ...] = ()
 

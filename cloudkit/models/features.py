@@ -32,6 +32,16 @@ CENTROSYMMETRIC: Final = ("-1", "2/m", "mmm", "4/m", "4/mmm", "-3", "-3m", "6/m"
 SYSTEMS: Final = tuple(dict.fromkeys(group.crystal_system for group in SPACE_GROUPS))
 BLOCKS: Final = tuple(dict.fromkeys(element.block for element in ELEMENTS))
 
+PROPERTIES: Final = (
+    "number", "mass", "electronegativity", "period", "group", "covalent_radius", "atomic_radius", "mendeleev_number",
+    "ionization_energy", "electron_affinity", "melting_point", "molar_volume", "highest_oxidation_state",
+    "lowest_oxidation_state",
+)  # fmt: skip
+OF_PLACE: Final = ("log_mass", "inverse_root_mass", "period", "group", "mendeleev_number")
+OF_ATOM: Final = (
+    "covalent_radius", "atomic_radius", "molar_volume", "electronegativity", "ionization_energy", "electron_affinity",
+    "melting_point", "highest_oxidation_state", "lowest_oxidation_state",
+)  # fmt: skip
 Array = NDArray[np.float64]
 
 
@@ -70,38 +80,41 @@ def _block(vocabulary: Sequence[str], kinds: NDArray[np.uint8], kind: int) -> Ar
     return out
 
 
-def _element(token: str) -> list[float]:
-    element: Element = ELEMENT[token]
-    shape = [float(element.block == block) for block in BLOCKS]
-    sizes = [element.covalent_radius, element.atomic_radius, element.molar_volume]
-    energies = [
-        element.electronegativity,
-        element.ionization_energy,
-        element.electron_affinity,
-        element.melting_point,
-    ]
-    charges = [element.highest_oxidation_state, element.lowest_oxidation_state]
-    place = [
-        math.log(element.mass),
-        element.mass**-0.5,
-        element.period,
-        element.group,
-        element.mendeleev_number,
-    ]
+def element_numbers(element: Element) -> dict[str, float]:
+    """Everything that is known of an element, by name; NaN for what is not known.
+
+    The networks read some of it, standardized (`feature_table`), and trees all of it (`cloudkit.predict.features`).
+    """
+    numbers = {name: float(getattr(element, name)) for name in PROPERTIES}
+    numbers["log_mass"], numbers["inverse_root_mass"] = math.log(element.mass), element.mass**-0.5
     # Lindemann (1910): the melting point measures stiffness, so that θ goes as sqrt(T_melt / mass) / size
-    lindemann = 0.5 * math.log(element.melting_point / element.mass) - math.log(element.molar_volume) / 3
-    return [*place, *shape, *sizes, *energies, *charges, lindemann]
+    numbers["stiffness"] = (element.melting_point / element.mass) ** 0.5 / element.molar_volume ** (1 / 3)
+    return numbers
+
+
+def _element(token: str) -> list[float]:
+    element = ELEMENT[token]
+    numbers = element_numbers(element)
+    blocks = [float(element.block == block) for block in BLOCKS]
+    place, rest = ([numbers[name] for name in names] for names in (OF_PLACE, OF_ATOM))
+    # the logarithm of the stiffness, to the last bit as the shipped weights were trained with it
+    stiffness = 0.5 * math.log(element.melting_point / element.mass) - math.log(element.molar_volume) / 3
+    return [*place, *blocks, *rest, stiffness]
+
+
+def point_group_order(group: SpaceGroup) -> int:
+    """Operations of the point group: general positions per lattice point."""
+    return group.wyckoff[-1].multiplicity // CENTERING_POINTS[group.centering]
 
 
 def _space_group(token: str) -> list[float]:
     group: SpaceGroup = SPACE_GROUPS[int(token.removeprefix("sg:")) - 1]
-    order = group.wyckoff[-1].multiplicity / CENTERING_POINTS[group.centering]
     system = [float(group.crystal_system == system) for system in SYSTEMS]
     centering = [float(group.centering == centering) for centering in CENTERING_POINTS]
     return [
         *system,
         *centering,
-        math.log(order),
+        math.log(point_group_order(group)),
         float(group.point_group in CENTROSYMMETRIC),
         len(group.wyckoff),
     ]

@@ -11,18 +11,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from cloudkit.models.features import BLOCKS, PROPERTIES, SYSTEMS, element_numbers, point_group_order
 from cloudkit.scope import Scope, parse, project_scope
-from cloudkit.tables import CENTERING_POINTS, ELEMENT, LETTERS, SPACE_GROUPS, Element, SpaceGroup
+from cloudkit.tables import CENTERING_POINTS, ELEMENT, LETTERS, SPACE_GROUPS
 
 Array = npt.NDArray[np.float64]
 STATISTICS: Final = ("mean", "spread", "min", "max", "range")
-SYSTEMS: Final = ("triclinic", "monoclinic", "orthorhombic", "tetragonal", "trigonal", "hexagonal", "cubic")
-BLOCKS: Final = ("s", "p", "d", "f")
-PROPERTIES: Final = (
-    "number", "mass", "electronegativity", "period", "group", "covalent_radius", "atomic_radius", "mendeleev_number",
-    "ionization_energy", "electron_affinity", "melting_point", "molar_volume", "highest_oxidation_state",
-    "lowest_oxidation_state",
-)  # fmt: skip
 DERIVED: Final = ("log_mass", "inverse_root_mass", "stiffness")
 SYMMETRY: Final = (
     "space_group", "system", "centering_points", "point_group_order", "centrosymmetric", "orbits", "distinct_orbits",
@@ -65,15 +59,8 @@ def features(texts: Sequence[str]) -> Array:
     )
 
 
-def _element_row(element: Element) -> list[float]:
-    known = [float(getattr(element, name)) for name in PROPERTIES]
-    # Debye's theta goes as sqrt(stiffness / mass) / size; Lindemann takes the stiffness from the melting point.
-    lindemann = (element.melting_point / element.mass) ** 0.5 / element.molar_volume ** (1 / 3)
-    return [*known, float(np.log(element.mass)), element.mass**-0.5, lindemann]
-
-
 def _element_table() -> dict[str, Array]:
-    rows = np.array([_element_row(element) for element in ELEMENT.values()])
+    rows = np.array([[*element_numbers(element).values()] for element in ELEMENT.values()])
     rows = np.where(np.isfinite(rows), rows, np.nanmedian(rows, axis=0))
     return dict(zip(ELEMENT, rows, strict=True))
 
@@ -97,11 +84,6 @@ def _composition(scope: Scope) -> list[float]:
     return [*statistics.tolist(), *map(float, blocks)]
 
 
-def point_group_order(group: SpaceGroup) -> int:
-    """Operations of the point group: general positions per lattice point."""
-    return group.wyckoff[-1].multiplicity // CENTERING_POINTS[group.centering]
-
-
 def _symmetry(scope: Scope) -> list[float]:
     group = SPACE_GROUPS[scope.space_group - 1]
     sizes = np.array([orbit.multiplicity for orbit in scope.orbits], dtype=np.float64)
@@ -113,12 +95,8 @@ def _symmetry(scope: Scope) -> list[float]:
     shares = shares / (shares.sum() or 1.0)
     return [
         float(scope.space_group), float(SYSTEMS.index(group.crystal_system)), float(CENTERING_POINTS[group.centering]),
-        float(point_group_order(group)), float(_centrosymmetric(group)), float(sizes.size), float(len(set(letters))),
+        float(point_group_order(group)), float(group.correct_generators.startswith("1")), float(sizes.size), float(len(set(letters))),
         float(np.log(sizes.sum())), float(sizes.max()), float(sizes.min()), float((sizes @ freedom) / sizes.sum()),
         float(sizes[freedom == 0].sum() / sizes.sum()), float(np.mean(letters)), float(shares.size),
         float(shares.max()), float(shares.min()), float(sum(len(orbit.species or (0,)) > 1 for orbit in scope.orbits)),
     ]  # fmt: skip
-
-
-def _centrosymmetric(group: SpaceGroup) -> bool:
-    return group.correct_generators.startswith("1")

@@ -9,19 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cloudkit.encoding import encode, encode_files
+from cloudkit.encoding import Encoded, encode, encode_files
 from cloudkit.errors import CloudkitError, ScopeError, StructureError
 from cloudkit.io import file_names
 from cloudkit.scope import parse, project
 from cloudkit.units import Per
-
-
-class Input(NamedTuple):
-    """One input: `scope` or `error`, never both. `cloudkit.encoding.Encoded` fits as well."""
-
-    id: str
-    scope: str | None
-    error: CloudkitError | None
 
 
 class Failure(NamedTuple):
@@ -36,7 +28,7 @@ class Failure(NamedTuple):
     message: str
 
 
-class Ready(NamedTuple):
+class ModelInput(NamedTuple):
     """An input as the model reads it: its text in the dialect of the model, and the number of atoms per value, 1 per atom."""
 
     id: str
@@ -44,8 +36,8 @@ class Ready(NamedTuple):
     atoms: float
 
 
-def gather(inputs: Any) -> Iterator[Input]:
-    """Records of one structure or string, or of an iterable of them: lists, arrays, columns of pandas, polars and Arrow.
+def gather(inputs: Any) -> Iterator[Encoded]:
+    """Encoded rows of one structure or string, or of an iterable of them: lists, arrays, columns of pandas, polars and Arrow.
 
     Text with a bar is SCOPE, other text is the path of a file or of a folder of files. An id is the position in the iterable, of a path the file's name, or the path
     itself where several in a list end in one name.
@@ -55,16 +47,16 @@ def gather(inputs: Any) -> Iterator[Input]:
     names = file_names(paths)
     for index, one in enumerate(given):
         if isinstance(one, str) and "|" in one:
-            yield Input(str(index), one, None)
+            yield Encoded(str(index), one)
             continue
         if is_path(one) and Path(one).is_dir():
-            yield from (Input(row.id, row.scope, row.error) for row in encode_files([one]))
+            yield from encode_files([one])
             continue
         name = (names.get(str(one)) or Path(one).name) if is_path(one) else str(index)
         try:
-            yield Input(name, encode(one), None)
+            yield Encoded(name, encode(one))
         except StructureError as error:
-            yield Input(name, None, error)
+            yield Encoded(name, None, error=error)
 
 
 def is_path(one: object) -> bool:
@@ -76,7 +68,7 @@ def as_strings(inputs: Any, dialect: str) -> list[str]:
     """A string of a dialect for each structure or string. Raises CloudkitError naming the first that has none."""
     found = [prepare(one, dialect, "atom") for one in gather(inputs)]
     refuse([one for one in found if isinstance(one, Failure)], len(found))
-    return [one.text for one in found if isinstance(one, Ready)]
+    return [one.text for one in found if isinstance(one, ModelInput)]
 
 
 def refuse(failures: Sequence[Failure], count: int) -> None:
@@ -126,7 +118,7 @@ def _is_single(inputs: Any) -> bool:
     return False
 
 
-def prepare(one: Input, dialect: str, per: Per) -> Ready | Failure:
+def prepare(one: Encoded, dialect: str, per: Per) -> ModelInput | Failure:
     """Check one record, convert its string to the model's dialect, and count its atoms."""
     if one.scope is None:
         return failure(one.id, one.error or CloudkitError("there is no SCOPE string"), "P100")
@@ -135,7 +127,7 @@ def prepare(one: Input, dialect: str, per: Per) -> Ready | Failure:
     except CloudkitError as error:
         return failure(one.id, error, "P103")
     try:
-        return Ready(one.id, project(one.scope, dialect), atoms)
+        return ModelInput(one.id, project(one.scope, dialect), atoms)
     except ScopeError as error:
         return failure(one.id, error, "P102")
 

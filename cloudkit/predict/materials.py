@@ -4,30 +4,25 @@ Reads orbit strings. What follows from two models is computed here: Young's modu
 modulus, Cp from Cv, thermal expansion, bulk modulus and volume.
 """
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from cloudkit import html
 from cloudkit.data import Tokens
+from cloudkit.encoding import Encoded
 from cloudkit.errors import CloudkitError
 from cloudkit.models.runtime import Runtime, read_runtime, shipped
 from cloudkit.models.runtime.heads import GeometryHead
-from cloudkit.predict.inputs import Failure, Input, Ready, gather, prepare, refuse, say_failures
+from cloudkit.predict.inputs import Failure, ModelInput, gather, prepare, refuse
 from cloudkit.predict.known import Neighbor, read_known
-from cloudkit.predict.model import BATCH, COLUMNS, ROOM, ROWS, Columns, Model, as_frame, load_model
-from cloudkit.predict.temperatures import check_temperatures
+from cloudkit.predict.model import COLUMNS, ROOM, Columns, Model, Predictor, load_model
 from cloudkit.scope import parse, project, reduced_formula
-from cloudkit.units import MOLAR_QUANTITIES, PER, Per, canonical_unit
-
-if TYPE_CHECKING:
-    import pandas as pd
+from cloudkit.units import MOLAR_QUANTITIES, Per, canonical_unit
 
 Array = npt.NDArray[np.float64]
 NAME: Final = "materials"
@@ -106,13 +101,14 @@ def unit_of(quantity: str) -> str:
     return canonical_unit(quantity) or FIXED.get(quantity, "")
 
 
-class Materials:
+class Materials(Predictor):
     """The shipped models as one. Its tables have the columns of `Model.predict` and `note`: why a crystal is unlike those
     that the models learned from.
     """
 
     name, heads, thermal = NAME, (NAME,), True
     columns = (*COLUMNS, "note")
+    thermal_count = len(THERMAL)
 
     def __init__(self) -> None:
         self.members: dict[str, Model] = {name: load_model(name) for name in MEMBERS}
@@ -125,49 +121,7 @@ class Materials:
         runtime = read_runtime(shipped()["geometry"])
         return runtime, next(iter(runtime.shapes.values()))
 
-    def predict(self, inputs: Any, temperatures: Any = None, per: Per = "atom") -> "pd.DataFrame":
-        """All properties of one or many structures or strings; arguments as of `Model.predict`.
-
-        -> one row per input and quantity, thermal ones at each temperature: id, temperature, quantity, value, unit, lower,
-        upper (80 % of new crystals lie between), note. Inputs without a prediction are in ``table.attrs["failures"]``.
-        """
-        batches = list(self.predict_columns(gather(inputs), temperatures, per))
-        joined = {name: np.concatenate([part[name] for part, _ in batches]) for name in self.columns}
-        table = as_frame(joined)
-        failures = [one for _, failed in batches for one in failed]
-        table.attrs["failures"] = failures
-        say_failures(failures, inputs, len(table))
-        return table
-
-    def predict_batches(
-        self, inputs: Iterable[Input], temperatures: Any = None, per: Per = "atom"
-    ) -> "Iterator[tuple[pd.DataFrame, list[Failure]]]":
-        """As `Model.predict_batches`."""
-        for columns, failures in self.predict_columns(inputs, temperatures, per):
-            yield as_frame(columns), failures
-
-    def predict_columns(
-        self, inputs: Iterable[Input], temperatures: Any = None, per: Per = "atom"
-    ) -> Iterator[tuple[Columns, list[Failure]]]:
-        """As `Model.predict_columns`."""
-        kelvin = check_temperatures(ROOM if temperatures is None else temperatures)
-        if per not in PER:
-            raise CloudkitError(f"per '{per}': choose from {', '.join(PER)}")
-        return self._batches(iter(inputs), kelvin, per)
-
-    def _batches(
-        self, inputs: Iterator[Input], kelvin: Array, per: Per
-    ) -> Iterator[tuple[Columns, list[Failure]]]:
-        size = max(1, min(BATCH, ROWS // (len(THERMAL) * max(kelvin.size, 1))))
-        while chunk := list(islice(inputs, size)):
-            checked = [prepare(Input(one.id, one.scope, one.error), "orbit", per) for one in chunk]
-            failures = [one for one in checked if isinstance(one, Failure)]
-            fitting = [self._check_length(one) for one in checked if isinstance(one, Ready)]
-            ready = [one for one in fitting if isinstance(one, Ready)]
-            failures += [one for one in fitting if isinstance(one, Failure)]
-            yield self._table(ready, kelvin, per), failures
-
-    def _check_length(self, one: Ready) -> Ready | Failure:
+    def _check_length(self, one: ModelInput) -> ModelInput | Failure:
         """A failure for a string that no model can read whole."""
         longest = max(model.max_length for model in self.members.values())
         length = len(self.members["lattice"].tokenizer.encode(one.text))
@@ -177,7 +131,13 @@ class Materials:
             one.id, "P101", f"the string has {length} tokens, and the models read at most {longest}"
         )
 
-    def _table(self, ready: list[Ready], kelvin: Array, per: Per) -> Columns:
+    def _table(self, given: list[ModelInput], kelvin: Array, per: Per) -> tuple[Columns, list[Failure]]:
+        checked = [self._check_length(one) for one in given]
+        failures = [one for one in checked if isinstance(one, Failure)]
+        ready = [one for one in checked if isinstance(one, ModelInput)]
+        return self._columns(ready, kelvin, per), failures
+
+    def _columns(self, ready: list[ModelInput], kelvin: Array, per: Per) -> Columns:
         texts = [one.text for one in ready]
         found = self.properties(texts, kelvin)
         quantities = [*(name for _ in kelvin for name in THERMAL), *FIXED]
@@ -219,8 +179,8 @@ class Materials:
             raise CloudkitError(f"a data sheet is of one crystal; got {len(records)}")
         return self.sheet_of(records[0], at)
 
-    def sheet_of(self, record: Input, at: float = ROOM) -> Sheet:
-        """As `sheet`, of a record (id, scope, error)."""
+    def sheet_of(self, record: Encoded, at: float = ROOM) -> Sheet:
+        """As `sheet`, of a string or error."""
         ready = prepare(record, "orbit", "atom")
         if isinstance(ready, Failure):
             refuse([ready], 1)

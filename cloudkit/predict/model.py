@@ -11,11 +11,12 @@ import numpy.typing as npt
 
 from cloudkit import html
 from cloudkit.data import Tokens
+from cloudkit.encoding import Encoded
 from cloudkit.errors import CloudkitError, ModelError, require
 from cloudkit.models.runtime import read_runtime, read_spec, reason_for_torch, shipped
 from cloudkit.models.runtime.runtime import check_folder
 from cloudkit.predict.engines import THERMAL, Engine, NumpyEngine, TorchEngine
-from cloudkit.predict.inputs import Failure, Input, Ready, gather, prepare, refuse, say_failures
+from cloudkit.predict.inputs import Failure, ModelInput, gather, prepare, refuse, say_failures
 from cloudkit.predict.temperatures import check_temperatures
 from cloudkit.units import KELVIN_PER_THZ, MOLAR_QUANTITIES, PER, Per, canonical_unit
 
@@ -62,14 +63,77 @@ def load_model(path: str | Path) -> "Model":
     return Model(folder)
 
 
-class Model:
+class Predictor:
+    """What all models do with inputs: read them, predict in batches, and join the tables."""
+
+    columns: tuple[str, ...] = COLUMNS
+    thermal_count = len(THERMAL)  # thermal quantities of one crystal at one temperature
+    dialect = "orbit"
+
+    def predict(self, inputs: Any, temperatures: Any = None, per: Per = "atom") -> "pd.DataFrame":
+        """Values of one or many structures or SCOPE strings.
+
+        inputs: a pymatgen Structure, ASE Atoms, path of a file or folder, dict, (lattice, positions, numbers), SCOPE text, or a list of these.
+        temperatures: in K, >= 0; 298.15 K unless given, for models of thermal quantities only.
+        per: mole of atoms, of formula units, or of conventional cells.
+        -> one row per input, temperature and quantity: id, temperature (NaN where it plays no part), quantity, value, unit,
+        lower, upper (a band that 80 % of new crystals lie in; NaN: the model states none); of the shipped models together also
+        note. Inputs without a prediction are in ``table.attrs["failures"]``, and a warning counts them.
+        Raises CloudkitError for a wrong temperature or `per`, and where a single input has no prediction.
+        """
+        batches = list(self.predict_columns(gather(inputs), temperatures, per))
+        joined = {
+            name: np.concatenate([part[name] for part, _ in batches] or [np.empty(0)])
+            for name in self.columns
+        }
+        table, failures = as_frame(joined), [one for _, failed in batches for one in failed]
+        table.attrs["failures"] = failures
+        say_failures(failures, inputs, len(table))
+        return table
+
+    def predict_batches(
+        self, inputs: Iterable[Encoded], temperatures: Any = None, per: Per = "atom"
+    ) -> "Iterator[tuple[pd.DataFrame, list[Failure]]]":
+        """As `predict`, over a stream of strings or errors in bounded memory: a table and failures per batch.
+
+        The arguments are checked at once, before the first of them is read.
+        """
+        batches = self.predict_columns(inputs, temperatures, per)
+        return ((as_frame(columns), failures) for columns, failures in batches)
+
+    def predict_columns(
+        self, inputs: Iterable[Encoded], temperatures: Any = None, per: Per = "atom"
+    ) -> Iterator[tuple[Columns, list[Failure]]]:
+        """As `predict_batches`, with tables as arrays by name, which need no pandas."""
+        kelvin = self._temperatures(temperatures)
+        if per not in PER:
+            raise CloudkitError(f"per '{per}': choose from {', '.join(PER)}")
+        return self._batches(iter(inputs), kelvin, per)
+
+    def _batches(
+        self, inputs: Iterator[Encoded], kelvin: Array, per: Per
+    ) -> Iterator[tuple[Columns, list[Failure]]]:
+        size = max(1, min(BATCH, ROWS // (self.thermal_count * max(kelvin.size, 1))))
+        while chunk := list(islice(inputs, size)):
+            checked = [prepare(one, self.dialect, per) for one in chunk]
+            failures = [one for one in checked if isinstance(one, Failure)]
+            table, long = self._table([one for one in checked if isinstance(one, ModelInput)], kelvin, per)
+            yield table, failures + long
+
+    def _temperatures(self, temperatures: Any) -> Array:
+        return check_temperatures(ROOM if temperatures is None else temperatures)
+
+    def _table(self, given: list[ModelInput], kelvin: Array, per: Per) -> tuple[Columns, list[Failure]]:
+        """The table of all inputs that the model can read whole, and failures for the others."""
+        raise NotImplementedError
+
+
+class Model(Predictor):
     """A trained model. `heads` are the names of the heads that predict values.
 
     `blends`: the trees of heads that are ensembles with trees. `network` is the model in torch; once it was asked for, it
     is what predicts.
     """
-
-    columns = COLUMNS
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.name = folder, folder.resolve().name
@@ -134,57 +198,13 @@ class Model:
     def _is_thermal(self, head: str) -> bool:
         return bool(self._kinds[head] == "thermal")
 
-    def predict(self, inputs: Any, temperatures: Any = None, per: Per = "atom") -> "pd.DataFrame":
-        """Values of one or many structures or SCOPE strings.
-
-        inputs: a pymatgen Structure, ASE Atoms, path of a file or folder, dict, (lattice, positions, numbers), SCOPE text, or a list of these.
-        temperatures: in K, >= 0; 298.15 K unless given, for models of thermal quantities only.
-        per: mole of atoms, of formula units, or of conventional cells.
-        -> one row per input, temperature and quantity: id, temperature (NaN where it plays no part), quantity, value, unit,
-        lower, upper (a band that 80 % of new crystals lie in; NaN: the model states none). Inputs without a prediction are in ``table.attrs["failures"]``,
-        and a warning counts them.
-        Raises CloudkitError for a wrong temperature or `per`, and where a single input has no prediction.
-        """
-        pandas = require("pandas", "train")
-        tables, failures = [], list[Failure]()
-        for table, failed in self.predict_batches(gather(inputs), temperatures, per):
-            tables.append(table)
-            failures += failed
-        filled = [table for table in tables if len(table)] or tables[:1]
-        whole: pd.DataFrame = (
-            pandas.concat(filled, ignore_index=True) if filled else pandas.DataFrame(columns=list(COLUMNS))
-        )
-        whole.attrs["failures"] = failures
-        say_failures(failures, inputs, len(whole))
-        return whole
-
-    def predict_batches(
-        self, inputs: Iterable[Input], temperatures: Any = None, per: Per = "atom"
-    ) -> "Iterator[tuple[pd.DataFrame, list[Failure]]]":
-        """As `predict`, over a stream of records (id, scope, error) in bounded memory: a table and failures per batch.
-
-        The arguments are checked at once, before the first record is read.
-        """
-        batches = self.predict_columns(inputs, temperatures, per)
-        return ((as_frame(columns), failures) for columns, failures in batches)
-
-    def predict_columns(
-        self, inputs: Iterable[Input], temperatures: Any = None, per: Per = "atom"
-    ) -> Iterator[tuple[Columns, list[Failure]]]:
-        """As `predict_batches`, with tables as arrays by name, which need no pandas."""
-        kelvin = self._temperatures(temperatures)
-        if per not in PER:
-            raise CloudkitError(f"per '{per}': choose from {', '.join(PER)}")
-        size = max(1, min(BATCH, ROWS // (4 * max(kelvin.size, 1))))
-        return self._batches(iter(inputs), kelvin, per, size)
-
     def embed(self, inputs: Any) -> npt.NDArray[np.float32]:
         """What the encoder makes of each structure or string (inputs, width): features for a model of your own.
 
         inputs: as for `predict`. Raises CloudkitError naming the first input that has no string which the model can read.
         """
         checked = [prepare(one, self.dialect, "atom") for one in gather(inputs)]
-        _, tokens, long = self._tokenize([one for one in checked if isinstance(one, Ready)])
+        _, tokens, long = self._tokenize([one for one in checked if isinstance(one, ModelInput)])
         refuse([one for one in checked if isinstance(one, Failure)] + long, len(checked))
         return self._engine.pool(tokens)
 
@@ -196,7 +216,7 @@ class Model:
             raise CloudkitError(
                 f"model {self.name} predicts {names}, which depend on no temperature; leave temperatures out"
             )
-        return check_temperatures(ROOM if temperatures is None else temperatures)
+        return super()._temperatures(temperatures)
 
     def _outputs(self, head: str) -> tuple[str, ...]:
         return self._engine.outputs(head)
@@ -204,16 +224,7 @@ class Model:
     def _predicted(self, head: str) -> tuple[str, ...]:
         return THERMAL if self._is_thermal(head) else self._outputs(head)
 
-    def _batches(
-        self, inputs: Iterator[Input], kelvin: Array, per: Per, size: int
-    ) -> Iterator[tuple[Columns, list[Failure]]]:
-        while chunk := list(islice(inputs, size)):
-            checked = [prepare(Input(one.id, one.scope, one.error), self.dialect, per) for one in chunk]
-            failures = [one for one in checked if isinstance(one, Failure)]
-            ready, tokens, long = self._tokenize([one for one in checked if isinstance(one, Ready)])
-            yield self._table(ready, tokens, kelvin, per), failures + long
-
-    def _tokenize(self, ready: list[Ready]) -> tuple[list[Ready], Tokens, list[Failure]]:
+    def _tokenize(self, ready: list[ModelInput]) -> tuple[list[ModelInput], Tokens, list[Failure]]:
         """Ids of the strings that the model can read whole, and failures for the longer ones."""
         limit = self.max_length
         tokens = Tokens(*self.tokenizer.encode_batch([one.text for one in ready]))
@@ -230,12 +241,13 @@ class Model:
         kept = [one for one, fit in zip(ready, fits, strict=True) if fit]
         return kept, Tokens(*self.tokenizer.encode_batch([one.text for one in kept])), long
 
-    def _table(self, ready: list[Ready], tokens: Tokens, kelvin: Array, per: Per) -> Columns:
+    def _table(self, given: list[ModelInput], kelvin: Array, per: Per) -> tuple[Columns, list[Failure]]:
+        ready, tokens, long = self._tokenize(given)
         atoms, ids = np.array([one.atoms for one in ready]), [one.id for one in ready]
         parts = [_columns(ids, atoms, self.values(head, tokens, kelvin), per) for head in self.heads]
         joined = {name: np.concatenate([part[name] for part in parts]) for name in ("row", *COLUMNS)}
         order = np.argsort(joined["row"], kind="stable")
-        return {name: joined[name][order] for name in COLUMNS}
+        return {name: joined[name][order] for name in COLUMNS}, long
 
     def values(self, head: str, tokens: Tokens, kelvin: Array) -> Values:
         """Values of one head per mole of atoms, in float64; kelvin (temperatures,) counts for thermal heads only."""

@@ -1,8 +1,8 @@
 """The moyo engine: fast, and its orbits are crystallographic whatever the cell."""
 
 import logging
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import ModuleType
 
 import numpy as np
@@ -11,13 +11,22 @@ from cloudkit.errors import StructureError, require
 from cloudkit.structure.symmetry import Cell, Found
 
 
-@cache
 def _moyopy() -> ModuleType:
-    """moyopy, with its remarks on omitted operations (every supercell has some) kept off the terminal."""
-    logger = logging.getLogger("moyo")
-    if logger.level == logging.NOTSET:
-        logger.setLevel(logging.ERROR)
     return require("moyopy", "engines")
+
+
+@contextmanager
+def _errors_only() -> Iterator[None]:
+    """Keep moyo's remarks on omitted operations (every supercell has some) off the terminal, unless the user set a level."""
+    logger = logging.getLogger("moyo")
+    unset = logger.level == logging.NOTSET
+    if unset:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        if unset:
+            logger.setLevel(logging.NOTSET)
 
 
 def version() -> str:
@@ -32,7 +41,8 @@ def search(
 
     angle_tolerance is for the other engine: with one, moyo 0.21 hangs on some cells (Ca10Zn6 at 5 degrees).
     """
-    return [_search_one(cell, symprec) for cell in cells]
+    with _errors_only():
+        return [_search_one(cell, symprec) for cell in cells]
 
 
 def _search_one(cell: Cell, symprec: float) -> Found | StructureError:

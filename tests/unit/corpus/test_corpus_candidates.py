@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from cloudkit.cli import main
 from cloudkit.corpus import Reference, Wanted, enumerate_candidates, find_prototype, rank
 from cloudkit.corpus.candidates import is_neutral
+from cloudkit.encoding import Encoded
 from cloudkit.errors import CloudkitError
 from cloudkit.io import read_table
-from cloudkit.predict import Failure, Input
+from cloudkit.predict import Failure
 from cloudkit.scope import canonical_text, parse
 from cloudkit.tables import ELEMENT, ELEMENTS
 
@@ -126,7 +127,7 @@ def test_novelty_is_by_canonical_string_then_by_formula(tmp_path: Path) -> None:
 class TwoOutputs:
     """A model of two quantities, one of which is called as a column of rankings is."""
 
-    def predict_batches(self, inputs: Iterable[Input], *_: object) -> Iterator[tuple[Any, list[Failure]]]:
+    def predict_batches(self, inputs: Iterable[Encoded], *_: object) -> Iterator[tuple[Any, list[Failure]]]:
         pandas = pytest.importorskip("pandas", reason="rankings are tables of pandas")
         names = [one.id for one in inputs]
         numbers = {"gap": [1.0, 3.0, 2.0], "value": [10.0, 20.0, 30.0]}
@@ -141,7 +142,7 @@ class TwoOutputs:
 def test_the_ranked_value_is_that_of_the_wanted_quantity_whatever_the_others_are_called() -> None:
     model: Any = TwoOutputs()
     candidates = [
-        Input(candidate.id, candidate.scope, None)
+        Encoded(candidate.id, candidate.scope)
         for candidate in enumerate_candidates(ROCK_SALT, ["Na,Cl,K"], keep_charged=True)
     ]
     found = rank(model, candidates, Wanted(quantity="gap"), Reference())

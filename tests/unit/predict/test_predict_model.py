@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from cloudkit.errors import CloudkitError, ModelError
-from cloudkit.predict import Failure, Input, load
+from cloudkit.encoding import Encoded
+from cloudkit.errors import CloudkitError, ModelError, StructureError
+from cloudkit.predict import Failure, load
 from cloudkit.tables import generator_text
 from cloudkit.units import GAS_CONSTANT
 
@@ -104,15 +105,15 @@ def test_a_model_of_reduced_strings_reads_orbit_strings(reduced_folder):
 
 def test_a_stream_is_predicted_in_batches_as_it_would_be_at_once(model, monkeypatch):
     texts = [f"{generator_text(n)} | Na 1a" for n in (1, 2, 3, 6, 10)]
-    records = [Input(str(i), text, None) for i, text in enumerate(texts)]
-    records.insert(2, Input("bad", None, CloudkitError("no such thing")))
+    records = [Encoded(str(i), text) for i, text in enumerate(texts)]
+    records.insert(2, Encoded("bad", None, error=StructureError("S104", "no such thing")))
     whole = model.predict(texts, [100, 300])
     monkeypatch.setattr("cloudkit.predict.model.BATCH", 2)
     batches = list(model.predict_batches(records, [100, 300]))
     assert [len(table) for table, _ in batches] == [16, 8, 16]
     assert np.allclose(np.concatenate([table["value"] for table, _ in batches]), whole["value"])
     assert [failure for _, failures in batches for failure in failures] == [
-        Failure("bad", "P100", "no such thing")
+        Failure("bad", "S104", "no such thing")
     ]
 
 

@@ -9,7 +9,7 @@ from cloudkit.io import Table
 from cloudkit.predict import load
 from cloudkit.units import GAS_CONSTANT
 
-from .predict_examples import ROCK_SALT, make_model
+from ..predict.predict_examples import ROCK_SALT, make_model
 
 
 @pytest.fixture(scope="module")

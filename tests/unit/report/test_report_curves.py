@@ -9,7 +9,7 @@ from cloudkit.errors import DataError
 from cloudkit.predict import load
 from cloudkit.report import CurvePlot, read_points
 
-from .predict_examples import ROCK_SALT
+from ..predict.predict_examples import ROCK_SALT
 
 HEADER = ("id", "temperature", "value", "quantity", "unit", "n_atoms")
 
