@@ -32,11 +32,6 @@ CENTROSYMMETRIC: Final = ("-1", "2/m", "mmm", "4/m", "4/mmm", "-3", "-3m", "6/m"
 SYSTEMS: Final = tuple(dict.fromkeys(group.crystal_system for group in SPACE_GROUPS))
 BLOCKS: Final = tuple(dict.fromkeys(element.block for element in ELEMENTS))
 
-PROPERTIES: Final = (
-    "number", "mass", "electronegativity", "period", "group", "covalent_radius", "atomic_radius", "mendeleev_number",
-    "ionization_energy", "electron_affinity", "melting_point", "molar_volume", "highest_oxidation_state",
-    "lowest_oxidation_state",
-)  # fmt: skip
 OF_PLACE: Final = ("log_mass", "inverse_root_mass", "period", "group", "mendeleev_number")
 OF_ATOM: Final = (
     "covalent_radius", "atomic_radius", "molar_volume", "electronegativity", "ionization_energy", "electron_affinity",
@@ -85,11 +80,18 @@ def element_numbers(element: Element) -> dict[str, float]:
 
     The networks read some of it, standardized (`feature_table`), and trees all of it (`cloudkit.predict.features`).
     """
-    numbers = {name: float(getattr(element, name)) for name in PROPERTIES}
-    numbers["log_mass"], numbers["inverse_root_mass"] = math.log(element.mass), element.mass**-0.5
-    # Lindemann (1910): the melting point measures stiffness, so that θ goes as sqrt(T_melt / mass) / size
-    numbers["stiffness"] = (element.melting_point / element.mass) ** 0.5 / element.molar_volume ** (1 / 3)
-    return numbers
+    return {
+        "number": float(element.number), "mass": element.mass, "electronegativity": element.electronegativity,
+        "period": float(element.period), "group": float(element.group), "covalent_radius": element.covalent_radius,
+        "atomic_radius": element.atomic_radius, "mendeleev_number": float(element.mendeleev_number),
+        "ionization_energy": element.ionization_energy, "electron_affinity": element.electron_affinity,
+        "melting_point": element.melting_point, "molar_volume": element.molar_volume,
+        "highest_oxidation_state": float(element.highest_oxidation_state),
+        "lowest_oxidation_state": float(element.lowest_oxidation_state),
+        "log_mass": math.log(element.mass), "inverse_root_mass": element.mass**-0.5,
+        # Lindemann (1910): the melting point measures stiffness, so that θ goes as sqrt(T_melt / mass) / size
+        "stiffness": (element.melting_point / element.mass) ** 0.5 / element.molar_volume ** (1 / 3),
+    }  # fmt: skip
 
 
 def _element(token: str) -> list[float]:

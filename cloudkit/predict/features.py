@@ -11,13 +11,13 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from cloudkit.models.features import BLOCKS, PROPERTIES, SYSTEMS, element_numbers, point_group_order
+from cloudkit.models.features import BLOCKS, SYSTEMS, element_numbers, point_group_order
 from cloudkit.scope import Scope, parse, project_scope
 from cloudkit.tables import CENTERING_POINTS, ELEMENT, LETTERS, SPACE_GROUPS
 
 Array = npt.NDArray[np.float64]
 STATISTICS: Final = ("mean", "spread", "min", "max", "range")
-DERIVED: Final = ("log_mass", "inverse_root_mass", "stiffness")
+NUMBERS: Final = tuple(element_numbers(ELEMENT["H"]))
 SYMMETRY: Final = (
     "space_group", "system", "centering_points", "point_group_order", "centrosymmetric", "orbits", "distinct_orbits",
     "log_multiplicities", "largest_multiplicity", "smallest_multiplicity", "mean_freedom", "fixed_share", "mean_letter",
@@ -33,7 +33,7 @@ def feature_names() -> list[str]:
     >>> feature_names()[0]
     'number mean'
     """
-    elements = [f"{name} {statistic}" for name in (*PROPERTIES, *DERIVED) for statistic in STATISTICS]
+    elements = [f"{name} {statistic}" for name in NUMBERS for statistic in STATISTICS]
     return elements + [f"{block}-block share" for block in BLOCKS] + list(SYMMETRY)
 
 
