@@ -141,11 +141,17 @@ function occupancyOf(text, label) {
 }
 
 function placeOf(axes, i, label) {
-  const texts = axes.map((axis) => axis[i]), place = texts.map(readNumber);
-  if (place.some(Number.isNaN)) {
+  const texts = axes.map((axis) => axis[i]), place = texts.map(readCoordinate);
+  if (!place.every(Number.isFinite)) {
     throw new StructureError("S106", `atom ${label} has no complete coordinates (${texts.join(", ")})`, "the composition would be wrong without it");
   }
   return place;
+}
+
+/** A number, or a fraction such as 1/3 or -1/3(2). */
+function readCoordinate(text) {
+  const match = /^([+-]?)(\d{1,4})\/(\d{1,4})(?:\(\d+\))?$/.exec(text);
+  return match ? (Number(`${match[1]}1`) * Number(match[2])) / Number(match[3]) : readNumber(text);
 }
 
 const column = (block, name) => [`_atom_site_${name}`, `_atom_site.${name}`].map(block.column).find((values) => values.length) ?? [];

@@ -1,0 +1,121 @@
+// From the text that a visitor gives to all that the page shows of it, without the page: tests run it in node.
+
+import { cellParameters, toCartesian } from "./crystal.js";
+import { describeIssues } from "./diagnostics.js";
+import { StructureError } from "./errors.js";
+import { GROUPS } from "./groups.js";
+import { pairsWithin } from "./places.js";
+import { readInput } from "./read.js";
+import { canonicalOrbits, compositionOf, orbitText, parseScope, projections, tokensOf } from "./scope.js";
+
+const MOST_SITES = 20_000;
+const BUDGET = 200_000_000; // comparisons of two places: some seconds
+const SHORTEST_CONTACT = 0.1; // Å
+const COMMAND = "the command line has no such limit: `cloudkit encode`";
+
+/**
+ * {kind, findings, notes, text, scope, orbits, dialects, tokens, symmetry}. kind: "scope", "cif" or "poscar"; text: the string, canonical
+ * for a structure; scope, orbits, dialects and tokens are missing where findings has errors; symmetry is missing for a string.
+ * Throws StructureError for a structure that has no string.
+ */
+export function analyse(core, given, symprec) {
+  const input = readInput(given);
+  return input.kind === "scope" ? analyseString(core, input.text) : analyseCrystal(core, input, symprec);
+}
+
+function analyseString(core, text) {
+  const checked = core.check(text), findings = describeIssues(text, checked);
+  const base = { kind: "scope", text, findings, notes: [] };
+  if (findings.some((finding) => finding.severity === "error")) return base;
+  const scope = parseScope(text, checked.group);
+  const canonical = scope.dialect === "orbit" ? orbitText(scope.generators, canonicalOrbits(core, scope.group, scope.orbits)) : text;
+  return { ...base, ...describe(core, text, scope, scope.orbits), canonical };
+}
+
+function analyseCrystal(core, { kind, crystal, notes }, symprec) {
+  if (!(symprec > 0 && symprec < 10)) throw new StructureError("S301", "the tolerance must be a length between 0 and 10 Å");
+  const symmetry = solve(core, crystal, symprec), group = GROUPS[symmetry.group - 1];
+  const orbits = canonicalOrbits(core, group, foundOrbits(group, crystal, symmetry)).map((orbit) => withSites(orbit, symmetry));
+  const { text } = core.encodeStructure(crystal, symprec, BUDGET);
+  const base = { kind, text, canonical: text, findings: [], notes };
+  const cell = cellParameters(symmetry.lattice);
+  return { ...base, ...describe(core, text, parseScope(text, symmetry.group), orbits), symmetry: { ...symmetry, cell, sites: crystal.labels.length } };
+}
+
+/** What the page says of a valid string. */
+function describe(core, text, scope, orbits) {
+  const positions = new Map(scope.group.wyckoff.map((position) => [position.letter, position]));
+  const described = orbits.map((orbit) => ({ ...orbit, site: positions.get(orbit.letter).site, place: positions.get(orbit.letter).place }));
+  const tokens = { compact: tokensIfAny(core, text, "compact"), cloud: tokensIfAny(core, text, "cloud") };
+  const composition = scope.dialect === "reduced" ? new Map(scope.fractions) : compositionOf(scope.orbits, scope.dialect);
+  return { scope, orbits: described, composition, dialects: projections(scope), tokens };
+}
+
+/** Tokens of a text; none where the vocabulary lacks some of its words. */
+function tokensIfAny(core, text, vocabulary) {
+  try {
+    return tokensOf(core, text, vocabulary);
+  } catch (error) {
+    if (!error.status) throw error;
+    return [];
+  }
+}
+
+function solve(core, crystal, symprec) {
+  const n = crystal.labels.length;
+  if (n === 0) throw new StructureError("S201", "the crystal has no atoms");
+  if (n > MOST_SITES) throw new StructureError("S207", `the cell has ${n} atoms; this page takes up to ${MOST_SITES}`, COMMAND);
+  try {
+    return core.findSymmetry(crystal, symprec, BUDGET);
+  } catch (error) {
+    throw error.status ? refusal(error.status, crystal) : error;
+  }
+}
+
+/** Why the core has no answer, in words. */
+function refusal(status, crystal) {
+  if (status === "contact") return contact(crystal);
+  if (status === "too hard") return new StructureError("S304", "the search for symmetry takes too many comparisons", "give the primitive cell, or a smaller tolerance");
+  if (status === "bad cell") {
+    return new StructureError("S203", "the unit cell has no volume, or a number in it is far too large", "its three vectors must be in Å and independent");
+  }
+  return new Error(`the core ended with '${status}'`);
+}
+
+function contact(crystal) {
+  const { lattice: flat, positions, labels, species } = crystal;
+  const lattice = [flat.slice(0, 3), flat.slice(3, 6), flat.slice(6, 9)];
+  const places = labels.map((_, i) => positions.slice(3 * i, 3 * i + 3).map((x) => x - Math.floor(x)));
+  const [pair] = pairsWithin(lattice, places, SHORTEST_CONTACT);
+  if (!pair) return new StructureError("S206", "an atom is too close to its own periodic image", "the cell vectors must be in Å");
+  const [first, second] = pair.map((i) => `${i + 1} (${species[labels[i]].text})`);
+  const step = places[pair[0]].map((x, k) => x - places[pair[1]][k] - Math.round(x - places[pair[1]][k]));
+  const distance = Math.hypot(...toCartesian(lattice, step)).toFixed(4);
+  return new StructureError("S206", `atoms ${first} and ${second} are ${distance} Å apart`, "at least 0.1 Å is wanted; alternatives at one place belong on one mixed site");
+}
+
+/** The orbits with the letters that the core found: [{letter, multiplicity, parts, head}]; head is the first site. */
+function foundOrbits(group, crystal, symmetry) {
+  const heads = symmetry.orbits.filter((head, i) => head === i);
+  return heads.map((head) => {
+    const { letter, multiplicity } = group.wyckoff[symmetry.letters[head]];
+    return { letter, multiplicity, parts: crystal.species[crystal.labels[head]].parts, head };
+  });
+}
+
+/** An orbit with the idealized place of its first site in the cell given, and how many sites it has there. */
+function withSites(orbit, symmetry) {
+  const head = symmetry.orbits.filter((one, i) => one === i)[orbit.from];
+  const first = symmetry.ideal.slice(3 * head, 3 * head + 3).map((x) => x - Math.floor(x + 5e-7));
+  return { ...orbit, first, count: symmetry.orbits.filter((one) => one === head).length };
+}
+
+/** "TiO2", "Fe0.5Ni0.5O": the smallest whole numbers, where all are whole. */
+export function formulaOf(composition) {
+  const counts = [...composition.values()];
+  const isWhole = counts.every((count) => Math.abs(count - Math.round(count)) < 1e-6);
+  const divisor = isWhole ? counts.map(Math.round).reduce(gcd) : Math.max(...counts);
+  return [...composition].map(([element, count]) => [element, Math.round((count / divisor) * 1000) / 1000]);
+}
+
+const gcd = (a, b) => (b ? gcd(b, a % b) : a);
