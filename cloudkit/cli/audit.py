@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from cloudkit.cli.columns import Column
-from cloudkit.cli.files import PARQUET, TABLES, check_target, replacing
+from cloudkit.cli.files import check_target, replacing, table_suffixes
 from cloudkit.cli.inputs import check_apart, check_inputs
 from cloudkit.cli.terminal import counting, emit, emit_json, say
 
@@ -39,7 +39,7 @@ def command(
     if page:
         check_target(page, (".html",))
     if dedupe:
-        check_target(dedupe, (PARQUET, *TABLES))
+        check_target(dedupe, table_suffixes())
     check_inputs(inputs)
     check_apart(inputs, page, dedupe)
     from cloudkit.corpus import audit

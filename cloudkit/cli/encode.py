@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from cloudkit.cli.columns import MOST_SHOWN
-from cloudkit.cli.files import PARQUET, TABLES, Write, check_target, table_writer
+from cloudkit.cli.files import Write, check_target, table_suffixes, table_writer
 from cloudkit.cli.inputs import Notes, check_apart, check_inputs, say_failure
 from cloudkit.cli.terminal import counting, emit, emit_json, say
 from cloudkit.errors import CloudkitError
@@ -64,7 +64,7 @@ def command(
       cloudkit encode structures/*.parquet -o strings/ --jobs 8
     """
     output = None if output == Path("-") else output
-    folder = output if output and output.suffix not in (*TABLES, PARQUET) else None
+    folder = output if output and output.suffix not in table_suffixes() else None
     _check(inputs, output, failures, notes, folder is not None)
     if engine_pool == "ray" and not folder:
         raise CloudkitError("--engine-pool ray makes shards: give -o FOLDER")
@@ -95,11 +95,11 @@ def _check(
     """Refuse what cannot work, before anything is read."""
     if output and folder and output.suffix and not output.is_dir():
         raise CloudkitError(
-            f"{output}: cannot write '{output.suffix}' files; use {' or '.join((*TABLES, PARQUET))}, or a folder: a name without a suffix"
+            f"{output}: cannot write '{output.suffix}' files; use {' or '.join(table_suffixes())}, or a folder: a name without a suffix"
         )
     if output and folder and output.exists() and not output.is_dir():
         raise CloudkitError(
-            f"{output} is not a folder; name a folder, or a {', '.join((*TABLES, PARQUET))} file"
+            f"{output} is not a folder; name a folder, or a {', '.join(table_suffixes())} file"
         )
     if output and not folder:
         check_target(output)

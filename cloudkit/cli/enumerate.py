@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cloudkit.cli.files import PARQUET, TABLES, Write, check_target, table_writer
+from cloudkit.cli.files import Write, check_target, table_suffixes, table_writer
 from cloudkit.cli.terminal import counting, emit, emit_json, say
 
 COLUMNS = {"id": str, "scope": str, "space_group": int, "prototype": str}
@@ -32,7 +32,7 @@ def command(
       cloudkit predict materials candidates.csv --top 50 --page top.html
     """
     if output:
-        check_target(output, (*TABLES, PARQUET))
+        check_target(output, table_suffixes())
     from cloudkit.corpus import enumerate_candidates
 
     found = enumerate_candidates(prototype, elements, keep_charged)

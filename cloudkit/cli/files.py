@@ -12,8 +12,13 @@ from cloudkit.cli.terminal import to_json
 from cloudkit.errors import CloudkitError
 
 Write = Callable[[dict[str, object]], None]
-TABLES = (".csv", ".jsonl")
-PARQUET = ".parquet"
+
+
+def table_suffixes() -> tuple[str, ...]:
+    """The suffixes of the tables that can be written."""
+    from cloudkit.io import WRITABLE
+
+    return WRITABLE
 
 
 def check_target(path: Path, suffixes: Sequence[str] = ()) -> None:
@@ -52,17 +57,20 @@ def replacing(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
 
 @contextmanager
 def table_writer(path: Path, columns: Mapping[str, type] | Sequence[str]) -> Iterator[Write]:
-    """Yield a function that writes one row: .jsonl or .parquet by suffix, else .csv with a header.
+    """Yield a function that writes one row: CSV with a header or Parquet by suffix, else JSON lines.
 
     Parquet needs `columns` with types.
     """
+    from cloudkit.io import classify
+
+    kind = classify(path.name)
     with ExitStack() as stack:
-        file = stack.enter_context(replacing(path, "wb" if path.suffix == PARQUET else "w"))
-        if path.suffix == ".csv":
+        file = stack.enter_context(replacing(path, "wb" if kind == "parquet" else "w"))
+        if kind == "csv":
             writer = csv.DictWriter(file, list(columns), lineterminator="\n")
             writer.writeheader()
             yield writer.writerow
-        elif path.suffix == PARQUET:
+        elif kind == "parquet":
             from cloudkit.io import parquet_writer
 
             assert isinstance(columns, Mapping)

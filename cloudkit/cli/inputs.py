@@ -92,12 +92,10 @@ def _holds_strings(given: str, column: str | None) -> bool:
         return False
     if column is not None:
         return True
-    if not given.lower().removesuffix(".gz").endswith(".jsonl"):
-        from cloudkit.io import holds_structures
+    from cloudkit.io import classify, holds_structures, open_bytes
 
+    if classify(given) != "lines":
         return not holds_structures(Path(given))
-    from cloudkit.io import open_bytes
-
     try:
         with TextIOWrapper(open_bytes(given), "utf-8-sig") as file:
             first = json.loads(file.readline())

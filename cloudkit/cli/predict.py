@@ -12,7 +12,7 @@ import typer
 
 from cloudkit.cli import completion
 from cloudkit.cli.columns import Column
-from cloudkit.cli.files import Write, check_target, replacing, table_writer
+from cloudkit.cli.files import Write, check_target, replacing, table_suffixes, table_writer
 from cloudkit.cli.inputs import check_apart, check_inputs, records, say_failure
 from cloudkit.cli.rank import rank_inputs
 from cloudkit.cli.terminal import Bar, counting, emit_json, emit_table, say
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cloudkit.units import Per
 
 TEXTS = ("id", "quantity", "unit", "note")
-TABLES, PICTURES = (".csv", ".jsonl", ".parquet"), (".png", ".svg", ".pdf")
+PICTURES = (".png", ".svg", ".pdf")
 LEDGER = ("id", "code", "message")
 Keep = Callable[["Columns"], None]
 
@@ -64,7 +64,7 @@ def command(
       cloudkit predict materials candidates.csv --top 50 --where "band_gap > 3 and novelty == 'new'" --page top.html
       cloudkit predict thermal a.cif b.cif -t 0:600:5 --plot cv.png --measured points.csv
     """
-    for path, suffixes in ((output, TABLES), (plot, PICTURES), (failures, ())):
+    for path, suffixes in ((output, table_suffixes()), (plot, PICTURES), (failures, ())):
         if path:
             check_target(path, suffixes)
     if measured and not plot:

@@ -1,7 +1,5 @@
 """CIF text to crystals: each data block with atom sites is one. Syntax by gemmi; the meaning is read here."""
 
-import re
-from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from functools import cache
 from math import cos, isfinite, radians, sin, sqrt
@@ -10,8 +8,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cloudkit.errors import StructureError, whole_import
-from cloudkit.io.cif2 import as_cif1
+from cloudkit.errors import StructureError
+from cloudkit.io.cif_text import CARTESIAN, COORDINATES, import_gemmi, parse_blocks
 from cloudkit.io.facts import Stated
 from cloudkit.io.record import Record, record_of
 from cloudkit.structure.crystal import Crystal
@@ -34,22 +32,8 @@ MODULATED: Final = (
     "_atom_site_displace_Fourier_axis",
     "_cell_subsystems_number",
 )
-NO_BREAK: Final = 0xA0
-FOREIGN: Final = {NO_BREAK: " ", 0x202F: " ", 0x2009: " ", 0xFEFF: None, 0x1A: None, 0x2212: "-", 0x2013: "-"}
-COORDINATES: Final = (
-    ("_atom_site_fract_x", "_atom_site_fract_y", "_atom_site_fract_z"),
-    ("_atom_site.fract_x", "_atom_site.fract_y", "_atom_site.fract_z"),
-)
-CARTESIAN: Final = (
-    ("_atom_site_Cartn_x", "_atom_site_Cartn_y", "_atom_site_Cartn_z"),
-    ("_atom_site.Cartn_x", "_atom_site.Cartn_y", "_atom_site.Cartn_z"),
-)
 LENGTHS: Final = ("length_a", "length_b", "length_c")
 ANGLES: Final = ("angle_alpha", "angle_beta", "angle_gamma")
-
-_QUOTE_OVER_LINES = re.compile(
-    r"^_\S+[ \t]+'[^'\n]*\n[^'_]*'[ \t]*$", re.MULTILINE
-)  # not CIF, but written by some programs
 
 
 def read_cif(text: str) -> Iterator[Record]:
@@ -59,7 +43,7 @@ def read_cif(text: str) -> Iterator[Record]:
     Raises StructureError S103 or S104 where
     the file as a whole has no structure.
     """
-    blocks = _parse_blocks(text)
+    blocks = parse_blocks(text)
     names = _unique_names([name for name, _ in blocks])
     found = False
     for name, (_, block) in zip(names, blocks, strict=True):
@@ -135,95 +119,6 @@ def _readers() -> tuple[Callable[[Any], Crystal | None], Callable[..., tuple[Cry
     return read_plain_block, read_sites
 
 
-@cache
-def _gemmi() -> Any:
-    return whole_import("gemmi")
-
-
-def _parse_blocks(text: str) -> list[tuple[str, Any]]:
-    """(name, gemmi block or the error of that block); a syntax error costs only its own block, and only if
-    that has atoms.
-    """
-    gemmi = _gemmi()
-    if not text.isascii() or "\x1a" in text:
-        text = _plain(text)
-    try:
-        return _named(gemmi.cif.read_string(text, 0))
-    except (ValueError, RuntimeError) as error:
-        for repair in (as_cif1, _join_quotes, _as_ascii):
-            repaired = repair(text)
-            if repaired != text:
-                return _parse_blocks(repaired)
-        parts = _split_blocks(text)
-        if len(parts) <= 2:
-            raise _syntax_error(error, 0, text) from error
-    blocks: list[tuple[str, Any]] = []
-    line = parts[0].count("\n")
-    for part in parts[1:]:
-        name = part.split(None, 1)[0][5:]
-        try:
-            blocks += _named(gemmi.cif.read_string(part, 0))
-        except (ValueError, RuntimeError) as error:
-            has_atoms = any(tag.lower() in part.lower() for tags in COORDINATES for tag in tags)
-            blocks.append((name, _syntax_error(error, line, text) if has_atoms else None))
-        line += part.count("\n")
-    return blocks
-
-
-def _plain(text: str) -> str:
-    """The text with plain signs for those of typesetters; a no-break space separates words, or else belongs to one."""
-    spaced = text.translate(FOREIGN)
-    try:
-        _gemmi().cif.read_string(spaced, 0)
-    except (ValueError, RuntimeError):
-        return text.translate({**FOREIGN, NO_BREAK: "_"}) if chr(NO_BREAK) in text else spaced
-    return spaced
-
-
-def _split_blocks(text: str) -> list[str]:
-    """The text before the first block, and each block; "data_" at the start of a line of a text field begins none."""
-    lines = text.split("\n")
-    ends = [number for number, line in enumerate(lines) if line.startswith(";")]
-    starts, at = [0], 0
-    while at < len(lines):
-        if lines[at].startswith(";"):
-            at = next((end for end in ends[bisect_right(ends, at) :]), at)  # a field that never ends is none
-        elif lines[at][:5].lower() == "data_":
-            starts.append(at)
-        at += 1
-    parts = zip(starts, [*starts[1:], len(lines)], strict=True)
-    return ["".join(f"{line}\n" for line in lines[start:end]) for start, end in parts]
-
-
-def _join_quotes(text: str) -> str:
-    return _QUOTE_OVER_LINES.sub(_on_one_line, text)
-
-
-def _as_ascii(text: str) -> str:
-    """Characters outside ASCII, which CIF allows in quotes alone, as question marks."""
-    return text if text.isascii() else text.encode("ascii", "replace").decode()
-
-
-def _on_one_line(match: re.Match[str]) -> str:
-    """A quoted text without its line ends, which follow it, so that lines keep their numbers."""
-    return match.group().replace("\n", " ") + "\n" * match.group().count("\n")
-
-
-def _named(document: Any) -> list[tuple[str, Any]]:
-    return [(document[i].name, document[i]) for i in range(len(document))]
-
-
-def _syntax_error(error: Exception, lines_before: int, text: str) -> StructureError:
-    """gemmi's "string:12:3(200): reason" as a sentence."""
-    match = re.match(r"^[^:]*:(\d+):\d+(?:\(\d+\))?:\s*(.*)$", str(error), re.DOTALL)
-    kind = "CIF 2.0" if text.startswith("#\\#CIF_2") else "CIF"
-    if not match:
-        return StructureError("S103", f"not valid {kind}: {error}")
-    return StructureError(
-        "S103", f"not valid {kind} at line {int(match.group(1)) + lines_before}: {match.group(2)}"
-    )
-
-
 def _unique_names(names: list[str]) -> list[str]:
     """Names of blocks, made distinct; one block alone needs no name."""
     if len(names) == 1:
@@ -257,7 +152,7 @@ def _cell_value(block: Any, name: str) -> float:
     for tag in (f"_cell_{name}", f"_cell.{name}"):
         text = block.find_value(tag)
         if text is not None:
-            gemmi = _gemmi()
+            gemmi = import_gemmi()
             value = gemmi.cif.as_number(text)
             if isfinite(value):
                 return float(value)

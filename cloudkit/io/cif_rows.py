@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloudkit.errors import StructureError
-from cloudkit.io.cif import CARTESIAN, COORDINATES
+from cloudkit.io.cif_text import CARTESIAN, COORDINATES
 from cloudkit.structure.elements import (
     Atom,
     Parts,

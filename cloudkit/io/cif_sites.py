@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from cloudkit.errors import StructureError
 from cloudkit.io.cif_rows import Rows, read_rows
 from cloudkit.io.cif_symmetry import Reading, Readings, read_symmetry
-from cloudkit.io.expand import Expanded, expand
 from cloudkit.io.facts import (
     LARGEST_ROOM,
     SMALLEST_ROOM,
@@ -23,6 +22,7 @@ from cloudkit.io.facts import (
     implausible,
     volume_fault,
 )
+from cloudkit.io.operations import Expanded, expand
 from cloudkit.io.site_order import order_sites
 from cloudkit.structure.crystal import Crystal, build_numbered, plain_species
 from cloudkit.structure.elements import Atom, Parts

@@ -4,8 +4,6 @@ What a file leaves open (the origin of "F d -3 m", the axes of "R -3", the uniqu
 of which the cell rules some out here, and the atoms decide among the rest (cif_sites.py).
 """
 
-import re
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -14,15 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloudkit.errors import StructureError
-from cloudkit.io.expand import Operations, form_group
 from cloudkit.io.facts import Stated
+from cloudkit.io.operations import Operations, parse_operations
 from cloudkit.io.settings import MONOCLINIC, find_hall, find_named, settings_of, with_code
 
-MAX_OPERATIONS: Final = 384  # the largest group has 192; magnetic lists can hold each operation twice
 STRAIN: Final = 0.05  # largest relative change of the cell's metric under an operation; 0.001 is common, 0.005 unconstrained
-LARGEST_DENOMINATOR: Final = 100
-LARGEST_TERM: Final = 1_000  # in a triplet
-LARGEST_UNIT: Final = 2_700  # common denominators beyond it would not fit form_group's keys
 MAGNETIC_TAGS: Final = (
     "_space_group_symop_magn_operation.xyz",
     "_space_group_symop_magn_operation_xyz",
@@ -94,7 +88,7 @@ def read_symmetry(block: Any, lattice: NDArray[np.float64]) -> Readings:
     notes = []
     if triplets and any(len(block.find_values(tag)) for tag in MAGNETIC_TAGS):
         notes.append("magnetic moments are ignored: the nuclear structure is read")
-    listed = _parse_listed(tuple(triplets), tuple(_values(block, CENTERING_TAGS))) if triplets else None
+    listed = parse_operations(tuple(triplets), tuple(_values(block, CENTERING_TAGS))) if triplets else None
     hall, name, number, code = (
         next(iter(_values(block, tags)), "") for tags in (HALL_TAGS, NAME_TAGS, NUMBER_TAGS, CODE_TAGS)
     )
@@ -310,103 +304,3 @@ def _values(block: Any, tags: tuple[str, ...]) -> list[str]:
         if found:
             return found
     return []
-
-
-@lru_cache(maxsize=256)
-def _parse_listed(triplets: tuple[str, ...], centering: tuple[str, ...]) -> Operations:
-    if len(triplets) * max(len(centering), 1) > MAX_OPERATIONS:
-        raise StructureError(
-            "S109", f"the file lists {len(triplets)} symmetry operations; no space group has that many"
-        )
-    unit = _unit((*triplets, *centering))
-    ops = [_parse(text, unit) for text in triplets]
-    if centering:
-        shifts = [_parse(text, unit) for text in centering]
-        ops = [_product(op, shift, unit) for shift in shifts for op in ops]
-    distinct = list(dict.fromkeys((turn, tuple(x % unit for x in shift)) for turn, shift in ops))
-    rotations = [[list(turn[at : at + 3]) for at in (0, 3, 6)] for turn, _ in distinct]
-    if not form_group(rotations, [list(shift) for _, shift in distinct], unit):
-        raise StructureError(
-            "S110",
-            f"the {len(distinct)} symmetry operations listed in the file do not form a group",
-            "one is missing or misprinted",
-        )
-    return Operations(
-        np.array(rotations, dtype=np.float64),
-        np.array([shift for _, shift in distinct], dtype=np.float64) / unit,
-    )
-
-
-_Op = tuple[
-    tuple[int, ...], tuple[int, ...]
-]  # nine entries of the rotation, three of the translation in 1/unit
-_TERM: Final = re.compile(r"([+-]?)(?:(\d+)/(\d+)|(\d*\.\d+|\d+\.?))?\*?([xyz])?")
-
-
-def _unit(texts: Sequence[str]) -> int:
-    """A common denominator of all fractions in some triplets, a multiple of 24: pymatgen writes 5/17, others 0.3333."""
-    unit = gemmi.Op.DEN
-    for bottom in {int(b) for text in texts for b in re.findall(r"/\s*(\d{1,4})", text)}:
-        if 0 < bottom <= LARGEST_DENOMINATOR:
-            unit = int(np.lcm(unit, bottom))
-    return unit if unit <= LARGEST_UNIT else gemmi.Op.DEN
-
-
-def _product(first: _Op, second: _Op, unit: int) -> _Op:
-    """first after second, as operations x -> R x + t."""
-    a, b = (np.array(turn).reshape(3, 3) for turn in (first[0], second[0]))
-    shift = a @ np.array(second[1]) + np.array(first[1])
-    return tuple((a @ b).reshape(9).tolist()), tuple(int(x) % unit for x in shift)
-
-
-@lru_cache(maxsize=8192)
-def _parse(text: str, unit: int) -> _Op:
-    """One triplet; a magnetic one carries a fourth entry, the time reversal, which moves no atom."""
-    plain = re.sub(r"\s+", "", text.lower().strip("'\" ").replace("−", "-").replace("–", "-"))
-    parts = plain.split(",")
-    if len(parts) == 4 and re.fullmatch(r"[+-]?1|m|", parts[3]):
-        parts = parts[:3]
-    if len(parts) != 3:
-        raise _not_understood(text, "three terms, such as -x,y+1/2,z, are expected")
-    turn: list[int] = []
-    shift: list[int] = []
-    for part in parts:
-        row, constant = _parse_row(part, text, unit)
-        turn += row
-        shift.append(constant)
-    return tuple(turn), tuple(shift)
-
-
-def _parse_row(part: str, text: str, unit: int) -> tuple[list[int], int]:
-    """One coordinate of a triplet: three factors and a constant in 1/unit."""
-    row, constant, at = [0, 0, 0], 0.0, 0
-    while at < len(part):
-        match = _TERM.match(part, at)
-        if (
-            match is None
-            or match.end() == at
-            or not (match[2] or match[4] or match[5])
-            or (at and not match[1])
-        ):
-            raise _not_understood(text, f"unexpected '{part[at:]}'")
-        if match[2] and int(match[3]) == 0:
-            raise _not_understood(text, "a denominator is 0")
-        size = int(match[2]) / int(match[3]) if match[2] else float(match[4] or 1)
-        if size > LARGEST_TERM:
-            raise _not_understood(text, f"{size:g} is not a number that a triplet may hold")
-        value = -size if match[1] == "-" else size
-        if match[5]:
-            if value != round(value):
-                raise StructureError("S109", "a symmetry operation in the file has fractional factors")
-            row["xyz".index(match[5])] += int(value)
-        else:
-            constant += value
-        at = match.end()
-    whole = round(constant * unit)
-    if not part or abs(constant * unit - whole) > 0.01 * unit:
-        raise _not_understood(text, f"{constant:g} is not a translation that a group may have")
-    return row, whole
-
-
-def _not_understood(text: str, why: str) -> StructureError:
-    return StructureError("S109", f"the symmetry operation '{text}' cannot be understood: {why}")

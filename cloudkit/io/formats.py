@@ -9,7 +9,8 @@ from cloudkit.tables import SPACE_GROUP_BY_GENERATORS
 
 class Format(NamedTuple):
     """A kind of file. suffixes: of its name, before .gz; words: in its name, for those without a suffix; begins: how its text
-    begins, where that says what it is; is_table: whether it is a table of rows with columns.
+    begins, where that says what it is; is_table: whether it is a table of rows with columns; is_written: whether tables are
+    also written so, under the first suffix.
     """
 
     kind: str
@@ -17,6 +18,7 @@ class Format(NamedTuple):
     words: tuple[str, ...] = ()
     begins: str = ""
     is_table: bool = False
+    is_written: bool = False
 
 
 FORMATS: Final = (  # in the order in which text is looked at
@@ -25,13 +27,14 @@ FORMATS: Final = (  # in the order in which text is looked at
     Format("vasprun", (), ("vasprun",), r"(?s)\s*<\?xml.{0,200}?<modeling>"),
     Format("outcar", (), ("outcar",), r"\s*vasp\.\d"),
     Format("json", (".json",), begins=r"\s*(?:\[|\{\s*$|\{[^\n]*\n?\Z)"),
-    Format("lines", (".jsonl", ".ndjson"), begins=r"\s*\{", is_table=True),
+    Format("lines", (".jsonl", ".ndjson"), begins=r"\s*\{", is_table=True, is_written=True),
     Format("extxyz", (".extxyz", ".xyz"), begins=r"(?i)\s*\d+[ \t]*\n[^\n]*lattice"),
     Format("poscar", (".vasp", ".poscar", ".contcar"), ("poscar", "contcar")),
-    Format("csv", (".csv",), is_table=True),
-    Format("parquet", (".parquet",), is_table=True),
+    Format("csv", (".csv",), is_table=True, is_written=True),
+    Format("parquet", (".parquet",), is_table=True, is_written=True),
     Format("ase", (".db",)),
 )
+WRITABLE: Final = tuple(sorted(one.suffixes[0] for one in FORMATS if one.is_written))
 STRINGS: Final = "strings"  # SCOPE strings, which are no structure
 KNOWN: Final = (
     "known: .cif, POSCAR, CONTCAR, .vasp, vasprun.xml, OUTCAR, .extxyz, .xyz, .jsonl, .json, .csv, also with .gz; .parquet, .db, "

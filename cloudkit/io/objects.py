@@ -1,10 +1,8 @@
 """Objects of other packages, dictionaries and arrays to Crystal; none of those packages is imported here."""
 
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -26,28 +24,13 @@ HOLDERS: Final = ("structure", "initial_structure", "final_structure", "atoms", 
 _KINDS = "give a pymatgen Structure, ASE Atoms, a path, a dict, or (lattice, positions, numbers)"
 
 
-def as_crystal(structure: Any) -> Crystal:
-    """A Crystal from whatever people have.
+def from_object(structure: Any) -> Crystal:
+    """A Crystal from any of the forms of `as_crystal` but a path; what had to be assumed is logged.
 
-    structure: Crystal; pymatgen Structure or its as_dict(); ASE Atoms;
-    the path of a file with exactly one structure;
-    {"lattice", "species", "frac"}; or (lattice, positions, numbers) with positions fractional and numbers Z
-    or symbols.
-    Raises StructureError S1xx where that cannot be read;
-    whether the crystal is physical is checked by find_symmetry.
+    Raises StructureError S107, S112, S113.
     """
     if isinstance(structure, Crystal):
         return structure
-    if isinstance(structure, str) and ("\n" in structure or "\0" in structure):
-        raise StructureError(
-            "S112",
-            f"a text of {len(structure):,} characters is not a path",
-            "write it to a file, and give its path",
-        )
-    if isinstance(structure, str | os.PathLike):
-        from cloudkit.io.read import read_one
-
-        return read_one(Path(structure))
     if hasattr(structure, "lattice") and hasattr(structure, "sites"):
         return _from_pymatgen(structure)
     if hasattr(structure, "get_scaled_positions") and hasattr(structure, "numbers"):
@@ -60,7 +43,7 @@ def as_crystal(structure: Any) -> Crystal:
         for note in notes:
             _LOG.warning("%s", note)
         return crystal
-    if isinstance(structure, Sequence) and len(structure) == 3:
+    if isinstance(structure, Sequence) and len(structure) == 3 and not isinstance(structure, str | bytes):
         return from_arrays(*structure)
     raise StructureError("S112", f"a {type(structure).__name__} is not a crystal structure", _KINDS)
 

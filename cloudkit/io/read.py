@@ -2,10 +2,11 @@
 
 import logging
 import math
+import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -14,19 +15,38 @@ from cloudkit.io.cif import read_cif
 from cloudkit.io.facts import implausible
 from cloudkit.io.formats import STRINGS, classify
 from cloudkit.io.json_xyz import read_extxyz, read_json, read_json_lines
-from cloudkit.io.objects import as_crystal
+from cloudkit.io.objects import from_object
 from cloudkit.io.paths import decode, mode_of, read_bytes
-from cloudkit.io.pieces import ROWS, Piece
-from cloudkit.io.poscar import read_poscar
+from cloudkit.io.pieces import ROWS, Piece, find_pieces
 from cloudkit.io.record import Record, no_structure, record_of
-from cloudkit.io.sources import find_pieces
-from cloudkit.io.vasp_output import read_output
+from cloudkit.io.vasp import read_output, read_poscar
 from cloudkit.structure.crystal import Crystal
 from cloudkit.structure.guards import SMALLEST_VOLUME
 
 _LOG: Final = logging.getLogger(__name__)
 FETCHED: Final = 32  # files fetched before the first is parsed
 MOST_FETCHED: Final = 1 << 22  # characters
+
+
+def as_crystal(structure: Any) -> Crystal:
+    """A Crystal from whatever people have.
+
+    structure: Crystal; pymatgen Structure or its as_dict(); ASE Atoms;
+    the path of a file with exactly one structure;
+    {"lattice", "species", "frac"}; or (lattice, positions, numbers) with positions fractional and numbers Z
+    or symbols.
+    Raises StructureError S1xx where that cannot be read;
+    whether the crystal is physical is checked by find_symmetry.
+    """
+    if isinstance(structure, str) and ("\n" in structure or "\0" in structure):
+        raise StructureError(
+            "S112",
+            f"a text of {len(structure):,} characters is not a path",
+            "write it to a file, and give its path",
+        )
+    if isinstance(structure, str | os.PathLike):
+        return read_one(Path(structure))
+    return from_object(structure)
 
 
 def as_record(name: str, structure: object) -> Record:

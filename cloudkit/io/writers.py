@@ -10,7 +10,6 @@ import numpy as np
 from cloudkit.errors import require
 
 Columns = Mapping[str, Any]  # name -> values of one batch, all of one length
-WRITABLE: Final = (".csv", ".jsonl", ".parquet")
 GROUP: Final = 10_000  # rows of Parquet held before they are written
 
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloudkit.errors import StructureError
-from cloudkit.io import cif
+from cloudkit.io import cif, cif_text
 from cloudkit.io import cif_fast as cif_plain
 from cloudkit.io.cif_sites import read_sites
 from cloudkit.structure import Crystal
@@ -58,7 +58,7 @@ SWAPS = [
 def blocks_of(text: str) -> Iterator[Any]:
     """The blocks that gemmi reads and that have atoms."""
     try:
-        parsed = cif._parse_blocks(text)
+        parsed = cif_text.parse_blocks(text)
     except StructureError:
         return
     yield from (block for _, block in parsed if block is not None and not isinstance(block, StructureError))

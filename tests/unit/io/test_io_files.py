@@ -14,7 +14,7 @@ import pytest
 from cloudkit.errors import StructureError
 from cloudkit.io import Record, as_crystal, read_structures
 from cloudkit.io.json_xyz import read_extxyz
-from cloudkit.io.poscar import read_poscar
+from cloudkit.io.vasp import read_poscar
 from cloudkit.structure import CODES, Crystal
 
 from ..structure.structure_examples import CUBIC_POSCAR, ROCK_SALT, caesium_chloride, cif

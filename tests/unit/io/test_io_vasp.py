@@ -8,7 +8,7 @@ import pytest
 
 from cloudkit.encoding import encode_files
 from cloudkit.errors import MissingExtra
-from cloudkit.io import read_structures, vasp_output
+from cloudkit.io import read_structures, vasp
 
 VASPRUN: Final = """<?xml version="1.0" encoding="ISO-8859-1"?>
 <modeling>
@@ -79,7 +79,7 @@ def test_without_ase_the_command_that_installs_it_is_named(
     def require(module: str, extra: str) -> None:
         raise MissingExtra(module, extra)
 
-    monkeypatch.setattr(vasp_output, "require", require)
+    monkeypatch.setattr(vasp, "require", require)
     (tmp_path / "OUTCAR").write_text(OUTCAR)
     (record,) = read_structures([tmp_path])
     assert record.error is not None and record.error.code == "S102" and "interop" in record.error.hint

@@ -1,12 +1,16 @@
-"""VASP's POSCAR and CONTCAR: text to Crystal."""
+"""Files of VASP: POSCAR and CONTCAR, read here; vasprun.xml and OUTCAR, of which ASE reads the last structure."""
 
 import re
+from collections.abc import Iterator
+from io import StringIO
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cloudkit.errors import StructureError
+from cloudkit.errors import MissingExtra, StructureError, require
+from cloudkit.io.objects import from_object
+from cloudkit.io.record import Record
 from cloudkit.structure.crystal import Crystal, build_crystal
 from cloudkit.structure.elements import Atom, is_element, read_symbol
 from cloudkit.tables import ELEMENTS
@@ -166,3 +170,31 @@ def _to_fractional(positions: NDArray[np.float64], lattice: NDArray[np.float64])
 
 def _broken(line: int, what: str) -> StructureError:
     return StructureError("S103", f"line {line} of the POSCAR: {what}")
+
+
+class _Named(StringIO):
+    """A text with the name of a file, next to which ASE looks for constraints of the run; there is nothing next to it."""
+
+    name = "/nowhere/OUTCAR"
+
+
+def read_output(text: str, form: str) -> Iterator[Record]:
+    """The last structure of an output. form: "vasp-xml" or "vasp-out", as ASE names them.
+
+    Raises StructureError S102 where ASE is not installed, S103 where it cannot read the text.
+    """
+    try:
+        ase = require("ase.io", "interop")
+    except MissingExtra as error:
+        raise StructureError(
+            "S102", "outputs of VASP are read by ASE, which is not installed", str(error)
+        ) from error
+    try:
+        atoms = ase.read(_Named(text), format=form, index=-1)
+    except Exception as error:
+        raise StructureError(
+            "S103",
+            f"ASE cannot read the output: {type(error).__name__}: {error}",
+            "give the CONTCAR of the run",
+        ) from error
+    yield Record("", from_object(atoms), None, ("the last structure of the output is read",))
