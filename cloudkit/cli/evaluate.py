@@ -1,7 +1,6 @@
 """`cloudkit evaluate`: errors of a model and of baselines on labelled data."""
 
-from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -9,13 +8,11 @@ from cloudkit.cli import completion
 from cloudkit.cli.columns import Column
 from cloudkit.cli.terminal import emit, emit_json, emit_table, say
 
-MEASURES = {
-    "mae": "MAE",
-    "rmse": "RMSE",
-    "share_of_3R": "% of 3R",
-    "mae_over_mad": "MAE/MAD",
-    "coverage_of_80": "in 80 %",
-}
+if TYPE_CHECKING:
+    from cloudkit.evaluate.metrics import Measure
+
+HEADS: Final = {"share_of_3R": "% of 3R", "mae_over_mad": "MAE/MAD", "coverage_of_80": "in 80 %"}
+IN_PERCENT: Final = ("share_of_3R",)
 
 
 def command(
@@ -48,16 +45,39 @@ def command(
 
 def show_errors(task: dict[str, Any]) -> None:
     """One quantity's errors as a table, the model first, then its baselines from the best; as in metrics.json."""
-    from cloudkit.evaluate.metrics import standings
+    from cloudkit.evaluate.metrics import measures_of, standings
 
     unit = f" in {task['unit']}" if task.get("unit") else ""
     emit(f"{task['quantity']}{unit}, {task['rows']:,} rows")
-    shown = {key: label for key, label in MEASURES.items() if key in task}
-    rows = [(name, *_measures(scores, shown)) for name, scores in standings(task)]
-    emit_table(["", *shown.values()], rows)
+    shown = measures_of(task)
+    rows = [
+        (name if scores is task else _called(name, task), *(_value(one, scores) for one in shown))
+        for name, scores in standings(task)
+    ]
+    emit_table(["", *(HEADS.get(one.key, one.label) for one in shown)], rows)
+    if "classes" in task:
+        _show_confusion(task)
     emit("")
 
 
-def _measures(scores: dict[str, float], shown: Iterable[str]) -> list[float | None]:
-    values = {**scores, "share_of_3R": 100 * scores.get("share_of_3R", 0.0)}
-    return [values.get(key) for key in shown]
+def _called(name: str, task: dict[str, Any]) -> str:
+    """A baseline as the spec names it, with what it is of classes."""
+    from cloudkit.evaluate.display import CLASS_BASELINE_NAMES
+
+    said = CLASS_BASELINE_NAMES.get(name) if "classes" in task else None
+    return f"{name} ({said})" if said else name
+
+
+def _value(measure: "Measure", scores: dict[str, Any]) -> float | None:
+    value = measure.of(scores)
+    return 100 * value if value is not None and measure.key in IN_PERCENT else value
+
+
+def _show_confusion(task: dict[str, Any]) -> None:
+    """What the model took each class for, and from which probability."""
+    emit("")
+    names = task["classes"]
+    rows = [(name, *counts) for name, counts in zip(names, task["confusion"], strict=True)]
+    emit_table(["true class, taken for", *names], rows)
+    if len(names) == 2:
+        emit(f"{task['positive']} is predicted from a probability of {task['threshold']:.3g}")

@@ -13,11 +13,12 @@ from cloudkit.data.batches import (
     tokenize,
 )
 from cloudkit.data.builtin_tables import BUILTIN, builtin_path, read_builtin
+from cloudkit.data.classes import read_strata, spellings
 from cloudkit.data.crystals import Crystals, join_crystals
 from cloudkit.data.folds import take_fold, take_fraction, take_part
 from cloudkit.data.geometry import CRYSTAL_TARGETS, ORBIT_TARGETS, Shapes, geometry_columns
 from cloudkit.data.reading import Target, read_crystals
-from cloudkit.data.repeats import repeated_labels
+from cloudkit.data.repeats import most_frequent, repeated_labels
 
 __all__ = [
     "BUILTIN",
@@ -33,9 +34,12 @@ __all__ = [
     "geometry_columns",
     "join_crystals",
     "make_batch",
+    "most_frequent",
     "read_builtin",
     "read_crystals",
+    "read_strata",
     "repeated_labels",
+    "spellings",
     "split_crystals",
     "take_fold",
     "take_fraction",

@@ -5,8 +5,8 @@ A crystal with a heat capacity at forty temperatures is one string and forty obs
 
 import csv
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,7 @@ class Crystals:
     notes: what was done to the data, for the build to say. geometry: of the structures, where it was read.
     sources: names of where labels come from; source (observations,): index into them; weight (observations,): how much a label
     counts in training. Without them all labels are of one source and weight.
+    classes: the names of the classes of each quantity that has classes; the value of its label is the number of one, from 0.
     """
 
     texts: list[str]
@@ -39,6 +40,7 @@ class Crystals:
     sources: tuple[str, ...] = ("",)
     source: NDArray[np.int64] | None = None
     weight: NDArray[np.float64] | None = None
+    classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def source_of(self) -> NDArray[np.int64]:
         """`source`, zeros where there is one source."""
@@ -66,7 +68,12 @@ class Crystals:
         )
         if self.geometry is not None:
             self.geometry.save(folder)
-        head = {"quantities": self.quantities, "notes": self.notes, "sources": self.sources}
+        head = {
+            "quantities": self.quantities,
+            "notes": self.notes,
+            "sources": self.sources,
+            "classes": dict(self.classes),
+        }
         (folder / "crystals.json").write_text(json.dumps(head, indent=1), encoding="utf-8")
 
     def of(self, chosen: NDArray[np.int64]) -> "Crystals":
@@ -81,6 +88,14 @@ class Crystals:
             source=self.source_of()[keep],
             weight=self.weight_of()[keep],
         )
+
+    def strata(self) -> NDArray[np.int64] | None:
+        """The class of each crystal (crystals,), the first where it has several, -1 without one; None unless all labels are classes."""
+        if set(self.quantities) != set(self.classes):
+            return None
+        found = np.full(len(self), -1, np.int64)
+        found[self.crystal[::-1]] = self.value[::-1].astype(np.int64)
+        return found if self.classes else None
 
     def of_first_source(self) -> "Crystals":
         """The same with the observations of the first source only."""
@@ -121,6 +136,7 @@ class Crystals:
                 tuple(head["sources"]),
                 arrays["source"],
                 arrays["weight"],
+                {name: tuple(classes) for name, classes in head["classes"].items()},
             )
 
 
@@ -152,6 +168,7 @@ def join_crystals(parts: Sequence[Crystals]) -> Crystals:
         sources=sources,
         source=np.concatenate(source)[order],
         weight=np.concatenate([part.weight_of() for part in parts])[order],
+        classes={name: classes for part in parts for name, classes in part.classes.items()},
         **columns,
     )
 

@@ -4,6 +4,7 @@ import hashlib
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cloudkit.errors import DataError
 from cloudkit.io.tables import Table
@@ -27,12 +28,21 @@ class Divided(Protocol):
     count: int
     seed: int
     fold: int
+    stratified: bool
 
 
-def take_part(table: Table, part: str, folds: Divided | None) -> Table:
-    """The rows of a part (train or test) of the fold that `folds` names; all rows without one, or for the part all."""
+def take_part(
+    table: Table, part: str, folds: Divided | None, strata: NDArray[np.int64] | None = None
+) -> Table:
+    """The rows of a part (train or test) of the fold that `folds` names; all rows without one, or for the part all.
+
+    strata (rows,): the class of each row, for folds that are stratified.
+    """
     if folds is None or part == "all":
         return table
+    if folds.stratified and strata is not None:
+        mine = stratified_folds(table.name, strata, folds.count, folds.seed) == folds.fold
+        return table.where((mine == (part == "test")).tolist())
     return take_fold(table, folds.count, folds.seed, folds.fold, part)
 
 
@@ -48,3 +58,29 @@ def take_fold(table: Table, count: int, seed: int, fold: int, part: str) -> Tabl
     np.random.RandomState(seed).shuffle(order)
     mine = np.array_split(order, count)[fold]
     return table.where((np.isin(np.arange(rows), mine) == (part == "test")).tolist())
+
+
+def stratified_folds(name: str, strata: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
+    """The fold of each row (rows,), from 0, with the strata in equal shares in each.
+
+    As scikit-learn's ``StratifiedKFold(count, shuffle=True, random_state=seed)`` divides them. name: of the table, for messages.
+    Raises DataError for fewer rows than folds.
+
+    Examples
+    --------
+    >>> stratified_folds("labels", np.array([0, 0, 1, 1]), 2, 0).tolist()
+    [1, 0, 0, 1]
+    """
+    rows = len(strata)
+    if rows < count:
+        raise DataError(f"{name}: {rows} rows cannot be divided into {count} folds")
+    _, first, code = np.unique(strata, return_index=True, return_inverse=True)
+    of = np.argsort(np.argsort(first))[code]  # numbered as they first occur
+    ordered = np.sort(of)
+    shares = np.array([np.bincount(ordered[fold::count], minlength=len(first)) for fold in range(count)])
+    draw, folds = np.random.RandomState(seed), np.empty(rows, np.int64)
+    for number in range(len(first)):
+        own = np.arange(count).repeat(shares[:, number])
+        draw.shuffle(own)
+        folds[of == number] = own
+    return folds

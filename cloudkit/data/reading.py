@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from cloudkit.data.classes import is_missing, names_classes, read_classes
 from cloudkit.data.crystals import Crystals
 from cloudkit.data.geometry import encode_table, read_shapes
 from cloudkit.errors import DataError, ScopeError
@@ -33,6 +34,8 @@ class Target:
 
     frequency: the same for labels of a density, in frequency_unit. most: the largest value per atom that a label may have.
     missing: "skip" passes over rows without this label, "error" refuses them. weight: how much its labels count in training.
+    classes: their names, where labels are classes; the value of such a label is the number of its class, from 0. cuts: where a
+    column of numbers is cut into classes (cloudkit.data.classes).
     """
 
     column: str
@@ -44,6 +47,8 @@ class Target:
     most: float = math.inf
     missing: str = "error"
     weight: float = 1.0
+    classes: tuple[str, ...] = ()
+    cuts: tuple[float, ...] = ()
 
 
 def read_crystals(
@@ -101,6 +106,7 @@ def read_crystals(
     return Crystals(
         list(place), [names[first[i]] for i in range(len(place))], quantities, crystal[order], quantity[order],
         temperature[order], value[order], tuple(notes), shapes, sources, own[row[order]], weight[order],
+        {target.quantity: target.classes for target in targets if target.classes},
     )  # fmt: skip
 
 
@@ -159,13 +165,17 @@ def _observe(table: Table, target: Target, n_atoms: str | None) -> Observed:
     """Rows with a label, temperature (of a density: frequency in K) and value per atom of one column of labels."""
     kept = np.arange(len(table))
     if target.missing == "skip":
-        kept = np.array(
-            [i for i, v in enumerate(table.column(target.column)) if not _is_missing(v)], np.int64
-        )
+        kept = np.array([i for i, v in enumerate(table.column(target.column)) if not is_missing(v)], np.int64)
         table = table.where(np.isin(np.arange(len(table)), kept).tolist())
     if not len(kept):
         return kept, np.empty(0), np.empty(0)
-    labels = table.numbers(target.column)
+    if target.classes:
+        return (
+            kept,
+            np.full(len(kept), np.nan),
+            read_classes(table, target.column, target.classes, target.cuts),
+        )
+    labels = _numbers(table, target.column)
     if target.frequency is not None:
         at = _coordinate(table, target.frequency, "a frequency, 0 or above")
         at = np.array([to_kelvin(value, target.frequency_unit) for value in at.tolist()])
@@ -181,11 +191,14 @@ def _observe(table: Table, target: Target, n_atoms: str | None) -> Observed:
     return kept, at, value.astype(np.float64)
 
 
-def _is_missing(value: object) -> bool:
-    """An empty field, null, or NaN."""
-    return (
-        value is None or value != value or (isinstance(value, str) and value.strip().lower() in ("", "nan"))
-    )
+def _numbers(table: Table, column: str) -> NDArray[np.float64]:
+    """Labels as numbers; DataError says what learns labels of text."""
+    try:
+        return table.numbers(column)
+    except DataError as error:
+        if not names_classes(table, column):
+            raise
+        raise DataError(f"{error}; labels of text are classes: use a head of kind classification") from None
 
 
 def _coordinate(table: Table, given: float | str | None, wanted: str) -> NDArray[np.float64]:

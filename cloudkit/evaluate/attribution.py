@@ -1,20 +1,24 @@
 """How much each orbit changes a prediction: predictions with and without the orbit (occlusion, Zeiler 2014).
 
 The string without an orbit is another crystal, which may not exist; the change shows how the model uses the orbit, not what
-nature does. Changes do not add up to the prediction. Only orbit strings say which sites belong together.
+nature does. Changes do not add up to the prediction. Only orbit strings say which sites belong together. Of classes it is the
+probability of the true class that changes.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from cloudkit.data import tokenize
+from cloudkit.data import Tokens, tokenize
 from cloudkit.errors import ScopeError
-from cloudkit.models import CloudModel
-from cloudkit.predict.ensembles import Blend, predict_mean
+from cloudkit.evaluate.display import probability_column
+from cloudkit.models import Classification, CloudModel
+from cloudkit.predict.ensembles import Blend, predict_classes, predict_mean
 from cloudkit.scope import Scope, parse
 
+Array = NDArray[np.float64]
 MAX_ORBITS: Final = 12  # of one crystal
 ROOM_TEMPERATURE: Final = 300.0  # K; of several temperatures, the nearest to this one is shown
 
@@ -58,26 +62,39 @@ def _crystal(
     """One crystal and how its orbits change its prediction."""
     texts = [row["scope"], *(text for _, text in parts)]
     tokens = tokenize(texts, model.tokenizer, model.spec.tokens.max_length)
-    place = model.value_head(row["head"]).outputs.index(row["quantity"])
-    kelvin = float(row["temperature"]) if row["temperature"] != "" else np.nan
-    count = len(texts)
-    head = row["head"]
-    whole, *less = predict_mean(
-        model, blends.get(head), head, tokens, np.arange(count), np.full(count, place), np.full(count, kelvin)
-    ).tolist()
+    whole, *less = _predict(model, blends.get(row["head"]), row, tokens).tolist()
     changes = [
         {"orbit": orbit, "without": value, "change": whole - value}
         for (orbit, _), value in zip(parts, less, strict=True)
     ]
     known = {"id": row["id"], "scope": row["scope"], "temperature": row["temperature"]}
-    return known | {"target": float(row["target"]), "prediction": whole, "parts": changes}
+    target = {"true_class": row["target"]} if _of_classes(row) else {"target": float(row["target"])}
+    return known | target | {"prediction": whole, "parts": changes}
+
+
+def _predict(model: CloudModel, blend: Blend | None, row: dict[str, Any], tokens: Tokens) -> Array:
+    """What the model says of each string (strings,): the value of a row's quantity, or the probability of its true class."""
+    module, count = model.heads[row["head"]], len(tokens)
+    if isinstance(module, Classification):
+        found: Array = predict_classes(model, blend, row["head"], tokens)
+        return found[:, module.classes.index(row["target"])]
+    place = model.value_head(row["head"]).outputs.index(row["quantity"])
+    kelvin = float(row["temperature"]) if row["temperature"] != "" else np.nan
+    where = np.arange(count), np.full(count, place), np.full(count, kelvin)
+    return predict_mean(model, blend, row["head"], tokens, *where)
 
 
 def _key(line: dict[str, Any]) -> tuple[str, str]:
     return line["head"], line["quantity"]
 
 
+def _of_classes(row: dict[str, Any]) -> bool:
+    return probability_column(str(row["target"])) in row
+
+
 def _error(row: dict[str, Any]) -> float:
+    if _of_classes(row):
+        return 1 - float(row[probability_column(row["target"])])
     return float(row["prediction"]) - float(row["target"])
 
 

@@ -1,6 +1,7 @@
 """Names of quantities and baselines, and short strings, as reports show them."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from cloudkit.errors import ScopeError
 from cloudkit.scope import parse, reduced_formula
@@ -22,6 +23,7 @@ BASELINE_NAMES: Final = {
     "extra_trees": "extra trees",
     "boosted_trees": "boosted trees",
 }
+CLASS_BASELINE_NAMES: Final = {"mean": "majority", "ridge": "logistic regression"}
 
 
 def quantity_name(quantity: str) -> str:
@@ -35,9 +37,28 @@ def quantity_name(quantity: str) -> str:
     return QUANTITIES.get(quantity, quantity.replace("_", " ") if quantity.islower() else quantity)
 
 
-def baseline_name(name: str) -> str:
-    """The name of a baseline in reports."""
-    return BASELINE_NAMES.get(name, name.replace("_", " "))
+def baseline_name(name: str, task: Mapping[str, Any] | None = None) -> str:
+    """The name of a baseline in reports; task: what it was evaluated on, as metrics.json holds it.
+
+    Examples
+    --------
+    >>> baseline_name("mean"), baseline_name("mean", {"classes": ["no", "yes"]})
+    ('mean of labels', 'majority')
+    """
+    of_classes = task is not None and "classes" in task
+    names = BASELINE_NAMES | CLASS_BASELINE_NAMES if of_classes else BASELINE_NAMES
+    return names.get(name, name.replace("_", " "))
+
+
+def probability_column(name: str, baseline: str = "") -> str:
+    """The column of predictions.csv that holds the probability of a class, of the model or of a baseline.
+
+    Examples
+    --------
+    >>> probability_column("metal"), probability_column("metal", "extra_trees")
+    ('p(metal)', 'extra_trees p(metal)')
+    """
+    return f"{baseline} p({name})".lstrip()
 
 
 def short_scope(text: str) -> str:

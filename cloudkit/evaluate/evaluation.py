@@ -230,7 +230,7 @@ def _finetune_rows(model: Model, head: str) -> tuple[Crystals | None, set[str], 
             one.data for one in spec.tasks if isinstance(one, EvaluateTask) and task.exclude_shared != "none"
         ]
         evaluated = [text for data in excluded for text in read_task_data(spec, data).texts]
-        train, held_out = split_task(task, rows.texts, evaluated, spec.run.seed)
+        train, held_out = split_task(task, rows, evaluated, spec.run.seed)
     except DataError as error:
         note = f"no baselines: the rows that {model.name} was trained on cannot be read ({error})"
         return None, set(), [note]

@@ -1,7 +1,8 @@
-"""Metrics of predictions: MAE, RMSE and MAD."""
+"""Metrics of predictions: MAE, RMSE and MAD; and how reports show metrics, those of classes too (class_metrics.py)."""
 
+import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -68,7 +69,57 @@ def summarize(target: Any, prediction: Any, *, quantity: str, train_mean: float)
     return out
 
 
+class Measure(NamedTuple):
+    """A metric as reports show it. higher: whether more is better; text: its name within a sentence."""
+
+    key: str
+    label: str
+    text: str
+    higher: bool = False
+
+    def of(self, scores: dict[str, Any]) -> float | None:
+        """Its value among the scores of a model or baseline; None where it is not defined."""
+        value = scores.get(self.key)
+        return None if value is None else float(value)
+
+    def loss(self, scores: dict[str, Any]) -> float:
+        """Its value, such that less is better; infinite where it is not defined."""
+        value = self.of(scores)
+        return math.inf if value is None else -value if self.higher else value
+
+
+MEASURES: Final = {
+    one.key: one
+    for one in (
+        Measure("mae", "MAE", "mean absolute error"),
+        Measure("rmse", "RMSE", "root mean square error"),
+        Measure("share_of_3R", "MAE / 3R", "share of 3R"),
+        Measure("mae_over_mad", "MAE / MAD", "MAE / MAD"),
+        Measure("coverage_of_80", "in 80 % interval", "share within the 80 % intervals", higher=True),
+        Measure("roc_auc", "ROC-AUC", "ROC-AUC", higher=True),
+        Measure("balanced_accuracy", "balanced accuracy", "balanced accuracy", higher=True),
+        Measure("f1", "F1", "F1", higher=True),
+        Measure("accuracy", "accuracy", "accuracy", higher=True),
+        Measure("log_loss", "log loss", "log loss"),
+        Measure("brier", "Brier", "Brier score"),
+        Measure("calibration_error", "calibration error", "calibration error"),
+    )
+}
+
+
+def measures_of(task: dict[str, Any]) -> list[Measure]:
+    """The metrics that an evaluated quantity has, as metrics.json holds them."""
+    every = [task, *task.get("baselines", {}).values()]
+    return [one for key, one in MEASURES.items() if any(key in scores for scores in every)]
+
+
+def main_measure(task: dict[str, Any]) -> Measure:
+    """What the model is compared with baselines by."""
+    return MEASURES[task.get("metric", "mae")]
+
+
 def standings(task: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """(name, scores) of an evaluated quantity, as metrics.json has it: the model first, then its baselines from the best."""
-    rivals = sorted(task.get("baselines", {}).items(), key=lambda item: float(item[1]["mae"]))
+    measure = main_measure(task)
+    rivals = sorted(task.get("baselines", {}).items(), key=lambda item: measure.loss(item[1]))
     return [("this model", task), *rivals]

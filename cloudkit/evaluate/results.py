@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloudkit.data import Crystals
-from cloudkit.evaluate.display import formula_of
+from cloudkit.evaluate.class_evaluation import ClassScores
+from cloudkit.evaluate.class_metrics import summarize_classes
+from cloudkit.evaluate.display import formula_of, probability_column
 from cloudkit.evaluate.evaluation import Scores, compare
 from cloudkit.evaluate.leakage import Seen
 from cloudkit.evaluate.metrics import mae
@@ -31,6 +33,7 @@ def write_evaluation(
     seen: Seen | None = None,
     interval: tuple[Array, Array] | None = None,
     units: Mapping[str, str] | None = None,
+    metric: str | None = None,
 ) -> None:
     """Write ``metrics.json`` and ``predictions.csv`` of one evaluate task into `folder`.
 
@@ -48,12 +51,12 @@ def write_evaluation(
         Lower and upper ends of the intervals, each (observations of test,), NaN without one.
     units
         Of labels that have no canonical unit, by quantity.
+    metric
+        What the model is compared with baselines by; by default the mean absolute error.
     """
     scores = compare(head, train, test, prediction, baselines, seed, units)
-    counts = {"crystals": len(test), "train_crystals": len(np.unique(train.crystal))}
-    counts["crystals_in_training"] = len(set(test.texts) & set(train.texts if learned is None else learned))
-    marks = np.zeros(len(test), bool) if seen is None else seen.marks(test.texts)
-    counts["crystals_seen_before"] = int(marks.sum())
+    counts, marks = _overlap(train, test, learned, seen)
+    counts |= {"metric": metric or "mae"}
     metrics = []
     for score in scores:
         rows = np.flatnonzero(test.quantity == test.quantities.index(score.metrics["quantity"]))
@@ -64,6 +67,48 @@ def write_evaluation(
         metrics.append({**score.metrics, **counts, **_coverage(score), **new})
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=1), encoding="utf-8")
     write_lines(folder / "predictions.csv", [line for score in scores for line in _lines(score)])
+
+
+def write_class_evaluation(
+    scores: ClassScores,
+    train: Crystals,
+    test: Crystals,
+    folder: Path,
+    *,
+    learned: Sequence[str] | None = None,
+    seen: Seen | None = None,
+) -> None:
+    """Write ``metrics.json`` and ``predictions.csv`` of one evaluate task of classes; arguments as of `write_evaluation`."""
+    counts, marks = _overlap(train, test, learned, seen)
+    metrics = [{**scores.metrics, **counts, **_new_class_crystals(scores, test.crystal, marks)}]
+    (folder / "metrics.json").write_text(json.dumps(metrics, indent=1), encoding="utf-8")
+    write_lines(folder / "predictions.csv", list(_class_lines(scores, marks[test.crystal])))
+
+
+def _overlap(
+    train: Crystals, test: Crystals, learned: Sequence[str] | None, seen: Seen | None
+) -> tuple[dict[str, Any], NDArray[np.bool_]]:
+    """How many crystals there are, and how many of them the model knows; the mask (crystals,) of those seen before."""
+    counts: dict[str, Any] = {"crystals": len(test), "train_crystals": len(np.unique(train.crystal))}
+    counts["crystals_in_training"] = len(set(test.texts) & set(train.texts if learned is None else learned))
+    marks = np.zeros(len(test), bool) if seen is None else seen.marks(test.texts)
+    counts["crystals_seen_before"] = int(marks.sum())
+    return counts, marks
+
+
+def _class_lines(scores: ClassScores, seen: NDArray[np.bool_]) -> Iterator[dict[str, Any]]:
+    """One line per label: the true and the predicted class, and the probability of each class."""
+    judge = scores.judge
+    known = {"head": scores.metrics["head"], "quantity": judge.output, "unit": ""}
+    for row, (name, text) in enumerate(zip(scores.ids, scores.texts, strict=True)):
+        line = {**known, "id": name, "formula": formula_of(text), "scope": text, "temperature": ""}
+        line["target"] = judge.classes[scores.label[row]]
+        for who, column in scores.columns.items():
+            baseline = "" if who == "prediction" else who
+            line[who] = judge.classes[column.decided[row]]
+            names = (probability_column(one, baseline) for one in judge.classes)
+            line |= dict(zip(names, column.probability[row].tolist(), strict=True))
+        yield {**line, "seen": "yes" if seen[row] else "no"}
 
 
 def _coverage(score: Scores) -> dict[str, float]:
@@ -84,6 +129,21 @@ def _new_crystals(
         return {}
     error = mae(score.columns["target"][rows], score.columns["prediction"][rows])
     return {"new_crystals": {"crystals": len(np.unique(crystal[rows])), "mae": error}}
+
+
+def _new_class_crystals(
+    scores: ClassScores, crystal: NDArray[np.int64], marks: NDArray[np.bool_]
+) -> dict[str, dict[str, float]]:
+    """The same by the metric of the task, where it is defined."""
+    rows = ~marks[crystal]
+    if rows.all() or not rows.any():
+        return {}
+    column, judge = scores.columns["prediction"], scores.judge
+    found = summarize_classes(
+        scores.label[rows], column.probability[rows], positive=judge.positive, threshold=column.threshold
+    )
+    known = {judge.metric: found[judge.metric]} if judge.metric in found else {}
+    return {"new_crystals": {"crystals": len(np.unique(crystal[rows])), **known}}
 
 
 def write_lines(path: Path, lines: list[dict[str, Any]]) -> None:

@@ -18,6 +18,7 @@ from cloudkit.data import (
     join_crystals,
     read_builtin,
     read_crystals,
+    read_strata,
     repeated_labels,
     split_crystals,
     take_fraction,
@@ -25,9 +26,10 @@ from cloudkit.data import (
 )
 from cloudkit.errors import DataError
 from cloudkit.evaluate.leakage import composition_key, formula_key, prototype_key
-from cloudkit.io import read_table
+from cloudkit.io import Table, read_table
 from cloudkit.modelspec import (
     BuiltinData,
+    ClassificationHead,
     Data,
     FileData,
     FinetuneTask,
@@ -39,6 +41,7 @@ from cloudkit.modelspec import (
     heads_of,
     tables_of,
 )
+from cloudkit.modelspec import Target as SpecTarget
 from cloudkit.units import DULONG_PETIT
 
 Rows = NDArray[np.int64]
@@ -56,7 +59,8 @@ def read_task_data(spec: Spec, data: Data) -> Crystals:
     Raises DataError naming file, row and column of an error.
     """
     limits, geometry = label_limits(spec, data), wants_geometry(spec, data)
-    tables = [_read_table(spec, table, limits, geometry) for table in tables_of(data)]
+    classes = label_classes(spec, data)
+    tables = [_read_table(spec, table, limits, classes, geometry) for table in tables_of(data)]
     crystals = tables[0] if len(tables) == 1 else join_crystals(tables)
     name = " and ".join(_table_name(table) for table in tables_of(data))
     notes = tuple(f"{name}: {note}" for note in repeated_labels(crystals))
@@ -73,6 +77,16 @@ def wants_geometry(spec: Spec, data: Data) -> bool:
     return any(isinstance(spec.heads[name], GeometryHead) for name in names)
 
 
+def label_classes(spec: Spec, data: Data) -> dict[str, tuple[str, ...]]:
+    """The names of the classes of each quantity that the heads reading this data classify."""
+    return classes_of(spec.heads[name] for task in spec.tasks if task.data == data for name in heads_of(task))
+
+
+def classes_of(heads: Iterable[Head]) -> dict[str, tuple[str, ...]]:
+    """The names of the classes of each quantity that is classified."""
+    return {head.output: tuple(head.classes) for head in heads if isinstance(head, ClassificationHead)}
+
+
 def label_limits(spec: Spec, data: Data) -> dict[str, float]:
     """The largest label per atom of each quantity that the heads reading this data allow."""
     return harmonic_limits(
@@ -86,12 +100,21 @@ def harmonic_limits(heads: Iterable[Head]) -> dict[str, float]:
     return {"heat_capacity": min(factors) * DULONG_PETIT} if factors else {}
 
 
+def as_target(target: SpecTarget, classes: Mapping[str, tuple[str, ...]], most: float = math.inf) -> Target:
+    """A target of a spec as `read_crystals` takes it."""
+    cuts = tuple(target.cuts)
+    given = target.model_dump(exclude={"cuts"})
+    return Target(**given, most=most, classes=classes.get(target.quantity, ()), cuts=cuts)
+
+
 def _read_table(
-    spec: Spec, data: BuiltinData | FileData, limits: Mapping[str, float], geometry: bool
+    spec: Spec,
+    data: BuiltinData | FileData,
+    limits: Mapping[str, float],
+    classes: Mapping[str, tuple[str, ...]],
+    geometry: bool,
 ) -> Crystals:
-    targets = [
-        Target(**target.model_dump(), most=limits.get(target.quantity, math.inf)) for target in data.targets
-    ]
+    targets = [as_target(one, classes, limits.get(one.quantity, math.inf)) for one in data.targets]
     dialect = spec.tokens.dialect
     if isinstance(data, BuiltinData):
         table, text, id, n_atoms = read_builtin(data.builtin, data.part), "scope", "id", "n_atoms"
@@ -101,7 +124,9 @@ def _read_table(
             table, text=text, id=id, n_atoms=n_atoms, targets=targets, dialect=dialect, source=source
         )
         return _of_source(read, data.source)
-    table = take_part(read_table(data.path), data.part, spec.folds)
+    whole = read_table(data.path)
+    strata = _strata(whole, targets) if spec.folds and spec.folds.stratified else None
+    table = take_part(whole, data.part, spec.folds, strata)
     read = read_crystals(
         take_fraction(table, data.columns.structure or data.columns.text, data.fraction),
         text=data.columns.text,
@@ -117,6 +142,12 @@ def _read_table(
     return _of_source(read, data.source)
 
 
+def _strata(table: Table, targets: Sequence[Target]) -> Rows | None:
+    """The classes of the rows of a table, of its first target that has some."""
+    first = next((target for target in targets if target.classes), None)
+    return None if first is None else read_strata(table, first.column, first.classes, first.cuts)
+
+
 def _of_source(crystals: Crystals, name: str) -> Crystals:
     """All labels as of one source, where the spec names it."""
     if not name:
@@ -125,13 +156,14 @@ def _of_source(crystals: Crystals, name: str) -> Crystals:
 
 
 def split_task(
-    task: PretrainTask | FinetuneTask, texts: Sequence[str], evaluated: Sequence[str], seed: int
+    task: PretrainTask | FinetuneTask, crystals: Crystals, evaluated: Sequence[str], seed: int
 ) -> tuple[Rows, Rows]:
-    """Indices into `texts` of the crystals to train on and to hold out, both sorted.
+    """Indices of the crystals to train on and to hold out, both sorted; where labels are classes, the same share of each is held out.
 
     Crystals that share the task's `exclude_shared` with a string of `evaluated` are in neither. With a `split_by` other than
     random, all crystals of one group are on the same side. Raises DataError if `exclude_shared` leaves no crystals.
     """
+    texts, strata = crystals.texts, crystals.strata()
     kept = np.arange(len(texts))
     if task.exclude_shared != "none":
         key = KEYS[task.exclude_shared]
@@ -145,8 +177,11 @@ def split_task(
             "crystal of an evaluate task; give the task other rows, or a narrower exclude_shared"
         )
     if task.split_by == "random" or not task.validation_fraction:
-        train, valid = split_crystals(len(kept), task.validation_fraction, seed)
-        return kept[train], kept[valid]
+        parts = [kept] if strata is None else [kept[strata[kept] == one] for one in np.unique(strata[kept])]
+        split = [split_crystals(len(part), task.validation_fraction, seed) for part in parts]
+        train = [part[rows] for part, (rows, _) in zip(parts, split, strict=True)]
+        valid = [part[rows] for part, (_, rows) in zip(parts, split, strict=True)]
+        return np.sort(np.concatenate(train)), np.sort(np.concatenate(valid))
     groups = [KEYS[task.split_by](texts[index]) for index in kept.tolist()]
     names, of = np.unique(groups, return_inverse=True)
     order = np.random.default_rng([seed, len(kept)]).permutation(len(names))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from cloudkit.errors import require
 
 if TYPE_CHECKING:
+    from cloudkit.models.classification import Classification
     from cloudkit.models.folder import (
         load_model,
         load_weights,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         predict_geometry,
         predict_interval,
         predict_modes,
+        predict_probabilities,
         predict_values,
     )
     from cloudkit.models.published import read_published, write_published
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from cloudkit.models.thermal import Modes, Thermal
 
 __all__ = [
+    "Classification",
     "CloudModel",
     "Geometry",
     "HeadModel",
@@ -66,6 +69,7 @@ __all__ = [
     "predict_geometry",
     "predict_interval",
     "predict_modes",
+    "predict_probabilities",
     "predict_values",
     "read_published",
     "read_weights",
@@ -78,11 +82,12 @@ __all__ = [
 ]
 
 _NAMES = {
+    "classification": ("Classification",),
     "folder": ("to_half", "load_model", "load_weights", "read_weights", "save_model", "save_weights", "vocabulary_text"),
     "heads": ("Geometry", "MaskedTokens", "Regression", "ValueHead"),
     "inputs": ("Inputs", "make_inputs"),
     "model": ("CloudModel", "HeadModel", "MixedModel", "SourcedHead", "build_model", "ensembles", "member", "layer_groups"),
-    "predict": ("pool", "predict_geometry", "predict_interval", "predict_modes", "predict_values"),
+    "predict": ("pool", "predict_geometry", "predict_interval", "predict_modes", "predict_probabilities", "predict_values"),
     "published": ("read_published", "write_published"),
     "runtime.runtime": ("shipped",),
     "thermal": ("Modes", "Thermal"),

@@ -33,7 +33,7 @@ def save_model(model: CloudModel, folder: Path) -> None:
 
 def to_half(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """float16 for all but the scales of heads, which hold numbers beyond its range: half the size."""
-    wide = (".center", ".spread", ".shift", ".stretch", ".band")
+    wide = (".center", ".spread", ".shift", ".stretch", ".band", ".threshold")
     return {
         name: tensor.half() if tensor.is_floating_point() and not name.endswith(wide) else tensor
         for name, tensor in weights.items()

@@ -151,6 +151,16 @@ class ValueHead(nn.Module):
         center, spread = self.center.double()[quantity], self.spread.double()[quantity]
         return self.invert(scaled.double() * spread + center)
 
+    def errors(
+        self, predicted: Tensor, value: Tensor, quantity: Tensor, measure: Callable[..., Tensor]
+    ) -> Tensor:
+        """What the loss adds up (observations,): `measure` between predictions on the head's scale and labels."""
+        return measure(predicted, self.standardize(value, quantity), reduction="none")
+
+    def label_weights(self, value: Tensor) -> Tensor:
+        """How much each label (observations,) counts in the loss by its value."""
+        return torch.ones_like(value)
+
     def forward(self, pooled: Tensor, sequence: Tensor, quantity: Tensor, temperature: Tensor) -> Tensor:
         """Predictions (observations,) on the head's scale.
 

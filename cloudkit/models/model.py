@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cloudkit.models.bert import Bert, init_bert_weights
+from cloudkit.models.classification import Classification
 from cloudkit.models.embedding import Statistics, SymbolEmbedding, make_embedding
 from cloudkit.models.encoder import ACTIVATIONS, Encoded, Encoder
 from cloudkit.models.heads import Geometry, MaskedTokens, Regression, ValueHead
@@ -16,6 +17,7 @@ from cloudkit.models.inputs import Inputs, make_inputs
 from cloudkit.models.thermal import Thermal
 from cloudkit.modelspec import (
     BertEncoder,
+    ClassificationHead,
     FinetuneTask,
     GeometryHead,
     Head,
@@ -118,13 +120,13 @@ class HeadModel(nn.Module):
 class SourcedHead(HeadModel):
     """The encoder and one head while labels come from several sources: each source but the first has an offset.
 
-    offset (sources - 1, outputs): added on the head's scale; of a thermal head (sources - 1, 1): logarithm of a factor on all
-    frequencies. It is learned with the rest and is no part of the model, which predicts what the first source measures.
+    offset (sources - 1, outputs): added on the head's scale; of classes (sources - 1, classes): added to their logits; of a thermal
+    head (sources - 1, 1): logarithm of a factor on all frequencies. It is learned with the rest and is no part of the model, which predicts what the first source measures.
     """
 
     def __init__(self, model: CloudModel, name: str, sources: int) -> None:
         super().__init__(model, name)
-        numbers = 1 if isinstance(self.head, Thermal) else len(model.value_head(name).outputs)
+        numbers = 1 if isinstance(self.head, Thermal) else len(model.value_head(name).center)
         self.offset = nn.Parameter(torch.zeros(sources - 1, numbers))
 
     def forward(self, inputs: Inputs, *rest: Tensor) -> Tensor:
@@ -136,6 +138,8 @@ class SourcedHead(HeadModel):
             values: Tensor = self.head(pooled, *asked, own[:, 0].exp())
             return values
         values = self.head(pooled, *asked)
+        if isinstance(self.head, Classification):
+            return values + own
         return values + own.gather(1, asked[1][:, None])[:, 0]
 
 
@@ -252,6 +256,9 @@ def _make_head(
         return Regression(
             head.outputs, pooled, statistics, head.hidden or width, head.transform, head.dropout
         )
+    if isinstance(head, ClassificationHead):
+        shape = pooled, statistics, head.hidden or width, head.dropout
+        return Classification(head.output, head.classes, head.positive, head.class_weights, *shape)
     return Thermal(head.outputs, head.modes, pooled, statistics, width, head.cp_minus_cv or 0.0, head.dropout)
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cloudkit.data import Tokens, make_batch
+from cloudkit.models.classification import Classification
 from cloudkit.models.features import ELEMENT_KIND
 from cloudkit.models.heads import Geometry, Regression, ValueHead
 from cloudkit.models.inputs import segment_sum
@@ -48,6 +49,20 @@ def predict_values(
             assert isinstance(one.head, ValueHead)
             scaled = one.head(pool(model, tokens, member=one), rows, names, kelvin)
             found.append(one.head.restore(scaled, names))
+        values: Array = torch.stack(found).mean(dim=0).cpu().numpy()
+    return values
+
+
+def predict_probabilities(model: CloudModel, head: str, tokens: Tokens) -> Array:
+    """Probabilities (strings, classes) of a classification head, float64; of an ensemble the mean of its networks."""
+    every, found = torch.arange(len(tokens)), []
+    with torch.inference_mode():
+        for index, one in enumerate(model.networks(head)):
+            module = one.head
+            assert isinstance(module, Classification), f"{head} has no classes"
+            pooled = pool(model, tokens, member=one if index else None)
+            rows = every.to(pooled.device)
+            found.append(module.probabilities(module(pooled, rows, rows, rows)))
         values: Array = torch.stack(found).mean(dim=0).cpu().numpy()
     return values
 

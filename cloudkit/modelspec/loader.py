@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from cloudkit.errors import CloudkitError, Problem, SpecError, suggest
+from cloudkit.modelspec.class_rules import CLASS_RULES
 from cloudkit.modelspec.rules import RULES
 from cloudkit.modelspec.schema_check import Shape, check_keys, findings, nearest_name
 from cloudkit.modelspec.spec import SIZES, Spec, json_schema
@@ -234,7 +235,7 @@ def _check(
     fill_size(tree)
     spec, wrong = _validate(tree, shape)
     draft = shape.filled(shape.root, tree)
-    wrong += [finding for rule in RULES for finding in rule(draft)]
+    wrong += [finding for rule in (*RULES, *CLASS_RULES) for finding in rule(draft)]
     wrong += resolve_files(tree, folder, check=check_files)
     problems += [
         Problem(*(at or locate(tree, path)), message) for path, message, at in shape.findings + wrong

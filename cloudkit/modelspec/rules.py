@@ -15,6 +15,8 @@ from cloudkit.units import MOLAR_QUANTITIES, QUANTITIES, canonical_unit, per_of,
 
 Draft = dict[str, Any]
 
+LABELLED = ("regression", "classification", "thermal")  # kinds of heads that learn labels
+
 
 def section(draft: Draft, name: str) -> Draft:
     """A mapping inside the draft; empty if it is not one."""
@@ -53,11 +55,15 @@ def head_names(draft: Draft, task: Draft) -> list[str]:
 def head_of(draft: Draft, task: Draft) -> Draft:
     """The head whose labels a task reads: the only one, or the one of values in a mix; empty if there is none."""
     names = head_names(draft, task)
-    labelled = [
-        n for n in names if section(section(draft, "heads"), n).get("kind") in ("regression", "thermal")
-    ]
+    labelled = [n for n in names if section(section(draft, "heads"), n).get("kind") in LABELLED]
     name = next(iter(labelled + names), None)
     return section(section(draft, "heads"), name) if name else {}
+
+
+def outputs_of(head: Draft) -> list[str]:
+    """What a head predicts, as targets name it."""
+    given = [head.get("output")] if head.get("kind") == "classification" else items(head, "outputs")
+    return [name for name in given if isinstance(name, str)]
 
 
 def tables(task: Draft) -> Iterator[tuple[tuple[str | int, ...], Draft]]:
@@ -104,10 +110,7 @@ def _name(draft: Draft, head: Draft) -> str | None:
 
 
 def _quantity(path: KeyPath, target: Draft, head: Draft, name: str | None) -> Iterator[Finding]:
-    quantity, outputs = (
-        target.get("quantity"),
-        [out for out in items(head, "outputs") if isinstance(out, str)],
-    )
+    quantity, outputs = target.get("quantity"), outputs_of(head)
     if isinstance(quantity, str) and outputs and quantity not in outputs:
         message = f"{dotted(path)}.quantity = '{quantity}' is not an output of head '{name}'"
         yield Finding((*path, "quantity"), message + suggest(quantity, outputs))
@@ -118,9 +121,9 @@ def _temperature(path: KeyPath, target: Draft, head: Draft) -> Iterator[Finding]
     if kind == "thermal" and temperature is None and quantity in MOLAR_QUANTITIES:
         message = f"{dotted(path)} needs a temperature for its thermal head: a number in K or a column's name"
         yield Finding((*path, "temperature"), message)
-    reads_none = kind == "regression" or (kind == "thermal" and quantity in SPECTRAL)
+    reads_none = kind in ("regression", "classification") or (kind == "thermal" and quantity in SPECTRAL)
     if reads_none and isinstance(temperature, int | float | str):
-        who = "a regression head" if kind == "regression" else quantity
+        who = quantity if kind == "thermal" else f"a {kind} head"
         hint = "remove it or use a thermal head" if kind == "regression" else "remove it"
         yield Finding((*path, "temperature"), f"{dotted(path)}.temperature: {who} reads none; {hint}")
 
@@ -188,8 +191,6 @@ def _unit(path: KeyPath, target: Draft, data: Draft) -> Iterator[Finding]:
         yield Finding(where, message)
 
 
-LABELLED = ("regression", "thermal")
-
 HEADS_OF = {
     "pretrain": ("masked_tokens", "geometry", "regression"),
     "finetune": LABELLED,
@@ -251,7 +252,7 @@ def evaluated_heads_are_trained(draft: Draft) -> Iterator[Finding]:
         elif task.get("kind") == "evaluate" and name not in trained:
             message = f"tasks.{index} evaluates '{name}', which no finetune task before it trains"
             yield Finding(("tasks", index, "head"), message)
-        elif task.get("kind") == "evaluate" and (head["kind"] == "regression" or task.get("baselines")):
+        elif task.get("kind") == "evaluate" and (head["kind"] != "thermal" or task.get("baselines")):
             yield from _untrained(index, name, _quantities(task) - trained[name], head)
 
 
@@ -294,7 +295,7 @@ def _quantities(task: Draft) -> set[str]:
 def _untrained(index: int, name: str, quantities: set[str], head: Draft) -> Iterator[Finding]:
     """Quantities that a head never learned; those that it does not even have are reported elsewhere."""
     hint = "; 'baselines: []' lets the thermal head predict it alone" if head["kind"] == "thermal" else ""
-    for quantity in items(head, "outputs"):
+    for quantity in outputs_of(head):
         if quantity in quantities:
             message = (
                 f"tasks.{index} evaluates {quantity}, which no finetune task of '{name}' before it learns"
@@ -384,10 +385,12 @@ def folds_exist(draft: Draft) -> Iterator[Finding]:
 
 
 def lists_have_no_duplicates(draft: Draft) -> Iterator[Finding]:
-    """Outputs and baselines are sets."""
+    """Outputs, classes and baselines are sets."""
     heads = section(draft, "heads")
     lists: list[tuple[KeyPath, list[object]]] = [
-        (("heads", name, "outputs"), items(section(heads, name), "outputs")) for name in heads
+        (("heads", name, key), items(section(heads, name), key))
+        for name in heads
+        for key in ("outputs", "classes")
     ]
     lists += [(("tasks", i, "baselines"), items(task, "baselines")) for i, task in mappings(draft, "tasks")]
     for path, values in lists:

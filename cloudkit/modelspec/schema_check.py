@@ -229,7 +229,9 @@ def allowed(schema: Schema, shape: Shape) -> str:
         return str(schema["minimum"])
     limits = [f"{word} {schema[key]}" for key, word in _LIMITS.items() if key in schema]
     if schema.get("minItems"):
-        limits.append("not empty")
+        limits.append("not empty" if schema["minItems"] == 1 else f"at least {schema['minItems']} items")
+    if "maxItems" in schema:
+        limits.append(f"at most {schema['maxItems']} items")
     if "pattern" in schema:
         limits.append(f"matching {schema['pattern']}")
     if "maxLength" in schema:
@@ -290,7 +292,9 @@ def _node(tree: Node, path: KeyPath) -> Node:
 def _wrong_value(path: KeyPath, tree: Node, shape: Shape) -> str:
     value = plain(_node(tree, path))
     schema = shape.at(tree, path)
-    message = f"{dotted(path)} must be {allowed(schema, shape)}, not {show(value)}"
+    counted = isinstance(value, list) and value and schema.get("type") == "array"
+    found = f"a list of {len(value)}" if counted else show(value)
+    message = f"{dotted(path)} must be {allowed(schema, shape)}, not {found}"
     near = nearest_name(value, choices(schema, shape)) if isinstance(value, str) else None
     if near:
         return f"{message}; did you mean '{near}'?"

@@ -152,6 +152,42 @@ class RegressionHead(Part):
     dropout: Share = Field(default=0.1, description="dropout rate of the head's inputs")
 
 
+ClassMetric = Literal["roc_auc", "balanced_accuracy", "f1", "accuracy", "log_loss", "brier"]
+
+MAX_CLASSES: Final = 100
+
+
+class ClassificationHead(Part):
+    """Predicts which of two or more classes a crystal belongs to, with a probability for each."""
+
+    kind: Literal["classification"] = Field(description="one of several classes, with probabilities")
+    output: Text = Field(description="name of what is classified; targets refer to it")
+    classes: list[Text] = Field(
+        min_length=2,
+        max_length=MAX_CLASSES,
+        description="the classes as the labels name them; whole numbers and booleans in quotes: ['0', '1'], ['false', 'true']",
+    )
+    positive: Text | None = Field(
+        default=None,
+        description="of two classes, the one that threshold, F1 and ROC are about; null: the last",
+    )
+    class_weights: Literal["none", "balanced"] | dict[str, Positive] = Field(
+        default="none",
+        description="how much a label of each class counts in training; balanced: all classes the same in sum; or a weight for each: "
+        "{insulator: 1, metal: 2}",
+    )
+    threshold: Literal["none", "balanced_accuracy", "f1", "accuracy"] = Field(
+        default="none",
+        description="of two classes: the probability from which the positive class is predicted has the best value of this metric on the "
+        "crystals that `validation_fraction` holds out (balanced_accuracy: also of Youden's index); none: 0.5. "
+        "Of more than two classes the most probable is predicted",
+    )
+    hidden: Count | None = Field(
+        default=None, description="width of the hidden layer; null: the width of the encoder"
+    )
+    dropout: Share = Field(default=0.1, description="dropout rate of the head's inputs")
+
+
 class ThermalHead(Part):
     """Predicts vibrational modes; all thermodynamic quantities at any temperature follow from them."""
 
@@ -174,7 +210,10 @@ class ThermalHead(Part):
     )
 
 
-Head = Annotated[MaskedTokensHead | GeometryHead | RegressionHead | ThermalHead, Field(discriminator="kind")]
+Head = Annotated[
+    MaskedTokensHead | GeometryHead | RegressionHead | ClassificationHead | ThermalHead,
+    Field(discriminator="kind"),
+]
 
 
 class Target(Part):
@@ -196,7 +235,11 @@ class Target(Part):
         default="",
         description="unit of the label, such as J/mol_cell/K; needed for thermal quantities, a note for others",
     )
-
+    cuts: list[float] = Field(
+        default=[],
+        description="makes classes of a column of numbers, for a classification head: a number up to and with the first cut is of the first "
+        "class, above it of the second, and so on; ascending, one fewer than there are classes",
+    )
     missing: Literal["error", "skip"] = Field(
         default="error", description="rows without this label: refuse the table, or skip the label"
     )
@@ -361,7 +404,7 @@ class PretrainTask(Training):
 
 
 class Ensemble(Part):
-    """Several models instead of one, for a regression head: their mean is what is predicted."""
+    """Several models instead of one, for a regression or classification head: the mean of their values or probabilities is predicted."""
 
     members: Count = Field(
         default=3,
@@ -369,13 +412,13 @@ class Ensemble(Part):
     )
     blend: Literal["none", "extra_trees"] = Field(
         default="none",
-        description="extra_trees: mixed with trees on composition and symmetry, in the share with the least error on the crystals "
-        "that `validation_fraction` holds out",
+        description="extra_trees: mixed with trees on composition and symmetry, in the share with the least error (of classes: log loss) on the "
+        "crystals that `validation_fraction` holds out",
     )
 
 
 class FinetuneTask(Training):
-    """Learns labels; needs a regression or thermal head and `data.targets`."""
+    """Learns labels; needs a regression, classification or thermal head and `data.targets`."""
 
     kind: Literal["finetune"] = Field(description="learn labels")
     head: HeadName = Field(description="name of the head, as in `heads`")
@@ -385,7 +428,8 @@ class FinetuneTask(Training):
         description="fraction of the crystals held out to choose the best epoch; 0: the last epoch is kept",
     )
     loss: Literal["l1", "l2", "huber"] = Field(
-        default="l1", description="absolute, squared or Huber error of the scaled label"
+        default="l1",
+        description="absolute, squared or Huber error of the scaled label; classes are learned by cross-entropy",
     )
     freeze: Annotated[int, Field(ge=0)] | Literal["encoder"] = Field(
         default=0,
@@ -411,7 +455,12 @@ class EvaluateTask(Part):
     head: HeadName = Field(description="name of a head that a finetune task before this one has trained")
     data: Data = Field(description="rows with targets that training has not seen")
     baselines: list[Baseline] = Field(
-        default=list(ALL_BASELINES), description="models trained on the rows of the finetune task"
+        default=list(ALL_BASELINES),
+        description="models trained on the rows of the finetune task; of classes: mean is the majority, ridge a logistic regression",
+    )
+    metric: Literal["mae", "rmse"] | ClassMetric | None = Field(
+        default=None,
+        description="what the model is compared with baselines by; null: mae, of classes roc_auc",
     )
 
 
@@ -528,6 +577,10 @@ class Folds(Part):
     )
     fold: Annotated[int, Field(ge=0)] = Field(
         default=0, description="the fold whose rows are `part: test`, counted from 0"
+    )
+    stratified: bool = Field(
+        default=False,
+        description="each fold has the classes in equal shares, as scikit-learn's StratifiedKFold divides; for a classification head",
     )
 
 

@@ -24,6 +24,7 @@ Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
 SHARES: Final = np.linspace(0.0, 1.0, 21)  # that the trees may have in the mean
 TREES: Final = 300
+LEAST: Final = 1e-15  # probability of a class whose logarithm is taken
 SMALL_SPREAD: Final = 1e-4  # of labels, or of their share in the mean; a leaf has less than all of it
 _COLUMNS: Final = ("roots", "feature", "threshold", "left", "right", "value")
 
@@ -32,7 +33,7 @@ _COLUMNS: Final = ("roots", "feature", "threshold", "left", "right", "value")
 class Forest:
     """Trees as flat arrays: roots (trees,); feature, threshold, left, right, value (nodes,); a leaf has feature -1.
 
-    A crystal goes left where its feature is at most the threshold.
+    A crystal goes left where its feature is at most the threshold. Trees of classes have value (nodes, classes).
     """
 
     roots: NDArray[np.int32]
@@ -45,7 +46,12 @@ class Forest:
     def is_sound(self) -> bool:
         """Whether every branch leads to nodes behind it, so that each way ends in a leaf, and reads features that there are."""
         count, inner = len(self.feature), self.feature >= 0
-        columns = (self.threshold, self.left, self.right, self.value)
+        columns = (
+            self.threshold,
+            self.left,
+            self.right,
+            self.value if self.value.ndim == 1 else self.value[:, 0],
+        )
         if any(column.shape != (count,) for column in (self.feature, *columns)) or not self.roots.size:
             return False
         below = np.stack([self.left, self.right])[:, inner]
@@ -57,8 +63,8 @@ class Forest:
         )
 
     def predict(self, known: Array) -> Array:
-        """The mean of all trees (n,) for features (n, columns)."""
-        rows, total = known.astype(np.float32), np.zeros(len(known))
+        """The mean of all trees, (n,) or (n, classes), for features (n, columns)."""
+        rows, total = known.astype(np.float32), np.zeros((len(known), *self.value.shape[1:]))
         for root in self.roots.tolist():
             node = np.full(len(rows), root, dtype=np.int64)
             while len(open_rows := np.flatnonzero(self.feature[node] >= 0)):
@@ -70,7 +76,7 @@ class Forest:
 
 
 def fit_forest(texts: Sequence[str], value: Array, seed: int) -> Forest:
-    """Fit extra trees to one label per string, with the settings of the baseline."""
+    """Fit extra trees to the labels of strings, (n,) or (n, classes), with the settings of the baseline."""
     trees = require("sklearn.ensemble", "train").ExtraTreesRegressor(
         TREES, max_features=0.5, random_state=seed
     )
@@ -84,8 +90,9 @@ def fit_forest(texts: Sequence[str], value: Array, seed: int) -> Forest:
             np.float32
         )  # the largest float32 that is not above: the same crystals go left
         cut = np.where(cut > one.threshold, np.nextafter(cut, np.float32(-np.inf)), cut)
+        values = one.value[:, :, 0] if value.ndim == 2 else one.value[:, 0, 0]
         parts.append((start, np.where(inner, one.feature, -1), cut, one.children_left + start,
-                      one.children_right + start, center + scale * one.value[:, 0, 0]))  # fmt: skip
+                      one.children_right + start, center + scale * values))  # fmt: skip
         start += one.node_count
     roots, *columns = zip(*parts, strict=True)
     kinds = (np.int16, np.float32, np.int32, np.int32, np.float32)
@@ -104,7 +111,7 @@ def label_scale(value: Array) -> tuple[float, float]:
 
 @dataclass(frozen=True, slots=True)
 class Blend:
-    """One forest per output of a head, and its share in the mean (outputs,)."""
+    """One forest per output of a head, and its share in the mean (outputs,). A head of classes has one output."""
 
     share: Array
     forests: tuple[Forest, ...]
@@ -117,6 +124,11 @@ class Blend:
             share = self.share[index]
             out[own] = (1 - share) * found[own] + share * forest.predict(known)[sequence[own]]
         return out
+
+    def mix_classes(self, found: Array, texts: Sequence[str]) -> Array:
+        """Probabilities `found` (n, classes) of networks with those of the trees."""
+        (share,), (forest,) = self.share.tolist(), self.forests
+        return np.asarray((1 - share) * found + share * forest.predict(features(texts)))
 
     def save(self, path: Path) -> None:
         """Write one file of arrays."""
@@ -155,6 +167,23 @@ def choose_share(networks: Array, trees: Array, target: Array) -> float:
     """The share of the trees with the least mean absolute error, all (observations,)."""
     errors = [float(np.abs((1 - share) * networks + share * trees - target).mean()) for share in SHARES]
     return float(SHARES[int(np.argmin(errors))])
+
+
+def choose_class_share(networks: Array, trees: Array, label: Rows) -> float:
+    """The share of the trees with the least log loss; probabilities (n, classes) and the number of each class (n,)."""
+    place = np.arange(len(label)), label
+    mixed = [(1 - share) * networks[place] + share * trees[place] for share in SHARES]
+    return float(SHARES[int(np.argmin([-np.log(np.maximum(one, LEAST)).mean() for one in mixed]))])
+
+
+def predict_classes(network: "CloudModel", blend: Blend | None, head: str, tokens: Tokens) -> Array:
+    """As cloudkit.models.predict_probabilities, with the trees of the head where there are some."""
+    from cloudkit.models import predict_probabilities
+
+    found = predict_probabilities(network, head, tokens)
+    if blend is None:
+        return found
+    return blend.mix_classes(found, network.tokenizer.decode_batch(tokens.ids, tokens.offsets))
 
 
 def predict_mean(

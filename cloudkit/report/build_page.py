@@ -9,23 +9,18 @@ import numpy as np
 
 from cloudkit.errors import ScopeError
 from cloudkit.evaluate.display import baseline_name, formula_of, quantity_name, short_scope
+from cloudkit.evaluate.metrics import main_measure, measures_of
 from cloudkit.report import build_figures as figures
 from cloudkit.report.charts import Array
+from cloudkit.report.class_figures import class_section
 from cloudkit.report.page import Figure, render
-from cloudkit.report.run_folder import Predictions, RunFolder, flatten, read_run
+from cloudkit.report.run_folder import ClassPredictions, Predictions, RunFolder, flatten, read_run
 from cloudkit.report.verdict import lead, verdict
 from cloudkit.scope import parse
 from cloudkit.tables import SPACE_GROUPS
 
 MAX_ROWS: Final = 12  # of the tables of largest errors and of residuals
 SMALLEST_CLASS: Final = 2  # crystals of a class in the tables of residuals
-SCORES: Final = {
-    "mae": "MAE",
-    "rmse": "RMSE",
-    "share_of_3R": "MAE / 3R",
-    "mae_over_mad": "MAE / MAD",
-    "coverage_of_80": "in 80 % interval",
-}
 
 
 def write_report(folder: Path) -> Path:
@@ -43,6 +38,9 @@ def write_report(folder: Path) -> Path:
         kind="report",
         tasks=[_scores(task) for task in tasks],
         quantities=[_quantity(group, gallery=group is main) for group in run.predictions],
+        classified=[
+            class_section(group, _threshold(run.metrics["tasks"], group)) for group in run.classified
+        ],
         learning=[Figure(stage, "", svg) for stage, svg in figures.learning_curves(run.curves)],
         worst=_largest_errors(main) if main else None,
         residuals=_residuals(main) if main else [],
@@ -63,25 +61,32 @@ def _main_quantity(run: RunFolder) -> Predictions | None:
     return first[0] if first else None
 
 
+def _threshold(tasks: list[dict[str, Any]], group: ClassPredictions) -> float:
+    """The probability from which the positive class of a quantity is predicted."""
+    key = group.head, group.quantity
+    return next(float(task["threshold"]) for task in tasks if (task["head"], task["quantity"]) == key)
+
+
 def _no_break(text: str) -> str:
     return text.replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 def _scores(task: dict[str, Any]) -> dict[str, Any]:
-    """The sentences and scores of the model and its baselines; a bar shows the error relative to the largest."""
+    """The sentences and scores of the model and its baselines; a bar shows what they are compared by relative to the largest."""
     rows = {"this model": task} | {
-        baseline_name(name): scores for name, scores in task.get("baselines", {}).items()
+        baseline_name(name, task): scores for name, scores in task.get("baselines", {}).items()
     }
-    shown = {key: label for key, label in SCORES.items() if any(key in scores for scores in rows.values())}
-    largest = max(scores["mae"] for scores in rows.values()) or 1.0
+    shown, main = measures_of(task), main_measure(task)
+    sizes = {name: main.of(scores) or 0.0 for name, scores in rows.items()}
+    largest = max(sizes.values()) or 1.0
     return {
         "quantity": task["quantity"],
         "unit": task.get("unit"),
         "lead": _no_break(lead(task)),
         "verdict": _no_break(verdict(task)),
-        "heads": ["", *shown.values(), " "],
+        "heads": ["", *(one.label for one in shown), " "],
         "rows": [
-            [name, *(_float(scores.get(key)) for key in shown), Bar(scores["mae"] / largest)]
+            [name, *(one.of(scores) for one in shown), Bar(sizes[name] / largest)]
             for name, scores in rows.items()
         ],
     }
@@ -92,10 +97,6 @@ class Bar(float):
 
     def __html__(self) -> str:
         return f'<span class="bar"><i style="width:{100 * self:.1f}%"></i></span>'
-
-
-def _float(value: float | None) -> float | None:
-    return None if value is None else float(value)
 
 
 def _quantity(group: Predictions, gallery: bool) -> dict[str, Any]:

@@ -1,10 +1,13 @@
 """run folder -> card.md: what the model is, its data, its errors and its limits (model cards, Mitchell 2019)."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from cloudkit.errors import DISTRIBUTION
+from cloudkit.evaluate.class_metrics import SCORES
 from cloudkit.evaluate.display import baseline_name, quantity_name
+from cloudkit.evaluate.metrics import MEASURES
 from cloudkit.html import format_number
 from cloudkit.modelspec import BuiltinData, FileData, Spec, Task, ThermalHead, heads_of, load_spec, tables_of
 from cloudkit.predict.shipped import pretraining_data
@@ -82,25 +85,50 @@ def _metrics(run: RunFolder) -> str:
     tasks: list[dict[str, Any]] = run.metrics["tasks"]
     if not tasks:
         return "## Metrics\n\nNone: the spec has no evaluate task."
-    lines = ["## Metrics", ""]
+    numbers = [task for task in tasks if "classes" not in task]
+    classes = [task for task in tasks if "classes" in task]
+    lines = ["## Metrics"]
     for task in tasks:
-        lines += [f"{lead(task)} {verdict(task)}", ""]
-    lines += ["| quantity | rows | | MAE | RMSE | MAE / MAD |", "| --- | --- | --- | --- | --- | --- |"]
+        lines += ["", f"{lead(task)} {verdict(task)}"]
+    lines += _table(numbers, ("mae", "rmse", "mae_over_mad")) + _table(classes, SCORES)
+    for task in classes:
+        lines += ["", *_confusion(task)]
+    mad = "MAD is the mean |label − mean training label| over the same rows. " if numbers else ""
+    lines += ["", f"{mad}Baselines saw the same training rows."]
+    return "\n".join(lines)
+
+
+def _table(tasks: list[dict[str, Any]], keys: Sequence[str]) -> list[str]:
+    """The scores of some quantities and of their baselines."""
+    if not tasks:
+        return []
+    heads = ["quantity", "rows", "", *(MEASURES[key].label for key in keys)]
+    lines = ["", f"| {' | '.join(heads)} |", "| --- " * len(heads) + "|"]
     for task in tasks:
         unit = f" ({task['unit']})" if task.get("unit") else ""
         rows = {"this model": task} | {
-            baseline_name(name): scores for name, scores in task.get("baselines", {}).items()
+            baseline_name(name, task): scores for name, scores in task.get("baselines", {}).items()
         }
         for name, scores in rows.items():
-            values = " | ".join(format_number(scores.get(key)) for key in ("mae", "rmse", "mae_over_mad"))
-            lines.append(
-                f"| {_cell(quantity_name(task['quantity']) + unit)} | {task['rows']} | {_cell(name)} | {values} |"
-            )
+            values = " | ".join(format_number(scores.get(key)) for key in keys)
+            what = _cell(quantity_name(task["quantity"]) + unit)
+            lines.append(f"| {what} | {task['rows']} | {_cell(name)} | {values} |")
+    return lines
+
+
+def _confusion(task: dict[str, Any]) -> list[str]:
+    """What the model took each class for."""
+    names = [_cell(name) for name in task["classes"]]
+    lines = [f"| {_cell(quantity_name(task['quantity']))}: true class, taken for | {' | '.join(names)} |"]
+    lines.append("| --- " * (len(names) + 1) + "|")
     lines += [
-        "",
-        "MAD is the mean |label − mean training label| over the same rows. Baselines saw the same training rows.",
+        f"| {name} | {' | '.join(map(str, row))} |"
+        for name, row in zip(names, task["confusion"], strict=True)
     ]
-    return "\n".join(lines)
+    if len(names) == 2:
+        share = format_number(task["threshold"])
+        lines += ["", f"{_cell(task['positive'])} is predicted from a probability of {share}."]
+    return lines
 
 
 def _limits(spec: Spec) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cloudkit.errors import ModelError
+from cloudkit.evaluate.display import probability_column
 from cloudkit.io import file_hash
 
 Array = npt.NDArray[np.float64]
@@ -57,9 +58,26 @@ class Predictions(NamedTuple):
         return {name: np.array(rows, dtype=np.int64) for name, rows in found.items()}
 
 
+class ClassPredictions(NamedTuple):
+    """Held-out rows of one classified quantity: numbers of classes (rows,), probabilities (rows, classes) of model and baselines."""
+
+    head: str
+    quantity: str
+    classes: list[str]
+    positive: int
+    ids: list[str]
+    scopes: list[str]
+    label: npt.NDArray[np.int64]
+    decided: npt.NDArray[np.int64]
+    probability: Array
+    baselines: dict[str, Array]
+
+
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """The files of a run. `metrics`, `timing` and `attribution` as JSON holds them; `curves` one entry per recorded epoch."""
+    """The files of a run. `metrics`, `timing` and `attribution` as JSON holds them; `curves` one entry per recorded epoch;
+    `predictions` of numbers and `classified` of classes.
+    """
 
     name: str
     spec: str
@@ -67,6 +85,7 @@ class RunFolder:
     timing: dict[str, Any]
     curves: list[dict[str, Any]]
     predictions: list[Predictions]
+    classified: list[ClassPredictions]
     hashes: dict[str, str]
     attribution: dict[str, Any]
 
@@ -83,7 +102,14 @@ def read_run(folder: Path) -> RunFolder:
     spec = _text(folder / "spec.yaml")
     parts = _json(folder, "attribution.json", {})
     return RunFolder(
-        folder.resolve().name, spec, metrics, timing, curves, _predictions(folder), hashes, parts
+        folder.resolve().name,
+        spec,
+        metrics,
+        timing,
+        curves,
+        *_predictions(folder, metrics["tasks"]),
+        hashes,
+        parts,
     )
 
 
@@ -110,16 +136,23 @@ def _json(folder: Path, name: str, empty: Any) -> Any:
     return found
 
 
-def _predictions(folder: Path) -> list[Predictions]:
+def _predictions(
+    folder: Path, tasks: list[dict[str, Any]]
+) -> tuple[list[Predictions], list[ClassPredictions]]:
+    """Rows of numbers and of classes, by head and quantity; tasks: as metrics.json holds them."""
     path = folder / "predictions.csv"
     if not path.is_file():
-        return []
+        return [], []
+    of_classes = {(task["head"], task["quantity"]): task for task in tasks if "classes" in task}
     groups: dict[tuple[str, str], list[dict[str, str]]] = {}
     try:
         with path.open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file, strict=True):
                 groups.setdefault((row.get("head") or "", row["quantity"]), []).append(row)
-        return [_group(head, quantity, rows) for (head, quantity), rows in groups.items()]
+        numbers = [_group(*key, rows) for key, rows in groups.items() if key not in of_classes]
+        return numbers, [
+            _classified(of_classes[key], rows) for key, rows in groups.items() if key in of_classes
+        ]
     except (csv.Error, KeyError, TypeError, ValueError) as error:
         raise ModelError(
             f"{path}: damaged ({type(error).__name__}: {error}); run `cloudkit build` again"
@@ -133,6 +166,23 @@ def _group(head: str, quantity: str, rows: list[dict[str, str]]) -> Predictions:
         [row["id"] for row in rows], [row["scope"] for row in rows],
         _numbers(rows, "temperature"), _finite(rows, "target"), _finite(rows, "prediction"),
         {name: _finite(rows, name) for name in names},
+    )  # fmt: skip
+
+
+def _classified(task: dict[str, Any], rows: list[dict[str, str]]) -> ClassPredictions:
+    classes = [str(name) for name in task["classes"]]
+
+    def places(column: str) -> npt.NDArray[np.int64]:
+        return np.array([classes.index(row[column]) for row in rows], dtype=np.int64)
+
+    def probabilities(baseline: str = "") -> Array:
+        columns = [_finite(rows, probability_column(name, baseline)) for name in classes]
+        return np.stack(columns, axis=1)
+
+    return ClassPredictions(
+        task["head"], task["quantity"], classes, classes.index(task["positive"]),
+        [row["id"] for row in rows], [row["scope"] for row in rows],
+        places("target"), places("prediction"), probabilities(), {name: probabilities(name) for name in task["baselines"]},
     )  # fmt: skip
 
 

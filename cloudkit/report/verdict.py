@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from cloudkit.evaluate.display import baseline_name, quantity_name
+from cloudkit.evaluate.metrics import MEASURES, Measure, main_measure
 from cloudkit.html import format_number
 
 MODEL: Final = "this model"
@@ -11,53 +12,77 @@ MODEL: Final = "this model"
 def lead(task: dict[str, Any]) -> str:
     """The error of the model on the rows of one evaluated quantity, and what training has seen of them."""
     where = f"On {task['rows']:,} rows" + (f" of {task['crystals']:,} crystals" if "crystals" in task else "")
-    share = f", {100 * task['share_of_3R']:.1f} % of 3R" if "share_of_3R" in task else ""
-    what = f"{quantity_name(task['quantity'])} is off by {_with_unit(task['mae'], task)} on average{share}"
+    what = _classified(task) if "classes" in task else _off(task)
     if trained := task.get("crystals_in_training"):
         return f"{where}, of which {trained:,} crystals were also trained on, {what}."
     if not (before := task.get("crystals_seen_before")):
         return f"{where} that training has not seen, {what}."
-    new = task.get("new_crystals")
-    rest = f"; on the other {new['crystals']:,} the error is {_with_unit(new['mae'], task)}" if new else ""
+    new, measure = task.get("new_crystals", {}), main_measure(task)
+    name = "error" if measure.key == "mae" else measure.text
+    rest = (
+        f"; on the other {new['crystals']:,} the {name} is {_with_unit(measure, new, task)}"
+        if measure.key in new
+        else ""
+    )
     return f"{where} whose labels training has not seen, {what}. Pretraining has seen the structures or other labels of {before:,} of the crystals{rest}."
 
 
+def _off(task: dict[str, Any]) -> str:
+    share = f", {100 * task['share_of_3R']:.1f} % of 3R" if "share_of_3R" in task else ""
+    return f"{quantity_name(task['quantity'])} is off by {_with_unit(MEASURES['mae'], task, task)} on average{share}"
+
+
+def _classified(task: dict[str, Any]) -> str:
+    auc = f", ROC-AUC {_number(MEASURES['roc_auc'], task)}" if "roc_auc" in task else ""
+    balanced = _number(MEASURES["balanced_accuracy"], task)
+    return f"{100 * task['accuracy']:.1f} % of the predictions of {quantity_name(task['quantity'])} are right, balanced accuracy {balanced}{auc}"
+
+
 def verdict(task: dict[str, Any]) -> str:
-    """Whether a baseline trained on the same rows has a smaller mean absolute error, and by how much; RMSE where it
-    disagrees; the share of labels within their intervals.
+    """Whether a baseline trained on the same rows is better by the metric of the task, and by how much; RMSE where it
+    disagrees with the mean absolute error; the share of labels within their intervals.
     """
     baselines = task.get("baselines", {})
     if not baselines:
         said = "No baseline was evaluated, so this number says little on its own: add baselines to the evaluate task."
         return " ".join([said, *_coverage(task)])
-    names = ", ".join(map(baseline_name, baselines))
+    names = ", ".join(baseline_name(name, task) for name in baselines)
     compared = f"Compared with {names}, all trained on the same rows."
-    return " ".join([_by_mae(task, baselines), *_by_rmse(task, baselines), *_coverage(task), compared])
+    return " ".join([_by_metric(task, baselines), *_by_rmse(task, baselines), *_coverage(task), compared])
 
 
-def _by_mae(task: dict[str, Any], baselines: dict[str, Any]) -> str:
-    best = _best(baselines, "mae")
-    mae, rival = task["mae"], baselines[best]["mae"]
-    if rival >= mae:
-        less = 100 * (1 - mae / rival if rival else 0)
-        return (
-            f"This model has the smallest error; the nearest baseline is {baseline_name(best)} with {_with_unit(rival, task)} "
-            f"({less:.0f} % less error here)."
-        )
-    better = [baseline_name(name) for name, scores in baselines.items() if scores["mae"] < mae]
+def _by_metric(task: dict[str, Any], baselines: dict[str, Any]) -> str:
+    measure = main_measure(task)
+    best, own = _best(baselines, measure), measure.loss(task)
+    name = "" if measure.key == "mae" else f"{measure.text} "
+    if measure.loss(baselines[best]) >= own:
+        rank = f"best {measure.text}" if measure.higher else f"smallest {name.strip() or 'error'}"
+        rival = _with_unit(measure, baselines[best], task)
+        gain = _gain(measure, task, baselines[best], "less error here")
+        return f"This model has the {rank}; the nearest baseline is {baseline_name(best, task)} with {rival}{gain}."
+    better = [baseline_name(name, task) for name, scores in baselines.items() if measure.loss(scores) < own]
     verb = "predict" if len(better) > 1 or best.endswith("trees") else "predicts"
+    gain = _gain(measure, baselines[best], task, "less error")
     return (
-        f"Here {', '.join(better[:-1])}{' and ' if better[1:] else ''}{better[-1]} {verb} better than this model: {baseline_name(best)} "
-        f"{format_number(rival)} against {format_number(mae)} ({100 * (1 - rival / mae):.0f} % less error)."
+        f"Here {', '.join(better[:-1])}{' and ' if better[1:] else ''}{better[-1]} {verb} better than this model: {baseline_name(best, task)} "
+        f"{name}{_number(measure, baselines[best])} against {_number(measure, task)}{gain}."
     )
 
 
+def _gain(measure: Measure, better: dict[str, Any], worse: dict[str, Any], words: str) -> str:
+    """By which share an error is smaller; nothing of metrics that are not errors."""
+    small, large = measure.of(better), measure.of(worse)
+    if measure.higher or small is None or large is None:
+        return ""
+    return f" ({100 * (1 - small / large if large else 0):.0f} % {words})"
+
+
 def _by_rmse(task: dict[str, Any], baselines: dict[str, Any]) -> list[str]:
-    """A sentence where another has the smallest root mean square error."""
+    """A sentence where the mean absolute error decides and another has the smallest root mean square error."""
     everyone = {MODEL: task, **baselines}
-    if not all("rmse" in scores for scores in everyone.values()):
+    if main_measure(task).key != "mae" or not all("rmse" in scores for scores in everyone.values()):
         return []
-    first, second = _best(everyone, "mae"), _best(everyone, "rmse")
+    first, second = (_best(everyone, MEASURES[key]) for key in ("mae", "rmse"))
     if everyone[second]["rmse"] >= everyone[first]["rmse"]:
         return []
     verb = "are" if second.endswith("trees") else "is"
@@ -70,9 +95,14 @@ def _coverage(task: dict[str, Any]) -> list[str]:
     return [] if share is None else [f"{100 * share:.0f} % of the labels lie within their 80 % intervals."]
 
 
-def _best(scores: dict[str, Any], measure: str) -> str:
-    return min(scores, key=lambda name: (scores[name][measure], name != MODEL, name))
+def _best(scores: dict[str, Any], measure: Measure) -> str:
+    return min(scores, key=lambda name: (measure.loss(scores[name]), name != MODEL, name))
 
 
-def _with_unit(value: float, task: dict[str, Any]) -> str:
-    return f"{format_number(value)} {task.get('unit') or ''}".rstrip()
+def _number(measure: Measure, scores: dict[str, Any]) -> str:
+    value = measure.of(scores)
+    return format_number(value) if measure.key in ("mae", "rmse") or value is None else f"{value:.3f}"
+
+
+def _with_unit(measure: Measure, scores: dict[str, Any], task: dict[str, Any]) -> str:
+    return f"{_number(measure, scores)} {task.get('unit') or ''}".rstrip()

@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cloudkit.data import Crystals, Tokens
+from cloudkit.evaluate.class_metrics import choose_threshold, log_loss
 from cloudkit.models import (
+    Classification,
     CloudModel,
     Geometry,
     HeadModel,
@@ -17,10 +19,18 @@ from cloudkit.models import (
     Thermal,
     ValueHead,
     pool,
+    predict_probabilities,
     predict_values,
 )
 from cloudkit.modelspec import FinetuneTask
-from cloudkit.predict.ensembles import Blend, choose_share, fit_forest, predict_mean
+from cloudkit.predict.ensembles import (
+    Blend,
+    choose_class_share,
+    choose_share,
+    fit_forest,
+    predict_classes,
+    predict_mean,
+)
 from cloudkit.predict.features import features
 
 Rows = NDArray[np.int64]
@@ -88,14 +98,15 @@ def source_offsets(
     head: nn.Module, sources: Sequence[str], offset: Tensor
 ) -> dict[str, float | dict[str, float]]:
     """How much each source differs from the first: for a thermal head the factor of all frequencies, else the offset of
-    each output on the scale on which labels are learned.
+    each output on the scale on which labels are learned, of classes that of each logit.
     """
     if isinstance(head, Thermal):
         return {name: float(row.exp()) for name, row in zip(sources[1:], offset, strict=True)}
     assert isinstance(head, ValueHead)
     scaled = offset * head.spread
+    names = head.classes if isinstance(head, Classification) else head.outputs
     return {
-        name: dict(zip(head.outputs, row.tolist(), strict=True))
+        name: dict(zip(names, row.tolist(), strict=True))
         for name, row in zip(sources[1:], scaled, strict=True)
     }
 
@@ -133,6 +144,40 @@ def validation_errors(
         first.quantities[number]: float(errors[first.quantity == number].mean())
         for number in np.unique(first.quantity)
     }
+
+
+def fit_threshold(
+    model: CloudModel, task: FinetuneTask, metric: str, tokens: Tokens, crystals: Crystals, train: Rows, valid: Rows, seed: int
+) -> tuple[Blend | None, dict[str, dict[str, float]]]:  # fmt: skip
+    """Choose the threshold of a classification head by a metric on the crystals held out; return the trees of its ensemble, and
+    what training.json says: the log loss on these crystals, and the threshold with the value of the metric.
+    """
+    head, held_out, blend = model.heads[task.head], calibration_rows(crystals.of(valid)), None
+    assert isinstance(head, Classification)
+    label = held_out.value.astype(np.int64)
+    if task.ensemble and task.ensemble.blend == "extra_trees" and len(valid):
+        networks = predict_probabilities(model, task.head, tokens)[held_out.crystal]
+        blend = fit_class_blend(head, networks, crystals.of(train), held_out, seed)
+    if not len(label):
+        return blend, {}
+    found = predict_classes(model, blend, task.head, tokens)[held_out.crystal]
+    facts = {"validation_log_loss": {head.outputs[0]: log_loss(label, found)}}
+    if metric == "none":
+        return blend, facts
+    threshold, score = choose_threshold(label, found[:, head.positive], head.positive, metric)
+    head.threshold.fill_(threshold)
+    return blend, {**facts, "decision": {"threshold": threshold, f"validation_{metric}": score}}
+
+
+def fit_class_blend(
+    head: Classification, networks: NDArray[np.float64], train: Crystals, held_out: Crystals, seed: int
+) -> Blend:
+    """Fit trees to the classes of `train`, and choose their share by log loss on crystals that neither has seen."""
+    label = train.value.astype(np.int64)
+    forest = fit_forest([train.texts[row] for row in train.crystal], np.eye(len(head.classes))[label], seed)
+    trees = forest.predict(features([held_out.texts[row] for row in held_out.crystal]))
+    share = choose_class_share(networks, trees, held_out.value.astype(np.int64))
+    return Blend(np.array([share]), (forest,))
 
 
 def fit_blend(

@@ -10,8 +10,9 @@ from torch import Tensor
 from cloudkit.data import Crystals
 from cloudkit.errors import CloudkitError, DataError, ModelError, ScopeError
 from cloudkit.evaluate.leakage import composition_key, error_floor
+from cloudkit.evaluate.task_data import split_task
 from cloudkit.models import build_model, load_weights, read_weights, shipped
-from cloudkit.modelspec import EvaluateTask, FinetuneTask, RegressionHead, Spec, load_spec
+from cloudkit.modelspec import ClassificationHead, EvaluateTask, FinetuneTask, RegressionHead, Spec, load_spec
 from cloudkit.scope import parse
 from cloudkit.tokens import Tokenizer
 
@@ -24,6 +25,8 @@ MAY_DIFFER: Final = {
     "kind",
     "size",
 }  # keys of an encoder that do not change the shape of its weights
+
+FEWEST_LABELS: Final = 2  # of a class: one to train on, one to hold out
 
 
 def init_folder(spec: Spec) -> Path | None:
@@ -94,18 +97,30 @@ def load_init_weights(spec: Spec) -> dict[str, Tensor]:
 def check_tasks(spec: Spec, stages: Sequence["Stage"], crystals: Mapping[str, Crystals]) -> None:
     """Check what tasks require of their data; crystals: by the name of the stage that read them.
 
-    Raises DataError for labels that a head cannot learn, and for strings that baselines cannot read.
+    Raises DataError for labels that a head cannot learn or be measured on, and for strings that baselines cannot read.
     """
     for stage in stages:
         if isinstance(stage.task, FinetuneTask):
-            _check_labels(spec, stage.task, crystals[stage.reads["crystals"].name])
-        elif (
-            isinstance(stage.task, EvaluateTask)
-            and stage.task.baselines
-            and spec.tokens.vocabulary == "cloud"
-        ):
-            for source in ("crystals", "train_crystals"):
-                _check_texts(stage.reads[source].label, crystals[stage.reads[source].name])
+            _check_finetuned(spec, stage, crystals)
+        elif isinstance(stage.task, EvaluateTask):
+            _check_evaluated(spec, stage, crystals)
+
+
+def _check_finetuned(spec: Spec, stage: "Stage", crystals: Mapping[str, Crystals]) -> None:
+    own = crystals[stage.reads["crystals"].name]
+    if isinstance(spec.heads[stage.task.head], ClassificationHead):
+        _check_classes(stage, own, crystals, spec.run.seed)
+    else:
+        _check_labels(spec, stage.task, own)
+
+
+def _check_evaluated(spec: Spec, stage: "Stage", crystals: Mapping[str, Crystals]) -> None:
+    if stage.task.baselines and spec.tokens.vocabulary == "cloud":
+        for source in ("crystals", "train_crystals"):
+            _check_texts(stage.reads[source].label, crystals[stage.reads[source].name])
+    if isinstance(spec.heads[stage.task.head], ClassificationHead):
+        data = stage.reads["crystals"]
+        _check_evaluated_classes(data.label, crystals[data.name])
 
 
 def _check_texts(name: str, crystals: Crystals) -> None:
@@ -131,6 +146,38 @@ def _check_labels(spec: Spec, task: FinetuneTask, crystals: Crystals) -> None:
         f"{name} = {crystals.value[first]:g} of crystal {crystals.ids[crystal]} (and {len(wrong) - 1} more)"
     )
     raise DataError(f"heads.{task.head}.transform = {head.transform} needs labels above 0, found {found}")
+
+
+def _check_classes(stage: "Stage", own: Crystals, crystals: Mapping[str, Crystals], seed: int) -> None:
+    """Each class occurs twice or more, is trained on, and occurs among the rows that the head is evaluated on."""
+    task: FinetuneTask = stage.task
+    ((name, classes),) = own.classes.items()
+    counts = np.bincount(own.value.astype(np.int64), minlength=len(classes))
+    for place in np.flatnonzero(counts < FEWEST_LABELS).tolist():
+        often = "once" if counts[place] else "nowhere"
+        raise DataError(
+            f"{stage.reads['crystals'].label}: class '{classes[place]}' of {name} occurs {often} among {len(own.value):,} labels; a class needs "
+            "two rows or more: add some, or remove it from the head's classes and its rows from the table"
+        )
+    evaluated = [crystals[one.name].texts for key, one in stage.reads.items() if key.startswith("excluded_")]
+    train, _ = split_task(task, own, [text for texts in evaluated for text in texts], seed)
+    left = set(own.of(train).value.astype(int).tolist())
+    for place in (place for place in range(len(classes)) if place not in left):
+        raise DataError(
+            f"{stage.reads['crystals'].label}: no row of class '{classes[place]}' of {name} is left to train on: all {counts[place]} are held out or "
+            f"left out; exclude_shared is {task.exclude_shared}, split_by {task.split_by}, validation_fraction {task.validation_fraction:g}"
+        )
+
+
+def _check_evaluated_classes(label: str, test: Crystals) -> None:
+    """Raise DataError for rows to evaluate on that lack a class: metrics of classes compare all of them."""
+    ((name, classes),) = test.classes.items()
+    counts = np.bincount(test.value.astype(np.int64), minlength=len(classes))
+    for place in np.flatnonzero(counts == 0).tolist():
+        raise DataError(
+            f"{label}: no row to evaluate on is of class '{classes[place]}' of {name}; ROC-AUC and balanced accuracy need each class: "
+            "add rows, or divide with folds: {stratified: true}"
+        )
 
 
 def scale_notes(stages: Sequence["Stage"], spec: Spec, crystals: Mapping[str, Crystals]) -> Iterator[str]:
@@ -161,9 +208,12 @@ def leak_notes(stages: Sequence["Stage"], crystals: Mapping[str, Crystals]) -> I
             yield from _shared(stage.label, train, test)
         for quantity, floor in error_floor(test).items():
             if floor > 0:
+                what = f"have a mean absolute error below {floor:.3g} on them"
+                if quantity in test.classes:
+                    what = f"be right on more than {100 * (1 - floor):.1f} % of them"
                 yield (
                     f"{stage.label}: equal strings in {stage.reads['crystals'].label} have different labels of {quantity}: no model "
-                    f"that reads strings can have a mean absolute error below {floor:.3g} on them"
+                    f"that reads strings can {what}"
                 )
 
 

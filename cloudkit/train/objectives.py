@@ -95,7 +95,7 @@ def _geometry_of(crystals: Crystals, chosen: Rows, device: torch.device) -> tupl
 
 
 def label_loss(model: CloudModel, head: ValueHead, tokens: Tokens, crystals: Crystals, error: str) -> Loss:
-    """The weighted mean error (l1, l2 or huber) of the labels of some crystals on the scale of the head.
+    """The weighted mean error (l1, l2 or huber; of classes cross-entropy) of the labels of some crystals on the scale of the head.
 
     With labels of several sources, the module that the loss is computed with is a SourcedHead.
     """
@@ -106,9 +106,9 @@ def label_loss(model: CloudModel, head: ValueHead, tokens: Tokens, crystals: Cry
         inputs = model.inputs(batch.ids, batch.offsets)
         sequence, quantity, temperature, value = _tensors(batch, inputs.ids.device)
         source = (torch.from_numpy(batch.source).to(value.device),) if len(crystals.sources) > 1 else ()
-        weight = torch.from_numpy(batch.weight).to(value.device).float()
+        weight = (torch.from_numpy(batch.weight).to(value.device) * head.label_weights(value)).float()
         predicted = module(inputs, sequence, quantity, temperature, *source)
-        errors = measure(predicted.float(), head.standardize(value, quantity), reduction="none")
+        errors = head.errors(predicted.float(), value, quantity, measure)
         total = float(weight.sum())
         return (errors * weight).sum() / total, total
 

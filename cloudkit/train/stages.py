@@ -22,7 +22,7 @@ from lightning.fabric import Fabric
 import cloudkit
 from cloudkit.data import builtin_path
 from cloudkit.errors import DataError
-from cloudkit.evaluate.task_data import label_limits, wants_geometry
+from cloudkit.evaluate.task_data import label_classes, label_limits, wants_geometry
 from cloudkit.io import file_hash, locked
 from cloudkit.modelspec import (
     BuiltinData,
@@ -165,6 +165,7 @@ def _encode_stage(spec: Spec, data: Data) -> Stage:
         "tokens.dialect": spec.tokens.dialect,
         "cloud vocabulary": spec.tokens.vocabulary == "cloud",
         "limit of labels": label_limits(spec, data),
+        "classes": label_classes(spec, data),
         "geometry": wants_geometry(spec, data),
     }
     if any(isinstance(table, FileData) and table.part != "all" for table in tables_of(data)):

@@ -1,7 +1,7 @@
 """One function for each kind of stage. Each reads the folders of earlier stages and writes its own."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -11,13 +11,15 @@ import torch
 from lightning.fabric import Fabric
 from numpy.typing import NDArray
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from cloudkit.data import Crystals, Tokens, tokenize
+from cloudkit.evaluate.class_evaluation import ClassRows, compare_classes, judge_of
 from cloudkit.evaluate.leakage import SEEN, Seen, hash_texts, join_seen, load_seen
-from cloudkit.evaluate.results import write_evaluation
+from cloudkit.evaluate.results import write_class_evaluation, write_evaluation
 from cloudkit.evaluate.task_data import read_task_data, split_task
 from cloudkit.models import (
+    Classification,
     CloudModel,
     MixedModel,
     Regression,
@@ -26,12 +28,23 @@ from cloudkit.models import (
     predict_interval,
     save_weights,
 )
-from cloudkit.modelspec import FinetuneTask, MaskedTokensHead, PretrainTask, Run, Spec, heads_of, targets_of
-from cloudkit.predict.ensembles import blend_path, load_blends, predict_mean
+from cloudkit.modelspec import (
+    ClassificationHead,
+    FinetuneTask,
+    MaskedTokensHead,
+    PretrainTask,
+    Run,
+    Spec,
+    heads_of,
+    targets_of,
+)
+from cloudkit.predict.ensembles import Blend, blend_path, load_blends, predict_classes, predict_mean
 from cloudkit.tokens import Tokenizer
 from cloudkit.train.calibrate import (
+    calibration_rows,
     fit_intervals,
     fit_scales,
+    fit_threshold,
     fit_value_scales,
     head_module,
     source_offsets,
@@ -73,7 +86,7 @@ class BuildContext:
         """Indices of the crystals that a training stage trains on, and of those that it holds out."""
         excluded = [s for name, s in stage.reads.items() if name.startswith("excluded_")]
         evaluated = [text for one in excluded for text in Crystals.load(self.store.path(one)).texts]
-        return split_task(stage.task, crystals.texts, evaluated, self.spec.run.seed)
+        return split_task(stage.task, crystals, evaluated, self.spec.run.seed)
 
     def weights(self, stage: Stage) -> dict[str, Tensor]:
         """The weights that a stage starts from: of the training before it, or of `init_from`; empty without either."""
@@ -87,6 +100,17 @@ class BuildContext:
         model = build_model(self.spec, self.tokenizer())
         model.load_state_dict(self.weights(stage), strict=False)
         return model
+
+    def blend(self, stage: Stage) -> Blend | None:
+        """The trees of the head that a stage evaluates, if it has some."""
+        folder, head = self.store.path(stage.reads["train_split"]), stage.task.head
+        return load_blends(folder, [head]).get(head)
+
+    def fitted_rows(self, stage: Stage) -> tuple[Crystals, Crystals, list[str]]:
+        """The labels that the head of an evaluate stage was trained on, those that were held out, and all their strings."""
+        rows = Crystals.load(self.store.path(stage.reads["train_crystals"]))
+        train, held_out = self.split(stage.reads["train_split"], rows)
+        return rows.of(train), rows.of(held_out), [rows.texts[index] for index in (*train, *held_out)]
 
     def seen_before(self, stage: Stage) -> Seen:
         """The crystals that were trained on with labels before a training stage."""
@@ -149,39 +173,61 @@ def finetune(build: BuildContext, stage: Stage, folder: Path) -> None:
         return
     model = build.model(stage)  # a full copy that the leader can run alone
     model.load_state_dict(new, strict=False)
-    blend = fit_intervals(model, task, tokens, crystals, train, valid, build.spec.run.seed)
+    blend, facts = _fit_held_out(build, task, model, tokens, crystals, train, valid)
     if blend is not None:
         blend.save(blend_path(folder, task.head))
-    new[f"heads.{task.head}.band"] = model.heads[task.head].band
+    head = model.heads[task.head]
+    new |= {f"heads.{task.head}.{name}": tensor for name, tensor in _calibrated(head)}
     save_weights(build.weights(stage) | new, folder / "model.safetensors")
     _write_json(folder / "curves.json", curves)
     _write_seen(build, stage, crystals, train, folder)
-    errors = validation_errors(model, blend, task.head, tokens, crystals.of(valid))
-    facts: dict[str, Any] = {"validation_mae": errors} if errors else {}
     if offsets:
         mean = torch.stack(offsets).mean(0)
-        facts["offsets"] = source_offsets(model.heads[task.head], crystals.sources, mean)
+        facts["offsets"] = source_offsets(head, crystals.sources, mean)
     _write_counts(folder, train, valid, strings_seen=len(train) * len(curves), **facts)
 
 
 def evaluate(build: BuildContext, stage: Stage, folder: Path) -> None:
     """Predict the rows of an evaluate task, and score them with baselines trained on the rows of the fine-tuning."""
-    test, tokens, head = build.crystals(stage), build.tokens(stage), stage.task.head
-    model = build.model(stage)
+    if isinstance(build.spec.heads[stage.task.head], ClassificationHead):
+        _evaluate_classes(build, stage, folder)
+    else:
+        _evaluate_numbers(build, stage, folder)
+
+
+def _evaluate_numbers(build: BuildContext, stage: Stage, folder: Path) -> None:
+    test, tokens, head, model = (
+        build.crystals(stage),
+        build.tokens(stage),
+        stage.task.head,
+        build.model(stage),
+    )
     quantity = test.renumbered(model.value_head(head).outputs).quantity
-    blend = load_blends(build.store.path(stage.reads["train_split"]), [head]).get(head)
+    blend = build.blend(stage)
     prediction = predict_mean(model, blend, head, tokens, test.crystal, quantity, test.temperature)
     interval = None
     if isinstance(model.heads[head], Regression):
         interval = predict_interval(model, head, prediction, quantity)
-    train = Crystals.load(build.store.path(stage.reads["train_crystals"]))
-    chosen, held_out = build.split(stage.reads["train_split"], train)
+    train, _, learned = build.fitted_rows(stage)
     write_evaluation(
-        head, train.of(chosen), test, prediction, stage.task.baselines, build.spec.run.seed, folder,
-        learned=[train.texts[index] for index in (*chosen, *held_out)],
-        seen=build.seen_before(stage.reads["train_split"]), interval=interval,
+        head, train, test, prediction, stage.task.baselines, build.spec.run.seed, folder, learned=learned,
+        seen=build.seen_before(stage.reads["train_split"]), interval=interval, metric=stage.task.metric,
         units={target.quantity: target.unit for target in targets_of(stage.task.data)},
     )  # fmt: skip
+
+
+def _evaluate_classes(build: BuildContext, stage: Stage, folder: Path) -> None:
+    test, head, model = build.crystals(stage), stage.task.head, build.model(stage)
+    described, module = build.spec.heads[head], model.heads[head]
+    assert isinstance(described, ClassificationHead) and isinstance(module, Classification)
+    found = predict_classes(model, build.blend(stage), head, build.tokens(stage))[test.crystal]
+    train, held_out, learned = build.fitted_rows(stage)
+    scores = compare_classes(
+        head, judge_of(described, stage.task.metric), float(module.threshold), ClassRows(train, calibration_rows(held_out)),
+        test, found, stage.task.baselines, build.spec.run.seed,
+    )  # fmt: skip
+    seen = build.seen_before(stage.reads["train_split"])
+    write_class_evaluation(scores, train, test, folder, learned=learned, seen=seen)
 
 
 STEPS: Final[dict[str, Callable[[BuildContext, Stage, Path], None]]] = {
@@ -225,6 +271,23 @@ def _fit_member(
         build.fabric, head_module(model, task.head, crystals, train), loss, train, valid, train_config(task, run),
         folder, build.progress, label, tokens.lengths,
     )  # fmt: skip
+
+
+def _fit_held_out(
+    build: BuildContext, task: FinetuneTask, model: CloudModel, tokens: Tokens, crystals: Crystals, train: Rows, valid: Rows
+) -> tuple[Blend | None, dict[str, Any]]:  # fmt: skip
+    """Fit to the crystals held out what is not learned by gradient steps; the trees of an ensemble, and facts for training.json."""
+    described, seed = build.spec.heads[task.head], build.spec.run.seed
+    if isinstance(described, ClassificationHead):
+        return fit_threshold(model, task, described.threshold, tokens, crystals, train, valid, seed)
+    blend = fit_intervals(model, task, tokens, crystals, train, valid, seed)
+    errors = validation_errors(model, blend, task.head, tokens, crystals.of(valid))
+    return blend, {"validation_mae": errors} if errors else {}
+
+
+def _calibrated(head: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """What was fitted to crystals held out: the band of intervals, or the threshold of classes."""
+    return ((name, tensor) for name, tensor in head.named_buffers() if name in ("band", "threshold"))
 
 
 def _write_seen(build: BuildContext, stage: Stage, crystals: Crystals, train: Rows, folder: Path) -> None:

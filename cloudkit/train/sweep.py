@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloudkit.errors import CloudkitError, require
+from cloudkit.evaluate.metrics import main_measure
 from cloudkit.modelspec import Spec, load_spec
 from cloudkit.report.charts import Axis, Series, chart, standalone
 from cloudkit.train.build import build
@@ -153,7 +154,7 @@ def sweep(
 
 def _validation_error(metrics: dict[str, Any], training: dict[str, Any]) -> float | None:
     """The error on the crystals held out, of the quantity that is evaluated first."""
-    errors: dict[str, float] = training.get("validation_mae", {})
+    errors: dict[str, float] = training.get("validation_mae") or training.get("validation_log_loss", {})
     quantity = metrics["tasks"][0]["quantity"] if metrics["tasks"] else next(iter(errors), "")
     return errors.get(quantity)
 
@@ -173,9 +174,11 @@ def _measured(metrics: dict[str, Any], folder: Path) -> tuple[str, float]:
     """What is measured, and its value: the error of the first evaluate task, else the last validation loss."""
     if metrics["tasks"]:
         task = metrics["tasks"][0]
-        return f"mean absolute error of {task['quantity']}" + (
-            f", {task['unit']}" if task.get("unit") else ""
-        ), task["mae"]
+        measure = main_measure(task)
+        if measure.higher:  # a loss falls as a model gets better
+            return f"1 - {measure.text} of {task['quantity']}", 1 - float(task[measure.key])
+        unit = f", {task['unit']}" if task.get("unit") else ""
+        return f"{measure.text} of {task['quantity']}{unit}", float(task[measure.key])
     last = json.loads((folder / "curves.json").read_text(encoding="utf-8"))[-1]
     if last["valid_loss"] is None:
         raise CloudkitError(

@@ -106,7 +106,17 @@ class Runtime:
         return module.modes(pooled)
 
 
-_BUFFERS: Final = (".known", ".amount", ".kind", ".center", ".spread", ".shift", ".stretch", ".band")
+_BUFFERS: Final = (
+    ".known",
+    ".amount",
+    ".kind",
+    ".center",
+    ".spread",
+    ".shift",
+    ".stretch",
+    ".band",
+    ".threshold",
+)
 
 
 def _batches(

@@ -11,7 +11,7 @@ from cloudkit.modelspec import parse_spec
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for name in ("cv.csv", "g.csv", "gap.csv"):
+    for name in ("cv.csv", "g.csv", "gap.csv", "metals.csv"):
         (tmp_path / name).write_text("cloud\n")
     return tmp_path
 

@@ -37,6 +37,13 @@ heads:
     hidden: 32
     transform: log
     dropout: 0.2
+  metal:
+    kind: classification
+    output: conductor
+    classes: [metal, insulator]
+    positive: metal
+    class_weights: balanced
+    threshold: f1
   thermal:
     kind: thermal
     modes: debye
@@ -51,6 +58,7 @@ folds:
   count: 5
   seed: 2
   fold: 0
+  stratified: false
 tasks:
   - kind: pretrain
     head: mlm
@@ -113,6 +121,16 @@ tasks:
           temperature: temperature
           unit: J/mol_atom/K
     baselines: [mean, ridge]
+    metric: rmse
+  - kind: finetune
+    head: metal
+    data:
+      path: metals.csv
+      targets:
+        - column: gap
+          quantity: conductor
+          cuts: [0.5]
+    validation_fraction: 0.2
   - kind: finetune
     head: dos
     data:

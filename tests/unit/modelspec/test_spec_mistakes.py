@@ -60,10 +60,10 @@ MISTAKES = [  # (written, changed to, where in the changed text, message)
      "encoder.dropout must be a number (at least 0, below 1), not nan"),
     ("pooling: cls_mean", "pooling: cls_men", "pooling: cls_men", 12,
      "encoder.pooling must be cls, mean, cls_mean or attention, not 'cls_men'; did you mean 'cls_mean'?"),
-    ("kind: masked_tokens", "kind: masked_token", "kind: masked_token", 11, "heads.mlm.kind must be geometry, "
-     "masked_tokens, regression or thermal, not 'masked_token'; did you mean 'masked_tokens'?"),
+    ("kind: masked_tokens", "kind: masked_token", "kind: masked_token", 11, "heads.mlm.kind must be classification, "
+     "geometry, masked_tokens, regression or thermal, not 'masked_token'; did you mean 'masked_tokens'?"),
     ("    kind: regression\n", "", "  gap:\n", 3,
-     "heads.gap needs the key 'kind': geometry, masked_tokens, regression or thermal"),
+     "heads.gap needs the key 'kind': classification, geometry, masked_tokens, regression or thermal"),
     ("  mlm:", "  m-l:", "m-l:", 3, "the name 'm-l' in heads must be text (matching ^[A-Za-z][A-Za-z0-9_]*$, "
      "at most 64 characters)"),
     ("    mask: 0.15", "    mask: 0.15\n    width: 3", "width: 3\n", 5, "unknown key 'width' in heads.mlm; "

@@ -11,7 +11,7 @@ from .test_spec_misspellings import known_names
 
 
 def test_each_preset_has_a_summary_of_one_line() -> None:
-    names = ["cv300", "matbench", "property", "published", "scaling", "thermal", "thermal-multi"]
+    names = ["cv300", "is_metal", "matbench", "property", "published", "scaling", "thermal", "thermal-multi"]
     assert list(presets()) == names
     assert all(20 < len(summary) < 110 for summary in presets().values())
 

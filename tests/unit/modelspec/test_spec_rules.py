@@ -13,9 +13,9 @@ BROKEN = [  # (written, changed to, a place in the changed text, the message)
     ("precision: auto\n  devices: 2\n  nodes: 1\n  strategy: ddp", "precision: 16-mixed\n  strategy: fsdp", "precision: 16-mixed",
      "run.precision = '16-mixed' does not go with run.strategy = 'fsdp'; use 32-true or bf16-mixed"),
     ("head: mlm", "head: mml", "head: mml", "tasks.0.head = 'mml' is not in heads; did you mean 'mlm'?"),
-    ("head: mlm", "head: xyz", "head: xyz", "tasks.0.head = 'xyz' is not in heads; known: mlm, shape, gap, thermal, dos"),
+    ("head: mlm", "head: xyz", "head: xyz", "tasks.0.head = 'xyz' is not in heads; known: mlm, shape, gap, metal, thermal, dos"),
     ("head: mlm", "head: gap  #", "data:\n      builtin: thermal\n      part: train", "tasks.0.data needs targets, such as [{column: cv, quantity: heat_capacity, temperature: 300, unit: J/mol_cell/K}]"),
-    ("head: gap", "head: mlm  #", "head: mlm  #", "tasks.2.head = 'mlm' is a masked_tokens head; finetune needs regression or thermal: gap, thermal or dos"),
+    ("head: gap", "head: mlm  #", "head: mlm  #", "tasks.2.head = 'mlm' is a masked_tokens head; finetune needs regression, classification or thermal: gap, metal, thermal or dos"),
     ("builtin: thermal\n      part: train", "builtin: minerals\n      part: train", "part: train",
      "tasks.0.data.part = 'train': minerals has no train/test split; remove `part` or use thermal"),
     ("[mean, ridge]", "[mean, mean]", "[mean, mean]", "duplicate 'mean' in tasks.3.baselines"),
@@ -29,9 +29,9 @@ BROKEN = [  # (written, changed to, a place in the changed text, the message)
      "tasks.1.data.targets.0.unit = 'J/mol_cell' is not a unit of heat_capacity; did you mean 'J/mol_cell/K'?"),
     ("n_atoms: n_atoms", "n_atoms: null", "unit: J/mol_cell/K", "tasks.1.data.targets.0.unit = 'J/mol_cell/K' needs the column with the numbers of atoms in data.columns.n_atoms"),
     ("              frequency: nu\n", "", "- column: g\n              quantity: phonon_density\n              frequency_unit",
-     "tasks.4.data.join.0.targets.0 needs the frequency of phonon_density: a number or a column's name"),
+     "tasks.5.data.join.0.targets.0 needs the frequency of phonon_density: a number or a column's name"),
     ("unit: modes/meV/atom", "unit: modes/meV", "unit: modes/meV\n",
-     "tasks.4.data.join.0.targets.0.unit = 'modes/meV' is not a unit of phonon_density; did you mean 'modes/meV/cell'?"),
+     "tasks.5.data.join.0.targets.0.unit = 'modes/meV' is not a unit of phonon_density; did you mean 'modes/meV/cell'?"),
     ("          temperature: 300\n", "          temperature: 300\n          frequency: 3\n", "frequency: 3\n",
      "tasks.1.data.targets.0.frequency: only phonon_density reads one; remove it"),
     ("  fold: 0", "  fold: 5", "fold: 5", "folds.fold = 5: folds are counted from 0 to 4"),
@@ -43,6 +43,20 @@ BROKEN = [  # (written, changed to, a place in the changed text, the message)
     ("freeze: 1", "validation_fraction: 0", "ensemble:\n      members: 3", "tasks.2.ensemble needs crystals to watch; set tasks.2.validation_fraction, such as 0.1"),
     ("loss: huber", "ensemble: {members: 2}", "ensemble: {members", "tasks.1.ensemble: a thermal head cannot be an ensemble, since the mean of several sets of modes is not a set of modes"),
     ("quantity: band_gap", "quantity: entropy", "quantity: entropy", "tasks.2.data.targets.0.quantity = 'entropy' is not an output of head 'gap'; known: band_gap"),
+    ("[metal, insulator]", "[metal]", "classes: [metal]", "heads.metal.classes must be a list (at least 2 items, at most 100 items), not a list of 1"),
+    ("[metal, insulator]", "[metal, metal]", "classes: [metal", "duplicate 'metal' in heads.metal.classes"),
+    ("[metal, insulator]", "[metal, 0]", "classes: [metal", "heads.metal.classes.1 must be text (not empty), not 0; put it in quotes to make it text"),
+    ("[metal, insulator]", "[metal, half, no]", "threshold: f1", "heads.metal.threshold is for two classes, and there are 3; remove it"),
+    ("[metal, insulator]", "[metal, half, no]", "positive: metal", "heads.metal.positive is for two classes, and there are 3; remove it"),
+    ("[metal, insulator]", "[metal, half, no]", "cuts: [0.5]", "tasks.4.data.targets.0.cuts has 1 numbers for 3 classes; it takes 2"),
+    ("positive: metal", "positive: metall", "positive: metall", "heads.metal.positive = 'metall' is not one of its classes; did you mean 'metal'?"),
+    ("class_weights: balanced", "class_weights: {metal: 2}", "class_weights:", "heads.metal.class_weights needs one weight for each class: metal, insulator"),
+    ("output: conductor", "output: entropy", "output: entropy", "heads.metal.output = 'entropy' is the name of a number; give what is classified another one"),
+    ("cuts: [0.5]", "cuts: [0.5]\n          temperature: 3", "temperature: 3\n", "tasks.4.data.targets.0.temperature: a classification head reads none; remove it"),
+    ("unit: eV", "unit: eV\n          cuts: [0.1]", "cuts: [0.1]", "tasks.2.data.targets.0.cuts make classes of numbers, and a regression head learns numbers; remove them"),
+    ("validation_fraction: 0.2", "validation_fraction: 0", "validation_fraction: 0\n", "tasks.4.validation_fraction = 0: the head's threshold is chosen on crystals held out; set it, such as 0.1"),
+    ("validation_fraction: 0.2", "loss: l2", "loss: l2", "tasks.4.loss = 'l2' is of numbers; a classification head learns by cross-entropy; remove it"),
+    ("metric: rmse", "metric: f1", "metric: f1", "tasks.3.metric = 'f1' does not measure a thermal head; use mae or rmse"),
 ]  # fmt: skip
 
 
@@ -58,7 +72,7 @@ def test_a_broken_rule_gives_one_message_at_the_key_to_change(problems, old, new
 def test_a_part_of_a_file_needs_folds(problems, folder) -> None:
     text = RICH.replace("unit: eV", "unit: eV\n      part: train")
     assert parse_spec(text, "m.yaml", folder).tasks[2].data.part == "train"
-    text = text.replace("folds:\n  count: 5\n  seed: 2\n  fold: 0\n", "")
+    text = text.replace("folds:\n  count: 5\n  seed: 2\n  fold: 0\n  stratified: false\n", "")
     (problem,) = problems(text)
     assert problem.startswith(f"m.yaml:{line_of(text, 'unit: eV') + 1}:")
     assert problem.endswith(
@@ -137,3 +151,17 @@ def test_what_modes_can_give_and_what_they_need_is_known_before_anything_is_read
     else:
         found = problems(text)
         assert message in [problem.partition("  ")[2] for problem in found], found
+
+
+def test_strata_of_folds_are_classes(problems) -> None:
+    text = RICH.replace("stratified: false", "stratified: true").replace(
+        "unit: eV", "unit: eV\n      part: train"
+    )
+    message = "folds.stratified: tasks.2 has a regression head, and strata are classes; set it to false"
+    assert any(message in problem for problem in problems(text))
+
+
+def test_cuts_ascend(problems) -> None:
+    text = RICH.replace("[metal, insulator]", "[a, b, c]").replace("cuts: [0.5]", "cuts: [1, 0]")
+    text = text.replace("    positive: metal\n", "").replace("    threshold: f1\n", "")
+    assert [one.partition("  ")[2] for one in problems(text)] == ["tasks.4.data.targets.0.cuts must ascend"]

@@ -29,13 +29,13 @@ def test_a_folder_does_not_hide_a_preset(tmp_path: Path, monkeypatch: pytest.Mon
         ("themal", "no file or preset 'themal'; did you mean 'thermal'?"),
         (
             "model.yaml",
-            "no file or preset 'model.yaml'; known: cv300, matbench, property, published, scaling, thermal",
+            "no file or preset 'model.yaml'; known: cv300, is_metal, matbench, property, published, scaling",
         ),
         ("x" * 5000, "no file or preset"),
         ("a\0b", "no file or preset"),
         (
             ".",
-            ". is a folder; name a spec file in it or a preset: cv300, matbench, property, published, scaling, thermal",
+            ". is a folder; name a spec file in it or a preset: cv300, is_metal, matbench, property, published, scaling, thermal",
         ),
     ],
 )
