@@ -19,7 +19,7 @@ def command(
       cloudkit models elastic
     """
     from cloudkit.errors import CloudkitError, suggest
-    from cloudkit.predict.shipped import about_shipped
+    from cloudkit.predict.known import about_shipped
 
     models = about_shipped()
     if name is not None and name not in models:

@@ -14,8 +14,8 @@ from torch.nn import functional
 
 from cloudkit.data import CRYSTAL_TARGETS, ORBIT_TARGETS
 from cloudkit.errors import DataError
-from cloudkit.models.constants import MAX_STATISTIC
 from cloudkit.models.inputs import Inputs
+from cloudkit.models.runtime.heads import MAX_STATISTIC
 
 COVERAGE: Final = 0.8  # share of unseen crystals whose label an interval, or whose curve a band, should hold
 

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from cloudkit.kernels import Thermodynamics, einstein_thermodynamics, thermodynamics
-from cloudkit.models.constants import (
+from cloudkit.models.heads import COVERAGE, ValueHead
+from cloudkit.models.runtime.heads import (
     MAX_LOG_SCALE,
     OSCILLATORS,
     PARAMETERS,
@@ -17,7 +18,6 @@ from cloudkit.models.constants import (
     STARTS,
     TYPICAL_THETA,
 )
-from cloudkit.models.heads import COVERAGE, ValueHead
 from cloudkit.units import GAS_CONSTANT, KELVIN_PER_THZ, MOLAR_QUANTITIES
 
 

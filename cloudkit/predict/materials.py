@@ -19,7 +19,7 @@ from cloudkit.errors import CloudkitError
 from cloudkit.models.runtime import Runtime, read_runtime, shipped
 from cloudkit.models.runtime.heads import GeometryHead
 from cloudkit.predict.inputs import Failure, ModelInput, gather, prepare, refuse
-from cloudkit.predict.known import Neighbor, read_known
+from cloudkit.predict.known import FIXED, Neighbor, read_known
 from cloudkit.predict.model import COLUMNS, ROOM, Columns, Model, Predictor, load_model
 from cloudkit.scope import parse, project, reduced_formula
 from cloudkit.units import MOLAR_QUANTITIES, Per, canonical_unit
@@ -28,19 +28,6 @@ Array = npt.NDArray[np.float64]
 NAME: Final = "materials"
 MEMBERS: Final = ("thermal", "lattice", "elastic", "electronic", "optical")
 THERMAL: Final = ("heat_capacity", "heat_capacity_p", "entropy", "internal_energy", "free_energy")
-FIXED: Final = {  # quantity -> unit, in the order of the table
-    "debye_temperature": "K",
-    "thermal_expansion": "1/K",
-    "thermal_conductivity": "W/m/K",
-    "bulk_modulus": "GPa",
-    "shear_modulus": "GPa",
-    "youngs_modulus": "GPa",
-    "poisson_ratio": "",
-    "formation_energy": "eV/atom",
-    "band_gap": "eV",
-    "metal_probability": "",
-    "refractive_index": "",
-}
 TOO_LONG: Final = "the string is too long for the thermal model"
 METAL: Final = 0.5  # probability above which no refractive index is given
 CURVE: Final = np.arange(0.0, 1001.0, 10.0)  # K, of the curves of a data sheet

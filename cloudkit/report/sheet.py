@@ -5,7 +5,8 @@ from typing import Final
 import numpy as np
 
 from cloudkit.html import format_number
-from cloudkit.predict.materials import FIXED, METAL, THERMAL, Sheet, unit_of
+from cloudkit.predict.known import FIXED
+from cloudkit.predict.materials import METAL, THERMAL, Sheet, unit_of
 from cloudkit.predict.model import Array
 from cloudkit.report.charts import Axis, Series, chart
 from cloudkit.report.page import Figure, render

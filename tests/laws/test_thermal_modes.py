@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.autograd import grad
 
-from cloudkit.models.constants import PARAMETERS
+from cloudkit.models.runtime.heads import PARAMETERS
 from cloudkit.models.thermal import Modes, make_modes
 
 R = 8.31446261815324

@@ -9,7 +9,7 @@ import torch
 from cloudkit.errors import DataError
 from cloudkit.kernels import thermodynamics
 from cloudkit.models import MaskedTokens, Regression, Thermal, make_inputs
-from cloudkit.models.constants import PARAMETERS
+from cloudkit.models.runtime.heads import PARAMETERS
 from cloudkit.units import KELVIN_PER_THZ
 
 KINDS = list(PARAMETERS)

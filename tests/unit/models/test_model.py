@@ -19,9 +19,9 @@ from cloudkit.models import (
     save_weights,
     vocabulary_text,
 )
-from cloudkit.models.constants import PARAMETERS
 from cloudkit.models.embedding import SymbolEmbedding
 from cloudkit.models.encoder import apply_rotary, rotary_angles
+from cloudkit.models.runtime.heads import PARAMETERS
 from cloudkit.modelspec import Spec, dump, parse_spec
 from cloudkit.tables import generator_text
 from cloudkit.tokens import Tokenizer

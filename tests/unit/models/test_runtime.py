@@ -20,8 +20,8 @@ from cloudkit.models import (
     predict_values,
     save_model,
 )
-from cloudkit.models.constants import PARAMETERS
 from cloudkit.models.runtime import RegressionHead, Runtime, read_runtime, read_safetensors, shipped
+from cloudkit.models.runtime.heads import PARAMETERS
 from cloudkit.models.runtime.runtime import reason_for_torch
 from cloudkit.modelspec import parse_spec
 from cloudkit.scope import project

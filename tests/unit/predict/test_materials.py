@@ -13,9 +13,8 @@ from cloudkit.models.runtime import shipped
 from cloudkit.modelspec import dump, load_spec
 from cloudkit.predict import Materials, Sheet, load_model
 from cloudkit.predict.inputs import gather
-from cloudkit.predict.known import MOST_ELEMENTS, Known, read_known, site_hash
-from cloudkit.predict.materials import FIXED, MEMBERS, THERMAL, Ends, derived_moduli
-from cloudkit.predict.shipped import about_shipped
+from cloudkit.predict.known import FIXED, MOST_ELEMENTS, Known, about_shipped, read_known, site_hash
+from cloudkit.predict.materials import MEMBERS, THERMAL, Ends, derived_moduli
 from cloudkit.report.sheet import sheet_page
 from cloudkit.scope import parse
 from cloudkit.tables import generator_text
