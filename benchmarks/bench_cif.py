@@ -1,4 +1,4 @@
-"""CIF files to strings in a CSV: `cloudkit encode` beside the published script (pymatgen, spglib), one core each.
+"""CIF files to strings in a CSV: `cloudkit encode` and the published script (pymatgen, spglib), one core each.
 
     python -m pytest benchmarks/bench_cif.py --benchmark-only
 

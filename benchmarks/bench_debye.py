@@ -2,7 +2,7 @@
 
     python -m pytest benchmarks/bench_debye.py --benchmark-only --benchmark-timer=time.process_time
 
-Accuracy first: errors of both against 60 digits on a sample, kept as `worst_error` beside the times; ours must be less.
+Accuracy first: errors of both against 60 digits on a sample, kept as `worst_error` next to the times; ours must be less.
 """
 
 import sys

@@ -178,7 +178,7 @@ def blended(name: str, fold: int, net: Array) -> Array:
     crystal, target, *inner_found = (np.concatenate(column) for column in zip(*parts, strict=True))
     train, test = folds(name, fold)
     known, asked = ~np.isin(crystal, test), observations(labelled(name), test)[2]
-    told = (net, fold_trees(name, fold, "plain"), fold_trees(name, fold, "informed"))
+    predictions = (net, fold_trees(name, fold, "plain"), fold_trees(name, fold, "informed"))
     out = np.empty_like(net)
     for wanted in (True, False):
         seen = known & (is_long(name, train, crystal) == wanted)
@@ -186,7 +186,7 @@ def blended(name: str, fold: int, net: Array) -> Array:
         errors = [np.abs(mixed_with(share, *inner_found) - target)[seen].mean() for share in SHARES]
         best = SHARES[int(np.argmin(errors))]
         here = is_long(name, train, asked) == wanted
-        out[here] = mixed_with(best, *told)[here]
+        out[here] = mixed_with(best, *predictions)[here]
     return out
 
 

@@ -99,12 +99,12 @@ def _gain(own: list[Line], kind: str) -> str:
     if not rivals:
         return "-"
     rival = min(rivals, key=lambda name: rivals[name])
-    told = [(line["rows"], *line[f"gain_{rival}"], line["mad"]) for line in best if f"gain_{rival}" in line]
-    if len(told) < len(best):
+    known = [(line["rows"], *line[f"gain_{rival}"], line["mad"]) for line in best if f"gain_{rival}" in line]
+    if len(known) < len(best):
         return "-"
-    rows = np.array([one[0] for one in told], dtype=float)
-    scale = np.array([one[3] if kind == "mae_over_mad" else 1.0 for one in told])
-    gain, sd = np.array([one[1] for one in told]) / scale, np.array([one[2] for one in told]) / scale
+    rows = np.array([one[0] for one in known], dtype=float)
+    scale = np.array([one[3] if kind == "mae_over_mad" else 1.0 for one in known])
+    gain, sd = np.array([one[1] for one in known]) / scale, np.array([one[2] for one in known]) / scale
     mean = (rows * gain).sum() / rows.sum()
     variance = (rows * (sd**2 + (gain - mean) ** 2)).sum() / rows.sum()
     return f"{best[0]['column']}, {rival}: {mean:.3g} ± {1.96 * np.sqrt(variance / rows.sum()):.2g}"

@@ -14,7 +14,7 @@ static int is_smaller(const crystal *c, const uint8_t *a, const uint8_t *b) {
         size_t i = c->start[a[j]], i_end = c->start[a[j] + 1], k = c->start[b[j]], k_end = c->start[b[j] + 1];
         for (; i < i_end && k < k_end; i++, k++)
             if (c->contents[i] != c->contents[k]) return c->contents[i] < c->contents[k];
-        /* the one that has more of this letter goes on with it, the other with a later one */
+        /* the one with more of this letter continues with it, the other with a later one */
         if (i < i_end || k < k_end) return i < i_end;
     }
     return 0;

@@ -70,7 +70,7 @@ typedef struct {
     uint32_t *permutation;               /* row k: where op[k] puts each atom */
 } group;
 
-/* Places that were found empty of a species; an operation that puts an atom there is no symmetry. */
+/* Places that were found empty of a species; an operation that puts an atom there is not a symmetry. */
 enum { MOST_HOLES = 8, MOST_SUSPECTS = 256 };
 
 /* The caller's memory, cut into arrays, and what the steps count. */

@@ -37,7 +37,7 @@ def pytest_report_header() -> str | None:
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder with development data: $CLOUDKIT_SHARED, or `shared` beside the repository; skips without it."""
+    """The folder with development data: $CLOUDKIT_SHARED, or `shared` next to the repository; skips without it."""
     folder = Path(os.environ.get("CLOUDKIT_SHARED", REPOSITORY.parent / "shared"))
     if not (folder / "data").is_dir():
         pytest.skip(f"no shared data at {folder}; set CLOUDKIT_SHARED to the folder that holds data/")

@@ -41,7 +41,7 @@ def readme_commands(page: str) -> list[str]:
 
 
 def tutorial_commands(page: str) -> list[str]:
-    """What stands after `$ ` in the tutorial."""
+    """The commands after `$ ` in the tutorial."""
     return [
         line[2:] for block in blocks(page, "console") for line in block.splitlines() if line.startswith("$ ")
     ]

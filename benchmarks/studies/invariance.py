@@ -6,7 +6,7 @@ N structures of the shared Materials Project set drawn at random, the 60 POSCARs
 perturbation of perturb.py, both engines, each against its own unperturbed run. Spglib against moyo is run on the whole
 set: the two disagree too rarely for a sample to show why. A case counts
 where both runs find the same space group; all others, and every changed string, are listed with their cause. The
-published script's own share (its string against its own unperturbed string) stands beside, on a smaller sample.
+published script's own share (its string against its own unperturbed string) is in the same table, on a smaller sample.
 Progress goes to standard error.
 """
 
@@ -226,7 +226,7 @@ def print_cases(cases: list[Case]) -> None:
 
 
 def print_cost(sample: list[Sample]) -> None:
-    """Time of canonical_orbits alone, in a first pass of a fresh process and in a second, beside symmetry finding."""
+    """Time of canonical_orbits alone, in a first pass of a fresh process and in a second, next to that of symmetry finding."""
     found, finding = [], []
     for _, crystal in sample:
         start = time.perf_counter()

@@ -10,7 +10,7 @@ positions. The label is the tolerance factor (Goldschmidt 1926) of the sites as 
 on. The floor is the mean absolute error of the best function of the strings there is, the median label of each.
 
 Three kinds of strings: orbit; reduced as published, with the letters of one setting for all (1a 1b 3c); reduced with
-canonical letters. Of a perovskite these say a little more: the less electronegative metal stands on 1a, so 3c or 3d tells
+canonical letters. Of a perovskite these say a little more: the less electronegative metal is on 1a, so 3c or 3d tells
 which of the two has the twelve oxygens. They have nothing of the kind for a spinel.
 """
 

@@ -76,12 +76,12 @@ def finished(grid: Sequence[Point]) -> SweepResult:
     for point in grid:
         path = RUNS / "runs" / point.folder / "metrics.json"
         if path.exists():
-            told = json.loads(path.read_text())
+            metrics = json.loads(path.read_text())
             sizes = {
-                "parameters": told["parameters"],
-                "crystals": told["training"]["finetune energy"]["crystals"],
+                "parameters": metrics["parameters"],
+                "crystals": metrics["training"]["finetune energy"]["crystals"],
             }
-            rows.append({**point.settings, **sizes, "loss": told["tasks"][0]["mae"]})
+            rows.append({**point.settings, **sizes, "loss": metrics["tasks"][0]["mae"]})
     columns = (
         np.array([row[name] for row in rows], dtype=np.float64) for name in ("parameters", "crystals", "loss")
     )

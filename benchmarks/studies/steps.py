@@ -36,7 +36,7 @@ Step = Callable[[list[Any]], list[Any]]
 
 
 class Chain:
-    """The steps, each from the list of the one before to its own, and the floors beside them."""
+    """The steps, each from the list of the one before to its own, and the floor of each."""
 
     def __init__(self) -> None:
         import gemmi
@@ -188,9 +188,9 @@ def main() -> None:
     nothing = count("", CHUNK)
     for step, seconds in steps.items():
         floor = floors.get(step)
-        beside = f"{floor * 1e6:11.1f}{seconds / floor:7.2f}" if floor else f"{'-':>11}{'-':>7}"
+        ratio = f"{floor * 1e6:11.1f}{seconds / floor:7.2f}" if floor else f"{'-':>11}{'-':>7}"
         counted = max(count(step, CHUNK) - nothing, 0) // CHUNK
-        lines.append(f"{step:24}{seconds * 1e6:8.1f}{beside}{f'{counted:,}' if counted else '-':>14}")
+        lines.append(f"{step:24}{seconds * 1e6:8.1f}{ratio}{f'{counted:,}' if counted else '-':>14}")
     lines.append(
         f"{options.structures} Materials Project cells, mean {np.mean(list(map(len, structures))):.1f} sites; CPU time, "
         f"least of {PASSES} passes; instructions of the first {CHUNK}; load {os.getloadavg()[0]:.1f}"

@@ -24,5 +24,5 @@ def get_include() -> str:
 
 
 def get_library() -> str:
-    """The static library, a file to link with; ``lib/pkgconfig`` beside it holds `cloudkit_scope.pc`."""
+    """The static library, a file to link with; ``lib/pkgconfig`` next to it holds `cloudkit_scope.pc`."""
     return _find("lib/libcloudkit_scope.a")

@@ -36,7 +36,7 @@ class Finding(NamedTuple):
 
 
 def core() -> Finding:
-    """Is there a compiled core, and is it that of the sources beside it?"""
+    """Is there a compiled core, and was it built from the sources next to it?"""
     import subprocess
     import sysconfig
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 ATTEMPTS, SECONDS, SHARD_ROWS = 8, 120.0, 10_000  # as in cloudkit.fetch, which is imported on first use
 
 Urls = Annotated[list[str], typer.Argument(metavar="URL...", help="Base URLs of providers, such as https://example.org/optimade.")]  # fmt: skip
-Folder = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder of shards; the same command with the same folder goes on where it was.")]  # fmt: skip
+Folder = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder of shards; run the same command with the same folder again to resume.")]  # fmt: skip
 
 
 def command(

@@ -42,9 +42,9 @@ def fetch_optimade(
     """All structures of a provider that pass an OPTIMADE filter, into Parquet shards in `folder`; or the rest of them, where an
     earlier fetch of the same URL and filter was interrupted.
 
-    page_limit: structures per page, the provider's choice where None. on_page: is told how many structures there are and how
-    many the provider promises. What is in the way is among the problems of the outcome; what was received until then is
-    kept. Raises FetchError where the folder cannot be used or holds something else.
+    page_limit: structures per page, the provider's choice where None. on_page: called with the number of structures so far and
+    with the number that the provider promises. What stops the fetch is among the problems of the outcome; what was received
+    until then is kept. Raises FetchError where the folder cannot be used or holds something else.
     """
     url = url.rstrip("/")
     start = State(url, filter, first_link(url, filter, page_limit))

@@ -19,8 +19,8 @@ CHUNK: Final = 1 << 16
 class Client:
     """Asks a URL again after failures that may pass, with pauses that grow, vary, and honour Retry-After.
 
-    attempts: for one document. seconds: for one attempt. pause: the unit of the pauses, in seconds. say: is told about
-    every failure, before the pause.
+    attempts: for one document. seconds: for one attempt. pause: the unit of the pauses, in seconds. say: called
+    with every failure, before the pause.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """The published encoder: BERT (Devlin 2018) on packed batches, parameter for parameter as transformers' `BertModel` has it.
 
 Post-norm layers, learned positions and a table of token types whose first row every token sees. Nothing is padded, so there
-is no mask; states equal those of `BertModel` at the tokens that are no padding. The query, key and value maps are one matrix.
+is no mask; states equal those of `BertModel` at the tokens that are not padding. The query, key and value maps are one matrix.
 """
 
 from typing import Final

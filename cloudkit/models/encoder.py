@@ -74,7 +74,7 @@ class Layer(nn.Module):
     ) -> Tensor:
         """x (tokens, width) -> (tokens, width); bias (tokens, heads) is added to the scores of a key; rotary: rotary positions.
 
-        Of merged rows no weights are dropped: there are few of them, and each stands for many atoms.
+        Of merged rows no weights are dropped: there are few of them, and each represents many atoms.
         """
         qkv = self.qkv(self.norm_attention(x)).unflatten(1, (3, self.heads, -1))
         if rotary is not None:

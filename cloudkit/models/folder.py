@@ -98,8 +98,8 @@ def load_model(folder: str | Path) -> CloudModel:
 
 
 def read_weights(path: Path, spec: Spec) -> dict[str, Tensor]:
-    """The named tensors of a file, on the CPU; ModelError where it is damaged, holds what is no finite number, or too few
-    for its spec.
+    """The named tensors of a file, on the CPU; ModelError where it is damaged, holds a value that is not finite, or
+    has too few tensors for its spec.
     """
     try:
         weights = load_file(path)

@@ -121,7 +121,8 @@ class SourcedHead(HeadModel):
     """The encoder and one head while labels come from several sources: each source but the first has an offset.
 
     offset (sources - 1, outputs): added on the head's scale; of classes (sources - 1, classes): added to their logits; of a thermal
-    head (sources - 1, 1): logarithm of a factor on all frequencies. It is learned with the rest and is no part of the model, which predicts what the first source measures.
+    head (sources - 1, 1): logarithm of a factor on all frequencies. It is learned with the rest and is not part of the model, which predicts what the first source
+    measures.
     """
 
     def __init__(self, model: CloudModel, name: str, sources: int) -> None:

@@ -1,7 +1,7 @@
 """Weights between cloudkit and Hugging Face: a folder of transformers' `BertForMaskedLM` and a model with a `bert` encoder.
 
 The same numbers under other names; query, key and value maps are joined to one matrix and cut apart again. Of the published
-30,522 rows of tokens only those of the vocabulary are kept: the others stand for nothing.
+30,522 rows of tokens only those of the vocabulary are kept: no string has the others.
 """
 
 import json

@@ -97,9 +97,9 @@ def ship(name: str, tables: Path, run: Path) -> dict[str, Any]:
 
 
 def measure(name: str, tables: Path, run: Path) -> list[dict[str, Any]]:
-    """Errors of the float16 model on the compositions held out, by NumPy, beside those of extra trees from the build."""
+    """Errors of the float16 model on the compositions held out, by NumPy, next to those of extra trees from the build."""
     runtime = read_runtime(SHIPPED / name)
-    told = {task["quantity"]: task for task in json.loads((run / "metrics.json").read_text())["tasks"]}
+    tasks = {task["quantity"]: task for task in json.loads((run / "metrics.json").read_text())["tasks"]}
     with (tables / f"{name}-test.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     ids, offsets = runtime.tokenizer.encode_batch([row["scope"] for row in rows])
@@ -119,8 +119,8 @@ def measure(name: str, tables: Path, run: Path) -> list[dict[str, Any]]:
                     "quantity": quantity,
                     "rows": int(there.sum()),
                     "mae": float(error[there].mean()),
-                    "trees_mae": told[quantity]["baselines"]["extra_trees"]["mae"],
-                    "mean_mae": told[quantity]["baselines"]["mean"]["mae"],
+                    "trees_mae": tasks[quantity]["baselines"]["extra_trees"]["mae"],
+                    "mean_mae": tasks[quantity]["baselines"]["mean"]["mae"],
                     "coverage_of_80": None if column == "metal" else float(inside[there].mean()),
                 }
             )

@@ -53,7 +53,7 @@ def element_of(label: str, elements: set[str]) -> str:
     for symbol in (label[:2], label[:1]):
         if symbol in elements:
             return symbol
-    raise Refused("site that is no single element of the formula")
+    raise Refused("site that is not a single element of the formula")
 
 
 def _numbers(text: str) -> Floats:

@@ -51,11 +51,11 @@ of the American Mineralogist Crystal Structure Database. Cite R. T. Downs and M.
 Made: the asymmetric unit is expanded with the listed symmetry operations; a site closer than 0.15 Å to its own image is moved
 onto the symmetry element. Only ordered structures whose cell has the published formula (1 % per element, D counted as H) are kept, with at
 most 60 compact tokens. `id` is the AMCSD code, `name` the mineral (empty for other compounds). Of several determinations of one
-string, the first with a mineral name stands.""",
+string, the first with a mineral name is kept.""",
     "prototypes": """Package licence: MIT; the source file is `pymatgen/analysis/prototypes/aflow_prototypes.json.gz`. Cite M. J. Mehl et al.,
 Comput. Mater. Sci. 136 (2017) S1.
 
-Made: each example crystal as it stands. `id` is the AFLOW label, `name` the mineral and Strukturbericht symbols where there are any. The letters of the label are
+Made: each example crystal as it is. `id` is the AFLOW label, `name` the mineral and Strukturbericht symbols where there are any. The letters of the label are
 AFLOW's and need not be those of the string; two labels may share a string, and four examples
 (A2B_oC12_38_de_ab, AB3_tI16_140_b_ah, AB4_oC20_41_a_2b, AB_oP8_33_a_a) have a higher symmetry than their label says.""",
     "phonons": """Computed, not measured: frequencies of crystals by two interatomic potentials, `teacher` names which. sevennet-l3i5 is 7net-l3i5 of the
@@ -69,7 +69,7 @@ splitting. `frequencies` are 64 quantiles ((i + 1/2) / 64) of the density of sta
 `band_gap` is in eV where the source has one. No formula of Matbench phonons or of `phonon_heat_capacity` is among them; formulas of the
 table thermal and of JANAF are, so leave them out by formula before you measure on those (`exclude_shared: formula`).
 
-How good they are: Cv(300 K) beside DFT is off by 0.07 J/mol_atom/K (sevennet-l3i5, 5 crystals) and 0.06 (nequix-oam-1-pft, 4); the highest peak of the density of
+How good they are: Cv(300 K) differs from DFT by 0.07 J/mol_atom/K (sevennet-l3i5, 5 crystals) and 0.06 (nequix-oam-1-pft, 4); the highest peak of the density of
 45 crystals of Matbench phonons by 31 and 16 1/cm in the mean, most for hydrides.
 
 `read_builtin` gives a row for each crystal, teacher and temperature, with the heat capacity, energy, entropy and free energy of 64 oscillators

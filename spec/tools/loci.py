@@ -39,8 +39,8 @@ def locus(representative: str, centring: str) -> tuple[list[list[int]], list[int
     linear, constants = read_coordinates(representative)
     directions = product(PRIMITIVE[centring], linear)
     point = [int(24 * sum(a * b for a, b in zip(row, constants, strict=True))) for row in PRIMITIVE[centring]]
-    beside = [[*row, int(i == 0), int(i == 1), int(i == 2)] for i, row in enumerate(directions)]
-    annihilator = [row[3:] for row in hermite(beside) if not any(row[:3])]
+    augmented = [[*row, int(i == 0), int(i == 1), int(i == 2)] for i, row in enumerate(directions)]
+    annihilator = [row[3:] for row in hermite(augmented) if not any(row[:3])]
     return annihilator, [sum(a * b for a, b in zip(row, point, strict=True)) % PARTS for row in annihilator]
 
 

@@ -38,7 +38,7 @@ def test_ajv_and_jsonschema_agree() -> None:
     trees = sound + [damaged(tree, index) for index, tree in enumerate(sound)]
     schema = json.loads((ROOT / "schemas/scope.schema.json").read_text())
     script = ROOT / ".ajv/check.mjs"
-    shutil.copy(HERE / "ajv_check.mjs", script)  # node looks for packages beside the script
+    shutil.copy(HERE / "ajv_check.mjs", script)  # node looks for packages next to the script
     done = subprocess.run(
         ["node", script],
         input=json.dumps({"schema": schema, "trees": trees}),

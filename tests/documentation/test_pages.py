@@ -1,7 +1,7 @@
 """Every code block of the documentation runs, and says what the page says that it says.
 
 A page runs from top to bottom in a folder of its own, in which the example crystals lie. `console`: commands after `$ `, and their
-output; `…` stands for anything. `python`: one program a page, block after block; a `text` block right after one is its output.
+output; `…` matches anything. `python`: one program a page, block after block; a `text` block right after one is its output.
 `yaml` with `# file: NAME` is written to that file. Other blocks show, and are not run.
 """
 
@@ -26,7 +26,7 @@ FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 class Block(NamedTuple):
-    """line: where it stands, for messages. output: of a python block, the text block right after it."""
+    """line: its place, for messages. output: of a python block, the text block right after it."""
 
     kind: str
     line: int

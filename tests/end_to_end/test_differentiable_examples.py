@@ -1,4 +1,4 @@
-"""The examples of docs/examples run as they stand; each checks its own result."""
+"""The examples of docs/examples run as they are; each checks its own result."""
 
 import os
 import subprocess

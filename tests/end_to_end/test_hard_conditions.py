@@ -1,6 +1,6 @@
 """Where it has to work or to say why: no locale, home or network, odd paths, many files, read-only folders, full disks, Ctrl-C.
 
-Several commands share one process where they can, so that the whole costs seconds. What is said of each condition stands in
+Several commands share one process where they can, so that the whole costs seconds. What each condition must give is in
 spec/decisions/0015-untrusted-input.md.
 """
 

@@ -42,7 +42,7 @@ def einstein_terms(x: mp.mpf) -> list[mp.mpf]:
 
 def quantities(theta: float, temperature: float, terms: Terms = debye_terms) -> dict[str, mp.mpf]:
     """U, Cv, S, F, their derivatives ("Cv/theta", "Cv/T", ...) and "scale": the largest term of F; temperature > 0."""
-    lost = min(theta / temperature, 800) / 2.3  # digits of e^-x beside the zero-point term
+    lost = min(theta / temperature, 800) / 2.3  # digits of e^-x lost next to the zero-point term
     with mp.workdps(DIGITS + int(lost if terms is einstein_terms else 0)):
         theta, t = mp.mpf(theta), mp.mpf(temperature)
         x = theta / t

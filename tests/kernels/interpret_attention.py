@@ -101,7 +101,7 @@ def check_operator() -> dict[str, str]:
 
 
 def compiled_error() -> float:
-    """A compiled caller of the kernels beside the same one run eagerly: value and gradient."""
+    """A compiled caller of the kernels against the same one run eagerly: value and gradient."""
 
     def layer(qkv: Tensor, offsets: Tensor) -> Tensor:
         return packed_attention_qkv(2 * qkv, offsets, dropout=0.1, seed=3, impl="triton").square()
@@ -138,7 +138,7 @@ def refusals() -> list[str]:
 
 
 def encoder_error() -> float:
-    """A model's states through the kernels beside those through torch, float32."""
+    """A model's states through the kernels against those through torch, float32."""
     text = """
     cloudkit: 1
     name: tiny

@@ -1,4 +1,4 @@
-"""Attention over packed batches: the torch path beside the formula, the layout of work, and what is refused."""
+"""Attention over packed batches: the torch path against the formula, the layout of work, and what is refused."""
 
 import itertools
 import re

@@ -253,11 +253,11 @@ def main(shared: Path) -> None:
     ]
     changed = [(kind, text, old) for (kind, text), old in zip(false, sound, strict=True) if text != old]
     rows = encoded([text for _, text, _ in changed])
-    told = Counter(kind for (kind, *_), row in zip(changed, rows, strict=True) if is_noticed(row))
+    noticed = Counter(kind for (kind, *_), row in zip(changed, rows, strict=True) if is_noticed(row))
     given = Counter(kind for kind, *_ in changed)
     print(
-        f"falsified: {told.total()} of {given.total()} noticed",
-        {kind: f"{told[kind]}/{n}" for kind, n in given.items()},
+        f"falsified: {noticed.total()} of {given.total()} noticed",
+        {kind: f"{noticed[kind]}/{n}" for kind, n in given.items()},
     )
     print(f"unfalsified with a note: {noted} of 300")
 

@@ -129,7 +129,7 @@ def test_a_hundred_thousand_mutants_have_the_ids_of_the_saved_tokenizer(saved: o
     damaged = (mutants.mutate(draw, draw.choice(texts), texts) for _ in itertools.count())
     readable = (
         text for text in damaged if "\ud800" not in text
-    )  # a lone surrogate is no text to the fast tokenizer
+    )  # the fast tokenizer does not take a lone surrogate as text
     batch = list(itertools.islice(readable, 100_000))
     expected = saved.backend_tokenizer.encode_batch_fast(batch)  # type: ignore[attr-defined]
     assert_equal_ids(batch, [encoding.ids for encoding in expected])

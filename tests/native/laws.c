@@ -28,7 +28,7 @@ static size_t nth_cap(size_t k, size_t needed) {
     return caps[k] < needed ? caps[k] : needed;
 }
 
-/* Encode under every capacity: the length needed is told, what fits is written, nothing behind it is touched. */
+/* Encode under every capacity: the length needed is reported, what fits is written, nothing behind it is touched. */
 static ck_status encode(encoder f, const char *text, size_t length, uint16_t **ids, size_t *n) {
     size_t needed = 0, again = 0;
     ck_status status = f(text, length, NULL, 0, &needed);
@@ -40,7 +40,7 @@ static ck_status encode(encoder f, const char *text, size_t length, uint16_t **i
         uint16_t *part = malloc(cap ? cap * sizeof *part : 1);
         if (part == NULL) abort();
         status = f(text, length, part, cap, &again);
-        expect(status == (cap < needed ? CK_NO_SPACE : CK_OK) && again == needed, "the number of ids needed is told");
+        expect(status == (cap < needed ? CK_NO_SPACE : CK_OK) && again == needed, "the number of ids needed is reported");
         free(*ids);
         *ids = part;
         *n = cap;
@@ -62,7 +62,7 @@ static ck_status decode(decoder f, const uint16_t *ids, size_t n_ids, char **tex
         char *part = malloc(cap ? cap : 1);
         if (part == NULL) abort();
         status = f(ids, n_ids, part, cap, &again);
-        expect(status == (cap < needed ? CK_NO_SPACE : CK_OK) && again == needed, "the number of bytes needed is told");
+        expect(status == (cap < needed ? CK_NO_SPACE : CK_OK) && again == needed, "the number of bytes needed is reported");
         if (k == 4) {
             free(whole);
             whole = part;

@@ -143,7 +143,7 @@ static void ask(const structure *s, answer *a) {
             free(a->text);
             a->text = allocate(caps[k]);
             a->text_status = ck_encode_structure(c, species, s->symprec, BUDGET, work, size, a->text, caps[k], &again, NULL);
-            expect(a->text_status == (caps[k] < needed ? CK_NO_SPACE : CK_OK) && again == needed, "the number of bytes needed is told");
+            expect(a->text_status == (caps[k] < needed ? CK_NO_SPACE : CK_OK) && again == needed, "the number of bytes needed is reported");
         }
         a->length = needed;
     }

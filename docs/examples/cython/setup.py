@@ -22,6 +22,6 @@ setup(
     name="letters",
     version="1",
     packages=["letters"],
-    # cimport finds cloudkit/scope/__init__.pxd beside the installed package
+    # cimport finds cloudkit/scope/__init__.pxd next to the installed package
     ext_modules=cythonize(modules, language_level=3, include_path=[str(Path(cloudkit.__file__).parents[1])]),
 )

@@ -32,7 +32,7 @@ def test_a_site_label_names_an_element_of_the_formula(
 
 
 def test_a_water_molecule_on_one_site_is_refused(tools: dict[str, ModuleType]) -> None:
-    with pytest.raises(tools["data_symmetry"].Refused, match="no single element"):
+    with pytest.raises(tools["data_symmetry"].Refused, match="not a single element"):
         tools["data_minerals"].element_of("Wat1", {"Ca", "S", "O", "H"})
 
 

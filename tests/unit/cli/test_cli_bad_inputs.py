@@ -44,7 +44,7 @@ def prepare(folder: Path, row: dict[str, Any]) -> dict[str, bytes | None]:
 
 
 def check(folder: Path, before: dict[str, bytes | None], row: dict[str, Any], code: int, said: str) -> None:
-    """Hold what a command did against its row; … stands for anything, `installed` is said where there is no checkout."""
+    """Hold what a command did against its row; … matches anything, `installed` is expected where there is no checkout."""
     assert "Traceback" not in said
     assert code == row["exit"], said
     words = row["says"] if (bench.FOLDER / "bench_parse.py").exists() else row.get("installed", row["says"])

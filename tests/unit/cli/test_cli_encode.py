@@ -39,9 +39,9 @@ def test_the_first_note_of_each_kind_is_shown_and_all_are_counted(
         (tmp_path / f"{number:02}.vasp").write_text(nameless)
     output = ("-o", tmp_path_factory.mktemp("shards") / "s") if folder else ()
     answer = cloudkit("encode", tmp_path, "--json", "-j", jobs, *output)
-    told = [line for line in answer.err.splitlines() if line.startswith("note: ")]
-    assert answer.code == 0 and len(told) == 1 < MOST_SHOWN
-    assert told[0].startswith("note: 00.vasp: the POSCAR (VASP 4) names no elements: H, He stand in")
+    notes = [line for line in answer.err.splitlines() if line.startswith("note: ")]
+    assert answer.code == 0 and len(notes) == 1 < MOST_SHOWN
+    assert notes[0].startswith("note: 00.vasp: the POSCAR (VASP 4) names no elements: H, He stand in")
     assert (
         "... and 21 more notes like these, on 22 structures in all; cloudkit encode --notes FILE writes all\n"
         in answer.err

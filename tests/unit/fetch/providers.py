@@ -1,4 +1,4 @@
-"""Servers on loopback for the tests of fetch: one that says what it is told to, and one that damages what another says."""
+"""Servers on loopback for the tests of fetch: one that answers as a test wants, and one that damages the answers of another."""
 
 import http.client
 import itertools

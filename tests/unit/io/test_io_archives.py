@@ -302,7 +302,7 @@ def test_workers_read_archives_as_one_process_does(tmp_path: Path) -> None:
 
 
 def test_a_path_in_utf8_that_a_zip_file_does_not_call_so_is_read_as_such(tmp_path: Path) -> None:
-    for number, name in enumerate(("Größe/结构.vasp", "\udce9t\udce9.vasp")):  # the second is no UTF-8
+    for number, name in enumerate(("Größe/结构.vasp", "\udce9t\udce9.vasp")):  # the second is not UTF-8
         pack(tmp_path / f"{number}.zip", {"?" * len(os.fsencode(name)): CUBIC_POSCAR.encode()})
         path = tmp_path / f"{number}.zip"
         path.write_bytes(path.read_bytes().replace(b"?" * len(os.fsencode(name)), os.fsencode(name)))

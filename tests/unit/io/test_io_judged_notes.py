@@ -40,7 +40,7 @@ JUDGED: Final[dict[str, tuple[str, ...]]] = {
     "Senegalite_implicit_hydrogen.cif": (f"20 {HYDROGENS}",),
     # ammonium chloride, Z = 4
     "cif_implicit_hydrogens_cod_1011130.cif": (f"16 {HYDROGENS}",),
-    # sites of NH3, which is no element
+    # sites of NH3, which is not an element
     "PF_sd_1002871.cif#sm_isp_SD1002871-standardized_unitcell": ("S107",),
     "PF_sd_1002871.cif#sm_isp_SD1002871-published_cell": ("S107",),
     "bad_occu.cif": ("S108",),  # 0.778 Co and 0.778 Al on one site

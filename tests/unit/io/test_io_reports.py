@@ -1,4 +1,4 @@
-"""Real files as people reported them: read right, or said so. One row a file: what becomes of it, and words of its notes.
+"""Real files as people reported them: read right, or said so. One row a file: its result, and words of its notes.
 
 The files of the shared folder are examples of a kind; OWN of reported_kinds.py holds two more of each kind.
 """
@@ -17,7 +17,7 @@ CASES = [(kind, *case) for kind, cases in OWN.items() for case in cases]
 
 
 def outcome(row: Encoded) -> str:
-    """What became of a structure: its group and orbits, or the code."""
+    """The result of a structure: its group and orbits, or the code."""
     return row.error.code if row.error else f"{row.space_group} {str(row.scope).partition(' | ')[2]}"
 
 

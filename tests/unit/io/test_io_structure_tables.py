@@ -1,4 +1,4 @@
-"""Tables of structures told from tables of strings, and what is written read again."""
+"""Tables of structures are distinguished from tables of strings, and what is written read again."""
 
 import gzip
 from pathlib import Path

@@ -196,6 +196,6 @@ tasks:
 
 
 def line_of(text: str, part: str) -> int:
-    """Line, from 1, of the only place where `part` stands in `text`."""
+    """Line, from 1, of the only place where `text` has `part`."""
     assert text.count(part) == 1, part
     return text[: text.index(part)].count("\n") + 1

@@ -1,4 +1,4 @@
-"""Whatever stands where, a spec is read or refused with problems inside the file; nothing else is ever raised."""
+"""Whatever a spec holds, it is read or refused with problems inside the file; nothing else is ever raised."""
 
 from collections.abc import Iterator
 from pathlib import Path

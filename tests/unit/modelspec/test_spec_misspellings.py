@@ -31,7 +31,7 @@ def known_names() -> set[str]:
 
 
 KEYS = [(text, key) for text in (RICH, PUBLISHED) for key in keys(yaml.compose(text))]
-# one slip from `tied` and one from `hide`, which stand side by side; no other slip lies between two
+# one slip from `tied` and one from `hide`, which are neighbours; no other slip lies between two
 BETWEEN_TWO = ("tide", "hied")
 LETTERS = st.sampled_from("abcdefghijklmnopqrstuvwxyz_")
 

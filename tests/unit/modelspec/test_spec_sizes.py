@@ -1,4 +1,4 @@
-"""Sizes by name, and what is written beside them."""
+"""Sizes by name, and keys written next to them."""
 
 import re
 from pathlib import Path

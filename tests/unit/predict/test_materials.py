@@ -180,9 +180,9 @@ def run(*arguments: object) -> int:
 
 def test_the_command_prints_one_table_and_the_flags(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("predict", "materials", ALLOY) == 0
-    told = capsys.readouterr()
-    assert "bulk_modulus" in told.out and "mixed or partly filled sites" in told.err
-    assert "mixed" not in told.out
+    answer = capsys.readouterr()
+    assert "bulk_modulus" in answer.out and "mixed or partly filled sites" in answer.err
+    assert "mixed" not in answer.out
 
 
 def test_the_command_writes_csv_with_notes_and_pages(tmp_path: Path) -> None:

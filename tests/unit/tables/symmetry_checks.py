@@ -1,6 +1,6 @@
 """What must hold for each row of the symmetry tables; all numbers are integers.
 
-They are called on damaged tables too, thousands of times, so this is no test module: pytest would spell each failure out.
+They are called on damaged tables too, thousands of times, so this is not a test module: pytest would spell each failure out.
 """
 
 from fractions import Fraction

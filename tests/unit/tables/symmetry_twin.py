@@ -227,6 +227,6 @@ def in_standard_setting(setting: Setting, operations: Operations) -> dict[tuple[
     found = {}
     for rotation, translation in operations:
         shift = back @ (translation * 12 + rotation @ setting.origin - setting.origin)
-        assert not (shift % 12).any(), "a translation that is no whole number of 24ths"
+        assert not (shift % 12).any(), "a translation that is not a whole number of 24ths"
         found[code(back @ rotation @ setting.axes)] = shift // 12 % PARTS
     return found

@@ -58,11 +58,15 @@ def test_a_build_leaves_a_whole_model_and_its_story(project: Path, spec: Any) ->
     }
 
 
-def test_stages_of_one_name_are_told_apart(project: Path) -> None:
+def test_stages_of_one_name_are_distinct(project: Path) -> None:
     first = "  - {kind: pretrain, head: mlm, data: {path: train.csv}, epochs: 1, batch: 8}\n"
     twice = parse_spec(SPEC.replace("tasks:\n", f"tasks:\n{first}"), "tiny.yaml", project)
     result = build(twice, project / "run")
-    seen = {name: told["strings_seen"] for name, told in result.metrics["training"].items() if "mlm" in name}
+    seen = {
+        name: training["strings_seen"]
+        for name, training in result.metrics["training"].items()
+        if "mlm" in name
+    }
     assert seen["pretrain mlm (2)"] == 2 * seen["pretrain mlm"]
     curves = json.loads((project / "run" / "curves.json").read_text())
     assert [row["stage"] for row in curves][:3] == ["pretrain mlm", "pretrain mlm (2)", "pretrain mlm (2)"]
@@ -263,9 +267,9 @@ def test_the_report_says_where_the_model_errs_and_what_a_prediction_rests_on(
     spec: MakeSpec, tmp_path: Path
 ) -> None:
     folder = build(spec("tasks.0.epochs=1", "tasks.1.epochs=1"), tmp_path / "run").folder
-    told = json.loads((folder / "attribution.json").read_text())
+    attribution = json.loads((folder / "attribution.json").read_text())
     model = cloudkit.load(folder)
-    for crystal in told["crystals"]:
+    for crystal in attribution["crystals"]:
         assert [part["orbit"] for part in crystal["parts"]] == [
             str(orbit) for orbit in cloudkit.parse(crystal["scope"]).orbits
         ]

@@ -108,8 +108,8 @@ def test_training_stops_when_the_validation_loss_has_not_fallen_for_so_long(fold
     losses = [row["valid_loss"] for row in json.loads((made / "curves.json").read_text())]
     assert len(losses) < 200
     assert len(losses) - 1 - int(np.argmin(losses)) == 3
-    told = json.loads((made / "metrics.json").read_text())["training"]["finetune value"]
-    assert told["strings_seen"] == told["crystals"] * len(losses)
+    training = json.loads((made / "metrics.json").read_text())["training"]["finetune value"]
+    assert training["strings_seen"] == training["crystals"] * len(losses)
 
 
 def test_an_ensemble_predicts_the_mean_of_its_networks_as_it_was_evaluated(folder: Path) -> None:
@@ -155,9 +155,11 @@ def test_trees_are_mixed_in_and_kept_in_the_folder_of_the_model(folder: Path) ->
     model = cloudkit.load(made)
     found = model.predict(table.text("scope"))
     assert found["value"].to_numpy() == pytest.approx(table.numbers("prediction"), abs=1e-6)
-    told = dict(zip(table.text("id"), table.numbers("prediction").tolist(), strict=True))
+    predicted = dict(zip(table.text("id"), table.numbers("prediction").tolist(), strict=True))
     shown = json.loads((made / "attribution.json").read_text())["crystals"]
-    assert [one["prediction"] for one in shown] == pytest.approx([told[one["id"]] for one in shown], abs=1e-6)
+    assert [one["prediction"] for one in shown] == pytest.approx(
+        [predicted[one["id"]] for one in shown], abs=1e-6
+    )
     share = model.blends["value"].share[0]
     model.blends = {}
     networks = model.predict(table.text("scope"))["value"].to_numpy()

@@ -126,10 +126,10 @@ def test_the_official_package_reads_the_results_and_finds_them_valid(run: Path) 
         "found = MatbenchBenchmark.from_file(sys.argv[2]); print(found.is_valid, found.matbench_jdft2d.scores.mae.mean)"
     )
     command = [sys.executable, "-c", code, str(OFFICIAL), str(run / "results.json")]
-    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-2:]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-2:]
     folds = json.loads((run / "results.json").read_text())["tasks"]["matbench_jdft2d"]["results"]
-    assert told[0] == "True"
-    assert float(told[1]) == pytest.approx(np.mean([fold["scores"]["mae"] for fold in folds.values()]))
+    assert printed[0] == "True"
+    assert float(printed[1]) == pytest.approx(np.mean([fold["scores"]["mae"] for fold in folds.values()]))
 
 
 def test_finished_folds_are_not_made_again(run: Path, home: Path) -> None:

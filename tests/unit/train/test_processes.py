@@ -102,8 +102,8 @@ def test_two_processes_follow_the_curve_of_one_with_the_doubled_batch(
 ) -> None:
     changes = [*STILL, "tasks.0.validation_fraction=0.3", "heads.mlm.mask=0.3", "tasks.1.learning_rate=5e-3"]
     shared = ["tasks.0.batch=4", "tasks.1.batch=4", f"run.strategy={strategy}"]
-    told = finish(together("two", *changes, *shared), project)
-    assert told["metrics"]["tasks"], "one process, and only one, prints the result"
+    printed = finish(together("two", *changes, *shared), project)
+    assert printed["metrics"]["tasks"], "one process, and only one, prints the result"
     build(spec(*changes, "tasks.0.batch=8", "tasks.1.batch=8"), project / "one")
     one, two = (json.loads((project / name / "curves.json").read_text()) for name in ("one", "two"))
     assert len(one) == len(two) == 6
