@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from functools import cache
 from itertools import product
 from math import prod
 from typing import Final, NamedTuple
 
 from cloudkit.data import read_builtin
-from cloudkit.errors import CloudkitError, ScopeError
+from cloudkit.errors import CloudkitError, ScopeError, nearest
 from cloudkit.scope import Scope, canonical_scope, formula_amounts, from_aflow, parse
 from cloudkit.tables import ELEMENT
 
@@ -144,7 +143,7 @@ def find_prototype(given: str) -> tuple[str, Scope]:
     known = _known()
     found = known.get(given.casefold())
     if found is None:
-        near = get_close_matches(given.casefold(), known, n=3, cutoff=0.5)
+        near = nearest(given.casefold(), known, count=3, cutoff=0.5)
         hint = f"; near: {', '.join(near)}" if near else ""
         raise CloudkitError(
             f"unknown prototype '{given}'{hint}; give a name or label of the built-in prototypes, an AFLOW label with "

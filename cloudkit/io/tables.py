@@ -10,7 +10,6 @@ import math
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from itertools import chain, islice
 from pathlib import Path
 from typing import Final
@@ -18,7 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cloudkit.errors import DataError, require
+from cloudkit.errors import DataError, require, suggest
 from cloudkit.io.formats import classify
 from cloudkit.io.json_xyz import plain_text
 from cloudkit.io.paths import open_bytes
@@ -50,9 +49,7 @@ class Table:
         """The values of one column; DataError with the nearest name if there is none."""
         if name in self.columns:
             return self.columns[name]
-        near = get_close_matches(name, self.columns, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"it has {', '.join(map(repr, self.columns))}"
-        raise DataError(f"{self.name}: there is no column '{name}'; {hint}")
+        raise DataError(f"{self.name}: there is no column '{name}'" + suggest(name, self.columns))
 
     def text(self, name: str) -> list[str]:
         """One column as text; DataError names the first row that holds none."""
