@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cloudkit.cli import completion
 from cloudkit.cli.evaluate import show_errors
-from cloudkit.cli.terminal import emit, emit_json, going_on, say
+from cloudkit.cli.terminal import complete_presets, emit, emit_json, going_on, say
 
 if TYPE_CHECKING:
     from cloudkit.train import BuildResult
@@ -17,7 +16,7 @@ Out = Annotated[Path | None, typer.Option("--out", "-o", metavar="DIR", help="Fo
 
 
 def command(
-    spec: Annotated[str, typer.Argument(metavar="SPEC", autocompletion=completion.presets, help="A spec file, or a preset's name (`cloudkit new --list`).")],
+    spec: Annotated[str, typer.Argument(metavar="SPEC", autocompletion=complete_presets, help="A spec file, or a preset's name (`cloudkit new --list`).")],
     changes: Changes = None,
     out: Out = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check spec and data, say what would be done, write nothing.")] = False,

@@ -4,9 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from cloudkit.cli import completion
 from cloudkit.cli.columns import Column
-from cloudkit.cli.terminal import emit, emit_json, emit_table, say
+from cloudkit.cli.terminal import complete_models, emit, emit_json, emit_table, say
 
 if TYPE_CHECKING:
     from cloudkit.evaluate.metrics import Measure
@@ -16,7 +15,7 @@ IN_PERCENT: Final = ("share_of_3R",)
 
 
 def command(
-    model: Annotated[str, typer.Argument(metavar="MODEL", autocompletion=completion.models, help="Folder that `cloudkit build` wrote, or the name of a model that ships with cloudkit: thermal.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", autocompletion=complete_models, help="Folder that `cloudkit build` wrote, or the name of a model that ships with cloudkit: thermal.")],
     data: Annotated[str, typer.Argument(metavar="DATA", help="A .csv, .jsonl or .parquet file with labels, or built-in data such as thermal:test.")],
     column: Column = None,
     as_json: Annotated[bool, typer.Option("--json", help="All metrics and notes as one JSON document.")] = False,

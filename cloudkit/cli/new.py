@@ -5,16 +5,15 @@ from typing import Annotated
 
 import typer
 
-from cloudkit.cli import completion
 from cloudkit.cli.files import check_target, replacing
 from cloudkit.cli.schema import SUFFIX, read_schema
-from cloudkit.cli.terminal import emit, emit_json, say
+from cloudkit.cli.terminal import complete_presets, emit, emit_json, say
 from cloudkit.errors import CloudkitError
 
 
 def command(
     file: Annotated[Path | None, typer.Argument(metavar="FILE", help="The spec to write; an existing file is never overwritten.", show_default=False)] = None,
-    preset: Annotated[str, typer.Option("--preset", "-p", metavar="NAME", autocompletion=completion.presets, help="Which preset to copy.")] = "thermal",
+    preset: Annotated[str, typer.Option("--preset", "-p", metavar="NAME", autocompletion=complete_presets, help="Which preset to copy.")] = "thermal",
     names: Annotated[bool, typer.Option("--list", help="List the presets.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The answer as a JSON object.")] = False,
 ) -> None:  # fmt: skip

@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cloudkit.cli import completion
-from cloudkit.cli.terminal import emit, emit_json
+from cloudkit.cli.terminal import complete_schemas, emit, emit_json
 from cloudkit.errors import CloudkitError
 
 PACKAGE = "cloudkit.schemas"
@@ -14,7 +13,7 @@ SUFFIX = ".schema.json"
 
 
 def command(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", autocompletion=completion.schemas, help="Which schema; without it, their names.", show_default=False)] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", autocompletion=complete_schemas, help="Which schema; without it, their names.", show_default=False)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The names as a JSON list (a schema is JSON anyway).")] = False,
 ) -> None:  # fmt: skip
     """Print a JSON Schema, for editors and other tools.

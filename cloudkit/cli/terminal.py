@@ -1,11 +1,12 @@
-"""What a person sees: lines and progress on standard error, results on standard output."""
+"""What a person sees: lines and progress on standard error, results on standard output, and what TAB offers."""
 
 import functools
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -162,3 +163,29 @@ def going_on() -> Iterator[Bar]:
         raise typer.Exit(130) from None
     finally:
         bar.stop()
+
+
+PACKAGE = Path(__file__).parents[1]
+
+
+def complete_presets(incomplete: str) -> list[str]:
+    """Names of presets, found without importing what knows them; a file's name is completed by the shell."""
+    return _complete(incomplete, (path.stem for path in (PACKAGE / "modelspec/presets").glob("*.yaml")))
+
+
+def complete_models(incomplete: str) -> list[str]:
+    """Names of models that ship with cloudkit, and finished runs."""
+    shipped = (path.parent.name for path in (PACKAGE / "models/shipped").glob("*/model.safetensors"))
+    runs = (str(path.parent) for path in Path().glob("runs/*/model.safetensors"))
+    return _complete(incomplete, [*shipped, *runs])
+
+
+def complete_schemas(incomplete: str) -> list[str]:
+    """Names of JSON Schemas."""
+    folder = PACKAGE / "schemas"
+    folder = folder if folder.is_dir() else PACKAGE.parent / "schemas"
+    return _complete(incomplete, (path.name.partition(".")[0] for path in folder.glob("*.schema.json")))
+
+
+def _complete(incomplete: str, names: Iterable[str]) -> list[str]:
+    return sorted(name for name in names if name.startswith(incomplete))

@@ -8,8 +8,7 @@ import numpy as np
 
 from cloudkit import _native
 from cloudkit.encoding.options import EncodeOptions
-from cloudkit.encoding.stated import group_notes
-from cloudkit.encoding.text import geometry_of, scope_text, species_table
+from cloudkit.encoding.text import geometry_of, group_notes, scope_text, species_table
 from cloudkit.errors import OptionError, StructureError, check_many
 from cloudkit.io import Columns, Record, as_crystal, as_record, read_structures
 from cloudkit.scope.project import project

@@ -1,15 +1,22 @@
-"""The string of a crystal whose symmetry is known, and the geometry that goes with it."""
+"""The string of a crystal whose symmetry is known, the geometry that goes with it, and what is said where its file states another space group."""
 
+from dataclasses import replace
 from functools import lru_cache
+from typing import Final
 
 import numpy as np
 
 from cloudkit import _native
+from cloudkit.encoding.options import EncodeOptions
+from cloudkit.errors import StructureError
+from cloudkit.io import Record
+from cloudkit.io.facts import contradicts_group, group_note
 from cloudkit.scope.canonical import canonical_places, canonical_scope, choose_letters, content_numbers
 from cloudkit.scope.project import project_scope
 from cloudkit.scope.tree import Orbit, Scope, content_text
 from cloudkit.structure import Crystal, Geometry, Symmetry, describe
 from cloudkit.structure.guards import total_occupancy
+from cloudkit.structure.symmetry import find_symmetries
 from cloudkit.tables import ELEMENT, SPACE_GROUPS, generator_text
 from cloudkit.tables.composition import Species, round_fraction, sort_species, sum_left_to_right
 
@@ -99,3 +106,25 @@ def _element_places(symmetry: Symmetry) -> list[int]:
     """The orbit of each element of the canonical orbit string, in its order."""
     places = canonical_places(symmetry.space_group, scope_orbits(symmetry))
     return [place for place in places for _ in symmetry.orbits[place].species]
+
+
+WIDER: Final = (0.03, 0.1, 0.2, 0.3)  # Å: tolerances at which a stated group is looked for that is not found
+
+
+def group_notes(record: Record, space_group: int | None, options: EncodeOptions) -> tuple[str, ...]:
+    """The note on a group found that contradicts the stated one, with the tolerance from which that is found, if any."""
+    stated, crystal = record.stated, record.crystal
+    if stated is None or crystal is None or space_group in (None, stated.number):
+        return ()
+    (found,) = find_symmetries([crystal], options.search)
+    if isinstance(found, StructureError):
+        return ()
+    conventional = sum(orbit.multiplicity for orbit in found.orbits)
+    if not contradicts_group(stated, found.space_group, len(crystal), conventional):
+        return ()
+    for symprec in WIDER:
+        if symprec > options.symprec:
+            (wider,) = find_symmetries([crystal], replace(options, symprec=symprec).search)
+            if not isinstance(wider, StructureError) and wider.space_group == stated.number:
+                return (group_note(stated, found.space_group, options.symprec, symprec),)
+    return (group_note(stated, found.space_group, options.symprec, None),)

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from cloudkit.data import BUILTIN, Crystals, Target, read_builtin, read_crystals, tokenize
 from cloudkit.errors import DataError
 from cloudkit.evaluate.baselines import BASELINES, fit_predict
+from cloudkit.evaluate.display import errors_html
 from cloudkit.evaluate.metrics import summarize
-from cloudkit.evaluate.notebook import errors_html
 from cloudkit.evaluate.task_data import harmonic_limits, read_task_data, split_task
 from cloudkit.io import Table, read_table
 from cloudkit.modelspec import BuiltinData, EvaluateTask, FinetuneTask, ThermalHead, tables_of, targets_of

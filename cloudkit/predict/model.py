@@ -16,8 +16,15 @@ from cloudkit.errors import CloudkitError, ModelError, require
 from cloudkit.models.runtime import read_runtime, read_spec, reason_for_torch, shipped
 from cloudkit.models.runtime.runtime import check_folder
 from cloudkit.predict.engines import THERMAL, Engine, NumpyEngine, TorchEngine
-from cloudkit.predict.inputs import Failure, ModelInput, gather, prepare, refuse, say_failures
-from cloudkit.predict.temperatures import check_temperatures
+from cloudkit.predict.inputs import (
+    Failure,
+    ModelInput,
+    check_temperatures,
+    gather,
+    prepare,
+    refuse,
+    say_failures,
+)
 from cloudkit.units import KELVIN_PER_THZ, MOLAR_QUANTITIES, PER, Per, canonical_unit
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from cloudkit.data import Crystals
 from cloudkit.errors import CloudkitError
-from cloudkit.evaluate.notebook import errors_html
+from cloudkit.evaluate.display import errors_html
 from cloudkit.evaluate.task_data import read_task_data
 from cloudkit.html import paragraph
 from cloudkit.modelspec import FinetuneTask, PretrainTask, Spec

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cloudkit.cli import completion
+from cloudkit.cli import terminal
 from cloudkit.modelspec import presets
 
 NEEDS_TORCH = pytest.mark.skipif(find_spec("torch") is None, reason="models need torch")
@@ -60,12 +60,12 @@ def test_a_shell_completes_verbs_options_presets_models_and_schemas(tmp_path, ty
 
 def test_completion_offers_all_presets_models_and_schemas_that_there_are(cloudkit, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert completion.presets("") == sorted(presets())
-    assert completion.schemas("") == sorted(json.loads(cloudkit("schema", "--json").out))
+    assert terminal.complete_presets("") == sorted(presets())
+    assert terminal.complete_schemas("") == sorted(json.loads(cloudkit("schema", "--json").out))
     pytest.importorskip("torch", reason="models need torch")
     from cloudkit.models import shipped
 
-    assert completion.models("") == sorted(shipped())
+    assert terminal.complete_models("") == sorted(shipped())
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -6,7 +6,7 @@ from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
 from cloudkit.errors import CloudkitError, DataError
-from cloudkit.evaluate.class_baselines import predict_baseline
+from cloudkit.evaluate.class_evaluation import predict_baseline
 from cloudkit.evaluate.class_metrics import (
     choose_threshold,
     confusion,
