@@ -129,6 +129,14 @@ picture: $(VENV)/.test
 	cd docs/examples/crystals && $(CURDIR)/$(BIN)/cloudkit predict thermal diamond.cif corundum.cif periclase.cif rutile.cif sodium_chloride.cif \
 		--temperatures 0:600:5 --plot $(CURDIR)/docs/cv.png --measured ../measured.csv > /dev/null
 
+# The data sheet in README and front page, light and dark, from the models that ship: headless Chromium takes it.
+SHOT = chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1120,1345
+sheet-picture: $(VENV)/.train
+	$(BIN)/cloudkit predict materials docs/examples/crystals/corundum.cif --page build/sheet.html
+	$(SHOT) --blink-settings=preferredColorScheme=1 --screenshot=docs/sheet.png build/sheet.html
+	$(SHOT) --blink-settings=preferredColorScheme=0 --screenshot=docs/sheet-dark.png build/sheet.html
+	$(BIN)/python -c "from PIL import Image; [Image.open(p).quantize(256).save(p, optimize=True) for p in ('docs/sheet.png', 'docs/sheet-dark.png')]"
+
 # The built wheel in a clean environment without a compiler, then the examples built upon it.
 wheel-check: $(VENV)/.test
 	tests/embedding/wheel_check.sh $(BIN)/python

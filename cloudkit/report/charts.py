@@ -24,7 +24,8 @@ GLYPH: Final = 6.2  # mean width of a character at 11 px
 class Series(NamedTuple):
     """One curve or cloud. look: "ref", "a", ... "e"; kind: "line", "dots" (filled), "cloud" (see-through), "rings", "area"
     (the outline of a filled area: a band runs along its lower end and back along the upper one), or
-    "n1" ... "n5" (dots that grow and darken, see `cloud` in build_figures.py).
+    "n1" ... "n5" (dots that grow and darken, see `cloud` in build_figures.py), "bars" (as wide as they fit) and "whiskers": upright
+    strokes between the two points of each pair.
 
     label: entry of the legend ("" for none); hover: text shown over a cloud in a browser.
     """
@@ -170,10 +171,19 @@ def _shape(series: Series, x: Array, y: Array) -> str:
         return f'<path class="line {series.look}" d="{path(x, y)}"/>'
     if series.kind == "area":
         return f'<path class="area {series.look}" d="{path(x, y)}Z"/>'
+    if series.kind in ("bars", "whiskers"):
+        strokes = "".join(path(x[at : at + 2], y[at : at + 2]) for at in range(0, x.size, 2))
+        width = f' stroke-width="{_bar_width(x):.1f}"' if series.kind == "bars" else ""
+        return f'<path class="{series.kind} {series.look}"{width} d="{strokes}"/>'
     if series.kind == "rings":
         return f'<path class="rings {series.look}" d="{path(x - 2.6, y, "a2.6 2.6 0 1 0 5.2 0a2.6 2.6 0 1 0-5.2 0")}"/>'
     kind = "dots" if series.kind in ("dots", "line") else f"dots {series.kind}"
     return f'<path class="{kind} {series.look}" d="{path(x, y, "h0")}"/>'
+
+
+def _bar_width(x: Array) -> float:
+    """Width of bars at x (pixels) that leaves a gap between neighbors."""
+    return float(min(16.0, 0.75 * np.diff(np.unique(x)).min(initial=20.0)))
 
 
 def legend(series: Sequence[Series]) -> tuple[list[str], float]:
@@ -182,14 +192,15 @@ def legend(series: Sequence[Series]) -> tuple[list[str], float]:
     out: list[str] = []
     at, row = LEFT, 0
     for one in named:
-        glyph = 26 if one.kind == "line" else 18
+        glyph = 26 if one.kind == "line" else 20
         most = int((WIDTH - LEFT - glyph - 8) / GLYPH)
         name = one.label if len(one.label) <= most else one.label[: most - 1] + "…"
         needed = glyph + 8 + GLYPH * len(name)
         if at > LEFT and at + needed > WIDTH:
             at, row = LEFT, row + 1
         y = 10 + ROW * row
-        ends = np.array([at, at + 20]) if one.kind == "line" else np.array([at + glyph / 2 - 3])
+        whole = one.kind in ("line", "whiskers")
+        ends = np.array([at, at + glyph - 6]) if whole else np.array([at + glyph / 2 - 3])
         out.append(_shape(one, ends, np.full(ends.shape, y)))
         out.append(f'<text class="k" x="{at + glyph:.1f}" y="{y + 3.8:g}">{escape(name)}</text>')
         at += needed + 10

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from cloudkit.corpus import Ranking, Wanted
 
 MAX_CONFLICTS: Final = 20  # rows of conflicting labels that are listed
+FEWEST_DRAWN: Final = 3  # conflicts; the table shows fewer better than a plot
+LEAST: Final = 0.7  # where bars of counts begin
 
 
 def audit_page(report: Mapping[str, Any]) -> str:
@@ -39,7 +41,7 @@ def audit_page(report: Mapping[str, Any]) -> str:
             ]
             for entry in report["labels"]
         ],
-        label_plots=[_conflicts(entry) for entry in report["labels"] if entry["worst"]],
+        label_plots=[_conflicts(entry) for entry in report["labels"] if len(entry["worst"]) >= FEWEST_DRAWN],
         worst_labels=[
             [
                 entry["label"], one["formula"], one["space_group"], one["copies"], float(one["lowest"]), float(one["highest"]),
@@ -53,7 +55,7 @@ def audit_page(report: Mapping[str, Any]) -> str:
             for one in report["duplicates"]["most"]
         ],
         coverage=_coverage(report),
-        missing_groups=[number for number in range(1, 231) if number not in groups],
+        missing_groups=_ranges(number for number in range(1, 231) if number not in groups),
         invalid=[[entry["file"], *one] for entry in report["files"] for one in entry["first_invalid"]],
     )  # fmt: skip
 
@@ -83,19 +85,31 @@ def _coverage(report: Mapping[str, Any]) -> list[Figure]:
     elements = {order[symbol]: count for symbol, count in report["elements"].items()}
     groups = report["space_groups"]
     return [
-        Figure("Length", "Tokens of the compact vocabulary, [CLS] and [SEP] included.", _counts(report["tokens"], "tokens", "line")),
-        Figure("Space groups", f"{len(groups)} of 230 occur.", _counts(groups, "space group", "dots")),
-        Figure("Elements", f"{len(elements)} occur.", _counts(elements, "atomic number", "dots")),
-        Figure("Elements of a crystal", "", _counts(report["number_of_elements"], "number of elements", "line")),
-        Figure("Orbits of a crystal", "", _counts(report["orbits"], "orbits", "line")),
+        Figure("Length", "Tokens of the compact vocabulary, [CLS] and [SEP] included.", _counts(report["tokens"], "tokens")),
+        Figure("Space groups", f"{len(groups)} of 230 occur.", _counts(groups, "space group")),
+        Figure("Elements", f"{len(elements)} occur.", _counts(elements, "atomic number")),
+        Figure("Elements of a crystal", "", _counts(report["number_of_elements"], "number of elements")),
+        Figure("Orbits of a crystal", "", _counts(report["orbits"], "orbits")),
     ]  # fmt: skip
 
 
-def _counts(counts: Mapping[int, int], label: str, kind: str) -> str:
-    x, y = (np.array(list(values), float) for values in (counts.keys(), counts.values()))
-    return chart(
-        [Series(x, y, kind=kind)], Axis(label), Axis("strings", log=True), title=f"strings by {label}"
-    )
+def _counts(counts: Mapping[int, int], label: str) -> str:
+    """Bars on a logarithmic scale that begins below 1, so that a single string shows."""
+    bars = [(at, end) for at, count in counts.items() for end in (LEAST, count)]
+    x, y = np.array(bars, float).reshape(-1, 2).T
+    strings = Axis("strings", LEAST, log=True)
+    return chart([Series(x, y, kind="bars")], Axis(label), strings, title=f"strings by {label}")
+
+
+def _ranges(numbers: Iterable[int]) -> str:
+    """Whole numbers in words: "1 to 3, 7"."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs)
 
 
 def rank_page(ranking: "Ranking", wanted: "Wanted", model: str) -> str:
@@ -133,11 +147,9 @@ def _with_unit(name: str, unit: str) -> str:
 
 def _plot(ranking: "Ranking", name: str) -> str:
     rank = np.arange(1, len(ranking.table) + 1, dtype=float)
-    columns = {key: ranking.table[key].to_numpy(float) for key in ("value", "lower", "upper")}
-    series = [
-        Series(rank, columns["value"], "prediction", "a", "dots"),
-        Series(rank, columns["lower"], "80 % interval", "b"),
-        Series(rank, columns["upper"], "80 % interval", "b"),
-    ]
-    shown = series if np.isfinite(columns["lower"]).any() else series[:1]
-    return chart(shown, Axis("rank"), Axis(_with_unit(name, ranking.unit)), title=name)
+    ends = ranking.table[["lower", "upper"]].to_numpy(float)
+    known = np.isfinite(ends).all(axis=1)
+    series = [Series(rank, ranking.table["value"].to_numpy(float), "prediction", "a", "dots")]
+    if known.any():
+        series.insert(0, Series(rank[known].repeat(2), ends[known].ravel(), "80 % interval", "e", "whiskers"))
+    return chart(series, Axis("rank"), Axis(_with_unit(name, ranking.unit)), title=name)

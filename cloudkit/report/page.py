@@ -1,5 +1,6 @@
 """Self-contained pages: no script, no outside reference, light and dark. Jinja2 templates with autoescape."""
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -28,7 +29,7 @@ def render(template: str, **values: Any) -> str:
 @cache
 def _environment() -> "Environment":
     import jinja2
-    from markupsafe import Markup
+    from markupsafe import Markup, escape
 
     def table(heads: Sequence[str], rows: Iterable[Sequence[object]], **options: Any) -> Any:
         return Markup(html.table(heads, rows, **options))
@@ -44,6 +45,7 @@ def _environment() -> "Environment":
         quantity=quantity_name,
         baseline=baseline_name,
         short=short_scope,
+        formula=lambda text: Markup(re.sub(r"(?<=[A-Za-z)])[\d.]+", r"<sub>\g<0></sub>", str(escape(text)))),
         svg=Markup,  # drawn by charts.py, which escapes its labels
     )
     return found

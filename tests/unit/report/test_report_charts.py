@@ -91,3 +91,20 @@ def test_names_are_escaped_and_long_ones_cut_to_the_width():
     root = draw([Series(np.arange(2.0), np.arange(2.0), "<b>&" + "x" * 200)])
     names = [element.text for element in root.iter(f"{SVG}text") if element.get("class") == "k"]
     assert names[0].startswith("<b>&") and names[0].endswith("…") and len(names[0]) < 60
+
+
+def test_bars_begin_at_the_axis_and_leave_gaps():
+    pairs = np.array([[1, 0.7], [1, 10], [2, 0.7], [2, 100], [4, 0.7], [4, 1]])
+    root = draw([Series(*pairs.T, kind="bars")], y=Axis("y", 0.7, log=True))
+    bars = root.find(f"{SVG}path")
+    (x0, y0), (x1, y1), (x2, y2), (_, y3), *_ = points(bars)
+    assert x0 == x1 and y0 == y2 > y1 > y3
+    assert float(bars.get("stroke-width")) < x2 - x0
+
+
+def test_a_whisker_joins_the_ends_of_each_interval():
+    root = draw(
+        [Series(np.array([1.0, 1, 2, 2]), np.array([3.0, 5, 4, 8]), "80 % interval", "e", "whiskers")]
+    )
+    key, whiskers = root.findall(f"{SVG}path")
+    assert key.get("d").count("M") == 1 and whiskers.get("d").count("M") == 2
