@@ -1,14 +1,15 @@
 """`cloudkit encode`: structures to SCOPE strings; every structure is a row of the output or an entry of the ledger."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cloudkit.cli.columns import MOST_SHOWN
+from cloudkit.cli.columns import MOST_SHOWN, is_table
 from cloudkit.cli.files import Write, check_target, table_suffixes, table_writer
 from cloudkit.cli.inputs import Notes, check_apart, check_inputs, say_failure
 from cloudkit.cli.terminal import counting, emit, emit_json, say
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 COLUMNS = {"id": str, "scope": str, "space_group": int, "engine": str, "symprec": float}
 MAX_SITES = 20_000  # as in cloudkit.encoding, which is imported on first use
+LOOKED_AT = 1000  # rows that decide which columns of their tables are written
 SHARD_SIZE = 10_000  # as in cloudkit.corpus
 NOTES = ("id", "note")
 LEDGER = ("id", "code", "message", "hint")
@@ -49,23 +51,28 @@ def command(
     shard_size: Annotated[int, typer.Option(min=1, metavar="N", help="Into a folder: structures of a shard, at least; row groups of Parquet files stay whole.")] = SHARD_SIZE,
     engine_pool: Annotated[Literal["local", "ray"], typer.Option(help="Into a folder: ray makes the shards on the nodes of a Ray cluster that share it.")] = "local",
     geometry: Annotated[bool, typer.Option("--geometry", help="Add columns of what each structure looks like from its orbits, for geometry pretraining.")] = False,
+    column: Annotated[str | None, typer.Option("--column", "-c", metavar="NAME", help="Column of a CSV table that holds structures, or the names of their files. [default: cif, poscar, structure, file, ...]", show_default=False)] = None,
     failures: Failures = None,
     notes: NoteFile = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on standard output: each string or failure; with -o, the counts.")] = False,
 ) -> None:  # fmt: skip
     """Turn structures into SCOPE strings.
 
-    Columns of the output: id, scope, space_group, engine, symprec; with --geometry also distances and neighbours of each orbit, in
-    the order of the string, and volume, shortest distance and stiffness of the crystal (cloudkit/structure/geometry.py).
+    Columns of the output: id, scope, space_group, engine, symprec, then those of the table that the structures come from, such as
+    labels (in files, not in folders of shards); with --geometry also distances and neighbours of each orbit, in the order of the
+    string, and volume, shortest distance and stiffness of the crystal (cloudkit/structure/geometry.py).
 
     \b
     Example:
       cloudkit encode structures/ more/*.cif.gz -o strings.csv --failures failed.jsonl
+      cloudkit encode labels.csv -o strings.csv        # its column cif, structure or file says what is encoded; all others are kept
       cloudkit encode structures/*.parquet -o strings/ --jobs 8
     """
     output = None if output == Path("-") else output
     folder = output if output and output.suffix not in table_suffixes() else None
     _check(inputs, output, failures, notes, folder is not None)
+    if column and folder:
+        raise CloudkitError("--column is for one table as output: give -o FILE.csv, .jsonl or .parquet")
     if engine_pool == "ray" and not folder:
         raise CloudkitError("--engine-pool ray makes shards: give -o FOLDER")
     if geometry and folder:
@@ -78,8 +85,9 @@ def command(
     if folder:
         done, failed = _shards(inputs, folder, options, jobs, shard_size, engine_pool, failures, notes)
     else:
-        rows = encode_files(inputs, options, jobs)
-        done, failed = _write(rows, output, failures, notes, as_json, geometry)
+        rows = encode_files(inputs, options, jobs, column)
+        keeps = any(is_table(one) for one in inputs)
+        done, failed = _write(rows, output, failures, notes, as_json, geometry, keeps)
     if as_json and output:
         emit_json(
             {"encoded": done, "failed": failed, "output": str(output), "failures": failures and str(failures)}
@@ -121,10 +129,13 @@ def _write(
     noted: Path | None,
     as_json: bool,
     geometry: bool,
+    keeps: bool,
 ) -> tuple[int, int]:
-    """Send each result to where it belongs; (encoded, failed)."""
+    """Send each result to where it belongs; (encoded, failed). keeps: whether rows of tables keep their other columns."""
     done, failed = 0, 0
     columns = {**COLUMNS, **(_geometry_columns() if geometry else {})}
+    rows, others = _other_columns(rows, columns) if output and keeps else (rows, {})
+    columns |= dict(others.values())
     with ExitStack() as stack:
         keep = stack.enter_context(table_writer(output, columns)) if output else _on_stdout(as_json)
         ledger = stack.enter_context(table_writer(failures, LEDGER)) if failures else None
@@ -133,7 +144,8 @@ def _write(
         for row in rows:
             notes.add(row)
             if row.error is None:
-                keep({name: getattr(row, name) for name in COLUMNS} | _shape(row))
+                kept = {others[name][0]: value for name, value in row.kept.items() if name in others}
+                keep({name: getattr(row, name) for name in COLUMNS} | _shape(row) | kept)
                 done += 1
             else:
                 entry = {"id": row.id} | {name: getattr(row.error, name) for name in LEDGER[1:]}
@@ -149,6 +161,22 @@ def _write(
         if not done + failed:
             raise CloudkitError("the given folders hold no files, so there is nothing to encode")
     return done, failed
+
+
+def _other_columns(
+    rows: "Iterator[Encoded]", own: Mapping[str, type]
+) -> "tuple[Iterator[Encoded], dict[str, tuple[str, type]]]":
+    """The columns of the tables that the rows come from, name -> (name in the output, type), as the first rows have them."""
+    first = list(islice(rows, LOOKED_AT))
+    values: dict[str, set[type]] = {}
+    for row in first:
+        for name, value in row.kept.items():
+            values.setdefault(name, set()).add(type(value))
+    found: dict[str, tuple[str, type]] = {}
+    for name, kinds in values.items():
+        kind = int if kinds <= {int} else float if kinds <= {int, float} else str
+        found[name] = (f"{name}_given" if name in own else name, kind)
+    return chain(first, rows), found
 
 
 def _shards(

@@ -1,6 +1,6 @@
 """Structures to strings: one, many in memory, and those of files, in order and in bounded memory."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -11,6 +11,7 @@ from cloudkit.encoding.options import EncodeOptions
 from cloudkit.encoding.text import geometry_of, group_notes, scope_text, species_table
 from cloudkit.errors import OptionError, StructureError, check_many
 from cloudkit.io import Columns, Record, as_crystal, as_record, read_structures
+from cloudkit.io.record import NOTHING
 from cloudkit.scope.project import project
 from cloudkit.structure import Crystal, Geometry
 from cloudkit.structure.engine_native import fault
@@ -27,6 +28,7 @@ class Encoded(NamedTuple):
     id, notes: those of its record.  scope: the string, or None.  space_group: 1 to 230; engine: name and version; symprec: Å;
     None for a string that was not made here.  geometry: what the structure looks like from its orbits, where asked for
     (`cloudkit.structure.describe`).
+    kept: the other columns of the row of a table that it comes from.
     """
 
     id: str
@@ -37,6 +39,7 @@ class Encoded(NamedTuple):
     error: StructureError | None = None
     geometry: Geometry | None = None
     notes: tuple[str, ...] = ()
+    kept: Mapping[str, object] = NOTHING
 
 
 class Batch(NamedTuple):
@@ -180,10 +183,16 @@ def encode_groups(
 
 
 def encode_files(
-    inputs: Iterable[str | Path], options: EncodeOptions | None = None, jobs: int = 1
+    inputs: Iterable[str | Path],
+    options: EncodeOptions | None = None,
+    jobs: int = 1,
+    column: str | None = None,
 ) -> Iterator[Encoded]:
-    """Encode the structures of files, folders and patterns, as `cloudkit.io.read_structures` finds them."""
-    return encode_records(read_structures(inputs), options, jobs)
+    """Encode the structures of files, folders and patterns, as `cloudkit.io.read_structures` finds them.
+
+    column: of CSV tables, the one that holds structures or names of files.
+    """
+    return encode_records(read_structures(inputs, column=column), options, jobs)
 
 
 def _encode_stream(records: Iterable[Record], options: EncodeOptions, jobs: int) -> Iterator[Encoded]:
@@ -215,14 +224,18 @@ def _encode_chunk(records: list[Record], options: EncodeOptions, jobs: int) -> l
     for record in records:
         text, group, shape = (record.reason, None, None) if record.crystal is None else next(found)
         if isinstance(text, StructureError):
-            rows.append(Encoded(record.id, None, None, None, options.symprec, text, None, record.notes))
+            rows.append(
+                Encoded(record.id, None, None, None, options.symprec, text, None, record.notes, record.kept)
+            )
         else:
             notes = (
                 record.notes
                 if record.stated is None
                 else (*record.notes, *group_notes(record, group, options))
             )
-            rows.append(Encoded(record.id, text, group, engine, options.symprec, None, shape, notes))
+            rows.append(
+                Encoded(record.id, text, group, engine, options.symprec, None, shape, notes, record.kept)
+            )
     return rows
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from cloudkit.errors import StructureError
 from cloudkit.io.objects import HOLDERS, from_arrays, from_mapping
-from cloudkit.io.record import Record, record_of
+from cloudkit.io.record import NOTHING, Record, record_of
 from cloudkit.structure.crystal import Crystal
 
 NAMES: Final = (
@@ -19,6 +19,17 @@ NAMES: Final = (
     "jid",
     "mbid",
 )  # keys of a row that may hold its name, the first that is there
+NO_LABELS: Final = {
+    *HOLDERS,
+    "id",
+    "provider",
+    "error",
+    "cif",
+    "type",
+    "nsites",
+    "nperiodic_dimensions",
+    "pbc",
+}
 TRUTH: Final = {
     "t": True,
     "true": True,
@@ -122,15 +133,26 @@ def read_row(row: Any, number: str) -> Record:
         error = StructureError("S112", str(row["error"]), "it was received like this; ask its provider")
         return record_of(name, error)
     notes: list[str] = []
+    given = row
     try:
         held = next((key for key in HOLDERS if isinstance(row.get(key), str)), None)
         if held is not None:
             row = {"structure": _loads(row[held])}
-        return Record(name, from_mapping(row, notes), None, tuple(notes))
+        return Record(name, from_mapping(row, notes), None, tuple(notes), None, other_columns(given))
     except StructureError as fault:
         return record_of(name, fault)
     except (ValueError, RecursionError) as fault:
         return record_of(name, StructureError("S103", f"its structure is not JSON: {fault}"))
+
+
+def other_columns(row: Mapping[str, Any]) -> Mapping[str, object]:
+    """What a row holds besides its structure and its name: numbers, texts and truth values."""
+    found = {
+        key: value
+        for key, value in row.items()
+        if isinstance(value, str | int | float) and key not in NO_LABELS
+    }
+    return found or NOTHING
 
 
 def row_name(row: Mapping[str, Any], number: str) -> str:

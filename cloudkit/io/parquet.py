@@ -47,9 +47,12 @@ PLAIN: Final = {"lattice", "species", "positions"}
 ROWS: Final = 1024  # decoded at once, as columns
 
 
-def read_structure_rows(path: str | Path, groups: Sequence[int] | None = None) -> Iterator[dict[str, Any]]:
+def read_structure_rows(
+    path: str | Path, groups: Sequence[int] | None = None, keep: bool = False
+) -> Iterator[dict[str, Any]]:
     """The rows of a Parquet file of structures, or of some of its row groups, as dictionaries that
-    `cloudkit.io.read_row` takes; only columns that say what the structure is or how it is called.
+    `cloudkit.io.read_row` takes; only columns that say what the structure is or how it is called; with `keep` also
+    those of numbers and texts.
 
     Holds a few hundred rows at a time. Raises StructureError: S101 where the file is missing or damaged (also while
     reading), S104 where it has no columns of a structure.
@@ -57,8 +60,21 @@ def read_structure_rows(path: str | Path, groups: Sequence[int] | None = None) -
     parquet = require("pyarrow.parquet", "tables")
     with _readable(path), parquet.ParquetFile(path, pre_buffer=False) as file:
         columns = structure_columns(path, file.schema_arrow.names)
+        if keep:
+            columns += [
+                field.name
+                for field in file.schema_arrow
+                if field.name not in columns and is_plain(field.type)
+            ]
         for batch in file.iter_batches(BATCH, row_groups=groups, columns=columns):
             yield from batch.to_pylist()
+
+
+def is_plain(kind: Any) -> bool:
+    """Whether values of an Arrow type are numbers, texts or truth values."""
+    types = require("pyarrow", "tables").types
+    checks = (types.is_integer, types.is_floating, types.is_boolean, types.is_string, types.is_large_string)
+    return any(check(kind) for check in checks)
 
 
 @contextmanager

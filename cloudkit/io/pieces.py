@@ -7,7 +7,7 @@ import gzip
 import json
 import sqlite3
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -18,7 +18,8 @@ import numpy as np
 from cloudkit.errors import StructureError
 from cloudkit.io.archives import read_members
 from cloudkit.io.formats import KNOWN, classify
-from cloudkit.io.json_xyz import NAMES, count_atoms, row_name
+from cloudkit.io.json_xyz import NAMES, count_atoms, other_columns, row_name
+from cloudkit.io.objects import HOLDERS
 from cloudkit.io.parquet import read_structure_rows
 from cloudkit.io.paths import (
     MOST_TEXT,
@@ -33,11 +34,25 @@ from cloudkit.io.paths import (
     say_unreadable,
     too_long,
 )
+from cloudkit.io.record import NOTHING
 
 STANDARD_INPUT: Final = "-"
 LINES: Final = 32  # of a file of JSON lines in one piece, or frames of an extended XYZ file
 MOST_TOGETHER: Final = 1 << 22  # bytes after which a piece is full
-CSV_COLUMNS: Final = ("cif", "structure", "poscar")  # the first that is there is read
+# columns of tables that hold a structure: as the text of a file, as JSON, or (FILE_COLUMNS) as the name of a file; the first
+# that is there is read
+FILE_COLUMNS: Final = ("file", "filename", "file_name", "cif_file", "structure_file", "path")
+STRUCTURE_COLUMNS: Final = ("cif", "poscar", *HOLDERS, *FILE_COLUMNS)
+SUFFIXES: Final = (
+    "",
+    ".cif",
+    ".vasp",
+    ".poscar",
+    ".json",
+    ".xyz",
+    ".extxyz",
+)  # that the name of a file may lack
+LONGEST_NAME: Final = 1000  # characters of the name of a file
 ROWS: Final = "rows"  # a kind of text: JSON lines whose "id" is the whole id
 
 
@@ -47,7 +62,7 @@ class Piece(NamedTuple):
     name: the id of its structures, before #block. path: the file; empty where `text` is given or `damage` says why
     there is none. kind: what the text is (read.READERS); empty where the text must tell. first: the number of the first
     line or frame where it may be a part of a file, else 0. whole: nothing else of the same file comes. structures: how
-    many it may hold. damage: code, message and hint.
+    many it may hold. damage: code, message and hint. kept: the other columns of a row.
     """
 
     name: str
@@ -58,9 +73,12 @@ class Piece(NamedTuple):
     whole: bool = True
     structures: int = 1
     damage: tuple[str, str, str] | None = None
+    kept: Mapping[str, object] = NOTHING
 
 
-def find_pieces(inputs: Iterable[str | Path], names: Mapping[str, str] | None = None) -> Iterator[Piece]:
+def find_pieces(
+    inputs: Iterable[str | Path], names: Mapping[str, str] | None = None, column: str | None = None
+) -> Iterator[Piece]:
     """What read_structures reads, in order: files of many structures in parts of a few, all others whole."""
     inputs = list(inputs)
     names = file_names(inputs) if names is None else names
@@ -69,11 +87,11 @@ def find_pieces(inputs: Iterable[str | Path], names: Mapping[str, str] | None = 
             yield Piece("stdin", text=decode(sys.stdin.buffer.read()))
             continue
         for meant in find_files(str(given), names[str(given)]):
-            yield from file_pieces(meant)
+            yield from file_pieces(meant, column)
 
 
-def file_pieces(meant: Meant) -> Iterator[Piece]:
-    """The pieces of one file of find_files."""
+def file_pieces(meant: Meant, column: str | None = None) -> Iterator[Piece]:
+    """The pieces of one file of find_files. column: of CSV tables, the one that holds structures or names of files."""
     path, name = meant.path, meant.name
     kind = classify(path)
     if not meant.is_file:  # found rather than named: a pipe would be waited for without end
@@ -88,11 +106,11 @@ def file_pieces(meant: Meant) -> Iterator[Piece]:
     elif kind == "ase":
         yield from split_rows(name, _ase_rows(path, name))
     elif kind == "parquet":
-        yield from split_rows(name, read_structure_rows(path))
-    elif kind in SPLIT:
+        yield from split_rows(name, read_structure_rows(path, keep=True))
+    elif kind == "csv" or kind in SPLIT:
         try:
             with open_bytes(path) as file:
-                yield from split_file(name, kind, file)
+                yield from split_file(name, kind, file, column, Path(path).parent, not meant.is_found)
         except UNREADABLE as error:
             yield damaged(name, StructureError("S101", say_unreadable(path, error)))
     else:
@@ -156,10 +174,23 @@ def damaged(name: str, error: StructureError) -> Piece:
     return Piece(name, damage=(error.code, error.message, error.hint))
 
 
-def split_file(name: str, kind: str, file: IO[bytes]) -> Iterator[Piece]:
-    """The pieces of an open file; what stops the reading is the last one. Kinds not in SPLIT are one piece."""
+def split_file(
+    name: str,
+    kind: str,
+    file: IO[bytes],
+    column: str | None = None,
+    folder: Path | None = None,
+    named: bool = False,
+) -> Iterator[Piece]:
+    """The pieces of an open file; what stops the reading is the last one. Kinds not in SPLIT are one piece.
+
+    column: of a CSV table, the one that holds structures. folder: where files that it names are. named: whether the file is
+    the one that the user named, so that the ids of its rows say enough.
+    """
     try:
-        if kind in SPLIT:
+        if kind == "csv":
+            yield from _split_csv(name, file, column, folder, named)
+        elif kind in SPLIT:
             yield from SPLIT[kind](name, file)
         else:
             yield Piece(name, kind=kind, text=decode(read_limited(file)))
@@ -176,7 +207,7 @@ def split_rows(name: str, rows: Iterable[Mapping[str, Any]]) -> Iterator[Piece]:
         for number, row in enumerate(rows, start=1):
             called = row_name(row, f"{name}#{number}")
             if "cif" in row:
-                yield Piece(called, kind="cif", text=row["cif"] or "")
+                yield Piece(called, kind="cif", text=row["cif"] or "", kept=other_columns(row))
                 continue
             held.append(json.dumps({**row, "id": called, "provider": None}, default=str))
             if len(held) == LINES:
@@ -239,27 +270,52 @@ def _frames(lines: Iterator[bytes]) -> Iterator[bytes]:
             yield b"".join(frame)
 
 
-def _split_csv(name: str, file: IO[bytes]) -> Iterator[Piece]:
-    """One structure per row, as the text of a file in one column."""
+def cell_piece(name: str, text: str, column: str, folder: Path | None) -> Piece:
+    """A cell of a table: the text of a file, JSON, or the name of a file relative to `folder`, whose suffix may be left out."""
+    plain = text.strip()
+    kind = column if column in ("cif", "poscar") else ""
+    if not plain:
+        return damaged(name, StructureError("S101", f"column '{column}' is empty here"))
+    if "\n" in plain or plain[0] in "{[" or len(plain) > LONGEST_NAME:
+        return Piece(name, kind=kind, text=text)
+    if folder is None:
+        return damaged(
+            name, StructureError("S101", f"'{plain}' names a file, and a table in an archive holds texts")
+        )
+    paths = [folder / f"{plain}{suffix}" for suffix in SUFFIXES]
+    path = next((path for path in paths if path.is_file()), None)
+    if path is not None or classify(plain) or not kind:
+        return Piece(name, str(path or paths[0]), classify(str(path or plain)))
+    return Piece(name, kind=kind, text=text)
+
+
+def _split_csv(
+    name: str, file: IO[bytes], wanted: str | None, folder: Path | None, named_by_user: bool
+) -> Iterator[Piece]:
+    """One structure per row, as the text or the name of a file in one column; the other columns are kept."""
     reader = csv.reader((line.decode("utf-8-sig", "replace") for line in limited_lines(file)), strict=True)
-    rows = _long_fields(reader)
+    rows = long_fields(reader)
     try:
         header = [title.strip() for title in next(rows, [])]
-        column = next((header.index(title) for title in CSV_COLUMNS if title in header), None)
+        titles = STRUCTURE_COLUMNS if wanted is None else (wanted,)
+        column = next((header.index(title) for title in titles if title in header), None)
         if column is None:
-            raise StructureError(
-                "S104",
-                f"no column holds structures: {', '.join(header)[:200]}",
-                f"call the one with the text of files {' or '.join(CSV_COLUMNS)}",
-            )
+            raise _no_column(header, wanted)
         held = header[column]
         if header.count(held) > 1:
             raise StructureError("S103", f"column '{held}' occurs more than once in the first line")
-        kind = "" if held == "structure" else held
         named = next((header.index(title) for title in NAMES if title in header), None)
+        others = [
+            place
+            for place, title in enumerate(header)
+            if place not in (column, named) or title in FILE_COLUMNS
+        ]
         for number, row in enumerate((row for row in rows if row), start=1):
             if len(row) == len(header):
-                yield Piece(f"{name}#{number if named is None else row[named]}", kind=kind, text=row[column])
+                given = "" if named is None else row[named]
+                called = given if given and named_by_user else f"{name}#{given or number}"
+                kept = {header[place]: row[place] for place in others}
+                yield cell_piece(called, row[column], held, folder)._replace(kept=kept)
             else:
                 found = f"row {number} has {len(row)} fields, the first line names {len(header)} columns"
                 yield damaged(f"{name}#{number}", StructureError("S103", found))
@@ -267,7 +323,18 @@ def _split_csv(name: str, file: IO[bytes]) -> Iterator[Piece]:
         raise StructureError("S103", f"line {reader.line_num} is not CSV: {error}") from error
 
 
-def _long_fields(rows: Iterator[list[str]]) -> Iterator[list[str]]:
+def _no_column(header: Sequence[str], wanted: str | None) -> StructureError:
+    shown = ", ".join(header)[:200]
+    if wanted is not None:
+        return StructureError("S104", f"there is no column '{wanted}'; there are {shown}")
+    if "scope" in header:
+        hint = "column scope holds strings already: predict, build, audit and validate read them"
+    else:
+        hint = f"name it with --column, or call it {', '.join(STRUCTURE_COLUMNS[:3])} or file"
+    return StructureError("S104", f"no column holds structures: {shown}", hint)
+
+
+def long_fields(rows: Iterator[list[str]]) -> Iterator[list[str]]:
     """Rows whose fields may be whole files; the limit of the module csv is what it was between two rows."""
     while True:
         before = csv.field_size_limit(MOST_TOGETHER)
@@ -280,8 +347,7 @@ def _long_fields(rows: Iterator[list[str]]) -> Iterator[list[str]]:
         yield row
 
 
-SPLIT: Final[dict[str, Callable[[str, IO[bytes]], Iterator[Piece]]]] = {
+SPLIT: Final[dict[str, Callable[[str, IO[bytes]], Iterator[Piece]]]] = {  # and csv
     "lines": lambda name, file: _split(name, "lines", limited_lines(file)),
     "extxyz": lambda name, file: _split(name, "extxyz", _frames(limited_lines(file))),
-    "csv": _split_csv,
 }

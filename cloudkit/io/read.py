@@ -17,7 +17,7 @@ from cloudkit.io.formats import STRINGS, classify
 from cloudkit.io.json_xyz import read_extxyz, read_json, read_json_lines
 from cloudkit.io.objects import from_object
 from cloudkit.io.paths import decode, mode_of, read_bytes
-from cloudkit.io.pieces import ROWS, Piece, find_pieces
+from cloudkit.io.pieces import ROWS, Piece, cell_piece, find_pieces
 from cloudkit.io.record import Record, no_structure, record_of
 from cloudkit.io.vasp import read_output, read_poscar
 from cloudkit.structure.crystal import Crystal
@@ -71,15 +71,19 @@ def broken(code: str, what: str, error: Exception) -> StructureError:
 Reader = Callable[[str], Iterator[Record]]
 
 
-def read_structures(inputs: Iterable[str | Path], names: Mapping[str, str] | None = None) -> Iterator[Record]:
+def read_structures(
+    inputs: Iterable[str | Path], names: Mapping[str, str] | None = None, column: str | None = None
+) -> Iterator[Record]:
     """All structures of files, folders (with all below them), patterns such as "*.cif" and "-" (standard
     input), in order.
 
     A record's id is the path relative to the given folder (for a single file its name, or its path as given where others
     of the inputs have the same name), with #block where a file has several. Files may be gzipped; archives are read as if they were folders. What cannot be read is a record with
     an error. names: of single files (file_names), where these inputs are some of more.
+    column: of CSV tables, the one that holds structures or names of files; by default found by its name. The rows of a table that
+    is named itself keep their ids as they are.
     """
-    return (record for records in read_pieces(find_pieces(inputs, names)) for record in records)
+    return (record for records in read_pieces(find_pieces(inputs, names, column)) for record in records)
 
 
 def read_pieces(pieces: Iterable[Piece]) -> Iterator[list[Record]]:
@@ -126,7 +130,7 @@ def _parse(piece: Piece, text: str | StructureError) -> list[Record]:
         records.append(record_of(piece.name, error))
     except Exception as error:
         records.append(record_of(piece.name, broken("S103", "the text", error)))
-    return records
+    return [record._replace(kept=piece.kept) for record in records] if piece.kept else records
 
 
 def _with_room(record: Record) -> Record:
@@ -150,6 +154,20 @@ def _found_in(piece: Piece, text: str | StructureError) -> Iterator[Record]:
     if not text or text.isspace():
         raise StructureError("S101", "the file is empty")
     return _reader(piece.kind, text)(text)
+
+
+def read_cell(name: str, value: object, column: str, folder: Path | None = None) -> Record:
+    """The crystal of one cell of a table: an object, the text of a file, or the name of one, relative to `folder`.
+
+    Whatever is wrong with it is the error of the record; a text with several structures is S111.
+    """
+    if value is None or isinstance(value, str):
+        (records,) = read_pieces([cell_piece(name, value or "", column, folder)])
+        if len(records) == 1:
+            return records[0]._replace(id=name)
+        count = f"the cell has {len(records)} structures"
+        return record_of(name, StructureError("S111", count, "give each a row of its own"))
+    return as_record(name, value)
 
 
 def read_one(path: Path) -> Crystal:
@@ -212,8 +230,8 @@ def _several(read: Reader) -> Reader:
 
 def _within(name: str, record: Record) -> Record:
     """A record of a file with the file's name before its own."""
-    own, crystal, error, notes, stated = record
-    return Record(f"{name}#{own}" if name and own else name or own, crystal, error, notes, stated)
+    own = record.id
+    return record._replace(id=f"{name}#{own}" if name and own else name or own)
 
 
 READERS: Final[dict[str, Reader]] = {

@@ -1,18 +1,21 @@
 """One structure of the input, whatever it came from."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Final, NamedTuple
 
 from cloudkit.errors import StructureError
 from cloudkit.io.facts import Stated
 from cloudkit.structure.crystal import Crystal
 from cloudkit.structure.symmetry import CODES
 
+NOTHING: Final[Mapping[str, object]] = {}
+
 
 class Record(NamedTuple):
     """One structure of the input: a crystal, or the error that says why there is none.
 
     notes: what was left out or assumed, and what contradicts. stated: the space group that the file states, to be compared
-    with the one that is found.
+    with the one that is found. kept: the other columns of the row of a table that it comes from.
     """
 
     id: str
@@ -20,6 +23,7 @@ class Record(NamedTuple):
     error: StructureError | None = None
     notes: tuple[str, ...] = ()
     stated: Stated | None = None
+    kept: Mapping[str, object] = NOTHING
 
     @property
     def reason(self) -> StructureError:

@@ -10,6 +10,7 @@ import pytest
 
 from cloudkit.cli import encode
 from cloudkit.cli.columns import MOST_SHOWN
+from cloudkit.io import read_table
 from cloudkit.io.pieces import Piece
 from cloudkit.structure.guards import MOST_SITES
 
@@ -163,3 +164,24 @@ def test_every_file_of_a_folder_is_in_exactly_one_output(cloudkit, shared, tmp_p
     assert {name.partition("#")[0] for name in ids} == {path.name for path in given.iterdir()}
     assert answer.code == (1 if failed else 0)
     assert all(row["code"] and str(row["message"]).strip() for row in failed)
+
+
+def test_a_table_keeps_its_ids_and_columns(cloudkit, structures, tmp_path):
+    lines = ["material_id,file,K_VRH,space_group", "mp-22862,salt.vasp,25,225", "mp-1,salt,26.5,?"]
+    (structures / "labels.csv").write_text("\n".join(lines) + "\n")
+    assert cloudkit("encode", structures / "labels.csv", "-o", tmp_path / "out.csv").code == 0
+    with (tmp_path / "out.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["id"] for row in rows] == ["mp-22862", "mp-1"]
+    assert [row["K_VRH"] for row in rows] == ["25", "26.5"] and rows[0]["file"] == "salt.vasp"
+    assert [(row["space_group"], row["space_group_given"]) for row in rows] == [("225", "225"), ("225", "?")]
+    structure = {
+        "lattice": [[3.35, 0, 0], [0, 3.35, 0], [0, 0, 3.35]],
+        "species": ["Po"],
+        "frac": [[0, 0, 0]],
+    }
+    text = json.dumps({"id": "a", "structure": structure, "gap": 8, "note": "x"})
+    (tmp_path / "rows.jsonl").write_text(text + "\n" + text.replace('"gap": 8', '"gap": 8.5') + "\n")
+    assert cloudkit("encode", tmp_path / "rows.jsonl", "-o", tmp_path / "out.parquet").code == 0
+    table = read_table(tmp_path / "out.parquet")
+    assert table.columns["gap"] == [8.0, 8.5] and table.columns["note"] == ["x", "x"]

@@ -20,7 +20,7 @@ def _read(text: str) -> Crystal:
 
 
 def _notes(text: str) -> str:
-    ((_, _, _, notes, _),) = read_cif(text)
+    ((_, _, _, notes, *_),) = read_cif(text)
     return "; ".join(notes)
 
 

@@ -329,7 +329,7 @@ def test_a_file_that_is_too_long_to_be_one_structure_is_refused(tmp_path: Path) 
 def test_rows_are_taken_as_they_are_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[int] = []
 
-    def rows(_: object) -> Iterator[dict[str, Any]]:
+    def rows(_: object, keep: bool) -> Iterator[dict[str, Any]]:
         for number in range(10_000):
             taken.append(number)
             yield {"id": str(number), "lattice": CELL, "species": ["Na"], "positions": [[0, 0, 0]]}
