@@ -18,7 +18,7 @@ from cloudkit.data.crystals import Crystals, join_crystals
 from cloudkit.data.folds import take_fold, take_fraction, take_part
 from cloudkit.data.geometry import CRYSTAL_TARGETS, ORBIT_TARGETS, Shapes, geometry_columns
 from cloudkit.data.reading import Target, read_crystals
-from cloudkit.data.repeats import most_frequent, repeated_labels
+from cloudkit.data.repeats import error_floor, repeated_labels
 
 __all__ = [
     "BUILTIN",
@@ -31,10 +31,10 @@ __all__ = [
     "Tokens",
     "builtin_path",
     "epoch_batches",
+    "error_floor",
     "geometry_columns",
     "join_crystals",
     "make_batch",
-    "most_frequent",
     "read_builtin",
     "read_crystals",
     "read_strata",

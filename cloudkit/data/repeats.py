@@ -1,5 +1,7 @@
 """Labels that repeat or contradict each other: the same crystal, quantity and temperature, labelled more than once."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,45 +11,83 @@ from cloudkit.units import QUANTITIES, canonical_unit
 SAME = 1e-6  # labels that differ by less, relatively, say the same
 
 
-def repeated_labels(crystals: Crystals) -> list[str]:
-    """A note for each quantity with repeated labels: how many, how far apart, and the error that no model can go below.
+class Repeats(NamedTuple):
+    """Labels (n,) in groups that should say the same, sorted by group and value; the groups (g,) begin at `starts`."""
 
-    The best that a model can say of a crystal is the median of its labels; their mean distance from it is that floor.
-    """
+    rows: NDArray[np.int64]
+    value: NDArray[np.float64]
+    starts: NDArray[np.int64]
+    counts: NDArray[np.int64]
+
+    @property
+    def median(self) -> NDArray[np.float64]:
+        """The best that a model can say of each group (g,)."""
+        middle = self.starts + self.counts // 2
+        return (self.value[self.starts + (self.counts - 1) // 2] + self.value[middle]) / 2
+
+    @property
+    def floor(self) -> float:
+        """The mean distance of labels from the median of their group: no model's mean absolute error is smaller."""
+        return (
+            float(np.abs(self.value - np.repeat(self.median, self.counts)).mean()) if len(self.value) else 0.0
+        )
+
+
+def repeated_labels(crystals: Crystals) -> list[str]:
+    """A note for each quantity with repeated labels: how many, how far apart, and the error that no model can go below."""
     return [note for index in range(len(crystals.quantities)) if (note := _note(crystals, index))]
+
+
+def error_floor(crystals: Crystals) -> dict[str, float]:
+    """Return the smallest mean absolute error of any model that reads strings, for each quantity; 0 if no label repeats.
+
+    Of classes it is the share of labels that differ from the most frequent one of their string.
+    """
+    floors = {}
+    for index, name in enumerate(crystals.quantities):
+        rows = np.flatnonzero(crystals.quantity == index)
+        group, value = _group(crystals, rows, by_source=False), crystals.value[rows]
+        if name in crystals.classes and len(rows):
+            floors[name] = 1 - most_frequent(value, group) / len(rows)
+        else:
+            floors[name] = _sort(value, group).floor
+    return floors
+
+
+def _group(crystals: Crystals, rows: NDArray[np.int64], by_source: bool) -> NDArray[np.int64]:
+    """The group of each row: its crystal and temperature, and where asked for its source."""
+    keys = [crystals.crystal[rows].astype(np.float64), np.nan_to_num(crystals.temperature[rows], nan=-1.0)]
+    if by_source:
+        keys.append(crystals.source_of()[rows].astype(np.float64))
+    _, group = np.unique(np.stack(keys), axis=1, return_inverse=True)
+    return group.ravel()  # NumPy 2.0.0 keeps the axis
+
+
+def _sort(value: NDArray[np.float64], group: NDArray[np.int64]) -> Repeats:
+    order, counts = np.lexsort((value, group)), np.bincount(group)
+    return Repeats(order, value[order], np.cumsum(counts) - counts, counts)
 
 
 def _note(crystals: Crystals, index: int) -> str | None:
     rows = np.flatnonzero(crystals.quantity == index)
-    keys = np.stack(
-        [
-            crystals.crystal[rows].astype(np.float64),
-            np.nan_to_num(crystals.temperature[rows], nan=-1.0),
-            crystals.source_of()[rows].astype(np.float64),
-        ]
-    )
-    _, group, counts = np.unique(keys, axis=1, return_inverse=True, return_counts=True)
-    group = group.ravel()  # NumPy 2.0.0 keeps the axis
-    if not len(rows) or counts.max() == 1:
+    group = _group(crystals, rows, by_source=True)
+    labels = _sort(crystals.value[rows], group)
+    if not len(rows) or labels.counts.max() == 1:
         return None
     name = crystals.quantities[index]
-    found = f"{int((counts - 1).sum())} of {len(rows)} labels of {name} are of a crystal that has one already"
+    found = f"{int((labels.counts - 1).sum())} of {len(rows)} labels of {name} are of a crystal that has one already"
     if name in crystals.classes:
         return found + _contradictions(crystals.value[rows], group)
-    order = np.lexsort((crystals.value[rows], group))
-    value, starts = crystals.value[rows][order], np.concatenate([[0], np.cumsum(counts)[:-1]])
-    spread = value[starts + counts - 1] - value[starts]
-    median = (value[starts + (counts - 1) // 2] + value[starts + counts // 2]) / 2
-    apart = spread > SAME * np.abs(median)
+    least, most = labels.value[labels.starts], labels.value[labels.starts + labels.counts - 1]
+    apart = most - least > SAME * np.abs(labels.median)
     if not apart.any():
         return f"{found}, and say the same"
     unit = f" {canonical_unit(name)}" if name in QUANTITIES else ""
-    worst = int(np.argmax(spread))
-    crystal = crystals.ids[int(crystals.crystal[rows][order][starts[worst]])]
-    floor = float(np.abs(value - np.repeat(median, counts)).mean())
+    worst = int(np.argmax(most - least))
+    crystal = crystals.ids[int(crystals.crystal[rows][labels.rows][labels.starts[worst]])]
     return (
-        f"{found}; {int(apart.sum())} contradict, most of all {crystal} ({value[starts[worst]]:.4g} and "
-        f"{value[starts[worst] + counts[worst] - 1]:.4g}{unit}): no model's mean absolute error can be below {floor:.3g}{unit} here"
+        f"{found}; {int(apart.sum())} contradict, most of all {crystal} ({least[worst]:.4g} and {most[worst]:.4g}{unit}): "
+        f"no model's mean absolute error can be below {labels.floor:.3g}{unit} here"
     )
 
 

@@ -12,7 +12,6 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from cloudkit.data import Crystals, most_frequent
 from cloudkit.errors import ModelError, ScopeError
 from cloudkit.predict.arrays import read_arrays
 from cloudkit.scope import Scope, parse
@@ -106,28 +105,6 @@ def prototype_key(text: str) -> str:
     except ScopeError:
         return text
     return " ".join([str(scope.space_group), *sorted(orbit.symbol for orbit in scope.orbits)])
-
-
-def error_floor(crystals: Crystals) -> dict[str, float]:
-    """Return the smallest mean absolute error of any model that reads strings, for each quantity.
-
-    It is the mean distance of labels to the median of their string and temperature; 0 if no label repeats. Of classes it is the
-    share of labels that differ from the most frequent one of their string.
-    """
-    at = np.nan_to_num(crystals.temperature, nan=-1.0)
-    floors = {}
-    for number, name in enumerate(crystals.quantities):
-        rows = np.flatnonzero(crystals.quantity == number)
-        if name in crystals.classes:
-            right = most_frequent(crystals.value[rows], crystals.crystal[rows]) if len(rows) else 0
-            floors[name] = 1 - right / max(len(rows), 1)
-            continue
-        order = rows[np.lexsort((at[rows], crystals.crystal[rows]))]
-        new = (np.diff(crystals.crystal[order]) != 0) | (np.diff(at[order]) != 0)
-        groups = np.split(crystals.value[order], np.flatnonzero(new) + 1)
-        off = [np.abs(group - np.median(group)).sum() for group in groups if len(group)]
-        floors[name] = float(sum(off) / max(len(rows), 1))
-    return floors
 
 
 def _hash(text: str) -> int:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from torch import Tensor
 
-from cloudkit.data import Crystals
+from cloudkit.data import Crystals, error_floor
 from cloudkit.errors import CloudkitError, DataError, ModelError, ScopeError
-from cloudkit.evaluate.leakage import composition_key, error_floor
+from cloudkit.evaluate.leakage import composition_key
 from cloudkit.evaluate.task_data import split_task
 from cloudkit.models import build_model, load_weights, read_weights, shipped
 from cloudkit.modelspec import ClassificationHead, EvaluateTask, FinetuneTask, RegressionHead, Spec, load_spec

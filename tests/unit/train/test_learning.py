@@ -10,9 +10,9 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 import cloudkit
+from cloudkit.data import error_floor
 from cloudkit.errors import DataError, ModelError
 from cloudkit.evaluate import evaluate
-from cloudkit.evaluate.leakage import error_floor
 from cloudkit.evaluate.task_data import read_task_data
 from cloudkit.io import read_table
 from cloudkit.modelspec import Spec, parse_spec
