@@ -12,7 +12,7 @@ PARTS = Path(__file__).resolve().parent / "playground"
 MARK = "<!-- playground -->"
 MODULES = (
     "errors", "tables", "elements", "crystal", "operations", "groups", "places", "star", "cif", "poscar", "read",
-    "nearest", "diagnostics", "core", "scope", "analysis", "examples", "dom", "views", "page",
+    "nearest", "diagnostics", "core", "scope", "analysis", "examples", "dom", "picture", "views", "page",
 )  # fmt: skip
 _IMPORT = re.compile(r'^import \{([^}]*)\} from "\./(\w+)\.js";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:const|function|class) (\w+))", re.MULTILINE)

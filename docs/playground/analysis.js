@@ -2,11 +2,12 @@
 
 import { cellParameters, toCartesian } from "./crystal.js";
 import { describeIssues } from "./diagnostics.js";
+import { ELEMENTS } from "./elements.js";
 import { StructureError } from "./errors.js";
 import { GROUPS } from "./groups.js";
 import { pairsWithin } from "./places.js";
 import { readInput } from "./read.js";
-import { canonicalOrbits, compositionOf, orbitText, parseScope, projections, tokensOf } from "./scope.js";
+import { canonicalOrbits, compositionOf, contentText, orbitText, parseScope, projections, tokensOf } from "./scope.js";
 
 const MOST_SITES = 20_000;
 const BUDGET = 200_000_000; // comparisons of two places: some seconds
@@ -14,8 +15,8 @@ const SHORTEST_CONTACT = 0.1; // Å
 const COMMAND = "the command line has no such limit: `cloudkit encode`";
 
 /**
- * {kind, findings, notes, text, scope, orbits, dialects, tokens, symmetry}. kind: "scope", "cif" or "poscar"; text: the string, canonical
- * for a structure; scope, orbits, dialects and tokens are missing where findings has errors; symmetry is missing for a string.
+ * {kind, findings, notes, text, scope, orbits, dialects, tokens, symmetry, drawing}. kind: "scope", "cif" or "poscar"; text: the string, canonical
+ * for a structure; scope, orbits, dialects and tokens are missing where findings has errors; symmetry and drawing are missing for a string.
  * Throws StructureError for a structure that has no string.
  */
 export function analyse(core, given, symprec) {
@@ -38,8 +39,16 @@ function analyseCrystal(core, { kind, crystal, notes }, symprec) {
   const orbits = canonicalOrbits(core, group, foundOrbits(group, crystal, symmetry)).map((orbit) => withSites(orbit, symmetry));
   const { text } = core.encodeStructure(crystal, symprec, BUDGET);
   const base = { kind, text, canonical: text, findings: [], notes };
-  const cell = cellParameters(symmetry.lattice);
-  return { ...base, ...describe(core, text, parseScope(text, symmetry.group), orbits), symmetry: { ...symmetry, cell, sites: crystal.labels.length } };
+  const described = describe(core, text, parseScope(text, symmetry.group), orbits);
+  return { ...base, ...described, symmetry: { ...symmetry, cell: cellParameters(symmetry.lattice) }, drawing: drawingOf(crystal, symmetry, orbits) };
+}
+
+/** The cell given, with the orbit of each site: what picture.js draws. */
+function drawingOf({ lattice: flat }, symmetry, orbits) {
+  const number = new Map(orbits.map((orbit, index) => [orbit.head, index]));
+  const sites = symmetry.orbits.map((head, i) => ({ place: symmetry.ideal.slice(3 * i, 3 * i + 3), orbit: number.get(head) }));
+  const names = orbits.map((orbit) => `${contentText(orbit.parts)} ${orbit.symbol}`);
+  return { lattice: [flat.slice(0, 3), flat.slice(3, 6), flat.slice(6, 9)], sites, names };
 }
 
 /** What the page says of a valid string. */
@@ -107,15 +116,17 @@ function foundOrbits(group, crystal, symmetry) {
 function withSites(orbit, symmetry) {
   const head = symmetry.orbits.filter((one, i) => one === i)[orbit.from];
   const first = symmetry.ideal.slice(3 * head, 3 * head + 3).map((x) => x - Math.floor(x + 5e-7));
-  return { ...orbit, first, count: symmetry.orbits.filter((one) => one === head).length };
+  return { ...orbit, head, first, count: symmetry.orbits.filter((one) => one === head).length };
 }
 
-/** "TiO2", "Fe0.5Ni0.5O": the smallest whole numbers, where all are whole. */
-export function formulaOf(composition) {
-  const counts = [...composition.values()];
-  const isWhole = counts.every((count) => Math.abs(count - Math.round(count)) < 1e-6);
-  const divisor = isWhole ? counts.map(Math.round).reduce(gcd) : Math.max(...counts);
-  return [...composition].map(([element, count]) => [element, Math.round((count / divisor) * 1000) / 1000]);
+/** [element, amount] by electronegativity: the smallest whole numbers, or amounts for one atom of the rarest orbit, or fractions. */
+export function formulaOf({ composition, scope, orbits }) {
+  const counts = [...composition].sort((a, b) => ELEMENTS.get(a[0]).rank - ELEMENTS.get(b[0]).rank);
+  if (scope.dialect === "reduced") return counts;
+  const isWhole = counts.every(([, count]) => Math.abs(count - Math.round(count)) < 1e-6);
+  const sizes = scope.dialect === "orbit" ? orbits.map((orbit) => orbit.multiplicity) : [1];
+  const divisor = (isWhole ? counts.map(([, count]) => Math.round(count)) : sizes).reduce(gcd);
+  return counts.map(([element, count]) => [element, Math.round((count / divisor) * 100) / 100]);
 }
 
 const gcd = (a, b) => (b ? gcd(b, a % b) : a);

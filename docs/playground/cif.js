@@ -3,7 +3,7 @@
 import { buildCrystal } from "./crystal.js";
 import { isElement, readSymbol } from "./elements.js";
 import { StructureError } from "./errors.js";
-import { findGroup, groupOperations } from "./groups.js";
+import { findGroup, groupOperations, namedGroup } from "./groups.js";
 import { expandPlace, fitCell, readOperations } from "./operations.js";
 import { parseCif } from "./star.js";
 import { pairsWithin } from "./places.js";
@@ -175,11 +175,18 @@ function listedOperations(triplets, stated, lattice) {
   if (!fitCell(operations, lattice)) {
     throw new StructureError("S117", "the operations listed are no symmetry of the cell, whose lengths and angles they change");
   }
-  if (operations.length === 1 && !isP1(stated)) {
-    const named = stated.name ?? stated.number ?? stated.hall;
-    throw new StructureError("S117", `the file names the space group ${named}, but lists the identity alone`, `list all operations, or P 1; ${COMMAND}`);
+  if (lacksOperations(operations, stated)) {
+    const named = stated.name ?? stated.number ?? stated.hall, listed = operations.length === 1 ? "the identity alone" : `only ${operations.length} operations`;
+    throw new StructureError("S117", `the file names the space group ${named}, but lists ${listed}`, `list all operations, or P 1; ${COMMAND}`);
   }
   return operations;
+}
+
+/** Whether the group that is named has more operations; in rhombohedral axes it has a third of them. */
+function lacksOperations({ length }, stated) {
+  if (length === 1) return !isP1(stated);
+  const group = namedGroup(stated), order = group ? groupOperations(group).length : length;
+  return length < order && !(group.centring === "R" && length === order / 3);
 }
 
 function isP1({ hall, name, number }) {

@@ -77,6 +77,9 @@ export function findGroup({ name, number, hall, code: stated }, lattice) {
   return group;
 }
 
+/** The group that a name or number means in any setting; undefined where neither is understood. */
+export const namedGroup = ({ name, number }) => byName(splitName(name ?? "")[0]) ?? GROUPS[Number(number) - 1];
+
 /** A right-angled cell does not show its unique axis. */
 function isMonoclinicOpen(group, lattice) {
   if (!group || group.number < 3 || group.number > 15) return false;

@@ -3,16 +3,17 @@
 import { formulaOf } from "./analysis.js";
 import { pointAt } from "./diagnostics.js";
 import { copyButton, fold, h, table } from "./dom.js";
-import { ELEMENTS } from "./elements.js";
+import { ELEMENTS, fractionText } from "./elements.js";
 import { readGenerators } from "./groups.js";
 import { tripletText } from "./operations.js";
+import { colourOf, drawCell } from "./picture.js";
 import { contentText } from "./scope.js";
 
 const EXPLAINED = {
-  generators: "the space group, by its generators",
-  element: "the element on each orbit",
-  fraction: "its share, where a site is mixed or partly filled",
-  wyckoff: "the Wyckoff position: how many atoms in the conventional cell, and its letter",
+  generators: () => "the space group, by its generators",
+  element: (dialect) => ({ orbit: "the element on each orbit", full: "what is on each site", reduced: "the elements" })[dialect],
+  fraction: (dialect) => (dialect === "orbit" ? "its share, where a site is mixed or partly filled" : "its fraction of all atoms"),
+  wyckoff: () => "the Wyckoff position: how many atoms in the conventional cell, and its letter",
 };
 const WRONG_LABELS = { 39: 21, 131: 130 }; // clause 3.3 of the standard
 
@@ -41,20 +42,20 @@ export function summary(analysis) {
   if (errors) return `Not valid: ${errors} ${errors === 1 ? "error" : "errors"} in the string.`;
   const what = analysis.kind === "scope" ? `A valid string of the dialect ${scope.dialect}` : `${analysis.kind.toUpperCase()} read`;
   const orbitCount = scope.dialect === "orbit" ? `, ${orbits.length} ${orbits.length === 1 ? "orbit" : "orbits"}` : "";
-  return `${what}: ${formulaText(analysis.composition)}, space group ${scope.group.number}, ${scope.group.symbol}${orbitCount}.`;
+  return `${what}: ${formulaText(analysis)}, space group ${scope.group.number}, ${scope.group.symbol}${orbitCount}.`;
 }
 
-const formulaText = (composition) => formulaOf(composition).map(([element, count]) => element + (count === 1 ? "" : count)).join("");
+const formulaText = (analysis) => formulaOf(analysis).map(([element, count]) => element + (count === 1 ? "" : count)).join("");
 
-function headline({ scope, composition, orbits }) {
-  const formula = formulaOf(composition).map(([element, count]) => [element, count !== 1 && h("sub", {}, String(count))]);
+function headline(analysis) {
+  const { scope, orbits } = analysis, formula = formulaOf(analysis).map(([element, count]) => [element, count !== 1 && h("sub", {}, String(count))]);
   const atoms = scope.dialect === "orbit" ? orbits.reduce((sum, orbit) => sum + orbit.multiplicity, 0) : 0;
-  return h("div", { class: "pg-head" },
+  return h("div", { class: "pg-head" }, h("div", {},
     h("p", { class: "pg-formula" }, formula),
     h("p", { class: "pg-group" },
       h("span", { class: "pg-symbol" }, groupSymbol(scope.group.written)), ` space group ${scope.group.number}, ${scope.group.system}`,
-      atoms > 0 && `, ${atoms} ${atoms === 1 ? "atom" : "atoms"} in the conventional cell`),
-  );
+      atoms > 0 && `, ${atoms} ${atoms === 1 ? "atom" : "atoms"} in the conventional cell`)),
+  analysis.drawing && drawCell(analysis.drawing));
 }
 
 /** "P4_2/mnm" with the screw axis as a subscript. */
@@ -67,7 +68,7 @@ function stringBox({ text, scope }, say) {
   const words = others.map((body) => [bar(), spaced(body.split(" ").map((word) => part(kindOf(word), word)))]);
   const code = h("code", { class: "pg-string", id: "pg-string" }, part("generators", generators), words);
   const legend = Object.entries(EXPLAINED).filter(([kind]) => kinds.has(kind)).map(([kind, meaning]) =>
-    h("li", {}, h("span", { class: `pg-${kind}` }, kind === "wyckoff" ? "Wyckoff" : kind), ` ${meaning}`));
+    h("li", {}, h("span", { class: `pg-${kind}` }, kind === "wyckoff" ? "Wyckoff" : kind), ` ${meaning(scope.dialect)}`));
   return h("section", { "aria-labelledby": "pg-string-title" },
     h("div", { class: "pg-title" }, h("h3", { id: "pg-string-title" }, `SCOPE string, dialect ${scope.dialect}`), copyButton(text, "the string", say)),
     h("div", { class: "pg-box" }, code), h("ul", { class: "pg-legend" }, legend));
@@ -103,13 +104,14 @@ const notesList = (notes) => notes.length > 0 && h("ul", { class: "pg-note", "ar
 function orbitsTable({ scope, orbits, symmetry }) {
   if (scope.dialect === "full") return sitesTable(scope, orbits);
   const heads = ["Orbit", "Wyckoff", "Site symmetry", "Atoms", "First point"].filter((_, i) => scope.dialect === "orbit" || i);
-  const rows = orbits.map((orbit) => [
-    ...(scope.dialect === "orbit" ? [elementNames(orbit.parts)] : []),
+  const dot = (index) => symmetry && h("span", { class: "pg-dot", style: `background: ${colourOf(index)}` });
+  const rows = orbits.map((orbit, index) => [
+    ...(scope.dialect === "orbit" ? [[dot(index), elementNames(orbit.parts)]] : []),
     h("code", {}, orbit.symbol), orbit.site, String(orbit.multiplicity), h("code", {}, orbit.place.replaceAll(",", ", ")),
     ...(symmetry ? [[h("code", {}, orbit.first.map(coordinate).join(" ")), orbit.count > 1 && h("span", { class: "pg-more" }, ` and ${orbit.count - 1} more`)]] : []),
   ]);
   const place = symmetry ? ["In your cell"] : [];
-  return table("Orbits", [...heads, ...place], rows);
+  return table(scope.dialect === "orbit" ? "Orbits" : "Positions", [...heads, ...place], rows);
 }
 
 /** A full string lists sites; equal ones are counted. */
@@ -119,14 +121,14 @@ function sitesTable(scope, orbits) {
     const key = `${contentText(orbit.parts)} ${orbit.symbol}`;
     counts.set(key, { orbit, count: (counts.get(key)?.count ?? 0) + 1 });
   }
-  const rows = [...counts.values()].map(({ orbit, count }) => [elementNames(orbit.parts), h("code", {}, orbit.symbol), orbit.site, String(count), h("code", {}, orbit.place)]);
+  const rows = [...counts.values()].map(({ orbit, count }) => [elementNames(orbit.parts), h("code", {}, orbit.symbol), orbit.site, String(count), h("code", {}, orbit.place.replaceAll(",", ", "))]);
   return table("Sites", ["Site", "Wyckoff", "Site symmetry", "Listed", "First point"], rows);
 }
 
 function elementNames(parts) {
   const name = ([element]) => h("abbr", { title: ELEMENTS.get(element).name }, element);
   if (parts.length === 1 && parts[0][1] === 1) return name(parts[0]);
-  return spaced(parts.map((part) => [name(part), ` ${contentText([part]).split(" ")[1] ?? "1.0"}`]));
+  return spaced(parts.map((part) => h("span", { class: "pg-part" }, name(part), ` ${fractionText(part[1])}`)));
 }
 
 /** A fractional coordinate with four decimals, without zeros at its end. */
@@ -166,12 +168,12 @@ function dialectParts({ scope, dialects }, say) {
   ]);
 }
 
-function cellList({ cell, symprec, distance, sites }) {
+function cellList({ cell, symprec, distance, orbits }) {
   const length = (x) => `${x.toFixed(4)} Å`, angle = (x) => `${x.toFixed(2)}°`;
   const pairs = [
     ["Conventional cell", `a ${length(cell.a)}, b ${length(cell.b)}, c ${length(cell.c)}; α ${angle(cell.alpha)}, β ${angle(cell.beta)}, γ ${angle(cell.gamma)}`],
     ["Its volume", `${cell.volume.toFixed(2)} Å³`],
-    ["Atoms in the cell given", String(sites)],
+    ["Atoms in the cell given", String(orbits.length)],
     ["Same string for", `tolerances from ${distance < 1e-6 ? "almost 0" : length(distance)} to ${length(symprec)}: the operations move no atom by more than the first`],
   ];
   return h("dl", { class: "pg-pairs" }, pairs.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));

@@ -66,8 +66,8 @@ class Page:
 
     def key(self, name: str) -> None:
         """Press a key such as Tab or Enter."""
-        codes = {"Tab": 9, "Enter": 13, " ": 32}
-        text = {"Enter": "\r", " ": " "}.get(name, "")
+        codes = {"Tab": 9, "Enter": 13, "ArrowRight": 39}
+        text = {"Enter": "\r"}.get(name, "")
         for kind in ("keyDown", "keyUp"):
             self.call(
                 "Input.dispatchKeyEvent",

@@ -18,6 +18,29 @@ BROKEN = "1 6 a O D D a D O D b O O O c O O O d O O O e O O O 0 | Na 4a Cl 8h"
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="chromium is not installed")
 
+CROWDED = """data_x
+_cell_length_a 4
+_cell_length_b 5
+_cell_length_c 6
+loop_
+_atom_site_label
+_atom_site_occupancy
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+Na1 1.0 0 0 0
+K1 0.11 0.5 0 0
+Rb1 0.22 0.5 0 0
+Cs1 0.33 0.5 0 0
+Ti1 0.5 0 0.5 0
+Zr1 0.3 0 0.5 0
+Hf1 0.2 0 0.5 0
+F1 0.25 0.5 0.5 0.5
+Cl1 0.25 0.5 0.5 0.5
+Br1 0.25 0.5 0.5 0.5
+I1 0.25 0.5 0.5 0.5
+"""
+
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -122,7 +145,7 @@ def test_an_address_holds_a_text(tab: Page, site: Path) -> None:
 
 def test_everything_is_reached_by_the_keyboard_in_the_order_of_the_page(page: Page) -> None:
     reached: list[str] = []
-    for _ in range(16):
+    for _ in range(20):
         page.key("Tab")
         reached.append(str(page.run("document.activeElement.id || document.activeElement.textContent")))
     assert reached[:5] == ["pg-text", "pg-open", "pg-clear", "pg-link", "pg-symprec"]
@@ -143,6 +166,24 @@ def test_an_example_is_chosen_with_the_keyboard(page: Page) -> None:
     assert string(page) == "0 2 n O O E e O O O 0 | Si 3a O 6c"
 
 
+def test_the_drawing_has_the_colours_of_the_orbits_and_turns_with_the_keys(page: Page) -> None:
+    dots = page.run(
+        "[...document.querySelectorAll('.pg-dot')].map((one) => getComputedStyle(one).backgroundColor)"
+    )
+    atoms = page.run(
+        "[...document.querySelectorAll('.pg-cell circle')].map((one) => getComputedStyle(one).fill)"
+    )
+    assert len(set(dots)) == 2
+    assert {colour: atoms.count(colour) for colour in dots} == {
+        dots[0]: 9,
+        dots[1]: 6,
+    }  # rutile: corners and centre; O on faces twice
+    before = page.run("document.querySelector('.pg-cell').innerHTML")
+    page.run("document.querySelector('.pg-cell').focus()")
+    page.key("ArrowRight")
+    assert page.run("document.querySelector('.pg-cell').innerHTML") != before
+
+
 def test_every_control_has_a_name_and_results_are_announced(page: Page) -> None:
     nodes = page.call("Accessibility.getFullAXTree")["nodes"]
     roles = ("textbox", "button", "spinbutton", "DisclosureTriangle", "table", "region")
@@ -155,6 +196,8 @@ def test_every_control_has_a_name_and_results_are_announced(page: Page) -> None:
 @pytest.mark.parametrize("width", [400, 1200])
 def test_nothing_is_wider_than_the_window(tab: Page, site: Path, width: int) -> None:
     tab.open(site, width=width)
+    give(tab, CROWDED)
+    assert "Hf0.2Zr0.3Ti0.5" in status(tab)
     tab.run("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     assert tab.run("document.documentElement.scrollWidth") <= width
 

@@ -92,6 +92,10 @@ REFUSED = {
     "unique axis": (cif({"group": "_symmetry_space_group_name_H-M 'P 2/m'"}), f"{UNCLEAR} 'P 2/m' means is not clear"),
     "wrong cell": (cif({"group": "_symmetry_space_group_name_H-M 'R -3 m'"}), f"{UNCLEAR} 'R -3 m' means is not clear"),
     "identity alone": (cif({"more": IDENTITY}), "S117: the file names the space group P m -3 m, but lists the identity alone"),
+    "some operations": (
+        cif({"more": f"{IDENTITY}\n-x,-y,-z"}),
+        "S117: the file names the space group P m -3 m, but lists only 2 operations",
+    ),
     "no group": (cif({"more": f"{IDENTITY}\n-y,x,z"}), "S110: the 2 symmetry operations listed in the file do not form a group"),
     "typo": (cif({"more": f"{IDENTITY}\n-x,-q,z"}), "S109: the symmetry operation '-x,-q,z' cannot be understood: unexpected '-q'"),
     "not of the cell": (
