@@ -18,11 +18,44 @@ def _find(name: str) -> str:
 
 
 def get_include() -> str:
-    """The folder to give a compiler as ``-I``, for ``#include <cloudkit/scope.h>``; the header is the manual."""
+    """Locate the C header, which is the manual of the C library.
+
+    Returns
+    -------
+    str
+        The folder to give a compiler as ``-I``, for ``#include <cloudkit/scope.h>``.
+
+    Raises
+    ------
+    CloudkitError
+        If cloudkit was built without a C compiler.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> (Path(get_include()) / "cloudkit" / "scope.h").is_file()
+    True
+    """
     _find("include/cloudkit/scope.h")
     return _find("include")
 
 
 def get_library() -> str:
-    """The static library, a file to link with; ``lib/pkgconfig`` next to it holds `cloudkit_scope.pc`."""
+    """Locate the static C library.
+
+    Returns
+    -------
+    str
+        A file to link with; ``lib/pkgconfig`` next to it holds `cloudkit_scope.pc`.
+
+    Raises
+    ------
+    CloudkitError
+        If cloudkit was built without a C compiler.
+
+    Examples
+    --------
+    >>> get_library().endswith(".a")
+    True
+    """
     return _find("lib/libcloudkit_scope.a")

@@ -71,11 +71,11 @@ def _found(given: str, called: str, size: int) -> Iterator[Unit | Piece]:
     if given == STANDARD_INPUT:
         yield from find_pieces([given])
         return
-    for meant in find_files(given, called):
-        if meant.is_file and classify(meant.path) == "parquet":
-            yield from _parquet(meant.path, meant.name, size)
+    for file in find_files(given, called):
+        if file.is_file and classify(file.path) == "parquet":
+            yield from _parquet(file.path, file.name, size)
         else:
-            yield from file_pieces(meant)
+            yield from file_pieces(file)
 
 
 def _cut(found: Iterable[Unit | Piece], size: int) -> Iterator[Unit]:

@@ -25,10 +25,28 @@ CHUNK_SITES: Final = 20_000  # atoms after which a chunk is full, for each job
 class Encoded(NamedTuple):
     """One crystal as a string, or the error that says why there is none.
 
-    id, notes: those of its record.  scope: the string, or None.  space_group: 1 to 230; engine: name and version; symprec: Å;
-    None for a string that was not made here.  geometry: what the structure looks like from its orbits, where asked for
-    (`cloudkit.structure.describe`).
-    kept: the other columns of the row of a table that it comes from.
+    Attributes
+    ----------
+    id : str
+        That of its record.
+    scope : str or None
+        The string.
+    space_group, engine, symprec : int, str, float or None
+        1 to 230, name and version, Å; None for a string that was not made here.
+    error : StructureError or None
+        Why there is no string.
+    geometry : Geometry or None
+        What the structure looks like from its orbits, if asked for.
+    notes : tuple of str
+        What was left out or assumed, and what contradicts what the file states.
+    kept : mapping
+        The other columns of the row of a table that it comes from.
+
+    Examples
+    --------
+    >>> (row,) = encode_files(["salt.vasp"])
+    >>> row.space_group, row.scope.partition(" | ")[2]
+    (225, 'Na 4a Cl 4b')
     """
 
     id: str
@@ -43,7 +61,25 @@ class Encoded(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Results for many structures in input order: each row has a text or an error, and notes on what was assumed."""
+    """Results for many structures in input order: each row has a text or an error, and notes on what was assumed.
+
+    Attributes
+    ----------
+    texts : list of str or None
+        The strings.
+    errors : list of StructureError or None
+        Why a row has no string.
+    space_groups : list of int or None
+        1 to 230.
+    notes : list of tuple of str
+        See `Encoded`.
+
+    Examples
+    --------
+    >>> batch = encode_batch(["salt.vasp", 7])
+    >>> batch.space_groups, batch.errors[1].code
+    ([225, None], 'S112')
+    """
 
     texts: list[str | None]
     errors: list[StructureError | None]
@@ -152,7 +188,31 @@ def encode_records(
 ) -> Iterator[Encoded]:
     """Encode a stream of records, in order and in bounded memory; a failure is a row with its error.
 
-    jobs: threads of the native engine.
+    Parameters
+    ----------
+    records : iterable of Record
+        As `cloudkit.io.read_structures` gives them.
+    options : EncodeOptions, optional
+        How.
+    jobs : int
+        Threads of the native engine; the others run on one.
+
+    Yields
+    ------
+    Encoded
+        One per record.
+
+    Raises
+    ------
+    OptionError
+        For an option that is not allowed.
+
+    Examples
+    --------
+    >>> from cloudkit.io import as_record
+    >>> polonium = as_record("Po", ([[3.35, 0, 0], [0, 3.35, 0], [0, 0, 3.35]], [[0, 0, 0]], [84]))
+    >>> [row.scope.partition(" | ")[2] for row in encode_records([polonium])]
+    ['Po 1a']
     """
     if jobs < 1:
         raise OptionError(f"jobs must be at least 1, not {jobs}")
@@ -162,7 +222,19 @@ def encode_records(
 def encode_groups(
     groups: Iterable[Columns | list[Record]], options: EncodeOptions | None = None, jobs: int = 1
 ) -> Iterator[Encoded]:
-    """Encode structures that come in groups, as `cloudkit.io.read_row_groups` and `read_pieces` give them.
+    """Encode structures that come in groups, in order and in bounded memory.
+
+    Parameters
+    ----------
+    groups : iterable of Columns or list of Record
+        As `cloudkit.io.read_row_groups` and `read_pieces` give them.
+    options, jobs
+        See `encode_records`.
+
+    Yields
+    ------
+    Encoded
+        One per structure.
 
     Examples
     --------
@@ -188,9 +260,28 @@ def encode_files(
     jobs: int = 1,
     column: str | None = None,
 ) -> Iterator[Encoded]:
-    """Encode the structures of files, folders and patterns, as `cloudkit.io.read_structures` finds them.
+    """Encode the structures of files, folders and patterns.
 
-    column: of CSV tables, the one that holds structures or names of files.
+    Parameters
+    ----------
+    inputs : iterable of str or Path
+        See `cloudkit.io.read_structures`.
+    options, jobs
+        See `encode_records`.
+    column : str, optional
+        Of CSV tables, the one that holds structures or names of files.
+
+    Yields
+    ------
+    Encoded
+        One per structure; what cannot be read is a row with its error.
+
+    Examples
+    --------
+    >>> for row in encode_files(["salt.vasp", "missing.cif"]):
+    ...     print(row.id, row.space_group, row.error and row.error.code)
+    salt.vasp 225 None
+    missing.cif None S101
     """
     return encode_records(read_structures(inputs, column=column), options, jobs)
 

@@ -154,8 +154,8 @@ def choose_threshold(label: Labels, score: Array, positive: int, metric: str) ->
 
     Examples
     --------
-    >>> choose_threshold(np.array([0, 0, 1]), np.array([0.1, 0.2, 0.4]), positive=1, metric="f1")
-    (0.3, 1.0)
+    >>> choose_threshold(np.array([0, 0, 1]), np.array([0.125, 0.25, 0.375]), positive=1, metric="f1")
+    (0.3125, 1.0)
     """
     measures: dict[str, Callable[[Labels], float]] = {
         "balanced_accuracy": balanced_accuracy,

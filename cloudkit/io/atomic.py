@@ -15,11 +15,29 @@ DRAFT: Final = ".draft"  # end of the name of what is not finished
 
 @contextmanager
 def atomic_path(path: Path, draft: Path | None = None) -> Iterator[Path]:
-    """The path of a draft, to be written by the block; it takes the place of `path`, on disk and not only in the system's
-    memory, when the block ends well, and is removed when it does not.
+    """Write a file whole or not at all, by its path.
 
-    draft: another name for it. The name is fixed, so that a draft left by a killed process is written over; `locked` keeps two
-    writers apart.
+    The draft takes the place of `path`, on disk and not only in the system's memory, when the block ends well, and is removed when
+    it does not. Its name is fixed, so that a draft left by a killed process is overwritten; `locked` keeps two writers apart.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    draft : Path, optional
+        Another name for the draft than that of the file with .draft at its end.
+
+    Yields
+    ------
+    Path
+        The draft, to be written by the block.
+
+    Examples
+    --------
+    >>> with atomic_path(Path("made.txt")) as draft:
+    ...     _ = draft.write_text("whole")
+    >>> Path("made.txt").read_text()
+    'whole'
     """
     draft = draft or path.with_name(path.name + DRAFT)
     try:
@@ -34,9 +52,38 @@ def atomic_path(path: Path, draft: Path | None = None) -> Iterator[Path]:
 
 @contextmanager
 def atomic_write(path: Path, mode: str = "w+b", draft: Path | None = None) -> Iterator[IO[Any]]:
-    """An open file that takes the place of `path` when the block ends well; as atomic_path. Text is UTF-8.
+    """Write a file whole or not at all, as an open file. A device or a pipe is written as it is, never replaced.
 
-    A device or a pipe is written as it is, never replaced.
+    Parameters
+    ----------
+    path : Path
+        The file.
+    mode : str
+        As for `open`; text is UTF-8.
+    draft : Path, optional
+        See `atomic_path`.
+
+    Yields
+    ------
+    file
+        What is written to it takes the place of `path` when the block ends well.
+
+    Raises
+    ------
+    CloudkitError
+        If the place cannot be written.
+
+    Examples
+    --------
+    >>> Path("made.txt").write_text("old")
+    3
+    >>> with atomic_write(Path("made.txt"), "w") as file:
+    ...     _ = file.write("new")
+    ...     raise ValueError
+    Traceback (most recent call last):
+    ValueError
+    >>> Path("made.txt").read_text()
+    'old'
     """
     encoding, errors, newline = (None, None, None) if "b" in mode else ("utf-8", "backslashreplace", "")
     is_special = path.exists() and not path.is_file()
@@ -56,9 +103,25 @@ def atomic_write(path: Path, mode: str = "w+b", draft: Path | None = None) -> It
 
 @contextmanager
 def locked(folder: Path, busy: str = "") -> Iterator[None]:
-    """Keep other processes out of a folder, which is made if need be; the system lifts the lock when the process ends.
+    """Keep other processes out of a folder, which is made if need be. The system lifts the lock when the process ends.
 
-    busy: what is said where one is at work there already.
+    Parameters
+    ----------
+    folder : Path
+        The folder; the lock is its file .lock.
+    busy : str, optional
+        The message where another process is at work there.
+
+    Raises
+    ------
+    CloudkitError
+        If another process holds the lock, or the folder cannot be written.
+
+    Examples
+    --------
+    >>> with locked(Path("shards")):
+    ...     Path("shards").is_dir()
+    True
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -74,7 +137,24 @@ def locked(folder: Path, busy: str = "") -> Iterator[None]:
 
 
 def take_lock(descriptor: int) -> bool:
-    """Lock an open file without waiting; False where another process holds it."""
+    """Lock an open file without waiting.
+
+    Parameters
+    ----------
+    descriptor : int
+        Its number, as ``file.fileno()`` gives it.
+
+    Returns
+    -------
+    bool
+        False where another process holds the lock. Always True on Windows, which has no such locks.
+
+    Examples
+    --------
+    >>> with open("made.lock", "w") as file:
+    ...     take_lock(file.fileno())
+    True
+    """
     if sys.platform == "win32":
         return True
     import fcntl
@@ -87,6 +167,24 @@ def take_lock(descriptor: int) -> bool:
 
 
 def file_hash(path: Path) -> str:
-    """SHA-256 of a file's content."""
+    """Hash the content of a file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    str
+        SHA-256, 64 hexadecimal digits.
+
+    Examples
+    --------
+    >>> Path("made.txt").write_text("whole")
+    5
+    >>> file_hash(Path("made.txt"))[:8]
+    '5d5766cf'
+    """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -56,7 +56,7 @@ class Rows(NamedTuple):
     hydrogens: list[float]
 
 
-class Known(NamedTuple):
+class BlockFacts(NamedTuple):
     """What the block says about atoms in general: (symbol, oxidation state) pairs (none if it states none),
     elements of the formula.
     """
@@ -67,7 +67,7 @@ class Known(NamedTuple):
 
 # What a row says about its atom: type symbol, label (only where there is no type symbol), occupancy, calc_flag,
 # attached_hydrogens, each "" where it is not given. Equal rows are read once.
-Given = tuple[str, str, str, str, str]
+RowText = tuple[str, str, str, str, str]
 
 
 class Atoms(NamedTuple):
@@ -109,7 +109,7 @@ def read_rows(block: Any, lattice: NDArray[np.float64], notes: list[str]) -> Row
     labels = [
         label or kind or f"number {i}" for i, (label, kind) in enumerate(zip(labels, kinds, strict=True), 1)
     ]
-    known = Known(_charges(block), _formula(block))
+    known = BlockFacts(_charges(block), _formula(block))
     meaning = {row: _read_atoms(row, labels[given.index(row)], known) for row in dict.fromkeys(given)}
     atoms = [meaning[row] for row in given]
     kept: Sequence[int] = range(n)
@@ -156,7 +156,7 @@ def _join(axes: list[list[float]]) -> NDArray[np.float64]:
     return np.array(axes).T.copy()
 
 
-def _read_atoms(row: Given, label: str, known: Known) -> Atoms:
+def _read_atoms(row: RowText, label: str, known: BlockFacts) -> Atoms:
     kind, name, share, flag, attached = row
     occupancy = _occupancy(share, label)
     if flag == "dum" or occupancy == 0:
@@ -168,14 +168,14 @@ def _read_atoms(row: Given, label: str, known: Known) -> Atoms:
 
 
 @lru_cache(maxsize=4096)
-def _mixture(text: str, is_symbol: bool, known: Known) -> Atoms:
+def _mixture(text: str, is_symbol: bool, known: BlockFacts) -> Atoms:
     """The atoms that a type symbol or label names, with their shares; those whose share is 0 are not there."""
     shares = _shares(text)
     parts = tuple((_atom(part, is_symbol, known), x) for part, x in shares if x)
     return Atoms(parts, sum(x * implied_hydrogens(part) for part, x in shares))
 
 
-def _is_kept(row: Given, atoms: Atoms, label: str, notes: list[str]) -> bool:
+def _is_kept(row: RowText, atoms: Atoms, label: str, notes: list[str]) -> bool:
     if row[3] == "dum":
         notes.append(f"dummy atom {label} left out")
     elif not atoms.parts:
@@ -267,7 +267,7 @@ def _shares(kind: str) -> list[tuple[str, float]]:
     return [(kind, 1.0)]
 
 
-def _atom(text: str, is_symbol: bool, known: Known) -> Atom:
+def _atom(text: str, is_symbol: bool, known: BlockFacts) -> Atom:
     """What an atom is; where the file states oxidation states at all, an atom without one has 0."""
     if is_symbol and text.startswith(("H2O", "D2O")):
         atom = Atom("O")

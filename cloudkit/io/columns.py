@@ -21,15 +21,37 @@ _PURE: Final[dict[int, Parts | StructureError]] = {
 
 
 class Columns:
-    """A columnar batch of n crystals with N atoms together; the arrays are not copied where they have these types.
+    """Many crystals as a few arrays, which are not copied where they have the types below.
 
-    lattices: (n, 3, 3) float64, rows of each are cell vectors in Å.  positions: (N, 3) float64, fractional.
-    numbers: (N,) integers, atomic numbers; or, where `species` is given, indices into it.
-    offsets: (n + 1,) integers: crystal k has the atoms offsets[k] to offsets[k + 1].
-    species: what a site may hold: atomic numbers, symbols such as "Fe2+", or {symbol: occupancy}.
-    ids: (n,) names of the crystals, by default their numbers from 0.
-    Raises StructureError S112 where the shapes do not fit. What is wrong with one crystal (its offsets, numbers or
-    coordinates) is the error of that row alone.
+    What is wrong with one crystal (its offsets, numbers or coordinates) is the error of that row alone.
+
+    Parameters
+    ----------
+    lattices : array (n, 3, 3), float64
+        Rows of each are cell vectors in Å.
+    positions : array (N, 3), float64
+        Fractional coordinates of the atoms of all crystals.
+    numbers : array (N,), integers
+        Atomic numbers, or indices into `species` where that is given.
+    offsets : array (n + 1,), integers
+        Crystal k has the atoms ``offsets[k]`` to ``offsets[k + 1]``.
+    species : sequence, optional
+        What a site may hold: atomic numbers, symbols such as "Fe2+", or {symbol: occupancy}.
+    ids : sequence of str, optional
+        Names of the crystals, by default their numbers from 0.
+
+    Raises
+    ------
+    StructureError
+        S112, if the shapes do not fit.
+
+    Examples
+    --------
+    >>> cubes = [[[a, 0, 0], [0, a, 0], [0, 0, a]] for a in (2.87, 4.12)]
+    >>> positions = [[0, 0, 0], [0.5, 0.5, 0.5]] * 2
+    >>> columns = Columns(cubes, positions, [26, 26, 55, 17], [0, 2, 4], ids=["iron", "CsCl"])
+    >>> [(record.id, len(record.crystal)) for record in columns.records()]
+    [('iron', 2), ('CsCl', 2)]
     """
 
     def __init__(

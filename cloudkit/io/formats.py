@@ -43,12 +43,49 @@ KNOWN: Final = (
 
 
 def classify(name: str, text: str | None = None) -> str:
-    """The kind of a file by its name, or by its text where that is given and the name says nothing; empty if neither does."""
+    r"""Tell the kind of a file by its name, or by its text where that is given and the name says nothing.
+
+    Parameters
+    ----------
+    name : str
+        Its name or path; .gz may follow the suffix.
+    text : str, optional
+        Its content.
+
+    Returns
+    -------
+    str
+        "cif", "poscar", "extxyz", "json", "lines", "csv", "parquet", "ase", "archive", "vasprun", "outcar" or, for text alone,
+        "strings"; "" where neither says anything.
+
+    Examples
+    --------
+    >>> classify("my.cif.gz"), classify("POSCAR_1"), classify("notes.md")
+    ('cif', 'poscar', '')
+    >>> classify("-", "data_x\n_cell_length_a 1\n")
+    'cif'
+    """
     return _by_name(name) or (_by_text(text) if text is not None else "")
 
 
 def is_table(name: str) -> bool:
-    """Whether the name is that of a table with columns, or of a folder of shards."""
+    """Tell whether a name is that of a table with columns, or of a folder of shards.
+
+    Parameters
+    ----------
+    name : str
+        A path; only folders are looked at.
+
+    Returns
+    -------
+    bool
+        True for .csv, .jsonl, .ndjson, .parquet, and folders with a manifest.
+
+    Examples
+    --------
+    >>> is_table("strings.csv"), is_table("my.cif")
+    (True, False)
+    """
     kind = classify(name)
     return (Path(name) / "manifest.json").is_file() or any(
         one.is_table for one in FORMATS if one.kind == kind

@@ -122,9 +122,26 @@ def _is_structure(value: Mapping[str, Any]) -> bool:
 
 
 def read_row(row: Any, number: str) -> Record:
-    """The structure of one row of JSON lines or of a table, which is a dictionary of one of the forms of from_mapping.
+    """Read the structure of one row of JSON lines or of a table.
 
-    Its name is that of row_name. A row with a text under "error" is one that its source could not give.
+    Parameters
+    ----------
+    row : dict
+        One of the forms of `as_crystal`, JARVIS's or OPTIMADE's; or with a text under "error", if its source could not give it.
+    number : str
+        Its name, where it has none under id, material_id, entry_id, jid or mbid.
+
+    Returns
+    -------
+    Record
+        With an error where there is no structure.
+
+    Examples
+    --------
+    >>> row = {"jid": "JVASP-1", "lattice": [[2.8, 0, 0], [0, 2.8, 0], [0, 0, 2.8]], "species": ["Po"], "frac": [[0, 0, 0]]}
+    >>> record = read_row(row, "1")
+    >>> record.id, len(record.crystal)
+    ('JVASP-1', 1)
     """
     if not isinstance(row, dict):
         return record_of(number, StructureError("S112", "the entry is not a JSON object with a structure"))
@@ -164,7 +181,23 @@ def row_name(row: Mapping[str, Any], number: str) -> str:
 
 
 def plain_text(text: str) -> str:
-    """Text that every table can hold: half a surrogate pair, which JSON may spell, is written out as \\ud800."""
+    r"""Make text that every table can hold.
+
+    Parameters
+    ----------
+    text : str
+        Any text, also with half a surrogate pair, which JSON may spell.
+
+    Returns
+    -------
+    str
+        The same, with such halves written out.
+
+    Examples
+    --------
+    >>> print(plain_text("caf\u00e9 \ud800"))
+    café \ud800
+    """
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 

@@ -50,12 +50,33 @@ ROWS: Final = 1024  # decoded at once, as columns
 def read_structure_rows(
     path: str | Path, groups: Sequence[int] | None = None, keep: bool = False
 ) -> Iterator[dict[str, Any]]:
-    """The rows of a Parquet file of structures, or of some of its row groups, as dictionaries that
-    `cloudkit.io.read_row` takes; only columns that say what the structure is or how it is called; with `keep` also
-    those of numbers and texts.
+    """Read the rows of a Parquet file of structures, a few hundred at a time.
 
-    Holds a few hundred rows at a time. Raises StructureError: S101 where the file is missing or damaged (also while
-    reading), S104 where it has no columns of a structure.
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    groups : sequence of int, optional
+        Row groups to read; by default all.
+    keep : bool
+        Whether to read columns of numbers and texts, too.
+
+    Yields
+    ------
+    dict
+        A row as `read_row` takes it; without `keep` only columns that say what the structure is or how it is called.
+
+    Raises
+    ------
+    StructureError
+        S101 where the file is missing or damaged (also while reading), S104 where it has no columns of a structure.
+
+    Examples
+    --------
+    >>> with open("rows.parquet", "wb") as file:
+    ...     write_structures(file, [{"id": "a", "error": "not relaxed"}], {})
+    >>> [row["id"] for row in read_structure_rows("rows.parquet")]
+    ['a']
     """
     parquet = require("pyarrow.parquet", "tables")
     with _readable(path), parquet.ParquetFile(path, pre_buffer=False) as file:
@@ -94,7 +115,23 @@ def _readable(path: str | Path) -> Iterator[None]:
 
 
 def holds_structures(path: Path) -> bool:
-    """Whether a .parquet or .csv file has columns of a structure and none called `scope`; False where it cannot be read."""
+    """Tell a table of structures from a table of strings.
+
+    Parameters
+    ----------
+    path : Path
+        A .parquet or .csv file.
+
+    Returns
+    -------
+    bool
+        Whether it has columns of a structure and none called `scope`; False where it cannot be read.
+
+    Examples
+    --------
+    >>> holds_structures(Path("strings.csv"))
+    False
+    """
     arrow, parquet = require("pyarrow", "tables"), require("pyarrow.parquet", "tables")
     try:
         if path.suffix.lower() == ".parquet":
@@ -160,7 +197,28 @@ def structure_schema(metadata: Mapping[str, str]) -> Any:
 
 
 def as_structure_table(rows: Sequence[Mapping[str, Any]]) -> Any:
-    """An Arrow table of rows; raises ValueError where a value is not of its column's type."""
+    """Make an Arrow table of rows of structures.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        With the fields of `structure_schema`: OPTIMADE's, and where the row is from.
+
+    Returns
+    -------
+    pyarrow.Table
+        One row each.
+
+    Raises
+    ------
+    ValueError
+        If a value is not of its column's type.
+
+    Examples
+    --------
+    >>> as_structure_table([{"id": "a", "nsites": 2}]).column("nsites").to_pylist()
+    [2]
+    """
     arrow = require("pyarrow", "tables")
     try:
         return arrow.Table.from_pylist(list(rows), structure_schema({}))
@@ -169,14 +227,59 @@ def as_structure_table(rows: Sequence[Mapping[str, Any]]) -> Any:
 
 
 def write_structures(file: IO[bytes], rows: Sequence[Mapping[str, Any]], metadata: Mapping[str, str]) -> None:
-    """Write rows as one Parquet file of one row group; `metadata` is kept in it and read by structure_metadata."""
+    """Write rows of structures as one Parquet file of one row group.
+
+    Parameters
+    ----------
+    file : binary file
+        Open for writing.
+    rows : sequence of mapping
+        See `as_structure_table`.
+    metadata : mapping of str
+        Kept in the file and read by `structure_metadata`.
+
+    Raises
+    ------
+    ValueError
+        If a value is not of its column's type.
+
+    Examples
+    --------
+    >>> from io import BytesIO
+    >>> write_structures(file := BytesIO(), [{"id": "a", "nsites": 2}], {})
+    >>> file.getvalue()[:4]
+    b'PAR1'
+    """
     parquet = require("pyarrow.parquet", "tables")
     table = as_structure_table(rows).replace_schema_metadata(dict(metadata))
     parquet.write_table(table, file, compression="zstd", row_group_size=max(len(rows), 1))
 
 
 def structure_metadata(path: Path) -> dict[str, str]:
-    """What write_structures was given as metadata; raises StructureError S101 for a damaged file."""
+    """Read what `write_structures` was given as metadata.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    dict of str
+        By name.
+
+    Raises
+    ------
+    StructureError
+        S101 for a damaged file.
+
+    Examples
+    --------
+    >>> with open("rows.parquet", "wb") as file:
+    ...     write_structures(file, [{"id": "a"}], {"url": "https://example.org"})
+    >>> structure_metadata(Path("rows.parquet"))
+    {'url': 'https://example.org'}
+    """
     parquet = require("pyarrow.parquet", "tables")
     with _readable(path):
         kept = parquet.read_schema(path).metadata or {}
@@ -184,7 +287,30 @@ def structure_metadata(path: Path) -> dict[str, str]:
 
 
 def structure_ids(path: Path) -> list[str]:
-    """The column `id` of what write_structures wrote; raises StructureError S101 for a damaged file."""
+    """Read the column `id` of what `write_structures` wrote.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    list of str
+        In the order of the rows.
+
+    Raises
+    ------
+    StructureError
+        S101 for a damaged file.
+
+    Examples
+    --------
+    >>> with open("rows.parquet", "wb") as file:
+    ...     write_structures(file, [{"id": "a"}, {"id": "b"}], {})
+    >>> structure_ids(Path("rows.parquet"))
+    ['a', 'b']
+    """
     parquet = require("pyarrow.parquet", "tables")
     with _readable(path):
         ids: list[str] = parquet.read_table(path, columns=["id"]).column("id").to_pylist()
@@ -199,7 +325,30 @@ class Footer(NamedTuple):
 
 
 def read_footer(path: str | Path) -> Footer:
-    """Row groups of a Parquet file; DataError where it is cut off, damaged, or lacks a column of structures."""
+    """Read the end of a Parquet file: its row groups and a hash.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    Footer
+        `digest` changes with the data; `rows` has the number of rows of each row group.
+
+    Raises
+    ------
+    DataError
+        If the file is cut off or damaged, or has no column of structures.
+
+    Examples
+    --------
+    >>> with open("rows.parquet", "wb") as file:
+    ...     write_structures(file, [{"id": "a"}, {"id": "b"}], {})
+    >>> read_footer("rows.parquet").rows
+    (2,)
+    """
     arrow, parquet = require("pyarrow", "tables"), require("pyarrow.parquet", "tables")
     try:
         file = parquet.ParquetFile(path)
@@ -224,7 +373,30 @@ Group = Columns | list[Record]  # some structures of a file, in order
 
 
 def read_row_groups(path: str, name: str, groups: list[int], count: int, first_row: int) -> Iterator[Group]:
-    """The `count` structures of some row groups, rows from first_row (from 0) on; rows without an id are name#number."""
+    """Read the structures of some row groups of a Parquet file.
+
+    Parameters
+    ----------
+    path, name : str
+        The file, and what it is called in ids: rows without an id are name#number.
+    groups : list of int
+        The row groups.
+    count, first_row : int
+        Rows of these groups, and the number, from 0, of their first in the file.
+
+    Yields
+    ------
+    Columns or list of Record
+        Some structures, in order, `count` together; where the file is damaged, all that are left are records with that error.
+
+    Examples
+    --------
+    >>> with open("rows.parquet", "wb") as file:
+    ...     write_structures(file, [{"id": "a", "error": "not relaxed"}], {})
+    >>> (records,) = read_row_groups("rows.parquet", "rows", [0], 1, 0)
+    >>> records[0].error.message
+    'not relaxed'
+    """
     arrow, parquet = require("pyarrow", "tables"), require("pyarrow.parquet", "tables")
     row = first_row
     try:

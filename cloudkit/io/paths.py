@@ -24,14 +24,30 @@ MOST_TEXT: Final = 1 << 27  # bytes of a file, unpacked, or of one line of it, t
 
 
 def file_names(inputs: Iterable[str | Path]) -> dict[str, str]:
-    """The id that each input has if it is a file: its name, or its path where several end in one name (*/POSCAR)."""
+    """Name single files so that no two share an id.
+
+    Parameters
+    ----------
+    inputs : iterable of str or Path
+        As given on a command line.
+
+    Returns
+    -------
+    dict of str
+        By input: its file name, or its path where several inputs end in one name (*/POSCAR).
+
+    Examples
+    --------
+    >>> file_names(["a/POSCAR", "b/POSCAR", "c/my.cif"])
+    {'a/POSCAR': 'a/POSCAR', 'b/POSCAR': 'b/POSCAR', 'c/my.cif': 'my.cif'}
+    """
     paths = {str(given): Path(given) for given in inputs}
     ends = Counter(path.name for path in set(paths.values()))
     return {given: path.name if ends[path.name] == 1 else path.as_posix() for given, path in paths.items()}
 
 
-class Meant(NamedTuple):
-    """A file that is meant. is_found: in a folder or by a pattern, so that the name must tell its kind; is_file: False for pipes,
+class InputFile(NamedTuple):
+    """A file of the input. is_found: in a folder or by a pattern, so that the name must tell its kind; is_file: False for pipes,
     sockets and devices that were found.
     """
 
@@ -41,26 +57,45 @@ class Meant(NamedTuple):
     is_file: bool = True
 
 
-def find_files(given: str, name: str = "") -> Iterator[Meant]:
-    """Each file meant, with its id. name: the id of a single file, if not the file's name."""
+def find_files(given: str, name: str = "") -> Iterator[InputFile]:
+    """Find the files that a path, folder or pattern means.
+
+    Parameters
+    ----------
+    given : str
+        A file, a folder (with all below it but hidden files), or a pattern such as "*.cif".
+    name : str, optional
+        The id of a single file, by default its name.
+
+    Yields
+    ------
+    InputFile
+        Path, id, whether it was found rather than named, and whether it is a file rather than a pipe, socket or device. A path that
+        does not exist is among them; opening it says why.
+
+    Examples
+    --------
+    >>> [file.name for file in find_files("*.vasp")]
+    ['salt.vasp']
+    """
     path = Path(given)
     mode = mode_of(path) if given else 0  # the path of an empty text is the folder that one is in
     if stat.S_ISDIR(mode):
         root = os.fspath(path)
         for below, is_file in _files_below(root):
-            yield Meant(
+            yield InputFile(
                 below, _written(below[len(root) :].lstrip(os.sep).replace(os.sep, "/")), True, is_file
             )
     elif mode or not glob.has_magic(given):
-        yield Meant(given, _written(name or path.name))
+        yield InputFile(given, _written(name or path.name))
     else:
         fixed = Path(*_until_magic(path.parts))
         found = sorted(fixed.glob(str(path.relative_to(fixed))))
         files = [match for match in found if not match.is_dir()]
         if not files:
-            yield Meant(given, given)
+            yield InputFile(given, given)
         for match in files:
-            yield Meant(
+            yield InputFile(
                 str(match),
                 _written(match.relative_to(fixed).as_posix()),
                 True,
@@ -103,7 +138,24 @@ def _until_magic(parts: tuple[str, ...]) -> Iterator[str]:
 
 
 def open_bytes(path: str | Path) -> IO[bytes]:
-    """The file's content; a gzipped one is unpacked as it is read. Reading may raise any of UNREADABLE."""
+    r"""Open a file; a gzipped one is unpacked as it is read.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    binary file
+        Its content. Reading may raise any of `cloudkit.io.paths.UNREADABLE`.
+
+    Examples
+    --------
+    >>> with open_bytes("salt.vasp") as file:
+    ...     file.readline()
+    b'rock salt\n'
+    """
     return cast(IO[bytes], gzip.open(path)) if str(path).lower().endswith(".gz") else Path(path).open("rb")
 
 

@@ -24,7 +24,7 @@ from cloudkit.io.parquet import read_structure_rows
 from cloudkit.io.paths import (
     MOST_TEXT,
     UNREADABLE,
-    Meant,
+    InputFile,
     decode,
     file_names,
     find_files,
@@ -59,10 +59,33 @@ ROWS: Final = "rows"  # a kind of text: JSON lines whose "id" is the whole id
 class Piece(NamedTuple):
     """A part of the input that is read at once: a whole file, or a few structures of one.
 
-    name: the id of its structures, before #block. path: the file; empty where `text` is given or `damage` says why
-    there is none. kind: what the text is (read.READERS); empty where the text must tell. first: the number of the first
-    line or frame where it may be a part of a file, else 0. whole: nothing else of the same file comes. structures: how
-    many it may hold. damage: code, message and hint. kept: the other columns of a row.
+    Attributes
+    ----------
+    name : str
+        The id of its structures, before #block.
+    path : str
+        The file; "" where `text` is given or `damage` says why there is none.
+    kind : str
+        What the text is, as `classify` names it; "" where the text itself must tell.
+    text : str
+        The content, where it is not read from `path`.
+    first : int
+        The number of the first line or frame where this may be a part of a file, else 0.
+    whole : bool
+        Whether nothing else of the same file comes.
+    structures : int
+        How many it may hold.
+    damage : tuple of str, optional
+        Code, message and hint.
+    kept : mapping
+        The other columns of the row of a table.
+
+    Examples
+    --------
+    >>> from cloudkit.io import read_pieces
+    >>> piece = Piece("salt", kind="poscar", text=open("salt.vasp").read())
+    >>> [len(record.crystal) for records in read_pieces([piece]) for record in records]
+    [2]
     """
 
     name: str
@@ -79,27 +102,62 @@ class Piece(NamedTuple):
 def find_pieces(
     inputs: Iterable[str | Path], names: Mapping[str, str] | None = None, column: str | None = None
 ) -> Iterator[Piece]:
-    """What read_structures reads, in order: files of many structures in parts of a few, all others whole."""
+    """Find what `read_structures` reads, in order: files of many structures in parts of a few, all others whole.
+
+    Parameters
+    ----------
+    inputs, names, column
+        See `read_structures`.
+
+    Yields
+    ------
+    Piece
+        A part of the input; what cannot be read is a piece with `damage`.
+
+    Examples
+    --------
+    >>> [(piece.name, piece.structures) for piece in find_pieces(["salt.vasp", "two.extxyz"])]
+    [('salt.vasp', 1), ('two.extxyz', 2)]
+    """
     inputs = list(inputs)
     names = file_names(inputs) if names is None else names
     for given in inputs:
         if str(given) == STANDARD_INPUT:
             yield Piece("stdin", text=decode(sys.stdin.buffer.read()))
             continue
-        for meant in find_files(str(given), names[str(given)]):
-            yield from file_pieces(meant, column)
+        for file in find_files(str(given), names[str(given)]):
+            yield from file_pieces(file, column)
 
 
-def file_pieces(meant: Meant, column: str | None = None) -> Iterator[Piece]:
-    """The pieces of one file of find_files. column: of CSV tables, the one that holds structures or names of files."""
-    path, name = meant.path, meant.name
+def file_pieces(file: InputFile, column: str | None = None) -> Iterator[Piece]:
+    """Find the pieces of one file.
+
+    Parameters
+    ----------
+    file : InputFile
+        As `find_files` gives it.
+    column : str, optional
+        Of CSV tables, the one that holds structures or names of files.
+
+    Yields
+    ------
+    Piece
+        See `find_pieces`.
+
+    Examples
+    --------
+    >>> from cloudkit.io import find_files
+    >>> [piece.kind for file in find_files("salt.vasp") for piece in file_pieces(file)]
+    ['poscar']
+    """
+    path, name = file.path, file.name
     kind = classify(path)
-    if not meant.is_file:  # found rather than named: a pipe would be waited for without end
+    if not file.is_file:  # found rather than named: a pipe would be waited for without end
         yield damaged(
             name,
             StructureError("S101", f"{Path(path).name} is a pipe, socket or device", "name it to read it"),
         )
-    elif not kind and meant.is_found:
+    elif not kind and file.is_found:
         yield _unknown(name, path)
     elif kind == "archive":
         yield from _archive_pieces(path, name)
@@ -109,8 +167,8 @@ def file_pieces(meant: Meant, column: str | None = None) -> Iterator[Piece]:
         yield from split_rows(name, read_structure_rows(path, keep=True))
     elif kind == "csv" or kind in SPLIT:
         try:
-            with open_bytes(path) as file:
-                yield from split_file(name, kind, file, column, Path(path).parent, not meant.is_found)
+            with open_bytes(path) as content:
+                yield from split_file(name, kind, content, column, Path(path).parent, not file.is_found)
         except UNREADABLE as error:
             yield damaged(name, StructureError("S101", say_unreadable(path, error)))
     else:

@@ -29,14 +29,33 @@ MOST_FETCHED: Final = 1 << 22  # characters
 
 
 def as_crystal(structure: Any) -> Crystal:
-    """A Crystal from whatever people have.
+    """Make a Crystal of whatever people have. What had to be assumed is logged.
 
-    structure: Crystal; pymatgen Structure or its as_dict(); ASE Atoms;
-    the path of a file with exactly one structure;
-    {"lattice", "species", "frac"}; or (lattice, positions, numbers) with positions fractional and numbers Z
-    or symbols.
-    Raises StructureError S1xx where that cannot be read;
-    whether the crystal is physical is checked by find_symmetry.
+    Whether the crystal is physical is checked by `find_symmetry`.
+
+    Parameters
+    ----------
+    structure : object
+        A Crystal; a pymatgen Structure or its as_dict(); ASE Atoms; the path of a file with one structure;
+        {"lattice", "species", "frac"}; or a tuple (lattice, positions, numbers): `lattice` (3, 3), rows in Å; `positions` (n, 3),
+        fractional; `numbers` (n,), atomic numbers, symbols or {symbol: occupancy}.
+
+    Returns
+    -------
+    Crystal
+        The structure as given, in its own cell.
+
+    Raises
+    ------
+    StructureError
+        S1xx, if it cannot be read.
+
+    Examples
+    --------
+    >>> len(as_crystal("salt.vasp"))
+    2
+    >>> as_crystal(([[4.12, 0, 0], [0, 4.12, 0], [0, 0, 4.12]], [[0, 0, 0], [0.5, 0.5, 0.5]], ["Cs", "Cl"])).species
+    ((('Cs', 1.0),), (('Cl', 1.0),))
     """
     if isinstance(structure, str) and ("\n" in structure or "\0" in structure):
         raise StructureError(
@@ -50,7 +69,25 @@ def as_crystal(structure: Any) -> Crystal:
 
 
 def as_record(name: str, structure: object) -> Record:
-    """A record of whatever `as_crystal` takes."""
+    """Make a Record of whatever `as_crystal` takes.
+
+    Parameters
+    ----------
+    name : str
+        The id of the record.
+    structure : object
+        See `as_crystal`.
+
+    Returns
+    -------
+    Record
+        With the error where the structure cannot be read; only a missing optional package raises.
+
+    Examples
+    --------
+    >>> as_record("seven", 7).error.code
+    'S112'
+    """
     try:
         return Record(name, as_crystal(structure))
     except StructureError as error:
@@ -74,22 +111,55 @@ Reader = Callable[[str], Iterator[Record]]
 def read_structures(
     inputs: Iterable[str | Path], names: Mapping[str, str] | None = None, column: str | None = None
 ) -> Iterator[Record]:
-    """All structures of files, folders (with all below them), patterns such as "*.cif" and "-" (standard
-    input), in order.
+    """Read all structures of files, folders, patterns and standard input, in order.
 
-    A record's id is the path relative to the given folder (for a single file its name, or its path as given where others
-    of the inputs have the same name), with #block where a file has several. Files may be gzipped; archives are read as if they were folders. What cannot be read is a record with
-    an error. names: of single files (file_names), where these inputs are some of more.
-    column: of CSV tables, the one that holds structures or names of files; by default found by its name. The rows of a table that
-    is named itself keep their ids as they are.
+    Parameters
+    ----------
+    inputs : iterable of str or Path
+        Files, folders (with all below them), patterns such as "*.cif", and "-" for standard input. Files may be gzipped; archives
+        are read as if they were folders.
+    names : mapping, optional
+        The ids of single files by path, as `file_names` gives them, where these inputs are some of more.
+    column : str, optional
+        Of CSV tables, the one that holds structures or names of files.
+
+    Yields
+    ------
+    Record
+        One per structure; what cannot be read is a record with an error. Its id is the path relative to the given folder (for a
+        single file its name, or its path as given where other inputs have the same name), with #block where a file has several.
+
+    Examples
+    --------
+    >>> for record in read_structures(["salt.vasp", "two.extxyz"]):
+    ...     print(record.id, len(record.crystal))
+    salt.vasp 2
+    two.extxyz#1 2
+    two.extxyz#2 1
     """
     return (record for records in read_pieces(find_pieces(inputs, names, column)) for record in records)
 
 
 def read_pieces(pieces: Iterable[Piece]) -> Iterator[list[Record]]:
-    """The structures of each piece; what cannot be read is a record with an error.
+    """Read the structures of each piece.
 
     Some files are fetched before the first is parsed, which is faster than taking turns: system calls empty caches.
+
+    Parameters
+    ----------
+    pieces : iterable of Piece
+        As `find_pieces` gives them.
+
+    Yields
+    ------
+    list of Record
+        One list per piece, in order; what cannot be read is a record with an error.
+
+    Examples
+    --------
+    >>> from cloudkit.io import find_pieces
+    >>> [len(records) for records in read_pieces(find_pieces(["salt.vasp", "two.extxyz"]))]
+    [1, 2]
     """
     fetched: list[tuple[Piece, str | StructureError]] = []
     size = 0

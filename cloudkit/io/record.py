@@ -14,8 +14,27 @@ NOTHING: Final[Mapping[str, object]] = {}
 class Record(NamedTuple):
     """One structure of the input: a crystal, or the error that says why there is none.
 
-    notes: what was left out or assumed, and what contradicts. stated: the space group that the file states, to be compared
-    with the one that is found. kept: the other columns of the row of a table that it comes from.
+    Attributes
+    ----------
+    id : str
+        Its name: the file, with #block or #row where a file has several structures.
+    crystal : Crystal or None
+        The structure.
+    error : StructureError or None
+        Why there is no crystal.
+    notes : tuple of str
+        What was left out or assumed, and what contradicts what the file states.
+    stated : Stated or None
+        The space group that the file states, to be compared with the one that is found.
+    kept : mapping
+        The other columns of the row of a table that it comes from.
+
+    Examples
+    --------
+    >>> from cloudkit.io import read_structures
+    >>> good, bad = read_structures(["salt.vasp", "missing.cif"])
+    >>> len(good.crystal), bad.error.code
+    (2, 'S101')
     """
 
     id: str

@@ -24,7 +24,22 @@ LEDGER: Final = ".failures.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One finished shard. given = rows + failed; sha256: of the Parquet file and of the ledger ("" without failures)."""
+    """One finished shard of a folder.
+
+    Attributes
+    ----------
+    key : str
+        Hash of the input that it is made from; the stem of its file names.
+    given, rows, failed : int
+        Structures of the input, strings in the Parquet file, and failures in the ledger; given = rows + failed.
+    sha256, failures_sha256 : str
+        Of the Parquet file and of the ledger, "" where nothing failed.
+
+    Examples
+    --------
+    >>> Shard("3f2a", given=100, rows=99, failed=1, sha256="…").ledger
+    '3f2a.failures.jsonl'
+    """
 
     key: str
     given: int
@@ -51,7 +66,30 @@ class Shard:
 
 @dataclass(slots=True)
 class Manifest:
-    """What a folder of shards says of itself. spec: what decides the content of a shard besides its input."""
+    """The file of a folder of shards that lists those that are finished.
+
+    Attributes
+    ----------
+    folder : Path
+        Where the shards are.
+    spec : mapping
+        What decides the content of a shard besides its input, such as dialect and symprec.
+    shards : dict
+        Finished shards by key, in the order of the input.
+
+    Raises
+    ------
+    DataError
+        By `load`, `check` and `resume`, for a folder that holds anything but shards of this version and spec.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> manifest = Manifest(Path("strings"), {"dialect": "orbit"})
+    >>> manifest.shards["3f2a"] = Shard("3f2a", given=100, rows=99, failed=1, sha256="…")
+    >>> manifest.counts
+    {'given': 100, 'rows': 99, 'failed': 1}
+    """
 
     folder: Path
     spec: Mapping[str, Any]

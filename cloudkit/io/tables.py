@@ -29,9 +29,22 @@ BATCH: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Columns of equal length, read from `name` (a file, as the user wrote it, or ``builtin thermal``).
+    """Columns of equal length.
 
-    Rows count from 1 in messages, without a header line. numbers_in_file: those of the rows where rows were left out.
+    Attributes
+    ----------
+    name : str
+        The file, as the user wrote it, or ``builtin thermal``; for messages.
+    columns : dict of list
+        Values by column.
+    numbers_in_file : sequence of int, optional
+        Numbers of the rows in the file, from 1 and without a header line, where rows were left out.
+
+    Examples
+    --------
+    >>> table = Table("my table", {"id": ["a", "b"], "gap": ["1.2", "0.3"]})
+    >>> table.numbers("gap")
+    array([1.2, 0.3])
     """
 
     name: str
@@ -95,12 +108,28 @@ class Table:
 
 
 def read_table(path: str | Path) -> Table:
-    """Read a .csv, .jsonl or .parquet file, of which the first two may be gzipped (``.csv.gz``), or a folder of shards.
+    """Read a table as a whole.
 
-    Also a .json or .json.gz file of {"columns": […], "data": [[…], …]}, the form of matminer's data sets.
+    Parameters
+    ----------
+    path : str or Path
+        A .csv, .jsonl or .parquet file, of which the first two may be gzipped; a folder of shards; or a .json file of a data frame,
+        {"columns": […], "data": [[…], …]}, as matminer writes it.
 
-    CSV values stay text, JSON and Parquet values keep their type. Raises DataError for a file that is missing,
-    unreadable, empty or not rectangular.
+    Returns
+    -------
+    Table
+        CSV values stay text, JSON and Parquet values keep their type.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, unreadable, empty or not rectangular.
+
+    Examples
+    --------
+    >>> read_table("strings.csv").columns
+    {'id': ['salt'], 'scope': ['1 6 a O D D a D O D b O O O c O O O d O O O e O O O 0 | Na 4a Cl 4b']}
     """
     table = Table(str(path), _join(list(read_batches(path))))
     if not len(table):
@@ -111,10 +140,31 @@ def read_table(path: str | Path) -> Table:
 def read_batches(
     path: str | Path, columns: Sequence[str] | None = None, size: int = BATCH
 ) -> Iterator[Columns]:
-    """The columns of a table, at most `size` rows at a time; those named only, where Parquet allows it.
+    """Read a table some rows at a time.
 
-    CSV values stay text, JSON and Parquet values keep their type. Raises DataError for a file that is missing,
-    unreadable or not rectangular, at the latest when its fault is reached.
+    Parameters
+    ----------
+    path : str or Path
+        See `read_table`.
+    columns : sequence of str, optional
+        Only these are read, where Parquet allows it.
+    size : int
+        Rows at a time, at most.
+
+    Yields
+    ------
+    dict of list
+        Values by column.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, unreadable or not rectangular, at the latest when its fault is reached.
+
+    Examples
+    --------
+    >>> [batch["id"] for batch in read_batches("strings.csv", size=1)]
+    [['salt']]
     """
     path = Path(path)
     kind = classify(path.name)

@@ -17,9 +17,38 @@ GROUP: Final = 10_000  # rows of Parquet held before they are written
 def column_writer(
     file: IO[bytes], suffix: str, names: Sequence[str], texts: Sequence[str]
 ) -> Iterator[Callable[[Columns], None]]:
-    """Yield a function that appends one batch of columns, named and ordered by `names`; those in `texts` are text, the rest float64.
+    """Write a long table column by column, in bounded memory.
 
     Numbers keep all digits of float64; NaN becomes an empty field, null in JSON and Parquet.
+
+    Parameters
+    ----------
+    file : binary file
+        Open for writing.
+    suffix : str
+        ".csv", ".jsonl" or ".parquet".
+    names, texts : sequence of str
+        Columns in order, and those of them that hold text; the others are float64.
+
+    Yields
+    ------
+    callable
+        Appends one batch: a mapping of names to values, all of one length.
+
+    Raises
+    ------
+    MissingExtra
+        If pyarrow is not installed, which .csv and .parquet need.
+
+    Examples
+    --------
+    >>> from io import BytesIO
+    >>> with column_writer(file := BytesIO(), ".jsonl", ["id", "gap"], ["id"]) as write:
+    ...     write({"id": ["a", "b"], "gap": [1.5, float("nan")]})
+    >>> print(file.getvalue().decode())
+    {"id": "a", "gap": 1.5}
+    {"id": "b", "gap": null}
+    <BLANKLINE>
     """
     if suffix == ".jsonl":
         yield lambda batch: _write_lines(file, batch)
@@ -49,9 +78,32 @@ def _write_lines(file: IO[bytes], batch: Columns) -> None:
 def parquet_writer(
     file: IO[bytes], columns: Mapping[str, type]
 ) -> Iterator[Callable[[dict[str, Any]], None]]:
-    """Yield a function that adds one row. columns: name -> str, int or float; a value may be None.
+    """Write a long Parquet table row by row, in bounded memory.
 
-    Raises MissingExtra where pyarrow is not installed, before anything is written.
+    Parameters
+    ----------
+    file : binary file
+        Open for writing.
+    columns : mapping
+        Name to str, int or float; a value may be None.
+
+    Yields
+    ------
+    callable
+        Adds one row, a dictionary.
+
+    Raises
+    ------
+    MissingExtra
+        If pyarrow is not installed, before anything is written.
+
+    Examples
+    --------
+    >>> from io import BytesIO
+    >>> with parquet_writer(file := BytesIO(), {"id": str, "gap": float}) as write:
+    ...     write({"id": "a", "gap": None})
+    >>> file.getvalue()[-4:]
+    b'PAR1'
     """
     arrow, parquet = require("pyarrow", "tables"), require("pyarrow.parquet", "tables")
     types = {str: arrow.string(), int: arrow.int64(), float: arrow.float64()}

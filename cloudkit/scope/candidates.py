@@ -148,6 +148,12 @@ class Candidates(NamedTuple):
         Whether all candidates of at most `max_atoms` atoms were found.
     nodes
         Number of assignments examined.
+
+    Examples
+    --------
+    >>> from cloudkit.scope import candidates
+    >>> candidates("1 0 0 | 1a 1b | Na 0.5 Cl 0.5").complete
+    True
     """
 
     texts: list[str]

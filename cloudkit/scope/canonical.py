@@ -67,8 +67,20 @@ def content_numbers(contents: list[Species]) -> list[int]:
 
 
 def canonical_scope(scope: Scope) -> Scope:
-    """As `canonical_text`, for a parsed orbit string.
+    """Do the same as `canonical_text` for a parsed orbit string.
 
+    Parameters
+    ----------
+    scope : Scope
+        An orbit string with any letters that its crystal may have.
+
+    Returns
+    -------
+    Scope
+        The canonical one.
+
+    Examples
+    --------
     >>> from cloudkit.scope import canonical_scope, parse
     >>> str(canonical_scope(parse("1 0 0 | Cl 1a Na 1b")))
     '1 0 0 | Na 1a Cl 1b'
@@ -109,8 +121,22 @@ def canonical_text(text: str) -> str:
 
 
 def canonical_letters(space_group: int, orbits: Iterable[Orbit]) -> dict[str, str]:
-    """For each given letter, its letter in the canonical string; the first renaming that gives it.
+    """Rename the Wyckoff letters of a crystal as in its canonical string.
 
+    Parameters
+    ----------
+    space_group : int
+        1 to 230.
+    orbits : iterable of Orbit
+        With letters of any setting of the group.
+
+    Returns
+    -------
+    dict of str
+        For each given letter the canonical one; by the first renaming that gives that string.
+
+    Examples
+    --------
     >>> from cloudkit.scope import canonical_letters, parse
     >>> canonical_letters(2, parse("1 0 0 | Cl 1a Na 1b").orbits)
     {'a': 'b', 'b': 'a'}

@@ -18,7 +18,26 @@ EXPECTED: Final = {
 
 
 class Diagnostic(NamedTuple):
-    """One finding. offset and length count bytes of the UTF-8 text; a string with warnings only is valid."""
+    """One finding in a string; a string with warnings only is valid.
+
+    Attributes
+    ----------
+    code : str
+        Such as "E202" or "W301".
+    offset, length : int
+        Its place, in bytes of the UTF-8 text.
+    message, hint : str
+        What is wrong, and what to write instead.
+    severity : "error" or "warning"
+        Whether the string is invalid.
+
+    Examples
+    --------
+    >>> from cloudkit.scope import validate
+    >>> (found,) = validate("0 0 0 | Xx 1a")
+    >>> found.code, found.offset, found.hint
+    ('E202', 8, 'did you mean Xe?')
+    """
 
     code: str
     offset: int
@@ -169,8 +188,24 @@ def _unknown_wyckoff(found: str, group: int) -> tuple[str, str]:
 
 
 def render(text: str, diagnostic: Diagnostic, width: int = 72) -> str:
-    """A diagnostic for the terminal: message, the text around the place, carets under it, and the hint.
+    """Show a finding on a terminal: message, the text around the place, carets under it, and the hint.
 
+    Parameters
+    ----------
+    text : str
+        The string that was checked.
+    diagnostic : Diagnostic
+        What was found in it.
+    width : int
+        Characters of the text that are shown.
+
+    Returns
+    -------
+    str
+        Several lines.
+
+    Examples
+    --------
     >>> from cloudkit.scope import render, validate
     >>> text = "0 0 0 | Xx 1a"
     >>> print(render(text, *validate(text)))

@@ -22,6 +22,13 @@ class Findings(Sequence[list[Diagnostic]]):
     starts, codes, offsets, lengths
         All findings as columns of int64: row i has ``starts[i]:starts[i + 1]``; codes such as 203, offsets and lengths
         in bytes of UTF-8. ``np.diff(starts)`` counts the findings of each row.
+
+    Examples
+    --------
+    >>> from cloudkit.scope import validate_batch
+    >>> findings = validate_batch(["1 0 0 | Na 1a Cl 1b", "0 0 0 | Xx 1a"])
+    >>> findings.valid.tolist(), findings.codes.tolist()
+    ([True, False], [202])
     """
 
     __slots__ = ("codes", "lengths", "offsets", "starts", "texts", "valid")

@@ -38,8 +38,20 @@ def reduced_formula(scope: "Scope") -> str:
 
 
 def formula_amounts(scope: "Scope") -> Mapping[str, float]:
-    """Atoms of each element in one formula unit; the composition itself if no whole numbers fit.
+    """Count the atoms of each element in one formula unit.
 
+    Parameters
+    ----------
+    scope : Scope
+        A parsed string.
+
+    Returns
+    -------
+    mapping
+        Element to count; the composition itself if no whole numbers fit.
+
+    Examples
+    --------
     >>> from cloudkit.scope import formula_amounts, parse
     >>> formula_amounts(parse("1 0 0 | Ca 1a F 2i"))
     {'Ca': 1, 'F': 2}
@@ -61,8 +73,20 @@ def _smallest_unit(fractions: Mapping[str, float]) -> dict[str, float]:
 
 
 def formula_text(amounts: Mapping[str, float]) -> str:
-    """A formula from amounts: elements by electronegativity, up to four decimals; 1 is not written.
+    """Write a formula from amounts.
 
+    Parameters
+    ----------
+    amounts : mapping
+        Element to count.
+
+    Returns
+    -------
+    str
+        Elements by electronegativity, counts with up to four decimals; 1 is not written.
+
+    Examples
+    --------
     >>> from cloudkit.scope import formula_text
     >>> formula_text({"F": 2, "Ca": 1})
     'CaF2'

@@ -42,8 +42,22 @@ def project(text: str, dialect: str) -> str:
 
 
 def project_scope(scope: Scope, dialect: str) -> Scope:
-    """As `project`, for a parsed string.
+    """Do the same as `project` for a parsed string.
 
+    Parameters
+    ----------
+    scope : Scope
+        Of the same or a richer dialect.
+    dialect : "orbit", "reduced" or "full"
+        Form of the result.
+
+    Returns
+    -------
+    Scope
+        The string in that dialect.
+
+    Examples
+    --------
     >>> from cloudkit.scope import parse, project_scope
     >>> str(project_scope(parse("1 0 0 | Na 1a Cl 1b"), "full"))
     '1 0 0 | 1a 1b | Na Cl'

@@ -25,6 +25,12 @@ class Orbit(NamedTuple):
         ((element, occupancy), ...); None in `reduced`.
     oxidation_states
         One per element, None if not written; () if no element has one.
+
+    Examples
+    --------
+    >>> from cloudkit.scope import parse
+    >>> parse("1 0 0 | Na 1a Cl 1b").orbits[0]
+    Orbit(letter='a', multiplicity=1, species=(('Na', 1.0),), oxidation_states=())
     """
 
     letter: str

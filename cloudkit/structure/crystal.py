@@ -16,12 +16,27 @@ from cloudkit.tables.composition import Species, sort_species
 class Crystal:
     """A periodic arrangement of atoms.
 
-    lattice: (3, 3), rows are the cell vectors, Å.  positions: (n, 3), fractional.
-    labels: (n,) int32, index into species.
-    species: what sits on a site; its elements are in the order of the source, which makes no difference.
-    written: how each entry of species was written where that is more than its elements ("Na+", "D");
-    None if it is not.
-    Two entries of `species` are equal only where `written` tells them apart (Fe2+ and Fe3+).
+    Attributes
+    ----------
+    lattice : array (3, 3), float64
+        Rows are the cell vectors in Å.
+    positions : array (n, 3), float64
+        Fractional coordinates.
+    labels : array (n,), int32
+        For each site an index into `species`.
+    species : tuple of Species
+        ((element, occupancy), ...) of a site; its elements are in the order of the source, which makes no difference.
+    written : tuple of str, optional
+        Each entry of `species` as the source writes it ("Na+", "D"), if that is more than elements for any of them. Two entries of
+        `species` are equal only if they differ here (Fe2+ and Fe3+).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> cube, places = np.eye(3) * 4.12, np.array([[0, 0, 0], [0.5, 0.5, 0.5]])
+    >>> crystal = Crystal(cube, places, np.array([0, 1], np.int32), ((("Cs", 1.0),), (("Cl", 1.0),)))
+    >>> len(crystal), crystal.species_texts
+    (2, ('Cs', 'Cl'))
     """
 
     lattice: NDArray[np.float64]

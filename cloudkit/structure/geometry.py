@@ -39,14 +39,49 @@ ROOM: Final = 1_000_000  # distances held at once
 
 
 class Geometry(NamedTuple):
-    """orbits (orbits, 6): one row per orbit of the symmetry, columns OF_ORBITS; crystal (3,): OF_CRYSTALS."""
+    """What a structure looks like from its orbits.
+
+    Attributes
+    ----------
+    orbits : array (orbits, 6), float64
+        One row per orbit of the symmetry; the columns are OF_ORBITS, with their units.
+    crystal : array (3,), float64
+        OF_CRYSTALS, with their units.
+
+    Examples
+    --------
+    >>> list(OF_CRYSTALS)
+    ['log_volume_per_atom', 'log_shortest_distance', 'stiffness']
+    """
 
     orbits: Array
     crystal: Array
 
 
 def describe(crystal: Crystal, symmetry: Symmetry) -> Geometry:
-    """The geometry of a crystal with at least one atom, whose symmetry was found (so that no two atoms coincide)."""
+    """Describe a crystal as seen from its orbits: distances, neighbours and volume.
+
+    Parameters
+    ----------
+    crystal : Crystal
+        With at least one atom.
+    symmetry : Symmetry
+        What `find_symmetry` found for it, so that no two atoms coincide.
+
+    Returns
+    -------
+    Geometry
+        Logarithms of lengths in Å, masses in u and volumes in Å³.
+
+    Examples
+    --------
+    >>> from cloudkit.io import as_crystal
+    >>> crystal = as_crystal(([[4.12, 0, 0], [0, 4.12, 0], [0, 0, 4.12]], [[0, 0, 0], [0.5, 0.5, 0.5]], ["Cs", "Cl"]))
+    >>> from cloudkit.structure import find_symmetry
+    >>> geometry = describe(crystal, find_symmetry(crystal))
+    >>> geometry.orbits.shape, round(float(np.exp(geometry.crystal[1])), 2)
+    ((2, 6), 3.57)
+    """
     first = [symmetry.site_orbits.index(number) for number in range(len(symmetry.orbits))]
     cell = reduce_cell(crystal.lattice)
     places = np.mod(crystal.positions @ crystal.lattice @ np.linalg.inv(cell), 1.0)

@@ -48,7 +48,29 @@ LARGEST_COORDINATE: Final = 1e6  # cells away from the origin: ten digits of the
 
 
 def check_crystal(crystal: Crystal, max_sites: int = MOST_SITES) -> None:
-    """Raise StructureError (S2xx) unless the crystal can be given to an engine."""
+    """Check that a crystal can be given to an engine.
+
+    Parameters
+    ----------
+    crystal : Crystal
+        The crystal.
+    max_sites : int
+        Cells of more atoms are refused (S207).
+
+    Raises
+    ------
+    StructureError
+        S2xx for the first fault: a number that is not finite, a cell without volume, two atoms at one place, an occupancy outside
+        (0, 1] and others.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> places = np.array([[0, 0, 0], [0, 0, 0.0001]])
+    >>> check_crystal(Crystal(np.eye(3) * 4, places, np.array([0, 0], np.int32), ((("Po", 1.0),),)))
+    Traceback (most recent call last):
+    cloudkit.errors.StructureError: S2...
+    """
     if len(crystal.positions) > max_sites or not is_obviously_sound(crystal):
         validate_crystal(crystal, max_sites)
     for species in crystal.species:

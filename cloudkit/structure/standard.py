@@ -15,9 +15,27 @@ SAME: float = 1e-5  # of a cell edge: ideal positions closer than this are one
 
 
 class StandardCell(NamedTuple):
-    """crystal: the conventional cell.  space_group: 1 to 230.  letters: one per site of `crystal`.
+    """The idealized conventional cell of a crystal.
 
-    axes (3, 3), origin (3,): fractional coordinates of the cell given are ``axes @ x + origin`` of those of `crystal`.
+    Attributes
+    ----------
+    crystal : Crystal
+        The conventional cell.
+    space_group : int
+        1 to 230.
+    letters : str
+        One Wyckoff letter per site of `crystal`.
+    axes : array (3, 3), float64
+        With `origin`, fractional coordinates of the given cell are ``axes @ x + origin`` of those of `crystal`.
+    origin : array (3,), float64
+        Fractional, in the given cell.
+
+    Examples
+    --------
+    >>> from cloudkit.io import as_crystal
+    >>> crystal = as_crystal(([[4.12, 0, 0], [0, 4.12, 0], [0, 0, 4.12]], [[0, 0, 0], [0.5, 0.5, 0.5]], ["Cs", "Cl"]))
+    >>> standardize(crystal).letters
+    'ab'
     """
 
     crystal: Crystal
@@ -28,7 +46,7 @@ class StandardCell(NamedTuple):
 
 
 def standardize(crystal: Crystal, symprec: float = 1e-2) -> StandardCell:
-    """The conventional cell with exact symmetry: its lattice and positions averaged over the operations.
+    """Make the conventional cell with exact symmetry: its lattice and positions averaged over the operations.
 
     The cell depends on the crystal alone, up to the choice of origin that the space group allows; standardizing it again
     changes nothing. Its a axis is along x, its b axis in the xy plane.
@@ -40,10 +58,23 @@ def standardize(crystal: Crystal, symprec: float = 1e-2) -> StandardCell:
     symprec : float
         Tolerance in Å, as in `find_symmetry`.
 
+    Returns
+    -------
+    StandardCell
+        The cell and the way back to the given one.
+
     Raises
     ------
     StructureError
-        S2xx for a crystal that is not physical, S304 where the search takes too long.
+        S2xx for a crystal that is not physical, S304 if the search takes too long.
+
+    Examples
+    --------
+    >>> from cloudkit.io import as_crystal
+    >>> primitive = as_crystal(([[0, 2.82, 2.82], [2.82, 0, 2.82], [2.82, 2.82, 0]], [[0, 0, 0], [0.5, 0.5, 0.5]], ["Na", "Cl"]))
+    >>> standard = standardize(primitive)
+    >>> standard.space_group, len(standard.crystal)
+    (225, 8)
     """
     check_crystal(crystal)
     labels = crystal.element_labels()

@@ -57,8 +57,21 @@ ENGINES: Final = ("native", "moyo", "spglib")
 
 
 class CrystalOrbit(NamedTuple):
-    """Sites that the symmetry maps onto each other; multiplicity: that of the conventional cell; species: by
-    electronegativity.
+    """Sites that the symmetry maps onto each other.
+
+    Attributes
+    ----------
+    letter : str
+        Of the Wyckoff position.
+    multiplicity : int
+        In the conventional cell.
+    species : Species
+        ((element, occupancy), ...), sorted by electronegativity.
+
+    Examples
+    --------
+    >>> CrystalOrbit("a", 4, (("Na", 1.0),)).multiplicity
+    4
     """
 
     letter: str
@@ -68,14 +81,33 @@ class CrystalOrbit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Symmetry:
-    """The symmetry of one crystal.
+    """The symmetry of one crystal. The answer is the same for every symprec from `distance` to `used`.
 
-    space_group: 1 to 230.  orbits: in order of first appearance over the sites.
-    site_letters: one letter per site of the input.
-    site_orbits: (n,) index into `orbits`.  engine: its name and version.
-    symprec: the tolerance asked for, Å.  used: the tolerance at which the operations form a group, and distance: the
-    largest distance that they leave between an atom and its image, Å; None where the engine does not say. The answer is
-    the same for every symprec from `distance` to `used`.
+    Attributes
+    ----------
+    space_group : int
+        1 to 230.
+    orbits : tuple of CrystalOrbit
+        In order of first appearance over the sites.
+    site_letters : str
+        One letter per site of the input.
+    site_orbits : tuple of int
+        For each site an index into `orbits`.
+    engine : str
+        Its name and version.
+    symprec : float
+        The tolerance asked for, Å.
+    used, distance : float or None
+        The tolerance at which the operations form a group, and the largest distance that they leave between an atom and its image,
+        Å; None if the engine does not say.
+
+    Examples
+    --------
+    >>> from cloudkit.io import as_crystal
+    >>> crystal = as_crystal(([[4.12, 0, 0], [0, 4.12, 0], [0, 0, 4.12]], [[0, 0, 0], [0.5, 0.5, 0.5]], ["Cs", "Cl"]))
+    >>> symmetry = find_symmetry(crystal)
+    >>> symmetry.space_group, [f"{orbit.multiplicity}{orbit.letter}" for orbit in symmetry.orbits]
+    (221, ['1a', '1b'])
     """
 
     space_group: int
@@ -124,7 +156,18 @@ class Solve(Protocol):
 
 @cache
 def default_engine() -> Engine:
-    """The native engine; spglib, with a warning, where cloudkit was installed without a compiled core."""
+    """Name the engine that finds symmetry unless another is asked for.
+
+    Returns
+    -------
+    str
+        "native"; "spglib", with a warning, if cloudkit was installed without a compiled core.
+
+    Examples
+    --------
+    >>> default_engine() in ENGINES
+    True
+    """
     if _native.COMPILED:
         return "native"
     warnings.warn(
@@ -172,13 +215,37 @@ def find_symmetry(
     angle_tolerance: float | None = None,
     by_written: bool = False,
 ) -> Symmetry:
-    """Space group, orbits and Wyckoff letters of a crystal.
+    """Find space group, orbits and Wyckoff letters of a crystal.
 
-    symprec: largest distance, in Å, at which two sites count as one.
-    angle_tolerance: degrees, None for the engine's own rule; for spglib only, the others go by symprec.
-    by_written: atoms that differ only in oxidation state or isotope (Fe2+ and Fe3+,
-    H and D) count as different.
-    Raises StructureError: S2xx for a crystal that is not physical, S3xx where the engine fails.
+    Parameters
+    ----------
+    crystal : Crystal
+        In any cell.
+    engine : "native", "moyo" or "spglib", optional
+        See `default_engine`.
+    symprec : float
+        Largest distance, in Å, at which two sites count as one.
+    angle_tolerance : float, optional
+        In degrees, for spglib only; by default the engine's own rule. The other engines use symprec alone.
+    by_written : bool
+        Whether atoms that differ only in oxidation state or isotope (Fe2+ and Fe3+, H and D) are different.
+
+    Returns
+    -------
+    Symmetry
+        In the conventional cell of the space group.
+
+    Raises
+    ------
+    StructureError
+        S2xx for a crystal that is not physical, S3xx if the engine fails.
+
+    Examples
+    --------
+    >>> from cloudkit.io import as_crystal
+    >>> crystal = as_crystal(([[4.12, 0, 0], [0, 4.12, 0], [0, 0, 4.12]], [[0, 0, 0], [0.5, 0.5, 0.5]], ["Cs", "Cl"]))
+    >>> find_symmetry(crystal).site_letters
+    'ab'
     """
     (answer,) = find_symmetries((crystal,), Search(engine, symprec, angle_tolerance, by_written))
     if isinstance(answer, StructureError):
