@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cloudkit.predict import Columns, Failure, Materials, Model
     from cloudkit.units import Per
 
-TEXTS = ("id", "quantity", "unit", "note")
+TEXTS = ("id", "quantity", "unit", "class", "note")
 PICTURES = (".png", ".svg", ".pdf")
 LEDGER = ("id", "code", "message")
 Keep = Callable[["Columns"], None]

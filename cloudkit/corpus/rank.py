@@ -214,8 +214,14 @@ def _wide(
     if not len(frame):
         known = ", ".join(dict.fromkeys(table["quantity"]))
         raise CloudkitError(f"the model predicts no '{quantity}'; it predicts {known}")
+    if _has_classes(frame):
+        each = ", ".join(name for name in dict.fromkeys(table["quantity"]) if name.startswith(f"{quantity}_"))
+        raise CloudkitError(
+            f"{quantity} is a class, which has no order; rank by the probability of one: {each}"
+        )
     for name, part in table.groupby("quantity"):
-        frame[_column(str(name))] = part.set_index("id")["value"]
+        own = part.set_index("id")
+        frame[_column(str(name))] = own["class" if _has_classes(own) else "value"]
     scopes = [parse(str(held[number].scope)) for number in frame.index]
     frame["formula"] = [reduced_formula(scope) for scope in scopes]
     frame["space_group"] = [scope.space_group for scope in scopes]
@@ -223,5 +229,9 @@ def _wide(
     frame["novelty"] = [reference.novelty(scope) for scope in scopes]
     frame["scope"] = [held[number].scope for number in frame.index]
     frame["id"] = [held[number].id for number in frame.index]
-    rest = [name for name in frame.columns if name not in COLUMNS]
+    rest = [name for name in frame.columns if name not in (*COLUMNS, "class")]
     return frame[[*COLUMNS, *rest]]
+
+
+def _has_classes(rows: "pd.DataFrame") -> bool:
+    return "class" in rows and bool((rows["class"] != "").all())

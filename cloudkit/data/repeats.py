@@ -97,7 +97,7 @@ def _contradictions(classes: NDArray[np.float64], group: NDArray[np.int64]) -> s
     apart = sum(len(np.unique(classes[group == one])) > 1 for one in np.flatnonzero(np.bincount(group) > 1))
     if not apart:
         return ", and say the same"
-    return f"; {apart} crystals have several classes: no model can be right more often than {100 * right / len(classes):.1f} % here"
+    return f"; {apart} crystals have several classes: no model can be right more often than {100 * right / len(classes):.4g} % here"
 
 
 def most_frequent(classes: NDArray[np.float64], group: NDArray[np.int64]) -> int:

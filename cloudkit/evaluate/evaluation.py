@@ -11,12 +11,29 @@ import numpy.typing as npt
 from cloudkit.data import BUILTIN, Crystals, Target, read_builtin, read_crystals, tokenize
 from cloudkit.errors import DataError
 from cloudkit.evaluate.baselines import BASELINES, fit_predict
+from cloudkit.evaluate.class_evaluation import ClassRows, ClassScores, compare_classes, judge_of
 from cloudkit.evaluate.display import errors_html
 from cloudkit.evaluate.metrics import summarize
-from cloudkit.evaluate.task_data import harmonic_limits, read_task_data, split_task
+from cloudkit.evaluate.task_data import (
+    as_target,
+    calibration_rows,
+    classes_of,
+    harmonic_limits,
+    read_task_data,
+    split_task,
+)
 from cloudkit.io import Table, read_table
-from cloudkit.modelspec import BuiltinData, EvaluateTask, FinetuneTask, ThermalHead, tables_of, targets_of
-from cloudkit.predict.ensembles import predict_mean
+from cloudkit.models import Classification
+from cloudkit.modelspec import (
+    BuiltinData,
+    ClassificationHead,
+    EvaluateTask,
+    FinetuneTask,
+    ThermalHead,
+    tables_of,
+    targets_of,
+)
+from cloudkit.predict.ensembles import predict_classes, predict_mean
 from cloudkit.predict.model import Model
 from cloudkit.units import MOLAR_QUANTITIES, canonical_unit
 
@@ -39,7 +56,7 @@ class Scores(NamedTuple):
 class Evaluation(NamedTuple):
     """Scores of all quantities, and notes on how they were obtained."""
 
-    scores: list[Scores]
+    scores: "list[Scores | ClassScores]"
     notes: list[str]
 
     def _repr_html_(self) -> str:
@@ -64,7 +81,7 @@ def evaluate(
     Raises DataError if the data cannot be read, names no label, or a string is too long for the model.
     """
     table = data if isinstance(data, Table) else open_data(data)
-    scores, notes = list[Scores](), list[str]()
+    scores, notes = list[Scores | ClassScores](), list[str]()
     for head in model.heads:
         wanted = _limited(model, head, _targets(model, head, table, targets))
         if wanted:
@@ -72,8 +89,13 @@ def evaluate(
                 table, targets=wanted, dialect=model.spec.tokens.dialect, id=id,
                 text=text or _text_column(model, head, table), n_atoms=n_atoms or _column(table, "n_atoms"),
             )  # fmt: skip
-            train, learned, said = _finetune_rows(model, head)
+            rows, learned, said = _finetune_rows(model, head)
             notes += [*test.notes, *said, *_overlap(learned, test)]
+            if isinstance(model.spec.heads[head], ClassificationHead):
+                scores.append(_classified(model, head, rows, test, baselines))
+                notes += _absent(test)
+                continue
+            train = None if rows is None else rows.train
             units = {one.quantity: one.unit for one in wanted}
             predicted = predict_crystals(model, head, test)
             scores += compare(head, train, test, predicted, baselines, model.spec.run.seed, units)
@@ -104,6 +126,29 @@ def predict_crystals(model: Model, head: str, crystals: Crystals) -> Array:
         model.network, model.blends.get(head), head, tokens, crystals.crystal, place[crystals.quantity],
         crystals.temperature,
     )  # fmt: skip
+
+
+def _classified(
+    model: Model, head: str, rows: ClassRows | None, test: Crystals, baselines: Sequence[str]
+) -> ClassScores:
+    """The scores of a classification head."""
+    described, module, seed = model.spec.heads[head], model.network.heads[head], model.spec.run.seed
+    assert isinstance(described, ClassificationHead) and isinstance(module, Classification)
+    tokens = tokenize(test.texts, model.network.tokenizer, model.spec.tokens.max_length)
+    found = predict_classes(model.network, model.blends.get(head), head, tokens)[test.crystal]
+    asked = (one.metric for one in model.spec.tasks if isinstance(one, EvaluateTask) and one.head == head)
+    judge = judge_of(described, next(asked, None))
+    return compare_classes(head, judge, float(module.threshold), rows, test, found, baselines, seed)
+
+
+def _absent(test: Crystals) -> list[str]:
+    """A note for each class without a row, which leaves ROC-AUC undefined."""
+    ((name, classes),) = test.classes.items()
+    counts = np.bincount(test.value.astype(np.int64), minlength=len(classes))
+    return [
+        f"no row is of class '{classes[place]}' of {name}: ROC-AUC is not defined"
+        for place in np.flatnonzero(counts == 0).tolist()
+    ]
 
 
 def compare(
@@ -178,7 +223,8 @@ def _targets(model: Model, head: str, table: Table, given: Sequence[Target]) -> 
     outputs = model.network.value_head(head).outputs
     if given:
         return [target for target in given if target.quantity in outputs]
-    named = [Target(**target.model_dump()) for target in targets_of(_finetune(model, head).data)]
+    classes = classes_of([model.spec.heads[head]])
+    named = [as_target(target, classes) for target in targets_of(_finetune(model, head).data)]
     found = [target for target in named if target.column in table.columns]
     have = {target.quantity for target in found}
     thermal = isinstance(model.spec.heads[head], ThermalHead)
@@ -187,7 +233,7 @@ def _targets(model: Model, head: str, table: Table, given: Sequence[Target]) -> 
         readable = name != "phonon_density" and (not needs_temperature or "temperature" in table.columns)
         if name in table.columns and name not in have and readable:
             at = "temperature" if needs_temperature else None
-            found.append(Target(name, name, at, canonical_unit(name)))
+            found.append(Target(name, name, at, canonical_unit(name), classes=classes.get(name, ())))
     if len(found) == 1:
         _check_unit(table, found[0])
     return found
@@ -218,8 +264,8 @@ def _text_column(model: Model, head: str, table: Table) -> str | None:
     return next((data.columns.text for data in files if data.columns.text in table.columns), None)
 
 
-def _finetune_rows(model: Model, head: str) -> tuple[Crystals | None, set[str], list[str]]:
-    """The training rows of a head, on which baselines are trained too; their strings and those held out; notes.
+def _finetune_rows(model: Model, head: str) -> tuple[ClassRows | None, set[str], list[str]]:
+    """The rows that a head was trained on, on which baselines are trained too, and those held out; all their strings; notes.
 
     Without the rows, and with a note, if their files no longer exist.
     """
@@ -234,7 +280,8 @@ def _finetune_rows(model: Model, head: str) -> tuple[Crystals | None, set[str], 
     except DataError as error:
         note = f"no baselines: the rows that {model.name} was trained on cannot be read ({error})"
         return None, set(), [note]
-    return rows.of(train), {rows.texts[index] for index in (*train, *held_out)}, []
+    found = ClassRows(rows.of(train), calibration_rows(rows.of(held_out)))
+    return found, {rows.texts[index] for index in (*train, *held_out)}, []
 
 
 def _overlap(learned: set[str], test: Crystals) -> list[str]:

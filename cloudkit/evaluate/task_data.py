@@ -45,6 +45,7 @@ from cloudkit.modelspec import Target as SpecTarget
 from cloudkit.units import DULONG_PETIT
 
 Rows = NDArray[np.int64]
+FEWEST: Final = 5  # held-out crystals of the first source from which intervals and thresholds are taken
 KEYS: Final[dict[str, Callable[[str], str]]] = {
     "string": str,
     "composition": composition_key,
@@ -191,3 +192,9 @@ def split_task(
     chosen = chosen[: len(names) - 1]
     held = np.isin(of, chosen)
     return kept[~held], kept[held]
+
+
+def calibration_rows(held_out: Crystals) -> Crystals:
+    """Held-out labels that intervals and thresholds are fitted to: of the first source, which the model predicts, if it has enough crystals."""
+    first = held_out.of_first_source()
+    return first if len(np.unique(first.crystal)) >= FEWEST else held_out

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from cloudkit.data import Tokens
 from cloudkit.errors import require
-from cloudkit.models.runtime import RegressionHead, Runtime, ThermalHead
+from cloudkit.models.runtime import ClassificationHead, RegressionHead, Runtime, ThermalHead
+from cloudkit.predict.classes import decide
 
 if TYPE_CHECKING:
     from cloudkit.models import CloudModel
@@ -26,6 +27,14 @@ class Ends(NamedTuple):
     value: Array
     lower: Array | None = None
     upper: Array | None = None
+
+
+class Classified(NamedTuple):
+    """Classes of strings: probability (strings, classes), the number of the class decided for (strings,), names of the classes."""
+
+    probability: Array
+    decided: npt.NDArray[np.int64]
+    classes: tuple[str, ...]
 
 
 class Engine(Protocol):
@@ -51,6 +60,9 @@ class Engine(Protocol):
 
     def regression(self, head: str, tokens: Tokens, blend: "Blend | None") -> Ends:
         """Outputs (strings, outputs) of a regression head."""
+
+    def classify(self, head: str, tokens: Tokens, blend: "Blend | None") -> Classified:
+        """Classes of a classification head."""
 
 
 def thermal_ends(modes: Any, kelvin: Any, band: float) -> Ends:
@@ -106,6 +118,15 @@ class NumpyEngine:
             found = flat.reshape(found.shape)
         return Ends(found, *module.intervals(found))
 
+    def classify(self, head: str, tokens: Tokens, blend: "Blend | None") -> Classified:
+        """Classes of a classification head."""
+        module = self.runtime.heads[head]
+        assert isinstance(module, ClassificationHead)
+        found = self.runtime.regress(head, tokens.ids, tokens.offsets)
+        if blend is not None:
+            found = blend.mix_classes(found, self.tokenizer.decode_batch(tokens.ids, tokens.offsets))
+        return Classified(found, decide(found, module.positive, module.threshold), module.classes)
+
 
 class TorchEngine:
     """A network in torch."""
@@ -159,6 +180,16 @@ class TorchEngine:
         flat = predict_mean(self.network, blend, head, tokens, sequence, quantity, at)
         lower, upper = predict_interval(self.network, head, flat, quantity)
         return Ends(flat.reshape(shape), lower.reshape(shape), upper.reshape(shape))
+
+    def classify(self, head: str, tokens: Tokens, blend: "Blend | None") -> Classified:
+        """Classes of a classification head."""
+        from cloudkit.models import Classification
+        from cloudkit.predict.ensembles import predict_classes
+
+        module = self.network.heads[head]
+        assert isinstance(module, Classification)
+        found = predict_classes(self.network, blend, head, tokens)
+        return Classified(found, decide(found, module.positive, float(module.threshold)), module.classes)
 
 
 def observations(count: int, width: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

@@ -15,7 +15,7 @@ from cloudkit.encoding import Encoded
 from cloudkit.errors import CloudkitError, ModelError, require
 from cloudkit.models.runtime import read_runtime, read_spec, reason_for_torch, shipped
 from cloudkit.models.runtime.runtime import check_folder
-from cloudkit.predict.engines import THERMAL, Engine, NumpyEngine, TorchEngine
+from cloudkit.predict.engines import THERMAL, Classified, Engine, NumpyEngine, TorchEngine
 from cloudkit.predict.inputs import (
     Failure,
     ModelInput,
@@ -46,7 +46,8 @@ COLUMNS: Final = ("id", "temperature", "quantity", "value", "unit", "lower", "up
 class Values(NamedTuple):
     """Per mole of atoms: value (n, temperatures, quantities) at temperature (temperatures,) in K, NaN where it has no meaning.
 
-    lower, upper: a band that holds 80 % of new crystals, like value; None where the model states none.
+    lower, upper: a band that holds 80 % of new crystals, like value; None where the model states none. classes (n, temperatures,
+    quantities): the name of the predicted class where a quantity has classes, else "".
     """
 
     quantities: tuple[str, ...]
@@ -55,6 +56,7 @@ class Values(NamedTuple):
     value: Array
     lower: Array | None = None
     upper: Array | None = None
+    classes: npt.NDArray[np.object_] | None = None
 
 
 def load_model(path: str | Path) -> "Model":
@@ -85,7 +87,8 @@ class Predictor:
         per: mole of atoms, of formula units, or of conventional cells.
         -> one row per input, temperature and quantity: id, temperature (NaN where it plays no part), quantity, value, unit,
         lower, upper (a band that 80 % of new crystals lie in; NaN: the model states none); of the shipped models together also
-        note. Inputs without a prediction are in ``table.attrs["failures"]``, and a warning counts them.
+        note. A quantity with classes has a row with the predicted class in a column `class` and its probability as the value, and
+        a row with the probability of each class, named QUANTITY_CLASS. Inputs without a prediction are in ``table.attrs["failures"]``, and a warning counts them.
         Raises CloudkitError for a wrong temperature or `per`, and where a single input has no prediction.
         """
         batches = list(self.predict_columns(gather(inputs), temperatures, per))
@@ -150,8 +153,10 @@ class Model(Predictor):
         self.heads = [
             head
             for head, kind in self._kinds.items()
-            if head in trained and kind in ("regression", "thermal")
+            if head in trained and kind in ("regression", "classification", "thermal")
         ]
+        if "classification" in map(self._kinds.get, self.heads):
+            self.columns = (*COLUMNS, "class")
         self.blends: dict[str, Blend] = {}
         if any(folder.glob("trees-*.npz")):
             from cloudkit.predict.ensembles import load_blends
@@ -229,7 +234,14 @@ class Model(Predictor):
         return self._engine.outputs(head)
 
     def _predicted(self, head: str) -> tuple[str, ...]:
+        if self._kinds[head] == "classification":
+            return (*self._outputs(head), *self._probabilities(head))
         return THERMAL if self._is_thermal(head) else self._outputs(head)
+
+    def _probabilities(self, head: str) -> tuple[str, ...]:
+        """The names of the probabilities of a classification head."""
+        (output,), classes = self._outputs(head), self._plain["heads"][head]["classes"]
+        return tuple(f"{output}_{name}" for name in classes)
 
     def _tokenize(self, ready: list[ModelInput]) -> tuple[list[ModelInput], Tokens, list[Failure]]:
         """Ids of the strings that the model can read whole, and failures for the longer ones."""
@@ -252,9 +264,9 @@ class Model(Predictor):
         ready, tokens, long = self._tokenize(given)
         atoms, ids = np.array([one.atoms for one in ready]), [one.id for one in ready]
         parts = [_columns(ids, atoms, self.values(head, tokens, kelvin), per) for head in self.heads]
-        joined = {name: np.concatenate([part[name] for part in parts]) for name in ("row", *COLUMNS)}
+        joined = {name: np.concatenate([part[name] for part in parts]) for name in ("row", *self.columns)}
         order = np.argsort(joined["row"], kind="stable")
-        return {name: joined[name][order] for name in COLUMNS}, long
+        return {name: joined[name][order] for name in self.columns}, long
 
     def values(self, head: str, tokens: Tokens, kelvin: Array) -> Values:
         """Values of one head per mole of atoms, in float64; kelvin (temperatures,) counts for thermal heads only."""
@@ -262,6 +274,8 @@ class Model(Predictor):
         if self._is_thermal(head):
             units = tuple(canonical_unit(name) for name in names)
             return Values(names, units, kelvin, *self._engine.thermal(head, tokens, kelvin))
+        if self._kinds[head] == "classification":
+            return _class_values(names, self._engine.classify(head, tokens, self.blends.get(head)))
         ends = self._engine.regression(head, tokens, self.blends.get(head))
         value, lower, upper = (None if part is None else part[:, None] for part in ends)
         assert value is not None
@@ -281,6 +295,16 @@ class Model(Predictor):
             for target in table["targets"]
         }
         return tuple(canonical_unit(name) or stated.get(name, "") for name in self._outputs(head))
+
+
+def _class_values(names: tuple[str, ...], found: Classified) -> Values:
+    """The predicted class with its probability, then the probability of each class."""
+    rows = np.arange(len(found.decided))
+    value = np.column_stack([found.probability[rows, found.decided], found.probability])
+    classes = np.full(value.shape, "", dtype=object)
+    classes[:, 0] = np.array(found.classes, dtype=object)[found.decided]
+    units = ("",) * len(names)
+    return Values(names, units, np.array([np.nan]), value[:, None], classes=classes[:, None])
 
 
 def as_frame(columns: Columns) -> "pd.DataFrame":
@@ -309,4 +333,5 @@ def _columns(ids: list[str], atoms: Array, found: Values, per: Per) -> Columns:
         "unit": np.tile(np.array(units, dtype=object), count * kelvins),
         "lower": none if found.lower is None else (found.lower * factor).ravel(),
         "upper": none if found.upper is None else (found.upper * factor).ravel(),
+        "class": np.full(len(row), "", dtype=object) if found.classes is None else found.classes.ravel(),
     }

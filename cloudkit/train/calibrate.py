@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from cloudkit.data import Crystals, Tokens
 from cloudkit.evaluate.class_metrics import choose_threshold, log_loss
+from cloudkit.evaluate.task_data import calibration_rows
 from cloudkit.models import (
     Classification,
     CloudModel,
@@ -34,7 +35,6 @@ from cloudkit.predict.ensembles import (
 from cloudkit.predict.features import features
 
 Rows = NDArray[np.int64]
-FEWEST = 5  # held-out crystals of the first source from which intervals are taken
 
 
 def fit_scales(
@@ -193,12 +193,6 @@ def fit_blend(
         shares.append(choose_share(networks[other], trees, held_out.value[other]) if other.any() else 0.0)
         forests.append(forest)
     return Blend(np.array(shares), tuple(forests))
-
-
-def calibration_rows(held_out: Crystals) -> Crystals:
-    """Held-out labels that intervals are fitted to: of the first source, which the model predicts, if it has enough crystals."""
-    first = held_out.of_first_source()
-    return first if len(np.unique(first.crystal)) >= FEWEST else held_out
 
 
 def fit_band(model: CloudModel, head: Thermal, tokens: Tokens, held_out: Crystals, rows: Rows) -> None:

@@ -210,7 +210,7 @@ def leak_notes(stages: Sequence["Stage"], crystals: Mapping[str, Crystals]) -> I
             if floor > 0:
                 what = f"have a mean absolute error below {floor:.3g} on them"
                 if quantity in test.classes:
-                    what = f"be right on more than {100 * (1 - floor):.1f} % of them"
+                    what = f"be right on more than {100 * (1 - floor):.4g} % of them"
                 yield (
                     f"{stage.label}: equal strings in {stage.reads['crystals'].label} have different labels of {quantity}: no model "
                     f"that reads strings can {what}"

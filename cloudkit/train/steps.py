@@ -17,7 +17,7 @@ from cloudkit.data import Crystals, Tokens, tokenize
 from cloudkit.evaluate.class_evaluation import ClassRows, compare_classes, judge_of
 from cloudkit.evaluate.leakage import SEEN, Seen, hash_texts, join_seen, load_seen
 from cloudkit.evaluate.results import write_class_evaluation, write_evaluation
-from cloudkit.evaluate.task_data import read_task_data, split_task
+from cloudkit.evaluate.task_data import calibration_rows, read_task_data, split_task
 from cloudkit.models import (
     Classification,
     CloudModel,
@@ -41,7 +41,6 @@ from cloudkit.modelspec import (
 from cloudkit.predict.ensembles import Blend, blend_path, load_blends, predict_classes, predict_mean
 from cloudkit.tokens import Tokenizer
 from cloudkit.train.calibrate import (
-    calibration_rows,
     fit_intervals,
     fit_scales,
     fit_threshold,

@@ -132,7 +132,7 @@ class ValueHead:
     """A straight line of the statistics and a small network; see cloudkit.models.heads.ValueHead."""
 
     def __init__(self, head: Mapping[str, Any], weights: Weights, name: str) -> None:
-        self.outputs = tuple(head["outputs"])
+        self.outputs = tuple(head["outputs"]) if "outputs" in head else (str(head["output"]),)
         self.shift, self.stretch = weights[f"{name}.shift"], weights[f"{name}.stretch"]
         self.center = weights[f"{name}.center"].astype(np.float64)
         self.spread = weights[f"{name}.spread"].astype(np.float64)
@@ -175,6 +175,23 @@ class RegressionHead(ValueHead):
         if self.transform == "none":
             return value
         return np.exp(value) if self.transform == "log" else np.square(value.clip(min=0))
+
+
+class ClassificationHead(ValueHead):
+    """Probabilities of classes; see cloudkit.models.classification."""
+
+    def __init__(self, head: Mapping[str, Any], weights: Weights, name: str) -> None:
+        super().__init__(head, weights, name)
+        self.classes = tuple(str(one) for one in head["classes"])
+        self.positive = self.classes.index(head["positive"] or self.classes[-1])
+        self.threshold = float(weights[f"{name}.threshold"])
+
+    def values(self, pooled: Floats) -> Array:
+        """Probabilities (strings, classes)."""
+        logits = self.numbers(pooled).astype(np.float64) + self.center
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        found: Array = powers / powers.sum(axis=1, keepdims=True)
+        return found
 
 
 class ThermalHead(ValueHead):

@@ -12,15 +12,17 @@ from numpy.typing import NDArray
 
 from cloudkit.errors import ModelError
 from cloudkit.models.layout import lay_out
-from cloudkit.models.runtime.heads import GeometryHead, Modes, RegressionHead, ThermalHead
+from cloudkit.models.runtime.heads import ClassificationHead, GeometryHead, Modes, RegressionHead, ThermalHead
 from cloudkit.models.runtime.layers import ACTIVATIONS, Array, Weights, read_safetensors
 from cloudkit.models.runtime.network import Network
 from cloudkit.tokens import Tokenizer
 
-KINDS: Final[Mapping[str, type[RegressionHead] | type[ThermalHead]]] = {
+Averaged = RegressionHead | ClassificationHead  # heads of which an ensemble is the mean of its networks
+AVERAGED: Final[Mapping[str, type[RegressionHead] | type[ClassificationHead]]] = {
     "regression": RegressionHead,
-    "thermal": ThermalHead,
+    "classification": ClassificationHead,
 }
+KINDS: Final[Mapping[str, type[Averaged] | type[ThermalHead]]] = {**AVERAGED, "thermal": ThermalHead}
 ROWS: Final = 4096  # tokens at a time: what lies between stays in the cache of a core
 
 
@@ -49,13 +51,13 @@ class Runtime:
         encoder = spec["encoder"]
         self.network = Network(encoder, tokenizer.vocabulary, weights, "")
         tuned = {task["head"]: task for task in spec["tasks"] if task["kind"] == "finetune"}
-        self.heads: dict[str, RegressionHead | ThermalHead] = {}
+        self.heads: dict[str, Averaged | ThermalHead] = {}
         self.shapes = {
             head: GeometryHead(part, weights, f"heads.{head}")
             for head, part in spec["heads"].items()
             if part["kind"] == "geometry"
         }
-        self.members: dict[str, list[tuple[Network, RegressionHead]]] = {}
+        self.members: dict[str, list[tuple[Network, Averaged]]] = {}
         for head, part in spec["heads"].items():
             if head in tuned and part["kind"] in KINDS:
                 self.heads[head] = KINDS[part["kind"]](part, weights, f"heads.{head}")
@@ -63,7 +65,7 @@ class Runtime:
                 self.members[head] = [
                     (
                         Network(encoder, tokenizer.vocabulary, weights, f"members.{head}.{index}."),
-                        RegressionHead(part, weights, f"members.{head}.{index}.head"),
+                        AVERAGED[part["kind"]](part, weights, f"members.{head}.{index}.head"),
                     )
                     for index in range(members - 1)
                 ]
@@ -91,9 +93,11 @@ class Runtime:
     def regress(
         self, head: str, ids: NDArray[Any], offsets: NDArray[np.int64], pooled: Array | None = None
     ) -> NDArray[np.float64]:
-        """Values (strings, outputs) of a regression head, of an ensemble the mean of its networks."""
+        """Values (strings, outputs) of a regression head or probabilities (strings, classes) of a classification head, of an
+        ensemble the mean of its networks.
+        """
         module = self.heads[head]
-        assert isinstance(module, RegressionHead), f"{head} is not a regression head"
+        assert not isinstance(module, ThermalHead), f"{head} has modes"
         found = [module.values(self.pool(ids, offsets) if pooled is None else pooled)]
         found += [one.values(self.pool(ids, offsets, network)) for network, one in self.members[head]]
         values: NDArray[np.float64] = np.mean(found, axis=0)

@@ -83,7 +83,7 @@ def test_contradicting_classes_bound_how_often_a_model_can_be_right() -> None:
     (note,) = repeated_labels(crystals)
     assert note == (
         "2 of 4 labels of kind are of a crystal that has one already; 1 crystals have several classes: no model can be right "
-        "more often than 75.0 % here"
+        "more often than 75 % here"
     )
 
 

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,46 +15,7 @@ from cloudkit.evaluate.class_metrics import SCORES, choose_threshold
 from cloudkit.modelspec import load_spec
 from cloudkit.train import build
 
-ROCK_SALT = "1 6 a O D D a D O D b O O O c O O O d O O O e O O O 0"
-CATIONS, ANIONS = (
-    ("Li", "Na", "K", "Rb", "Mg", "Ca", "Sr", "Ba", "Ti", "V"),
-    ("F", "Cl", "Br", "O", "S", "Se"),
-)
-PAIRS = [(a, b) for a in CATIONS for b in ANIONS]
-TEXTS = [f"{ROCK_SALT} | {a} 4a {b} 4b" for a, b in PAIRS]
-KIND = ["halide" if b in ("F", "Cl", "Br") else "oxide" if b == "O" else "chalcogenide" for _, b in PAIRS]
-HALIDE = ["yes" if kind == "halide" else "no" for kind in KIND]
-
-SPEC = """
-cloudkit: 1
-name: kinds
-encoder: {kind: transformer, layers: 1, heads: 2, width: 16, dropout: 0}
-heads:
-  kind: {kind: classification, output: halide, classes: ['no', 'yes'], threshold: balanced_accuracy, dropout: 0}
-folds: {count: 3, stratified: true}
-tasks:
-  - kind: finetune
-    head: kind
-    data: {path: kinds.csv, part: train, targets: &labels [{column: label, quantity: halide}]}
-    validation_fraction: 0.25
-    epochs: 15
-    batch: 8
-    learning_rate: 1e-2
-  - {kind: evaluate, head: kind, data: {path: kinds.csv, part: test, targets: *labels}, baselines: [mean, extra_trees]}
-"""
-THREE = (
-    "heads.kind.classes=[halide, oxide, chalcogenide]",
-    "heads.kind.threshold=none",
-    "heads.kind.output=kind",
-    "tasks.0.data.targets.0.quantity=kind",
-    "tasks.1.data.targets.0.quantity=kind",
-)
-Make = Callable[..., Path]
-
-
-def write(path: Path, labels: Sequence[object], texts: Sequence[str] = TEXTS) -> None:
-    with path.open("w", newline="") as file:
-        csv.writer(file).writerows([("scope", "label"), *zip(texts, labels, strict=True)])
+from .class_examples import CATIONS, HALIDE, KIND, PAIRS, SPEC, THREE, Make, write_labels
 
 
 @pytest.fixture
@@ -63,7 +24,7 @@ def make(tmp_path: Path) -> Make:
 
     def run(*changes: str, labels: Sequence[object] = HALIDE, out: str = "run") -> Path:
         (tmp_path / "kinds.yaml").write_text(SPEC)
-        write(tmp_path / "kinds.csv", labels)
+        write_labels(tmp_path / "kinds.csv", labels)
         return build(load_spec(tmp_path / "kinds.yaml", changes), tmp_path / out).folder
 
     return run
@@ -178,7 +139,7 @@ def test_balanced_weights_raise_the_probability_of_a_rare_class(make: Make) -> N
 def test_a_second_source_has_offsets_of_its_logits_and_the_first_is_predicted(
     make: Make, tmp_path: Path
 ) -> None:
-    write(tmp_path / "other.csv", ["no" if label == "yes" else "yes" for label in HALIDE])
+    write_labels(tmp_path / "other.csv", ["no" if label == "yes" else "yes" for label in HALIDE])
     (tmp_path / "kinds.csv").write_text("")  # written by `make`; its path must exist when the spec is read
     text = SPEC.replace(
         "data: {path: kinds.csv, part: train, targets: &labels [{column: label, quantity: halide}]}",
@@ -186,7 +147,7 @@ def test_a_second_source_has_offsets_of_its_logits_and_the_first_is_predicted(
         "{path: other.csv, source: theirs, targets: *labels}]}",
     )
     (tmp_path / "joint.yaml").write_text(text)
-    write(tmp_path / "kinds.csv", HALIDE)
+    write_labels(tmp_path / "kinds.csv", HALIDE)
     folder = build(load_spec(tmp_path / "joint.yaml"), tmp_path / "joint").folder
     offsets = json.loads((folder / "metrics.json").read_text())["training"]["finetune kind"]["offsets"]
     assert set(offsets) == {"theirs"} and set(offsets["theirs"]) == {"no", "yes"}
