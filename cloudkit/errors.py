@@ -25,7 +25,17 @@ DISTRIBUTION: Final = "cloudkit-scope"
 
 
 class CloudkitError(Exception):
-    """Base class of all errors that cloudkit raises."""
+    """Base class of all errors that cloudkit raises.
+
+    Examples
+    --------
+    >>> import cloudkit
+    >>> try:
+    ...     cloudkit.encode("missing.cif")
+    ... except cloudkit.CloudkitError as error:
+    ...     print(error)
+    S101: there is no file missing.cif
+    """
 
 
 class OptionError(CloudkitError, ValueError):

@@ -257,10 +257,30 @@ class Materials(Predictor):
 
 
 def load(path: str | Path) -> Model | Materials:
-    """Read a model folder that `cloudkit build` wrote, or a model that ships with cloudkit by its name (a folder wins).
+    """Read a model, by the name of a shipped one or from a folder that `cloudkit build` wrote. Nothing in a folder is run.
 
-    -> Materials for the name ``materials``, all shipped models together; else Model. Nothing in a folder is run, no pickle is read.
-    Raises ModelError naming a file that is missing or damaged; MissingExtra for a model that needs torch where there is none.
+    Parameters
+    ----------
+    path : str or Path
+        The folder, or a name that `cloudkit models` lists; a folder of that name wins.
+
+    Returns
+    -------
+    Materials or Model
+        Materials, all shipped models together, for the name ``materials``; else Model.
+
+    Raises
+    ------
+    ModelError
+        If a file is missing or damaged.
+    MissingExtra
+        For a model that needs torch where it is not installed.
+
+    Examples
+    --------
+    >>> table = load("thermal").predict(["1 4 b O O O c O O O d O O O e O O O 0 | Cs 1a Cl 1b"], temperatures=[300])
+    >>> table.loc[0, ["quantity", "unit"]].tolist()
+    ['heat_capacity', 'J/mol_atom/K']
     """
     if str(path) == NAME and not Path(path).exists():
         return Materials()

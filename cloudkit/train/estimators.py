@@ -56,6 +56,13 @@ class CloudRegressor(RegressorMixin, _Crystals):
     ----------
     model_ : cloudkit.predict.Model
         The fitted model; ``model_.network.state_dict()`` holds its weights.
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> model = CloudRegressor(epochs=10, transform="log")  # model.fit(structures, labels).predict(others)
+    >>> make_pipeline(model).steps[0][0]
+    'cloudregressor'
     """
 
     def __init__(
@@ -142,9 +149,17 @@ class CloudRegressor(RegressorMixin, _Crystals):
 
 
 class CloudFeaturizer(TransformerMixin, _Crystals):
-    """Features of crystals from a trained encoder: the inputs of its heads.
+    """Features of crystals from a trained encoder: the inputs of its heads. There is nothing to fit.
 
-    model: a model that ships ("geometry", "thermal") or a folder that `cloudkit build` wrote. There is nothing to fit.
+    Parameters
+    ----------
+    model : str
+        A model that ships ("geometry", "thermal") or a folder that `cloudkit build` wrote.
+
+    Examples
+    --------
+    >>> CloudFeaturizer().fit_transform(["1 4 b O O O c O O O d O O O e O O O 0 | Cs 1a Cl 1b"]).shape
+    (1, 435)
     """
 
     def __init__(self, model: str = "geometry") -> None:
