@@ -36,7 +36,8 @@ function analyseString(core, text) {
 function analyseCrystal(core, { kind, crystal, notes }, symprec) {
   if (!(symprec > 0 && symprec < 10)) throw new StructureError("S301", "the tolerance must be a length between 0 and 10 Å");
   const symmetry = solve(core, crystal, symprec), group = GROUPS[symmetry.group - 1];
-  const orbits = canonicalOrbits(core, group, foundOrbits(group, crystal, symmetry)).map((orbit) => withSites(orbit, symmetry));
+  const found = foundOrbits(group, crystal, symmetry);
+  const orbits = canonicalOrbits(core, group, found).map((orbit) => withSites(orbit, found[orbit.from], symmetry));
   const { text } = core.encodeStructure(crystal, symprec, BUDGET);
   const base = { kind, text, canonical: text, findings: [], notes };
   const described = describe(core, text, parseScope(text, symmetry.group), orbits);
@@ -103,20 +104,20 @@ function contact(crystal) {
   return new StructureError("S206", `atoms ${first} and ${second} are ${distance} Å apart`, "at least 0.1 Å is wanted; alternatives at one place belong on one mixed site");
 }
 
-/** The orbits with the letters that the core found: [{letter, multiplicity, parts, head}]; head is the first site. */
+/** The orbits with the letters that the core found: [{letter, multiplicity, parts, head, count}]; head: the first of its count sites. */
 function foundOrbits(group, crystal, symmetry) {
-  const heads = symmetry.orbits.filter((head, i) => head === i);
-  return heads.map((head) => {
+  const counts = new Map();
+  for (const head of symmetry.orbits) counts.set(head, (counts.get(head) ?? 0) + 1);
+  return [...counts].map(([head, count]) => {
     const { letter, multiplicity } = group.wyckoff[symmetry.letters[head]];
-    return { letter, multiplicity, parts: crystal.species[crystal.labels[head]].parts, head };
+    return { letter, multiplicity, parts: crystal.species[crystal.labels[head]].parts, head, count };
   });
 }
 
-/** An orbit with the idealized place of its first site in the cell given, and how many sites it has there. */
-function withSites(orbit, symmetry) {
-  const head = symmetry.orbits.filter((one, i) => one === i)[orbit.from];
+/** An orbit in canonical form with its sites in the cell given: how many, and the idealized place of the first. */
+function withSites(orbit, { head, count }, symmetry) {
   const first = symmetry.ideal.slice(3 * head, 3 * head + 3).map((x) => x - Math.floor(x + 5e-7));
-  return { ...orbit, head, first, count: symmetry.orbits.filter((one) => one === head).length };
+  return { ...orbit, head, first, count };
 }
 
 /** [element, amount] by electronegativity: the smallest whole numbers, or amounts for one atom of the rarest orbit, or fractions. */

@@ -43,10 +43,10 @@ export function describeSpecies(parts) {
 /** Add to each species its rank: the order of (ranks of the elements, occupancies), as clause 6.1 of the standard has it. */
 export function rankSpecies(species) {
   const key = (one) => [one.parts.map(([symbol]) => ELEMENTS.get(symbol).rank), one.parts.map(([, share]) => share)];
-  const sorted = species.map((one) => one.text).filter((text, i, all) => all.indexOf(text) === i);
   const keys = new Map(species.map((one) => [one.text, key(one)]));
-  sorted.sort((a, b) => compareKeys(keys.get(a), keys.get(b)));
-  return species.map((one) => ({ ...one, rank: sorted.indexOf(one.text) }));
+  const sorted = [...keys.keys()].sort((a, b) => compareKeys(keys.get(a), keys.get(b)));
+  const ranks = new Map(sorted.map((text, rank) => [text, rank]));
+  return species.map((one) => ({ ...one, rank: ranks.get(one.text) }));
 }
 
 function compareKeys(a, b) {

@@ -15,6 +15,7 @@ const EXPLAINED = {
   fraction: (dialect) => (dialect === "orbit" ? "its share, where a site is mixed or partly filled" : "its fraction of all atoms"),
   wyckoff: () => "the Wyckoff position: how many atoms in the conventional cell, and its letter",
 };
+const MOST_ROWS = 200, MOST_TOKENS = 500, LONGEST_COLOURED = 6_000; // more would take the browser long to lay out
 const WRONG_LABELS = { 39: 21, 131: 130 }; // clause 3.3 of the standard
 
 /** Everything below the status line. */
@@ -65,8 +66,9 @@ function stringBox({ text, scope }, say) {
   const kinds = new Set(), [generators, ...others] = text.split(" | ");
   const part = (kind, words) => (kinds.add(kind), h("span", { class: `pg-${kind}` }, words));
   const bar = () => h("span", { class: "pg-bar" }, " | ");
-  const words = others.map((body) => [bar(), spaced(body.split(" ").map((word) => part(kindOf(word), word)))]);
-  const code = h("code", { class: "pg-string", id: "pg-string" }, part("generators", generators), words);
+  const words = () => others.map((body) => [bar(), spaced(body.split(" ").map((word) => part(kindOf(word), word)))]);
+  const parts = text.length > LONGEST_COLOURED ? text : [part("generators", generators), words()];
+  const code = h("code", { class: "pg-string", id: "pg-string" }, parts);
   const legend = Object.entries(EXPLAINED).filter(([kind]) => kinds.has(kind)).map(([kind, meaning]) =>
     h("li", {}, h("span", { class: `pg-${kind}` }, kind === "wyckoff" ? "Wyckoff" : kind), ` ${meaning(scope.dialect)}`));
   return h("section", { "aria-labelledby": "pg-string-title" },
@@ -105,13 +107,14 @@ function orbitsTable({ scope, orbits, symmetry }) {
   if (scope.dialect === "full") return sitesTable(scope, orbits);
   const heads = ["Orbit", "Wyckoff", "Site symmetry", "Atoms", "First point"].filter((_, i) => scope.dialect === "orbit" || i);
   const dot = (index) => symmetry && h("span", { class: "pg-dot", style: `background: ${colourOf(index)}` });
-  const rows = orbits.map((orbit, index) => [
+  const rows = orbits.slice(0, MOST_ROWS).map((orbit, index) => [
     ...(scope.dialect === "orbit" ? [[dot(index), elementNames(orbit.parts)]] : []),
     h("code", {}, orbit.symbol), orbit.site, String(orbit.multiplicity), h("code", {}, orbit.place.replaceAll(",", ", ")),
     ...(symmetry ? [[h("code", {}, orbit.first.map(coordinate).join(" ")), orbit.count > 1 && h("span", { class: "pg-more" }, ` and ${orbit.count - 1} more`)]] : []),
   ]);
   const place = symmetry ? ["In your cell"] : [];
-  return table(scope.dialect === "orbit" ? "Orbits" : "Positions", [...heads, ...place], rows);
+  const shown = orbits.length > MOST_ROWS ? `, the first ${MOST_ROWS} of ${orbits.length}` : "";
+  return table(`${scope.dialect === "orbit" ? "Orbits" : "Positions"}${shown}`, [...heads, ...place], rows);
 }
 
 /** A full string lists sites; equal ones are counted. */
@@ -150,7 +153,8 @@ function generatorsList({ group }) {
 }
 
 function tokenParts({ compact, cloud }) {
-  const chips = (tokens) => h("ol", { class: "pg-tokens" }, tokens.map(({ id, text }) => h("li", {}, h("code", {}, text), " ", h("small", {}, String(id)))));
+  const rest = (tokens) => tokens.length > MOST_TOKENS && h("li", {}, `and ${tokens.length - MOST_TOKENS} more`);
+  const chips = (tokens) => h("ol", { class: "pg-tokens" }, tokens.slice(0, MOST_TOKENS).map(({ id, text }) => h("li", {}, h("code", {}, text), " ", h("small", {}, String(id)))), rest(tokens));
   const part = (title, tokens, none) => [h("h4", {}, tokens.length ? `${title}: ${tokens.length} tokens` : title), tokens.length ? chips(tokens) : h("p", {}, none)];
   return [
     part("Compact vocabulary, one token for each symbol", compact, "The string has a word that this vocabulary lacks."),
