@@ -2,7 +2,7 @@
 
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
@@ -12,14 +12,15 @@ from cloudkit.cli.terminal import say
 from cloudkit.errors import CloudkitError, DataError, ScopeError
 
 if TYPE_CHECKING:
+    from cloudkit.encoding import Encoded
     from cloudkit.io import Table
 
 STANDARD_INPUT: Final = "-"
 MOST_TEXT: Final = 1 << 28  # bytes of lines, unpacked, that are held at once
 
-Strings = Annotated[list[str] | None, typer.Argument(metavar="[STRING]...", help="SCOPE strings; - reads lines from standard input.", show_default=False)]  # fmt: skip
-File = Annotated[str | None, typer.Option("--file", "-f", metavar="F", help="Lines of text, .csv, .jsonl or .parquet (.gz may follow), a folder of shards; - is standard input.")]  # fmt: skip
-Column = Annotated[str | None, typer.Option("--column", "-c", metavar="NAME", help="Column of strings. [default: scope, else the only column of text]", show_default=False)]  # fmt: skip
+Strings = Annotated[list[str] | None, typer.Argument(metavar="[STRING]...", help="SCOPE strings, or one file as for --file; - reads lines from standard input.", show_default=False)]  # fmt: skip
+File = Annotated[str | None, typer.Option("--file", "-f", metavar="F", help="Lines of text, .csv, .jsonl or .parquet (.gz may follow), a folder of shards, a file of structures; - is standard input.")]  # fmt: skip
+Column = Annotated[str | None, typer.Option("--column", "-c", metavar="NAME", help="Column of strings, structures or names of files. [default: scope, else cif, structure, file, ... or the only column of text]", show_default=False)]  # fmt: skip
 
 
 class Texts(NamedTuple):
@@ -47,6 +48,8 @@ def gather(strings: list[str] | None, file: str | None, column: str | None, dama
         raise CloudkitError("give strings or --file, not both")
     if not strings and not file:
         raise CloudkitError("nothing to read: give strings, --file F, or - for standard input")
+    if strings is not None and len(strings) == 1 and _is_file(strings[0]):
+        file, strings = strings[0], None
     if column and (not file or not is_table(file)):
         raise CloudkitError("--column needs a --file that is a table: .csv, .jsonl or .parquet")
     if file:
@@ -55,7 +58,7 @@ def gather(strings: list[str] | None, file: str | None, column: str | None, dama
         return read_texts(STANDARD_INPUT, damaged=damaged)
     named = next((one for one in strings or () if _is_file(one)), None)
     if named is not None:
-        raise CloudkitError(f"{named} is a file, not a string; give --file {named}")
+        raise CloudkitError(f"{named} is a file, not a string; give strings, or one file by itself")
     return Texts("argument", list(strings or ()))
 
 
@@ -79,11 +82,15 @@ def read_texts(file: str, column: str | None = None, damaged: bool = False) -> T
     Raises DataError for a file that cannot be read or is empty, and for values that are not text.
     """
     if not is_table(file):
+        if file != STANDARD_INPUT and _holds_structure(file):
+            from cloudkit.encoding import encode_files
+
+            return _as_texts(file, encode_files([file]), 0)
         return Texts("standard input" if file == STANDARD_INPUT else file, _lines(file, damaged))
     from cloudkit.io import read_table
 
     table = read_table(file)
-    return _texts(file, column or table.text_column(), table, 0)
+    return _texts(file, column, table, 0)
 
 
 def stream_texts(file: str, column: str | None = None) -> Iterator[Texts]:
@@ -96,20 +103,43 @@ def stream_texts(file: str, column: str | None = None) -> Iterator[Texts]:
     first = 0
     for batch in read_batches(file):
         table = Table(file, batch)
-        column = column or table.text_column()
         yield _texts(file, column, table, first)
         first += len(table)
     if not first:
         raise DataError(f"{file}: the table has no rows")
 
 
-def _texts(file: str, column: str, table: "Table", first: int) -> Texts:
-    values = table.column(column)
+def _texts(file: str, column: str | None, table: "Table", first: int) -> Texts:
+    """Strings of some rows of a table; those of structures are made here."""
+    from cloudkit.encoding.table_rows import encode_table_rows, find_held
+    from cloudkit.io.tables import ID_COLUMNS
+
+    held = find_held(table, column)
+    ids = table.ids() if set(ID_COLUMNS) & table.columns.keys() else None
+    if held.structures:
+        return _as_texts(file, encode_table_rows(table, held, table.ids()), first)
+    assert held.column is not None
+    values = table.column(held.column)
     for row, value in enumerate(values, start=first + 1):
         if not isinstance(value, str | None):
-            raise DataError(f"{file}: row {row}, column '{column}': expected text, found {value!r}")
-    ids = [str(value) for value in table.columns["id"]] if "id" in table.columns else None
+            raise DataError(f"{file}: row {row}, column '{held.column}': expected text, found {value!r}")
     return Texts(file, [str(value or "") for value in values], ids, first)
+
+
+def _as_texts(file: str, rows: "Iterable[Encoded]", first: int) -> Texts:
+    """Strings of structures; the reason is said where there is none, which leaves an empty string."""
+    found = list(rows)
+    for row in found:
+        if row.error is not None:
+            say(f"{row.id}: {row.error}")
+    return Texts(file, [row.scope or "" for row in found], [row.id for row in found], first)
+
+
+def _holds_structure(file: str) -> bool:
+    """Whether a file is one of structures by its name, rather than lines of strings."""
+    from cloudkit.io import classify
+
+    return Path(file).is_file() and bool(classify(file))
 
 
 def _lines(file: str, damaged: bool) -> list[str]:

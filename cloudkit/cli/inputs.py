@@ -9,7 +9,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from cloudkit.cli.columns import MOST_SHOWN, STANDARD_INPUT, is_table, read_texts, stream_texts
+from cloudkit.cli.columns import MOST_SHOWN, STANDARD_INPUT, is_table
 from cloudkit.cli.terminal import say
 from cloudkit.errors import CloudkitError
 
@@ -73,18 +73,20 @@ def records(inputs: Sequence[str], column: str | None) -> "Iterator[Encoded]":
     for number, given in enumerate(inputs, start=1):
         if _is_string(given):
             yield Encoded(str(number), given)
-        elif _holds_strings(given, column):
-            yield from (Encoded(name, text) for name, text in _rows(given, column))
+        elif _is_read_by_rows(given, column):
+            for row in _table_records(given, column):
+                notes.add(row)
+                yield row
         else:
-            for row in encode_records(read_structures([given], names)):
+            for row in encode_records(read_structures([given], names, column)):
                 notes.add(row)
                 yield row
     notes.report()
 
 
-def _holds_strings(given: str, column: str | None) -> bool:
-    """Whether a file is a table of strings: .csv and .parquet are unless they have columns of a structure; .jsonl is if
-    --column or its first line says so; a folder is if it holds shards of strings.
+def _is_read_by_rows(given: str, column: str | None) -> bool:
+    """Whether a file is read as a table, whose cells are strings or structures: .csv and .parquet are unless they have columns of
+    a structure; .jsonl is if --column or its first line says so; a folder is if it holds shards of strings.
     """
     if Path(given).is_dir():
         return (Path(given) / "manifest.json").is_file()
@@ -104,11 +106,25 @@ def _holds_strings(given: str, column: str | None) -> bool:
     return isinstance(first, dict) and "scope" in first
 
 
-def _rows(given: str, column: str | None) -> Iterator[tuple[str, str]]:
-    """(id, string) of each row; the id is the column `id`, else the number of the row."""
-    for texts in stream_texts(given, column) if Path(given).is_dir() else [read_texts(given, column)]:
-        numbers = range(texts.first + 1, texts.first + len(texts.texts) + 1)
-        yield from zip(texts.ids or map(str, numbers), texts.texts, strict=True)
+def _table_records(given: str, column: str | None) -> "Iterator[Encoded]":
+    """The rows of a table; the id is one of the columns that name rows, else the number of the row."""
+    from cloudkit.encoding.table_rows import encode_table_rows, find_held
+    from cloudkit.io import Table, read_batches
+
+    held, done = None, 0
+    for batch in read_batches(given):
+        table = Table(given, batch)
+        if not len(table):
+            continue
+        if held is None:
+            held = find_held(table, column)
+            if held.structures and held.column == "scope":
+                say(f"note: {given}: column 'scope' holds structures, not strings; they are encoded")
+        table = Table(given, batch, range(done + 1, done + len(table) + 1))
+        yield from encode_table_rows(table, held, table.ids())
+        done += len(table)
+    if not done:
+        raise CloudkitError(f"{given}: the table has no rows")
 
 
 class Notes:

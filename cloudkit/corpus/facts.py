@@ -11,19 +11,17 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from cloudkit.encoding import encode_files, encode_records
-from cloudkit.errors import CloudkitError, DataError, ScopeError, StructureError
+from cloudkit.encoding import encode_files
+from cloudkit.encoding.table_rows import LATTICES, encode_table_rows, find_held
+from cloudkit.errors import CloudkitError, DataError, ScopeError
 from cloudkit.io import (
-    Piece,
-    Record,
     Table,
-    as_record,
     atomic_write,
     is_table,
     parquet_writer,
     read_batches,
-    read_pieces,
 )
+from cloudkit.io.pieces import STRUCTURE_COLUMNS
 from cloudkit.scope import (
     Scope,
     canonical_scope,
@@ -51,7 +49,6 @@ FACTS: Final[dict[str, type]] = {
     "part": str,  # the value of the column that splits the source, if it has one
 }
 LABELS: Final[dict[str, type]] = {"place": int, "name": str, "value": float}
-STRUCTURE_COLUMNS: Final = ("cif", "structure", "lattice", "lattice_vectors", "attributes")
 NO_LABELS: Final = ("id", "row", "number", "space_group", "symprec", "n_atoms", "copies", "temperature")
 MOST_SHOWN: Final = 20
 
@@ -186,43 +183,21 @@ def read_rows(given: str, choice: Choice) -> Iterator[Row]:
 
 def _table_rows(table: Table, choice: Choice, first: int) -> Iterator[Row]:
     columns, count = table.columns, len(table)
-    ids = columns.get("id") or range(first, first + count)
+    ids = columns.get("id") or columns.get("material_id") or range(first, first + count)
     part = choice.part or next((name for name in ("split", "part") if name in columns), None)
     parts = table.column(part) if part else [None] * count
-    if choice.text is None and any(name in columns for name in STRUCTURE_COLUMNS) and "scope" not in columns:
-        column, texts = None, _encode(table)
-    else:
-        column = choice.text or table.text_column()
-        texts = ((str(text) if text else None, None) for text in table.column(column))
-    skip = {*NO_LABELS, *STRUCTURE_COLUMNS, column, part}
+    held = find_held(table, choice.text)
+    found = encode_table_rows(table, held, [str(id) for id in ids])
+    skip = {*NO_LABELS, *STRUCTURE_COLUMNS, *LATTICES, held.column, part}
     names = (
         list(choice.labels) if choice.labels is not None else [name for name in columns if name not in skip]
     )
     numbers = {name: values for name in names if (values := _numbers(table.column(name))) is not None}
     if choice.labels is not None and len(numbers) < len(names):
         _refuse_label(table, next(name for name in names if name not in numbers), first)
-    for row, (id, (text, error), value) in enumerate(zip(ids, texts, parts, strict=True)):
+    for row, (one, value) in enumerate(zip(found, parts, strict=True)):
         labels = {name: float(values[row]) for name, values in numbers.items() if values[row] == values[row]}
-        yield Row(str(id), text, error, None if value is None else str(value), labels)
-
-
-def _encode(table: Table) -> Iterator[tuple[str | None, CloudkitError | None]]:
-    """Strings of rows that hold structures."""
-    names = list(table.columns)
-    rows = (dict(zip(names, values, strict=True)) for values in zip(*table.columns.values(), strict=True))
-    for found in encode_records(map(_record, rows)):
-        yield found.scope, found.error
-
-
-def _record(row: dict[str, object]) -> Record:
-    """The structure of one row; the text of a CIF has to hold just one."""
-    if "cif" not in row:
-        return as_record("", row)
-    (found,) = read_pieces([Piece("", kind="cif", text=str(row["cif"] or ""))])
-    if len(found) > 1:
-        wrong = StructureError("S111", f"the CIF has {len(found)} structures", "give each a row of its own")
-        return Record("", None, wrong)
-    return found[0]
+        yield Row(one.id, one.scope, one.error, None if value is None else str(value), labels)
 
 
 def _refuse_label(table: Table, name: str, first: int) -> None:

@@ -13,9 +13,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cloudkit.encoding import EncodeOptions, encode_records
+from cloudkit.encoding import EncodeOptions
+from cloudkit.encoding.table_rows import Held, encode_table_rows
 from cloudkit.errors import DataError
-from cloudkit.io import as_record
 from cloudkit.io.tables import Table
 from cloudkit.scope import parse
 from cloudkit.structure import OF_CRYSTALS, OF_ORBITS, Geometry
@@ -82,22 +82,21 @@ def geometry_columns(geometry: Geometry) -> dict[str, Any]:
 
 
 def encode_table(
-    table: Table, column: str, id: str | None, dialect: str, geometry: bool
+    table: Table, held: Held, id: str | None, dialect: str, geometry: bool
 ) -> tuple[Table, list[str]]:
     """The table with a column ``scope`` made from its structures, with geometry if asked; rows that fail are left out.
 
     The notes say how many were, and why the first one.
     """
-    names = [str(value) for value in (table.column(id) if id else map(table.number, range(len(table))))]
-    records = [as_record(name, value) for name, value in zip(names, table.column(column), strict=True)]
-    found = list(encode_records(records, EncodeOptions(dialect, geometry=geometry)))
+    options = EncodeOptions(dialect, geometry=geometry)
+    found = list(encode_table_rows(table, held, table.ids(id), options))
     failed = [row for row in found if row.error is not None]
     if len(failed) == len(found):
         raise DataError(
-            f"{table.name}: column '{column}': no structure could be read; the first: {failed[0].error}"
+            f"{table.name}: column '{held.column}': no structure could be read; the first: {failed[0].error}"
         )
     kept = table.where([row.error is None for row in found])
-    columns: dict[str, list[object]] = {name: v for name, v in kept.columns.items() if name != column}
+    columns: dict[str, list[object]] = {name: v for name, v in kept.columns.items() if name != held.column}
     columns["scope"] = [row.scope for row in found if row.error is None]
     if geometry:
         made = [geometry_columns(row.geometry) for row in found if row.geometry is not None]

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +10,9 @@ from numpy.typing import NDArray
 from cloudkit.data.classes import is_missing, names_classes, read_classes
 from cloudkit.data.crystals import Crystals
 from cloudkit.data.geometry import encode_table, read_shapes
+from cloudkit.encoding.table_rows import LATTICES, Held, find_held
 from cloudkit.errors import DataError, ScopeError
+from cloudkit.io.pieces import STRUCTURE_COLUMNS
 from cloudkit.io.tables import Table
 from cloudkit.scope import parse, project
 from cloudkit.units import (
@@ -24,7 +25,6 @@ from cloudkit.units import (
     to_per_atom,
 )
 
-ID_COLUMNS: Final = ("id", "material_id", "mp_id", "mpid", "name")
 Observed = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]
 
 
@@ -70,19 +70,22 @@ def read_crystals(
     row's number;
     n_atoms is read where a unit is not per atom.
     any_text: let strings pass that are not SCOPE (the cloud vocabulary takes any text).
-    structure: a column of structures to make the strings from. geometry: read its columns, or compute them.
+    structure: a column of structures, texts of files or names of files to make the strings from; without it and without a column
+    of strings it is found (`find_held`). geometry: read its columns, or compute them.
     source: a column that names where the labels of a row come from.
     Raises DataError naming file, row and column.
     """
     said: list[str] = []
-    if structure is not None:
-        text, (table, said) = "scope", encode_table(table, structure, id, dialect, geometry)
-    text = text or table.text_column()
+    held = find_crystals(table, text, structure)
+    if held.structures:
+        text, (table, said) = "scope", encode_table(table, held, id, dialect, geometry)
+    else:
+        text = held.column or "scope"
     texts, projected, odd = _strings(table, text, dialect, any_text)
     place = {name: index for index, name in enumerate(dict.fromkeys(texts))}
     rows = np.array([place[name] for name in texts], dtype=np.int64)
     first = {index: row for row, index in reversed(list(enumerate(rows.tolist())))}
-    names = _names(table, id)
+    names = table.ids(id)
     quantities = tuple(dict.fromkeys(target.quantity for target in targets))
     parts = [_observe(table, target, n_atoms) for target in targets]
     crystal = np.concatenate([rows[part[0]] for part in parts]) if parts else np.empty(0, np.int64)
@@ -108,6 +111,23 @@ def read_crystals(
         temperature[order], value[order], tuple(notes), shapes, sources, own[row[order]], weight[order],
         {target.quantity: target.classes for target in targets if target.classes},
     )  # fmt: skip
+
+
+def find_crystals(table: Table, text: str | None = None, structure: str | None = None) -> Held:
+    """Where the crystals of a table are: structures in the column `structure`, else strings or structures in `text` where it is
+    there or not the default, else as `find_held` finds them.
+
+    Raises DataError where there is no such column.
+    """
+    if structure is not None:
+        table.column(structure)
+        return Held(structure, True)
+    default = text is None or text == "scope"
+    if default and "scope" not in table.columns:
+        names = (*STRUCTURE_COLUMNS, *LATTICES)
+        found = text is None or any(name in table.columns for name in names)
+        return find_held(table, None if found else text)
+    return find_held(table, text or "scope")
 
 
 def _skipped(table: Table, targets: Sequence[Target], parts: Sequence[Observed]) -> list[str]:
@@ -142,14 +162,6 @@ def _dialect(text: str) -> str | ScopeError:
         return parse(text).dialect
     except ScopeError as error:
         return error
-
-
-def _names(table: Table, column: str | None) -> list[str]:
-    """An identifier per row: the column given, else one of ID_COLUMNS, else the row's number."""
-    column = column or next((name for name in ID_COLUMNS if name in table.columns), None)
-    if column is None:
-        return [str(table.number(row)) for row in range(len(table))]
-    return [str(value) for value in table.column(column)]
 
 
 def _sources(table: Table, column: str | None) -> tuple[tuple[str, ...], NDArray[np.int64]]:

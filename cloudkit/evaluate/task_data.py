@@ -24,6 +24,7 @@ from cloudkit.data import (
     take_fraction,
     take_part,
 )
+from cloudkit.data.reading import find_crystals
 from cloudkit.errors import DataError
 from cloudkit.evaluate.leakage import composition_key, formula_key, prototype_key
 from cloudkit.io import Table, read_table
@@ -128,8 +129,9 @@ def _read_table(
     whole = read_table(data.path)
     strata = _strata(whole, targets) if spec.folds and spec.folds.stratified else None
     table = take_part(whole, data.part, spec.folds, strata)
+    held = find_crystals(table, data.columns.text, data.columns.structure)
     read = read_crystals(
-        take_fraction(table, data.columns.structure or data.columns.text, data.fraction),
+        take_fraction(table, held.column or next(iter(table.columns)), data.fraction),
         text=data.columns.text,
         id=data.columns.id,
         n_atoms=data.columns.n_atoms,

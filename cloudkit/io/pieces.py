@@ -35,6 +35,7 @@ from cloudkit.io.paths import (
     too_long,
 )
 from cloudkit.io.record import NOTHING
+from cloudkit.io.tables import long_fields
 
 STANDARD_INPUT: Final = "-"
 LINES: Final = 32  # of a file of JSON lines in one piece, or frames of an extended XYZ file
@@ -390,19 +391,6 @@ def _no_column(header: Sequence[str], wanted: str | None) -> StructureError:
     else:
         hint = f"name it with --column, or call it {', '.join(STRUCTURE_COLUMNS[:3])} or file"
     return StructureError("S104", f"no column holds structures: {shown}", hint)
-
-
-def long_fields(rows: Iterator[list[str]]) -> Iterator[list[str]]:
-    """Rows whose fields may be whole files; the limit of the module csv is what it was between two rows."""
-    while True:
-        before = csv.field_size_limit(MOST_TOGETHER)
-        try:
-            row = next(rows, None)
-        finally:
-            csv.field_size_limit(before)
-        if row is None:
-            return
-        yield row
 
 
 SPLIT: Final[dict[str, Callable[[str, IO[bytes]], Iterator[Piece]]]] = {  # and csv

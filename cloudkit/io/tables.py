@@ -19,12 +19,14 @@ from numpy.typing import NDArray
 
 from cloudkit.errors import DataError, require, suggest
 from cloudkit.io.formats import classify
-from cloudkit.io.json_xyz import plain_text
+from cloudkit.io.json_xyz import NAMES, plain_text
 from cloudkit.io.paths import open_bytes
 from cloudkit.io.shards import Manifest
 
 Columns = dict[str, list[object]]
 BATCH: Final = 10_000
+LONGEST_FIELD: Final = 1 << 22  # characters of a cell of a CSV table, which may hold a whole file
+ID_COLUMNS: Final = (*NAMES, "mp_id", "mpid", "name")  # the first that is there names the rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +97,21 @@ class Table:
         }
         return Table(self.name, chosen, [self.number(row) for row, k in enumerate(keep) if k])
 
+    def ids(self, column: str | None = None) -> list[str]:
+        """The name of each row: in `column`, else in one of ID_COLUMNS, else its number."""
+        column = column or next((name for name in ID_COLUMNS if name in self.columns), None)
+        if column is None:
+            return [str(self.number(row)) for row in range(len(self))]
+        return [str(value) for value in self.column(column)]
+
     def text_column(self) -> str:
         """The column that holds the strings: ``scope``, or else the only column of text that is not a number."""
         if "scope" in self.columns:
             return "scope"
         texts = [name for name, values in self.columns.items() if _is_text(values)]
-        if len(texts) == 1:
-            return texts[0]
+        strings = [name for name in texts if "|" in str(self.columns[name][0])]
+        if len(texts) == 1 or len(strings) == 1:
+            return (strings or texts)[0]
         raise DataError(
             f"{self.name}: which column holds the strings? candidates: {', '.join(texts) or 'none'}"
         )
@@ -207,7 +217,7 @@ def _lines(path: Path) -> Iterator[str]:
 
 def _csv(path: Path, size: int) -> Iterator[Columns]:
     reader = csv.reader(_lines(path), strict=True)
-    rows = filter(None, reader)
+    rows = filter(None, long_fields(reader))
     number = 0
     try:
         header = [name.strip() for name in next(rows)]
@@ -228,6 +238,19 @@ def _csv(path: Path, size: int) -> Iterator[Columns]:
             yield {name: [] for name in header}
     except csv.Error as error:
         raise DataError(f"{path}: line {reader.line_num}: {error}") from None
+
+
+def long_fields(rows: Iterator[list[str]]) -> Iterator[list[str]]:
+    """Rows whose fields may be whole files; the limit of the module csv is what it was between two rows."""
+    while True:
+        before = csv.field_size_limit(LONGEST_FIELD)
+        try:
+            row = next(rows, None)
+        finally:
+            csv.field_size_limit(before)
+        if row is None:
+            return
+        yield row
 
 
 def _jsonl(path: Path, size: int) -> Iterator[Columns]:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from cloudkit.data import take_part
 from cloudkit.data.geometry import encode_table
+from cloudkit.encoding.table_rows import Held
 from cloudkit.errors import DISTRIBUTION, CloudkitError, DataError, suggest
 from cloudkit.io import Table, read_table
 from cloudkit.modelspec import EvaluateTask, FileData, Folds, Spec, load_spec
@@ -222,7 +223,7 @@ def _strings(spec: Spec, data: FileData, table: Table) -> dict[int, str]:
         texts = table.text(data.columns.text)
         return {row: project(text, dialect) for row, text in enumerate(texts)}
     numbered = Table(table.name, {**table.columns, "row": list(range(len(table)))})
-    made, _ = encode_table(numbered, data.columns.structure, None, dialect, geometry=False)
+    made, _ = encode_table(numbered, Held(data.columns.structure, True), None, dialect, geometry=False)
     return dict(zip(map(int, made.numbers("row")), made.text("scope"), strict=True))
 
 

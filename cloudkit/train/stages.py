@@ -21,9 +21,11 @@ from lightning.fabric import Fabric
 
 import cloudkit
 from cloudkit.data import builtin_path
+from cloudkit.data.reading import find_crystals
+from cloudkit.encoding.table_rows import named_files
 from cloudkit.errors import DataError
 from cloudkit.evaluate.task_data import label_classes, label_limits, wants_geometry
-from cloudkit.io import file_hash, locked
+from cloudkit.io import Table, file_hash, locked, read_batches, read_table
 from cloudkit.modelspec import (
     BuiltinData,
     Data,
@@ -181,9 +183,25 @@ def _name_and_hash(table: BuiltinData | FileData) -> tuple[str, str]:
         path, name = Path(table.path), Path(table.path).name
         name += "" if table.part == "all" else f" {table.part}"
     try:
-        return name, file_hash(path)
+        content = file_hash(path)
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from None
+    named = _files_in(path, table) if isinstance(table, FileData) else []
+    if named:
+        hashes = [file_hash(one) if one.is_file() else "missing" for one in named]
+        content = hashlib.sha256(" ".join([content, *hashes]).encode()).hexdigest()
+    return name, content
+
+
+def _files_in(path: Path, data: FileData) -> list[Path]:
+    """The files of structures that a table names: their content decides the strings as much as its own."""
+    text, structure = data.columns.text, data.columns.structure
+    try:
+        first = Table(str(path), next(iter(read_batches(path, size=100)), {}))
+        held = find_crystals(first, text, structure)
+        return named_files(read_table(path), held) if named_files(first, held) else []
+    except DataError:  # reading the table says what is wrong, with the row
+        return []
 
 
 def _tokenize_stage(spec: Spec, encoded: Stage) -> Stage:

@@ -154,7 +154,7 @@ def test_a_column_of_cif_texts_is_encoded_beside_its_labels(tmp_path: Path) -> N
     (file,) = found["files"]
     assert (file["rows"], file["valid"], file["strings"], file["labels"]) == (4, 2, 1, ["gap"])
     reasons = dict(file["first_invalid"])
-    assert reasons["c"].startswith("S111: the CIF has 2 structures") and reasons["d"].startswith("S101")
+    assert reasons["c"].startswith("S111: the cell has 2 structures") and reasons["d"].startswith("S101")
 
 
 def test_a_column_with_a_number_beyond_all_floats_is_no_label(tmp_path: Path) -> None:

@@ -1,0 +1,99 @@
+"""Strings of the rows of a table, whatever they hold: SCOPE strings, texts of files, names of files, JSON, or lattices."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from cloudkit.encoding.encoder import Encoded, encode_records
+from cloudkit.encoding.options import EncodeOptions
+from cloudkit.io.formats import classify
+from cloudkit.io.pieces import FILE_COLUMNS, STRUCTURE_COLUMNS, cell_piece
+from cloudkit.io.read import as_record, read_cell
+from cloudkit.io.record import Record
+from cloudkit.io.tables import Table
+
+LATTICES: Final = (
+    "lattice",
+    "lattice_vectors",
+    "lattice_mat",
+    "attributes",
+)  # of rows that are structures as a whole
+
+
+class Held(NamedTuple):
+    """Where the crystals of a table are. column: None where whole rows are structures; structures: whether they have to be
+    encoded, rather than being strings.
+    """
+
+    column: str | None
+    structures: bool
+
+
+def find_held(table: Table, column: str | None = None) -> Held:
+    """Where the crystals of a table are: in `column`, or else in one called as such columns are (scope, cif, structure, file, …).
+
+    Raises DataError where there is no such column, or no way to tell which it is.
+
+    Examples
+    --------
+    >>> find_held(Table("t", {"id": ["a"], "cif": ["data_a"]}))
+    Held(column='cif', structures=True)
+    >>> find_held(Table("t", {"scope": ["0 0 0 | Si 1a"], "y": ["1"]}))
+    Held(column='scope', structures=False)
+    """
+    if column is None:
+        column = next((name for name in ("scope", *STRUCTURE_COLUMNS) if name in table.columns), None)
+        if column is None and any(name in table.columns for name in LATTICES):
+            return Held(None, True)
+        column = column or table.text_column()
+    values = table.column(column)
+    first = next((value for value in values if value is not None and value != ""), None)
+    return Held(column, _is_structure(first, column))
+
+
+def _is_structure(value: object, column: str) -> bool:
+    """Whether a value is a structure, the text of a file or the name of one; any other text is taken for a string."""
+    if not isinstance(value, str):
+        return value is not None and not isinstance(value, int | float)
+    if "\n" in value.strip() or value.lstrip().startswith("{"):
+        return True
+    return "|" not in value and (column in FILE_COLUMNS or bool(classify(value)))
+
+
+def encode_table_rows(
+    table: Table, held: Held, ids: Sequence[str], options: EncodeOptions | None = None
+) -> Iterator[Encoded]:
+    """One row for each row of a table, in order. Strings pass unchecked; names of files are relative to the folder of the table.
+
+    Examples
+    --------
+    >>> table = Table("t", {"scope": ["0 0 0 | Si 1a"]})
+    >>> [row.scope for row in encode_table_rows(table, find_held(table), ["si"])]
+    ['0 0 0 | Si 1a']
+    """
+    if not held.structures:
+        assert held.column is not None
+        texts = table.column(held.column)
+        return (Encoded(id, str(text) if text else None) for id, text in zip(ids, texts, strict=True))
+    return encode_records(_records(table, held, ids), options)
+
+
+def named_files(table: Table, held: Held) -> list[Path]:
+    """The files that the cells of a table name, in order; none where they hold texts, strings or objects."""
+    if held.column is None or not held.structures:
+        return []
+    folder = Path(table.name).parent
+    texts = [value for value in table.column(held.column) if isinstance(value, str)]
+    pieces = [cell_piece("", text, held.column, folder) for text in texts]
+    return [Path(piece.path) for piece in pieces if piece.path]
+
+
+def _records(table: Table, held: Held, ids: Sequence[str]) -> Iterator[Record]:
+    if held.column is not None:
+        folder = Path(table.name).parent
+        for id, value in zip(ids, table.column(held.column), strict=True):
+            yield read_cell(id, value, held.column, folder)
+        return
+    names = list(table.columns)
+    for id, values in zip(ids, zip(*table.columns.values(), strict=True), strict=True):
+        yield as_record(id, dict(zip(names, values, strict=True)))
