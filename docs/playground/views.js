@@ -49,7 +49,7 @@ export function summary(analysis) {
 const formulaText = (analysis) => formulaOf(analysis).map(([element, count]) => element + (count === 1 ? "" : count)).join("");
 
 function headline(analysis) {
-  const { scope, orbits } = analysis, formula = formulaOf(analysis).map(([element, count]) => [element, count !== 1 && h("sub", {}, String(count))]);
+  const { scope, orbits } = analysis, formula = formulaOf(analysis).map(([element, count]) => h("span", { class: "pg-part" }, element, count !== 1 && h("sub", {}, String(count))));
   const atoms = scope.dialect === "orbit" ? orbits.reduce((sum, orbit) => sum + orbit.multiplicity, 0) : 0;
   return h("div", { class: "pg-head" }, h("div", {},
     h("p", { class: "pg-formula" }, formula),
