@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cloudkit.io import Table
 
 STANDARD_INPUT: Final = "-"
-MOST_TEXT: Final = 1 << 28  # bytes of lines, unpacked, that are held at once
+MAX_TEXT: Final = 1 << 28  # bytes of lines, unpacked, that are held at once
 
 Strings = Annotated[list[str] | None, typer.Argument(metavar="[STRING]...", help="SCOPE strings, or one file as for --file; - reads lines from standard input.", show_default=False)]  # fmt: skip
 File = Annotated[str | None, typer.Option("--file", "-f", metavar="F", help="Lines of text, .csv, .jsonl or .parquet (.gz may follow), a folder of shards, a file of structures; - is standard input.")]  # fmt: skip
@@ -146,15 +146,15 @@ def _lines(file: str, damaged: bool) -> list[str]:
     name = "standard input" if file == STANDARD_INPUT else file
     try:
         if file == STANDARD_INPUT:
-            data = sys.stdin.buffer.read(MOST_TEXT + 1)
+            data = sys.stdin.buffer.read(MAX_TEXT + 1)
         else:
             from cloudkit.io import open_bytes
 
             with open_bytes(file) as stream:
-                data = stream.read(MOST_TEXT + 1)
-        if len(data) > MOST_TEXT:
+                data = stream.read(MAX_TEXT + 1)
+        if len(data) > MAX_TEXT:
             raise DataError(
-                f"{name}: longer than {MOST_TEXT >> 20} MiB; split it, or make it a .csv, .jsonl or .parquet table"
+                f"{name}: longer than {MAX_TEXT >> 20} MiB; split it, or make it a .csv, .jsonl or .parquet table"
             )
         text = data.decode("utf-8-sig", "replace" if damaged else "strict")
     except IsADirectoryError:
@@ -170,7 +170,7 @@ def _lines(file: str, damaged: bool) -> list[str]:
     return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
 
 
-MOST_SHOWN: Final = 20
+MAX_SHOWN: Final = 20
 
 
 class Failures:
@@ -183,7 +183,7 @@ class Failures:
     def add(self, texts: Texts, row: int, error: ScopeError) -> None:
         """The string of `row` (from 0) of some texts failed: its first diagnostic with a caret, or the reason in words."""
         self.count += 1
-        if self.count <= MOST_SHOWN:
+        if self.count <= MAX_SHOWN:
             from cloudkit.scope import render
 
             text = texts.texts[row]
@@ -192,6 +192,6 @@ class Failures:
 
     def report(self) -> bool:
         """Say how many more there were than shown; whether there were any."""
-        if self.count > MOST_SHOWN:
-            say(f"... and {self.count - MOST_SHOWN:,} more; {self._all_shown_by} shows all")
+        if self.count > MAX_SHOWN:
+            say(f"... and {self.count - MAX_SHOWN:,} more; {self._all_shown_by} shows all")
         return self.count > 0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cloudkit.cli.columns import MOST_SHOWN, is_table
+from cloudkit.cli.columns import MAX_SHOWN, is_table
 from cloudkit.cli.files import Write, check_target, table_suffixes, table_writer
 from cloudkit.cli.inputs import Notes, check_apart, check_inputs, say_failure
 from cloudkit.cli.terminal import counting, emit, emit_json, say
@@ -209,11 +209,11 @@ def _shards(
         for number, entry in enumerate(read_failures(folder)):
             if ledger:
                 ledger(entry)
-            elif number < MOST_SHOWN:
+            elif number < MAX_SHOWN:
                 say(f"{entry['id']}: {entry['code']}: {entry['message']}")
     failed = report.counts["failed"]
-    if failed > MOST_SHOWN and not failures:
-        say(f"... and {failed - MOST_SHOWN:,} more, in {folder}/*.failures.jsonl")
+    if failed > MAX_SHOWN and not failures:
+        say(f"... and {failed - MAX_SHOWN:,} more, in {folder}/*.failures.jsonl")
     return report.counts["rows"], failed
 
 

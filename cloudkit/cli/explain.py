@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 LADDER: Final = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)  # Å
 LETTER_COLUMNS: Final = ("engine", "species", "multiplicity", "letter", "canonical", "orbits")
-MOST_NAMED: Final = 5
+MAX_NAMED: Final = 5
 
 
-class Rung(NamedTuple):
+class Attempt(NamedTuple):
     """What one engine finds at one tolerance: a symmetry and its canonical string, or the reason why not."""
 
     symprec: float
@@ -51,30 +51,30 @@ def command(
     from cloudkit.structure.symmetry import installed_engines
 
     tolerances = sorted({*LADDER, symprec})
-    rungs = [_climb(crystal, engine, value) for value in tolerances for engine in installed_engines()]
-    if not any(rung.symmetry for rung in rungs):
-        raise CloudkitError(f"{record.id}: {rungs[0].error or 'no engine finds a symmetry'}")
-    chosen = [rung for rung in rungs if rung.symprec == symprec]
+    attempts = [_climb(crystal, engine, value) for value in tolerances for engine in installed_engines()]
+    if not any(attempt.symmetry for attempt in attempts):
+        raise CloudkitError(f"{record.id}: {attempts[0].error or 'no engine finds a symmetry'}")
+    chosen = [attempt for attempt in attempts if attempt.symprec == symprec]
     if as_json:
-        _emit_document(record, len(crystal.labels), rungs, chosen)
+        _emit_document(record, len(crystal.labels), attempts, chosen)
         return
     emit(f"{record.id}: {len(crystal.labels):,} sites\n")
     for note in record.notes:
         say(f"note: {note}")
-    _show_ladder(rungs)
-    for rung in chosen:
-        if rung.symmetry and rung.symmetry.used is not None and rung.symmetry.distance is not None:
-            low, high = round(rung.symmetry.distance, 9), rung.symmetry.used
+    _show_ladder(attempts)
+    for attempt in chosen:
+        if attempt.symmetry and attempt.symmetry.used is not None and attempt.symmetry.distance is not None:
+            low, high = round(attempt.symmetry.distance, 9), attempt.symmetry.used
             emit(
-                f"\n{rung.engine}: atoms are off by {low:.2g} Å at most; the string holds for symprec {low:.2g} to {high:.2g} Å"
+                f"\n{attempt.engine}: atoms are off by {low:.2g} Å at most; the string holds for symprec {low:.2g} to {high:.2g} Å"
             )
     emit(f"\nletters at symprec {symprec:g}")
-    rows = [list(entry.values()) for rung in chosen for entry in _letters(rung)]
+    rows = [list(entry.values()) for attempt in chosen for entry in _letters(attempt)]
     if rows:
         emit_table(LETTER_COLUMNS, rows)
-    for rung in rungs:
-        if rung.error:
-            say(f"{rung.engine} at symprec {rung.symprec:g}: {rung.error}")
+    for attempt in attempts:
+        if attempt.error:
+            say(f"{attempt.engine} at symprec {attempt.symprec:g}: {attempt.error}")
 
 
 def _read(file: str) -> "tuple[Record, Crystal]":
@@ -96,8 +96,8 @@ def _read(file: str) -> "tuple[Record, Crystal]":
         records = [record for record, name in zip(records, names, strict=True) if name.endswith(f"#{block}")]
     if len(records) != 1:
         what = f"no structure '{block}'" if block else f"{len(names)} structures"
-        more = ", …" if len(names) > MOST_NAMED else ""
-        listed = f": {', '.join(names[:MOST_NAMED])}{more}" if names else ""
+        more = ", …" if len(names) > MAX_NAMED else ""
+        listed = f": {', '.join(names[:MAX_NAMED])}{more}" if names else ""
         raise CloudkitError(f"{path} has {what}; name one as FILE#BLOCK{listed}")
     record = records[0]
     if record.crystal is None:
@@ -105,7 +105,7 @@ def _read(file: str) -> "tuple[Record, Crystal]":
     return record, record.crystal
 
 
-def _climb(crystal: "Crystal", engine: "Engine", symprec: float) -> Rung:
+def _climb(crystal: "Crystal", engine: "Engine", symprec: float) -> Attempt:
     from cloudkit.encoding.text import scope_text
     from cloudkit.structure import find_symmetry
     from cloudkit.structure.symmetry import load_engine
@@ -114,54 +114,54 @@ def _climb(crystal: "Crystal", engine: "Engine", symprec: float) -> Rung:
     try:
         found = find_symmetry(crystal, engine=engine, symprec=symprec)
     except StructureError as error:
-        return Rung(symprec, name, None, None, error)
-    return Rung(symprec, name, found, scope_text(crystal, found, "orbit", "canonical"), None)
+        return Attempt(symprec, name, None, None, error)
+    return Attempt(symprec, name, found, scope_text(crystal, found, "orbit", "canonical"), None)
 
 
-def _letters(rung: Rung) -> list[dict[str, object]]:
+def _letters(attempt: Attempt) -> list[dict[str, object]]:
     """Orbits by letter and species: the letter as the engine gave it, as the canonical string has it, how many."""
-    if rung.symmetry is None:
+    if attempt.symmetry is None:
         return []
     from cloudkit.encoding.text import scope_orbits
     from cloudkit.scope import canonical_letters
     from cloudkit.tables import LETTERS
 
-    orbits = scope_orbits(rung.symmetry)
-    renamed = canonical_letters(rung.symmetry.space_group, orbits)
+    orbits = scope_orbits(attempt.symmetry)
+    renamed = canonical_letters(attempt.symmetry.space_group, orbits)
     rows = Counter(
         (str(o).rpartition(" ")[0], o.multiplicity, o.letter, renamed[o.letter])
         for o in sorted(orbits, key=lambda o: (LETTERS.index(o.letter), str(o)))
     )
-    return [dict(zip(LETTER_COLUMNS, (rung.engine, *row, n), strict=True)) for row, n in rows.items()]
+    return [dict(zip(LETTER_COLUMNS, (attempt.engine, *row, n), strict=True)) for row, n in rows.items()]
 
 
-def _show_ladder(rungs: list[Rung]) -> None:
+def _show_ladder(attempts: list[Attempt]) -> None:
     """A line per tolerance with the string of the first engine, and of the other where it differs."""
-    engines = list(dict.fromkeys(rung.engine for rung in rungs))
+    engines = list(dict.fromkeys(attempt.engine for attempt in attempts))
     rows: list[list[object]] = []
-    for symprec in dict.fromkeys(rung.symprec for rung in rungs):
-        here = [rung for rung in rungs if rung.symprec == symprec]
-        groups = [rung.symmetry and rung.symmetry.space_group for rung in here]
-        strings = list(dict.fromkeys(rung.scope for rung in here if rung.scope))
+    for symprec in dict.fromkeys(attempt.symprec for attempt in attempts):
+        here = [attempt for attempt in attempts if attempt.symprec == symprec]
+        groups = [attempt.symmetry and attempt.symmetry.space_group for attempt in here]
+        strings = list(dict.fromkeys(attempt.scope for attempt in here if attempt.scope))
         rows.append([symprec, *groups, strings[0] if strings else None])
         rows += [[None, *(None for _ in groups), other] for other in strings[1:]]
     emit_table(["symprec", *engines, "string"], rows)
 
 
-def _emit_document(record: "Record", sites: int, rungs: list[Rung], chosen: list[Rung]) -> None:
+def _emit_document(record: "Record", sites: int, attempts: list[Attempt], chosen: list[Attempt]) -> None:
     ladder = [
         {
-            "symprec": rung.symprec,
-            "engine": rung.engine,
-            "space_group": rung.symmetry and rung.symmetry.space_group,
-            "scope": rung.scope,
-            "used": rung.symmetry and rung.symmetry.used,
-            "distance": rung.symmetry and rung.symmetry.distance,
-            "error": rung.error and {name: getattr(rung.error, name) for name in LEDGER[1:]},
+            "symprec": attempt.symprec,
+            "engine": attempt.engine,
+            "space_group": attempt.symmetry and attempt.symmetry.space_group,
+            "scope": attempt.scope,
+            "used": attempt.symmetry and attempt.symmetry.used,
+            "distance": attempt.symmetry and attempt.symmetry.distance,
+            "error": attempt.error and {name: getattr(attempt.error, name) for name in LEDGER[1:]},
         }
-        for rung in rungs
+        for attempt in attempts
     ]
-    letters = [entry for rung in chosen for entry in _letters(rung)]
+    letters = [entry for attempt in chosen for entry in _letters(attempt)]
     emit_json(
         {"id": record.id, "sites": sites, "notes": record.notes, "ladder": ladder, "letters": letters},
         indent=1,

@@ -9,7 +9,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from cloudkit.cli.columns import MOST_SHOWN, STANDARD_INPUT, is_table
+from cloudkit.cli.columns import MAX_SHOWN, STANDARD_INPUT, is_table
 from cloudkit.cli.terminal import say
 from cloudkit.errors import CloudkitError
 
@@ -145,7 +145,7 @@ class Notes:
             if self._write:
                 self._write({"id": row.id, "note": note})
             kind = " ".join(re.findall(r"\b[a-z]{3,}\b", note)[:5])
-            if kind not in self._kinds and len(self._kinds) < MOST_SHOWN:
+            if kind not in self._kinds and len(self._kinds) < MAX_SHOWN:
                 self._kinds.add(kind)
                 say(f"note: {row.id}: {note}")
 

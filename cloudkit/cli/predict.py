@@ -71,9 +71,9 @@ def command(
     check_inputs(inputs)
     check_apart(inputs, output, plot, page, failures)
     if top is not None:
-        from cloudkit.corpus import Wanted
+        from cloudkit.corpus import RankOptions
 
-        wanted = Wanted(top, by, lowest, where)
+        wanted = RankOptions(top, by, lowest, where)
         raise typer.Exit(
             rank_inputs(
                 model,

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cloudkit.cli.columns import MOST_SHOWN
+from cloudkit.cli.columns import MAX_SHOWN
 from cloudkit.cli.files import check_target, replacing, table_writer
 from cloudkit.cli.inputs import records, say_failure
 from cloudkit.cli.terminal import counting, emit_json, emit_table, say
@@ -12,7 +12,7 @@ from cloudkit.errors import CloudkitError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cloudkit.corpus import Wanted
+    from cloudkit.corpus import RankOptions
     from cloudkit.encoding import Encoded
     from cloudkit.units import Per
 
@@ -25,7 +25,7 @@ def rank_inputs(
     model: str,
     inputs: list[str],
     column: str | None,
-    wanted: "Wanted",
+    wanted: "RankOptions",
     temperatures: str | None,
     per: "Per",
     reference: list[str],
@@ -77,10 +77,10 @@ def rank_inputs(
             for failure in found.failures:
                 write(failure._asdict())
     else:
-        for failure in found.failures[:MOST_SHOWN]:
+        for failure in found.failures[:MAX_SHOWN]:
             say_failure(failure.id, failure)
-        if len(found.failures) > MOST_SHOWN:
-            say(f"... and {len(found.failures) - MOST_SHOWN:,} more; --failures FILE keeps all")
+        if len(found.failures) > MAX_SHOWN:
+            say(f"... and {len(found.failures) - MAX_SHOWN:,} more; --failures FILE keeps all")
     by = f" by {found.quantity}" if found.quantity else ""
     say(
         f"{found.predicted:,} predicted, {len(found.failures):,} failed; {found.kept:,} fit the condition, {found.novel:,} of them new "

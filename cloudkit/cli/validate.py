@@ -10,7 +10,7 @@ from cloudkit.cli.terminal import counting, emit, emit_json, say
 if TYPE_CHECKING:
     from cloudkit.scope import Diagnostic
 
-MOST_SHOWN = 20  # findings in the terminal; --json has all
+MAX_SHOWN = 20  # findings in the terminal; --json has all
 
 
 class Findings(NamedTuple):
@@ -74,10 +74,10 @@ def show(texts: Texts, found: Findings) -> None:
     from cloudkit.scope import render
 
     ordered = sorted(found.diagnostics, key=lambda finding: finding[1].severity)
-    blocks = [f"{texts.place(row)}: schema\n{breach}\n" for row, breach in found.schema[:MOST_SHOWN]]
-    for row, d in ordered[: MOST_SHOWN - len(blocks)]:
+    blocks = [f"{texts.place(row)}: schema\n{breach}\n" for row, breach in found.schema[:MAX_SHOWN]]
+    for row, d in ordered[: MAX_SHOWN - len(blocks)]:
         blocks.append(f"{texts.place(row)}: {d.severity}\n{render(texts.texts[row], d)}\n")
     for block in blocks:
         emit(block)
-    if (total := len(ordered) + len(found.schema)) > MOST_SHOWN:
-        emit(f"... and {total - MOST_SHOWN:,} more; --json shows all")
+    if (total := len(ordered) + len(found.schema)) > MAX_SHOWN:
+        emit(f"... and {total - MAX_SHOWN:,} more; --json shows all")

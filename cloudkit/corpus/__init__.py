@@ -6,9 +6,18 @@ structures -> encode_corpus -> folder of shards -> audit, dedupe -> ids that tra
 from cloudkit.corpus.audit import audit
 from cloudkit.corpus.candidates import Candidate, enumerate_candidates, find_prototype
 from cloudkit.corpus.encode import Report, encode_corpus, read_failures
-from cloudkit.corpus.rank import Ranking, Reference, Wanted, rank
+from cloudkit.corpus.rank import Ranking, RankOptions, Reference, rank
 
 __all__ = [
-    "Candidate", "Ranking", "Reference", "Report", "Wanted",
-    "audit", "encode_corpus", "enumerate_candidates", "find_prototype", "rank", "read_failures",
+    "Candidate",
+    "RankOptions",
+    "Ranking",
+    "Reference",
+    "Report",
+    "audit",
+    "encode_corpus",
+    "enumerate_candidates",
+    "find_prototype",
+    "rank",
+    "read_failures",
 ]  # fmt: skip

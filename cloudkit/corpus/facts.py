@@ -50,7 +50,7 @@ FACTS: Final[dict[str, type]] = {
 }
 LABELS: Final[dict[str, type]] = {"place": int, "name": str, "value": float}
 NO_LABELS: Final = ("id", "row", "number", "space_group", "symprec", "n_atoms", "copies", "temperature")
-MOST_SHOWN: Final = 20
+MAX_SHOWN: Final = 20
 
 
 @dataclass(slots=True)
@@ -130,7 +130,7 @@ def _facts(row: Row, source: Source, tokenizer: Tokenizer | None) -> dict[str, A
         scope = parse(row.text)
     except CloudkitError as error:
         source.invalid += 1
-        if len(source.shown) < MOST_SHOWN:
+        if len(source.shown) < MAX_SHOWN:
             found = error.diagnostics[0] if isinstance(error, ScopeError) and error.diagnostics else None
             source.shown.append((row.id, f"{found.code}: {found.message}" if found else str(error)))
         return None

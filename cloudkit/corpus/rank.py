@@ -83,7 +83,7 @@ STABILITY: Final = "formation_energy"  # what candidates are ranked by first
 KNOWN, FORMULA, NEW = "known", "known formula", "new"
 
 
-class Wanted(NamedTuple):
+class RankOptions(NamedTuple):
     """The ranking criterion.
 
     quantity: None for the formation energy, or else the first that the model predicts; lowest: whether the lowest values
@@ -166,7 +166,7 @@ def _identity(scope: Scope) -> tuple[str, str]:
 def rank(
     model: Predictor,
     inputs: Iterable[Encoded],
-    wanted: Wanted,
+    wanted: RankOptions,
     reference: Reference,
     temperature: float | None = None,
     per: Per = "atom",

@@ -22,7 +22,7 @@ def take_fraction(table: Table, column: str, fraction: float) -> Table:
     return table.where([one in kept for one in hashes])
 
 
-class Divided(Protocol):
+class FoldSettings(Protocol):
     """How a file is divided: the key `folds` of a spec."""
 
     count: int
@@ -32,7 +32,7 @@ class Divided(Protocol):
 
 
 def take_part(
-    table: Table, part: str, folds: Divided | None, strata: NDArray[np.int64] | None = None
+    table: Table, part: str, folds: FoldSettings | None, strata: NDArray[np.int64] | None = None
 ) -> Table:
     """The rows of a part (train or test) of the fold that `folds` names; all rows without one, or for the part all.
 

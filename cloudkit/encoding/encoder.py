@@ -15,7 +15,7 @@ from cloudkit.io.record import NOTHING
 from cloudkit.scope.project import project
 from cloudkit.structure import Crystal, Geometry
 from cloudkit.structure.engine_native import fault
-from cloudkit.structure.guards import MOST_SITES, validate_crystal
+from cloudkit.structure.guards import MAX_SITES, validate_crystal
 from cloudkit.structure.symmetry import Engine, find_symmetries
 
 CHUNK: Final = 256  # structures handed to the core at once, for each job
@@ -137,7 +137,7 @@ def encode_batch(
     engine: Engine | None = None,
     symprec: float = 1e-2,
     jobs: int = 1,
-    max_sites: int = MOST_SITES,
+    max_sites: int = MAX_SITES,
 ) -> Batch:
     """Encode many structures; order is kept and nothing is dropped.
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cloudkit.errors import OptionError
-from cloudkit.structure.guards import MOST_SITES
+from cloudkit.structure.guards import MAX_SITES
 from cloudkit.structure.symmetry import Engine, Search, default_engine, load_engine
 
 DIALECTS: Final = ("orbit", "reduced", "full")
@@ -48,7 +48,7 @@ class EncodeOptions:
     order: str = "canonical"
     engine: Engine | None = None
     symprec: float = 1e-2
-    max_sites: int = MOST_SITES
+    max_sites: int = MAX_SITES
     geometry: bool = False
 
     def __post_init__(self) -> None:

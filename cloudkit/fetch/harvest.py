@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from cloudkit.errors import FetchError
 from cloudkit.fetch.folder import Shards, State, locked
 from cloudkit.fetch.http import Client
-from cloudkit.fetch.optimade import MOST_IDLE, Row, first_link, read_page
+from cloudkit.fetch.optimade import MAX_IDLE, Row, first_link, read_page
 
 SHARD_ROWS: Final = 10_000
 SHARD_SECONDS: Final = 60.0  # a kill costs no more than the pages of this time
@@ -98,8 +98,8 @@ class _Harvest:
                     raise FetchError(f"{link}: the links to the next page run in a circle")
                 visited.add(link)
                 idle = 0 if self._take(client, link) else idle + 1
-                if idle >= MOST_IDLE:
-                    raise FetchError(f"{link}: {MOST_IDLE} pages in a row brought nothing new")
+                if idle >= MAX_IDLE:
+                    raise FetchError(f"{link}: {MAX_IDLE} pages in a row brought nothing new")
                 on_page(self.state.received, self.state.stated)
                 if len(self.rows) >= self.shard_rows or time.monotonic() - self.saved > SHARD_SECONDS:
                     self._save()

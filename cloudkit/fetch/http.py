@@ -10,8 +10,8 @@ from cloudkit.errors import FetchError, require
 ATTEMPTS: Final = 8
 UNKNOWN_HOST_ATTEMPTS: Final = 2  # a name that is not found rarely appears a minute later
 SECONDS: Final = 120.0  # for one answer, from the first byte to the last
-MOST_PAUSE: Final = 600.0  # seconds; a server that asks for more is left alone
-MOST_BYTES: Final = 1 << 28  # of one answer
+MAX_PAUSE: Final = 600.0  # seconds; a server that asks for more is left alone
+MAX_BYTES: Final = 1 << 28  # of one answer
 BUSY: Final = (408, 425, 429, 500, 502, 503, 504)  # answers after which the same question may be asked again
 CHUNK: Final = 1 << 16
 
@@ -57,7 +57,7 @@ class Client:
                     raise FetchError(f"{url}: {error}; asked {attempt} times") from error
                 schedule = schedule.increment("GET", url, error=error)
                 pause = schedule.get_backoff_time() if error.retry_after is None else error.retry_after
-                if pause > MOST_PAUSE:
+                if pause > MAX_PAUSE:
                     raise FetchError(f"{url}: {error}; it asks to come back in {pause:,.0f} s") from error
                 self._say(
                     f"{error}; trying again in {pause:.1f} s (attempt {attempt + 1} of {min(self._attempts, error.attempts)})"
@@ -96,9 +96,9 @@ class Client:
             CHUNK
         ):  # what is there, so that the time is looked at while an answer drips
             size += len(chunk)
-            if size > MOST_BYTES:
+            if size > MAX_BYTES:
                 raise FetchError(
-                    f"{url}: the answer is longer than {MOST_BYTES >> 20} MiB; ask for smaller pages"
+                    f"{url}: the answer is longer than {MAX_BYTES >> 20} MiB; ask for smaller pages"
                 )
             if time.monotonic() > deadline:
                 response.close()

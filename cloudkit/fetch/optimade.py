@@ -11,7 +11,7 @@ from cloudkit.fetch.http import Client
 from cloudkit.io import OPTIMADE_FIELDS, as_structure_table, plain_text
 
 FIELDS: Final = ("id", *OPTIMADE_FIELDS, "last_modified")
-MOST_IDLE: Final = 10  # pages in a row without anything new, after which the links are taken for a circle
+MAX_IDLE: Final = 10  # pages in a row without anything new, after which the links are taken for a circle
 
 Row = dict[str, Any]
 

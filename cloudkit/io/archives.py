@@ -16,15 +16,15 @@ from pathlib import Path
 from typing import IO, Any, Final, NamedTuple, cast
 
 from cloudkit.errors import StructureError
-from cloudkit.io.paths import MOST_TEXT, UNREADABLE
+from cloudkit.io.paths import MAX_TEXT, UNREADABLE
 
-MOST_MEMBERS: Final = 50_000
-MOST_UNPACKED: Final = 1 << 34  # bytes of all members together
-MOST_RATIO: Final = 200  # unpacked to packed bytes; text of structures shrinks to a fifth or a tenth
+MAX_MEMBERS: Final = 50_000
+MAX_UNPACKED: Final = 1 << 34  # bytes of all members together
+MAX_RATIO: Final = 200  # unpacked to packed bytes; text of structures shrinks to a fifth or a tenth
 HEADERS: Final = 1 << 20  # bytes between two members of a tar file
 LONGEST_PATH: Final = 4096  # characters
 SAYS_UTF8: Final = 0x800  # flag of a member whose path is UTF-8
-MOST_LIST: Final = 256 * MOST_MEMBERS  # bytes of the list of members at the end of a zip file
+MAX_LIST: Final = 256 * MAX_MEMBERS  # bytes of the list of members at the end of a zip file
 
 
 class Member(NamedTuple):
@@ -75,7 +75,7 @@ def _refuse(why: str) -> StructureError:
 def _too_many() -> StructureError:
     return StructureError(
         "S116",
-        f"the archive has more than {MOST_MEMBERS:,} members; those after are not read",
+        f"the archive has more than {MAX_MEMBERS:,} members; those after are not read",
         "unpack it and give the folder, or pack it in parts",
     )
 
@@ -90,9 +90,7 @@ def _too_large(size: int, limit: int, what: str) -> StructureError:
 
 def _size_fault(size: int, packed: int) -> StructureError | None:
     """Why a member of `size` bytes is not read, if it looks like a bomb: large, and nearly nothing when packed."""
-    return (
-        _too_large(size, MOST_TEXT, "the member") if size > MOST_TEXT and size > MOST_RATIO * packed else None
-    )
+    return _too_large(size, MAX_TEXT, "the member") if size > MAX_TEXT and size > MAX_RATIO * packed else None
 
 
 def _zip_members(path: str) -> Iterator[tuple[str, IO[bytes] | StructureError]]:
@@ -104,8 +102,8 @@ def _zip_members(path: str) -> Iterator[tuple[str, IO[bytes] | StructureError]]:
                 continue
             mode = info.external_attr >> 16
             total += info.file_size
-            if total > MOST_UNPACKED:
-                raise _too_large(total, MOST_UNPACKED, "the archive")
+            if total > MAX_UNPACKED:
+                raise _too_large(total, MAX_UNPACKED, "the archive")
             name = _zip_name(info)
             if stat.S_IFMT(mode) and not stat.S_ISREG(mode):
                 yield name, _refuse("it is a link or a device")
@@ -143,7 +141,7 @@ def _check_list(path: str) -> None:
     at = tail.rfind(b"PK\5\6")
     if at >= 0 and len(tail) >= at + 16:
         count, length = struct.unpack_from("<HI", tail, at + 10)
-        if count > MOST_MEMBERS or length > MOST_LIST:
+        if count > MAX_MEMBERS or length > MAX_LIST:
             raise _too_many()
 
 
@@ -168,15 +166,15 @@ def _tar_members(path: str) -> Iterator[tuple[str, IO[bytes] | StructureError]]:
         metered = _Metered(file)
         with tarfile.open(fileobj=cast(Any, metered), mode="r|") as archive:
             for number, info in enumerate(archive):
-                if number == MOST_MEMBERS:
+                if number == MAX_MEMBERS:
                     raise _too_many()
                 cast(Any, archive).members.clear()  # tarfile would keep them all
                 total = info.offset_data + info.size
                 metered.left = info.size + HEADERS
-                if total > MOST_UNPACKED:
-                    raise _too_large(total, MOST_UNPACKED, "the archive")
-                if total > MOST_TEXT and total > MOST_RATIO * packed:
-                    raise _too_large(total, MOST_TEXT, f"the archive, of {packed / 1e6:.1f} MB,")
+                if total > MAX_UNPACKED:
+                    raise _too_large(total, MAX_UNPACKED, "the archive")
+                if total > MAX_TEXT and total > MAX_RATIO * packed:
+                    raise _too_large(total, MAX_TEXT, f"the archive, of {packed / 1e6:.1f} MB,")
                 if info.isreg() and not info.issparse():
                     yield info.name, archive.extractfile(info) or BytesIO()
                 elif not info.isdir():

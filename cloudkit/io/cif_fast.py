@@ -42,7 +42,7 @@ except ModuleNotFoundError as error:  # built without a C compiler
         return None
 
 
-MOST_FORMULAS: Final = 4_096
+MAX_FORMULAS: Final = 4_096
 GROUP_TAGS: Final = (*NAME_TAGS[:2], *NUMBER_TAGS[:2], *HALL_TAGS[:2])
 P1_NAMES: Final = frozenset(("'P 1'", '"P 1"', "P1", "'P1'", '"P1"', "?", ".", "1"))
 # the order of sites, for the elements whose electronegativity is known: the others do not sort by themselves alone
@@ -86,7 +86,7 @@ class _Formulas(dict[str, dict[str, float]]):
     """The counts of formulas of whole numbers, by their values in the file; empty for any other formula."""
 
     def __missing__(self, value: str) -> dict[str, float]:
-        if len(self) > MOST_FORMULAS:
+        if len(self) > MAX_FORMULAS:
             self.clear()
         found = read_formula(value.strip("'\""))
         whole = {} if any(error for _, error in found.values()) else {e: n for e, (n, _) in found.items()}

@@ -17,7 +17,7 @@ cdef double TENS[16]
 TENS[:] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15]
 cdef enum:
     DIGITS = 15      # an integer of so many digits and the power of ten that divides it are exact, so the quotient is rounded once
-    MOST_KINDS = 118
+    MAX_KINDS = 118
 
 cdef tuple PLACE = ("_atom_site_fract_x", "_atom_site_fract_y", "_atom_site_fract_z")
 cdef tuple CELL = ("_cell_length_a", "_cell_length_b", "_cell_length_c",
@@ -213,7 +213,7 @@ cdef tuple read_rows(list values, Py_ssize_t width, Py_ssize_t x, Py_ssize_t y, 
                      Py_ssize_t occupancy, dict ranks):
     """Positions, labels and symbols, rows sorted by the rank of their element; rows of one element keep their order."""
     cdef Py_ssize_t n = len(values) // width, row, at, before
-    cdef list counts = [0] * MOST_KINDS
+    cdef list counts = [0] * MAX_KINDS
     cdef dict number = {}
     cdef list kinds = []
     for row in range(n):
@@ -222,7 +222,7 @@ cdef tuple read_rows(list values, Py_ssize_t width, Py_ssize_t x, Py_ssize_t y, 
             return None
         label = number.setdefault(kind, len(number))
         kinds.append(label)
-    if n == 0 or len(number) > MOST_KINDS:
+    if n == 0 or len(number) > MAX_KINDS:
         return None
     cdef list symbols = list(number)
     cdef list order = []

@@ -34,7 +34,7 @@ from cloudkit.tables.composition import sum_left_to_right
 BOND: Final = 0.55  # of the sum of two covalent radii; no bond is shorter
 # Å, instead of that where the file lists all atoms of its cell; the quick reader looks no closer
 CROWDED: Final = 0.85
-MOST_CHECKED: Final = 2_000  # sites of a cell up to which bonds are looked at
+MAX_CHECKED: Final = 2_000  # sites of a cell up to which bonds are looked at
 FORMULA_TAGS: Final = ("_chemical_formula_sum", "_chemical_formula.sum")
 UNITS_TAGS: Final = ("_cell_formula_units_Z", "_cell.formula_units_Z")
 DENSITY_TAGS: Final = ("_exptl_crystal_density_diffrn", "_exptl_crystal.density_diffrn")
@@ -215,7 +215,7 @@ def _crowded_pairs(built: _Built, rows: Rows, lattice: NDArray[np.float64]) -> l
     filled = np.array([sum_left_to_right(x for _, x in parts) for parts in sites.kinds])
     radius = np.array([_radius(parts) for parts in sites.kinds])
     is_sane = SMALLEST_ROOM < abs(float(np.linalg.det(lattice))) / sum(counts) < LARGEST_ROOM
-    if sum(counts) > MOST_CHECKED or not radius.max() or not is_sane:
+    if sum(counts) > MAX_CHECKED or not radius.max() or not is_sane:
         return []
     starts = [0, *accumulate(built.expanded.counts)]
     index = np.concatenate([np.arange(starts[row], starts[row + 1]) for row in sites.rows])

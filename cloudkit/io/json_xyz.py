@@ -40,7 +40,7 @@ TRUTH: Final = {
     "0": False,
     ".false.": False,
 }
-MOST_ATOMS: Final = 1_000_000  # of one frame
+MAX_ATOMS: Final = 1_000_000  # of one frame
 
 
 def read_json_lines(text: str, first_line: int = 1) -> Iterator[Record]:
@@ -230,8 +230,8 @@ def count_atoms(line: str) -> int | StructureError:
         return StructureError(
             "S103", f"the frame should begin with a number of atoms, not with '{stated[:40]}'"
         )
-    if len(stated) > 9 or int(stated) > MOST_ATOMS:
-        return StructureError("S103", f"a frame of {stated[:20]} atoms; at most {MOST_ATOMS:,} are read")
+    if len(stated) > 9 or int(stated) > MAX_ATOMS:
+        return StructureError("S103", f"a frame of {stated[:20]} atoms; at most {MAX_ATOMS:,} are read")
     return int(stated)
 
 

@@ -20,7 +20,7 @@ from cloudkit.tables import ELEMENT
 
 UNREADABLE: Final = (OSError, EOFError, zlib.error, LZMAError, BadZipFile, TarError)
 BLOCK: Final = 1 << 16  # bytes read at once
-MOST_TEXT: Final = 1 << 27  # bytes of a file, unpacked, or of one line of it, that are held at once
+MAX_TEXT: Final = 1 << 27  # bytes of a file, unpacked, or of one line of it, that are held at once
 
 
 def file_names(inputs: Iterable[str | Path]) -> dict[str, str]:
@@ -178,7 +178,7 @@ def _read_at_once(path: str) -> bytes:
         while block := os.read(number, BLOCK):
             blocks.append(block)
             size += len(block)
-            if size > MOST_TEXT:
+            if size > MAX_TEXT:
                 raise too_long("file")
     finally:
         os.close(number)
@@ -186,26 +186,26 @@ def _read_at_once(path: str) -> bytes:
 
 
 def read_limited(file: IO[bytes]) -> bytes:
-    """What is left of a file; raises StructureError S116 where that is more than MOST_TEXT, and any of UNREADABLE."""
-    data = file.read(MOST_TEXT + 1)
-    if len(data) > MOST_TEXT:
+    """What is left of a file; raises StructureError S116 where that is more than MAX_TEXT, and any of UNREADABLE."""
+    data = file.read(MAX_TEXT + 1)
+    if len(data) > MAX_TEXT:
         raise too_long("file")
     return data
 
 
 def limited_lines(file: IO[bytes]) -> Iterator[bytes]:
     """The lines of a file with their ends; raises as read_limited where one line is too long."""
-    while line := file.readline(MOST_TEXT + 1):
-        if len(line) > MOST_TEXT:
+    while line := file.readline(MAX_TEXT + 1):
+        if len(line) > MAX_TEXT:
             raise too_long("line")
         yield line
 
 
 def too_long(what: str) -> StructureError:
-    """S116 for a file, line or frame of more than MOST_TEXT bytes."""
+    """S116 for a file, line or frame of more than MAX_TEXT bytes."""
     return StructureError(
         "S116",
-        f"the {what} is longer than {MOST_TEXT >> 20} MiB",
+        f"the {what} is longer than {MAX_TEXT >> 20} MiB",
         "probably not a structure file; otherwise split it",
     )
 

@@ -22,7 +22,7 @@ from cloudkit.io.json_xyz import NAMES, count_atoms, other_columns, row_name
 from cloudkit.io.objects import HOLDERS
 from cloudkit.io.parquet import read_structure_rows
 from cloudkit.io.paths import (
-    MOST_TEXT,
+    MAX_TEXT,
     UNREADABLE,
     InputFile,
     decode,
@@ -39,7 +39,7 @@ from cloudkit.io.tables import long_fields
 
 STANDARD_INPUT: Final = "-"
 LINES: Final = 32  # of a file of JSON lines in one piece, or frames of an extended XYZ file
-MOST_TOGETHER: Final = 1 << 22  # bytes after which a piece is full
+MAX_TOGETHER: Final = 1 << 22  # bytes after which a piece is full
 # columns of tables that hold a structure: as the text of a file, as JSON, or (FILE_COLUMNS) as the name of a file; the first
 # that is there is read
 FILE_COLUMNS: Final = ("file", "filename", "file_name", "cif_file", "structure_file", "path")
@@ -301,7 +301,7 @@ def _groups(parts: Iterator[bytes]) -> Iterator[tuple[list[bytes], bool]]:
     size, is_first = 0, True
     try:
         for part in parts:
-            if len(group) == LINES or size > MOST_TOGETHER:
+            if len(group) == LINES or size > MAX_TOGETHER:
                 yield group, False
                 group, size, is_first = [], 0, False
             group.append(part)
@@ -324,7 +324,7 @@ def _frames(lines: Iterator[bytes]) -> Iterator[bytes]:
             for more in islice(lines, n + 1):
                 frame.append(more)
                 size += len(more)
-                if size > MOST_TEXT:
+                if size > MAX_TEXT:
                     raise too_long("frame")
             yield b"".join(frame)
 

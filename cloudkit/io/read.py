@@ -25,7 +25,7 @@ from cloudkit.structure.guards import SMALLEST_VOLUME
 
 _LOG: Final = logging.getLogger(__name__)
 FETCHED: Final = 32  # files fetched before the first is parsed
-MOST_FETCHED: Final = 1 << 22  # characters
+MAX_FETCHED: Final = 1 << 22  # characters
 
 
 def as_crystal(structure: Any) -> Crystal:
@@ -167,7 +167,7 @@ def read_pieces(pieces: Iterable[Piece]) -> Iterator[list[Record]]:
         text = _fetch(piece)
         fetched.append((piece, text))
         size += len(text) if isinstance(text, str) else 0
-        if len(fetched) == FETCHED or size > MOST_FETCHED:
+        if len(fetched) == FETCHED or size > MAX_FETCHED:
             yield from (_parse(*one) for one in fetched)
             fetched, size = [], 0
     yield from (_parse(*one) for one in fetched)

@@ -84,7 +84,12 @@ ThermalQuantity = Literal[
     "phonon_density",
 ]
 
-FOUR: tuple[ThermalQuantity, ...] = ("heat_capacity", "internal_energy", "entropy", "free_energy")
+THERMAL_QUANTITIES: tuple[ThermalQuantity, ...] = (
+    "heat_capacity",
+    "internal_energy",
+    "entropy",
+    "free_energy",
+)
 
 ModeKind = Literal["debye", "einstein", "debye_einstein", "spectrum"]
 
@@ -198,7 +203,7 @@ class ThermalHead(Part):
         "a Debye part and two frequencies; spectrum: a density of states on a frequency grid",
     )
     outputs: list[ThermalQuantity] = Field(
-        default=list(FOUR), min_length=1, description="quantities that targets may refer to"
+        default=list(THERMAL_QUANTITIES), min_length=1, description="quantities that targets may refer to"
     )
     dropout: Share = Field(default=0.1, description="dropout rate of the head's inputs")
     tolerance: Annotated[float, Field(ge=0)] = Field(

@@ -37,7 +37,7 @@ FIXED: Final = {  # quantity -> unit, in the order of the tables of `materials`
 FAR: Final = 2.0  # distance of the nearest composition that is called far: 2 % of those held out are farther
 OTHER_SITES: Final = 1.0  # distance added for other Wyckoff positions
 PATH: Final = SHIPPED / "materials" / "known.npz"
-MOST_ELEMENTS: Final = 8
+MAX_ELEMENTS: Final = 8
 PLACES: Final = 105  # Mendeleev numbers of 1 to 103, and one for elements without
 
 
@@ -51,10 +51,10 @@ class Neighbor(NamedTuple):
     labels: Mapping[str, float]
 
 
-class Known:
+class KnownCrystals:
     """Compositions, space groups and labels of training crystals, as arrays of one row each.
 
-    numbers, amounts (n, MOST_ELEMENTS): atomic numbers and how many atoms of each, 0 where there are fewer elements.
+    numbers, amounts (n, MAX_ELEMENTS): atomic numbers and how many atoms of each, 0 where there are fewer elements.
     group, sites (n,): space group, and a hash of group and Wyckoff letters. labels (n, quantities): NaN where unknown.
     most_orbits: the largest number of orbits that 99.9 % of them do not exceed.
     """
@@ -147,10 +147,10 @@ def site_hash(scope: Scope) -> int:
 
 
 @cache
-def read_known(path: Path = PATH) -> Known:
+def read_known(path: Path = PATH) -> KnownCrystals:
     """The crystals that the shipped models learned from."""
     with np.load(path, allow_pickle=False) as arrays:
-        return Known({name: arrays[name] for name in arrays.files})
+        return KnownCrystals({name: arrays[name] for name in arrays.files})
 
 
 def _place(element: Element) -> int:

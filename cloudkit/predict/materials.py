@@ -20,7 +20,7 @@ from cloudkit.models.runtime import Runtime, read_runtime, shipped
 from cloudkit.models.runtime.heads import GeometryHead
 from cloudkit.predict.inputs import Failure, ModelInput, gather, prepare, refuse
 from cloudkit.predict.known import FIXED, Neighbor, read_known
-from cloudkit.predict.model import COLUMNS, ROOM, Columns, Model, Predictor, load_model
+from cloudkit.predict.model import COLUMNS, ROOM_TEMPERATURE, Columns, Model, Predictor, load_model
 from cloudkit.scope import parse, project, reduced_formula
 from cloudkit.units import MOLAR_QUANTITIES, Per, canonical_unit
 
@@ -156,7 +156,7 @@ class Materials(Predictor):
             "note": np.array(notes, dtype=object)[row],
         }
 
-    def sheet(self, structure: Any, at: float = ROOM) -> Sheet:
+    def sheet(self, structure: Any, at: float = ROOM_TEMPERATURE) -> Sheet:
         """The data sheet of one structure or orbit string; at: the temperature in K of its table.
 
         ``cloudkit.report.sheet_page`` makes a page of it. Raises CloudkitError for what has no string.
@@ -166,7 +166,7 @@ class Materials(Predictor):
             raise CloudkitError(f"a data sheet is of one crystal; got {len(records)}")
         return self.sheet_of(records[0], at)
 
-    def sheet_of(self, record: Encoded, at: float = ROOM) -> Sheet:
+    def sheet_of(self, record: Encoded, at: float = ROOM_TEMPERATURE) -> Sheet:
         """As `sheet`, of a string or error."""
         ready = prepare(record, "orbit", "atom")
         if isinstance(ready, Failure):
@@ -204,7 +204,7 @@ class Materials(Predictor):
         thermal = self._member("thermal", texts, kelvin)
         found = {name: ends for name, ends in thermal.items() if name in THERMAL}
         for name in MEMBERS[1:]:
-            of_member = self._member(name, texts, np.array([ROOM]))
+            of_member = self._member(name, texts, np.array([ROOM_TEMPERATURE]))
             found |= {quantity: Ends(*(part[:, 0] for part in ends)) for quantity, ends in of_member.items()}
         found |= derived_moduli(found["bulk_modulus"], found["shear_modulus"])
         for quantity, bounds in (("band_gap", (0.0, np.inf)), ("metal_probability", (0.0, 1.0)), ("refractive_index", (1.0, np.inf))):  # fmt: skip

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[np.float64]
 Columns = dict[str, npt.NDArray[Any]]
-ROOM: Final = 298.15  # K, where a thermal model predicts if no temperature is asked for
+ROOM_TEMPERATURE: Final = 298.15  # K, where a thermal model predicts if no temperature is asked for
 BATCH: Final = 512  # crystals at a time
 ROWS: Final = 1_000_000  # rows of a table at a time
 COLUMNS: Final = ("id", "temperature", "quantity", "value", "unit", "lower", "upper")
@@ -131,7 +131,7 @@ class Predictor:
             yield table, failures + long
 
     def _temperatures(self, temperatures: Any) -> Array:
-        return check_temperatures(ROOM if temperatures is None else temperatures)
+        return check_temperatures(ROOM_TEMPERATURE if temperatures is None else temperatures)
 
     def _table(self, given: list[ModelInput], kelvin: Array, per: Per) -> tuple[Columns, list[Failure]]:
         """The table of all inputs that the model can read whole, and failures for the others."""

@@ -12,7 +12,7 @@ from cloudkit.report.page import Figure
 from cloudkit.report.run_folder import Predictions
 from cloudkit.units import DULONG_PETIT
 
-MANY: Final = 1500  # points beyond which marks lie on top of each other
+MAX_MARKS: Final = 1500  # points beyond which marks lie on top of each other
 ACROSS: Final = 32  # discs side by side
 SIZES: Final = 5  # of discs (charts.css: .n1 to .n5)
 
@@ -22,7 +22,7 @@ def cloud(x: Array, y: Array, low: float, high: float, look: str) -> list[Series
 
     Every point counts in the hexagon around the disc; each series is a class of counts, few first.
     """
-    if x.size <= MANY:
+    if x.size <= MAX_MARKS:
         return [Series(x, y, "", look, "cloud")]
     size = (high - low) / ACROSS
     places, counts = _hexagons((x - low) / size, (y - low) / size)
@@ -79,7 +79,7 @@ def _column(rows: list[dict[str, Any]], name: str) -> Array:
 
 def is_dense(group: Predictions) -> bool:
     """Whether the rows are drawn as a density."""
-    return len(group.ids) > MANY
+    return len(group.ids) > MAX_MARKS
 
 
 def parity(group: Predictions, baseline: str | None = None) -> str:

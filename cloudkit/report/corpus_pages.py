@@ -11,7 +11,7 @@ from cloudkit.report.page import Figure, render
 from cloudkit.tables import ELEMENTS
 
 if TYPE_CHECKING:
-    from cloudkit.corpus import Ranking, Wanted
+    from cloudkit.corpus import Ranking, RankOptions
 
 MAX_CONFLICTS: Final = 20  # rows of conflicting labels that are listed
 FEWEST_DRAWN: Final = 3  # conflicts; the table shows fewer better than a plot
@@ -112,7 +112,7 @@ def _ranges(numbers: Iterable[int]) -> str:
     return ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs)
 
 
-def rank_page(ranking: "Ranking", wanted: "Wanted", model: str) -> str:
+def rank_page(ranking: "Ranking", wanted: "RankOptions", model: str) -> str:
     """Return a page of the best candidates: formula, prediction ± half of its 80 % interval, all other quantities, string."""
     best: Any = ranking.table.to_dict("records")
     name = quantity_name(ranking.quantity)

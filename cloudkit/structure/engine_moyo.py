@@ -8,7 +8,7 @@ from types import ModuleType
 import numpy as np
 
 from cloudkit.errors import StructureError, require
-from cloudkit.structure.symmetry import Cell, Found
+from cloudkit.structure.symmetry import Cell, SymmetryDataset
 
 
 def _moyopy() -> ModuleType:
@@ -36,7 +36,7 @@ def version() -> str:
 
 def search(
     cells: Sequence[Cell], symprec: float, angle_tolerance: float | None
-) -> list[Found | StructureError]:
+) -> list[SymmetryDataset | StructureError]:
     """Symmetry of cells that passed the guards, or S301 or S303.
 
     angle_tolerance is for the other engine: with one, moyo 0.21 hangs on some cells (Ca10Zn6 at 5 degrees).
@@ -45,7 +45,7 @@ def search(
         return [_search_one(cell, symprec) for cell in cells]
 
 
-def _search_one(cell: Cell, symprec: float) -> Found | StructureError:
+def _search_one(cell: Cell, symprec: float) -> SymmetryDataset | StructureError:
     moyopy = _moyopy()
     try:
         given = moyopy.Cell(cell.lattice.tolist(), np.mod(cell.positions, 1.0).tolist(), cell.types)
@@ -60,4 +60,6 @@ def _search_one(cell: Cell, symprec: float) -> Found | StructureError:
         if type(error).__name__ != "PanicException":
             raise
         return StructureError("S303", f"moyo crashed: {error}", "try the spglib engine")
-    return Found(dataset.number, "".join(dataset.wyckoffs), dataset.orbits, len(dataset.std_cell.numbers))
+    return SymmetryDataset(
+        dataset.number, "".join(dataset.wyckoffs), dataset.orbits, len(dataset.std_cell.numbers)
+    )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from cloudkit import _native
 from cloudkit.errors import OptionError, StructureError
-from cloudkit.structure.symmetry import Cell, Found
+from cloudkit.structure.symmetry import Cell, SymmetryDataset
 from cloudkit.tables import SPACE_GROUPS
 
 LATTICE_POINTS = {"P": 1, "F": 4, "R": 3}  # of the conventional cell; 2 for A, C, I
@@ -44,12 +44,12 @@ def fault(status: str) -> StructureError:
 
 def search(
     cells: Sequence[Cell], symprec: float, angle_tolerance: float | None
-) -> list[Found | StructureError]:
+) -> list[SymmetryDataset | StructureError]:
     """Symmetry of cells that passed the guards; there is no angle tolerance."""
     return [_search_one(cell, symprec) for cell in cells]
 
 
-def _search_one(cell: Cell, symprec: float) -> Found | StructureError:
+def _search_one(cell: Cell, symprec: float) -> SymmetryDataset | StructureError:
     status, facts = _native.find_symmetry(
         cell.lattice, cell.positions, cell.types, cell.occupancies, symprec, 0
     )
@@ -57,7 +57,7 @@ def _search_one(cell: Cell, symprec: float) -> Found | StructureError:
         return fault(status)
     number, points = facts["space_group"], facts["lattice_points"]
     standard = LATTICE_POINTS.get(SPACE_GROUPS[number - 1].centering, 2)
-    return Found(
+    return SymmetryDataset(
         number,
         facts["letters"],
         facts["orbits"],

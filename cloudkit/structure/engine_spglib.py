@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from cloudkit.errors import StructureError, whole_import
-from cloudkit.structure.symmetry import Cell, Found
+from cloudkit.structure.symmetry import Cell, SymmetryDataset
 from cloudkit.tables import LETTERS
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def version() -> str:
 
 def search(
     cells: Sequence[Cell], symprec: float, angle_tolerance: float | None
-) -> list[Found | StructureError]:
+) -> list[SymmetryDataset | StructureError]:
     """Symmetry of cells that passed the guards, or S301; angle_tolerance in degrees. Frees the GIL where it can."""
     angle = -1.0 if angle_tolerance is None else angle_tolerance
     library = find_library()
@@ -78,7 +78,7 @@ def search(
 
 def _search_in_c(
     library: "Library", cells: Sequence[Cell], symprec: float, angle: float
-) -> Iterator[Found | StructureError]:
+) -> Iterator[SymmetryDataset | StructureError]:
     offsets = np.cumsum([0, *(len(cell.types) for cell in cells)], dtype=np.int64)
     types = np.array([number for cell in cells for number in cell.types], dtype=np.int32)
     groups, letters, orbits, standard, errors = library.search(
@@ -95,10 +95,10 @@ def _search_in_c(
         if standard[k] < 0:
             yield _no_group(symprec, _reason(int(errors[k])))
         else:
-            yield Found(int(groups[k]), symbols[start:end], heads[start:end], int(standard[k]))
+            yield SymmetryDataset(int(groups[k]), symbols[start:end], heads[start:end], int(standard[k]))
 
 
-def _search_in_python(cell: Cell, symprec: float, angle: float) -> Found | StructureError:
+def _search_in_python(cell: Cell, symprec: float, angle: float) -> SymmetryDataset | StructureError:
     spglib = _spglib()
     given = (cell.lattice, cell.positions, cell.types)
     try:
@@ -108,7 +108,7 @@ def _search_in_python(cell: Cell, symprec: float, angle: float) -> Found | Struc
         return _no_group(symprec, str(error))
     if dataset is None:
         return _no_group(symprec, "no reason given")
-    return Found(
+    return SymmetryDataset(
         dataset.number,
         "".join(dataset.wyckoffs),
         dataset.crystallographic_orbits.tolist(),

@@ -39,7 +39,7 @@ except ModuleNotFoundError as error:  # built without a C compiler
 # Å between atoms present at once. The shortest bond, H-H, has 0.74; but files that list split positions as
 # full ones are real (0.15 in spglib's own tests) and their symmetry is sound. This is ten times the usual symprec.
 SHORTEST_CONTACT: Final = 0.1
-MOST_SITES: Final = 20_000  # random sites take the native engine a second, moyo 40 s
+MAX_SITES: Final = 20_000  # random sites take the native engine a second, moyo 40 s
 SAME_PLACE: Final = 0.05  # Å; alternatives (occupancies adding up to 1) closer than this are one mixed site
 FULL: Final = 1.01  # largest sum of occupancies that rounding in a file explains
 SMALLEST_VOLUME: Final = 0.1  # Å³; the densest atom known takes about 1
@@ -47,7 +47,7 @@ LARGEST_LENGTH: Final = 1e5  # Å
 LARGEST_COORDINATE: Final = 1e6  # cells away from the origin: ten digits of the place are left
 
 
-def check_crystal(crystal: Crystal, max_sites: int = MOST_SITES) -> None:
+def check_crystal(crystal: Crystal, max_sites: int = MAX_SITES) -> None:
     """Check that a crystal can be given to an engine.
 
     Parameters
@@ -95,7 +95,7 @@ def is_obviously_sound(crystal: Crystal) -> bool:
         return False
 
 
-def validate_crystal(crystal: Crystal, max_sites: int = MOST_SITES) -> None:
+def validate_crystal(crystal: Crystal, max_sites: int = MAX_SITES) -> None:
     """The readable guard: raise StructureError for the first thing that is wrong, return where nothing is."""
     _check_numbers(crystal, max_sites)
     for species in crystal.species:

@@ -21,7 +21,7 @@ MAX_PAIRS = (
     200_000  # candidates looked at per direction; only crystals with heaps of coinciding atoms have more
 )
 THIN = 0.5  # Å
-FEW = 100  # atoms up to which trying all pairs is faster than sorting them into bins
+MAX_ALL_PAIRS = 100  # atoms up to which trying all pairs is faster than sorting them into bins
 
 Pairs = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
 
@@ -75,7 +75,7 @@ def close_pairs(lattice: NDArray[np.float64], positions: NDArray[np.float64], cu
     cell = compact_cell(lattice)
     thickness = plane_distances(cell)
     places = np.mod(positions if cell is lattice else positions @ lattice @ np.linalg.inv(cell), 1.0)
-    if len(places) <= FEW:
+    if len(places) <= MAX_ALL_PAIRS:
         first, second = _all_pairs(len(places))
     else:
         first, second = _candidates(places, np.clip(thickness // cutoff, 1, 2**20).astype(np.int64))
@@ -86,7 +86,7 @@ def close_pairs(lattice: NDArray[np.float64], positions: NDArray[np.float64], cu
     return first[near], second[near], distance[near]
 
 
-@lru_cache(maxsize=FEW)
+@lru_cache(maxsize=MAX_ALL_PAIRS)
 def _all_pairs(n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return np.triu_indices(n, 1)
 

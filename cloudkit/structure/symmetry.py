@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from cloudkit import _native
 from cloudkit.errors import CloudkitError, OptionError, StructureError
 from cloudkit.structure.crystal import Crystal
-from cloudkit.structure.guards import MOST_SITES, check_crystal, total_occupancy
+from cloudkit.structure.guards import MAX_SITES, check_crystal, total_occupancy
 from cloudkit.tables import SPACE_GROUPS
 from cloudkit.tables.composition import Species, sort_species
 
@@ -132,7 +132,7 @@ class Cell(NamedTuple):
     occupancies: list[float]
 
 
-class Found(NamedTuple):
+class SymmetryDataset(NamedTuple):
     """What an engine answers. letters: one per site; orbits: (n,) the first site of each site's orbit;
     n_standard: sites of the standardized cell; used and distance: as in Symmetry.
     """
@@ -145,12 +145,12 @@ class Found(NamedTuple):
     distance: float | None = None
 
 
-class Solve(Protocol):
+class SearchFunction(Protocol):
     """The function that each engine module has."""
 
     def __call__(
         self, cells: Sequence[Cell], symprec: float, angle_tolerance: float | None
-    ) -> list[Found | StructureError]:
+    ) -> list[SymmetryDataset | StructureError]:
         """Symmetry of each cell, or why there is none."""
 
 
@@ -183,7 +183,7 @@ class Search(NamedTuple):
     symprec: float = 1e-2
     angle_tolerance: float | None = None
     by_written: bool = False
-    max_sites: int = MOST_SITES
+    max_sites: int = MAX_SITES
 
     def check(self) -> None:
         """Import the engine; raise OptionError for options that make no sense."""
@@ -267,7 +267,7 @@ def find_symmetries(crystals: Iterable[Crystal], search: Search) -> list[Answer]
 
 
 @cache
-def load_engine(engine: str) -> tuple[Solve, str]:
+def load_engine(engine: str) -> tuple[SearchFunction, str]:
     """The engine's function and its name with version; imports the engine on first use."""
     if engine not in ENGINES:
         raise OptionError(f"unknown engine '{engine}'; choose {', '.join(ENGINES[:-1])} or {ENGINES[-1]}")
@@ -288,7 +288,7 @@ def _guard(crystal: Crystal, search: Search) -> tuple[Crystal, Cell] | Structure
 
 
 def _conclude(
-    crystal: Crystal, cell: Cell, found: Found | StructureError, engine: str, symprec: float
+    crystal: Crystal, cell: Cell, found: SymmetryDataset | StructureError, engine: str, symprec: float
 ) -> Answer:
     """The engine's answer as orbits, once it is seen to be consistent."""
     if isinstance(found, StructureError):

@@ -23,7 +23,7 @@ from safetensors.torch import load_file
 from cloudkit.models import save_weights, to_half
 from cloudkit.models.runtime import RegressionHead, read_runtime
 from cloudkit.modelspec import load_spec
-from cloudkit.predict.known import MOST_ELEMENTS, site_hash
+from cloudkit.predict.known import MAX_ELEMENTS, site_hash
 from cloudkit.scope import parse, reduced_formula
 from cloudkit.tables import ELEMENT
 from cloudkit.tables.composition import whole_numbers
@@ -177,7 +177,7 @@ def training_arrays(tables: Path) -> dict[str, Any]:
                 counts = (
                     whole_numbers(scope.composition) if scope.dialect != "reduced" else amounts.get(formula)
                 )
-                if not counts or len(counts) > MOST_ELEMENTS or max(counts.values()) > 255:
+                if not counts or len(counts) > MAX_ELEMENTS or max(counts.values()) > 255:
                     continue
                 assert not is_test(row["scope"])
                 if scope.dialect == "orbit":
@@ -192,8 +192,8 @@ def training_arrays(tables: Path) -> dict[str, Any]:
     rows = [
         (*key, place, labels) for key, of in sorted(found.items()) for place, labels in sorted(of.items())
     ]
-    numbers = np.zeros((len(rows), MOST_ELEMENTS), dtype=np.uint8)
-    counts_of = np.zeros((len(rows), MOST_ELEMENTS), dtype=np.uint8)
+    numbers = np.zeros((len(rows), MAX_ELEMENTS), dtype=np.uint8)
+    counts_of = np.zeros((len(rows), MAX_ELEMENTS), dtype=np.uint8)
     for index, (formula, *_) in enumerate(rows):
         for column, (symbol, count) in enumerate(sorted(amounts[formula].items())):
             numbers[index, column], counts_of[index, column] = ELEMENT[symbol].number, count

@@ -25,8 +25,8 @@ ROWS: list[dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("bad_inputs
 HERE, ALONE = [row for row in ROWS if not row.get("alone")], [row for row in ROWS if row.get("alone")]
 GOOD = {"salt.vasp": POSCAR, "strings.csv": f"scope\n{ROCK_SALT}\n"}
 VERBS = {command.name for command in program().registered_commands}
-MOST_SECONDS = 15.0  # of CPU, of a row
-MOST_MEMORY = 3 << 30  # bytes of addresses, for those run by themselves
+MAX_SECONDS = 15.0  # of CPU, of a row
+MAX_MEMORY = 3 << 30  # bytes of addresses, for those run by themselves
 
 
 def snapshot(folder: Path) -> dict[str, bytes | None]:
@@ -68,7 +68,7 @@ def test_bad_input_is_named_and_nothing_is_half_written(cloudkit, tmp_path, monk
     before = prepare(tmp_path, row)
     begun = time.process_time()
     answer = cloudkit(*shlex.split(row["run"]), stdin=row.get("stdin", ""))
-    assert time.process_time() - begun < MOST_SECONDS
+    assert time.process_time() - begun < MAX_SECONDS
     check(tmp_path, before, row, answer.code, answer.out + answer.err)
 
 
@@ -78,6 +78,6 @@ def test_a_bomb_costs_a_process_little_memory_and_leaves_nothing(tmp_path, row) 
     done = subprocess.run(
         [sys.executable, "-m", "cloudkit", *shlex.split(row["run"])],
         cwd=tmp_path, input=row.get("stdin", ""), capture_output=True, text=True, timeout=60,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY)),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY)),
     )  # fmt: skip
     check(tmp_path, before, row, done.returncode, done.stdout + done.stderr)

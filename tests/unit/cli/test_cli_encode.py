@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from cloudkit.cli import encode
-from cloudkit.cli.columns import MOST_SHOWN
+from cloudkit.cli.columns import MAX_SHOWN
 from cloudkit.io import read_table
 from cloudkit.io.pieces import Piece
-from cloudkit.structure.guards import MOST_SITES
+from cloudkit.structure.guards import MAX_SITES
 
 from .cli_examples import POSCAR, ROCK_SALT
 
@@ -41,7 +41,7 @@ def test_the_first_note_of_each_kind_is_shown_and_all_are_counted(
     output = ("-o", tmp_path_factory.mktemp("shards") / "s") if folder else ()
     answer = cloudkit("encode", tmp_path, "--json", "-j", jobs, *output)
     notes = [line for line in answer.err.splitlines() if line.startswith("note: ")]
-    assert answer.code == 0 and len(notes) == 1 < MOST_SHOWN
+    assert answer.code == 0 and len(notes) == 1 < MAX_SHOWN
     assert notes[0].startswith("note: 00.vasp: the POSCAR (VASP 4) names no elements: H, He stand in")
     assert (
         "... and 21 more notes like these, on 22 structures in all; cloudkit encode --notes FILE writes all\n"
@@ -86,7 +86,7 @@ def test_a_cell_past_the_limit_of_atoms_is_a_failure(cloudkit, structures):
 
 
 def test_the_limit_of_atoms_is_that_of_the_library():
-    assert encode.MAX_SITES == MOST_SITES
+    assert encode.MAX_SITES == MAX_SITES
 
 
 def test_the_ledger_holds_code_and_message_of_each_failure(cloudkit, structures, tmp_path):

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudkit.cli import main
-from cloudkit.corpus import Reference, Wanted, enumerate_candidates, find_prototype, rank
+from cloudkit.corpus import RankOptions, Reference, enumerate_candidates, find_prototype, rank
 from cloudkit.corpus.candidates import is_neutral
 from cloudkit.encoding import Encoded
 from cloudkit.errors import CloudkitError
@@ -145,7 +145,7 @@ def test_the_ranked_value_is_that_of_the_wanted_quantity_whatever_the_others_are
         Encoded(candidate.id, candidate.scope)
         for candidate in enumerate_candidates(ROCK_SALT, ["Na,Cl,K"], keep_charged=True)
     ]
-    found = rank(model, candidates, Wanted(quantity="gap"), Reference())
+    found = rank(model, candidates, RankOptions(quantity="gap"), Reference())
     assert found.table["value"].tolist() == [3.0, 2.0, 1.0]
     assert found.table["value_predicted"].tolist() == [20.0, 30.0, 10.0]
 

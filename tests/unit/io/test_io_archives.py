@@ -17,7 +17,7 @@ from unittest import mock
 import pytest
 
 from cloudkit.io import archives, read_structures
-from cloudkit.io.paths import MOST_TEXT
+from cloudkit.io.paths import MAX_TEXT
 
 from ..structure.structure_examples import CUBIC_POSCAR, ROCK_SALT
 
@@ -219,7 +219,7 @@ def test_a_gigabyte_of_zeros_is_refused_in_bounded_memory_and_nothing_is_written
     assert {name for name, text in found.items() if not text.startswith("S116")} == set()
     assert "the member unpacks to 1,074 MB, and at most 134 MB are read" in found["bomb.zip/zeros.cif"]
     assert "the header of a member" in found["header.tar.gz"]
-    assert f"longer than {MOST_TEXT >> 20} MiB" in found["zeros.cif.gz"]
+    assert f"longer than {MAX_TEXT >> 20} MiB" in found["zeros.cif.gz"]
 
 
 def test_an_archive_that_states_less_than_it_holds_gives_no_more_than_it_states(tmp_path: Path) -> None:
@@ -283,7 +283,7 @@ def test_all_members_together_are_limited(tmp_path: Path, kind: str) -> None:
     most = 3 * (
         len(ROCK_SALT) if kind == "zip" else 1024
     )  # a tar file has blocks of 512 for headers and for contents
-    with mock.patch.object(archives, "MOST_UNPACKED", most):
+    with mock.patch.object(archives, "MAX_UNPACKED", most):
         found = read(path)
     assert [text[:4] for text in found.values()] == ["ok", "ok", "ok", "S116"]
 

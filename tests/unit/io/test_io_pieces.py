@@ -14,7 +14,7 @@ import pytest
 
 from cloudkit.errors import StructureError
 from cloudkit.io import Record, as_crystal, pieces, read_structure_rows, read_structures
-from cloudkit.io.paths import MOST_TEXT
+from cloudkit.io.paths import MAX_TEXT
 from cloudkit.io.pieces import LINES, find_pieces
 from cloudkit.io.read import FETCHED
 from cloudkit.structure import Crystal
@@ -321,7 +321,7 @@ def test_frames_after_the_first_piece_keep_their_numbers(tmp_path: Path) -> None
 def test_a_file_that_is_too_long_to_be_one_structure_is_refused(tmp_path: Path) -> None:
     for name in ("x.cif", "x.jsonl", "x.json"):
         with (tmp_path / name).open("wb") as file:
-            file.truncate(MOST_TEXT + 1)
+            file.truncate(MAX_TEXT + 1)
     found = {record.id: record.error.code for record in read(tmp_path) if record.error}
     assert found == dict.fromkeys(("x.cif", "x.json", "x.jsonl"), "S116")
 

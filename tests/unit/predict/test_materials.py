@@ -13,7 +13,7 @@ from cloudkit.models.runtime import shipped
 from cloudkit.modelspec import dump, load_spec
 from cloudkit.predict import Materials, Sheet, load_model
 from cloudkit.predict.inputs import gather
-from cloudkit.predict.known import FIXED, MOST_ELEMENTS, Known, about_shipped, read_known, site_hash
+from cloudkit.predict.known import FIXED, MAX_ELEMENTS, KnownCrystals, about_shipped, read_known, site_hash
 from cloudkit.predict.materials import MEMBERS, THERMAL, Ends, derived_moduli
 from cloudkit.report.sheet import sheet_page
 from cloudkit.scope import parse
@@ -135,15 +135,15 @@ def test_the_nearest_known_crystal_of_one_that_was_learned_is_itself() -> None:
 
 def test_distances_of_compositions_are_work_along_the_mendeleev_numbers() -> None:
     arrays = {
-        "numbers": np.array([[11, 17] + [0] * (MOST_ELEMENTS - 2)], dtype=np.uint8),
-        "amounts": np.array([[1, 1] + [0] * (MOST_ELEMENTS - 2)], dtype=np.uint8),
+        "numbers": np.array([[11, 17] + [0] * (MAX_ELEMENTS - 2)], dtype=np.uint8),
+        "amounts": np.array([[1, 1] + [0] * (MAX_ELEMENTS - 2)], dtype=np.uint8),
         "group": np.array([225], dtype=np.uint8),
         "sites": np.array([site_hash(parse(ROCK_SALT))], dtype=np.uint32),
         "labels": np.array([[5.0]], dtype=np.float16),
         "quantities": np.array(["band_gap"]),
         "most_orbits": np.array(3),
     }
-    known = Known(arrays)
+    known = KnownCrystals(arrays)
     places = {symbol: cloudkit.tables.ELEMENT[symbol].mendeleev_number for symbol in ("Na", "K", "Cl")}
     halved = abs(places["Na"] - places["K"]) / 2
     assert float(known.distances(parse(ROCK_SALT))[0]) == 0
