@@ -38,7 +38,7 @@ class Row(NamedTuple):
 
 def command(
     subject: Annotated[list[str] | None, typer.Argument(metavar="SUBJECT", help="Which benchmarks (without it, all): tokenize, decode, validate, parse, ...", show_default=False)] = None,
-    wall: Annotated[bool, typer.Option("--wall", help="Time by the clock on the wall: for several threads or jobs, on an idle machine.")] = False,
+    wall: Annotated[bool, typer.Option("--wall", help="Measure wall-clock time: for several threads or jobs, on an idle machine.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Rows, machine and versions as a JSON document.")] = False,
 ) -> None:  # fmt: skip
     """Time cloudkit against its rivals: same input, same output, one thread, CPU time of this process.

@@ -45,7 +45,7 @@ def command(
     if as_json:
         _emit_result(result, dry_run)
     elif dry_run:
-        emit(f"{spec} is in order; a build would write {folder}")
+        emit(f"{spec} is valid; a build would write {folder}")
     else:
         _show_result(result)
 

@@ -158,7 +158,7 @@ def _lines(file: str, damaged: bool) -> list[str]:
             )
         text = data.decode("utf-8-sig", "replace" if damaged else "strict")
     except IsADirectoryError:
-        raise DataError(f"{file}: a folder, and no folder of shards; name a file of strings") from None
+        raise DataError(f"{file}: a folder, but not one of shards; name a file of strings") from None
     except FileNotFoundError:
         raise DataError(f"{file}: no such file") from None
     except UnicodeDecodeError as error:
@@ -166,7 +166,7 @@ def _lines(file: str, damaged: bool) -> list[str]:
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{file}: cannot be read ({error})") from None
     if not text.strip("\r\n"):
-        raise DataError(f"{name}: there are no strings in it")
+        raise DataError(f"{name}: it has no strings")
     return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
 
 

@@ -56,7 +56,7 @@ def core() -> Finding:
         fix = f"install a C compiler, then {again}"
         compiler = (sysconfig.get_config_var("CC") or "cc").split()[0]
         repair = rebuild if from_checkout and shutil.which(compiler) else None
-        return Finding("core", "readable twin (right, but slow)", fix, repair=repair)
+        return Finding("core", "readable twin (correct, but slow)", fix, repair=repair)
     newer = _newer_sources() if from_checkout else []
     if newer:
         return Finding("core", f"compiled before {newer[0]} was changed", words, repair=rebuild)
@@ -93,7 +93,9 @@ def files() -> Finding:
             wrong.append(str(file))
     if wrong:
         fix = f"pip install --force-reinstall --no-deps {DISTRIBUTION}"
-        return Finding("files", f"{len(wrong)} changed or gone since installed, the first {wrong[0]}", fix)
+        return Finding(
+            "files", f"{len(wrong)} changed or missing since the installation, the first {wrong[0]}", fix
+        )
     return Finding("files", "as installed")
 
 
@@ -166,7 +168,7 @@ OPTIONAL: Final = (
 
 
 def command(
-    fix: Annotated[bool, typer.Option("--fix", help="Do what is safe: rebuild a core that is older than its sources, remove drafts of killed commands. Packages are never installed.")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Fix what is safe to fix: rebuild a core that is older than its sources, remove drafts of killed commands. Packages are never installed.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The findings as a JSON list.")] = False,
 ) -> None:  # fmt: skip
     """Show versions, engines and devices, what is missing or broken and how to fix it. Exit code 1 where something is left to fix.
@@ -187,7 +189,7 @@ def command(
             emit(f"{finding.name:<14}{finding.value}{hint}")
     left = [finding for finding in findings if finding.fix and finding.needed]
     if any(finding.repair for finding in left):
-        say("cloudkit doctor --fix does what is safe of this")
+        say("cloudkit doctor --fix fixes what is safe to fix")
     raise typer.Exit(1 if left else 0)
 
 

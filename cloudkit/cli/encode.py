@@ -201,7 +201,7 @@ def _shards(
     if report.kept:
         say(f"{report.kept} shards were finished before, {report.made} made now")
     for name in report.damaged:
-        say(f"{folder / name}: damaged or gone since, made again")
+        say(f"{folder / name}: damaged or missing; made again")
     if report.gone:
         say(f"{report.gone} shards removed: their input is no longer there")
     with ExitStack() as stack:

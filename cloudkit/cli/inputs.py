@@ -31,9 +31,7 @@ def check_inputs(inputs: Sequence[str]) -> None:
 def check_named(inputs: Sequence[str]) -> None:
     """Raise CloudkitError for an empty name: a path would take it for the folder that one is in."""
     if "" in inputs:
-        raise CloudkitError(
-            "an input is an empty text, which names no file; is a variable of the shell empty?"
-        )
+        raise CloudkitError("an input is an empty string, which names no file; is a shell variable unset?")
 
 
 def check_apart(inputs: Sequence[str], *outputs: Path | None) -> None:
@@ -43,7 +41,7 @@ def check_apart(inputs: Sequence[str], *outputs: Path | None) -> None:
         for name in named:
             place, whole = Path(name).resolve(), output.resolve()
             if place == whole:
-                raise CloudkitError(f"{output} is also an input; name another output, so that both stay")
+                raise CloudkitError(f"{output} is also an input; name another output to keep both")
             if place in whole.parents and (output.exists() or not output.suffix) and place.is_dir():
                 raise CloudkitError(f"{output} lies in {name}, which is read; write it to another folder")
 

@@ -37,7 +37,7 @@ def command(
     text = template(preset)
     check_target(file)
     if file.exists():
-        raise CloudkitError(f"{file} exists and is left as it is; choose another name or delete it")
+        raise CloudkitError(f"{file} already exists and is not overwritten; choose another name or delete it")
     with replacing(file) as out:
         out.write(text)
     schema = file.with_name("model" + SUFFIX)

@@ -135,7 +135,7 @@ def _check_curves(trained: "Model | Materials", kelvin: Iterable[float]) -> None
     """Refuse a plot before any work is done where there would be no curve in it."""
     if trained.heads and not trained.thermal:
         raise CloudkitError(
-            f"nothing to plot: what model {trained.name} predicts has no curve over temperature; leave --plot out"
+            f"nothing to plot: what model {trained.name} predicts has no curve over temperature; omit --plot"
         )
     if len(set(kelvin)) < 2:
         raise CloudkitError(
@@ -233,7 +233,7 @@ def write_sheets(
         raise CloudkitError(f"--page without --top is for the model materials, not {model}")
     kelvin = parse_temperatures(temperatures) if temperatures else [298.15]
     if len(kelvin) != 1:
-        raise CloudkitError(f"a data sheet has one temperature, and {temperatures} are {len(kelvin)}")
+        raise CloudkitError(f"a data sheet has one temperature; {temperatures} are {len(kelvin)}")
     given = list(records(inputs, column))
     failed = 0
     for record in given:

@@ -44,7 +44,7 @@ def rank_inputs(
 
     kelvin = None if temperatures is None else parse_temperatures(temperatures)
     if kelvin is not None and len(kelvin) != 1:
-        raise CloudkitError(f"--top ranks at one temperature, and {temperatures} are {len(kelvin)}")
+        raise CloudkitError(f"--top ranks at one temperature; {temperatures} are {len(kelvin)}")
     trained, known = load(model), Reference(reference)
     with counting("candidates") as bar:
 

@@ -105,7 +105,7 @@ def enumerate_candidates(prototype: str, elements: Sequence[str], keep_charged: 
     if not any(len(set(chosen)) == len(chosen) for chosen in product(*slots.values())):
         given = "; ".join(f"{place}: {', '.join(choice)}" for place, choice in slots.items())
         raise CloudkitError(
-            f"{name} needs a different element in each of {len(slots)} places, and these cannot be: {given}"
+            f"{name} needs a different element in each of {len(slots)} places; these elements do not allow that: {given}"
         )
     return Enumeration(scope, name, slots, keep_charged)
 

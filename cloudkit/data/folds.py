@@ -53,7 +53,7 @@ def take_fold(table: Table, count: int, seed: int, fold: int, part: str) -> Tabl
     """
     rows = len(table)
     if rows < count:
-        raise DataError(f"{table.name}: {rows} rows cannot be divided into {count} folds")
+        raise DataError(f"{table.name}: {rows} rows cannot be split into {count} folds")
     order = np.arange(rows)
     np.random.RandomState(seed).shuffle(order)
     mine = np.array_split(order, count)[fold]
@@ -73,7 +73,7 @@ def stratified_folds(name: str, strata: NDArray[np.int64], count: int, seed: int
     """
     rows = len(strata)
     if rows < count:
-        raise DataError(f"{name}: {rows} rows cannot be divided into {count} folds")
+        raise DataError(f"{name}: {rows} rows cannot be split into {count} folds")
     _, first, code = np.unique(strata, return_index=True, return_inverse=True)
     of = np.argsort(np.argsort(first))[code]  # numbered as they first occur
     ordered = np.sort(of)

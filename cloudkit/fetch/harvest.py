@@ -61,7 +61,7 @@ def fetch_optimade(
         state = harvest.kept
     complete = state.next is None
     if complete and state.short:
-        problems.append(f"{url} says that there is more, but gives no link to the next page")
+        problems.append(f"{url} announces more structures, but gives no link to the next page")
     if complete and state.stated is not None and state.stated != state.received:
         twice = f" and {state.repeated:,} of them again" if state.repeated else ""
         problems.append(

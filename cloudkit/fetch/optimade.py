@@ -18,7 +18,7 @@ Row = dict[str, Any]
 
 class Page(NamedTuple):
     """rows: one per entry, with `error` where it is malformed. stated: how many structures the provider says there are in
-    all, if it does. next: where to go on, None at the end. short: it says that there is more, but not where.
+    all, if it does. next: the link to the next page, None at the end. short: there is more, but no link to it.
     """
 
     rows: list[Row]

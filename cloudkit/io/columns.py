@@ -153,4 +153,4 @@ def _read(entry: Any) -> Parts | StructureError:
     except StructureError as error:
         return error
     except (TypeError, ValueError, OverflowError) as error:
-        return StructureError("S112", f"{entry!r} is not what sits on a site: {error}")
+        return StructureError("S112", f"{entry!r} is not an atom or a mixture of atoms: {error}")

@@ -147,7 +147,7 @@ def read_row(row: Any, number: str) -> Record:
         return record_of(number, StructureError("S112", "the entry is not a JSON object with a structure"))
     name = row_name(row, number)
     if row.get("error"):
-        error = StructureError("S112", str(row["error"]), "it was received like this; ask its provider")
+        error = StructureError("S112", str(row["error"]), "it was received like this; ask the provider")
         return record_of(name, error)
     notes: list[str] = []
     given = row

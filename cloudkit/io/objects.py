@@ -64,9 +64,7 @@ def from_arrays(lattice: Any, positions: Any, species: Any) -> Crystal:
     except StructureError:
         raise
     except (TypeError, ValueError, OverflowError, RuntimeError) as error:
-        raise StructureError(
-            "S112", f"lattice, positions or species are not what they should be: {error}"
-        ) from error
+        raise StructureError("S112", f"lattice, positions or species cannot be read: {error}") from error
     if cell.shape != (3, 3):
         raise StructureError("S112", f"the lattice has the shape {cell.shape}, not (3, 3)")
     if places.shape != (len(sites), 3) and (places.size or sites):
@@ -179,7 +177,7 @@ def from_ase(cell: Any, positions: Any, numbers: Any, pbc: Any = None) -> Crysta
     except np.linalg.LinAlgError as error:
         raise StructureError("S203", "the unit cell has no volume") from error
     except (TypeError, ValueError, OverflowError) as error:
-        raise StructureError("S112", f"cell or positions are not what they should be: {error}") from error
+        raise StructureError("S112", f"cell or positions cannot be read: {error}") from error
     return from_arrays(vectors, fractional, numbers)
 
 

@@ -37,9 +37,7 @@ def from_optimade(fields: Mapping[str, Any], notes: list[str]) -> Crystal:
     positions = _numbers(fields, "cartesian_site_positions")
     names = fields.get("species_at_sites")
     if not isinstance(names, Sequence) or isinstance(names, str):
-        raise StructureError(
-            "S112", "species_at_sites is missing: the sites have positions, but nothing on them"
-        )
+        raise StructureError("S112", "species_at_sites is missing: it says what sits on each site")
     _check_counts(fields, positions, names)
     kinds = _kinds(fields, names, notes)
     order = {name: number for number, name in enumerate(kinds)}
@@ -123,7 +121,7 @@ def _kinds(fields: Mapping[str, Any], names: Sequence[Any], notes: list[str]) ->
     kinds: dict[str, Parts] = {}
     for name in dict.fromkeys(names):
         if name not in known and listed:
-            raise StructureError("S112", f"species_at_sites has '{name}', which species does not explain")
+            raise StructureError("S112", f"species_at_sites has '{name}', which is not in species")
         kind = known.get(name, {"chemical_symbols": [name], "concentration": [1.0]})
         kinds[name] = _parts(str(name), kind)
         attached = _attached(kind)

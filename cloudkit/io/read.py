@@ -236,7 +236,7 @@ def read_cell(name: str, value: object, column: str, folder: Path | None = None)
         if len(records) == 1:
             return records[0]._replace(id=name)
         count = f"the cell has {len(records)} structures"
-        return record_of(name, StructureError("S111", count, "give each a row of its own"))
+        return record_of(name, StructureError("S111", count, "give each its own row"))
     return as_record(name, value)
 
 

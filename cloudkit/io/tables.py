@@ -223,7 +223,7 @@ def _csv(path: Path, size: int) -> Iterator[Columns]:
         header = [name.strip() for name in next(rows)]
         repeated = sorted({name for name in header if header.count(name) > 1})
         if len(header) == 1 and (mark := next((mark for mark in ";\t" if mark in header[0]), "")):
-            raise DataError(f"{path}: the first line is divided by {mark!r}; save the table with commas")
+            raise DataError(f"{path}: the first line is separated by {mark!r}; save the table with commas")
         if repeated:
             raise DataError(f"{path}: column '{repeated[0]}' occurs more than once in the first line")
         while batch := list(islice(rows, size)):

@@ -222,11 +222,13 @@ class Model(Predictor):
 
     def _temperatures(self, temperatures: Any) -> Array:
         if not self.heads:
-            raise ModelError(f"model {self.name} predicts nothing yet: its spec fine-tunes no head of values")
+            raise ModelError(
+                f"model {self.name} predicts nothing yet: its spec fine-tunes no head that predicts values"
+            )
         if not self.thermal and temperatures is not None:
             names = ", ".join(name for head in self.heads for name in self._outputs(head))
             raise CloudkitError(
-                f"model {self.name} predicts {names}, which depend on no temperature; leave temperatures out"
+                f"model {self.name} predicts {names}, which do not depend on temperature; omit temperatures"
             )
         return super()._temperatures(temperatures)
 

@@ -95,11 +95,11 @@ def _doubts(sheet: Sheet) -> list[str]:
     found = [f"Unlike the training crystals: {text}." for text in sheet.unlike]
     if any(one.same_sites and one.distance == 0 for one in sheet.nearest):
         found.append(
-            "This crystal is among those that the models learned from: here they repeat, they do not predict."
+            "This crystal is among those that the models learned from: for it they recall values instead of predicting them."
         )
     metal = sheet.table["metal_probability"][0]
     if 0.2 < metal < 0.8:
-        found.append(f"Whether it is a metal is open: probability {metal:.2f}.")
+        found.append(f"It may or may not be a metal: probability {metal:.2f}.")
     if metal > METAL:
         found.append(
             "No refractive index is given for what is probably a metal; its heat capacity lacks the electrons."

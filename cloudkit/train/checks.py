@@ -176,7 +176,7 @@ def _check_evaluated_classes(label: str, test: Crystals) -> None:
     for place in np.flatnonzero(counts == 0).tolist():
         raise DataError(
             f"{label}: no row to evaluate on is of class '{classes[place]}' of {name}; ROC-AUC and balanced accuracy need each class: "
-            "add rows, or divide with folds: {stratified: true}"
+            "add rows, or split with folds: {stratified: true}"
         )
 
 

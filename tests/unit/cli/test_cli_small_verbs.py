@@ -47,7 +47,7 @@ def test_new_leaves_a_schema_that_is_there(cloudkit, tmp_path):
 def test_new_never_overwrites(cloudkit, tmp_path):
     (tmp_path / "m.yaml").write_text("mine\n")
     answer = cloudkit("new", tmp_path / "m.yaml")
-    assert (answer.code, "is left as it is" in answer.err) == (2, True)
+    assert (answer.code, "is not overwritten" in answer.err) == (2, True)
     assert (tmp_path / "m.yaml").read_text() == "mine\n"
 
 
@@ -144,5 +144,5 @@ def test_doctor_finds_installed_files_that_were_changed(monkeypatch, tmp_path):
     monkeypatch.setattr(doctor.metadata, "files", lambda _: found.files)
     assert doctor.files().value == "as installed"
     (tmp_path / "a.py").write_bytes(b"changed")
-    assert doctor.files().value == "1 changed or gone since installed, the first a.py"
+    assert doctor.files().value == "1 changed or missing since the installation, the first a.py"
     assert "--force-reinstall" in doctor.files().fix

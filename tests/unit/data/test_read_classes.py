@@ -106,5 +106,5 @@ def test_train_and_test_of_a_stratified_fold_share_no_row_and_have_all() -> None
     train, test = (take_part(table, part, folds, strata) for part in ("train", "test"))
     assert sorted([*train.numbers_in_file, *test.numbers_in_file]) == list(range(1, 19))
     assert sorted(test.column("label")) == ["", "", "a", "a", "b", "b"]
-    with pytest.raises(DataError, match="2 rows cannot be divided into 3 folds"):
+    with pytest.raises(DataError, match="2 rows cannot be split into 3 folds"):
         stratified_folds("t.csv", np.array([0, 1]), 3, 0)

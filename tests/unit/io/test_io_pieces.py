@@ -114,7 +114,7 @@ def test_vacant_sites_and_attached_atoms_are_left_out_with_a_note(tmp_path: Path
         ({"structure_features": ["implicit_atoms"]}, "S114", "implicit_atoms"),
         ({"nsites": 3}, "S112", "nsites is 3, but there are 2 sites"),
         ({"species_at_sites": ["one"]}, "S112", "1 species_at_sites, but 2 positions"),
-        ({"species_at_sites": ["one", "three"]}, "S112", "'three', which species does not explain"),
+        ({"species_at_sites": ["one", "three"]}, "S112", "'three', which is not in species"),
         ({"species_at_sites": None}, "S112", "species_at_sites is missing"),
         ({"cartesian_site_positions": None}, "S106", "is missing"),
         ({"cartesian_site_positions": [[0, 0, 0], [None] * 3]}, "S106", "site 2 has no position"),

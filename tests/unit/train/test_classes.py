@@ -157,7 +157,7 @@ BAD = [
     ([*HALIDE[:-1], "maybe"], (), "kinds.csv: row 60, column 'label': expected one of the classes no, yes, found 'maybe'"),
     (["no"] * 59 + ["yes"], ("folds=null", "tasks.0.data.part=all", "tasks.1.data.part=all"), "class 'yes' of halide occurs once among 60 labels; a class needs two rows or more"),
     (["no"] * 60, ("folds=null", "tasks.0.data.part=all", "tasks.1.data.part=all"), "class 'yes' of halide occurs nowhere among 60 labels"),
-    (["no"] * 57 + ["yes"] * 3, ("folds.stratified=false", "folds.fold=0"), "no row to evaluate on is of class 'yes' of halide; ROC-AUC and balanced accuracy need each class: add rows, or divide with folds: {stratified: true}"),
+    (["no"] * 57 + ["yes"] * 3, ("folds.stratified=false", "folds.fold=0"), "no row to evaluate on is of class 'yes' of halide; ROC-AUC and balanced accuracy need each class: add rows, or split with folds: {stratified: true}"),
     ([0.5] * 60, (), r"kinds.csv: row 1, column 'label': expected one of the classes no, yes, found '0.5' (and 59 more rows); a column of numbers becomes classes with the target's key cuts"),
     (HALIDE, ("tasks.0.data.targets.0.cuts=[0]", "tasks.1.data.targets.0.cuts=[0]"), "kinds.csv: row 1, column 'label': expected a finite number, found 'yes'"),
     (HALIDE, ("folds=null", "tasks.0.data.part=all", "tasks.1.data.part=all", "tasks.0.split_by=prototype", "tasks.0.validation_fraction=0.9", "tasks.0.exclude_shared=composition"), "leaves none of the 60 crystals"),
