@@ -28,7 +28,13 @@ def run(path: Path) -> nbformat.NotebookNode:
         shutil.copytree(DOCS / "examples" / "crystals", Path(folder, "crystals"))
         for table in (DOCS / "examples").glob("*.csv"):
             shutil.copy(table, folder)
-        client = NotebookClient(notebook, timeout=LONGEST, resources={"metadata": {"path": folder}})
+        client = NotebookClient(
+            notebook,
+            timeout=LONGEST,
+            startup_timeout=LONGEST,
+            extra_arguments=["--log-level=ERROR"],
+            resources={"metadata": {"path": folder}},
+        )
         client.execute(env=os.environ | QUIET)
     return notebook
 

@@ -125,3 +125,26 @@ def test_notebooks_are_kept_without_outputs() -> None:
         cells = [cell for cell in json.loads(path.read_text("utf-8"))["cells"] if cell["cell_type"] == "code"]
         assert cells
         assert not any(cell["outputs"] or cell["execution_count"] for cell in cells), path
+
+
+def test_the_readme_shows_what_is_printed(tmp_path: Path) -> None:
+    """The lines on `my.cif`, which is corundum in the examples: its string, its values, and what the Python prints."""
+    shutil.copy(DOCS / "examples" / "crystals" / "corundum.cif", tmp_path / "my.cif")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    values = [line for line in readme.splitlines() if line.startswith("my.cif ")]
+    assert len(values) >= 5
+    for command, shown in {
+        "encode": ["1 3 a E C C n O O O e O O D 0 | Al 12c O 18e"],
+        "predict materials": values,
+    }.items():
+        tool = Path(sys.executable).parent / "cloudkit"
+        run = subprocess.run(
+            f"{tool} {command} my.cif", shell=True, cwd=tmp_path, capture_output=True, text=True
+        )
+        assert [line for line in shown if line not in run.stdout.splitlines()] == []
+        assert all(line in readme for line in shown)
+    (program,) = FENCE.findall(readme.split("## In Python")[1].split("##")[0])
+    out = io.StringIO()
+    with contextlib.chdir(tmp_path), contextlib.redirect_stdout(out):
+        exec(compile(program[1], "README.md", "exec"), {})
+    assert out.getvalue().strip() in readme
