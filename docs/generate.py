@@ -18,7 +18,8 @@ from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTES = sorted((ROOT / "spec" / "decisions").glob("*.md"))
-FORMULA = re.compile(r"```.*?```|`[^`]*`|\$([^$`\n]+)\$", re.DOTALL)  # group 1: a formula outside code
+# Code, or group 1: a formula outside of it, which may go over a line but not a paragraph.
+FORMULA = re.compile(r"```.*?```|`[^`]*`|\$((?:[^$`\n]|\n(?!\n))+)\$", re.DOTALL)
 LINK = re.compile(r"(?<!!)\[([^\]]*)\]\((?!https?:|#)([^)]*)\)")
 
 
