@@ -1,4 +1,4 @@
-// From the text that a visitor gives to all that the page shows of it, without the page: tests run it in node.
+// From the text that a visitor gives to all that the page shows of it, without the page, so that tests run it in node.
 
 import { cellParameters, toCartesian } from "./crystal.js";
 import { describeIssues } from "./diagnostics.js";
@@ -41,7 +41,8 @@ function analyseCrystal(core, { kind, crystal, notes }, symprec) {
   const { text } = core.encodeStructure(crystal, symprec, BUDGET);
   const base = { kind, text, canonical: text, findings: [], notes };
   const described = describe(core, text, parseScope(text, symmetry.group), orbits);
-  return { ...base, ...described, symmetry: { ...symmetry, cell: cellParameters(symmetry.lattice) }, drawing: drawingOf(crystal, symmetry, orbits) };
+  const cell = cellParameters(symmetry.lattice), drawing = drawingOf(crystal, symmetry, orbits);
+  return { ...base, ...described, symmetry: { ...symmetry, cell }, drawing };
 }
 
 /** The cell given, with the orbit of each site: what picture.js draws. */
@@ -55,7 +56,10 @@ function drawingOf({ lattice: flat }, symmetry, orbits) {
 /** What the page says of a valid string. */
 function describe(core, text, scope, orbits) {
   const positions = new Map(scope.group.wyckoff.map((position) => [position.letter, position]));
-  const described = orbits.map((orbit) => ({ ...orbit, site: positions.get(orbit.letter).site, place: positions.get(orbit.letter).place }));
+  const described = orbits.map((orbit) => {
+    const { site, place } = positions.get(orbit.letter);
+    return { ...orbit, site, place };
+  });
   const tokens = { compact: tokensIfAny(core, text, "compact"), cloud: tokensIfAny(core, text, "cloud") };
   const composition = scope.dialect === "reduced" ? new Map(scope.fractions) : compositionOf(scope.orbits, scope.dialect);
   return { scope, orbits: described, composition, dialects: projections(scope), tokens };
@@ -85,9 +89,12 @@ function solve(core, crystal, symprec) {
 /** Why the core has no answer, in words. */
 function refusal(status, crystal) {
   if (status === "contact") return contact(crystal);
-  if (status === "too hard") return new StructureError("S304", "the search for symmetry takes too many comparisons", "give the primitive cell, or a smaller tolerance");
+  if (status === "too hard") {
+    return new StructureError("S304", "the search for symmetry takes too many comparisons", "give the primitive cell, or a smaller tolerance");
+  }
   if (status === "bad cell") {
-    return new StructureError("S203", "the unit cell has no volume, or a number in it is far too large", "its three vectors must be in Å and independent");
+    const words = "the unit cell has no volume, or a number in it is far too large";
+    return new StructureError("S203", words, "its three vectors must be in Å and independent");
   }
   return new Error(`the core ended with '${status}'`);
 }
@@ -101,7 +108,8 @@ function contact(crystal) {
   const [first, second] = pair.map((i) => `${i + 1} (${species[labels[i]].text})`);
   const step = places[pair[0]].map((x, k) => x - places[pair[1]][k] - Math.round(x - places[pair[1]][k]));
   const distance = Math.hypot(...toCartesian(lattice, step)).toFixed(4);
-  return new StructureError("S206", `atoms ${first} and ${second} are ${distance} Å apart`, "at least 0.1 Å is wanted; alternatives at one place belong on one mixed site");
+  const hint = "at least 0.1 Å is wanted; alternatives at one place belong on one mixed site";
+  return new StructureError("S206", `atoms ${first} and ${second} are ${distance} Å apart`, hint);
 }
 
 /** The orbits with the letters that the core found: [{letter, multiplicity, parts, head, count}]; head: the first of its count sites. */

@@ -26,7 +26,7 @@ const NUMBERS = [
 const CODES = ["_space_group_it_coordinate_system_code", "_space_group.it_coordinate_system_code"];
 const MAGNETIC = /^_(space_group_symop[._]magn|atom_site_moment|space_group[._]magn)/;
 const MODULATED = /^_(cell_wave_vector|cell[._]modulation_dimension|space_group_ssg|atom_site_fourier|atom_site_displace|cell_subsystems)/;
-const SPECIAL = ["calc_flag", "attached_hydrogens", "disorder_group"];
+const SPECIAL = { calc_flag: ["d", "calc", "c"], attached_hydrogens: ["0"] }; // columns, and the values that change nothing
 const TAIL = /^\(?[\dA-D']{0,4}\)?(\d*\.?\d*[+-]|[+-]\d*\.?\d*)?$/; // what may follow the symbol of an element: a number, a charge
 
 /** The first structure of a CIF: {crystal, notes, name}. Throws S1xx. */
@@ -100,7 +100,7 @@ function readRows(block, notes) {
   if (axes.some((axis) => axis.length !== n)) {
     throw new StructureError("S106", "the atoms have no complete coordinates: one of _atom_site_fract_x, y, z is missing");
   }
-  for (const name of SPECIAL) refuseColumn(block, name);
+  for (const [name, plain] of Object.entries(SPECIAL)) refuseColumn(block, name, plain);
   const [labels, symbols, shares] = ["label", "type_symbol", "occupancy"].map((name) => column(block, name));
   const rows = Array.from({ length: n }, (_, i) => {
     const label = known(labels[i]) ?? known(symbols[i]) ?? `number ${i + 1}`;
@@ -111,16 +111,18 @@ function readRows(block, notes) {
   return rows.filter((row) => row.occupancy > 0);
 }
 
-/** Dummies, hydrogens without positions and alternatives mean more than a symbol and an occupancy. */
-function refuseColumn(block, name) {
-  const values = column(block, name).filter((value) => known(value) !== undefined && value !== "0" && value !== "d" && value !== "calc");
-  if (name !== "disorder_group" && values.length) throw new StructureError("S106", `the list of atoms has a column ${name}, which is not read here`, COMMAND);
+/** Dummies and hydrogens without positions mean more than a symbol and an occupancy. */
+function refuseColumn(block, name, plain) {
+  if (column(block, name).every((value) => known(value) === undefined || plain.includes(value))) return;
+  throw new StructureError("S106", `the list of atoms has a column ${name}, which is not read here`, COMMAND);
 }
 
 function elementOf(symbol, label) {
   if (symbol === undefined) return labelElement(label);
   const element = readSymbol(symbol), rest = symbol.trim().replace(/^[A-Za-z]{1,2}(?![a-z])/, "");
-  if (!TAIL.test(rest)) throw new StructureError("S107", `'${symbol}' names more than an element`, "write the symbol of one element, such as Na or Fe3+");
+  if (!TAIL.test(rest)) {
+    throw new StructureError("S107", `'${symbol}' names more than an element`, "write the symbol of one element, such as Na or Fe3+");
+  }
   return element;
 }
 
@@ -176,7 +178,8 @@ function listedOperations(triplets, stated, lattice) {
     throw new StructureError("S117", "the operations listed are no symmetry of the cell, whose lengths and angles they change");
   }
   if (lacksOperations(operations, stated)) {
-    const named = stated.name ?? stated.number ?? stated.hall, listed = operations.length === 1 ? "the identity alone" : `only ${operations.length} operations`;
+    const named = stated.name ?? stated.number ?? stated.hall;
+    const listed = operations.length === 1 ? "the identity alone" : `only ${operations.length} operations`;
     throw new StructureError("S117", `the file names the space group ${named}, but lists ${listed}`, `list all operations, or P 1; ${COMMAND}`);
   }
   return operations;

@@ -13,7 +13,7 @@ const OTHERS = [
 ];
 
 /** "scope", "cif" or "poscar". Throws S103 for text that is none of these. */
-export function kindOf(text) {
+function kindOf(text) {
   if (/^\s*data_\S*\s|^\s*loop_\s|^\s*_cell[_.]/im.test(text)) return "cif";
   const other = OTHERS.find(([pattern]) => pattern.test(text));
   if (other) throw new StructureError("S103", `this looks like ${other[1]}, which is not read here`, COMMAND);

@@ -49,7 +49,8 @@ export function summary(analysis) {
 const formulaText = (analysis) => formulaOf(analysis).map(([element, count]) => element + (count === 1 ? "" : count)).join("");
 
 function headline(analysis) {
-  const { scope, orbits } = analysis, formula = formulaOf(analysis).map(([element, count]) => h("span", { class: "pg-part" }, element, count !== 1 && h("sub", {}, String(count))));
+  const { scope, orbits } = analysis, amount = (count) => count !== 1 && h("sub", {}, String(count));
+  const formula = formulaOf(analysis).map(([element, count]) => h("span", { class: "pg-part" }, element, amount(count)));
   const atoms = scope.dialect === "orbit" ? orbits.reduce((sum, orbit) => sum + orbit.multiplicity, 0) : 0;
   return h("div", { class: "pg-head" }, h("div", {},
     h("p", { class: "pg-formula" }, formula),
@@ -72,7 +73,8 @@ function stringBox({ text, scope }, say) {
   const legend = Object.entries(EXPLAINED).filter(([kind]) => kinds.has(kind)).map(([kind, meaning]) =>
     h("li", {}, h("span", { class: `pg-${kind}` }, kind === "wyckoff" ? "Wyckoff" : kind), ` ${meaning(scope.dialect)}`));
   return h("section", { "aria-labelledby": "pg-string-title" },
-    h("div", { class: "pg-title" }, h("h3", { id: "pg-string-title" }, `SCOPE string, dialect ${scope.dialect}`), copyButton(text, "the string", say)),
+    h("div", { class: "pg-title" },
+      h("h3", { id: "pg-string-title" }, `SCOPE string, dialect ${scope.dialect}`), copyButton(text, "the string", say)),
     h("div", { class: "pg-box" }, code), h("ul", { class: "pg-legend" }, legend));
 }
 
@@ -101,7 +103,9 @@ function canonicalNote({ text, canonical }, say) {
     h("p", {}, h("code", {}, canonical), " ", copyButton(canonical, "the canonical string", say)));
 }
 
-const notesList = (notes) => notes.length > 0 && h("ul", { class: "pg-note", "aria-label": "Notes" }, notes.map((note) => h("li", {}, `Note: ${note}.`)));
+function notesList(notes) {
+  return notes.length > 0 && h("ul", { class: "pg-note", "aria-label": "Notes" }, notes.map((note) => h("li", {}, `Note: ${note}.`)));
+}
 
 function orbitsTable({ scope, orbits, symmetry }) {
   if (scope.dialect === "full") return sitesTable(scope, orbits);
@@ -110,11 +114,15 @@ function orbitsTable({ scope, orbits, symmetry }) {
   const rows = orbits.slice(0, MOST_ROWS).map((orbit, index) => [
     ...(scope.dialect === "orbit" ? [[dot(index), elementNames(orbit.parts)]] : []),
     h("code", {}, orbit.symbol), orbit.site, String(orbit.multiplicity), h("code", {}, orbit.place.replaceAll(",", ", ")),
-    ...(symmetry ? [[h("code", {}, orbit.first.map(coordinate).join(" ")), orbit.count > 1 && h("span", { class: "pg-more" }, ` and ${orbit.count - 1} more`)]] : []),
+    ...(symmetry ? [placesCell(orbit)] : []),
   ]);
   const place = symmetry ? ["In your cell"] : [];
   const shown = orbits.length > MOST_ROWS ? `, the first ${MOST_ROWS} of ${orbits.length}` : "";
   return table(`${scope.dialect === "orbit" ? "Orbits" : "Positions"}${shown}`, [...heads, ...place], rows);
+}
+
+function placesCell({ first, count }) {
+  return [h("code", {}, first.map(coordinate).join(" ")), count > 1 && h("span", { class: "pg-more" }, ` and ${count - 1} more`)];
 }
 
 /** A full string lists sites; equal ones are counted. */
@@ -124,7 +132,8 @@ function sitesTable(scope, orbits) {
     const key = `${contentText(orbit.parts)} ${orbit.symbol}`;
     counts.set(key, { orbit, count: (counts.get(key)?.count ?? 0) + 1 });
   }
-  const rows = [...counts.values()].map(({ orbit, count }) => [elementNames(orbit.parts), h("code", {}, orbit.symbol), orbit.site, String(count), h("code", {}, orbit.place.replaceAll(",", ", "))]);
+  const rows = [...counts.values()].map(({ orbit: { parts, symbol, site, place }, count }) =>
+    [elementNames(parts), h("code", {}, symbol), site, String(count), h("code", {}, place.replaceAll(",", ", "))]);
   return table("Sites", ["Site", "Wyckoff", "Site symmetry", "Listed", "First point"], rows);
 }
 
@@ -140,10 +149,12 @@ const coordinate = (x) => (Math.abs(x) < 5e-5 ? "0" : x.toFixed(4).replace(/\.?0
 function generatorsList({ group }) {
   const { blocks, origin } = readGenerators(group.generators), count = group.generators[1];
   const items = [
-    ["1", "0"].map((digit) => group.generators[0] === digit && [digit, digit === "1" ? "inversion is a generator" : "inversion is not a generator"]).find(Boolean),
+    [group.generators[0], `inversion is ${group.generators[0] === "1" ? "" : "not "}a generator`],
     [count, `${count === "0" ? "no" : count} ${count === "1" ? "block follows" : "blocks follow"}: a matrix letter and three translation letters`],
     ...blocks.filter((block) => block.text !== "1").map((block) => [[...block.text].join(" "), tripletText(block.operation)]),
-    origin.some((x) => x) ? [[...group.generators.slice(-4)].join(" "), "the origin is shifted; the operations above include it"] : ["0", "the origin is not shifted"],
+    origin.some((x) => x)
+      ? [[...group.generators.slice(-4)].join(" "), "the origin is shifted; the operations above include it"]
+      : ["0", "the origin is not shifted"],
   ];
   const wrong = WRONG_LABELS[group.number];
   return [
@@ -154,8 +165,10 @@ function generatorsList({ group }) {
 
 function tokenParts({ compact, cloud }) {
   const rest = (tokens) => tokens.length > MOST_TOKENS && h("li", {}, `and ${tokens.length - MOST_TOKENS} more`);
-  const chips = (tokens) => h("ol", { class: "pg-tokens" }, tokens.slice(0, MOST_TOKENS).map(({ id, text }) => h("li", {}, h("code", {}, text), " ", h("small", {}, String(id)))), rest(tokens));
-  const part = (title, tokens, none) => [h("h4", {}, tokens.length ? `${title}: ${tokens.length} tokens` : title), tokens.length ? chips(tokens) : h("p", {}, none)];
+  const chip = ({ id, text }) => h("li", {}, h("code", {}, text), " ", h("small", {}, String(id)));
+  const chips = (tokens) => h("ol", { class: "pg-tokens" }, tokens.slice(0, MOST_TOKENS).map(chip), rest(tokens));
+  const part = (title, tokens, none) =>
+    tokens.length ? [h("h4", {}, `${title}: ${tokens.length} tokens`), chips(tokens)] : [h("h4", {}, title), h("p", {}, none)];
   return [
     part("Compact vocabulary, one token for each symbol", compact, "The string has a word that this vocabulary lacks."),
     part("Published vocabulary (CLOUD), 564 tokens", cloud, "The string has a character that this vocabulary lacks."),
@@ -173,12 +186,13 @@ function dialectParts({ scope, dialects }, say) {
 }
 
 function cellList({ cell, symprec, distance, orbits }) {
-  const length = (x) => `${x.toFixed(4)} Å`, angle = (x) => `${x.toFixed(2)}°`;
+  const length = (x) => `${x.toFixed(4)} Å`, angle = (x) => `${x.toFixed(2)}°`, least = distance < 1e-6 ? "almost 0" : length(distance);
   const pairs = [
-    ["Conventional cell", `a ${length(cell.a)}, b ${length(cell.b)}, c ${length(cell.c)}; α ${angle(cell.alpha)}, β ${angle(cell.beta)}, γ ${angle(cell.gamma)}`],
+    ["Conventional cell", `a ${length(cell.a)}, b ${length(cell.b)}, c ${length(cell.c)}`],
+    ["Its angles", `α ${angle(cell.alpha)}, β ${angle(cell.beta)}, γ ${angle(cell.gamma)}`],
     ["Its volume", `${cell.volume.toFixed(2)} Å³`],
     ["Atoms in the cell given", String(orbits.length)],
-    ["Same string for", `tolerances from ${distance < 1e-6 ? "almost 0" : length(distance)} to ${length(symprec)}: the operations move no atom by more than the first`],
+    ["Same string for", `tolerances from ${least} to ${length(symprec)}: the operations move no atom by more than the first`],
   ];
   return h("dl", { class: "pg-pairs" }, pairs.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
 }
