@@ -36,7 +36,7 @@ def find_held(table: Table, column: str | None = None) -> Held:
 
     Examples
     --------
-    >>> find_held(Table("t", {"id": ["a"], "cif": ["data_a"]}))
+    >>> find_held(Table("t", {"id": ["a"], "cif": ["a.cif"]}))
     Held(column='cif', structures=True)
     >>> find_held(Table("t", {"scope": ["0 0 0 | Si 1a"], "y": ["1"]}))
     Held(column='scope', structures=False)
