@@ -126,7 +126,7 @@ def resolve_files(tree: Node, folder: Path, *, check: bool) -> list[Finding]:
 
 
 def _paths(tree: Node) -> Iterator[tuple[KeyPath, Node]]:
-    """The node of each key `path` of a table of data, joined or not, with its path."""
+    """The node of each key `path` of a table of data, joined or not, or of tables to exclude, with its path."""
     tasks = child(tree, "tasks")
     for index, task in enumerate(tasks.value if tasks and isinstance(tasks.value, list) else []):
         data = child(task, "data")
@@ -134,6 +134,9 @@ def _paths(tree: Node) -> Iterator[tuple[KeyPath, Node]]:
         tables: list[tuple[KeyPath, Node]] = [(("data",), data)] if data else []
         for number, table in enumerate(joined.value if joined and isinstance(joined.value, list) else []):
             tables.append((("data", "join", number), table))
+        excluded = child(task, "exclude_from")
+        for number, table in enumerate(excluded.value if excluded and isinstance(excluded.value, list) else []):
+            tables.append((("exclude_from", number), table))
         for below, table in tables:
             node = child(table, "path")
             if node is not None:

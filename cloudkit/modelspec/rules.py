@@ -66,6 +66,13 @@ def outputs_of(head: Draft) -> list[str]:
     return [name for name in given if isinstance(name, str)]
 
 
+def all_tables(task: Draft) -> Iterator[tuple[tuple[str | int, ...], Draft]]:
+    """The tables of a task's data, and those whose crystals it excludes, each with its path below the task."""
+    yield from tables(task)
+    for number, table in mappings(task, "exclude_from"):
+        yield ("exclude_from", number), table
+
+
 def tables(task: Draft) -> Iterator[tuple[tuple[str | int, ...], Draft]]:
     """The tables of a task's data, one or several joined ones, each with its path below the task."""
     data = section(task, "data")
@@ -360,7 +367,7 @@ def precision_fits(draft: Draft) -> Iterator[Finding]:
 def parts_exist(draft: Draft) -> Iterator[Finding]:
     """Among built-in tables, only some have a train/test split."""
     for index, task in mappings(draft, "tasks"):
-        for below, data in tables(task):
+        for below, data in all_tables(task):
             name, part = data.get("builtin"), data.get("part")
             if name in ("minerals", "prototypes", "phonons") and part in ("train", "test"):
                 path = ("tasks", index, *below, "part")
@@ -374,7 +381,7 @@ def folds_exist(draft: Draft) -> Iterator[Finding]:
     """A table with a part needs `folds`, and a fold below its count."""
     folds = draft.get("folds")
     for index, task in mappings(draft, "tasks"):
-        for below, data in tables(task):
+        for below, data in all_tables(task):
             if isinstance(data.get("path"), str) and data.get("part") in ("train", "test") and folds is None:
                 path = ("tasks", index, *below, "part")
                 message = f"{dotted(path)} = '{data['part']}' needs the key folds, such as folds: {{count: 5, fold: 0}}"
@@ -397,6 +404,14 @@ def lists_have_no_duplicates(draft: Draft) -> Iterator[Finding]:
         for index, value in enumerate(values):
             if isinstance(value, str) and value in values[:index]:
                 yield Finding((*path, index), f"duplicate '{value}' in {dotted(path)}")
+
+
+def exclusions_have_a_measure(draft: Draft) -> Iterator[Finding]:
+    """Tables to exclude need to know what their crystals must not share."""
+    for index, task in mappings(draft, "tasks"):
+        if items(task, "exclude_from") and task.get("exclude_shared") == "none":
+            message = f"tasks.{index}.exclude_from needs exclude_shared: string, composition, formula or prototype"
+            yield Finding(("tasks", index, "exclude_from"), message)
 
 
 def structures_for_geometry(draft: Draft) -> Iterator[Finding]:
@@ -432,4 +447,5 @@ RULES: tuple[Callable[[Draft], Iterator[Finding]], ...] = (
     sources_agree,
     kinds_have_their_labels,
     structures_for_geometry,
+    exclusions_have_a_measure,
 )

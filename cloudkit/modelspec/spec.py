@@ -364,6 +364,10 @@ class Training(Part):
         description="exclude crystals that share this with a crystal of an evaluate task: the string, composition and space "
         "group, composition alone (formula), or space group and Wyckoff positions (prototype)",
     )
+    exclude_from: list[Table] = Field(
+        default=[],
+        description="further tables whose crystals count as those of an evaluate task for `exclude_shared`",
+    )
     split_by: Literal["random", "composition", "formula", "prototype"] = Field(
         default="random",
         description="crystals that share this are all trained on or all held out by `validation_fraction`",

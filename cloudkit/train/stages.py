@@ -131,8 +131,10 @@ def plan_stages(spec: Spec) -> list[Stage]:
     """
     encoded = {index: _encode_stage(spec, task.data) for index, task in enumerate(spec.tasks)}
     tokens = {index: _tokenize_stage(spec, stage) for index, stage in encoded.items()}
-    tasks = list(_task_stages(spec, encoded, tokens))
-    stages = [*encoded.values(), *tokens.values(), *tasks, _report_stage(spec, tasks)]
+    excluded = {index: _excluded_stages(spec, index, encoded) for index in encoded}
+    tasks = list(_task_stages(spec, encoded, tokens, excluded))
+    apart = [stage for stages in excluded.values() for stage in stages.values()]
+    stages = [*encoded.values(), *apart, *tokens.values(), *tasks, _report_stage(spec, tasks)]
     return list({stage.name: stage for stage in stages}.values())
 
 
@@ -210,7 +212,19 @@ def _tokenize_stage(spec: Spec, encoded: Stage) -> Stage:
     )
 
 
-def _task_stages(spec: Spec, encoded: dict[int, Stage], tokens: dict[int, Stage]) -> Iterator[Stage]:
+def _excluded_stages(spec: Spec, index: int, encoded: dict[int, Stage]) -> dict[str, Stage]:
+    """The stages whose crystals `exclude_shared` keeps out of a training task: of all evaluate tasks, and of `exclude_from`."""
+    task = spec.tasks[index]
+    if isinstance(task, EvaluateTask) or task.exclude_shared == "none":
+        return {}
+    evaluated = [i for i, other in enumerate(spec.tasks) if isinstance(other, EvaluateTask)]
+    further = {f"excluded_from_{i}": _encode_stage(spec, table) for i, table in enumerate(task.exclude_from)}
+    return {f"excluded_{i}": encoded[i] for i in evaluated} | further
+
+
+def _task_stages(
+    spec: Spec, encoded: dict[int, Stage], tokens: dict[int, Stage], excluded: dict[int, dict[str, Stage]]
+) -> Iterator[Stage]:
     """The stages of the tasks; each training starts from the weights of the one before."""
     model: dict[str, Stage] = {}
     folder = init_folder(spec)
@@ -228,9 +242,7 @@ def _task_stages(spec: Spec, encoded: dict[int, Stage], tokens: dict[int, Stage]
             }
             yield _stage("evaluate", task.head, parts, task, **data, **model, **rows)
             continue
-        if task.exclude_shared != "none":
-            evaluated = [i for i, other in enumerate(spec.tasks) if isinstance(other, EvaluateTask)]
-            data |= {f"excluded_{i}": encoded[i] for i in evaluated}
+        data |= excluded[index]
         label = " and ".join(heads_of(task))
         parts = {**_training_key(spec, task), "weights of init_from": initial and initial[:12]}
         stage = _stage(task.kind, label, parts, task, **data, **model)
@@ -253,7 +265,7 @@ def _training_key(spec: Spec, task: Task) -> dict[str, Any]:
 
 
 def _task_key(task: Task) -> dict[str, Any]:
-    dumped: dict[str, Any] = task.model_dump(mode="json", exclude={"data"})
+    dumped: dict[str, Any] = task.model_dump(mode="json", exclude={"data", "exclude_from"})
     return dumped
 
 
