@@ -15,7 +15,7 @@ from cloudkit.data.batches import (
 from cloudkit.data.builtin_tables import BUILTIN, builtin_path, read_builtin
 from cloudkit.data.classes import read_strata, spellings
 from cloudkit.data.crystals import Crystals, join_crystals
-from cloudkit.data.folds import take_fold, take_fraction, take_part
+from cloudkit.data.folds import take_fold, take_fraction, take_part, take_where
 from cloudkit.data.geometry import CRYSTAL_TARGETS, ORBIT_TARGETS, Shapes, geometry_columns
 from cloudkit.data.reading import Target, read_crystals
 from cloudkit.data.repeats import error_floor, repeated_labels
@@ -44,6 +44,7 @@ __all__ = [
     "take_fold",
     "take_fraction",
     "take_part",
+    "take_where",
     "token_writer",
     "tokenize",
 ]

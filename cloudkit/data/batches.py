@@ -145,10 +145,15 @@ def epoch_batches(
     return [batches[place] for place in draw.permutation(len(batches)).tolist()]
 
 
-def split_crystals(count: int, fraction: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Split crystals 0 … count - 1 into training and validation; both sorted, neither empty unless it must be."""
+def split_crystals(
+    count: int, fraction: float, seed: int, part: int = 0
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Split crystals 0 … count - 1 into training and validation; both sorted, neither empty unless it must be.
+
+    part: which of the parts that one after the other would be held out, beginning anew after the last.
+    """
     held_out = min(round(count * fraction) or (fraction > 0), count - 1)
-    order = np.random.default_rng([seed, count]).permutation(count)
+    order = np.roll(np.random.default_rng([seed, count]).permutation(count), -part * held_out)
     return np.sort(order[held_out:]), np.sort(order[:held_out])
 
 

@@ -1,6 +1,7 @@
 """Parts of a table: shares, and folds of a cross-validation."""
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -20,6 +21,34 @@ def take_fraction(table: Table, column: str, fraction: float) -> Table:
     hashes = [hashlib.sha256(str(value).encode()).digest() for value in table.column(column)]
     kept = set(sorted(set(hashes))[: max(1, round(fraction * len(set(hashes))))])
     return table.where([one in kept for one in hashes])
+
+
+def take_where(table: Table, where: Mapping[str, Sequence[object]]) -> Table:
+    """The rows whose columns have one of the values given for each; numbers are compared as numbers, all else as text.
+
+    Raises DataError for a column that is not there, or if no row is left.
+
+    Examples
+    --------
+    >>> table = Table("labels.csv", {"cv": [24.3, 25.1], "t": ["300", "400.0"]})
+    >>> take_where(table, {"t": [400]}).columns["cv"]
+    [25.1]
+    """
+    for name, values in where.items():
+        wanted = {_comparable(value) for value in values}
+        kept = table.where([_comparable(value) in wanted for value in table.column(name)])
+        if not len(kept):
+            said = ", ".join(map(str, values))
+            raise DataError(f"{table.name}: no row has {name} = {said}; correct `where`")
+        table = kept
+    return table
+
+
+def _comparable(value: object) -> float | str:
+    try:
+        return float(str(value))
+    except ValueError:
+        return str(value)
 
 
 class FoldSettings(Protocol):

@@ -19,8 +19,9 @@ from cloudkit.evaluate.task_data import (
     calibration_rows,
     classes_of,
     harmonic_limits,
+    join_splits,
     read_task_data,
-    split_task,
+    split_members,
 )
 from cloudkit.io import Table, read_table
 from cloudkit.models import Classification
@@ -274,9 +275,9 @@ def _finetune_rows(model: Model, head: str) -> tuple[ClassRows | None, set[str],
         rows = read_task_data(spec, task.data)
         excluded = [
             one.data for one in spec.tasks if isinstance(one, EvaluateTask) and task.exclude_shared != "none"
-        ]
+        ] + list(task.exclude_from)
         evaluated = [text for data in excluded for text in read_task_data(spec, data).texts]
-        train, held_out = split_task(task, rows, evaluated, spec.run.seed)
+        train, held_out = join_splits(split_members(task, rows, evaluated, spec.run.seed))
     except DataError as error:
         note = f"no baselines: the rows that {model.name} was trained on cannot be read ({error})"
         return None, set(), [note]

@@ -23,6 +23,7 @@ from cloudkit.data import (
     split_crystals,
     take_fraction,
     take_part,
+    take_where,
 )
 from cloudkit.data.reading import find_crystals
 from cloudkit.errors import DataError
@@ -120,7 +121,7 @@ def _read_table(
     dialect = spec.tokens.dialect
     if isinstance(data, BuiltinData):
         table, text, id, n_atoms = read_builtin(data.builtin, data.part), "scope", "id", "n_atoms"
-        table = take_fraction(table, text, data.fraction)
+        table = take_fraction(take_where(table, data.where), text, data.fraction)
         source = "teacher" if data.builtin == "phonons" else None
         read = read_crystals(
             table, text=text, id=id, n_atoms=n_atoms, targets=targets, dialect=dialect, source=source
@@ -128,7 +129,7 @@ def _read_table(
         return _of_source(read, data.source)
     whole = read_table(data.path)
     strata = _strata(whole, targets) if spec.folds and spec.folds.stratified else None
-    table = take_part(whole, data.part, spec.folds, strata)
+    table = take_where(take_part(whole, data.part, spec.folds, strata), data.where)
     held = find_crystals(table, data.columns.text, data.columns.structure)
     read = read_crystals(
         take_fraction(table, held.column or next(iter(table.columns)), data.fraction),
@@ -158,10 +159,31 @@ def _of_source(crystals: Crystals, name: str) -> Crystals:
     return replace(crystals, sources=(name,), source=np.zeros(len(crystals.crystal), np.int64))
 
 
-def split_task(
+def split_members(
     task: PretrainTask | FinetuneTask, crystals: Crystals, evaluated: Sequence[str], seed: int
+) -> list[tuple[Rows, Rows]]:
+    """As `split_task`, once for all networks of a task, or once for each if the members of an ensemble hold out different crystals."""
+    ensemble = task.ensemble if isinstance(task, FinetuneTask) else None
+    count = ensemble.members if ensemble and ensemble.validation == "different" else 1
+    return [split_task(task, crystals, evaluated, seed, part) for part in range(count)]
+
+
+def join_splits(splits: Sequence[tuple[Rows, Rows]]) -> tuple[Rows, Rows]:
+    """The crystals that any member is trained on, and those that all hold out, both sorted."""
+    train = np.unique(np.concatenate([train for train, _ in splits]))
+    return train, np.setdiff1d(np.concatenate([held_out for _, held_out in splits]), train)
+
+
+def split_task(
+    task: PretrainTask | FinetuneTask,
+    crystals: Crystals,
+    evaluated: Sequence[str],
+    seed: int,
+    which: int = 0,
 ) -> tuple[Rows, Rows]:
     """Indices of the crystals to train on and to hold out, both sorted; where labels are classes, the same share of each is held out.
+
+    which: of the parts that could be held out one after the other.
 
     Crystals that share the task's `exclude_shared` with a string of `evaluated` are in neither. With a `split_by` other than
     random, all crystals of one group are on the same side. Raises DataError if `exclude_shared` leaves no crystals.
@@ -181,17 +203,19 @@ def split_task(
         )
     if task.split_by == "random" or not task.validation_fraction:
         parts = [kept] if strata is None else [kept[strata[kept] == one] for one in np.unique(strata[kept])]
-        split = [split_crystals(len(part), task.validation_fraction, seed) for part in parts]
+        split = [split_crystals(len(part), task.validation_fraction, seed, which) for part in parts]
         train = [part[rows] for part, (rows, _) in zip(parts, split, strict=True)]
         valid = [part[rows] for part, (_, rows) in zip(parts, split, strict=True)]
         return np.sort(np.concatenate(train)), np.sort(np.concatenate(valid))
     groups = [KEYS[task.split_by](texts[index]) for index in kept.tolist()]
     names, of = np.unique(groups, return_inverse=True)
     order = np.random.default_rng([seed, len(kept)]).permutation(len(names))
-    sizes = np.bincount(of)[order]
     wanted = max(1, round(task.validation_fraction * len(kept)))
-    chosen = order[: max(1, int(np.searchsorted(np.cumsum(sizes), wanted, side="left")) + 1)]
-    chosen = chosen[: len(names) - 1]
+    for _ in range(which + 1):
+        sizes = np.bincount(of)[order]
+        chosen = order[: max(1, int(np.searchsorted(np.cumsum(sizes), wanted, side="left")) + 1)]
+        chosen = chosen[: len(names) - 1]
+        order = np.roll(order, -len(chosen))
     held = np.isin(of, chosen)
     return kept[~held], kept[held]
 

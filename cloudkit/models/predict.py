@@ -1,5 +1,6 @@
 """From packed ids to values: the forward pass without gradients, shortest strings first, in batches."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -26,11 +27,12 @@ def predict_values(
     sequence: NDArray[Any],
     quantity: NDArray[Any],
     at: Array,
+    members: Sequence[int] | None = None,
 ) -> Array:
     """Values (observations,) in canonical units per mole of atoms, float64.
 
     sequence: which string of `tokens`; quantity: index into the head's outputs; at: temperature (for a density the frequency) in
-    K, NaN where it plays no part; all (observations,). Of an ensemble the mean of its networks. Thermal values are computed in float64 from the modes.
+    K, NaN where it plays no part; all (observations,). Of an ensemble the mean of its networks, or of some `members`. Thermal values are computed in float64 from the modes.
     """
     pooled = pool(model, tokens)
     with torch.inference_mode():
@@ -44,11 +46,13 @@ def predict_values(
             modes = _double(module.modes(pooled))
             found = [module.values(modes, *part) for part in parts]
             return torch.cat(found).cpu().numpy() if found else np.empty(0)
-        found = [module.restore(module(pooled, rows, names, kelvin), names)]
-        for one in model.networks(head)[1:]:
+        found = []
+        for index, one in enumerate(model.networks(head)):
+            if members is not None and index not in members:
+                continue
             assert isinstance(one.head, ValueHead)
-            scaled = one.head(pool(model, tokens, member=one), rows, names, kelvin)
-            found.append(one.head.restore(scaled, names))
+            states = pool(model, tokens, member=one) if index else pooled
+            found.append(one.head.restore(one.head(states, rows, names, kelvin), names))
         values: Array = torch.stack(found).mean(dim=0).cpu().numpy()
     return values
 

@@ -135,7 +135,9 @@ def _paths(tree: Node) -> Iterator[tuple[KeyPath, Node]]:
         for number, table in enumerate(joined.value if joined and isinstance(joined.value, list) else []):
             tables.append((("data", "join", number), table))
         excluded = child(task, "exclude_from")
-        for number, table in enumerate(excluded.value if excluded and isinstance(excluded.value, list) else []):
+        for number, table in enumerate(
+            excluded.value if excluded and isinstance(excluded.value, list) else []
+        ):
             tables.append((("exclude_from", number), table))
         for below, table in tables:
             node = child(table, "path")

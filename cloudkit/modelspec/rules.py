@@ -239,6 +239,13 @@ def finetuning_is_possible(draft: Draft) -> Iterator[Finding]:
                 message = f"{at}.{key} needs crystals to watch; set {at}.validation_fraction, such as 0.1"
                 yield Finding(("tasks", index, key), message)
         kind = head_of(draft, task).get("kind")
+        if (
+            isinstance(ensemble, dict)
+            and ensemble.get("validation") == "different"
+            and kind == "classification"
+        ):
+            message = f"{at}.ensemble.validation = 'different' is for regression heads; a threshold is chosen on crystals that no member has seen"
+            yield Finding(("tasks", index, "ensemble", "validation"), message)
         if isinstance(ensemble, dict) and kind == "thermal":
             message = f"{at}.ensemble: a thermal head cannot be an ensemble, since the mean of several sets of modes is not a set of modes"
             yield Finding(("tasks", index, "ensemble"), message)
@@ -410,7 +417,9 @@ def exclusions_have_a_measure(draft: Draft) -> Iterator[Finding]:
     """Tables to exclude need to know what their crystals must not share."""
     for index, task in mappings(draft, "tasks"):
         if items(task, "exclude_from") and task.get("exclude_shared") == "none":
-            message = f"tasks.{index}.exclude_from needs exclude_shared: string, composition, formula or prototype"
+            message = (
+                f"tasks.{index}.exclude_from needs exclude_shared: string, composition, formula or prototype"
+            )
             yield Finding(("tasks", index, "exclude_from"), message)
 
 

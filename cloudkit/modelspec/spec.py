@@ -279,6 +279,10 @@ class BuiltinData(Part):
     part: Literal["train", "test", "all"] = Field(
         default="all", description="which part; only thermal has train and test"
     )
+    where: dict[Text, Annotated[list[Any], Field(min_length=1)]] = Field(
+        default={},
+        description="only rows whose column has one of these values: {temperature: [298.15], functional: [PBE, PBEsol]}",
+    )
     fraction: Annotated[float, Field(gt=0, le=1)] = Field(
         default=1.0,
         description="fraction of the crystals that is used; a smaller fraction is a subset of a larger one",
@@ -299,6 +303,10 @@ class FileData(Part):
         default="all", description="rows of the fold that the key `folds` of the spec names, or all rows"
     )
     columns: Columns = Field(default=Columns(), description="which columns hold what")
+    where: dict[Text, Annotated[list[Any], Field(min_length=1)]] = Field(
+        default={},
+        description="only rows whose column has one of these values: {temperature: [298.15], functional: [PBE, PBEsol]}",
+    )
     fraction: Annotated[float, Field(gt=0, le=1)] = Field(
         default=1.0,
         description="fraction of the crystals that is used; a smaller fraction is a subset of a larger one",
@@ -423,6 +431,11 @@ class Ensemble(Part):
         default="none",
         description="extra_trees: mixed with trees on composition and symmetry, in the share with the least error (of classes: log loss) on the "
         "crystals that `validation_fraction` holds out",
+    )
+    validation: Literal["same", "different"] = Field(
+        default="same",
+        description="crystals that each member holds out; different: each member others, so that all crystals are trained on by most members, and "
+        "the share of the trees and intervals are fitted to all that any member has held out",
     )
 
 

@@ -75,13 +75,13 @@ class Forest:
         return total / len(self.roots)
 
 
-def fit_forest(texts: Sequence[str], value: Array, seed: int) -> Forest:
-    """Fit extra trees to the labels of strings, (n,) or (n, classes), with the settings of the baseline."""
+def fit_forest(texts: Sequence[str], value: Array, seed: int, weight: Array | None = None) -> Forest:
+    """Fit extra trees to the labels of strings, (n,) or (n, classes), with the settings of the baseline; weight (n,): how much each counts."""
     trees = require("sklearn.ensemble", "train").ExtraTreesRegressor(
         TREES, max_features=0.5, random_state=seed
     )
     center, scale = label_scale(value)
-    trees.fit(features(texts), (value - center) / scale)
+    trees.fit(features(texts), (value - center) / scale, sample_weight=weight)
     parts: list[tuple[Any, ...]] = []
     start = 0
     for one in (tree.tree_ for tree in trees.estimators_):

@@ -1,6 +1,8 @@
 """What heads take from crystals besides gradient steps: scales from the training crystals, trees and intervals from held-out ones."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,7 +11,7 @@ from torch import Tensor, nn
 
 from cloudkit.data import Crystals, Tokens
 from cloudkit.evaluate.class_metrics import choose_threshold, log_loss
-from cloudkit.evaluate.task_data import calibration_rows
+from cloudkit.evaluate.task_data import calibration_rows, join_splits
 from cloudkit.models import (
     Classification,
     CloudModel,
@@ -26,15 +28,17 @@ from cloudkit.models import (
 from cloudkit.modelspec import FinetuneTask
 from cloudkit.predict.ensembles import (
     Blend,
+    Forest,
     choose_class_share,
     choose_share,
     fit_forest,
     predict_classes,
-    predict_mean,
 )
 from cloudkit.predict.features import features
 
+Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
+Splits = Sequence[tuple[Rows, Rows]]
 
 
 def fit_scales(
@@ -111,38 +115,43 @@ def source_offsets(
     }
 
 
-def fit_intervals(
-    model: CloudModel, task: FinetuneTask, tokens: Tokens, crystals: Crystals, train: Rows, valid: Rows, seed: int
-) -> Blend | None:  # fmt: skip
-    """Fit the 80 % intervals of a head to the crystals held out, if there are any; return the trees of its ensemble."""
-    head, held_out, blend = model.heads[task.head], calibration_rows(crystals.of(valid)), None
-    if isinstance(head, Thermal) and len(valid):
-        fit_band(model, head, tokens, held_out, np.unique(held_out.crystal))
-    elif isinstance(head, Regression) and len(valid):
-        if task.ensemble and task.ensemble.blend == "extra_trees":
-            blend = fit_blend(model, task.head, tokens, crystals.of(train), held_out, seed)
-        predicted = predict_mean(
-            model, blend, task.head, tokens, held_out.crystal, held_out.quantity, held_out.temperature
-        )
-        rows = (torch.from_numpy(part) for part in (predicted, held_out.quantity, held_out.value))
-        head.fit_band(*rows)
-    return blend
+def fit_held_out(
+    model: CloudModel, task: FinetuneTask, tokens: Tokens, crystals: Crystals, splits: Splits, seed: int
+) -> tuple[Blend | None, dict[str, float]]:
+    """Fit what is fitted to crystals held out, if there are any: the 80 % intervals of a head, and the share of its trees.
 
-
-def validation_errors(
-    model: CloudModel, blend: Blend | None, head: str, tokens: Tokens, held_out: Crystals
-) -> dict[str, float]:
-    """The mean absolute error of each quantity on crystals held out, in the unit of the labels: what runs of different losses and
-    scales are compared by.
+    splits: the crystals that all networks, or each network of an ensemble, were trained on, and those they held out.
+    Returns the trees, and the mean absolute error of each quantity on the crystals held out, in the unit of the labels.
     """
-    first = held_out.of_first_source()
-    if not len(first.value):
-        return {}
-    found = predict_mean(model, blend, head, tokens, first.crystal, first.quantity, first.temperature)
-    errors = np.abs(found - first.value)
+    head = model.heads[task.head]
+    if not len(splits[0][1]):
+        return None, {}
+    held_out = [calibration_rows(crystals.of(valid)) for _, valid in splits]
+    blend, found = None, predict_unseen(model, task.head, tokens, held_out)
+    if task.ensemble and task.ensemble.blend == "extra_trees":
+        blend, found = fit_blend(crystals, splits, held_out, found, seed)
+    if isinstance(head, Thermal):
+        fit_band(model, head, tokens, held_out[0], np.unique(held_out[0].crystal))
+    elif isinstance(head, Regression):
+        quantity, value = _joined(held_out, "quantity"), _joined(held_out, "value")
+        head.fit_band(*(torch.from_numpy(part) for part in (found, quantity, value)))
+    return blend, validation_errors(held_out, found)
+
+
+def _joined(held_out: Sequence[Crystals], name: str) -> NDArray[Any]:
+    """A column of the observations of several sets of crystals."""
+    return np.concatenate([getattr(rows, name) for rows in held_out])
+
+
+def validation_errors(held_out: Sequence[Crystals], found: Array) -> dict[str, float]:
+    """The mean absolute error of each quantity on labels of the first source: what runs of different losses and scales are
+    compared by.
+    """
+    first = np.concatenate([rows.source_of() for rows in held_out]) == 0
+    quantity, errors = _joined(held_out, "quantity"), np.abs(found - _joined(held_out, "value"))
     return {
-        first.quantities[number]: float(errors[first.quantity == number].mean())
-        for number in np.unique(first.quantity)
+        held_out[0].quantities[number]: float(errors[first & (quantity == number)].mean())
+        for number in np.unique(quantity[first])
     }
 
 
@@ -180,19 +189,64 @@ def fit_class_blend(
     return Blend(np.array([share]), (forest,))
 
 
+def predict_unseen(model: CloudModel, head: str, tokens: Tokens, held_out: Sequence[Crystals]) -> Array:
+    """Values (observations,) of the labels that were held out, by all networks, or by the one that held them out."""
+    members = [None] if len(held_out) == 1 else [[index] for index in range(len(held_out))]
+    return np.concatenate([
+        predict_values(model, head, tokens, rows.crystal, rows.quantity, rows.temperature, chosen)
+        for rows, chosen in zip(held_out, members, strict=True)
+    ])  # fmt: skip
+
+
 def fit_blend(
-    model: CloudModel, head: str, tokens: Tokens, train: Crystals, held_out: Crystals, seed: int
-) -> Blend:
-    """Fit trees to the labels of `train`, and choose their share in the mean on crystals that neither has seen."""
-    networks = predict_values(model, head, tokens, held_out.crystal, held_out.quantity, held_out.temperature)
-    shares, forests = [], []
-    for index in range(len(model.value_head(head).outputs)):
-        mine, other = train.quantity == index, held_out.quantity == index
-        forest = fit_forest([train.texts[row] for row in train.crystal[mine]], train.value[mine], seed)
-        trees = forest.predict(features([held_out.texts[row] for row in held_out.crystal[other]]))
-        shares.append(choose_share(networks[other], trees, held_out.value[other]) if other.any() else 0.0)
-        forests.append(forest)
-    return Blend(np.array(shares), tuple(forests))
+    crystals: Crystals, splits: Splits, held_out: Sequence[Crystals], networks: Array, seed: int
+) -> tuple[Blend, Array]:
+    """Fit trees to the labels that networks are trained on, with the share that errs least on labels which neither has seen.
+
+    networks (observations,): their values of the labels of `held_out`. Returns also the means of networks and trees for these.
+    """
+    forests = [fit_forests(crystals.of(train), seed) for train, _ in splits]
+    trees = np.concatenate([predict_forests(*pair) for pair in zip(forests, held_out, strict=True)])
+    quantity, value = _joined(held_out, "quantity"), _joined(held_out, "value")
+    share = np.zeros(len(crystals.quantities))
+    for index in np.unique(quantity):
+        mine = quantity == index
+        share[index] = choose_share(networks[mine], trees[mine], value[mine])
+    last = forests[0] if len(splits) == 1 else fit_forests(crystals.of(join_splits(splits)[0]), seed)
+    return Blend(share, last), (1 - share[quantity]) * networks + share[quantity] * trees
+
+
+def fit_forests(train: Crystals, seed: int) -> tuple[Forest, ...]:
+    """Trees for each quantity, fitted to all labels with their weights."""
+    weight, forests = train.weight_of(), []
+    for index in range(len(train.quantities)):
+        mine = train.quantity == index
+        texts = [train.texts[row] for row in train.crystal[mine]]
+        uneven = len(np.unique(weight[mine])) > 1
+        forests.append(fit_forest(texts, train.value[mine], seed, weight[mine] if uneven else None))
+    return tuple(forests)
+
+
+def predict_forests(forests: Sequence[Forest], rows: Crystals) -> Array:
+    """What the trees of each quantity say of some labels (observations,)."""
+    found = np.zeros(len(rows.crystal))
+    for index, forest in enumerate(forests):
+        mine = rows.quantity == index
+        found[mine] = forest.predict(features([rows.texts[row] for row in rows.crystal[mine]]))
+    return found
+
+
+def subtract_offsets(head: nn.Module, crystals: Crystals, offset: Tensor) -> Crystals:
+    """The labels of further sources as the first source would have them, by the offsets that a regression head has learned."""
+    source = crystals.source_of()
+    if not isinstance(head, Regression):
+        return crystals
+    other, value = np.flatnonzero(source), crystals.value.copy()
+    quantity = torch.from_numpy(crystals.quantity[other])
+    scaled = head.standardize(torch.from_numpy(value[other]), quantity)
+    scaled = scaled - offset[torch.from_numpy(source[other]) - 1, quantity]
+    value[other] = head.restore(scaled, quantity).double().numpy()
+    return replace(crystals, value=value)
 
 
 def fit_band(model: CloudModel, head: Thermal, tokens: Tokens, held_out: Crystals, rows: Rows) -> None:

@@ -17,7 +17,7 @@ from cloudkit.data import Crystals, Tokens, tokenize
 from cloudkit.evaluate.class_evaluation import ClassRows, compare_classes, judge_of
 from cloudkit.evaluate.leakage import SEEN, Seen, hash_texts, join_seen, load_seen
 from cloudkit.evaluate.results import write_class_evaluation, write_evaluation
-from cloudkit.evaluate.task_data import calibration_rows, read_task_data, split_task
+from cloudkit.evaluate.task_data import calibration_rows, join_splits, read_task_data, split_members
 from cloudkit.models import (
     Classification,
     CloudModel,
@@ -41,13 +41,13 @@ from cloudkit.modelspec import (
 from cloudkit.predict.ensembles import Blend, blend_path, load_blends, predict_classes, predict_mean
 from cloudkit.tokens import Tokenizer
 from cloudkit.train.calibrate import (
-    fit_intervals,
+    fit_held_out,
     fit_scales,
     fit_threshold,
     fit_value_scales,
     head_module,
     source_offsets,
-    validation_errors,
+    subtract_offsets,
 )
 from cloudkit.train.checks import init_folder, load_init_weights
 from cloudkit.train.objectives import label_loss, mixed_loss
@@ -81,11 +81,15 @@ class BuildContext:
         """The packed token ids that a stage reads."""
         return Tokens.load(self.store.path(stage.reads["tokens"]) / TOKENS)
 
-    def split(self, stage: Stage, crystals: Crystals) -> tuple[Rows, Rows]:
-        """Indices of the crystals that a training stage trains on, and of those that it holds out."""
+    def splits(self, stage: Stage, crystals: Crystals) -> list[tuple[Rows, Rows]]:
+        """Indices of the crystals that a training stage trains on, and of those that it holds out; several if members differ in them."""
         excluded = [s for name, s in stage.reads.items() if name.startswith("excluded_")]
         evaluated = [text for one in excluded for text in Crystals.load(self.store.path(one)).texts]
-        return split_task(stage.task, crystals, evaluated, self.spec.run.seed)
+        return split_members(stage.task, crystals, evaluated, self.spec.run.seed)
+
+    def split(self, stage: Stage, crystals: Crystals) -> tuple[Rows, Rows]:
+        """Indices of the crystals that any network of a training stage trains on, and of those that all hold out."""
+        return join_splits(self.splits(stage, crystals))
 
     def weights(self, stage: Stage) -> dict[str, Tensor]:
         """The weights that a stage starts from: of the training before it, or of `init_from`; empty without either."""
@@ -153,18 +157,20 @@ def finetune(build: BuildContext, stage: Stage, folder: Path) -> None:
     """Fit a head, or an ensemble, to labels; then fit its trees and intervals to the crystals held out."""
     model, crystals, tokens = build.model(stage), build.crystals(stage), build.tokens(stage)
     task: FinetuneTask = stage.task
-    train, valid = build.split(stage, crystals)
+    splits = build.splits(stage, crystals)
     crystals = crystals.renumbered(model.value_head(task.head).outputs)
     count = task.ensemble.members if task.ensemble else 1
-    curves, new, offsets = Curve(), dict[str, Tensor](), list[Tensor]()
+    curves, new, offsets, seen = Curve(), dict[str, Tensor](), list[Tensor](), 0
     for index in range(count):
         network = model if index == 0 else _make_member(build, stage, index)
         where = folder if index == 0 else folder / f"member-{index}"
         where.mkdir(exist_ok=True)
         label = f"{task.kind} {task.head}" + (f", member {index + 1} of {count}" if count > 1 else "")
+        train, valid = splits[index % len(splits)]
         weights, curve = _fit_member(
             build, network, task, where, crystals, tokens, train, valid, index, label
         )
+        seen += len(train) * len(curve)
         offsets += [weights.pop("offset")] if "offset" in weights else []
         new |= _model_names(weights, task.head) if index == 0 else _member_names(weights, task.head, index)
         curves += [{"stage": label, **row} for row in curve]
@@ -172,18 +178,21 @@ def finetune(build: BuildContext, stage: Stage, folder: Path) -> None:
         return
     model = build.model(stage)  # a full copy that the leader can run alone
     model.load_state_dict(new, strict=False)
-    blend, facts = _fit_held_out(build, task, model, tokens, crystals, train, valid)
+    facts: dict[str, Any] = {"strings_seen": seen}
+    if offsets:
+        mean = torch.stack(offsets).mean(0)
+        facts["offsets"] = source_offsets(model.heads[task.head], crystals.sources, mean)
+        crystals = subtract_offsets(model.heads[task.head], crystals, mean)
+    blend, found = _fit_held_out(build, task, model, tokens, crystals, splits)
     if blend is not None:
         blend.save(blend_path(folder, task.head))
     head = model.heads[task.head]
     new |= {f"heads.{task.head}.{name}": tensor for name, tensor in _calibrated(head)}
     save_weights(build.weights(stage) | new, folder / "model.safetensors")
     _write_json(folder / "curves.json", curves)
+    train, valid = join_splits(splits)
     _write_seen(build, stage, crystals, train, folder)
-    if offsets:
-        mean = torch.stack(offsets).mean(0)
-        facts["offsets"] = source_offsets(head, crystals.sources, mean)
-    _write_counts(folder, train, valid, strings_seen=len(train) * len(curves), **facts)
+    _write_counts(folder, train, valid, **facts, **found)
 
 
 def evaluate(build: BuildContext, stage: Stage, folder: Path) -> None:
@@ -273,14 +282,13 @@ def _fit_member(
 
 
 def _fit_held_out(
-    build: BuildContext, task: FinetuneTask, model: CloudModel, tokens: Tokens, crystals: Crystals, train: Rows, valid: Rows
+    build: BuildContext, task: FinetuneTask, model: CloudModel, tokens: Tokens, crystals: Crystals, splits: list[tuple[Rows, Rows]],
 ) -> tuple[Blend | None, dict[str, Any]]:  # fmt: skip
     """Fit to the crystals held out what is not learned by gradient steps; the trees of an ensemble, and facts for training.json."""
     described, seed = build.spec.heads[task.head], build.spec.run.seed
     if isinstance(described, ClassificationHead):
-        return fit_threshold(model, task, described.threshold, tokens, crystals, train, valid, seed)
-    blend = fit_intervals(model, task, tokens, crystals, train, valid, seed)
-    errors = validation_errors(model, blend, task.head, tokens, crystals.of(valid))
+        return fit_threshold(model, task, described.threshold, tokens, crystals, *splits[0], seed)
+    blend, errors = fit_held_out(model, task, tokens, crystals, splits, seed)
     return blend, {"validation_mae": errors} if errors else {}
 
 

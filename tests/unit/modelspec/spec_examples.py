@@ -67,7 +67,9 @@ tasks:
       part: train
       fraction: 0.5
     epochs: 20
-    exclude_shared: none
+    exclude_shared: string
+    exclude_from:
+      - builtin: minerals
     split_by: random
     batch: 64
     bucket_batches: 8
@@ -81,6 +83,7 @@ tasks:
     head: thermal
     data:
       path: cv.csv
+      where: {phase: [alpha, 2]}
       columns:
         text: cloud
         n_atoms: n_atoms
@@ -110,6 +113,7 @@ tasks:
     ensemble:
       members: 3
       blend: extra_trees
+      validation: different
   - kind: evaluate
     head: thermal
     data:

@@ -18,7 +18,9 @@ def keys(node: yaml.Node, names_are_free: bool = False) -> Iterator[yaml.ScalarN
         for key, value in node.value:
             if not names_are_free:
                 yield key
-            yield from keys(value, key.value in ("heads", "grid") and isinstance(value, yaml.MappingNode))
+            yield from keys(
+                value, key.value in ("heads", "grid", "where") and isinstance(value, yaml.MappingNode)
+            )
     elif isinstance(node, yaml.SequenceNode):
         for member in node.value:
             yield from keys(member)

@@ -9,12 +9,15 @@ import pytest
 from safetensors.torch import load_file
 
 import cloudkit
-from cloudkit.data import read_builtin
+from cloudkit.data import Crystals, read_builtin, tokenize
 from cloudkit.errors import ModelError, SpecError
+from cloudkit.evaluate.task_data import join_splits, read_task_data, split_members
 from cloudkit.io import read_table
-from cloudkit.modelspec import parse_spec
-from cloudkit.predict.ensembles import fit_forest
+from cloudkit.models import predict_values
+from cloudkit.modelspec import FinetuneTask, parse_spec
+from cloudkit.predict.ensembles import choose_share, fit_forest
 from cloudkit.predict.features import features
+from cloudkit.tokens import Tokenizer
 from cloudkit.train import build
 
 from .train_examples import Interrupt, labels
@@ -169,6 +172,57 @@ def test_trees_are_mixed_in_and_kept_in_the_folder_of_the_model(folder: Path) ->
     (made / "trees-value.npz").write_bytes(b"no archive")
     with pytest.raises(ModelError, match=r"cannot read .*trees-value\.npz"):
         cloudkit.load(made)
+
+
+DIFFERENT = "tasks.0.ensemble={members: 3, blend: extra_trees, validation: different}"
+
+
+def test_members_that_hold_out_different_crystals_train_on_all_of_them_together(folder: Path) -> None:
+    told = {
+        name: json.loads((tuned(folder, name, change) / "metrics.json").read_text())["training"][
+            "finetune value"
+        ]
+        for name, change in (("mixed", BOTH), ("rotating", DIFFERENT))
+    }
+    whole = told["mixed"]["crystals"] + told["mixed"]["validation_crystals"]
+    assert told["mixed"]["validation_crystals"] > 0
+    assert told["rotating"]["validation_crystals"] == 0
+    assert told["rotating"]["crystals"] == whole
+    assert told["rotating"]["strings_seen"] == 3 * 4 * told["mixed"]["crystals"]
+
+
+def test_each_member_is_trained_without_the_crystals_that_it_holds_out(folder: Path) -> None:
+    task = parse_spec(SPEC, "m.yaml", folder, [DIFFERENT]).tasks[0]
+    assert isinstance(task, FinetuneTask)
+    texts, none = [f"crystal {index}" for index in range(20)], np.empty(0, np.int64)
+    unlabelled = Crystals(texts, texts, (), none, none, np.empty(0), np.empty(0))
+    for split_by in ("random", "composition"):
+        splits = split_members(task.model_copy(update={"split_by": split_by}), unlabelled(texts), [], 0)
+        held = [set(held_out.tolist()) for _, held_out in splits]
+        assert all(not set(train.tolist()) & out for (train, _), out in zip(splits, held, strict=True))
+        assert sum(map(len, held)) == len(set.union(*held)) == 18
+        train, none = join_splits(splits)
+        assert train.tolist() == list(range(20)) and not len(none)
+
+
+def test_the_share_of_the_trees_is_chosen_on_what_each_member_has_held_out(folder: Path) -> None:
+    spec = parse_spec(SPEC, "m.yaml", folder, [DIFFERENT])
+    made = build(spec, folder / "rotating").folder
+    model = cloudkit.load(made)
+    crystals = read_task_data(spec, spec.tasks[0].data)
+    splits = split_members(spec.tasks[0], crystals, [], 0)  # type: ignore[arg-type]
+    tokens = tokenize(crystals.texts, Tokenizer("compact"), 64)
+    found: list[list[float]] = [[], [], []]
+    for index, (train, held_out) in enumerate(splits):
+        rows, known = crystals.of(held_out), crystals.of(train)
+        networks = predict_values(
+            model.network, "value", tokens, rows.crystal, rows.quantity, rows.temperature, [index]
+        )
+        forest = fit_forest([crystals.texts[row] for row in known.crystal], known.value, 0)
+        trees = forest.predict(features([crystals.texts[row] for row in rows.crystal]))
+        for column, values in zip(found, (networks, trees, rows.value), strict=True):
+            column.extend(values.tolist())
+    assert model.blends["value"].share[0] == choose_share(*map(np.array, found))
 
 
 def test_the_trees_of_an_earlier_build_are_not_mixed_into_the_next(folder: Path) -> None:

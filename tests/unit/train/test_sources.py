@@ -6,9 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import cloudkit
 from cloudkit.data import Crystals, join_crystals, read_builtin
-from cloudkit.errors import SpecError
-from cloudkit.modelspec import parse_spec
+from cloudkit.errors import DataError, SpecError
+from cloudkit.evaluate.task_data import read_task_data
+from cloudkit.modelspec import parse_spec, tables_of
+from cloudkit.predict.features import features
 from cloudkit.train import build
 
 from .train_examples import write_csv
@@ -33,6 +36,7 @@ tasks:
 """
 SHIFT = 10.0
 VALID = "validation_fraction"
+JOINED = SPEC.replace("VALID", VALID)
 
 
 def one(texts: list[str], source: str, values: list[float], weight: float = 1.0) -> Crystals:
@@ -76,7 +80,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_model_predicts_the_first_source_and_records_the_offset(folder: Path) -> None:
-    spec = parse_spec(SPEC.replace("VALID", VALID), "joined.yaml", folder)
+    spec = parse_spec(JOINED, "joined.yaml", folder)
     metrics = build(spec, folder / "out").metrics
     offset = metrics["training"]["finetune value"]["offsets"]["computed"]["v"]
     assert offset == pytest.approx(SHIFT, abs=1.5)
@@ -84,7 +88,7 @@ def test_the_model_predicts_the_first_source_and_records_the_offset(folder: Path
 
 
 def test_an_offset_is_not_part_of_the_model(folder: Path) -> None:
-    spec = parse_spec(SPEC.replace("VALID", VALID), "joined.yaml", folder, ["tasks.0.epochs=1"])
+    spec = parse_spec(JOINED, "joined.yaml", folder, ["tasks.0.epochs=1"])
     out = build(spec, folder / "short").folder
     assert json.loads((out / "metrics.json").read_text())["training"]
     from safetensors import safe_open
@@ -94,7 +98,7 @@ def test_an_offset_is_not_part_of_the_model(folder: Path) -> None:
 
 
 def test_a_dry_run_counts_a_fit_of_several_sources(folder: Path) -> None:
-    spec = parse_spec(SPEC.replace("VALID", VALID), "joined.yaml", folder)
+    spec = parse_spec(JOINED, "joined.yaml", folder)
     assert build(spec, folder / "dry", dry_run=True).metrics["costs"]
 
 
@@ -106,8 +110,44 @@ def test_a_dry_run_counts_a_fit_of_several_sources(folder: Path) -> None:
     ],
 )  # fmt: skip
 def test_sources_that_do_not_fit_together_are_refused(folder: Path, old: str, new: str, message: str) -> None:
-    text = SPEC.replace("VALID", VALID).replace(
+    text = JOINED.replace(
         "quantity: v}]}\n        - {path: comp", "quantity: v, unit: eV}]}\n        - {path: comp"
     )
     with pytest.raises(SpecError, match=message):
         parse_spec(text.replace(old, new), "joined.yaml", folder)
+
+
+def test_trees_learn_labels_of_other_sources_without_their_offset(folder: Path) -> None:
+    changes = ["tasks.0.ensemble={members: 1, blend: extra_trees}"]
+    spec = parse_spec(JOINED.replace(f"{VALID}: 0", f"{VALID}: 0.1"), "joined.yaml", folder, changes)
+    made = build(spec, folder / "blended").folder
+    trees = cloudkit.load(made).blends["value"].forests[0]
+    table = read_builtin("thermal", "train").columns
+    sizes = dict(zip(table["scope"], table["n_atoms"], strict=True))
+    root = np.array([float(str(n)) ** 0.5 for n in sizes.values()])
+    found = trees.predict(features([str(text) for text in sizes]))
+    assert np.abs(found - root).max() < SHIFT / 3  # with the offset left in they would be off by SHIFT
+
+
+def test_only_the_rows_asked_for_are_read(folder: Path) -> None:
+    chosen = JOINED.replace("source: computed", "source: computed, where: {v: [12, 13]}")
+    spec = parse_spec(chosen, "joined.yaml", folder)
+    values = read_task_data(spec, tables_of(spec.tasks[0].data)[1]).value
+    assert len(values) > 1 and set(values.tolist()) == {12.0, 13.0}
+    changes = ["tasks.0.data.join.1.where={v: [-1]}"]
+    with pytest.raises(DataError, match=r"computed\.csv: no row has v = -1; correct `where`"):
+        build(parse_spec(chosen, "joined.yaml", folder, changes), folder / "none")
+
+
+def test_crystals_of_further_tables_are_not_trained_on(folder: Path) -> None:
+    keys = "exclude_shared: string\n    exclude_from: [{path: measured.csv}]\n    epochs: 1"
+    without = JOINED.replace("epochs: 40", keys)
+    spec = parse_spec(without, "joined.yaml", folder)
+    told = build(spec, folder / "without").metrics["training"]["finetune value"]
+    assert told["crystals"] == 40  # neither the 20 of measured.csv nor those of test.csv
+    with pytest.raises(SpecError, match=r"tasks\.0\.exclude_from needs exclude_shared"):
+        parse_spec(without, "joined.yaml", folder, ["tasks.0.exclude_shared=none"])
+    with pytest.raises(
+        SpecError, match=r"exclude_from\.0\.path = 'mesured\.csv'.*did you mean 'measured\.csv'"
+    ):
+        parse_spec(without.replace("[{path: measured", "[{path: mesured"), "joined.yaml", folder)
