@@ -8,18 +8,18 @@ from cloudkit.io.parquet import (
     OPTIMADE_FIELDS,
     as_structure_table,
     holds_structures,
-    read_footer,
-    read_row_groups,
     read_structure_rows,
     structure_ids,
     structure_metadata,
     write_structures,
 )
 from cloudkit.io.paths import file_names, find_files, open_bytes
-from cloudkit.io.pieces import Piece, file_pieces, find_pieces
+from cloudkit.io.pieces import Piece
 from cloudkit.io.read import as_crystal, as_record, read_pieces, read_structures
 from cloudkit.io.record import Record
+from cloudkit.io.row_groups import read_footer, read_row_groups
 from cloudkit.io.shards import Manifest, Shard
+from cloudkit.io.sources import file_pieces, find_pieces
 from cloudkit.io.tables import Table, read_batches, read_table
 from cloudkit.io.writers import column_writer, parquet_writer
 

@@ -17,8 +17,9 @@ from cloudkit.io.formats import STRINGS, classify
 from cloudkit.io.json_xyz import read_extxyz, read_json, read_json_lines
 from cloudkit.io.objects import from_object
 from cloudkit.io.paths import decode, mode_of, read_bytes
-from cloudkit.io.pieces import ROWS, Piece, cell_piece, find_pieces
+from cloudkit.io.pieces import ROWS, Piece, cell_piece
 from cloudkit.io.record import Record, no_structure, record_of
+from cloudkit.io.sources import find_pieces
 from cloudkit.io.vasp import read_output, read_poscar
 from cloudkit.structure.crystal import Crystal
 from cloudkit.structure.guards import SMALLEST_VOLUME

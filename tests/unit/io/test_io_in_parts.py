@@ -9,7 +9,8 @@ import pytest
 
 from cloudkit.encoding import EncodeOptions, encode_files
 from cloudkit.io import read_structures
-from cloudkit.io.pieces import LINES, find_pieces
+from cloudkit.io.pieces import LINES
+from cloudkit.io.sources import find_pieces
 
 from ..structure.structure_examples import CUBIC_POSCAR, ROCK_SALT
 

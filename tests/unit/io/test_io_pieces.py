@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 from cloudkit.errors import StructureError
-from cloudkit.io import Record, as_crystal, pieces, read_structure_rows, read_structures
+from cloudkit.io import Record, as_crystal, read_structure_rows, read_structures, sources
 from cloudkit.io.paths import MAX_TEXT
-from cloudkit.io.pieces import LINES, find_pieces
+from cloudkit.io.pieces import LINES
 from cloudkit.io.read import FETCHED
+from cloudkit.io.sources import find_pieces
 from cloudkit.structure import Crystal
 
 from ..structure.structure_examples import CUBIC_POSCAR, ROCK_SALT
@@ -335,6 +336,6 @@ def test_rows_are_taken_as_they_are_needed(tmp_path: Path, monkeypatch: pytest.M
             yield {"id": str(number), "lattice": CELL, "species": ["Na"], "positions": [[0, 0, 0]]}
 
     (tmp_path / "x.parquet").write_bytes(b"")
-    monkeypatch.setattr(pieces, "read_structure_rows", rows)
+    monkeypatch.setattr(sources, "read_structure_rows", rows)
     assert next(read_structures([tmp_path])).id == "0"
     assert len(taken) <= FETCHED * LINES
