@@ -65,6 +65,7 @@ def _matches(pattern: str) -> list[str]:
 def records(inputs: Sequence[str], column: str | None) -> "Iterator[Encoded]":
     """A record (id, string or error) for each string, row of a table, and structure, in order."""
     from cloudkit.encoding import Encoded, encode_records
+    from cloudkit.encoding.table_rows import encode_table_file
     from cloudkit.io import file_names, read_structures
 
     names, notes = file_names(inputs), Notes()
@@ -72,7 +73,7 @@ def records(inputs: Sequence[str], column: str | None) -> "Iterator[Encoded]":
         if _is_string(given):
             yield Encoded(str(number), given)
         elif _is_read_by_rows(given, column):
-            for row in _table_records(given, column):
+            for row in encode_table_file(given, column):
                 notes.add(row)
                 yield row
         else:
@@ -102,27 +103,6 @@ def _is_read_by_rows(given: str, column: str | None) -> bool:
     except (OSError, EOFError, zlib.error, ValueError, RecursionError):
         return False
     return isinstance(first, dict) and "scope" in first
-
-
-def _table_records(given: str, column: str | None) -> "Iterator[Encoded]":
-    """The rows of a table; the id is one of the columns that name rows, else the number of the row."""
-    from cloudkit.encoding.table_rows import encode_table_rows, find_held
-    from cloudkit.io import Table, read_batches
-
-    held, done = None, 0
-    for batch in read_batches(given):
-        table = Table(given, batch)
-        if not len(table):
-            continue
-        if held is None:
-            held = find_held(table, column)
-            if held.structures and held.column == "scope":
-                say(f"note: {given}: column 'scope' holds structures, not strings; they are encoded")
-        table = Table(given, batch, range(done + 1, done + len(table) + 1))
-        yield from encode_table_rows(table, held, table.ids())
-        done += len(table)
-    if not done:
-        raise CloudkitError(f"{given}: the table has no rows")
 
 
 class Notes:

@@ -51,6 +51,7 @@ def command(
     where: Annotated[str | None, typer.Option("--where", metavar="CONDITION", help="With --top: only rows for which this holds, such as \"value > 20 and novelty == 'new'\"; columns: formula, elements, space_group, novelty, value, lower, upper, and each quantity.", show_default=False)] = None,
     reference: Annotated[list[str] | None, typer.Option("--reference", metavar="FILE", help="With --top: crystals that are known, may be repeated. [default: the built-in minerals and prototypes]", show_default=False)] = None,
     page: Annotated[Path | None, typer.Option("--page", metavar="PAGE", help="The data sheet of each crystal as an .html page, for the model materials; with --top: the best as one page.")] = None,
+    wide: Annotated[bool, typer.Option("--wide", help="One row for each crystal (and temperature), one column for each quantity.")] = False,
     failures: Failures = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on standard output: each value or failure; with -o, the counts.")] = False,
 ) -> None:  # fmt: skip
@@ -105,7 +106,9 @@ def command(
     with counting("crystals") as bar, ExitStack() as stack:
         given = _Counted(records(inputs, column), bar)
         batches = trained.predict_columns(given, kelvin, per)
-        keeps.append(stack.enter_context(_writer(output, trained.columns)) if output else _shown(as_json))
+        names = None if wide else trained.columns
+        show = stack.enter_context(_writer(output, names)) if output else _shown(as_json)
+        keeps.append((lambda table: show(_as_wide(table))) if wide else show)
         ledger = stack.enter_context(table_writer(failures, LEDGER)) if failures else None
         failed, rows = _write(batches, keeps, ledger, as_json and not output)
     if plot and draw:
@@ -114,7 +117,9 @@ def command(
         emit_json({"predicted": given.count - failed, "failed": failed, "output": str(output)})
     if failed or output or plot:
         rate = rows / max(time.monotonic() - begun, 1e-9)
-        say(f"{given.count - failed:,} predicted, {failed:,} failed; {rows:,} rows, {rate:,.0f} a second")
+        say(
+            f"{given.count - failed:,} predicted, {failed:,} failed; {rows:,} {'values' if wide else 'rows'}, {rate:,.0f} a second"
+        )
     raise typer.Exit(1 if failed else 0)
 
 
@@ -182,13 +187,39 @@ def _write(
     return failed, rows
 
 
+def _as_wide(table: "Columns") -> "Columns":
+    """The same with a column for each quantity, named with its unit."""
+    from cloudkit.predict.wide import units_of, wide_columns
+
+    if not len(table["id"]):
+        return table
+    units = units_of(table)
+    return {
+        f"{name} ({units[name]})" if units.get(name) else name: column
+        for name, column in wide_columns(table).items()
+    }
+
+
 @contextmanager
-def _writer(output: Path, columns: Sequence[str]) -> Iterator[Keep]:
-    """Write batches to a file that appears complete at the end."""
+def _writer(output: Path, columns: Sequence[str] | None) -> Iterator[Keep]:
+    """Write batches to a file that appears complete at the end. columns: None for those of the first batch."""
     from cloudkit.io import column_writer
 
-    with replacing(output, "wb") as file, column_writer(file, output.suffix, columns, TEXTS) as write:
-        yield lambda table: write({name: table[name] for name in columns})
+    with replacing(output, "wb") as file, ExitStack() as stack:
+        writers: list[Callable[[Columns], None]] = []
+
+        def write(table: "Columns") -> None:
+            names = list(columns or table)
+            if not writers:
+                texts = [name for name in names if table[name].dtype == object]
+                writers.append(
+                    stack.enter_context(column_writer(file, output.suffix, names, [*TEXTS, *texts]))
+                )
+            writers[0]({name: table[name] for name in names})
+
+        yield write
+        if not writers and columns:  # a table without rows has its first line
+            stack.enter_context(column_writer(file, output.suffix, columns, TEXTS))
 
 
 def _shown(as_json: bool) -> Keep:

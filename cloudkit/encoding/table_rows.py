@@ -6,11 +6,12 @@ from typing import Final, NamedTuple
 
 from cloudkit.encoding.encoder import Encoded, encode_records
 from cloudkit.encoding.options import EncodeOptions
+from cloudkit.errors import DataError
 from cloudkit.io.formats import classify
 from cloudkit.io.pieces import FILE_COLUMNS, STRUCTURE_COLUMNS, cell_piece
 from cloudkit.io.read import as_record, read_cell
 from cloudkit.io.record import Record
-from cloudkit.io.tables import Table
+from cloudkit.io.tables import Table, read_batches
 
 LATTICES: Final = (
     "lattice",
@@ -76,6 +77,30 @@ def encode_table_rows(
         texts = table.column(held.column)
         return (Encoded(id, str(text) if text else None) for id, text in zip(ids, texts, strict=True))
     return encode_records(_records(table, held, ids), options)
+
+
+def encode_table_file(path: str, column: str | None = None) -> Iterator[Encoded]:
+    """The rows of a table on disk, some thousand at a time; ids are in a column that names rows, else the numbers of the rows.
+
+    Raises DataError for a file that is not a table, has no rows or no column of crystals.
+    """
+    held, done = None, 0
+    for batch in read_batches(path):
+        count = len(next(iter(batch.values()), []))
+        if not count:
+            continue
+        table = Table(path, batch, range(done + 1, done + count + 1))
+        fresh = held is None
+        held = held or find_held(table, column)
+        rows = encode_table_rows(table, held, table.ids())
+        if fresh and held.structures and held.column == "scope":
+            first = next(rows)
+            note = "column 'scope' holds structures, not strings; they are encoded"
+            yield first._replace(notes=(note, *first.notes))
+        yield from rows
+        done += count
+    if not done:
+        raise DataError(f"{path}: the table has no rows")
 
 
 def named_files(table: Table, held: Held) -> list[Path]:

@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cloudkit.encoding import Encoded, encode, encode_files
+from cloudkit.encoding.table_rows import encode_table_file
 from cloudkit.errors import CloudkitError, ScopeError, StructureError
-from cloudkit.io import file_names
+from cloudkit.io import file_names, holds_structures, is_table
 from cloudkit.scope import parse, project
 from cloudkit.units import Per
 
@@ -41,24 +42,40 @@ class ModelInput(NamedTuple):
 def gather(inputs: Any) -> Iterator[Encoded]:
     """Encoded rows of one structure or string, or of an iterable of them: lists, arrays, columns of pandas, polars and Arrow.
 
-    Text with a bar is SCOPE, other text is the path of a file or of a folder of files. An id is the position in the iterable, of a path the file's name, or the path
-    itself where several in a list end in one name.
+    Text with a bar is SCOPE, other text is the path of a file, a table, or a folder of files, read as on the command line. An id is
+    the position in the iterable, or the index of a pandas Series; of a path the file's name, or the path itself where several in a
+    list end in one name.
     """
     given = listed(inputs)
     paths = [one for one in given if is_path(one)] if isinstance(given, Sequence) else []
     names = file_names(paths)
-    for index, one in enumerate(given):
+    index = _index(inputs)
+    for place, one in enumerate(given):
+        own = str(place) if index is None else index[place]
         if isinstance(one, str) and "|" in one:
-            yield Encoded(str(index), one)
-            continue
-        if is_path(one) and Path(one).is_dir():
-            yield from encode_files([one])
-            continue
-        name = (names.get(str(one)) or Path(one).name) if is_path(one) else str(index)
-        try:
-            yield Encoded(name, encode(one))
-        except StructureError as error:
-            yield Encoded(name, None, error=error)
+            yield Encoded(own, one)
+        elif is_path(one):
+            found = list(_from_path(Path(one)))
+            name = own if index is not None else names.get(str(one)) or Path(one).name
+            yield from [found[0]._replace(id=name)] if len(found) == 1 and not is_table(str(one)) else found
+        else:
+            try:
+                yield Encoded(own, encode(one))
+            except StructureError as error:
+                yield Encoded(own, None, error=error)
+
+
+def _from_path(path: Path) -> Iterator[Encoded]:
+    """The crystals of a file, a table or a folder."""
+    if path.exists() and is_table(str(path)) and not holds_structures(path):
+        return encode_table_file(str(path))
+    return encode_files([path])
+
+
+def _index(inputs: Any) -> list[Any] | None:
+    """The index of a pandas Series; None for all else."""
+    index = getattr(inputs, "index", None)
+    return None if index is None or callable(index) else list(index)
 
 
 def is_path(one: object) -> bool:
@@ -88,7 +105,7 @@ def say_failures(failures: Sequence[Failure], inputs: Any, rows: int) -> None:
     if not rows and _is_single(inputs):
         raise CloudkitError(first)
     warnings.warn(
-        f"{len(failures)} inputs have no prediction, the first of them {first}; table.attrs['failures'] lists all",
+        f"{len(failures)} inputs have no prediction: their values are NaN, with the reason as note; the first is {first}",
         stacklevel=3,
     )
 

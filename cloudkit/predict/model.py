@@ -1,6 +1,6 @@
 """A trained model at work: structures or SCOPE strings in, a tidy table of values with units out."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -25,6 +25,8 @@ from cloudkit.predict.inputs import (
     refuse,
     say_failures,
 )
+from cloudkit.predict.threads import fast_threads
+from cloudkit.predict.wide import units_of, wide_columns
 from cloudkit.units import KELVIN_PER_THZ, MOLAR_QUANTITIES, PER, Per, canonical_unit
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ Columns = dict[str, npt.NDArray[Any]]
 ROOM_TEMPERATURE: Final = 298.15  # K, where a thermal model predicts if no temperature is asked for
 BATCH: Final = 512  # crystals at a time
 ROWS: Final = 1_000_000  # rows of a table at a time
+NUMBERS: Final = ("temperature", "value", "lower", "upper")
 COLUMNS: Final = ("id", "temperature", "quantity", "value", "unit", "lower", "upper")
 
 
@@ -78,27 +81,43 @@ class Predictor:
     columns: tuple[str, ...] = COLUMNS
     thermal_count = len(THERMAL)  # thermal quantities of one crystal at one temperature
     dialect = "orbit"
+    width = 0  # of the encoder
 
-    def predict(self, inputs: Any, temperatures: Any = None, per: Per = "atom") -> "pd.DataFrame":
+    def predict(
+        self, inputs: Any, temperatures: Any = None, per: Per = "atom", *, wide: bool = False
+    ) -> "pd.DataFrame":
         """Values of one or many structures or SCOPE strings.
 
         inputs: a pymatgen Structure, ASE Atoms, path of a file or folder, dict, (lattice, positions, numbers), SCOPE text, or a list of these.
         temperatures: in K, >= 0; 298.15 K unless given, for models of thermal quantities only.
         per: mole of atoms, of formula units, or of conventional cells.
+        wide: one row per input (and temperature, if there are several) with a column for each quantity; ids are the index, units
+        are in ``table.attrs["units"]``.
         -> one row per input, temperature and quantity: id, temperature (NaN where it plays no part), quantity, value, unit,
-        lower, upper (a band that 80 % of new crystals lie in; NaN: the model states none); of the shipped models together also
-        note. A quantity with classes has a row with the predicted class in a column `class` and its probability as the value, and
-        a row with the probability of each class, named QUANTITY_CLASS. Inputs without a prediction are in ``table.attrs["failures"]``, and a warning counts them.
+        lower, upper (a band that 80 % of new crystals lie in; NaN: the model states none), note. A quantity with classes has a row
+        with the predicted class in a column `class` and its probability as the value, and a row with the probability of each class,
+        named QUANTITY_CLASS. An input without a prediction has the same rows with NaN and the reason as note; they are listed in
+        ``table.attrs["failures"]``, and a warning counts them. The id of an entry of a pandas Series is that of its index.
         Raises CloudkitError for a wrong temperature or `per`, and where a single input has no prediction.
         """
-        batches = list(self.predict_columns(gather(inputs), temperatures, per))
-        joined = {
-            name: np.concatenate([part[name] for part, _ in batches] or [np.empty(0)])
-            for name in self.columns
-        }
-        table, failures = as_frame(joined), [one for _, failed in batches for one in failed]
-        table.attrs["failures"] = failures
-        say_failures(failures, inputs, len(table))
+        given = list(gather(inputs))
+        numbered = (one._replace(id=str(place)) for place, one in enumerate(given))
+        batches = list(self.predict_columns(numbered, temperatures, per))
+        names = tuple(dict.fromkeys((*self.columns, "note")))
+        tables = [{"note": np.full(len(part["id"]), "", dtype=object), **part} for part, _ in batches]
+        joined = {name: np.concatenate([part[name] for part in tables] or [np.empty(0)]) for name in names}
+        failed = [one for _, some in batches for one in some]
+        say_failures([one._replace(id=given[int(one.id)].id) for one in failed], inputs, len(joined["id"]))
+        whole = _with_failures(joined, failed)
+        ids = np.empty(len(given), dtype=object)
+        ids[:] = [one.id for one in given]
+        whole["id"] = ids[whole["id"].astype(np.int64)]
+        units = units_of(whole)
+        table = as_frame(wide_columns(whole) if wide and len(whole["id"]) else whole)
+        if wide:
+            table = table.set_index("id")
+            table.attrs["units"] = units
+        table.attrs["failures"] = [one._replace(id=given[int(one.id)].id) for one in failed]
         return table
 
     def predict_batches(
@@ -127,7 +146,10 @@ class Predictor:
         while chunk := list(islice(inputs, size)):
             checked = [prepare(one, self.dialect, per) for one in chunk]
             failures = [one for one in checked if isinstance(one, Failure)]
-            table, long = self._table([one for one in checked if isinstance(one, ModelInput)], kelvin, per)
+            with fast_threads(self.width, len(chunk)):
+                table, long = self._table(
+                    [one for one in checked if isinstance(one, ModelInput)], kelvin, per
+                )
             yield table, failures + long
 
     def _temperatures(self, temperatures: Any) -> Array:
@@ -164,6 +186,7 @@ class Model(Predictor):
             self.blends = load_blends(folder, list(self._kinds))
         tokens = self._plain["tokens"]
         self.dialect, self.max_length = str(tokens["dialect"]), int(tokens["max_length"])
+        self.width = int(self._plain["encoder"]["width"])
         self._engine: Engine
         if reason_for_torch(self._plain) is None:
             self._engine = NumpyEngine(read_runtime(folder, self._plain))
@@ -218,7 +241,8 @@ class Model(Predictor):
         checked = [prepare(one, self.dialect, "atom") for one in gather(inputs)]
         _, tokens, long = self._tokenize([one for one in checked if isinstance(one, ModelInput)])
         refuse([one for one in checked if isinstance(one, Failure)] + long, len(checked))
-        return self._engine.pool(tokens)
+        with fast_threads(self.width, len(tokens)):
+            return self._engine.pool(tokens)
 
     def _temperatures(self, temperatures: Any) -> Array:
         if not self.heads:
@@ -307,6 +331,34 @@ def _class_values(names: tuple[str, ...], found: Classified) -> Values:
     classes[:, 0] = np.array(found.classes, dtype=object)[found.decided]
     units = ("",) * len(names)
     return Values(names, units, np.array([np.nan]), value[:, None], classes=classes[:, None])
+
+
+def _with_failures(columns: Columns, failures: Sequence[Failure]) -> Columns:
+    """The rows of a table, in the order of the inputs, with those of inputs that failed: NaN, and the reason as note. Ids are
+    places of inputs.
+    """
+    if not failures:
+        return columns
+    if len(columns["id"]):
+        pattern = {name: part[columns["id"] == columns["id"][0]] for name, part in columns.items()}
+    else:
+        pattern = {
+            name: np.array([np.nan if name in NUMBERS else ""], dtype=None if name in NUMBERS else object)
+            for name in columns
+        }
+    parts = [columns]
+    for one in failures:
+        size = len(pattern["id"])
+        lost = {name: np.full(size, np.nan) for name in ("value", "lower", "upper")}
+        texts = {"id": one.id, "note": f"{one.code}: {one.message}"} | (
+            {"class": ""} if "class" in columns else {}
+        )
+        parts.append(
+            pattern | lost | {name: np.full(size, text, dtype=object) for name, text in texts.items()}
+        )
+    joined = {name: np.concatenate([part[name] for part in parts]) for name in columns}
+    order = np.argsort(joined["id"].astype(np.int64), kind="stable")
+    return {name: part[order] for name, part in joined.items()}
 
 
 def as_frame(columns: Columns) -> "pd.DataFrame":

@@ -80,7 +80,10 @@ def test_values_per_cell_are_those_per_atom_times_its_atoms(family: Materials) -
 
 def test_a_table_of_pandas_has_a_note_and_the_failures(family: Materials) -> None:
     table = family.predict([ROCK_SALT, "no | string"])
-    assert set(table.columns) == set(family.columns) and (table["note"] == "").all()
+    assert set(table.columns) == set(family.columns) and (table[table["id"] == "0"]["note"] == "").all()
+    lost = table[table["id"] == "1"]
+    assert lost["note"].str.startswith("E103").all() and lost["value"].isna().all()
+    assert len(lost) == len(table) / 2
     assert [failure.id for failure in table.attrs["failures"]] == ["1"]
 
 

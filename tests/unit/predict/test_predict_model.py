@@ -23,7 +23,7 @@ def column(table, quantity):
 
 def test_a_thermal_table_is_tidy_and_names_its_units(model):
     table = model.predict(ROCK_SALT, [0, 300])
-    assert list(table.columns) == ["id", "temperature", "quantity", "value", "unit", "lower", "upper"]
+    assert list(table.columns) == ["id", "temperature", "quantity", "value", "unit", "lower", "upper", "note"]
     assert table["temperature"].tolist() == [0.0] * 4 + [300.0] * 4
     assert dict(zip(table["quantity"], table["unit"], strict=True)) == {
         "heat_capacity": "J/mol_atom/K",
@@ -79,7 +79,8 @@ def test_files_of_one_name_have_their_paths_as_ids(model, tmp_path):
 def test_inputs_without_a_prediction_are_listed_and_the_others_stand(model, tmp_path):
     long = f"{generator_text(1)} |" + " Na 1a" * 9
     table = model.predict([tmp_path / "absent.cif", ROCK_SALT, "1 | Na", long, ROCK_SALT_REDUCED], 300)
-    assert table["id"].unique().tolist() == ["1"]
+    assert table["id"].unique().tolist() == ["absent.cif", "1", "2", "3", "4"]
+    assert table[table["value"].notna()]["id"].unique().tolist() == ["1"]
     codes = {failure.id: failure.code for failure in table.attrs["failures"]}
     assert codes.keys() == {"absent.cif", "2", "3", "4"}
     assert (
@@ -161,9 +162,9 @@ def test_bytes_are_one_input_without_a_prediction(model):
 
 
 def test_nothing_in_gives_an_empty_table_with_all_columns(model):
-    for nothing in ([], ["x | y"]):
-        table = model.predict(nothing)
-        assert len(table) == 0 and list(table.columns) == list(model.predict(ROCK_SALT).columns)
+    table = model.predict([])
+    assert len(table) == 0 and list(table.columns) == list(model.predict(ROCK_SALT).columns)
+    assert model.predict(["x | y"])["note"].str.startswith("E103").all()
 
 
 @pytest.mark.parametrize("name", ["spec.yaml", "model.safetensors", "vocab.txt"])
