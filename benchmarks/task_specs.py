@@ -16,9 +16,12 @@ from typing import Any
 
 import numpy as np
 
+from cloudkit.evaluate.class_metrics import roc_auc
+
 HERE = Path(__file__).parent
 SPECS, TABLE, RUNS = HERE / "specs", HERE / "results" / "task_specs.txt", Path("runs/specs")
 TREES = ("extra_trees", "boosted_trees")
+RESAMPLED = 200
 
 
 def build(name: str, fold: int) -> Path:
@@ -36,7 +39,7 @@ def measure(out: Path) -> list[dict[str, Any]]:
         rows = list(csv.DictReader(file))
     metrics = json.loads((out / "metrics.json").read_text(encoding="utf-8"))["tasks"]
     found = []
-    for task in metrics:
+    for task in (task for task in metrics if "classes" not in task):
         own = [row for row in rows if row["quantity"] == task["quantity"]]
         columns = {"model": "prediction", **{name: name for name in task["baselines"]}}
         target = np.array([float(row["target"]) for row in own])
@@ -78,6 +81,69 @@ def line(name: str, folds: list[list[dict[str, Any]]], place: int) -> str:
     return f"{name:<22}{parts[0]['quantity']:<20}{len(folds):>5}" + "".join(cells)
 
 
+def measure_classes(out: Path) -> list[dict[str, Any]]:
+    """For each classified quantity of a run of two classes: which rows are positive, and the probability that model and baselines give."""
+    with (out / "predictions.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    metrics = json.loads((out / "metrics.json").read_text(encoding="utf-8"))["tasks"]
+    found = []
+    for task in (task for task in metrics if "classes" in task):
+        own = [row for row in rows if row["quantity"] == task["quantity"]]
+        names = {"model": "", **{name: f"{name} " for name in task["baselines"]}}
+        column = f"p({task['positive']})"
+        scores = {
+            name: np.array([float(row[prefix + column]) for row in own]) for name, prefix in names.items()
+        }
+        positive = np.array([row["target"] == task["positive"] for row in own])
+        found.append({"quantity": task["quantity"], "positive": positive, "scores": scores, "metrics": task})
+    return found
+
+
+def area(positive: np.ndarray, score: np.ndarray) -> float:
+    """ROC-AUC."""
+    return float(roc_auc(positive.astype(np.int64), np.stack([1 - score, score], axis=1), 1) or np.nan)
+
+
+def class_line(name: str, folds: list[list[dict[str, Any]]], place: int) -> str:
+    """ROC-AUC over the folds that are done, and the paired gain over the better trees with the 95 % interval of resampled rows."""
+    parts = [fold[place] for fold in folds]
+    mean = {
+        key: np.mean([area(part["positive"], part["scores"][key]) for part in parts])
+        for key in parts[0]["scores"]
+    }
+    best = max((key for key in TREES if key in mean), key=lambda key: mean[key])
+    draw, gains = np.random.default_rng(0), []
+    for _ in range(RESAMPLED):
+        each = []
+        for part in parts:
+            rows = draw.integers(0, len(part["positive"]), len(part["positive"]))
+            model, trees = (
+                area(part["positive"][rows], part["scores"][key][rows]) for key in ("model", best)
+            )
+            each.append(model - trees)
+        gains.append(np.mean(each))
+    low, high = np.quantile(gains, (0.025, 0.975))
+    balanced = np.mean([part["metrics"]["balanced_accuracy"] for part in parts])
+    cells = [f"{mean[key]:14.4f}" if key in mean else f"{'-':>14}" for key in TREES]
+    cells += [
+        f"{mean['model']:10.4f}",
+        f"{mean['model'] - mean[best]:10.4f} ({low:.4f} to {high:.4f})",
+        f"{balanced:12.3f}",
+    ]
+    return f"{name:<22}{parts[0]['quantity']:<20}{len(folds):>5}" + "".join(cells)
+
+
+def class_table(names: list[str]) -> list[str]:
+    """The lines of all specs that classify."""
+    lines = []
+    for name in names:
+        done = [out for out in sorted(RUNS.glob(f"{name}-[0-9]")) if (out / "metrics.json").is_file()]
+        folds = [measure_classes(out) for out in done]
+        lines += [class_line(name, folds, place) for place in range(len(folds[0]))] if folds else []
+    head = f"{'spec':<22}{'quantity':<20}{'folds':>5}{'extra_trees':>14}{'boosted_trees':>14}{'model':>10}"
+    return ["", "ROC-AUC", head + "   gain over trees, 95 %   balanced accuracy", *lines] if lines else []
+
+
 def write_table(names: list[str]) -> None:
     """The table of all folds that are built."""
     head = f"{'spec':<22}{'quantity':<20}{'folds':>5}{'mean':>10}{'extra_trees':>14}{'boosted_trees':>14}{'model':>10}"
@@ -90,6 +156,7 @@ def write_table(names: list[str]) -> None:
     lines.append(
         "Mean absolute errors; one seed. benchmarks/specs says which extra rows and which teacher each spec has."
     )
+    lines += class_table(names)
     TABLE.write_text("\n".join(lines) + "\n", encoding="utf-8")
     print(TABLE.read_text(encoding="utf-8"))
 
