@@ -23,10 +23,10 @@ if TYPE_CHECKING:
         validate_batch,
     )
     from cloudkit.tokens import Tokenizer
-    from cloudkit.train.estimators import CloudFeaturizer, CloudRegressor
+    from cloudkit.train.estimators import CloudClassifier, CloudFeaturizer, CloudRegressor
 
 __all__ = [
-    "CloudFeaturizer", "CloudRegressor", "CloudkitError", "Columns", "Diagnostic", "Findings", "Scope", "Tokenizer",
+    "CloudClassifier", "CloudFeaturizer", "CloudRegressor", "CloudkitError", "Columns", "Diagnostic", "Findings", "Scope", "Tokenizer",
     "encode", "encode_batch", "get_include", "get_library", "load",
     "parse", "parse_batch", "validate", "validate_batch",
 ]  # fmt: skip
@@ -40,7 +40,7 @@ _HOME = dict.fromkeys(
 )
 _HOME |= dict.fromkeys(("encode", "encode_batch"), "cloudkit.encoding")
 _HOME |= {"Columns": "cloudkit.io", "Tokenizer": "cloudkit.tokens", "load": "cloudkit.predict"}
-_HOME |= dict.fromkeys(("CloudFeaturizer", "CloudRegressor"), "cloudkit.train.estimators")
+_HOME |= dict.fromkeys(("CloudClassifier", "CloudFeaturizer", "CloudRegressor"), "cloudkit.train.estimators")
 _HOME |= dict.fromkeys(("get_include", "get_library"), "cloudkit._native.library")
 _HOME["scope_api"] = "cloudkit._native.core"  # the capsule of scope.h; absent where the core is not compiled
 

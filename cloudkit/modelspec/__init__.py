@@ -2,6 +2,7 @@
 
 from cloudkit.modelspec.loader import load_spec, parse_spec, presets, template
 from cloudkit.modelspec.spec import (
+    MAX_CLASSES,
     Activation,
     BertEncoder,
     BuiltinData,
@@ -35,6 +36,7 @@ from cloudkit.modelspec.spec import (
 from cloudkit.modelspec.yaml_tree import dump
 
 __all__ = [
+    "MAX_CLASSES",
     "Activation",
     "BertEncoder",
     "BuiltinData",

@@ -1,6 +1,7 @@
 """scikit-learn estimators: structures or strings as X, for pipelines, grid search and cross-validation.
 
 CloudRegressor   structures or strings, numbers -> fit (a build of a preset) -> predict
+CloudClassifier  structures or strings, classes -> fit (a build of a preset) -> predict, predict_proba
 CloudFeaturizer  structures or strings -> features of a trained encoder, for any other estimator
 """
 
@@ -13,12 +14,13 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, RegressorMixin, TransformerMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, TransformerMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d
 
 from cloudkit.errors import CloudkitError
-from cloudkit.modelspec import parse_spec, template
+from cloudkit.modelspec import MAX_CLASSES, parse_spec, template
 from cloudkit.predict import Model, load_model
 from cloudkit.predict.inputs import as_strings, listed, refuse
 from cloudkit.train.build import build
@@ -36,7 +38,57 @@ class _Crystals(BaseEstimator):
         return tags
 
 
-class CloudRegressor(RegressorMixin, _Crystals):
+class _Built(_Crystals):
+    """Base of estimators that are fitted by a build of the preset `property`; subclasses have these parameters."""
+
+    epochs: int
+    learning_rate: float
+    init_from: str | None
+    validation_fraction: float
+    changes: str | Sequence[str]
+    random_state: Any
+
+    def _as_changes(self, known: dict[str, Any]) -> list[str]:
+        """Values of keys, the common parameters and the user's changes as changes of the preset."""
+        seed = self.random_state
+        if not isinstance(seed, int):
+            seed = int(check_random_state(seed).randint(2**31))
+        known = {
+            "init_from": self.init_from,
+            **known,
+            "tasks.0.epochs": self.epochs,
+            "tasks.0.learning_rate": self.learning_rate,
+            "tasks.0.validation_fraction": self.validation_fraction,
+            "run.seed": seed,
+        }
+        changes = [self.changes] if isinstance(self.changes, str) else self.changes
+        return [*(f"{key}={json.dumps(value)}" for key, value in known.items()), *changes]
+
+    def _build(self, changes: list[str], names: list[str], texts: list[str], rows: list[list[Any]]) -> Model:
+        """Build the first task of the preset `property` on a table ``labels.csv`` of strings and labels, in a folder that is removed."""
+        with tempfile.TemporaryDirectory(prefix="cloudkit-fit-") as kept:
+            folder = Path(kept)
+            with (folder / "labels.csv").open("w", newline="", encoding="utf-8") as file:
+                lines = ([text, *row] for text, row in zip(texts, rows, strict=True))
+                csv.writer(file).writerows([["scope", *names], *lines])
+            spec = parse_spec(template("property"), type(self).__name__, folder, changes)
+            spec = spec.model_copy(update={"tasks": spec.tasks[:1]})
+            model = load_model(build(spec, folder / "model").folder)
+            _ = model.network  # read before its folder is removed
+        return model
+
+
+def _labels(targets: list[dict[str, str]]) -> dict[str, Any]:
+    """All rows of the table, with these columns of labels."""
+    return {"tasks.0.data.part": "all", "tasks.0.data.targets": targets, "tasks.1.data.targets": targets}
+
+
+def _check_lengths(texts: list[str], labels: Any) -> None:
+    if len(texts) != len(labels):
+        raise CloudkitError(f"X has {len(texts)} crystals and y {len(labels)} labels")
+
+
+class CloudRegressor(RegressorMixin, _Built):
     """A network on SCOPE strings, started from the geometry model that ships, fitted to one or several labels.
 
     Parameters
@@ -86,43 +138,23 @@ class CloudRegressor(RegressorMixin, _Crystals):
         Raises CloudkitError naming the first of X without a string, SpecError for invalid parameters.
         """
         texts, labels = as_strings(X, "orbit"), check_array(y, ensure_2d=False, dtype=np.float64)
-        if len(texts) != len(labels):
-            raise CloudkitError(f"X has {len(texts)} crystals and y {len(labels)} labels")
+        _check_lengths(texts, labels)
         table = labels.reshape(len(texts), -1)
         names = [f"value{place}" for place in range(table.shape[1])]
-        with tempfile.TemporaryDirectory(prefix="cloudkit-fit-") as kept:
-            folder = Path(kept)
-            with (folder / "labels.csv").open("w", newline="") as file:
-                csv.writer(file).writerows(
-                    [["scope", *names], *([t, *row] for t, row in zip(texts, table.tolist(), strict=True))]
-                )
-            spec = parse_spec(template("property"), "CloudRegressor", folder, self._changes(names))
-            spec = spec.model_copy(update={"tasks": spec.tasks[:1]})
-            self.model_: Model = load_model(build(spec, folder / "model").folder)
-            _ = self.model_.network  # read before its folder is removed
+        self.model_: Model = self._build(self._changes(names), names, texts, table.tolist())
         self.flat_, self.outputs_ = labels.ndim == 1, table.shape[1]
         return self
 
     def _changes(self, names: Sequence[str]) -> list[str]:
         """The parameters as changes of the preset."""
-        seed = self.random_state
-        if not isinstance(seed, int):
-            seed = int(check_random_state(seed).randint(2**31))
         targets = [{"column": name, "quantity": name} for name in names]
-        known = {
-            "init_from": self.init_from,
-            "heads.value.outputs": list(names),
-            "heads.value.transform": self.transform,
-            "tasks.0.data.part": "all",
-            "tasks.0.data.targets": targets,
-            "tasks.1.data.targets": targets,
-            "tasks.0.epochs": self.epochs,
-            "tasks.0.learning_rate": self.learning_rate,
-            "tasks.0.validation_fraction": self.validation_fraction,
-            "run.seed": seed,
-        }
-        changes = [self.changes] if isinstance(self.changes, str) else self.changes
-        return [*(f"{key}={json.dumps(value)}" for key, value in known.items()), *changes]
+        return self._as_changes(
+            {
+                "heads.value.outputs": list(names),
+                "heads.value.transform": self.transform,
+                **_labels(targets),
+            }
+        )
 
     def predict(self, X: Any) -> Array:
         """Values (n,), or (n, outputs) if it was fitted to several labels."""
@@ -146,6 +178,124 @@ class CloudRegressor(RegressorMixin, _Crystals):
 
     def _shaped(self, values: Array) -> Array:
         return values[:, 0] if self.flat_ else values
+
+
+class CloudClassifier(ClassifierMixin, _Built):
+    """A network on SCOPE strings, started from the geometry model that ships, fitted to classes.
+
+    Parameters
+    ----------
+    epochs, learning_rate
+        As in a spec: passes over the rows; the largest learning rate.
+    class_weight
+        None, "balanced" (all classes count the same in sum) or a weight for each class: ``{"metal": 1, "insulator": 2}``.
+    threshold
+        Of two classes: the probability from which the second of `classes_` is predicted is chosen for this metric on the crystals held
+        out: "balanced_accuracy", "f1" or "accuracy"; "none": 0.5, as scikit-learn's classifiers decide.
+    init_from
+        The model to start from: a shipped one, a folder that `cloudkit build` wrote, or None.
+    validation_fraction
+        Fraction of the crystals of each class held out to choose the best epoch and the threshold; 0: neither.
+    changes
+        One or more further changes of the preset `property`, such as ``["tasks.0.ensemble={members: 3, blend: extra_trees}"]``.
+    random_state
+        Seed of everything random.
+
+    Attributes
+    ----------
+    classes_ : ndarray
+        The classes, sorted.
+    model_ : cloudkit.predict.Model
+        The fitted model.
+
+    Examples
+    --------
+    >>> halides = ["0 0 0 | Na 1a Cl 1a", "0 0 0 | K 1a Cl 1a", "0 0 0 | K 1a Br 1a"]
+    >>> oxides = ["0 0 0 | Mg 1a O 1a", "0 0 0 | Ca 1a O 1a", "0 0 0 | Ca 1a S 1a"]
+    >>> quick = CloudClassifier(epochs=1, validation_fraction=0, init_from=None, changes="encoder.layers=1")
+    >>> quick.fit(halides + oxides, ["halide"] * 3 + ["oxide"] * 3).predict_proba(halides).shape
+    (3, 2)
+    """
+
+    def __init__(
+        self,
+        *,
+        epochs: int = 30,
+        learning_rate: float = 1e-3,
+        class_weight: Any = None,
+        threshold: str = "none",
+        init_from: str | None = "geometry",
+        validation_fraction: float = 0.1,
+        changes: str | Sequence[str] = (),
+        random_state: Any = 0,
+    ) -> None:
+        self.epochs, self.learning_rate = epochs, learning_rate
+        self.class_weight, self.threshold = class_weight, threshold
+        self.init_from, self.validation_fraction = init_from, validation_fraction
+        self.changes, self.random_state = changes, random_state
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Train on structures or SCOPE strings X (n,) and classes y (n,): text, integers or booleans.
+
+        Raises CloudkitError naming the first of X without a string, for one class or more than 100, and for a class that occurs
+        once; ValueError for y that is not of classes; SpecError for invalid parameters.
+        """
+        texts, labels = as_strings(X, "orbit"), column_or_1d(y, warn=True)
+        _check_lengths(texts, labels)
+        check_classification_targets(labels)
+        self.classes_, places = np.unique(labels, return_inverse=True)
+        if not 2 <= len(self.classes_) <= MAX_CLASSES:
+            raise CloudkitError(f"y has {len(self.classes_)} classes; from 2 to {MAX_CLASSES} can be learned")
+        names = _class_names(self.classes_)
+        rows = [[names[place]] for place in places.tolist()]
+        self.model_: Model = self._build(self._changes(names), ["class"], texts, rows)
+        return self
+
+    def _changes(self, names: list[str]) -> list[str]:
+        """The parameters as changes of the preset."""
+        weights = self.class_weight
+        if isinstance(weights, dict):
+            weights = {
+                name: weights.get(one, 1.0) for name, one in zip(names, self.classes_.tolist(), strict=True)
+            }
+        head = {
+            "kind": "classification",
+            "output": "class",
+            "classes": names,
+            "class_weights": weights or "none",
+            "threshold": self.threshold,
+        }
+        targets = [{"column": "class", "quantity": "class"}]
+        return self._as_changes({"heads.value": head, **_labels(targets)})
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """The class (n,) of each crystal."""
+        _, decided = self._predicted(X)
+        found: NDArray[Any] = self.classes_[decided]
+        return found
+
+    def predict_proba(self, X: Any) -> Array:
+        """Probabilities (n, classes), in the order of `classes_`."""
+        return self._predicted(X)[0]
+
+    def _predicted(self, X: Any) -> tuple[Array, NDArray[np.int64]]:
+        """Probabilities (n, classes) and the numbers of the predicted classes (n,)."""
+        check_is_fitted(self)
+        inputs, names = list(listed(X)), _class_names(self.classes_)
+        table = self.model_.predict(inputs)
+        refuse(table.attrs["failures"], len(inputs))
+        shape = len(inputs), len(names) + 1  # the predicted class, then the probability of each
+        values = table["value"].to_numpy(dtype=np.float64).reshape(shape)
+        decided = table["class"].to_numpy().reshape(shape)[:, 0]
+        return values[:, 1:], np.array([names.index(name) for name in decided], dtype=np.int64)
+
+
+def _class_names(classes: NDArray[Any]) -> list[str]:
+    """Classes as text that a table holds; their numbers where that would not tell them apart."""
+    names = [str(one).strip() for one in classes.tolist()]
+    return (
+        names if all(names) and len(set(names)) == len(names) else [str(place) for place in range(len(names))]
+    )
 
 
 class CloudFeaturizer(TransformerMixin, _Crystals):

@@ -118,7 +118,7 @@ def test_predicting_with_a_shipped_model_needs_numpy_only() -> None:
 
 def test_the_public_names_are_these() -> None:
     assert sorted(cloudkit.__all__) == [
-        "CloudFeaturizer", "CloudRegressor", "CloudkitError", "Columns", "Diagnostic", "Findings", "Scope", "Tokenizer",
+        "CloudClassifier", "CloudFeaturizer", "CloudRegressor", "CloudkitError", "Columns", "Diagnostic", "Findings", "Scope", "Tokenizer",
         "encode", "encode_batch", "get_include", "get_library", "load", "parse", "parse_batch", "validate", "validate_batch",
     ]  # fmt: skip
 
