@@ -23,7 +23,7 @@ LAWS: Final = ("tests/laws/test_round_trips.py", "tests/conformance/test_vectors
 TESTS: Final = {
     "scope": (
         "tests/unit/scope", *LAWS, "tests/laws/test_canonical_letters.py", "tests/conformance/test_examples_of_the_standard.py",
-        "tests/unit/structure/test_structure_columns.py", "tests/unit/structure/test_structure_geometry.py",
+        "tests/unit/structure/test_structure_geometry.py",
         "tests/unit/cli/test_cli_encode.py", "tests/unit/cli/test_cli_closer_look.py",
     ),
     "tokens": ("tests/unit/tokens", *LAWS, "tests/laws/test_text_batches.py"),
