@@ -12,6 +12,7 @@ from typing import Any, Final
 PROGRAM: Final = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
+PLAYGROUND: Final = "!!document.querySelector('#pg-result')?.children.length"
 FLAGS: Final = (
     "--headless",
     "--no-sandbox",
@@ -46,16 +47,14 @@ class Page:
         assert "error" not in answer, answer
         return answer["result"]
 
-    def open(self, path: Path, address: str = "", width: int = 1200) -> None:
-        """Load a file and wait until its scripts have run."""
+    def open(self, path: Path, address: str = "", width: int = 1200, ready: str = PLAYGROUND) -> None:
+        """Load a file and wait until it is complete and `ready` holds."""
         self.call(
             "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False
         )
         self.call("Page.navigate", url="about:blank")
         self.call("Page.navigate", url=path.as_uri() + address)
-        self.wait(
-            "document.readyState === 'complete' && !!document.querySelector('#pg-result')?.children.length"
-        )
+        self.wait(f"document.readyState === 'complete' && {ready}")
 
     def run(self, expression: str) -> Any:
         """The value of an expression; promises are awaited."""
