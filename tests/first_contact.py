@@ -24,7 +24,7 @@ LIMIT = 240.0  # seconds from nothing to the data sheet
 SHEET = "--page sheet.html"
 LEFT_OUT = {
     "make test": "the tests are what CI runs",
-    "example.org": "it is no provider",
+    "example.org": "it is not a provider",
 }
 PART = 1  # exit code: done, and some structures failed; the tutorial has a broken one on purpose
 

@@ -24,7 +24,7 @@ COLUMNS: Final = {"id": str, "scope": str, "space_group": int, "engine": str, "s
 class Report(NamedTuple):
     """counts: given, rows and failed of the whole folder; made: shards of this run; kept: those that were finished before.
 
-    damaged: shards that were damaged and have been made anew; gone: shards whose input is no longer there.
+    damaged: shards that were damaged and have been remade; gone: shards whose input is no longer there.
     """
 
     counts: dict[str, int]

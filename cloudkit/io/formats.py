@@ -35,6 +35,13 @@ FORMATS: Final = (  # in the order in which text is looked at
     Format("ase", (".db",)),
 )
 WRITABLE: Final = tuple(sorted(one.suffixes[0] for one in FORMATS if one.is_written))
+SINGLE_SUFFIXES: Final = tuple(  # of files that hold one structure or a few
+    suffix
+    for kind in ("cif", "poscar", "json", "extxyz")
+    for one in FORMATS
+    if one.kind == kind
+    for suffix in one.suffixes
+)
 STRINGS: Final = "strings"  # SCOPE strings, which are no structure
 KNOWN: Final = (
     "known: .cif, POSCAR, CONTCAR, .vasp, vasprun.xml, OUTCAR, .extxyz, .xyz, .jsonl, .json, .csv, also with .gz; .parquet, .db, "

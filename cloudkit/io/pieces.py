@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO, Any, Final, NamedTuple
 
 from cloudkit.errors import StructureError
-from cloudkit.io.formats import classify
+from cloudkit.io.formats import SINGLE_SUFFIXES, classify
 from cloudkit.io.json_xyz import NAMES, count_atoms, other_columns, row_name
 from cloudkit.io.objects import HOLDERS
 from cloudkit.io.paths import (
@@ -29,15 +29,6 @@ MAX_TOGETHER: Final = 1 << 22  # bytes after which a piece is full
 # that is there is read
 FILE_COLUMNS: Final = ("file", "filename", "file_name", "cif_file", "structure_file", "path")
 STRUCTURE_COLUMNS: Final = ("cif", "poscar", *HOLDERS, *FILE_COLUMNS)
-SUFFIXES: Final = (
-    "",
-    ".cif",
-    ".vasp",
-    ".poscar",
-    ".json",
-    ".xyz",
-    ".extxyz",
-)  # that the name of a file may lack
 LONGEST_NAME: Final = 1000  # characters of the name of a file
 ROWS: Final = "rows"  # a kind of text: JSON lines whose "id" is the whole id
 
@@ -198,7 +189,7 @@ def cell_piece(name: str, text: str, column: str, folder: Path | None) -> Piece:
         return damaged(
             name, StructureError("S101", f"'{plain}' names a file, and a table in an archive holds texts")
         )
-    paths = [folder / f"{plain}{suffix}" for suffix in SUFFIXES]
+    paths = [folder / f"{plain}{suffix}" for suffix in ("", *SINGLE_SUFFIXES)]
     path = next((path for path in paths if path.is_file()), None)
     if path is not None or classify(plain) or not kind:
         return Piece(name, str(path or paths[0]), classify(str(path or plain)))

@@ -24,7 +24,7 @@ def classification_heads(draft: Draft) -> Iterator[tuple[str, Draft]]:
 
 
 def classes_are_named(draft: Draft) -> Iterator[Finding]:
-    """Positive class and weights name classes; what is of two classes has two; the output is not the name of a number."""
+    """Check that positive class and weights name classes, that binary keys come with two classes, and that the output is not the name of a number."""
     for name, head in classification_heads(draft):
         path, classes = ("heads", name), items(head, "classes")
         positive, output = head.get("positive"), head.get("output")

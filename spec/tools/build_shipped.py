@@ -48,7 +48,7 @@ def main() -> None:
     text += (
         f"\n## Made\n\n`make shipped`: the preset `thermal` on all its {training['crystals'] + training['validation_crystals']} crystals, "
         f"{training['validation_crystals']} of them to choose the epoch and set the bands. How such a model does on crystals that it has not "
-        f"seen: `benchmarks/results/thermal_folds.txt` and `janaf.txt` beside it.\n\n"
+        f"seen: `benchmarks/results/thermal_folds.txt` and `janaf.txt` next to it.\n\n"
         f"model.safetensors: {len(weights):,} bytes, float16, SHA-256 `{hashlib.sha256(weights).hexdigest()}`\n"
     )
     card.write_text(text, encoding="utf-8")

@@ -178,17 +178,17 @@ DIFFERENT = "tasks.0.ensemble={members: 3, blend: extra_trees, validation: diffe
 
 
 def test_members_that_hold_out_different_crystals_train_on_all_of_them_together(folder: Path) -> None:
-    told = {
+    training = {
         name: json.loads((tuned(folder, name, change) / "metrics.json").read_text())["training"][
             "finetune value"
         ]
         for name, change in (("mixed", BOTH), ("rotating", DIFFERENT))
     }
-    whole = told["mixed"]["crystals"] + told["mixed"]["validation_crystals"]
-    assert told["mixed"]["validation_crystals"] > 0
-    assert told["rotating"]["validation_crystals"] == 0
-    assert told["rotating"]["crystals"] == whole
-    assert told["rotating"]["strings_seen"] == 3 * 4 * told["mixed"]["crystals"]
+    whole = training["mixed"]["crystals"] + training["mixed"]["validation_crystals"]
+    assert training["mixed"]["validation_crystals"] > 0
+    assert training["rotating"]["validation_crystals"] == 0
+    assert training["rotating"]["crystals"] == whole
+    assert training["rotating"]["strings_seen"] == 3 * 4 * training["mixed"]["crystals"]
 
 
 def test_each_member_is_trained_without_the_crystals_that_it_holds_out(folder: Path) -> None:

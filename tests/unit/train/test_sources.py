@@ -143,8 +143,8 @@ def test_crystals_of_further_tables_are_not_trained_on(folder: Path) -> None:
     keys = "exclude_shared: string\n    exclude_from: [{path: measured.csv}]\n    epochs: 1"
     without = JOINED.replace("epochs: 40", keys)
     spec = parse_spec(without, "joined.yaml", folder)
-    told = build(spec, folder / "without").metrics["training"]["finetune value"]
-    assert told["crystals"] == 40  # neither the 20 of measured.csv nor those of test.csv
+    training = build(spec, folder / "without").metrics["training"]["finetune value"]
+    assert training["crystals"] == 40  # neither the 20 of measured.csv nor those of test.csv
     with pytest.raises(SpecError, match=r"tasks\.0\.exclude_from needs exclude_shared"):
         parse_spec(without, "joined.yaml", folder, ["tasks.0.exclude_shared=none"])
     with pytest.raises(
