@@ -44,6 +44,8 @@ def gather(strings: list[str] | None, file: str | None, column: str | None, dama
 
     damaged: take lines that are not UTF-8, with U+FFFD for what cannot be read, instead of refusing the file.
     """
+    from cloudkit.io.paths import missing_hint
+
     if strings and file:
         raise CloudkitError("give strings or --file, not both")
     if not strings and not file:
@@ -59,6 +61,8 @@ def gather(strings: list[str] | None, file: str | None, column: str | None, dama
     named = next((one for one in strings or () if _is_file(one)), None)
     if named is not None:
         raise CloudkitError(f"{named} is a file, not a string; give strings, or one file by itself")
+    if strings and (hint := missing_hint(strings[0])):
+        raise CloudkitError(f"{strings[0]} is not a string; {hint}")
     return Texts("argument", list(strings or ()))
 
 

@@ -86,7 +86,10 @@ def _read(file: str) -> "tuple[Record, Crystal]":
     if Path(path).is_dir():
         raise CloudkitError(f"{path} is a folder; name one file")
     if path != STANDARD_INPUT and not Path(path).exists():
-        raise CloudkitError(f"no such file: {path}")
+        from cloudkit.io.paths import missing_hint
+
+        hint = missing_hint(str(path))
+        raise CloudkitError(f"no such file: {path}" + (f"; {hint}" if hint else ""))
     records = list(read_structures([path]))
     whole = Path(path).name
     names = [

@@ -196,7 +196,7 @@ def _as_wide(table: "Columns") -> "Columns":
     units = units_of(table)
     return {
         f"{name} ({units[name]})" if units.get(name) else name: column
-        for name, column in wide_columns(table).items()
+        for name, column in wide_columns(table, empty=True).items()
     }
 
 

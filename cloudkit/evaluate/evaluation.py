@@ -23,7 +23,8 @@ from cloudkit.evaluate.task_data import (
     read_task_data,
     split_members,
 )
-from cloudkit.io import Table, read_table
+from cloudkit.io import Table, is_table, read_table
+from cloudkit.io.paths import missing_hint
 from cloudkit.models import Classification
 from cloudkit.modelspec import (
     BuiltinData,
@@ -114,6 +115,12 @@ def open_data(name: str | Path) -> Table:
     if part and not Path(name).exists():
         raise DataError(
             f"{name}: no such file, and no built-in data '{builtin}'; there are {', '.join(BUILTIN)}"
+        )
+    if hint := missing_hint(str(name)):
+        raise DataError(f"{name}: no such file; {hint}")
+    if Path(name).is_dir() and not is_table(str(name)):
+        raise DataError(
+            f"{name}: a folder of structures has no labels; give a table whose column 'file' names them"
         )
     return read_table(name)
 

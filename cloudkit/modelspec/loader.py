@@ -7,6 +7,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from cloudkit.errors import CloudkitError, Problem, SpecError, suggest
+from cloudkit.io.formats import classify
+from cloudkit.io.paths import missing_hint
 from cloudkit.modelspec.class_rules import CLASS_RULES
 from cloudkit.modelspec.rules import RULES
 from cloudkit.modelspec.schema_check import Shape, check_keys, findings, nearest_name
@@ -180,6 +182,11 @@ def load_spec(source: str | Path, overrides: Sequence[str] = (), *, check_files:
     """
     path = Path(source)
     kind = _kind(path)
+    if kind == "file" and (form := classify(path.name)):
+        raise CloudkitError(
+            f"{source} is a file of data ({form}), and a spec is a YAML file that names its data; start one with "
+            "`cloudkit new my.yaml --preset property`"
+        )
     if kind == "file":
         return parse_spec(_read_file(path), str(source), path.parent, overrides, check_files=check_files)
     if str(source) in presets():
@@ -190,7 +197,11 @@ def load_spec(source: str | Path, overrides: Sequence[str] = (), *, check_files:
         raise CloudkitError(
             f"{source} is a folder; name a spec file in it or a preset: {', '.join(presets())}"
         )
-    raise CloudkitError(f"no file or preset '{source}'" + suggest(str(source), presets()))
+    hint = missing_hint(str(source))
+    said = f"no file or preset '{source}'"
+    raise CloudkitError(
+        f"{said}; a spec is a YAML file. {hint}" if hint else said + suggest(str(source), presets())
+    )
 
 
 def parse_spec(

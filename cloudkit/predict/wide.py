@@ -17,11 +17,12 @@ class _Place(NamedTuple):
     rows: list[int]
 
 
-def wide_columns(columns: Columns) -> Columns:
+def wide_columns(columns: Columns, empty: bool = False) -> Columns:
     """A tidy table, in which the rows of one crystal follow each other and are alike for all, with one column for each quantity.
 
     Columns: id; temperature, where there are several, each with a row of its own; QUANTITY, and QUANTITY_lower and _upper where
-    a model states them; QUANTITY_class of classes; note, if the table has it.
+    a model states them (with `empty` always, so that all parts of a long table have the same columns); QUANTITY_class of classes;
+    note, if the table has it.
 
     Examples
     --------
@@ -49,7 +50,7 @@ def wide_columns(columns: Columns) -> Columns:
         if "class" in columns and (names := spread("class", rows)).any():
             out[f"{quantity}_class"] = names
         ends = {f"{quantity}_{end}": spread(end, rows) for end in ENDS}
-        out |= {name: end for name, end in ends.items() if not np.isnan(end).all()}
+        out |= {name: end for name, end in ends.items() if empty or not np.isnan(end).all()}
     if "note" in columns:
         out["note"] = np.repeat(columns["note"].reshape(-1, size)[:, 0], len(first))
     return out
