@@ -197,7 +197,7 @@ def test_each_member_is_trained_without_the_crystals_that_it_holds_out(folder: P
     texts, none = [f"crystal {index}" for index in range(20)], np.empty(0, np.int64)
     unlabelled = Crystals(texts, texts, (), none, none, np.empty(0), np.empty(0))
     for split_by in ("random", "composition"):
-        splits = split_members(task.model_copy(update={"split_by": split_by}), unlabelled(texts), [], 0)
+        splits = split_members(task.model_copy(update={"split_by": split_by}), unlabelled, [], 0)
         held = [set(held_out.tolist()) for _, held_out in splits]
         assert all(not set(train.tolist()) & out for (train, _), out in zip(splits, held, strict=True))
         assert sum(map(len, held)) == len(set.union(*held)) == 18
