@@ -82,3 +82,21 @@ def test_thermal_multi_joins_built_in_curves_and_a_table_of_your_own(
     builtin, own = load_spec("thermal-multi").tasks[0].data.join
     assert (builtin.builtin, builtin.part) == ("thermal", "train")
     assert own.path == str(tmp_path / "cv.csv") and own.targets[0].temperature == 300
+
+
+SPECS = sorted((Path(__file__).parents[3] / "benchmarks" / "specs").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+def test_each_spec_of_the_benchmarks_is_in_order_and_starts_from_one_that_leaves_out_its_rows(
+    path: Path,
+) -> None:
+    spec = load_spec(path, check_files=False)
+    assert spec.name == path.stem
+    start = path.parent / f"{Path(spec.init_from or '').name}.yaml"
+    if not start.name.startswith("geometry-"):
+        return
+    task = load_spec(start, check_files=False).tasks[0]
+    assert task.exclude_shared == "formula"
+    left_out = {table.path for table in task.exclude_from}
+    assert {table.path for table in tables_of(spec.tasks[-1].data)} <= left_out
