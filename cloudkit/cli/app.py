@@ -24,6 +24,23 @@ VERBS = (
 )
 
 
+SUMMARIES = {  # of verbs whose first sentence is longer than the line that `cloudkit --help` has for it
+    "sweep": "Build a spec at every point of its grid and name the best run.",
+    "matbench": "Build a spec on the five official folds of a Matbench task.",
+    "explain": "Show how one structure becomes a string.",
+    "decode": "Show what SCOPE strings say.",
+    "convert": "Turn SCOPE strings or AFLOW labels into another form.",
+    "tokenize": "Turn SCOPE strings into token ids.",
+    "audit": "Find duplicates, clashes of labels, gaps and leaks in tables.",
+    "enumerate": "Write the charge-neutral crystals of a prototype.",
+    "models": "List the models that ship, with their errors on unseen crystals.",
+    "evaluate": "Measure a model's errors on labelled data.",
+    "new": "Write a commented model spec to start from.",
+    "bench": "Time cloudkit against its rivals.",
+    "doctor": "Show what is installed, missing or broken, and what helps.",
+}
+
+
 def program(verbs: Sequence[str] = VERBS) -> typer.Typer:
     """The command line with these verbs: a module of this package each, imported here."""
     app = typer.Typer(
@@ -35,7 +52,9 @@ def program(verbs: Sequence[str] = VERBS) -> typer.Typer:
     )
     app.callback()(cloudkit)
     for verb in verbs:
-        app.command(verb, no_args_is_help=False)(import_module(f"cloudkit.cli.{verb}").command)
+        app.command(verb, no_args_is_help=False, short_help=SUMMARIES.get(verb))(
+            import_module(f"cloudkit.cli.{verb}").command
+        )
     return app
 
 

@@ -30,7 +30,8 @@ def command(
         if as_json:
             emit_json(known)
         else:
-            emit("\n".join(f"{name:<12}{summary}" for name, summary in known.items()))
+            width = max(map(len, known)) + 2
+            emit("\n".join(f"{name:<{width}}{summary}" for name, summary in known.items()))
         return
     if file is None:
         raise CloudkitError("name the file to write, such as model.yaml; --list shows the presets")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 MAX_CURVES: Final = 8  # crystals in one picture; more cannot be distinguished
 COLORS: Final = ("#1d5fd1", "#b4500b", "#1b7f4b", "#8a3fb0", "#c2185b", "#00838f", "#6b5b00", "#6b7482")
-DASHES: Final = ("-", (0, (7, 2)), (0, (2, 1.5)), (0, (8, 2, 2, 2)))
+DASHES: Final = ("-", (0, (7, 2)), (0, (2, 1.5)), (0, (8, 2, 2, 2)), (0, (1, 1)))
 DRAWN: Final = (
     *QUANTITIES,
     "heat_capacity_p",
@@ -129,7 +129,14 @@ class CurvePlot:
             if points:
                 x, y = zip(*points, strict=True)
                 axes.plot(
-                    x, y, "o", color=color, markersize=4.5, markeredgecolor="white", markeredgewidth=0.6
+                    x,
+                    y,
+                    "o",
+                    color=color,
+                    markersize=4.5,
+                    markeredgecolor="white",
+                    markeredgewidth=0.6,
+                    clip_on=False,
                 )
             unit = str(rows["unit"].iloc[0])
         if unit == "J/mol_atom/K" and base == "heat_capacity":
@@ -143,7 +150,7 @@ class CurvePlot:
         axes.set_axisbelow(True)
         for side in ("top", "right"):
             axes.spines[side].set_visible(False)
-        axes.legend(frameon=False, fontsize=8, title=self._note(quantity), title_fontsize=8)
+        axes.legend(frameon=False, fontsize=8, title=self._note(quantity), title_fontsize=8, handlelength=4.5)
 
     def _note(self, quantity: str) -> str | None:
         notes: Sequence[str] = [
@@ -151,7 +158,7 @@ class CurvePlot:
             if self._left_out
             else "",
             "points: measured" if any(name == quantity for _, name in self.points) else "",
-            "bands: 80 % of new crystals" if self._tables[0]["lower"].notna().any() else "",
+            "shaded: 80 % band" if self._tables[0]["lower"].notna().any() else "",
         ]
         return "; ".join(note for note in notes if note) or None
 

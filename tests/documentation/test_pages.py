@@ -6,6 +6,7 @@ output; `…` matches anything. `python`: one program a page, block after block;
 """
 
 import contextlib
+import csv
 import io
 import json
 import os
@@ -18,6 +19,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+
+import cloudkit
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -148,3 +151,15 @@ def test_the_readme_shows_what_is_printed(tmp_path: Path) -> None:
     with contextlib.chdir(tmp_path), contextlib.redirect_stdout(out):
         exec(compile(program[1], "README.md", "exec"), {})
     assert out.getvalue().strip() in readme
+
+
+def test_the_caption_of_the_curves_counts_the_points_within_their_bands():
+    model = cloudkit.load("thermal")
+    inside = outside = 0
+    for row in csv.DictReader((DOCS / "examples" / "measured_five.csv").open(newline="")):
+        table = model.predict(DOCS / "examples" / "crystals" / row["id"], [float(row["temperature"])])
+        band = table[table["quantity"] == "heat_capacity"].iloc[0]
+        hit = band["lower"] <= float(row["value"]) / int(row["n_atoms"]) <= band["upper"]
+        inside, outside = inside + hit, outside + (not hit)
+    words = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert f"{inside} of {inside + outside} lie within the bands" in words

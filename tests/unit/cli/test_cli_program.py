@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cloudkit.cli import terminal
+from cloudkit.cli import app, terminal
 from cloudkit.modelspec import presets
 
 NEEDS_TORCH = pytest.mark.skipif(find_spec("torch") is None, reason="models need torch")
@@ -182,3 +182,19 @@ def test_output_that_nobody_reads_is_no_error_message():
     with os.fdopen(write, "w") as closed:
         done = subprocess.run([*COMMAND, "schema", "model"], stdout=closed, stderr=subprocess.PIPE, text=True)
     assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_no_summary_of_a_verb_is_cut_at_eighty_columns():
+    environment = os.environ | {"COLUMNS": "80", "TERM": "dumb"}
+    done = subprocess.run([*COMMAND, "--help"], capture_output=True, text=True, check=True, env=environment)
+    lines = done.stdout.partition("Commands:")[2].strip().splitlines()
+    assert len(lines) == len(app.VERBS)
+    assert all(line.endswith(".") and not line.endswith("...") and len(line) <= 80 for line in lines), lines
+
+
+def test_the_list_of_presets_has_space_after_each_name(cloudkit):
+    lines = cloudkit("new", "--list").out.splitlines()
+    assert (
+        all(re.match(r"[\w-]+  +\S", line) for line in lines)
+        and len({line.index("  ") for line in lines}) > 1
+    )
