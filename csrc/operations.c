@@ -31,7 +31,7 @@ static double distance_both_ways(const search *s, unsigned r, const uint32_t *pe
 
 /* Look for the translations that make a rotation an operation, trying every atom of the rarest species as the image of its
  * first. Writes the first that is within the tolerance into op and permutation, and returns how many there are: with
- * `all` 0, 1 or 2 (two are no symmetry), else 0 or 1. *matched: some came within 4 tolerances. */
+ * `all` 0, 1 or 2 (two are not a symmetry), else 0 or 1. *matched: some came within 4 tolerances. */
 static unsigned find_translations(search *s, unsigned r, int all, operation *op, uint32_t *permutation, int *matched) {
     const atoms *a = s->a;
     work *w = s->w;
@@ -59,7 +59,7 @@ static unsigned find_translations(search *s, unsigned r, int all, operation *op,
 }
 
 /* The product of two operations becomes one, if it is not there yet. Returns its index, the number of operations where
- * it was there, and -1 where it is not within the tolerance: then the operations are no group. */
+ * it was there, and -1 where it is not within the tolerance: then the operations are not a group. */
 static int add_product(search *s, unsigned first, unsigned second) {
     group *g = s->g;
     const operation *p = &g->op[first], *q = &g->op[second];

@@ -200,10 +200,10 @@ double refine(work *w, const atoms *a, const int8_t *r, const uint32_t *permutat
 int visit_pairs(work *w, const atoms *a, double radius, int (*see)(void *, size_t, size_t, double), void *context);
 
 /* Fold the crystal onto its primitive cell. On return *crystal is one of the buffers, and *grey says that some further
- * translation is within twice the tolerance. Returns 0 where the translations within the tolerance are no group. */
+ * translation is within twice the tolerance. Returns 0 where the translations within the tolerance are not a group. */
 int fold_to_primitive(work *w, atoms **crystal, int *grey);
 
-/* The operations within the tolerance, one for each rotation. Returns 0 where they are no group. */
+/* The operations within the tolerance, one for each rotation. Returns 0 where they are not a group. */
 int find_operations(work *w, const atoms *crystal, int grey);
 
 /* What the operations are: the space group, and x_standard = to_standard * x + shift, in primitive standard axes. */

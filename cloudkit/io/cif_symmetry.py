@@ -81,7 +81,7 @@ class Readings(NamedTuple):
 def read_symmetry(block: Any, lattice: NDArray[np.float64]) -> Readings:
     """The ways to read the symmetry of a gemmi block.
 
-    Raises StructureError S109 if what the file states cannot be understood, S110 if its operations are no group, S117 where
+    Raises StructureError S109 if what the file states cannot be understood, S110 if its operations do not form a group, S117 where
     no operation fits the cell.
     """
     triplets = _values(block, OPERATION_TAGS)
@@ -127,12 +127,14 @@ def _fitting(
                 f"the operations of {group.readings[0].words} do not fit the cell: read as {others[0].words}"
             )
             return Readings(others, (), (*notes, note), stated)
-        words = f"the operations of {group.readings[0].words} are no symmetry of the cell, whose lengths and angles they change"
+        words = f"the operations of {group.readings[0].words} are not symmetries of the cell, since they change its lengths and angles"
         return Readings((), (_identity(),), (*notes, words), stated)
     count = len(listed.rotations)
     own = Reading(listed, f"the {count} operations listed" if count > 1 else "the only operation listed")
     if not fits_cell(listed, lattice):
-        words = "the operations listed are no symmetry of the cell, whose lengths and angles they change"
+        words = (
+            "the operations listed are not symmetries of the cell, since they change its lengths and angles"
+        )
         return Readings((), (*named, _identity()), (*notes, words), stated)
     if fault := _listed_fault(listed, group):
         notes = (*notes, fault)

@@ -42,7 +42,7 @@ SINGLE_SUFFIXES: Final = tuple(  # of files that hold one structure or a few
     if one.kind == kind
     for suffix in one.suffixes
 )
-STRINGS: Final = "strings"  # SCOPE strings, which are no structure
+STRINGS: Final = "strings"  # SCOPE strings instead of structures
 KNOWN: Final = (
     "known: .cif, POSCAR, CONTCAR, .vasp, vasprun.xml, OUTCAR, .extxyz, .xyz, .jsonl, .json, .csv, also with .gz; .parquet, .db, "
     ".zip, .tar, .tar.gz"

@@ -117,7 +117,9 @@ def _written(name: str) -> str:
 
 
 def _files_below(folder: str) -> Iterator[tuple[str, bool]]:
-    """Paths of all files but hidden ones, and whether they are no pipes, sockets or devices, in the order of their names; only one folder's names are held at a time."""
+    """Paths of all files but hidden ones, and whether they are files rather than pipes, sockets or devices, in the order of
+    their names; only one folder's names are held at a time.
+    """
     with os.scandir(folder) as found:
         shown = [entry for entry in found if not entry.name.startswith(".")]
     entries = sorted(

@@ -175,7 +175,7 @@ function readSymmetry(block, lattice, notes) {
 function listedOperations(triplets, stated, lattice) {
   const operations = readOperations(triplets);
   if (!fitCell(operations, lattice)) {
-    throw new StructureError("S117", "the operations listed are no symmetry of the cell, whose lengths and angles they change");
+    throw new StructureError("S117", "the operations listed are not symmetries of the cell, since they change its lengths and angles");
   }
   if (lacksOperations(operations, stated)) {
     const named = stated.name ?? stated.number ?? stated.hall;

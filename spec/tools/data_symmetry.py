@@ -20,7 +20,7 @@ class Refused(Exception):
 
 
 def read_cell(texts: list[str]) -> Floats:
-    """Lattice rows from three lengths and three angles as text; raises Refused where they are no cell."""
+    """Lattice rows from three lengths and three angles as text; raises Refused where they do not make a cell."""
     if not all(re.fullmatch(r"\d+\.?\d*", text) for text in texts):
         raise Refused("unreadable cell")
     lattice = lattice_rows(*map(float, texts))

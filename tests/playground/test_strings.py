@@ -102,7 +102,7 @@ REFUSED = {
     "typo": (cif({"more": f"{IDENTITY}\n-x,-q,z"}), "S109: the symmetry operation '-x,-q,z' cannot be understood: unexpected '-q'"),
     "not of the cell": (
         cif({"more": f"{IDENTITY}\n-y,x-y,z\ny-x,-x,z"}),
-        "S117: the operations listed are no symmetry of the cell, whose lengths and angles they change",
+        "S117: the operations listed are not symmetries of the cell, since they change its lengths and angles",
     ),
     "Cartesian": (cif({"columns": "label Cartn_x Cartn_y Cartn_z"}), "S106: the file gives Cartesian coordinates only"),
     "no place": (cif({"sites": "Cs1 0 0 0\nCl1 ? ? ?"}), "S106: atom Cl1 has no complete coordinates (?, ?, ?)"),

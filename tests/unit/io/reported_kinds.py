@@ -143,8 +143,8 @@ OWN = {
         ("e.cif", named("P m \u0033\u0305 m", CAESIUM, 4.12), CSCL, ""),
     ],
     "operations that do not fit the cell": [
-        ("a.cif", MONOCLINIC.format(beta=100, gamma=90, name="P m m m"), "S117", "no symmetry of the cell"),
-        ("b.cif", MONOCLINIC.format(beta=100, gamma=90, name="F m -3 m"), "S117", "no symmetry of the cell"),
+        ("a.cif", MONOCLINIC.format(beta=100, gamma=90, name="P m m m"), "S117", "not symmetries of the cell"),
+        ("b.cif", MONOCLINIC.format(beta=100, gamma=90, name="F m -3 m"), "S117", "not symmetries of the cell"),
     ],
     "symbols of another cell or axis": [
         ("a.cif", PRIMITIVE + SALT, "225 Na 4a Cl 4b", "read as P1"),
