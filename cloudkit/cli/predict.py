@@ -111,6 +111,8 @@ def command(
         keeps.append((lambda table: show(_as_wide(table))) if wide else show)
         ledger = stack.enter_context(table_writer(failures, LEDGER)) if failures else None
         failed, rows = _write(batches, keeps, ledger, as_json and not output)
+    if trained.caveat and rows:
+        say(f"note: {trained.caveat}")
     if plot and draw:
         draw(plot)
     if as_json and output:

@@ -12,6 +12,7 @@ from cloudkit.data import BUILTIN, Crystals, Target, read_builtin, read_crystals
 from cloudkit.errors import DataError
 from cloudkit.evaluate.baselines import BASELINES, fit_predict
 from cloudkit.evaluate.class_evaluation import ClassRows, ClassScores, compare_classes, judge_of
+from cloudkit.evaluate.coverage import measure_intervals
 from cloudkit.evaluate.display import errors_html
 from cloudkit.evaluate.metrics import summarize
 from cloudkit.evaluate.task_data import (
@@ -35,7 +36,8 @@ from cloudkit.modelspec import (
     tables_of,
     targets_of,
 )
-from cloudkit.predict.ensembles import predict_classes, predict_mean
+from cloudkit.predict.ensembles import predict_classes
+from cloudkit.predict.intervals import Ends, predict_ends
 from cloudkit.predict.model import Model
 from cloudkit.units import MOLAR_QUANTITIES, canonical_unit
 
@@ -99,8 +101,10 @@ def evaluate(
                 continue
             train = None if rows is None else rows.train
             units = {one.quantity: one.unit for one in wanted}
-            predicted = predict_crystals(model, head, test)
-            scores += compare(head, train, test, predicted, baselines, model.spec.run.seed, units)
+            ends = predict_crystals(model, head, test)
+            compared = compare(head, train, test, ends.value, baselines, model.spec.run.seed, units)
+            add_intervals(compared, test, ends)
+            scores += compared
     if not scores:
         names = ", ".join(name for head in model.heads for name in model.network.value_head(head).outputs)
         raise DataError(f"{table.name}: no column of labels found; name one of {names}, or give the targets")
@@ -125,12 +129,12 @@ def open_data(name: str | Path) -> Table:
     return read_table(name)
 
 
-def predict_crystals(model: Model, head: str, crystals: Crystals) -> Array:
-    """The model's value (observations,) of each labelled value, per atom."""
+def predict_crystals(model: Model, head: str, crystals: Crystals) -> Ends:
+    """The model's value (observations,) of each labelled value, per atom, with its interval."""
     tokens = tokenize(crystals.texts, model.network.tokenizer, model.spec.tokens.max_length)
     outputs = model.network.value_head(head).outputs
     place = np.array([outputs.index(name) for name in crystals.quantities], dtype=np.int64)
-    return predict_mean(
+    return predict_ends(
         model.network, model.blends.get(head), head, tokens, crystals.crystal, place[crystals.quantity],
         crystals.temperature,
     )  # fmt: skip
@@ -157,6 +161,19 @@ def _absent(test: Crystals) -> list[str]:
         f"no row is of class '{classes[place]}' of {name}: ROC-AUC is not defined"
         for place in np.flatnonzero(counts == 0).tolist()
     ]
+
+
+def add_intervals(scores: Sequence[Scores], test: Crystals, ends: Ends) -> None:
+    """Add intervals (observations of `test`,) to the columns of scores, and how many labels they hold to their metrics.
+
+    A quantity that lacks an interval for some observation gets nothing.
+    """
+    for score in scores:
+        rows = np.flatnonzero(test.quantity == test.quantities.index(score.metrics["quantity"]))
+        if ends.lower is None or ends.upper is None or not np.isfinite(ends.lower[rows]).all():
+            continue
+        score.columns["lower"], score.columns["upper"] = ends.lower[rows], ends.upper[rows]
+        score.metrics.update(measure_intervals(score.texts, score.columns))
 
 
 def compare(

@@ -13,25 +13,23 @@ from cloudkit.data import Crystals
 from cloudkit.evaluate.class_evaluation import ClassScores
 from cloudkit.evaluate.class_metrics import summarize_classes
 from cloudkit.evaluate.display import formula_of, probability_column
-from cloudkit.evaluate.evaluation import Scores, compare
+from cloudkit.evaluate.evaluation import Scores, add_intervals, compare
 from cloudkit.evaluate.leakage import Seen
 from cloudkit.evaluate.metrics import mae
-
-Array = NDArray[np.float64]
+from cloudkit.predict.intervals import Ends
 
 
 def write_evaluation(
     head: str,
     train: Crystals,
     test: Crystals,
-    prediction: NDArray[np.float64],
+    ends: Ends,
     baselines: Sequence[str],
     seed: int,
     folder: Path,
     *,
     learned: Sequence[str] | None = None,
     seen: Seen | None = None,
-    interval: tuple[Array, Array] | None = None,
     units: Mapping[str, str] | None = None,
     metric: str | None = None,
 ) -> None:
@@ -41,30 +39,27 @@ def write_evaluation(
     ----------
     train, test
         The crystals that the head was fitted to, and those that it is evaluated on.
-    prediction
-        Of each observation of `test`, per atom.
+    ends
+        Predictions of the observations of `test`, per atom, with their intervals.
     learned
         Strings that were trained on or held out; by default those of `train`.
     seen
         What the model saw with labels before its fine-tuning.
-    interval
-        Lower and upper ends of the intervals, each (observations of test,), NaN without one.
     units
         Of labels that have no canonical unit, by quantity.
     metric
         What the model is compared with baselines by; by default the mean absolute error.
     """
-    scores = compare(head, train, test, prediction, baselines, seed, units)
+    scores = compare(head, train, test, ends.value, baselines, seed, units)
+    add_intervals(scores, test, ends)
     counts, marks = _overlap(train, test, learned, seen)
     counts |= {"metric": metric or "mae"}
     metrics = []
     for score in scores:
         rows = np.flatnonzero(test.quantity == test.quantities.index(score.metrics["quantity"]))
-        if interval is not None and np.isfinite(interval[0][rows]).all():
-            score.columns["lower"], score.columns["upper"] = (end[rows] for end in interval)
         score.columns["seen"] = marks[test.crystal[rows]].astype(np.float64)
         new = _new_crystals(score, test.crystal[rows], marks)
-        metrics.append({**score.metrics, **counts, **_coverage(score), **new})
+        metrics.append({**score.metrics, **counts, **new})
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=1), encoding="utf-8")
     write_lines(folder / "predictions.csv", [line for score in scores for line in _lines(score)])
 
@@ -109,15 +104,6 @@ def _class_lines(scores: ClassScores, seen: NDArray[np.bool_]) -> Iterator[dict[
             names = (probability_column(one, baseline) for one in judge.classes)
             line |= dict(zip(names, column.probability[row].tolist(), strict=True))
         yield {**line, "seen": "yes" if seen[row] else "no"}
-
-
-def _coverage(score: Scores) -> dict[str, float]:
-    """The share of labels inside their 80 % interval, where there is one."""
-    if "lower" not in score.columns:
-        return {}
-    target = score.columns["target"]
-    inside = (target >= score.columns["lower"]) & (target <= score.columns["upper"])
-    return {"coverage_of_80": float(inside.mean())}
 
 
 def _new_crystals(

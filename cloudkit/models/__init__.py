@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         to_half,
         vocabulary_text,
     )
-    from cloudkit.models.heads import Geometry, MaskedTokens, Regression, ValueHead
+    from cloudkit.models.heads import BandedHead, Geometry, MaskedTokens, Regression, ValueHead
     from cloudkit.models.inputs import Inputs, make_inputs
     from cloudkit.models.model import (
         CloudModel,
@@ -34,9 +34,11 @@ if TYPE_CHECKING:
         member,
     )
     from cloudkit.models.predict import (
+        make_states,
         pool,
         predict_geometry,
         predict_interval,
+        predict_members,
         predict_modes,
         predict_probabilities,
         predict_values,
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from cloudkit.models.thermal import Modes, Thermal
 
 __all__ = [
+    "BandedHead",
     "Classification",
     "CloudModel",
     "Geometry",
@@ -64,10 +67,12 @@ __all__ = [
     "load_model",
     "load_weights",
     "make_inputs",
+    "make_states",
     "member",
     "pool",
     "predict_geometry",
     "predict_interval",
+    "predict_members",
     "predict_modes",
     "predict_probabilities",
     "predict_values",
@@ -84,10 +89,10 @@ __all__ = [
 _NAMES = {
     "classification": ("Classification",),
     "folder": ("to_half", "load_model", "load_weights", "read_weights", "save_model", "save_weights", "vocabulary_text"),
-    "heads": ("Geometry", "MaskedTokens", "Regression", "ValueHead"),
+    "heads": ("BandedHead", "Geometry", "MaskedTokens", "Regression", "ValueHead"),
     "inputs": ("Inputs", "make_inputs"),
     "model": ("CloudModel", "HeadModel", "MixedModel", "SourcedHead", "build_model", "ensembles", "member", "layer_groups"),
-    "predict": ("pool", "predict_geometry", "predict_interval", "predict_modes", "predict_probabilities", "predict_values"),
+    "predict": ("make_states", "pool", "predict_geometry", "predict_interval", "predict_members", "predict_modes", "predict_probabilities", "predict_values"),
     "published": ("read_published", "write_published"),
     "runtime.runtime": ("shipped",),
     "thermal": ("Modes", "Thermal"),

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from cloudkit.errors import CloudkitError, ModelError
 from cloudkit.io import atomic_path
 from cloudkit.models.model import CloudModel, build_model
-from cloudkit.models.runtime.runtime import check_folder, check_vocabulary
+from cloudkit.models.runtime.runtime import OLDER, check_folder, check_vocabulary, is_older, read_spec
 from cloudkit.modelspec import BertEncoder, Spec, dump, load_spec
 from cloudkit.tokens import Tokenizer
 
@@ -32,12 +32,19 @@ def save_model(model: CloudModel, folder: Path) -> None:
 
 
 def to_half(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """float16 for all but the scales of heads, which hold numbers beyond its range: half the size."""
-    wide = (".center", ".spread", ".shift", ".stretch", ".band", ".threshold")
-    return {
-        name: tensor.half() if tensor.is_floating_point() and not name.endswith(wide) else tensor
-        for name, tensor in weights.items()
-    }
+    """float16 for all but the scales of heads, which hold numbers beyond its range, and bytes for counts: half the size."""
+    wide = (
+        *(".center", ".spread", ".shift", ".stretch", ".threshold"),
+        *(".width_line", ".width_bounds", ".width_knots", ".width_band"),
+    )
+    out = {}
+    for name, tensor in weights.items():
+        if tensor.is_floating_point():
+            out[name] = tensor if name.endswith(wide) else tensor.half()
+        else:
+            small = bool(((tensor >= 0) & (tensor < 256)).all())
+            out[name] = tensor.to(torch.uint8) if small else tensor
+    return out
 
 
 def load_weights(module: nn.Module, weights: dict[str, Tensor], name: str) -> None:
@@ -51,6 +58,8 @@ def load_weights(module: nn.Module, weights: dict[str, Tensor], name: str) -> No
         ("is not part of the model", extra),
         ("has another shape", odd),
     ):
+        if keys and words == "is missing" and is_older(keys[0]):
+            raise ModelError(f"{name} {OLDER}")
         if keys:
             raise ModelError(f"{name} does not fit spec.yaml: {keys[0]} {words} (of {len(keys)} such)")
     module.load_state_dict(weights)
@@ -84,6 +93,7 @@ def load_model(folder: str | Path) -> CloudModel:
     """
     folder = Path(folder)
     check_folder(folder)
+    read_spec(folder / "spec.yaml")
     try:
         spec = load_spec(folder / "spec.yaml", check_files=False)
     except CloudkitError as error:

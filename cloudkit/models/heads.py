@@ -4,7 +4,6 @@ Heads of values work on a scale of their own (zero mean, unit spread of the trai
 saved model carries it; `restore` leads back to canonical units per mole of atoms.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -16,8 +15,7 @@ from cloudkit.data import CRYSTAL_TARGETS, ORBIT_TARGETS
 from cloudkit.errors import DataError
 from cloudkit.models.inputs import Inputs
 from cloudkit.models.runtime.heads import MAX_STATISTIC
-
-COVERAGE: Final = 0.8  # share of unseen crystals whose label an interval, or whose curve a band, should hold
+from cloudkit.models.widths import Widths
 
 
 class MaskedTokens(nn.Module):
@@ -106,13 +104,22 @@ class ValueHead(nn.Module):
 
         pooled (strings, states and statistics): the statistics come last.
         """
-        if self.line is None:
-            found: Tensor = self.body(pooled)
-            return found
+        both = self._scaled_inputs(pooled)
+        found: Tensor = self.body(both)
+        return found if self.line is None else self.line(both[:, -self.statistics :]) + found
+
+    def hidden(self, pooled: Tensor) -> Tensor:
+        """What the last layer reads of each string (strings, hidden)."""
+        found: Tensor = self.body[:-1](self._scaled_inputs(pooled))
+        return found
+
+    def _scaled_inputs(self, pooled: Tensor) -> Tensor:
+        """The same with statistics on the scale of the training crystals."""
+        if not self.statistics:
+            return pooled
         states, statistics = pooled.split([pooled.shape[1] - self.statistics, self.statistics], dim=1)
         known = ((statistics - self.shift) * self.stretch).clamp(-MAX_STATISTIC, MAX_STATISTIC)
-        both: Tensor = self.line(known) + self.body(torch.cat([states, known], dim=1))
-        return both
+        return torch.cat([states, known], dim=1)
 
     def fit_inputs(self, statistics: Tensor) -> None:
         """Take mean and spread of the statistics (strings, statistics) from the training crystals."""
@@ -169,13 +176,33 @@ class ValueHead(nn.Module):
         raise NotImplementedError
 
 
-class Regression(ValueHead):
-    """One number per output; `transform`: learn the label, its logarithm or its square root.
+class BandedHead(ValueHead):
+    """A head whose values have intervals; `outputs_with_width`: how many numbers have a width of their own.
 
-    `band` (outputs,): half the width of the interval on the head's scale; 0 until it is fitted.
+    Buffers `width_…`: the parts of `Widths`, all 0 until they are fitted.
     """
 
-    band: Tensor
+    def __init__(
+        self, outputs: Sequence[str], pooled: int, statistics: int, hidden: int, numbers: int, dropout: float, widths: int
+    ) -> None:  # fmt: skip
+        super().__init__(outputs, pooled, statistics, hidden, numbers, dropout)
+        for name, part in Widths.empty(widths, hidden)._asdict().items():
+            self.register_buffer(f"width_{name}", torch.tensor(part, dtype=torch.float32))
+
+    @property
+    def widths(self) -> Widths:
+        """How wide intervals are."""
+        return Widths.of({name: part.cpu().numpy() for name, part in self.named_buffers()})
+
+    @torch.no_grad()
+    def set_widths(self, widths: Widths) -> None:
+        """Keep fitted widths."""
+        for name, part in widths._asdict().items():
+            self.get_buffer(f"width_{name}").copy_(torch.tensor(part))
+
+
+class Regression(BandedHead):
+    """One number per output, with intervals; `transform`: learn the label, its logarithm or its square root."""
 
     def __init__(
         self,
@@ -186,31 +213,12 @@ class Regression(ValueHead):
         transform: str,
         dropout: float = 0.1,
     ) -> None:
-        super().__init__(outputs, pooled, statistics, hidden, len(outputs), dropout)
+        super().__init__(outputs, pooled, statistics, hidden, len(outputs), dropout, len(outputs))
         self.scale = transform
-        self.register_buffer("band", torch.zeros(len(outputs)))
 
-    @torch.no_grad()
-    def fit_band(self, found: Tensor, quantity: Tensor, value: Tensor) -> None:
-        """Take intervals from labels that training has not seen: split conformal prediction (Vovk 2005).
-
-        found, value (observations,): predictions in canonical units and labels. An output with too few labels for its
-        rank, ceil(COVERAGE (n + 1)) <= n, gets none.
-        """
-        spread = self.spread.double()[quantity]
-        off = ((self._scaled(found) - self._scaled(value)) / spread).abs()
-        for index in quantity.unique().tolist():
-            own = off[quantity == index].sort().values
-            rank = math.ceil(COVERAGE * (len(own) + 1))
-            if rank <= len(own):
-                self.band[index] = own[rank - 1]
-
-    def interval(self, found: Tensor, quantity: Tensor) -> tuple[Tensor, Tensor]:
-        """Ends (observations,) of the intervals around predictions in canonical units; NaN where there is none."""
-        band = self.band.double()[quantity]
-        half = torch.where(band > 0, band, torch.nan) * self.spread.double()[quantity]
-        middle = self._scaled(found)
-        return self.invert(middle - half), self.invert(middle + half)
+    def rescale(self, found: Tensor) -> Tensor:
+        """Predictions (n, outputs) in canonical units on the scale of the head, float64; a log or root of what has none is that of 0."""
+        return (self._scaled(found) - self.center.double()) / self.spread.double()
 
     def transform(self, value: Tensor) -> Tensor:
         """As the spec says: none, log or sqrt; log and sqrt need labels above 0."""

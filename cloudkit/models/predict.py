@@ -11,10 +11,11 @@ from torch import Tensor
 from cloudkit.data import Tokens, make_batch
 from cloudkit.models.classification import Classification
 from cloudkit.models.features import ELEMENT_KIND
-from cloudkit.models.heads import Geometry, Regression, ValueHead
+from cloudkit.models.heads import BandedHead, Geometry, Regression
 from cloudkit.models.inputs import segment_sum
 from cloudkit.models.model import CloudModel, HeadModel
 from cloudkit.models.thermal import Modes, Thermal
+from cloudkit.models.widths import States
 
 Array = NDArray[np.float64]
 ROWS: Final = 16384  # thermal observations at a time
@@ -34,27 +35,19 @@ def predict_values(
     sequence: which string of `tokens`; quantity: index into the head's outputs; at: temperature (for a density the frequency) in
     K, NaN where it plays no part; all (observations,). Of an ensemble the mean of its networks, or of some `members`. Thermal values are computed in float64 from the modes.
     """
-    pooled = pool(model, tokens)
+    module = model.value_head(head)
+    if not isinstance(module, Thermal):
+        values: Array = predict_members(model, head, tokens, members).mean(axis=0)[sequence, quantity]
+        return values
     with torch.inference_mode():
-        rows, names = (
-            torch.as_tensor(np.asarray(part), device=pooled.device) for part in (sequence, quantity)
+        modes = _double(module.modes(pool(model, tokens)))
+        device = modes.einstein.device
+        asked = (
+            torch.as_tensor(np.asarray(part), device=device).split(ROWS)
+            for part in (sequence, quantity, np.nan_to_num(at))
         )
-        kelvin = torch.as_tensor(np.nan_to_num(at), device=pooled.device)
-        module = model.value_head(head)
-        if isinstance(module, Thermal):
-            parts = zip(rows.split(ROWS), names.split(ROWS), kelvin.split(ROWS), strict=True)
-            modes = _double(module.modes(pooled))
-            found = [module.values(modes, *part) for part in parts]
-            return torch.cat(found).cpu().numpy() if found else np.empty(0)
-        found = []
-        for index, one in enumerate(model.networks(head)):
-            if members is not None and index not in members:
-                continue
-            assert isinstance(one.head, ValueHead)
-            states = pool(model, tokens, member=one) if index else pooled
-            found.append(one.head.restore(one.head(states, rows, names, kelvin), names))
-        values: Array = torch.stack(found).mean(dim=0).cpu().numpy()
-    return values
+        found = [module.values(modes, *part) for part in zip(*asked, strict=True)]
+    return torch.cat(found).cpu().numpy() if found else np.empty(0)
 
 
 def predict_probabilities(model: CloudModel, head: str, tokens: Tokens) -> Array:
@@ -71,22 +64,59 @@ def predict_probabilities(model: CloudModel, head: str, tokens: Tokens) -> Array
     return values
 
 
-def predict_modes(model: CloudModel, head: str, tokens: Tokens) -> tuple[Modes, float]:
-    """The modes of all strings in float64, and the band of the head (0: none was fitted)."""
+def predict_members(
+    model: CloudModel, head: str, tokens: Tokens, members: Sequence[int] | None = None
+) -> Array:
+    """Values (networks, strings, outputs) of a regression head in canonical units: of one network, or of those of an ensemble or
+    some `members`.
+    """
+    every, found = torch.arange(len(model.value_head(head).outputs)), []
+    with torch.inference_mode():
+        for index, one in enumerate(model.networks(head)):
+            if members is not None and index not in members:
+                continue
+            module, pooled = one.head, pool(model, tokens, member=one if index else None)
+            assert isinstance(module, Regression)
+            found.append(module.restore(module.numbers(pooled), every.to(pooled.device)).cpu().numpy())
+    return np.stack(found)
+
+
+def predict_modes(model: CloudModel, head: str, tokens: Tokens) -> tuple[Modes, Array]:
+    """The modes of all strings in float64, and their bands (strings,): logarithms of the factor on all frequencies that spans
+    the uncertainty, NaN where none was fitted.
+    """
     module = model.heads[head]
     assert isinstance(module, Thermal), f"{head} has no modes"
     with torch.inference_mode():
-        return _double(module.modes(pool(model, tokens))), float(module.band)
+        pooled = pool(model, tokens)
+        modes = _double(module.modes(pooled))
+        value = module.numbers(pooled)[:, :1].double().cpu().numpy()
+    return modes, module.widths.half(make_states(module, pooled, tokens, value))[:, 0]
 
 
 def predict_interval(
-    model: CloudModel, head: str, found: Array, quantity: NDArray[Any]
+    model: CloudModel, head: str, tokens: Tokens, found: Array, spread: Array
 ) -> tuple[Array, Array]:
-    """Ends (observations,) of the intervals of a regression head around its predictions; NaN where none was fitted."""
+    """Ends (strings, outputs) of the intervals of a regression head around its predictions; NaN where none was fitted.
+
+    found, spread (strings, outputs): mean and standard deviation of an ensemble's members, the latter on the scale of the head.
+    """
     module = model.heads[head]
     assert isinstance(module, Regression), f"{head} has no intervals"
-    ends = module.interval(torch.from_numpy(found), torch.from_numpy(np.asarray(quantity)))
-    return ends[0].cpu().numpy(), ends[1].cpu().numpy()
+    value = module.rescale(torch.from_numpy(found)).numpy()
+    half = module.widths.half(make_states(module, pool(model, tokens), tokens, value, spread))
+    every = torch.arange(found.shape[1])
+    low, high = (module.restore(torch.from_numpy(end), every).numpy() for end in (value - half, value + half))
+    return low, high
+
+
+@torch.inference_mode()
+def make_states(
+    module: BandedHead, pooled: Tensor, tokens: Tokens, value: Array, spread: Array | None = None
+) -> States:
+    """What the widths of a head's intervals are computed from; value, spread (strings, outputs): see `States`."""
+    hidden = module.hidden(pooled).double().cpu().numpy()
+    return States(hidden, value, tokens.lengths, np.zeros_like(value) if spread is None else spread)
 
 
 def predict_geometry(model: CloudModel, head: str, tokens: Tokens, size: int = 256) -> Array:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from cloudkit.kernels import Thermodynamics, einstein_thermodynamics, thermodynamics
-from cloudkit.models.heads import COVERAGE, ValueHead
+from cloudkit.models.heads import BandedHead
 from cloudkit.models.runtime.heads import (
     MAX_LOG_SCALE,
     OSCILLATORS,
@@ -125,18 +125,16 @@ def _spectrum(grid: Tensor) -> Modes:
 
 
 MOLAR: Final = tuple(MOLAR_QUANTITIES)
-MEMBERS: Final = 61  # scale factors tried when bands are fitted
+FACTORS: Final = 61  # factors on all frequencies that are tried when bands are fitted
 WIDEST_BAND: Final = 0.6  # ln of the largest factor
 
 
-class Thermal(ValueHead):
+class Thermal(BandedHead):
     """Modes of one kind; all outputs follow from them per mole of atoms.
 
     `cp_minus_cv` (mol/J): Cp = Cv + cp_minus_cv · Cv² · T (Nernst and Lindemann 1911), for labels of heat_capacity_p.
-    `band`: logarithm of the factor on all frequencies that spans the uncertainty; 0 until it is fitted.
+    Its width is the logarithm of the factor on all frequencies that spans the uncertainty of a crystal.
     """
-
-    band: Tensor
 
     def __init__(
         self,
@@ -148,9 +146,8 @@ class Thermal(ValueHead):
         cp_minus_cv: float,
         dropout: float = 0.1,
     ) -> None:
-        super().__init__(outputs, pooled, statistics, hidden, PARAMETERS[kind], dropout)
+        super().__init__(outputs, pooled, statistics, hidden, PARAMETERS[kind], dropout, 1)
         self.kind, self.cp_minus_cv = kind, cp_minus_cv
-        self.register_buffer("band", torch.zeros(()))
 
     def _fit_one(self, index: int, labels: Tensor) -> None:
         super()._fit_one(index, labels)
@@ -201,21 +198,32 @@ class Thermal(ValueHead):
         return [index for index, name in enumerate(self.outputs) if name in names]
 
     @torch.no_grad()
-    def fit_band(self, pooled: Tensor, sequence: Tensor, quantity: Tensor, at: Tensor, value: Tensor) -> None:
-        """Take the band from crystals that training has not seen: the scale of frequencies that fits each one best.
-
-        Split conformal prediction (Vovk 2005) of the logarithm of that factor: COVERAGE of new crystals lie within.
-        """
+    def best_factors(self, pooled: Tensor, sequence: Tensor, quantity: Tensor, at: Tensor, value: Tensor) -> Tensor:  # fmt: skip
+        """Logarithm (strings,) of the factor on all frequencies that fits the labels (observations,) of each crystal best."""
         modes, count = self.modes(pooled), len(pooled)
-        factors = torch.linspace(-WIDEST_BAND, WIDEST_BAND, MEMBERS)
+        factors = torch.linspace(-WIDEST_BAND, WIDEST_BAND, FACTORS)
         errors = []
         for factor in factors.tolist():
             found = self.values(modes.scaled(float(torch.tensor(factor).exp())), sequence, quantity, at)
             error = ((found - value.to(found)) / self.spread[quantity]).abs()
             errors.append(error.new_zeros(count).index_add_(0, sequence, error))
-        best = factors[torch.stack(errors).argmin(0).cpu()].abs().sort().values
-        rank = min(int((count + 1) * COVERAGE + 0.999999), count)
-        self.band.fill_(float(best[rank - 1]))
+        return factors[torch.stack(errors).argmin(0).cpu()]
+
+    @torch.no_grad()
+    def needed_factors(self, pooled: Tensor, sequence: Tensor, quantity: Tensor, at: Tensor, value: Tensor) -> Tensor:  # fmt: skip
+        """Logarithm (observations,) of the smallest factor such that a label lies between its values at all frequencies lower and
+        higher by it; WIDEST_BAND at most.
+        """
+        modes = self.modes(pooled)
+        needed = torch.full(value.shape, WIDEST_BAND, dtype=torch.float64)
+        for factor in torch.linspace(WIDEST_BAND, 0, FACTORS).tolist():
+            ends = [
+                self.values(modes.scaled(float(np.exp(sign * factor))), sequence, quantity, at).cpu().double()
+                for sign in (-1, 1)
+            ]
+            inside = (torch.minimum(*ends) <= value) & (value <= torch.maximum(*ends))
+            needed[inside] = factor
+        return needed
 
 
 def _at(

@@ -11,7 +11,9 @@ import numpy.typing as npt
 from cloudkit.data import Tokens
 from cloudkit.errors import require
 from cloudkit.models.runtime import ClassificationHead, RegressionHead, Runtime, ThermalHead
+from cloudkit.models.widths import States
 from cloudkit.predict.classes import decide
+from cloudkit.predict.intervals import Ends, mix_members, regression_ends
 
 if TYPE_CHECKING:
     from cloudkit.models import CloudModel
@@ -19,14 +21,6 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[np.float64]
 THERMAL: tuple[str, ...] = ("heat_capacity", "internal_energy", "entropy", "free_energy")
-
-
-class Ends(NamedTuple):
-    """Values, and the ends of their intervals, all of one shape; None where the model states none."""
-
-    value: Array
-    lower: Array | None = None
-    upper: Array | None = None
 
 
 class Classified(NamedTuple):
@@ -65,17 +59,25 @@ class Engine(Protocol):
         """Classes of a classification head."""
 
 
-def thermal_ends(modes: Any, kelvin: Any, band: float) -> Ends:
-    """THERMAL of modes; a band is that of all frequencies lower and higher by a factor, so its ends obey the laws too."""
+def thermal_ends(modes: Any, kelvin: Any, band: Array) -> Ends:
+    """THERMAL of modes; band (strings,) in logarithms of a factor: that of all frequencies lower and higher by it, so that the
+    ends obey the laws too.
+    """
 
-    def table(factor: float) -> Array:
-        found = modes.scaled(factor).thermodynamics(kelvin)
+    def table(factor: Array) -> Array:
+        found = modes.scaled(_like(factor[:, None], modes.einstein)).thermodynamics(kelvin)
         return np.stack([np.asarray(getattr(found, name)) for name in THERMAL], axis=2)
 
-    if band == 0:
-        return Ends(table(1.0))
-    ends = table(float(np.exp(-band))), table(float(np.exp(band)))
-    return Ends(table(1.0), np.minimum(*ends), np.maximum(*ends))
+    middle = table(np.ones(len(band)))
+    if np.isnan(band).all():
+        return Ends(middle)
+    ends = table(np.exp(-band)), table(np.exp(band))
+    return Ends(middle, np.minimum(*ends), np.maximum(*ends))
+
+
+def _like(values: Array, other: Any) -> Any:
+    """Numbers as an array, or as a tensor like another."""
+    return values if isinstance(other, np.ndarray) else other.new_tensor(values)
 
 
 class NumpyEngine:
@@ -99,9 +101,11 @@ class NumpyEngine:
 
     def thermal(self, head: str, tokens: Tokens, kelvin: Array) -> Ends:
         """THERMAL (strings, temperatures, 4) per mole of atoms."""
-        module = self.runtime.heads[head]
+        module, pooled = self.runtime.heads[head], self.pool(tokens)
         assert isinstance(module, ThermalHead)
-        return thermal_ends(self.runtime.modes(head, self.pool(tokens)), kelvin, module.band)
+        value = module.numbers(pooled)[:, :1].astype(np.float64)
+        states = States(module.hidden(pooled), value, tokens.lengths, np.zeros_like(value))
+        return thermal_ends(module.modes(pooled), kelvin, module.widths.half(states)[:, 0])
 
     def density(self, head: str, tokens: Tokens, frequency: Array) -> Array:
         """Modes per atom and K (strings, m) of a thermal head at frequencies (m,) in K."""
@@ -111,18 +115,18 @@ class NumpyEngine:
         """Outputs (strings, outputs) of a regression head."""
         module = self.runtime.heads[head]
         assert isinstance(module, RegressionHead)
-        found = self.runtime.regress(head, tokens.ids, tokens.offsets)
-        if blend is not None:
-            texts = self.tokenizer.decode_batch(tokens.ids, tokens.offsets)
-            flat = blend.mix(found.ravel(), texts, *observations(*found.shape))
-            found = flat.reshape(found.shape)
-        return Ends(found, *module.intervals(found))
+        pooled = self.pool(tokens)
+        members = self.runtime.regress(head, tokens.ids, tokens.offsets, pooled)
+        found, spread = mix_members(members, blend, module.rescale, self.tokenizer, tokens)
+        states = States(module.hidden(pooled), module.rescale(found), tokens.lengths, spread)
+        half = module.widths.half(states)
+        return Ends(found, module.restore(states.value - half), module.restore(states.value + half))
 
     def classify(self, head: str, tokens: Tokens, blend: "Blend | None") -> Classified:
         """Classes of a classification head."""
         module = self.runtime.heads[head]
         assert isinstance(module, ClassificationHead)
-        found = self.runtime.regress(head, tokens.ids, tokens.offsets)
+        found: Array = self.runtime.regress(head, tokens.ids, tokens.offsets).mean(axis=0)
         if blend is not None:
             found = blend.mix_classes(found, self.tokenizer.decode_batch(tokens.ids, tokens.offsets))
         return Classified(found, decide(found, module.positive, module.threshold), module.classes)
@@ -171,15 +175,7 @@ class TorchEngine:
 
     def regression(self, head: str, tokens: Tokens, blend: "Blend | None") -> Ends:
         """Outputs (strings, outputs) of a regression head."""
-        from cloudkit.models import predict_interval
-        from cloudkit.predict.ensembles import predict_mean
-
-        shape = len(tokens), len(self.outputs(head))
-        sequence, quantity = observations(*shape)
-        at = np.full(len(sequence), np.nan)
-        flat = predict_mean(self.network, blend, head, tokens, sequence, quantity, at)
-        lower, upper = predict_interval(self.network, head, flat, quantity)
-        return Ends(flat.reshape(shape), lower.reshape(shape), upper.reshape(shape))
+        return regression_ends(self.network, blend, head, tokens)
 
     def classify(self, head: str, tokens: Tokens, blend: "Blend | None") -> Classified:
         """Classes of a classification head."""
@@ -190,8 +186,3 @@ class TorchEngine:
         assert isinstance(module, Classification)
         found = predict_classes(self.network, blend, head, tokens)
         return Classified(found, decide(found, module.positive, float(module.threshold)), module.classes)
-
-
-def observations(count: int, width: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """String and output of each value of `count` strings with `width` outputs, row by row."""
-    return np.repeat(np.arange(count), width), np.tile(np.arange(width), count)

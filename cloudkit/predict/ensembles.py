@@ -116,15 +116,6 @@ class Blend:
     share: Array
     forests: tuple[Forest, ...]
 
-    def mix(self, found: Array, texts: Sequence[str], sequence: Rows, quantity: Rows) -> Array:
-        """Values `found` (observations,) of networks with those of the trees; sequence: which of `texts`."""
-        out, known = found.copy(), features(texts)
-        for index, forest in enumerate(self.forests):
-            own = quantity == index
-            share = self.share[index]
-            out[own] = (1 - share) * found[own] + share * forest.predict(known)[sequence[own]]
-        return out
-
     def mix_classes(self, found: Array, texts: Sequence[str]) -> Array:
         """Probabilities `found` (n, classes) of networks with those of the trees."""
         (share,), (forest,) = self.share.tolist(), self.forests
@@ -191,8 +182,8 @@ def predict_mean(
 ) -> Array:  # fmt: skip
     """As cloudkit.models.predict_values, with the trees of the head where there are some."""
     from cloudkit.models import predict_values
+    from cloudkit.predict.intervals import mixed_values
 
-    found = predict_values(network, head, tokens, sequence, quantity, at)
     if blend is None:
-        return found
-    return blend.mix(found, network.tokenizer.decode_batch(tokens.ids, tokens.offsets), sequence, quantity)
+        return predict_values(network, head, tokens, sequence, quantity, at)
+    return mixed_values(network, blend, head, tokens)[0][sequence, quantity]

@@ -166,14 +166,15 @@ def _count(count: int) -> str:
     return {0: "no training crystal", 1: "one training crystal"}.get(count, f"only {count} training crystals")
 
 
-ABOUT: Final = SHIPPED / "materials" / "about.json"
+FAMILY: Final = "materials"
 
 
 class Quantity(NamedTuple):
     """What a model predicts. Errors are of crystals that it has not seen; None where none were held out.
 
-    mae: mean absolute error, in `unit`; trees_mae, mean_mae: of extra trees and of the mean label of the same training rows.
-    coverage: share of the labels within 80 % intervals.
+    crystals: on how many. mae: mean absolute error, in `unit`; trees_mae, mean_mae: of trees and of the mean label of the same
+    training rows. coverage: share of the labels within 80 % intervals. thirds: the same of the thirds of the crystals with the
+    narrowest, middle and widest intervals; ratio: how many times as much the widest err as the narrowest.
     """
 
     quantity: str
@@ -182,10 +183,15 @@ class Quantity(NamedTuple):
     trees_mae: float | None = None
     mean_mae: float | None = None
     coverage: float | None = None
+    crystals: int | None = None
+    thirds: tuple[float, ...] = ()
+    ratio: float | None = None
 
 
 class About(NamedTuple):
-    """A shipped model. data: sources with licences and citations; card: its card.md."""
+    """A shipped model, or what follows from several of them. data: sources with licences and citations; card: its card.md, ""
+    where it has no weights of its own.
+    """
 
     quantities: list[Quantity]
     data: list[str]
@@ -198,19 +204,34 @@ class About(NamedTuple):
         return self._asdict() | {"quantities": [one._asdict() for one in self.quantities]}
 
 
+@cache
 def about_shipped() -> dict[str, About]:
-    """The shipped models by name."""
-    measured = _about()
-    found = {}
-    for name, folder in shipped().items():
-        weights = (folder / "model.safetensors").read_bytes()
-        card = (folder / "card.md").read_text(encoding="utf-8")
-        if name in measured:
-            quantities = [_quantity(one) for one in measured[name]["quantities"]]
-            data = measured[name]["data"]
-        else:
-            quantities, data = _declared(read_spec(folder / "spec.yaml")), _data_of(card)
-        found[name] = About(quantities, data, len(weights), hashlib.sha256(weights).hexdigest(), card)
+    """The shipped models by name, then `materials`: quantities that follow from several of them."""
+    found = {name: _about(folder) for name, folder in shipped().items()}
+    return found | {FAMILY: _about(SHIPPED / FAMILY)}
+
+
+def measured_error(quantity: str) -> Quantity | None:
+    """What is known of the error of a quantity on unseen crystals."""
+    every = (one for about in about_shipped().values() for one in about.quantities)
+    return next((one for one in every if one.quantity == quantity), None)
+
+
+def _about(folder: Path) -> About:
+    known = _measured(folder)
+    quantities = [_quantity(one) for one in known.get("quantities", [])]
+    if not (folder / "model.safetensors").is_file():
+        return About(quantities, known["data"], 0, "", "")
+    weights = (folder / "model.safetensors").read_bytes()
+    card = (folder / "card.md").read_text(encoding="utf-8")
+    data = known.get("data") or _data_of(card)
+    return About(quantities, data, len(weights), hashlib.sha256(weights).hexdigest(), card)
+
+
+def _measured(folder: Path) -> dict[str, Any]:
+    """The content of about.json, {} without one."""
+    path = folder / "about.json"
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     return found
 
 
@@ -227,29 +248,19 @@ def pretraining_data(init_from: str | None) -> list[tuple[str, str]]:
         if folder is None or not (folder / "card.md").is_file():
             found.append((init_from, "unknown: its folder has no card.md"))
             break
-        measured = _about().get(init_from, {}) if folder == shipped().get(init_from) else {}
-        sources = measured.get("data") or _data_of((folder / "card.md").read_text(encoding="utf-8"))
+        sources = _measured(folder).get("data") or _data_of((folder / "card.md").read_text(encoding="utf-8"))
         found += [(init_from, source) for source in sources]
         init_from = read_spec(folder / "spec.yaml").get("init_from")
-    return found
-
-
-def _about() -> dict[str, Any]:
-    """What was measured of the shipped models, by name."""
-    found: dict[str, Any] = json.loads(ABOUT.read_text(encoding="utf-8"))["models"]
     return found
 
 
 def _quantity(entry: dict[str, Any]) -> Quantity:
     name = entry["quantity"]
     errors = entry["mae"], entry["trees_mae"], entry["mean_mae"], entry["coverage_of_80"]
-    return Quantity(name, _unit(name), *errors)
-
-
-def _declared(spec: dict[str, Any]) -> list[Quantity]:
-    """The properties that the heads of a spec predict."""
-    names = [name for head in spec["heads"].values() for name in head.get("outputs", [])]
-    return [Quantity(name, _unit(name)) for name in names]
+    thirds = entry.get("intervals", {}).get("thirds", [])
+    inside = tuple(float(one["coverage"]) for one in thirds)
+    ratio = float(thirds[-1]["mae"] / thirds[0]["mae"]) if thirds else None
+    return Quantity(name, _unit(name), *errors, entry["rows"], inside, ratio)
 
 
 def _unit(name: str) -> str:

@@ -82,6 +82,7 @@ class Predictor:
     thermal_count = len(THERMAL)  # thermal quantities of one crystal at one temperature
     dialect = "orbit"
     width = 0  # of the encoder
+    caveat = ""  # what holds for all its values and has to be said with them
 
     def predict(
         self, inputs: Any, temperatures: Any = None, per: Per = "atom", *, wide: bool = False

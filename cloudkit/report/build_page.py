@@ -15,7 +15,7 @@ from cloudkit.report.charts import Array
 from cloudkit.report.class_figures import class_section
 from cloudkit.report.page import Figure, render
 from cloudkit.report.run_folder import ClassPredictions, Predictions, RunFolder, flatten, read_run
-from cloudkit.report.verdict import lead, verdict
+from cloudkit.report.verdict import interval_rows, lead, verdict
 from cloudkit.scope import parse
 from cloudkit.tables import SPACE_GROUPS
 
@@ -85,6 +85,7 @@ def _scores(task: dict[str, Any]) -> dict[str, Any]:
         "lead": _no_break(lead(task)),
         "verdict": _no_break(verdict(task)),
         "heads": ["", *(one.label for one in shown), " "],
+        "intervals": [(*row[:2], f"{100 * row[2]:.0f} %", *row[3:]) for row in interval_rows(task)],
         "rows": [
             [name, *(one.of(scores) for one in shown), Bar(sizes[name] / largest)]
             for name, scores in rows.items()

@@ -12,7 +12,7 @@ from cloudkit.html import format_number
 from cloudkit.modelspec import BuiltinData, FileData, Spec, Task, ThermalHead, heads_of, load_spec, tables_of
 from cloudkit.predict.known import pretraining_data
 from cloudkit.report.run_folder import RunFolder, read_run
-from cloudkit.report.verdict import lead, verdict
+from cloudkit.report.verdict import interval_rows, lead, verdict
 
 SOURCES: Final = {  # built-in data in one line each; all of it in cloudkit/data/builtin/SOURCES.md
     "thermal": "crystals and phonon densities of states of NCrystal's standard library (Apache-2.0; cite X.-X. Cai and "
@@ -93,6 +93,7 @@ def _metrics(run: RunFolder) -> str:
     lines += _table(numbers, ("mae", "rmse", "mae_over_mad")) + _table(classes, SCORES)
     for task in classes:
         lines += ["", *_confusion(task)]
+    lines += _intervals(numbers)
     mad = "MAD is the mean |label − mean training label| over the same rows. " if numbers else ""
     lines += ["", f"{mad}Baselines saw the same training rows."]
     return "\n".join(lines)
@@ -129,6 +130,21 @@ def _confusion(task: dict[str, Any]) -> list[str]:
         share = format_number(task["threshold"])
         lines += ["", f"{_cell(task['positive'])} is predicted from a probability of {share}."]
     return lines
+
+
+def _intervals(tasks: list[dict[str, Any]]) -> list[str]:
+    """How many labels lie within their intervals, of narrow and wide ones and of kinds of crystals."""
+    rows = [
+        f"| {_cell(quantity_name(task['quantity']))} | {name} | {count} | {100 * inside:.0f} % | {format_number(width)} | {format_number(mae)} |"
+        for task in tasks
+        for name, count, inside, width, mae in interval_rows(task)
+    ]
+    heads = [
+        "",
+        "| quantity | crystals | number | in 80 % intervals | mean width | MAE |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    return [*heads, *rows] if rows else []
 
 
 def _limits(spec: Spec) -> str:

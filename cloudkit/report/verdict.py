@@ -91,8 +91,29 @@ def _by_rmse(task: dict[str, Any], baselines: dict[str, Any]) -> list[str]:
 
 
 def _coverage(task: dict[str, Any]) -> list[str]:
-    share = task.get("coverage_of_80")
-    return [] if share is None else [f"{100 * share:.0f} % of the labels lie within their 80 % intervals."]
+    share, thirds = task.get("coverage_of_80"), task.get("intervals", {}).get("thirds")
+    if share is None:
+        return []
+    held = f"{100 * share:.0f} % of the labels lie within their 80 % intervals"
+    if not thirds:
+        return [f"{held}."]
+    each = ", ".join(f"{100 * one['coverage']:.0f} %" for one in thirds)
+    narrow, widest = thirds[0]["mae"], thirds[-1]["mae"]
+    ratio = f"; the widest err {widest / narrow:.1f} times as much as the narrowest" if narrow > 0 else ""
+    return [
+        f"{held} ({each} from the third of the crystals with the narrowest to that with the widest{ratio})."
+    ]
+
+
+def interval_rows(task: dict[str, Any]) -> list[tuple[str, int, float, float, float]]:
+    """(crystals, their number, share of labels inside, mean width, mean absolute error) of thirds and kinds of crystals."""
+    found = task.get("intervals", {})
+    rows = [(f"{one['name']} third", one) for one in found.get("thirds", [])]
+    rows += [(one["name"], one) for one in found.get("kinds", [])]
+    return [
+        (name, one["crystals"], float(one["coverage"]), float(one["width"]), float(one["mae"]))
+        for name, one in rows
+    ]
 
 
 def _best(scores: dict[str, Any], measure: Measure) -> str:

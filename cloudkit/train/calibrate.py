@@ -13,6 +13,7 @@ from cloudkit.data import Crystals, Tokens
 from cloudkit.evaluate.class_metrics import choose_threshold, log_loss
 from cloudkit.evaluate.task_data import calibration_rows, join_splits
 from cloudkit.models import (
+    BandedHead,
     Classification,
     CloudModel,
     Geometry,
@@ -21,10 +22,12 @@ from cloudkit.models import (
     SourcedHead,
     Thermal,
     ValueHead,
+    make_states,
     pool,
     predict_probabilities,
     predict_values,
 )
+from cloudkit.models.widths import Labels, States, fit_widths, log_distance
 from cloudkit.modelspec import FinetuneTask
 from cloudkit.predict.ensembles import (
     Blend,
@@ -35,10 +38,13 @@ from cloudkit.predict.ensembles import (
     predict_classes,
 )
 from cloudkit.predict.features import features
+from cloudkit.predict.intervals import mixed_values
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
 Splits = Sequence[tuple[Rows, Rows]]
+SHARES = (0.1, 0.3, 0.5, 0.7, 0.9)  # of the labels of a crystal, whose bands are taken
+FEWEST_OF_FIRST = 30  # held-out crystals of the first source from which the band of a thermal head is taken
 
 
 def fit_scales(
@@ -131,10 +137,9 @@ def fit_held_out(
     if task.ensemble and task.ensemble.blend == "extra_trees":
         blend, found = fit_blend(crystals, splits, held_out, found, seed)
     if isinstance(head, Thermal):
-        fit_band(model, head, tokens, held_out[0], np.unique(held_out[0].crystal))
+        fit_thermal_widths(model, task.head, tokens, crystals, splits[0])
     elif isinstance(head, Regression):
-        quantity, value = _joined(held_out, "quantity"), _joined(held_out, "value")
-        head.fit_band(*(torch.from_numpy(part) for part in (found, quantity, value)))
+        fit_regression_widths(model, task.head, tokens, crystals, splits, held_out, found, blend)
     return blend, validation_errors(held_out, found)
 
 
@@ -249,9 +254,101 @@ def subtract_offsets(head: nn.Module, crystals: Crystals, offset: Tensor) -> Cry
     return replace(crystals, value=value)
 
 
-def fit_band(model: CloudModel, head: Thermal, tokens: Tokens, held_out: Crystals, rows: Rows) -> None:
-    """Fit the band of a thermal head to crystals `rows` (ascending) that training has not seen."""
-    place = torch.tensor(np.searchsorted(rows, held_out.crystal))
-    quantity, value = torch.tensor(held_out.quantity), torch.tensor(held_out.value)
-    at = torch.tensor(np.nan_to_num(held_out.temperature))
-    head.cpu().fit_band(pool(model.cpu(), tokens)[torch.tensor(rows)], place, quantity, at, value)
+def fit_regression_widths(
+    model: CloudModel, name: str, tokens: Tokens, crystals: Crystals, splits: Splits, held_out: Sequence[Crystals], found: Array,
+    blend: Blend | None,
+) -> None:  # fmt: skip
+    """Fit the widths of a regression head to the labels held out and their predictions `found` (observations,).
+
+    Where each network holds out other crystals, a crystal's distance is that from the training crystals of the network that
+    held it out, and neither states nor the spread of the members count: the other networks have seen the crystal.
+    """
+    head = model.heads[name]
+    assert isinstance(head, Regression)
+    trained = [np.unique(crystals.of(train).crystal) for train, _ in splits]
+    parts = [
+        _hidden(network, model, tokens, rows, own)
+        for network, rows, own in zip(model.networks(name), trained, held_out, strict=False)
+    ]
+    crystal, quantity = _joined(held_out, "crystal"), _joined(held_out, "quantity")
+    shape, every = (len(crystal), len(head.outputs)), np.arange(len(crystal))
+    values, spread = np.ones(shape), np.zeros(shape)
+    values[every, quantity] = found
+    value = head.rescale(torch.from_numpy(values)).numpy()
+    outputs = torch.from_numpy(quantity)
+    label = head.standardize(torch.from_numpy(_joined(held_out, "value")), outputs).double().numpy()
+    if len(splits) == 1:
+        spread[every, quantity] = mixed_values(model, blend, name, tokens)[1][crystal, quantity]
+    states = States(np.concatenate([hidden for _, hidden in parts]), value, tokens.lengths[crystal], spread)
+    error = np.abs(value[every, quantity] - label)
+    labels = {}
+    for output in np.unique(quantity).tolist():
+        own = np.flatnonzero(quantity == output)
+        labels[output] = Labels(own, error[own], np.ones(len(own), dtype=bool))
+    apart = None if len(splits) == 1 else np.concatenate([log_distance(*part) for part in parts])
+    head.set_widths(fit_widths(parts[0][0], states, labels, apart))
+
+
+@torch.inference_mode()
+def _hidden(
+    network: HeadModel, model: CloudModel, tokens: Tokens, train: Rows, rows: Crystals
+) -> tuple[Array, Array]:
+    """States that the head of a network reads, of its training crystals (n, hidden) and of the labels `rows` (observations, hidden)."""
+    assert isinstance(network.head, BandedHead)
+    found = network.head.hidden(pool(model, tokens, member=network)).double().cpu().numpy()
+    return found[train], found[rows.crystal]
+
+
+def fit_thermal_widths(
+    model: CloudModel, name: str, tokens: Tokens, crystals: Crystals, split: tuple[Rows, Rows]
+) -> None:
+    """Fit the widths of a thermal head to the crystals held out.
+
+    Which crystals are hard is learned from all labels held out, less what each further source differs by at the median. The
+    band holds labels of the first source, if there are FEWEST_OF_FIRST crystals with one: of fewer it would be mostly chance.
+    """
+    head, pooled = model.heads[name], pool(model, tokens)
+    assert isinstance(head, Thermal)
+    held_out, rows = crystals.of(split[1]), np.unique(crystals.of(split[1]).crystal)
+    with torch.inference_mode():
+        value = head.numbers(pooled)[:, :1].double().cpu().numpy()
+    states = make_states(head, pooled, tokens, value)
+    labels = _thermal_labels(head, pooled, held_out)
+    labels = labels._replace(crystal=np.searchsorted(rows, labels.crystal))
+    head.set_widths(
+        fit_widths(states.hidden[np.unique(crystals.of(split[0]).crystal)], states.of(rows), {0: labels})
+    )
+
+
+def _thermal_labels(head: Thermal, pooled: torch.Tensor, held_out: Crystals) -> Labels:
+    """Of each crystal and source, how far the factor on all frequencies that fits its labels best is from 1, in logarithms, and
+    the factors that shares of its labels need.
+    """
+    source = held_out.source_of()
+    parts: list[tuple[Rows, Array, Array, Rows]] = []
+    for index in np.unique(source).tolist():
+        own = source == index
+        rows, place = np.unique(held_out.crystal[own], return_inverse=True)
+        labels = (
+            place,
+            held_out.quantity[own],
+            np.nan_to_num(held_out.temperature[own]),
+            held_out.value[own],
+        )
+        known = (pooled[torch.from_numpy(rows)], *map(torch.from_numpy, labels))
+        best, needed = head.best_factors(*known).double().numpy(), head.needed_factors(*known).numpy()
+        shares = np.stack(
+            [np.quantile(needed[place == row], SHARES, method="nearest") for row in range(len(rows))]
+        )
+        parts.append((rows, best, shares, np.full(len(rows), index)))
+    crystal, off, needs, of = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    is_first = of == 0 if (of == 0).sum() >= FEWEST_OF_FIRST else np.ones(len(of), dtype=bool)
+    return Labels(crystal, np.abs(_centered(off, of)), is_first, needs)
+
+
+def _centered(off: Array, source: Rows) -> Array:
+    """Differences less their median over each source but the first, whose differences count as they are."""
+    out = off.copy()
+    for index in np.unique(source[source > 0]).tolist():
+        out[source == index] -= np.median(off[source == index])
+    return out

@@ -22,10 +22,8 @@ from cloudkit.models import (
     Classification,
     CloudModel,
     MixedModel,
-    Regression,
     build_model,
     member,
-    predict_interval,
     save_weights,
 )
 from cloudkit.modelspec import (
@@ -38,7 +36,8 @@ from cloudkit.modelspec import (
     heads_of,
     targets_of,
 )
-from cloudkit.predict.ensembles import Blend, blend_path, load_blends, predict_classes, predict_mean
+from cloudkit.predict.ensembles import Blend, blend_path, load_blends, predict_classes
+from cloudkit.predict.intervals import predict_ends
 from cloudkit.tokens import Tokenizer
 from cloudkit.train.calibrate import (
     fit_held_out,
@@ -211,15 +210,11 @@ def _evaluate_numbers(build: BuildContext, stage: Stage, folder: Path) -> None:
         build.model(stage),
     )
     quantity = test.renumbered(model.value_head(head).outputs).quantity
-    blend = build.blend(stage)
-    prediction = predict_mean(model, blend, head, tokens, test.crystal, quantity, test.temperature)
-    interval = None
-    if isinstance(model.heads[head], Regression):
-        interval = predict_interval(model, head, prediction, quantity)
+    ends = predict_ends(model, build.blend(stage), head, tokens, test.crystal, quantity, test.temperature)
     train, _, learned = build.fitted_rows(stage)
     write_evaluation(
-        head, train, test, prediction, stage.task.baselines, build.spec.run.seed, folder, learned=learned,
-        seen=build.seen_before(stage.reads["train_split"]), interval=interval, metric=stage.task.metric,
+        head, train, test, ends, stage.task.baselines, build.spec.run.seed, folder, learned=learned,
+        seen=build.seen_before(stage.reads["train_split"]), metric=stage.task.metric,
         units={target.quantity: target.unit for target in targets_of(stage.task.data)},
     )  # fmt: skip
 
@@ -293,8 +288,12 @@ def _fit_held_out(
 
 
 def _calibrated(head: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """What was fitted to crystals held out: the band of intervals, or the threshold of classes."""
-    return ((name, tensor) for name, tensor in head.named_buffers() if name in ("band", "threshold"))
+    """What was fitted to crystals held out: the widths of intervals, or the threshold of classes."""
+    return (
+        (name, tensor)
+        for name, tensor in head.named_buffers()
+        if name.startswith("width_") or name == "threshold"
+    )
 
 
 def _write_seen(build: BuildContext, stage: Stage, crystals: Crystals, train: Rows, folder: Path) -> None:

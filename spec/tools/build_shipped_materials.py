@@ -2,7 +2,8 @@
 
 For each spec in spec/tools/shipped: the tables of data_materials.py, `cloudkit build`, weights in float16, a card with the
 errors on the compositions held out. RUNS keeps the builds; one that is there already, whole, is not made again.
-Then shipped/materials: `about.json` (errors, data, licences) and `known.npz` (what the models learned from).
+Each model has an `about.json` (errors, data, licences); shipped/materials holds that of the quantities which follow from several
+models, and `known.npz` (what the models learned from).
 """
 
 import csv
@@ -20,10 +21,14 @@ from data_materials import SOURCES, is_test
 from data_materials import main as make_tables
 from safetensors.torch import load_file
 
+from cloudkit.data import Tokens
+from cloudkit.evaluate.coverage import measure_intervals
+from cloudkit.evaluate.metrics import mae
 from cloudkit.models import save_weights, to_half
-from cloudkit.models.runtime import RegressionHead, read_runtime
 from cloudkit.modelspec import load_spec
+from cloudkit.predict import load_model
 from cloudkit.predict.known import MAX_ELEMENTS, site_hash
+from cloudkit.predict.materials import Ends, derived_moduli
 from cloudkit.scope import parse, reduced_formula
 from cloudkit.tables import ELEMENT
 from cloudkit.tables.composition import whole_numbers
@@ -53,6 +58,14 @@ DATA: Final = {
         "constants: cite I. Petousis et al., Sci. Data 4 (2017) 160134"
     ],
 }
+JANAF: Final = HERE.parents[1] / "benchmarks" / "results" / "janaf.txt"
+DERIVED: Final = [
+    "youngs_modulus and poisson_ratio follow from bulk and shear modulus of the model elastic; heat_capacity_p from heat_capacity, "
+    "thermal expansion, bulk modulus and volume",
+    "heat_capacity_p: error of measured Cp at 298.15 K of 113 solids whose compositions training has not seen (JANAF 1998; "
+    "benchmarks/results/janaf.txt, there with one Cp - Cv for all)",
+]
+Column = np.ndarray[Any, np.dtype[np.float64]]
 LEVEL: Final = "PBE or PBE+U; band gaps of PBE are about 40 % below measured ones"
 LABELS: Final = ("debye_temperature", "thermal_conductivity", "bulk_modulus", "shear_modulus", "formation_energy", "band_gap", "refractive_index")  # fmt: skip
 
@@ -62,15 +75,32 @@ def main(shared: Path, runs: Path) -> None:
     tables = runs / "data"
     if not tables.exists():
         make_tables(shared, tables)
-    about = {name: ship(name, tables, runs / name) for name in MODELS}
+    for name in MODELS:
+        write_about(name, ship(name, tables, runs / name))
     folder = SHIPPED / "materials"
     folder.mkdir(parents=True, exist_ok=True)
     save_known(tables, folder / "known.npz")
-    text = json.dumps({"level": LEVEL, "models": about}, indent=1, ensure_ascii=False)
-    (folder / "about.json").write_text(text + "\n", encoding="utf-8")
+    write_about("materials", {"data": DERIVED, "quantities": measure_derived(tables, runs)})
     size = sum(path.stat().st_size for path in SHIPPED.rglob("*") if path.is_file())
     print(f"{SHIPPED}: {size:,} bytes")
     assert size < MOST, f"{size:,} bytes are too many for the wheel"
+
+
+def write_about(name: str, about: dict[str, Any]) -> None:
+    """What is known of a model, for `cloudkit models`, numbers to five digits."""
+    text = json.dumps(rounded(about), ensure_ascii=False, separators=(",", ":"))
+    (SHIPPED / name / "about.json").write_text(
+        text.replace('{"quantity"', '\n{"quantity"') + "\n", encoding="utf-8"
+    )
+
+
+def rounded(value: Any) -> Any:
+    """The same with all numbers to five digits."""
+    if isinstance(value, dict):
+        return {key: rounded(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [rounded(one) for one in value]
+    return float(f"{value:.5g}") if isinstance(value, float) else value
 
 
 def ship(name: str, tables: Path, run: Path) -> dict[str, Any]:
@@ -97,40 +127,108 @@ def ship(name: str, tables: Path, run: Path) -> dict[str, Any]:
 
 
 def measure(name: str, tables: Path, run: Path) -> list[dict[str, Any]]:
-    """Errors of the float16 model on the compositions held out, by NumPy, next to those of extra trees from the build."""
-    runtime = read_runtime(SHIPPED / name)
-    tasks = {task["quantity"]: task for task in json.loads((run / "metrics.json").read_text())["tasks"]}
+    """Errors and intervals of the float16 model on the compositions held out, by NumPy; errors of extra trees from the build."""
+    model = load_model(SHIPPED / name)
+    told = {task["quantity"]: task for task in json.loads((run / "metrics.json").read_text())["tasks"]}
     with (tables / f"{name}-test.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    ids, offsets = runtime.tokenizer.encode_batch([row["scope"] for row in rows])
+    tokens = Tokens(*model.tokenizer.encode_batch([row["scope"] for row in rows]))
     out = []
-    for head, module in runtime.heads.items():
-        assert isinstance(module, RegressionHead)
-        found = runtime.regress(head, ids, offsets)
-        lower, upper = module.intervals(found)
-        for place, quantity in enumerate(module.outputs):
+    for head in model.heads:
+        found = model.values(head, tokens, np.empty(0))
+        assert found.lower is not None and found.upper is not None
+        for place, quantity in enumerate(found.quantities):
             column = "metal" if quantity == "metal_probability" else quantity
             target = np.array([float(row[column] or "nan") for row in rows])
-            there = ~np.isnan(target)
-            error = np.abs(found[:, place] - target)
-            inside = (lower[:, place] <= target) & (target <= upper[:, place])
-            out.append(
-                {
-                    "quantity": quantity,
-                    "rows": int(there.sum()),
-                    "mae": float(error[there].mean()),
-                    "trees_mae": tasks[quantity]["baselines"]["extra_trees"]["mae"],
-                    "mean_mae": tasks[quantity]["baselines"]["mean"]["mae"],
-                    "coverage_of_80": None if column == "metal" else float(inside[there].mean()),
-                }
+            there = np.flatnonzero(~np.isnan(target))
+            parts = zip(
+                ("prediction", "lower", "upper"), (found.value, found.lower, found.upper), strict=True
             )
+            columns = {"target": target[there], **{key: part[there, 0, place] for key, part in parts}}
+            one = {
+                "quantity": quantity,
+                "rows": len(there),
+                "mae": mae(columns["target"], columns["prediction"]),
+                "trees_mae": told[quantity]["baselines"]["extra_trees"]["mae"],
+                "mean_mae": told[quantity]["baselines"]["mean"]["mae"],
+                "coverage_of_80": None,
+            }
+            if column != "metal":
+                one |= measure_intervals([rows[row]["scope"] for row in there], columns)
+            out.append(one)
     return out
+
+
+def measure_derived(tables: Path, runs: Path) -> list[dict[str, Any]]:
+    """Errors of what follows from several models: of the moduli on the compositions held out, trees by the same formulas; of Cp
+    as in benchmarks/results/janaf.txt.
+    """
+    with (tables / "elastic-test.csv").open(encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["bulk_modulus"] and row["shear_modulus"]]
+    texts = [row["scope"] for row in rows]
+    moduli = [np.array([float(row[name]) for row in rows]) for name in ("bulk_modulus", "shear_modulus")]
+    model = load_model(SHIPPED / "elastic")
+    ends = model.values("elastic", Tokens(*model.tokenizer.encode_batch(texts)), np.empty(0))
+    assert ends.lower is not None and ends.upper is not None
+    parts = [Ends(*(part[:, 0, place] for part in (ends.value, ends.lower, ends.upper))) for place in (0, 1)]
+    with (runs / "elastic" / "predictions.csv").open(newline="", encoding="utf-8") as file:
+        told = {(row["scope"], row["quantity"]): row for row in csv.DictReader(file)}
+    rivals = {
+        name: derive_moduli(
+            *(
+                [
+                    np.array([float(told[text, quantity][name]) for text in texts])
+                    for quantity in ("bulk_modulus", "shear_modulus")
+                ]
+            )
+        )
+        for name in ("extra_trees", "mean")
+    }
+    target, found = derive_moduli(*moduli), derived_moduli(*parts)
+    out = []
+    for quantity, wanted in target.items():
+        own = found[quantity]
+        columns = {"target": wanted, "prediction": own.value, "lower": own.lower, "upper": own.upper}
+        one: dict[str, Any] = {"quantity": quantity, "rows": len(texts), "mae": mae(wanted, own.value)}
+        one |= {
+            f"{key}_mae": mae(wanted, rivals[name][quantity])
+            for key, name in (("trees", "extra_trees"), ("mean", "mean"))
+        }
+        out.append(one | measure_intervals(texts, columns))
+    return [*out, measured_cp()]
+
+
+def derive_moduli(bulk: Column, shear: Column) -> dict[str, Column]:
+    """Young's modulus and Poisson's ratio of isotropic solids."""
+    return {
+        "youngs_modulus": 9 * bulk * shear / (3 * bulk + shear),
+        "poisson_ratio": (3 * bulk - 2 * shear) / (6 * bulk + 2 * shear),
+    }
+
+
+def measured_cp() -> dict[str, Any]:
+    """Errors of Cp at 298.15 K from the table of measured solids."""
+    line = next(
+        line for line in JANAF.read_text(encoding="utf-8").splitlines() if line.strip().startswith("298.15")
+    )
+    solids, error, *_ = line.split()[1:]
+    mean = line.split()[6]
+    known = {
+        "rows": int(solids),
+        "mae": float(error),
+        "trees_mae": None,
+        "mean_mae": float(mean),
+        "coverage_of_80": None,
+    }
+    return {"quantity": "heat_capacity_p", **known}
 
 
 def card(name: str, about: dict[str, Any], size: int) -> str:
     lines = [
         f"| {one['quantity']} | {one['rows']:,} | {one['mae']:.3g} | {one['trees_mae']:.3g} | {one['mean_mae']:.3g} | "
         + ("" if one["coverage_of_80"] is None else f"{one['coverage_of_80']:.0%}")
+        + " | "
+        + ", ".join(f"{third['coverage']:.0%}" for third in one.get("intervals", {}).get("thirds", []))
         + " |"
         for one in about["quantities"]
     ]
@@ -142,8 +240,8 @@ no coordinates: elements, Wyckoff positions and space group only. {size:,} bytes
 
 ## Errors on compositions that training has not seen
 
-| quantity | crystals | MAE | of extra trees | of the mean | labels in 80 % intervals |
-| --- | --- | --- | --- | --- | --- |
+| quantity | crystals | MAE | of extra trees | of the mean | labels in 80 % intervals | narrowest, middle, widest third |
+| --- | --- | --- | --- | --- | --- | --- |
 {chr(10).join(lines)}
 
 Units as `cloudkit predict` prints them. Every tenth composition is held out, the same ones for all models; trees saw the same
@@ -210,7 +308,9 @@ def training_arrays(tables: Path) -> dict[str, Any]:
 
 def save_known(tables: Path, path: Path) -> None:
     arrays = training_arrays(tables)
-    np.savez_compressed(path, **arrays)
+    np.savez_compressed(
+        path, **{name: np.array(array, order="F") for name, array in arrays.items()}
+    )  # columns pack better
     print(f"{path}: {len(arrays['group']):,} crystals, {path.stat().st_size:,} bytes")
 
 

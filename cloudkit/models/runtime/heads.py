@@ -13,6 +13,7 @@ from cloudkit.data import CRYSTAL_TARGETS
 from cloudkit.kernels.solids_numpy import Thermodynamics, debye, einstein
 from cloudkit.models.runtime.layers import Array as Floats
 from cloudkit.models.runtime.layers import Linear, Weights, silu
+from cloudkit.models.widths import Widths
 
 MAX_STATISTIC: Final = (
     4.0  # statistics count as no farther than this many spreads from the mean of the training crystals
@@ -136,17 +137,24 @@ class ValueHead:
         self.shift, self.stretch = weights[f"{name}.shift"], weights[f"{name}.stretch"]
         self.center = weights[f"{name}.center"].astype(np.float64)
         self.spread = weights[f"{name}.spread"].astype(np.float64)
-        self.hidden, self.last = Linear(weights, f"{name}.body.1"), Linear(weights, f"{name}.body.3")
+        self.first, self.last = Linear(weights, f"{name}.body.1"), Linear(weights, f"{name}.body.3")
         self.line = Linear(weights, f"{name}.line") if len(self.shift) else None
 
     def numbers(self, pooled: Floats) -> Floats:
         """What the head says of each string (strings, numbers); the statistics come last in pooled (strings, columns)."""
-        if self.line is None:
-            return self.last(silu(self.hidden(pooled)))
-        count = len(self.shift)
+        both = self._scaled_inputs(pooled)
+        found = self.last(silu(self.first(both)))
+        return found if self.line is None else self.line(both[:, -len(self.shift) :]) + found
+
+    def hidden(self, pooled: Floats) -> Array:
+        """What the last layer reads of each string (strings, hidden)."""
+        return silu(self.first(self._scaled_inputs(pooled))).astype(np.float64)
+
+    def _scaled_inputs(self, pooled: Floats) -> Floats:
+        if not (count := len(self.shift)):
+            return pooled
         known = ((pooled[:, -count:] - self.shift) * self.stretch).clip(-MAX_STATISTIC, MAX_STATISTIC)
-        both = np.concatenate([pooled[:, :-count], known], axis=1)
-        return self.line(known) + self.last(silu(self.hidden(both)))
+        return np.concatenate([pooled[:, :-count], known], axis=1)
 
 
 class RegressionHead(ValueHead):
@@ -154,17 +162,19 @@ class RegressionHead(ValueHead):
 
     def __init__(self, head: Mapping[str, Any], weights: Weights, name: str) -> None:
         super().__init__(head, weights, name)
-        self.transform, self.band = head["transform"], weights[f"{name}.band"].astype(np.float64)
+        self.transform, self.widths = head["transform"], Widths.of(weights, f"{name}.")
 
     def values(self, pooled: Floats) -> Array:
         """Predictions (strings, outputs)."""
-        return self._invert(self.numbers(pooled) * self.spread + self.center)
+        return self.restore(self.numbers(pooled).astype(np.float64))
 
-    def intervals(self, found: Array) -> tuple[Array, Array]:
-        """Ends (strings, outputs) of the intervals around predictions; NaN where none was fitted."""
-        half = np.where(self.band > 0, self.band, np.nan) * self.spread
-        middle = self._scaled(found)
-        return self._invert(middle - half), self._invert(middle + half)
+    def rescale(self, found: Array) -> Array:
+        """Predictions (strings, outputs) on the scale of the head."""
+        return (self._scaled(found) - self.center) / self.spread
+
+    def restore(self, scaled: Array) -> Array:
+        """From the scale of the head to canonical units."""
+        return self._invert(scaled * self.spread + self.center)
 
     def _scaled(self, value: Array) -> Array:
         if self.transform == "none":
@@ -200,7 +210,7 @@ class ThermalHead(ValueHead):
     def __init__(self, head: Mapping[str, Any], weights: Weights, name: str) -> None:
         super().__init__(head, weights, name)
         self.kind, self.cp_minus_cv = head["modes"], head["cp_minus_cv"] or 0.0
-        self.band = float(weights[f"{name}.band"])
+        self.widths = Widths.of(weights, f"{name}.")
 
     def modes(self, pooled: Floats) -> Modes:
         """The modes of each string."""

@@ -15,6 +15,7 @@ from cloudkit.models.layout import lay_out
 from cloudkit.models.runtime.heads import ClassificationHead, GeometryHead, Modes, RegressionHead, ThermalHead
 from cloudkit.models.runtime.layers import ACTIVATIONS, Array, Weights, read_safetensors
 from cloudkit.models.runtime.network import Network
+from cloudkit.models.widths import Widths
 from cloudkit.tokens import Tokenizer
 
 Averaged = RegressionHead | ClassificationHead  # heads of which an ensemble is the mean of its networks
@@ -93,15 +94,14 @@ class Runtime:
     def regress(
         self, head: str, ids: NDArray[Any], offsets: NDArray[np.int64], pooled: Array | None = None
     ) -> NDArray[np.float64]:
-        """Values (strings, outputs) of a regression head or probabilities (strings, classes) of a classification head, of an
-        ensemble the mean of its networks.
+        """Values (networks, strings, outputs) of a regression head or probabilities (networks, strings, classes) of a classification
+        head, of one network or those of an ensemble.
         """
         module = self.heads[head]
         assert not isinstance(module, ThermalHead), f"{head} has modes"
         found = [module.values(self.pool(ids, offsets) if pooled is None else pooled)]
         found += [one.values(self.pool(ids, offsets, network)) for network, one in self.members[head]]
-        values: NDArray[np.float64] = np.mean(found, axis=0)
-        return values
+        return np.stack(found)
 
     def modes(self, head: str, pooled: Array) -> Modes:
         """Modes of strings from what `pool` found."""
@@ -111,15 +111,8 @@ class Runtime:
 
 
 _BUFFERS: Final = (
-    ".known",
-    ".amount",
-    ".kind",
-    ".center",
-    ".spread",
-    ".shift",
-    ".stretch",
-    ".band",
-    ".threshold",
+    *(".known", ".amount", ".kind", ".center", ".spread", ".shift", ".stretch", ".threshold"),
+    *(f".width_{part}" for part in Widths._fields),
 )
 
 
@@ -138,6 +131,8 @@ def _batches(
 
 
 PARTS = ("spec.yaml", "model.safetensors", "vocab.txt")
+FORMAT = 1  # version of the spec format
+OLDER = "is of an older cloudkit, whose intervals had one width; build the model again"
 SHIPPED = Path(__file__).parents[1] / "shipped"
 
 
@@ -163,7 +158,15 @@ def read_runtime(folder: Path, spec: dict[str, Any] | None = None) -> Runtime:
         _check_shapes(spec["encoder"], weights, len(tokenizer.vocabulary))
         return Runtime(spec, tokenizer, weights)
     except (KeyError, IndexError, ValueError, TypeError) as error:
-        raise ModelError(f"{folder / 'model.safetensors'} does not fit spec.yaml: {error}") from None
+        path = folder / "model.safetensors"
+        if is_older(str(error)):
+            raise ModelError(f"{path} {OLDER}") from None
+        raise ModelError(f"{path} does not fit spec.yaml: {error}") from None
+
+
+def is_older(missing: str) -> bool:
+    """Whether the name of a weight that is missing says that an older cloudkit wrote the model."""
+    return ".width_" in missing
 
 
 def _check_shapes(encoder: dict[str, Any], weights: Weights, tokens: int) -> None:
@@ -214,6 +217,11 @@ def read_spec(path: Path) -> dict[str, Any]:
         raise ModelError(f"{path} is damaged: {error}") from None
     finally:
         loader.dispose()
+    if isinstance(spec, dict) and isinstance(spec.get("cloudkit"), int) and spec["cloudkit"] != FORMAT:
+        raise ModelError(
+            f"{path} has version {spec['cloudkit']} of the spec format, and this cloudkit reads version {FORMAT}; "
+            "use the cloudkit that wrote the model, or build it again"
+        )
     if not isinstance(spec, dict) or not {"tokens", "encoder", "heads", "tasks"} <= set(spec):
         raise ModelError(f"{path} is not the spec of a model; copy the folder again")
     return spec

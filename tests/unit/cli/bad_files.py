@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cloudkit.models import shipped
+from cloudkit.tables import generator_text
 
 from .cli_examples import POSCAR, ROCK_SALT
 
@@ -100,6 +101,30 @@ def tagged_spec(path: Path) -> None:
     model(path)
     text = "cloudkit: 1\nname: !!python/object/apply:builtins.open [owned, w]\n"
     (path / "spec.yaml").write_text(text, encoding="utf-8")
+
+
+@made
+def older_model(path: Path) -> None:
+    """A model whose intervals had one width for all crystals."""
+    from safetensors.numpy import load_file, save_file
+
+    model(path)
+    weights = path / "model.safetensors"
+    save_file({name: part for name, part in load_file(weights).items() if "width_" not in name}, weights)
+
+
+@made
+def newer_model(path: Path) -> None:
+    model(path)
+    spec = (path / "spec.yaml").read_text(encoding="utf-8")
+    (path / "spec.yaml").write_text(spec.replace("cloudkit: 1", "cloudkit: 2"), encoding="utf-8")
+
+
+@made
+def long_string(path: Path) -> None:
+    """A table with a string that is longer than any model reads."""
+    text = f"{generator_text(1)} | " + " ".join(["Na 1a Cl 1a"] * 200)
+    path.write_text(f"id,scope\nlong,{text}\n", encoding="utf-8")
 
 
 @made

@@ -114,7 +114,7 @@ def test_a_thermal_head_returns_each_quantity_at_its_place(kind: str) -> None:
         assert found[row].item() == pytest.approx(wanted.item(), rel=1e-5, abs=1e-3)
 
 
-def test_a_band_is_the_scale_that_holds_most_unseen_crystals() -> None:
+def test_the_best_factor_of_a_crystal_is_that_between_its_frequencies_and_those_of_the_head() -> None:
     head = Thermal(["heat_capacity"], "debye", 1, 0, 4, 0.0).eval()
     torch.nn.init.zeros_(head.body[-1].weight)
     kelvin = torch.tensor([30.0, 80.0, 200.0], dtype=torch.float64).repeat(9)
@@ -123,5 +123,5 @@ def test_a_band_is_the_scale_that_holds_most_unseen_crystals() -> None:
     truth = thermodynamics(450.0 * off.double().exp(), kelvin).heat_capacity
     zero = torch.zeros(27, dtype=torch.int64)
     head.fit_scale(zero, truth)
-    head.fit_band(torch.zeros(9, 1), sequence, zero, kelvin, truth)
-    assert head.band.item() == pytest.approx(0.4, abs=0.011)  # the 8th of the 9 sorted |ln factor|
+    found = head.best_factors(torch.zeros(9, 1), sequence, zero, kelvin, truth)
+    assert found.tolist() == pytest.approx(np.linspace(-0.4, 0.4, 9).tolist(), abs=0.011)

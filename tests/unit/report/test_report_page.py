@@ -222,3 +222,25 @@ def test_runs_without_baselines_are_not_praised(tmp_path):
     metrics["tasks"][0]["baselines"] = {}
     (folder / "metrics.json").write_text(json.dumps(metrics))
     assert "No baseline was evaluated" in read(folder).text
+
+
+def test_intervals_are_shown_by_thirds_and_kinds_in_report_and_card(tmp_path):
+    folder = make_run(tmp_path / "run")
+    metrics = json.loads((folder / "metrics.json").read_text())
+    thirds = [
+        {"name": name, "crystals": 40, "coverage": share, "width": width, "mae": error}
+        for name, share, width, error in (
+            ("narrowest", 0.78, 1.5, 0.5),
+            ("middle", 0.8, 3.0, 0.9),
+            ("widest", 0.81, 7.0, 1.7),
+        )
+    ]
+    kinds = [{"name": "oxides", "crystals": 33, "coverage": 0.7, "width": 2.5, "mae": 0.6}]
+    metrics["tasks"][0] |= {"coverage_of_80": 0.797, "intervals": {"thirds": thirds, "kinds": kinds}}
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+    page = read(folder).text.replace("\N{NO-BREAK SPACE}", " ")
+    assert "80 % of the labels lie within their 80 % intervals (78 %, 80 %, 81 % from the third" in page
+    assert "the widest err 3.4 times as much as the narrowest" in page
+    assert "widest third" in page and "oxides" in page
+    card = write_card(folder).read_text(encoding="utf-8")
+    assert "| oxides | 33 | 70 % | 2.50 | 0.600 |" in card
