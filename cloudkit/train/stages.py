@@ -50,6 +50,7 @@ _MODEL_CODE: Final = (
     "cloudkit.kernels",
     "cloudkit.tables",
     "cloudkit.data.batches",
+    "cloudkit.data.crystals",
     "cloudkit.train.calibrate",
     "cloudkit.train.checks",
     "cloudkit.train.devices",
@@ -75,7 +76,12 @@ CODE: Final[
     ),
     "tokenize": ("cloudkit.data", "cloudkit.tokens", "cloudkit._native"),
     "pretrain": _MODEL_CODE,
-    "finetune": (*_MODEL_CODE, "cloudkit.predict.ensembles", "cloudkit.predict.features"),
+    "finetune": (
+        *_MODEL_CODE,
+        "cloudkit.evaluate.class_metrics",
+        "cloudkit.predict.ensembles",
+        "cloudkit.predict.features",
+    ),
     "evaluate": ("cloudkit.predict", "cloudkit.evaluate", "cloudkit.models.predict"),
     "report": ("cloudkit.train", "cloudkit.report", "cloudkit.evaluate", "cloudkit.predict"),
 }

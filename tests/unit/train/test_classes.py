@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 from cloudkit.errors import DataError
 from cloudkit.evaluate.class_metrics import SCORES, choose_threshold
 from cloudkit.modelspec import load_spec
-from cloudkit.train import build
+from cloudkit.train import build, points, sweep
 
 from .class_examples import CATIONS, HALIDE, KIND, PAIRS, SPEC, THREE, Make, write_labels
 
@@ -172,3 +172,13 @@ def test_labels_that_no_head_can_learn_or_be_measured_on_are_one_message_before_
         make(*changes, labels=labels)
     assert message in str(caught.value)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_sweep_measures_what_is_missing_to_a_perfect_score_and_chooses_by_log_loss(tmp_path: Path) -> None:
+    (tmp_path / "kinds.yaml").write_text(SPEC + "sweep: {grid: {tasks.0.epochs: [1, 8]}}\n")
+    write_labels(tmp_path / "kinds.csv", HALIDE)
+    found = sweep(points(str(tmp_path / "kinds.yaml")), tmp_path / "swept")
+    tasks = [task_of(tmp_path / "swept" / row["folder"]) for row in found.rows]
+    assert found.measure == "1 - ROC-AUC of halide" and found.validated
+    assert [row["loss"] for row in found.rows] == [1 - task["roc_auc"] for task in tasks]
+    assert found.best == min(found.rows, key=lambda row: float(row["validation"]))
