@@ -32,6 +32,7 @@ ABOVE_TORCH = {"kernels", "data", "models", "predict", "evaluate", "train", "cor
 DOORS = {
     **{key: {"structure"} for key in ("spglib", "moyopy")},
     **{key: {"io"} for key in ("gemmi", "pymatgen", "ase", "pyarrow")},
+    "threadpoolctl": {"predict"},
     "jsonschema": {"scope"},
     "pydantic": {"modelspec"},
     "pydantic_core": {"modelspec"},
