@@ -14,7 +14,7 @@ from cloudkit.cli.columns import Column
 from cloudkit.cli.files import Write, check_target, replacing, table_suffixes, table_writer
 from cloudkit.cli.inputs import check_apart, check_inputs, records, say_failure
 from cloudkit.cli.rank import rank_inputs
-from cloudkit.cli.terminal import Bar, complete_models, counting, emit_json, emit_table, say
+from cloudkit.cli.terminal import Bar, complete_predictors, counting, emit_json, emit_table, say
 from cloudkit.errors import CloudkitError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ Failures = Annotated[Path | None, typer.Option("--failures", metavar="FILE", hel
 
 
 def command(
-    model: Annotated[str, typer.Argument(metavar="MODEL", autocompletion=complete_models, help="Folder that `cloudkit build` wrote, or the name of a model that ships with cloudkit: materials (all properties), thermal, ... (`cloudkit models` lists them).")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", autocompletion=complete_predictors, help="Folder that `cloudkit build` wrote, or the name of a model that ships with cloudkit: materials (all properties), thermal, ... (`cloudkit models` lists them).")],
     inputs: Inputs,
     output: Output = None,
     column: Column = None,

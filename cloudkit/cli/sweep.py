@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cloudkit.cli.build import Changes, Out
-from cloudkit.cli.terminal import complete_presets, emit, emit_json, emit_table, going_on, say
+from cloudkit.cli.terminal import complete_sweeps, emit, emit_json, emit_table, going_on, say
 from cloudkit.errors import CloudkitError
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def command(
-    spec: Annotated[str, typer.Argument(metavar="SPEC", autocompletion=complete_presets, help="A spec file with the key `sweep`, or a preset's name, such as scaling.")],
+    spec: Annotated[str, typer.Argument(metavar="SPEC", autocompletion=complete_sweeps, help="A spec file with the key `sweep`, or a preset's name, such as scaling.")],
     changes: Changes = None,
     out: Out = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every point, list them, build nothing.")] = False,

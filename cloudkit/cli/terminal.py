@@ -173,9 +173,23 @@ def complete_presets(incomplete: str) -> list[str]:
     return _complete(incomplete, (path.stem for path in (PACKAGE / "modelspec/presets").glob("*.yaml")))
 
 
+def complete_sweeps(incomplete: str) -> list[str]:
+    """Names of presets that have a grid."""
+    found = (PACKAGE / "modelspec/presets").glob("*.yaml")
+    return _complete(
+        incomplete, (path.stem for path in found if "\nsweep:" in path.read_text(encoding="utf-8"))
+    )
+
+
+def complete_predictors(incomplete: str) -> list[str]:
+    """What `predict` takes: models that predict values, and all of them together."""
+    return sorted([*complete_models(incomplete), *_complete(incomplete, ["materials"])])
+
+
 def complete_models(incomplete: str) -> list[str]:
-    """Names of models that ship with cloudkit, and finished runs."""
-    shipped = (path.parent.name for path in (PACKAGE / "models/shipped").glob("*/model.safetensors"))
+    """Names of models that ship with cloudkit and predict values, and finished runs."""
+    specs = (PACKAGE / "models/shipped").glob("*/spec.yaml")
+    shipped = (path.parent.name for path in specs if "kind: finetune" in path.read_text(encoding="utf-8"))
     runs = (str(path.parent) for path in Path().glob("runs/*/model.safetensors"))
     return _complete(incomplete, [*shipped, *runs])
 

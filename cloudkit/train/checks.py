@@ -19,7 +19,7 @@ from cloudkit.tokens import Tokenizer
 if TYPE_CHECKING:
     from cloudkit.train.stages import Stage
 
-DECADES: Final = 30.0  # ratio of the 99 % to the 1 % quantile above which labels are worth a logarithm
+DECADES: Final = 20.0  # ratio of the 99 % to the 1 % quantile above which labels are worth a logarithm
 MAY_DIFFER: Final = {
     "dropout",
     "kind",
