@@ -2,7 +2,7 @@
 
     PYTHONPATH=benchmarks python benchmarks/studies/intervals.py [--folds 0,1,2,3,4] [--tasks phonons,K_VRH]     # needs the shared data; resumable
 
-Each task is the preset `property` by `cloudkit build`, one fold held out at a time (folds of Matbench, one seed), its intervals set by the
+A task without a finished fold is left out. Each task is the preset `property` by `cloudkit build`, one fold held out at a time (folds of Matbench, one seed), its intervals set by the
 tenth of the training crystals that also chooses the epoch. The shipped models are measured when they are made (`make shipped`,
 `make shipped-materials`): the thermal one on five folds of its table, the others on every tenth composition.
 Thirds: the crystals with the narrowest, middle and widest intervals. Table in results/intervals.txt.

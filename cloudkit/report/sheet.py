@@ -37,7 +37,7 @@ LABELS: Final = {  # quantities of the table of known crystals, and their heads
 LIMITS: Final = (
     "The models read the string alone: two crystals with the same string get the same values, whatever their volume.",
     "Intervals hold 80 % of the labels of compositions that training has not seen, of easy and of hard crystals; one value in five lies outside. "
-    "Errors are means over such crystals (`cloudkit models`).",
+    "Errors are means over such crystals (command: cloudkit models).",
     "Labels were computed (PBE), not measured: gaps are about 40 % below measured ones; thermal conductivity and expansion "
     "are those of a quasi-harmonic Debye model (AFLOW), expansion about 1.7 times the measured one.",
     "Thermal values are harmonic: no magnetism, electrons, melting or change of phase. U and F include zero-point energy.",
