@@ -47,7 +47,6 @@ DOORS = {
     "sklearn": {"predict", "evaluate", "train"},
     **{key: {"report"} for key in ("matplotlib", "jinja2", "markupsafe")},
     "pandas": {"predict", "corpus"},
-    "threadpoolctl": {"predict"},
     "typer": {"cli"},
     "rich": {"cli"},
 }
