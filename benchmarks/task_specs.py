@@ -9,6 +9,7 @@ any of its rows; specs of tasks start from them. No training crystal shares comp
 import argparse
 import csv
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from cloudkit.evaluate.class_metrics import roc_auc
 from cloudkit.evaluate.task_data import read_task_data
-from cloudkit.modelspec import EvaluateTask, FinetuneTask, Spec, Target, load_spec, tables_of
+from cloudkit.modelspec import EvaluateTask, FinetuneTask, Spec, Target, dump, load_spec, tables_of
 
 HERE = Path(__file__).parent
 SPECS, TABLE, RUNS = HERE / "specs", HERE / "results" / "task_specs.txt", Path("runs/specs")
@@ -39,19 +40,26 @@ def build(name: str, *changes: str, out: str = "") -> Path:
     folder, spec = RUNS / (out or name), load_spec(SPECS / f"{name}.yaml")
     if spec.init_from and Path(spec.init_from).name.startswith(POOL):
         build(Path(spec.init_from).name)
-    if not (folder / "metrics.json").is_file():
-        command = [
-            sys.executable,
-            "-m",
-            "cloudkit",
-            "build",
-            str(SPECS / f"{name}.yaml"),
-            "--out",
-            str(folder),
-        ]
+    if not is_current(name, folder, *changes):
+        command = [sys.executable, "-m", "cloudkit", "build", str(SPECS / f"{name}.yaml")]
         sets = [part for change in changes for part in ("--set", change)]
-        subprocess.run([*command, *sets], check=True)
+        subprocess.run([*command, *sets, "--out", str(folder)], check=True)
     return folder
+
+
+def is_current(name: str, folder: Path, *changes: str) -> bool:
+    """Whether a folder holds a finished run of the spec as it is now; folders of data and models are not compared."""
+    if not (folder / "metrics.json").is_file():
+        return False
+    made, now = load_spec(folder / "spec.yaml", check_files=False), load_spec(SPECS / f"{name}.yaml", changes)
+    plain = [re.sub(r"[^\s'\"]*/(?=[\w.-]+)", "", dump(spec)) for spec in (made, now)]
+    return plain[0] == plain[1]
+
+
+def finished(name: str) -> list[Path]:
+    """The runs of a spec as it is now, one for each fold that is built."""
+    every = sorted(RUNS.glob(f"{name}-[0-9]"))
+    return [out for out in every if is_current(name, out, f"folds.fold={out.name.rpartition('-')[2]}")]
 
 
 def measure(name: str, folder: Path) -> list[Fold]:
@@ -179,8 +187,7 @@ def class_table(names: list[str]) -> list[str]:
     """The lines of all specs that classify."""
     lines = []
     for name in names:
-        done = [out for out in sorted(RUNS.glob(f"{name}-[0-9]")) if (out / "metrics.json").is_file()]
-        folds = [measure_classes(out) for out in done]
+        folds = [measure_classes(out) for out in finished(name)]
         lines += [class_line(name, folds, place) for place in range(len(folds[0]))] if folds else []
     head = f"{'spec':<22}{'quantity':<20}{'folds':>5}{'extra_trees':>14}{'boosted_trees':>14}{'model':>10}"
     return ["", "ROC-AUC", head + "   gain over trees, 95 %   balanced accuracy", *lines] if lines else []
@@ -194,8 +201,7 @@ def write_table(names: list[str]) -> None:
     ]
     notes = []
     for name in names:
-        done = sorted(out for out in RUNS.glob(f"{name}-[0-9]") if (out / "metrics.json").is_file())
-        folds = [measure(name, out) for out in done]
+        folds = [measure(name, out) for out in finished(name)]
         lines += [line(name, folds, place) for place in range(len(folds[0]))] if folds else []
         comment = (SPECS / f"{name}.yaml").read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
         notes += [f"{name}: {comment}"] if folds else []
