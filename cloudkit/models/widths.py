@@ -22,8 +22,9 @@ LEAST_LABELS: Final = 20  # fewer, and all intervals of an output have one width
 FOLDS: Final = 5
 DAMPING: Final = 1e-2  # of the mean variance of the states, added to all of them
 FLOOR: Final = 0.5  # of the median error, added to all errors before the logarithm: tiny errors say little
+MEAN_FLOOR: Final = 0.25  # of the mean error: the least that is added, for labels most of which are easy, such as gaps of metals
 PENALTIES: Final = np.geomspace(1e-1, 1e5, 25)
-ROOM: Final = math.log(2.0)  # how far an expected error may exceed the largest among the held-out labels
+WIDEST: Final = 0.98  # share of the held-out labels that the widest half width holds: a line in the logarithm has no bound
 
 
 class States(NamedTuple):
@@ -127,7 +128,7 @@ def fit_widths(
         band = _fit_band(expected[own.first], needed[own.first])
         if band is not None:
             found.line[output], found.knots[output], found.band[output] = line, *band
-            found.bounds[output] = expected.min(), expected.max() + ROOM
+            found.bounds[output] = expected.min(), _most_expected(needed[own.first], *band)
     return found
 
 
@@ -157,7 +158,7 @@ def _log_distance(hidden: Array, center: Array, root: Array) -> Array:
 
 
 def _floor(error: Array) -> float:
-    return max(FLOOR * float(np.median(error)), 1e-6)
+    return max(FLOOR * float(np.median(error)), MEAN_FLOOR * float(error.mean()), 1e-6)
 
 
 def _cross_fit(known: Array, target: Array) -> tuple[Array, Array]:
@@ -216,6 +217,12 @@ def _fit_band(expected: Array, needed: Array) -> tuple[Array, Array] | None:
             knots[place] = np.median(expected[part])
             band[place] = max(conformal_rank(ratio[part]) or 0.0, 1e-12)
     return knots, band
+
+
+def _most_expected(needed: Array, knots: Array, band: Array) -> float:
+    """ln of the expected error whose half width holds WIDEST of the labels, but at least that of the last knot."""
+    widest = max(float(np.quantile(needed, WIDEST)), 1e-12)
+    return max(float(knots[-1]), math.log(widest / band[-1]))
 
 
 def conformal_rank(needed: Array) -> float | None:
