@@ -1,7 +1,7 @@
 """How many threads compute predictions: one, unless the model is wide and the batch large. The user's settings are restored.
 
 Matrices of a narrow model are so small that threads wait for each other longer than they compute: on two busy cores a second
-thread makes 32 strings 27 to 40 times slower in NumPy and in torch (0.98 s instead of 25 ms, thermal model, 2026-11-30).
+thread makes 32 strings 23 to 39 times slower in NumPy and in torch (0.98 s instead of 25 ms, thermal model, 2026-11-30).
 """
 
 import sys
