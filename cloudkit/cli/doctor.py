@@ -145,7 +145,18 @@ def _is_dead(path: Path) -> bool:
     return False
 
 
-CORE: Final = ("numpy", "spglib", "gemmi", "pydantic", "PyYAML", "jsonschema", "jinja2", "typer", "rich")
+CORE: Final = (
+    "numpy",
+    "spglib",
+    "gemmi",
+    "pydantic",
+    "PyYAML",
+    "jsonschema",
+    "jinja2",
+    "threadpoolctl",
+    "typer",
+    "rich",
+)
 TRAIN: Final = (
     "torch",
     "lightning",

@@ -54,8 +54,11 @@ def test_new_never_overwrites(cloudkit, tmp_path):
 def test_the_presets_are_listed_with_a_summary(cloudkit):
     listed = json.loads(cloudkit("new", "--list", "--json").out)
     assert "thermal" in listed
-    for name, summary in listed.items():
-        assert f"{name:<12}{summary}" in cloudkit("new", "--list").out
+    lines = cloudkit("new", "--list").out.splitlines()
+    assert [line.split(None, 1) for line in lines] == [[name, summary] for name, summary in listed.items()]
+    assert (
+        len({line.index(summary) for line, summary in zip(lines, listed.values(), strict=True)}) == 1
+    )  # aligned
 
 
 def test_the_model_schema_knows_the_parts_of_a_spec(cloudkit):
