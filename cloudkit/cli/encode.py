@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from itertools import chain, islice
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -17,6 +18,7 @@ from cloudkit.errors import CloudkitError
 
 if TYPE_CHECKING:
     from cloudkit.encoding import Encoded, EncodeOptions
+    from cloudkit.structure.geometry import Geometry
 
 COLUMNS = {"id": str, "scope": str, "space_group": int, "engine": str, "symprec": float}
 MAX_SITES = 20_000  # as in cloudkit.encoding, which is imported on first use
@@ -132,7 +134,7 @@ def _write(
     keeps: bool,
 ) -> tuple[int, int]:
     """Send each result to where it belongs; (encoded, failed). keeps: whether rows of tables keep their other columns."""
-    done, failed = 0, 0
+    done, failed, own = 0, 0, attrgetter(*COLUMNS)
     columns = {**COLUMNS, **(_geometry_columns() if geometry else {})}
     rows, others = _other_columns(rows, columns) if output and keeps else (rows, {})
     columns |= dict(others.values())
@@ -142,10 +144,15 @@ def _write(
         notes = Notes(stack.enter_context(table_writer(noted, NOTES)) if noted else None)
         bar = stack.enter_context(counting("structures"))
         for row in rows:
-            notes.add(row)
+            if row.notes:
+                notes.add(row)
             if row.error is None:
-                kept = {others[name][0]: value for name, value in row.kept.items() if name in others}
-                keep({name: getattr(row, name) for name in COLUMNS} | _shape(row) | kept)
+                values = dict(zip(COLUMNS, own(row), strict=True))
+                if row.geometry is not None:
+                    values |= _shape(row.geometry)
+                if row.kept:
+                    values |= {others[name][0]: value for name, value in row.kept.items() if name in others}
+                keep(values)
                 done += 1
             else:
                 entry = {"id": row.id} | {name: getattr(row.error, name) for name in LEDGER[1:]}
@@ -223,15 +230,13 @@ def _geometry_columns() -> dict[str, type]:
     return dict.fromkeys(OF_ORBITS, str) | dict.fromkeys(OF_CRYSTALS, float)
 
 
-def _shape(row: "Encoded") -> dict[str, object]:
+def _shape(geometry: "Geometry") -> dict[str, object]:
     """Geometry as columns: the numbers of orbits as text, with blanks between them."""
-    if row.geometry is None:
-        return {}
     from cloudkit.structure import OF_CRYSTALS, OF_ORBITS
 
-    orbits = zip(OF_ORBITS, row.geometry.orbits.T.tolist(), strict=True)
+    orbits = zip(OF_ORBITS, geometry.orbits.T.tolist(), strict=True)
     texts: dict[str, object] = {name: " ".join(f"{x:.6g}" for x in values) for name, values in orbits}
-    return texts | dict(zip(OF_CRYSTALS, row.geometry.crystal.tolist(), strict=True))
+    return texts | dict(zip(OF_CRYSTALS, geometry.crystal.tolist(), strict=True))
 
 
 def _on_stdout(as_json: bool) -> Write:
