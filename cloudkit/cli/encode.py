@@ -135,8 +135,10 @@ def _write(
 ) -> tuple[int, int]:
     """Send each result to where it belongs; (encoded, failed). keeps: whether rows of tables keep their other columns."""
     done, failed, own = 0, 0, attrgetter(*COLUMNS)
+    lost: set[str] = set()
     columns = {**COLUMNS, **(_geometry_columns() if geometry else {})}
-    rows, others = _other_columns(rows, columns) if output and keeps else (rows, {})
+    keeps = keeps and output is not None
+    rows, others = _other_columns(rows, columns) if keeps else (rows, {})
     columns |= dict(others.values())
     with ExitStack() as stack:
         keep = stack.enter_context(table_writer(output, columns)) if output else _on_stdout(as_json)
@@ -150,7 +152,8 @@ def _write(
                 values = dict(zip(COLUMNS, own(row), strict=True))
                 if row.geometry is not None:
                     values |= _shape(row.geometry)
-                if row.kept:
+                if keeps and row.kept:
+                    lost |= row.kept.keys() - others.keys()
                     values |= {others[name][0]: value for name, value in row.kept.items() if name in others}
                 keep(values)
                 done += 1
@@ -165,6 +168,11 @@ def _write(
                 failed += 1
             bar.advance()
         notes.report()
+        if lost:
+            names = ", ".join(sorted(lost))
+            say(
+                f"not written: columns that only rows after the first {LOOKED_AT:,} have ({names}); encode their tables apart"
+            )
         if not done + failed:
             raise CloudkitError("the given folders hold no files, so there is nothing to encode")
     return done, failed

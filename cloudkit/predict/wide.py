@@ -41,7 +41,6 @@ def wide_columns(columns: Columns, empty: bool = False) -> Columns:
         return found.ravel()
 
     places = list(_places(columns, size))
-    first = list(range(at))
     out: Columns = {"id": np.repeat(columns["id"].reshape(-1, size)[:, 0], at)}
     if at > 1:
         out["temperature"] = np.tile(np.array(kelvin), len(out["id"]) // at)
@@ -52,7 +51,7 @@ def wide_columns(columns: Columns, empty: bool = False) -> Columns:
         ends = {f"{quantity}_{end}": spread(end, rows) for end in ENDS}
         out |= {name: end for name, end in ends.items() if empty or not np.isnan(end).all()}
     if "note" in columns:
-        out["note"] = np.repeat(columns["note"].reshape(-1, size)[:, 0], len(first))
+        out["note"] = np.repeat(columns["note"].reshape(-1, size)[:, 0], at)
     return out
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cloudkit.cli.encode import LOOKED_AT
 from cloudkit.io import read_table
 
 from .cli_examples import POSCAR, ROCK_SALT
@@ -81,3 +82,18 @@ def test_build_and_evaluate_read_it_and_a_changed_file_is_noticed(cloudkit, tabl
     (tmp_path / "one.vasp").write_text(POSCAR.replace("Na Cl", "K Cl"))
     names_files = "one" in table.read_text()
     assert ("nothing changed" in cloudkit(*build).err) != names_files
+
+
+def test_columns_that_come_too_late_to_be_written_are_named(cloudkit, tmp_path):
+    (tmp_path / "one.vasp").write_text(POSCAR)
+    many, late, out = tmp_path / "many.csv", tmp_path / "late.csv", tmp_path / "out.csv"
+    many.write_text("file,K\n" + "one.vasp,25\n" * LOOKED_AT)
+    late.write_text("file,K,gap\none.vasp,26,5.0\n")
+    answer = cloudkit("encode", many, late, "-o", out)
+    assert (
+        answer.code == 0
+        and "not written: columns that only rows after the first 1,000 have (gap)" in answer.err
+    )
+    assert read_table(out).column("K")[-1] == "26"
+    answer = cloudkit("encode", late, many, "-o", out)
+    assert answer.code == 0 and "not written" not in answer.err and read_table(out).column("gap")[0] == "5.0"
