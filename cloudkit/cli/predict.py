@@ -258,7 +258,7 @@ def write_sheets(
     """Write PAGE, or PAGE with the crystal's name before the suffix where there are several; the exit code."""
     check_target(page, (".html",))
     from cloudkit.predict import Materials, load, parse_temperatures
-    from cloudkit.predict.inputs import failure
+    from cloudkit.predict.inputs import as_failure
     from cloudkit.report.sheet import sheet_page
 
     family = load(model)
@@ -273,7 +273,7 @@ def write_sheets(
         try:
             sheet = family.sheet_of(record, float(kelvin[0]))
         except CloudkitError as error:
-            say_failure(record.id, failure(record.id, error, "P100"))
+            say_failure(record.id, as_failure(record.id, error, "P100"))
             failed += 1
             continue
         target = page if len(given) == 1 else page.with_name(f"{page.stem}-{_plain(record.id)}{page.suffix}")

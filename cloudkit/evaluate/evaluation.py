@@ -37,7 +37,7 @@ from cloudkit.modelspec import (
     targets_of,
 )
 from cloudkit.predict.ensembles import predict_classes
-from cloudkit.predict.intervals import Ends, predict_ends
+from cloudkit.predict.intervals import Interval, predict_intervals
 from cloudkit.predict.model import Model
 from cloudkit.units import MOLAR_QUANTITIES, canonical_unit
 
@@ -129,12 +129,12 @@ def open_data(name: str | Path) -> Table:
     return read_table(name)
 
 
-def predict_crystals(model: Model, head: str, crystals: Crystals) -> Ends:
+def predict_crystals(model: Model, head: str, crystals: Crystals) -> Interval:
     """The model's value (observations,) of each labelled value, per atom, with its interval."""
     tokens = tokenize(crystals.texts, model.network.tokenizer, model.spec.tokens.max_length)
     outputs = model.network.value_head(head).outputs
     place = np.array([outputs.index(name) for name in crystals.quantities], dtype=np.int64)
-    return predict_ends(
+    return predict_intervals(
         model.network, model.blends.get(head), head, tokens, crystals.crystal, place[crystals.quantity],
         crystals.temperature,
     )  # fmt: skip
@@ -163,7 +163,7 @@ def _absent(test: Crystals) -> list[str]:
     ]
 
 
-def add_intervals(scores: Sequence[Scores], test: Crystals, ends: Ends) -> None:
+def add_intervals(scores: Sequence[Scores], test: Crystals, ends: Interval) -> None:
     """Add intervals (observations of `test`,) to the columns of scores, and how many labels they hold to their metrics.
 
     A quantity that lacks an interval for some observation gets nothing.

@@ -16,14 +16,14 @@ from cloudkit.evaluate.display import formula_of, probability_column
 from cloudkit.evaluate.evaluation import Scores, add_intervals, compare
 from cloudkit.evaluate.leakage import Seen
 from cloudkit.evaluate.metrics import mae
-from cloudkit.predict.intervals import Ends
+from cloudkit.predict.intervals import Interval
 
 
 def write_evaluation(
     head: str,
     train: Crystals,
     test: Crystals,
-    ends: Ends,
+    ends: Interval,
     baselines: Sequence[str],
     seed: int,
     folder: Path,

@@ -13,7 +13,7 @@ MAX_BYTES: Final = 1 << 30  # of the arrays of one file
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """Return the arrays of an .npz file by name, without pickles. Raises ModelError if it is missing, damaged or too large."""
+    """Read the arrays of an .npz file by name; pickles are refused. Raises ModelError if it is missing, damaged or too large."""
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(member.file_size for member in archive.infolist())

@@ -1,4 +1,4 @@
-"""From probabilities of classes to the class that is predicted."""
+"""From the probabilities of classes to the predicted class."""
 
 from typing import Any
 
@@ -7,9 +7,21 @@ from numpy.typing import NDArray
 
 
 def decide(probability: NDArray[Any], positive: int, threshold: float) -> NDArray[np.int64]:
-    """The predicted class (rows,): of two the positive one from a threshold upward, of more the most probable.
+    """Predict a class for each row: of two classes the positive one from a threshold upward, of more the most probable one.
 
-    probability (rows, classes); positive: the number of a class, from 0.
+    Parameters
+    ----------
+    probability : ndarray
+        (rows, classes).
+    positive : int
+        Index of the positive class.
+    threshold : float
+        Probability of the positive class from which it is predicted; ignored for more than two classes.
+
+    Returns
+    -------
+    ndarray of int64
+        Indices of classes (rows,).
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What computes the values of a trained model: NumPy where it can, torch for the other forms of models.
+"""Inference engines of trained models: NumPy for the compact vocabulary, torch for all others.
 
 Both give the same numbers within 1e-5 (tests/unit/models/test_runtime.py).
 """
@@ -13,7 +13,7 @@ from cloudkit.errors import require
 from cloudkit.models.runtime import ClassificationHead, RegressionHead, Runtime, ThermalHead
 from cloudkit.models.widths import States
 from cloudkit.predict.classes import decide
-from cloudkit.predict.intervals import Ends, mix_members, regression_ends
+from cloudkit.predict.intervals import Interval, mix_members, regression_interval
 
 if TYPE_CHECKING:
     from cloudkit.models import CloudModel
@@ -24,7 +24,7 @@ THERMAL: tuple[str, ...] = ("heat_capacity", "internal_energy", "entropy", "free
 
 
 class Classified(NamedTuple):
-    """Classes of strings: probability (strings, classes), the number of the class decided for (strings,), names of the classes."""
+    """Class probabilities (strings, classes), index of the predicted class (strings,), and names of the classes."""
 
     probability: Array
     decided: npt.NDArray[np.int64]
@@ -38,30 +38,31 @@ class Engine(Protocol):
 
     @property
     def parameters_count(self) -> int:
-        """Number of trained numbers."""
+        """Number of trained parameters."""
 
     def outputs(self, head: str) -> tuple[str, ...]:
-        """What a head predicts."""
+        """Quantities that a head predicts."""
 
     def pool(self, tokens: Tokens) -> npt.NDArray[np.float32]:
-        """What heads read of each string (strings, columns)."""
+        """Pooled states (strings, features), the input of the heads."""
 
-    def thermal(self, head: str, tokens: Tokens, kelvin: Array) -> Ends:
+    def thermal(self, head: str, tokens: Tokens, kelvin: Array) -> Interval:
         """THERMAL (strings, temperatures, 4) per mole of atoms."""
 
     def density(self, head: str, tokens: Tokens, frequency: Array) -> Array:
         """Modes per atom and K (strings, m) of a thermal head at frequencies (m,) in K."""
 
-    def regression(self, head: str, tokens: Tokens, blend: "Blend | None") -> Ends:
+    def regression(self, head: str, tokens: Tokens, blend: "Blend | None") -> Interval:
         """Outputs (strings, outputs) of a regression head."""
 
     def classify(self, head: str, tokens: Tokens, blend: "Blend | None") -> Classified:
         """Classes of a classification head."""
 
 
-def thermal_ends(modes: Any, kelvin: Any, band: Array) -> Ends:
-    """THERMAL of modes; band (strings,) in logarithms of a factor: that of all frequencies lower and higher by it, so that the
-    ends obey the laws too.
+def thermal_band(modes: Any, kelvin: Any, band: Array) -> Interval:
+    """THERMAL quantities of modes and their bands, those of all frequencies scaled down and up.
+
+    band (strings,): natural logarithm of the factor. So the ends of a band are thermodynamically consistent too.
     """
 
     def table(factor: Array) -> Array:
@@ -70,13 +71,13 @@ def thermal_ends(modes: Any, kelvin: Any, band: Array) -> Ends:
 
     middle = table(np.ones(len(band)))
     if np.isnan(band).all():
-        return Ends(middle)
+        return Interval(middle)
     ends = table(np.exp(-band)), table(np.exp(band))
-    return Ends(middle, np.minimum(*ends), np.maximum(*ends))
+    return Interval(middle, np.minimum(*ends), np.maximum(*ends))
 
 
 def _like(values: Array, other: Any) -> Any:
-    """Numbers as an array, or as a tensor like another."""
+    """Convert values to a tensor if the other is one."""
     return values if isinstance(other, np.ndarray) else other.new_tensor(values)
 
 
@@ -88,30 +89,30 @@ class NumpyEngine:
 
     @property
     def parameters_count(self) -> int:
-        """Number of trained numbers."""
+        """Number of trained parameters."""
         return self.runtime.parameters_count
 
     def outputs(self, head: str) -> tuple[str, ...]:
-        """What a head predicts."""
+        """Quantities that a head predicts."""
         return self.runtime.heads[head].outputs
 
     def pool(self, tokens: Tokens) -> npt.NDArray[np.float32]:
-        """What heads read of each string (strings, columns)."""
+        """Pooled states (strings, features), the input of the heads."""
         return self.runtime.pool(tokens.ids, tokens.offsets)
 
-    def thermal(self, head: str, tokens: Tokens, kelvin: Array) -> Ends:
+    def thermal(self, head: str, tokens: Tokens, kelvin: Array) -> Interval:
         """THERMAL (strings, temperatures, 4) per mole of atoms."""
         module, pooled = self.runtime.heads[head], self.pool(tokens)
         assert isinstance(module, ThermalHead)
         value = module.numbers(pooled)[:, :1].astype(np.float64)
         states = States(module.hidden(pooled), value, tokens.lengths, np.zeros_like(value))
-        return thermal_ends(module.modes(pooled), kelvin, module.widths.half(states)[:, 0])
+        return thermal_band(module.modes(pooled), kelvin, module.widths.half(states)[:, 0])
 
     def density(self, head: str, tokens: Tokens, frequency: Array) -> Array:
         """Modes per atom and K (strings, m) of a thermal head at frequencies (m,) in K."""
         return self.runtime.modes(head, self.pool(tokens)).density(frequency)
 
-    def regression(self, head: str, tokens: Tokens, blend: "Blend | None") -> Ends:
+    def regression(self, head: str, tokens: Tokens, blend: "Blend | None") -> Interval:
         """Outputs (strings, outputs) of a regression head."""
         module = self.runtime.heads[head]
         assert isinstance(module, RegressionHead)
@@ -120,7 +121,7 @@ class NumpyEngine:
         found, spread = mix_members(members, blend, module.rescale, self.tokenizer, tokens)
         states = States(module.hidden(pooled), module.rescale(found), tokens.lengths, spread)
         half = module.widths.half(states)
-        return Ends(found, module.restore(states.value - half), module.restore(states.value + half))
+        return Interval(found, module.restore(states.value - half), module.restore(states.value + half))
 
     def classify(self, head: str, tokens: Tokens, blend: "Blend | None") -> Classified:
         """Classes of a classification head."""
@@ -140,28 +141,28 @@ class TorchEngine:
 
     @property
     def parameters_count(self) -> int:
-        """Number of trained numbers."""
+        """Number of trained parameters."""
         return self.network.parameters_count
 
     def outputs(self, head: str) -> tuple[str, ...]:
-        """What a head predicts."""
+        """Quantities that a head predicts."""
         return self.network.value_head(head).outputs
 
     def pool(self, tokens: Tokens) -> npt.NDArray[np.float32]:
-        """What heads read of each string (strings, columns)."""
+        """Pooled states (strings, features), the input of the heads."""
         from cloudkit.models import pool
 
         found: npt.NDArray[np.float32] = pool(self.network, tokens).float().cpu().numpy()
         return found
 
-    def thermal(self, head: str, tokens: Tokens, kelvin: Array) -> Ends:
+    def thermal(self, head: str, tokens: Tokens, kelvin: Array) -> Interval:
         """THERMAL (strings, temperatures, 4) per mole of atoms."""
         from cloudkit.models import predict_modes
 
         torch = require("torch", "train")
         modes, band = predict_modes(self.network, head, tokens)
         with torch.inference_mode():
-            return thermal_ends(modes, torch.from_numpy(kelvin), band)
+            return thermal_band(modes, torch.from_numpy(kelvin), band)
 
     def density(self, head: str, tokens: Tokens, frequency: Array) -> Array:
         """Modes per atom and K (strings, m) of a thermal head at frequencies (m,) in K."""
@@ -173,9 +174,9 @@ class TorchEngine:
         found: Array = modes.density(at).numpy()
         return found
 
-    def regression(self, head: str, tokens: Tokens, blend: "Blend | None") -> Ends:
+    def regression(self, head: str, tokens: Tokens, blend: "Blend | None") -> Interval:
         """Outputs (strings, outputs) of a regression head."""
-        return regression_ends(self.network, blend, head, tokens)
+        return regression_interval(self.network, blend, head, tokens)
 
     def classify(self, head: str, tokens: Tokens, blend: "Blend | None") -> Classified:
         """Classes of a classification head."""

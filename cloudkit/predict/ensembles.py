@@ -1,7 +1,7 @@
 """Trees that an ensemble averages with its networks, stored as plain arrays: a model folder contains no pickle.
 
-Extra trees on the features of strings (cloudkit.predict.features), one forest per output, fitted to the labels that the
-networks were fitted to. How much they count is chosen on crystals that neither has seen.
+Extra trees on the features of strings (cloudkit.predict.features), one forest per output, fitted to the labels of the
+networks. Their weight is chosen on held-out crystals.
 """
 
 from collections.abc import Sequence
@@ -22,18 +22,21 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
-SHARES: Final = np.linspace(0.0, 1.0, 21)  # that the trees may have in the mean
-TREES: Final = 300
-LEAST: Final = 1e-15  # probability of a class whose logarithm is taken
-SMALL_SPREAD: Final = 1e-4  # of labels, or of their share in the mean; a leaf has less than all of it
+TREE_SHARES: Final = np.linspace(0.0, 1.0, 21)  # candidate weights of the trees in the mean
+N_TREES: Final = 300
+MIN_PROBABILITY: Final = 1e-15  # clipped to it before the logarithm
+SMALL_SPREAD: Final = (
+    1e-4  # standard deviation of labels, absolute or relative to their mean, up to which they are scaled
+)
 _COLUMNS: Final = ("roots", "feature", "threshold", "left", "right", "value")
 
 
 @dataclass(frozen=True, slots=True)
 class Forest:
-    """Trees as flat arrays: roots (trees,); feature, threshold, left, right, value (nodes,); a leaf has feature -1.
+    """Trees as flat arrays.
 
-    A crystal goes left where its feature is at most the threshold. Trees of classes have value (nodes, classes).
+    roots (trees,); feature, threshold, left, right, value (nodes,); value (nodes, classes) for classes. A leaf has feature -1.
+    A row goes left if its feature is at most the threshold.
     """
 
     roots: NDArray[np.int32]
@@ -44,7 +47,7 @@ class Forest:
     value: NDArray[np.float32]
 
     def is_sound(self) -> bool:
-        """Whether every branch leads to nodes behind it, so that each way ends in a leaf, and reads features that there are."""
+        """Return whether children follow their parents, so that each path ends in a leaf, and all indices are in range."""
         count, inner = len(self.feature), self.feature >= 0
         columns = (
             self.threshold,
@@ -62,9 +65,9 @@ class Forest:
             and ((self.roots >= 0) & (self.roots < count)).all()
         )
 
-    def predict(self, known: Array) -> Array:
-        """The mean of all trees, (n,) or (n, classes), for features (n, columns)."""
-        rows, total = known.astype(np.float32), np.zeros((len(known), *self.value.shape[1:]))
+    def predict(self, x: Array) -> Array:
+        """Average all trees, (n,) or (n, classes), for features x (n, columns)."""
+        rows, total = x.astype(np.float32), np.zeros((len(x), *self.value.shape[1:]))
         for root in self.roots.tolist():
             node = np.full(len(rows), root, dtype=np.int64)
             while len(open_rows := np.flatnonzero(self.feature[node] >= 0)):
@@ -76,9 +79,9 @@ class Forest:
 
 
 def fit_forest(texts: Sequence[str], value: Array, seed: int, weight: Array | None = None) -> Forest:
-    """Fit extra trees to the labels of strings, (n,) or (n, classes), with the settings of the baseline; weight (n,): how much each counts."""
+    """Fit extra trees, with the settings of the baseline, to labels (n,) or (n, classes) of strings with weights (n,)."""
     trees = require("sklearn.ensemble", "train").ExtraTreesRegressor(
-        TREES, max_features=0.5, random_state=seed
+        N_TREES, max_features=0.5, random_state=seed
     )
     center, scale = label_scale(value)
     trees.fit(features(texts), (value - center) / scale, sample_weight=weight)
@@ -101,28 +104,29 @@ def fit_forest(texts: Sequence[str], value: Array, seed: int, weight: Array | No
 
 
 def label_scale(value: Array) -> tuple[float, float]:
-    """(center, scale) in which scikit-learn's trees see labels: they do not split where the variance is below 2e-16 of what they
-    add up. (0, 1) for labels of an everyday size, which stay as they are to the last bit.
+    """Return (center, scale) by which labels are standardized for scikit-learn's trees, which ignore a variance below 2e-16.
+
+    (0, 1) for labels of ordinary magnitude, which then stay unchanged to the last bit.
     """
     center, spread = float(value.mean()), float(value.std())
-    everyday = spread > SMALL_SPREAD * max(1.0, abs(center))
-    return (0.0, 1.0) if everyday or spread <= 1e-12 * abs(center) else (center, spread)
+    ordinary = spread > SMALL_SPREAD * max(1.0, abs(center))
+    return (0.0, 1.0) if ordinary or spread <= 1e-12 * abs(center) else (center, spread)
 
 
 @dataclass(frozen=True, slots=True)
 class Blend:
-    """One forest per output of a head, and its share in the mean (outputs,). A head of classes has one output."""
+    """One forest per output of a head, and its weight in the mean, share (outputs,). A classification head has one output."""
 
     share: Array
     forests: tuple[Forest, ...]
 
-    def mix_classes(self, found: Array, texts: Sequence[str]) -> Array:
-        """Probabilities `found` (n, classes) of networks with those of the trees."""
+    def mix_classes(self, probability: Array, texts: Sequence[str]) -> Array:
+        """Average probabilities (n, classes) of networks with those of the trees."""
         (share,), (forest,) = self.share.tolist(), self.forests
-        return np.asarray((1 - share) * found + share * forest.predict(features(texts)))
+        return np.asarray((1 - share) * probability + share * forest.predict(features(texts)))
 
     def save(self, path: Path) -> None:
-        """Write one file of arrays."""
+        """Write the arrays to an .npz file."""
         arrays: dict[str, Any] = {"share": self.share}
         for index, forest in enumerate(self.forests):
             arrays |= {f"{name}.{index}": getattr(forest, name) for name in _COLUMNS}
@@ -130,45 +134,44 @@ class Blend:
 
     @classmethod
     def load(cls, path: Path) -> "Blend":
-        """Read what `save` wrote; ModelError for a file that is missing, damaged or no set of trees."""
+        """Read what `save` wrote. Raises ModelError for a file that is missing, damaged or does not hold trees."""
         arrays = read_arrays(path)
         try:
             share = arrays["share"].astype(np.float64)
             forests = tuple(Forest(*(arrays[f"{name}.{i}"] for name in _COLUMNS)) for i in range(share.size))
         except (KeyError, ValueError) as error:
-            raise ModelError(f"{path} holds no trees ({error}); copy the model folder again") from None
+            raise ModelError(f"{path} does not hold trees ({error}); copy the model folder again") from None
         if share.ndim != 1 or not all(map(Forest.is_sound, forests)):
-            raise ModelError(
-                f"{path} holds no trees (its nodes do not form any); copy the model folder again"
-            )
+            raise ModelError(f"{path} does not hold trees (invalid nodes); copy the model folder again")
         return cls(share, forests)
 
 
 def blend_path(folder: Path, head: str) -> Path:
-    """Where a model folder keeps the trees of a head."""
+    """Return the path of the trees of a head in a model folder."""
     return folder / f"trees-{head}.npz"
 
 
 def load_blends(folder: Path, heads: Sequence[str]) -> dict[str, Blend]:
-    """The trees of those heads that have some."""
+    """Load the trees of all heads that have some."""
     return {head: Blend.load(path) for head in heads if (path := blend_path(folder, head)).exists()}
 
 
 def choose_share(networks: Array, trees: Array, target: Array) -> float:
-    """The share of the trees with the least mean absolute error, all (observations,)."""
-    errors = [float(np.abs((1 - share) * networks + share * trees - target).mean()) for share in SHARES]
-    return float(SHARES[int(np.argmin(errors))])
+    """Return the weight of the trees with the lowest mean absolute error; all arrays (observations,)."""
+    errors = [float(np.abs((1 - share) * networks + share * trees - target).mean()) for share in TREE_SHARES]
+    return float(TREE_SHARES[int(np.argmin(errors))])
 
 
 def choose_class_share(networks: Array, trees: Array, label: Rows) -> float:
-    """The share of the trees with the least log loss; probabilities (n, classes) and the number of each class (n,)."""
-    place = np.arange(len(label)), label
-    mixed = [(1 - share) * networks[place] + share * trees[place] for share in SHARES]
-    return float(SHARES[int(np.argmin([-np.log(np.maximum(one, LEAST)).mean() for one in mixed]))])
+    """Return the weight of the trees with the lowest log loss; probabilities (n, classes), label (n,) index of the class."""
+    true = np.arange(len(label)), label
+    mixed = [(1 - share) * networks[true] + share * trees[true] for share in TREE_SHARES]
+    losses = [-np.log(np.maximum(probability, MIN_PROBABILITY)).mean() for probability in mixed]
+    return float(TREE_SHARES[int(np.argmin(losses))])
 
 
 def predict_classes(network: "CloudModel", blend: Blend | None, head: str, tokens: Tokens) -> Array:
-    """As cloudkit.models.predict_probabilities, with the trees of the head where there are some."""
+    """Predict class probabilities (strings, classes) with a network and, unless None, its trees."""
     from cloudkit.models import predict_probabilities
 
     found = predict_probabilities(network, head, tokens)
@@ -180,7 +183,7 @@ def predict_classes(network: "CloudModel", blend: Blend | None, head: str, token
 def predict_mean(
     network: "CloudModel", blend: Blend | None, head: str, tokens: Tokens, sequence: Rows, quantity: Rows, at: Array
 ) -> Array:  # fmt: skip
-    """As cloudkit.models.predict_values, with the trees of the head where there are some."""
+    """Predict observations as cloudkit.models.predict_values does, with the trees of the head unless None."""
     from cloudkit.models import predict_values
     from cloudkit.predict.intervals import mixed_values
 

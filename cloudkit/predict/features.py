@@ -1,8 +1,8 @@
-"""SCOPE text -> a row of numbers for linear models and trees: composition statistics and symmetry, no learning.
+"""SCOPE text -> features for linear models and trees: statistics of the composition, and symmetry.
 
-Elements: mean, spread, minimum, maximum and range of tabulated properties, weighted by atomic fraction.
-Symmetry: group, crystal system, centering, point-group order, orbits and their freedom. Orbit strings know multiplicities
-of repeated orbits, reduced strings do not; both give the same columns.
+Elements: mean, mean absolute deviation, minimum, maximum and range of tabulated properties, weighted by atomic fraction.
+Symmetry: group, crystal system, centering, point-group order, orbits and their degrees of freedom. Reduced strings lack the
+multiplicities of repeated orbits but give the same columns.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from cloudkit.tables import CENTERING_POINTS, ELEMENT, LETTERS, SPACE_GROUPS
 
 Array = npt.NDArray[np.float64]
 STATISTICS: Final = ("mean", "spread", "min", "max", "range")
-NUMBERS: Final = tuple(element_numbers(ELEMENT["H"]))
+ELEMENT_NUMBERS: Final = tuple(element_numbers(ELEMENT["H"]))
 SYMMETRY: Final = (
     "space_group", "system", "centering_points", "point_group_order", "centrosymmetric", "orbits", "distinct_orbits",
     "log_multiplicities", "largest_multiplicity", "smallest_multiplicity", "mean_freedom", "fixed_share", "mean_letter",
@@ -26,21 +26,39 @@ SYMMETRY: Final = (
 
 
 def feature_names() -> list[str]:
-    """Names of the columns of `features`.
+    """Return the names of the columns of `features`.
+
+    Returns
+    -------
+    list of str
+        One name per column.
 
     Examples
     --------
     >>> feature_names()[0]
     'number mean'
     """
-    elements = [f"{name} {statistic}" for name in NUMBERS for statistic in STATISTICS]
+    elements = [f"{name} {statistic}" for name in ELEMENT_NUMBERS for statistic in STATISTICS]
     return elements + [f"{block}-block share" for block in BLOCKS] + list(SYMMETRY)
 
 
 def features(texts: Sequence[str]) -> Array:
-    """Features of SCOPE strings, (n, len(feature_names())), all finite.
+    """Compute features of SCOPE strings.
 
-    Raises ScopeError for text that is not valid SCOPE.
+    Parameters
+    ----------
+    texts : sequence of str
+        n strings of any dialect.
+
+    Returns
+    -------
+    ndarray of float64
+        (n, len(feature_names())), all finite.
+
+    Raises
+    ------
+    ScopeError
+        For text that is not valid SCOPE.
 
     Examples
     --------
@@ -70,7 +88,7 @@ _TABLE: Final = _element_table()
 
 def _composition(scope: Scope) -> list[float]:
     counts = scope.composition
-    if sum(counts.values()) == 0:  # reduced strings may round every share of a trace element to 0.0
+    if sum(counts.values()) == 0:  # reduced strings may round all fractions to 0.0
         counts = dict.fromkeys(counts, 1.0)
     weights = np.array(list(counts.values())) / sum(counts.values())
     rows = np.array([_TABLE[element] for element in counts])

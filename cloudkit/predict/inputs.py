@@ -1,4 +1,4 @@
-"""What a prediction is asked: inputs -> a string each, or the error; and temperatures as users write them: ``300``, ``75,300`` or ``0:600:10`` (start:stop:step, end included)."""
+"""Arguments of a prediction: inputs -> one string each, or an error; temperatures as users write them -> an array in K."""
 
 import math
 import warnings
@@ -22,8 +22,22 @@ from cloudkit.units import Per
 class Failure(NamedTuple):
     """An input without a prediction.
 
-    code: that of the structure or string (S..., E...), or P100: nothing to predict for, P101: longer than the model reads, P102: a dialect that cannot
-    become the model's, P103: the number of atoms is not known.
+    Attributes
+    ----------
+    id : str
+        Id of the input.
+    code : str
+        S..., error of a structure; E..., error of a string; P100, no string; P101, more tokens than the model reads;
+        P102, a dialect that cannot be converted to the model's; P103, unknown number of atoms.
+    message : str
+        The error as a sentence.
+
+    Examples
+    --------
+    >>> next(iter(encode_inputs([7]))).error.code
+    'S112'
+    >>> as_failure("my.cif", CloudkitError("there is no SCOPE string"), "P100")
+    Failure(id='my.cif', code='P100', message='there is no SCOPE string')
     """
 
     id: str
@@ -32,73 +46,71 @@ class Failure(NamedTuple):
 
 
 class ModelInput(NamedTuple):
-    """An input as the model reads it: its text in the dialect of the model, and the number of atoms per value, 1 per atom."""
+    """An input as the model reads it: its string in the model's dialect, and the atoms that one value covers (1: per atom)."""
 
     id: str
     text: str
     atoms: float
 
 
-def gather(inputs: Any) -> Iterator[Encoded]:
-    """Encoded rows of one structure or string, or of an iterable of them: lists, arrays, columns of pandas, polars and Arrow.
+def encode_inputs(inputs: Any) -> Iterator[Encoded]:
+    """Encode one structure or string, or an iterable of them: a list, an array, a column of pandas, polars or Arrow.
 
-    Text with a bar is SCOPE, other text is the path of a file, a table, or a folder of files, read as on the command line. An id is
-    the position in the iterable, or the index of a pandas Series; of a path the file's name, or the path itself where several in a
-    list end in one name.
+    Text with a bar is SCOPE; other text is the path of a file, table or folder, read as on the command line. The id of an input is
+    its position, its label in the index of a pandas Series, or its file name (the path if several files have the same name).
     """
-    given = listed(inputs)
-    paths = [one for one in given if is_path(one)] if isinstance(given, Sequence) else []
-    names = file_names(paths)
+    items = as_iterable(inputs)
+    names = file_names([item for item in items if is_path(item)] if isinstance(items, Sequence) else [])
     index = _index(inputs)
-    for place, one in enumerate(given):
-        own = str(place) if index is None else index[place]
-        if isinstance(one, str) and "|" in one:
-            yield Encoded(own, one)
-        elif is_path(one):
-            found = list(_from_path(Path(one)))
-            name = own if index is not None else names.get(str(one)) or Path(one).name
-            yield from [found[0]._replace(id=name)] if len(found) == 1 and not is_table(str(one)) else found
+    for position, item in enumerate(items):
+        label = str(position) if index is None else index[position]
+        if isinstance(item, str) and "|" in item:
+            yield Encoded(label, item)
+        elif is_path(item):
+            rows = list(_encode_path(Path(item)))
+            name = label if index is not None else names.get(str(item)) or Path(item).name
+            yield from [rows[0]._replace(id=name)] if len(rows) == 1 and not is_table(str(item)) else rows
         else:
             try:
-                yield Encoded(own, encode(one))
+                yield Encoded(label, encode(item))
             except StructureError as error:
-                yield Encoded(own, None, error=error)
+                yield Encoded(label, None, error=error)
 
 
-def _from_path(path: Path) -> Iterator[Encoded]:
-    """The crystals of a file, a table or a folder."""
+def _encode_path(path: Path) -> Iterator[Encoded]:
+    """Encode the crystals of a file, a table or a folder."""
     if path.exists() and is_table(str(path)) and not holds_structures(path):
         return encode_table_file(str(path))
     return encode_files([path])
 
 
 def _index(inputs: Any) -> list[Any] | None:
-    """The index of a pandas Series; None for all else."""
+    """Return the index of a pandas Series; None for anything else."""
     index = getattr(inputs, "index", None)
     return None if index is None or callable(index) else list(index)
 
 
-def is_path(one: object) -> bool:
-    """Whether an input is the path of a file."""
-    return isinstance(one, PathLike) or (isinstance(one, str) and "|" not in one)
+def is_path(item: object) -> bool:
+    """Return whether an input is the path of a file."""
+    return isinstance(item, PathLike) or (isinstance(item, str) and "|" not in item)
 
 
 def as_strings(inputs: Any, dialect: str) -> list[str]:
-    """A string of a dialect for each structure or string. Raises CloudkitError naming the first that has none."""
-    found = [prepare(one, dialect, "atom") for one in gather(inputs)]
-    refuse([one for one in found if isinstance(one, Failure)], len(found))
-    return [one.text for one in found if isinstance(one, ModelInput)]
+    """Convert structures or strings to strings of one dialect. Raises CloudkitError naming the first that fails."""
+    checked = [prepare_input(row, dialect, "atom") for row in encode_inputs(inputs)]
+    raise_failures([item for item in checked if isinstance(item, Failure)], len(checked))
+    return [item.text for item in checked if isinstance(item, ModelInput)]
 
 
-def refuse(failures: Sequence[Failure], count: int) -> None:
-    """Raise CloudkitError, naming the first and their number, where any of `count` inputs has failed."""
+def raise_failures(failures: Sequence[Failure], count: int) -> None:
+    """Raise CloudkitError if any of `count` inputs failed, with the number of failures and the first of them."""
     if failures:
         first = f"input {failures[0].id}: {failures[0].code}: {failures[0].message}"
         raise CloudkitError(f"{len(failures)} of {count} inputs cannot be read; {first}")
 
 
-def say_failures(failures: Sequence[Failure], inputs: Any, rows: int) -> None:
-    """Raise CloudkitError where a single input has no prediction; warn where some of many have none."""
+def report_failures(failures: Sequence[Failure], inputs: Any, rows: int) -> None:
+    """Raise CloudkitError if a single input has no prediction; warn if some of many have none."""
     if not failures:
         return
     first = f"{failures[0].id}: {failures[0].code}: {failures[0].message}"
@@ -110,17 +122,17 @@ def say_failures(failures: Sequence[Failure], inputs: Any, rows: int) -> None:
     )
 
 
-def listed(inputs: Any) -> Iterable[Any]:
-    """The inputs one by one. Raises CloudkitError for what is neither a structure nor a column of them."""
+def as_iterable(inputs: Any) -> Iterable[Any]:
+    """Return the inputs as an iterable. Raises CloudkitError for anything but a structure, a string or a column of them."""
     if _is_single(inputs):
         return [inputs]
     if hasattr(inputs, "columns") or hasattr(inputs, "column_names"):
         raise CloudkitError(
             "expected a column of strings or structures, got a whole table; pass a column, such as table['scope']"
         )
-    plain = getattr(inputs, "to_pylist", None) or getattr(inputs, "tolist", None)  # of Arrow; of arrays
-    found: Iterable[Any] = plain() if plain else inputs
-    return [found] if isinstance(found, str) else found  # of an array without dimensions
+    to_list = getattr(inputs, "to_pylist", None) or getattr(inputs, "tolist", None)  # of Arrow; of NumPy
+    items: Iterable[Any] = to_list() if to_list else inputs
+    return [items] if isinstance(items, str) else items  # a str from a 0-d array
 
 
 def _is_single(inputs: Any) -> bool:
@@ -137,34 +149,34 @@ def _is_single(inputs: Any) -> bool:
     return False
 
 
-def prepare(one: Encoded, dialect: str, per: Per) -> ModelInput | Failure:
-    """Check one record, convert its string to the model's dialect, and count its atoms."""
-    if one.scope is None:
-        return failure(one.id, one.error or CloudkitError("there is no SCOPE string"), "P100")
+def prepare_input(row: Encoded, dialect: str, per: Per) -> ModelInput | Failure:
+    """Convert the string of an encoded row to the model's dialect, and count its atoms."""
+    if row.scope is None:
+        return as_failure(row.id, row.error or CloudkitError("there is no SCOPE string"), "P100")
     try:
-        atoms = atoms_of(one.scope, per)
+        atoms = count_atoms(row.scope, per)
     except CloudkitError as error:
-        return failure(one.id, error, "P103")
+        return as_failure(row.id, error, "P103")
     try:
-        return ModelInput(one.id, project(one.scope, dialect), atoms)
+        return ModelInput(row.id, project(row.scope, dialect), atoms)
     except ScopeError as error:
-        return failure(one.id, error, "P102")
+        return as_failure(row.id, error, "P102")
 
 
-def failure(name: str, error: CloudkitError, code: str) -> Failure:
-    """The Failure of an error; `code` is used if the error has no code."""
+def as_failure(id: str, error: CloudkitError, code: str) -> Failure:
+    """Return the Failure that reports an error; `code` is for errors without a code."""
     if isinstance(error, StructureError):
-        return Failure(name, error.code, f"{error.message}" + (f" ({error.hint})" if error.hint else ""))
+        return Failure(id, error.code, f"{error.message}" + (f" ({error.hint})" if error.hint else ""))
     if isinstance(error, ScopeError) and error.diagnostics:
         first = error.diagnostics[0]
-        return Failure(name, str(first.code), f"{first.message} at offset {first.offset}")
-    return Failure(name, code, str(error))
+        return Failure(id, str(first.code), f"{first.message} at offset {first.offset}")
+    return Failure(id, code, str(error))
 
 
-def atoms_of(text: str, per: Per) -> float:
-    """Atoms of the conventional cell or of the formula unit of a string; 1 for `per` "atom".
+def count_atoms(text: str, per: Per) -> float:
+    """Return how many atoms the formula unit or conventional cell of a string has; 1 for `per` "atom".
 
-    Raises CloudkitError where the string does not say (reduced strings; formula units that are not whole).
+    Raises CloudkitError if the string does not tell: reduced strings, and formula units with fractional amounts.
     """
     scope = parse(text)
     if per == "atom":
@@ -176,19 +188,19 @@ def atoms_of(text: str, per: Per) -> float:
     counts = list(scope.composition.values())
     if per == "cell":
         return sum(counts)
-    whole = [round(count) for count in counts]
-    if any(abs(count - near) > 1e-6 or near == 0 for count, near in zip(counts, whole, strict=True)):
+    integers = [round(count) for count in counts]
+    if any(abs(count - near) > 1e-6 or near == 0 for count, near in zip(counts, integers, strict=True)):
         raise CloudkitError(
             "a formula unit needs whole numbers of atoms, and this crystal has partly filled sites"
         )
-    return sum(whole) / gcd(*whole)
+    return sum(integers) / gcd(*integers)
 
 
 MAX_TEMPERATURES = 1_000_000  # a longer range is almost certainly a typo
 
 
 def check_temperatures(values: Any) -> npt.NDArray[np.float64]:
-    """Return temperatures in K as a float64 array (n,); raises CloudkitError naming a negative, NaN or infinite one.
+    """Return temperatures in K as a float64 array (n,). Raises CloudkitError for a negative, NaN or infinite one.
 
     Examples
     --------
@@ -210,39 +222,51 @@ def check_temperatures(values: Any) -> npt.NDArray[np.float64]:
 
 
 def parse_temperatures(text: str) -> npt.NDArray[np.float64]:
-    """Parse ``300``, ``75,300``, ``0:600:10`` or a mix such as ``0:100:5,300`` into temperatures (n,) in K, in the order written.
+    """Parse temperatures as written on the command line: ``300``, ``75,300``, ``0:600:10`` or ``0:100:5,300``.
 
-    A range includes its start and its end, even if the last step is shorter.
-    Raises CloudkitError naming the part that is wrong.
+    Parameters
+    ----------
+    text : str
+        Numbers in K and ranges start:stop:step, separated by commas. A range includes its stop, even if the last step is shorter.
+
+    Returns
+    -------
+    ndarray of float64
+        Temperatures (n,) in K, in the order written.
+
+    Raises
+    ------
+    CloudkitError
+        For a part that is neither a number nor a range, and for a temperature that is negative or not finite.
 
     Examples
     --------
     >>> parse_temperatures("0:20:10,300")
     array([  0.,  10.,  20., 300.])
     """
-    pieces = [_parse_part(piece.strip()) for piece in text.split(",")]
-    return check_temperatures(np.concatenate(pieces))
+    parts = [_parse_part(part.strip()) for part in text.split(",")]
+    return check_temperatures(np.concatenate(parts))
 
 
-def _parse_part(piece: str) -> npt.NDArray[np.float64]:
+def _parse_part(part: str) -> npt.NDArray[np.float64]:
     try:
-        numbers = [float(number) for number in piece.split(":")]
+        numbers = [float(number) for number in part.split(":")]
     except ValueError:
         numbers = []
     if len(numbers) == 1:
         return np.array(numbers)
     if len(numbers) != 3:
-        raise CloudkitError(f"temperatures '{piece}': write a number, or start:stop:step such as 0:600:10")
-    return _range(piece, *numbers)
+        raise CloudkitError(f"temperatures '{part}': write a number, or start:stop:step such as 0:600:10")
+    return _range(part, *numbers)
 
 
-def _range(piece: str, start: float, stop: float, step: float) -> npt.NDArray[np.float64]:
+def _range(part: str, start: float, stop: float, step: float) -> npt.NDArray[np.float64]:
     check_temperatures([start, stop])
     if not (math.isfinite(step) and step > 0 and stop >= start):
-        raise CloudkitError(f"temperatures '{piece}': start:stop:step needs stop >= start and a step above 0")
+        raise CloudkitError(f"temperatures '{part}': start:stop:step needs stop >= start and a step above 0")
     if (stop - start) / step >= MAX_TEMPERATURES:
         raise CloudkitError(
-            f"temperatures '{piece}' are more than {MAX_TEMPERATURES:,} values; take a larger step"
+            f"temperatures '{part}' are more than {MAX_TEMPERATURES:,} values; take a larger step"
         )
     count = math.floor((stop - start) / step + 1e-9)
     grid = start + step * np.arange(count + 1, dtype=np.float64)

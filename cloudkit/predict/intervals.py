@@ -1,4 +1,4 @@
-"""Values with the ends of their intervals, from a network in torch and the trees of its ensemble."""
+"""Prediction intervals of a network in torch and the trees of its ensemble."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,8 +18,8 @@ Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 
-class Ends(NamedTuple):
-    """Values, and the ends of their intervals, all of one shape; None where the model states none."""
+class Interval(NamedTuple):
+    """Values and the ends of their intervals, all of one shape; None for a model without intervals."""
 
     value: Array
     lower: Array | None = None
@@ -29,22 +29,23 @@ class Ends(NamedTuple):
 def mix_members(
     members: Array, blend: "Blend | None", rescale: Callable[[Array], Array], tokenizer: Any, tokens: Tokens
 ) -> tuple[Array, Array]:
-    """Mean of networks (members, strings, outputs) and trees in canonical units, and the standard deviation of all of them on
-    the scale of the head, both (strings, outputs).
+    """Average networks (members, strings, outputs) with trees.
+
+    Returns the mean in canonical units, and the standard deviation of the members on the scale of the head, both (strings, outputs).
     """
-    found = members.mean(axis=0)
+    mean = members.mean(axis=0)
     if blend is not None:
-        known = features(tokenizer.decode_batch(tokens.ids, tokens.offsets))
-        trees = np.stack([forest.predict(known) for forest in blend.forests], axis=1)
-        found = (1 - blend.share) * found + blend.share * trees
+        inputs = features(tokenizer.decode_batch(tokens.ids, tokens.offsets))
+        trees = np.stack([forest.predict(inputs) for forest in blend.forests], axis=1)
+        mean = (1 - blend.share) * mean + blend.share * trees
         members = np.concatenate([members, trees[None]])
-    return found, np.std([rescale(one) for one in members], axis=0)
+    return mean, np.std([rescale(member) for member in members], axis=0)
 
 
 def mixed_values(
     network: "CloudModel", blend: "Blend | None", head: str, tokens: Tokens
 ) -> tuple[Array, Array]:
-    """As `mix_members`, of a regression head."""
+    """Apply `mix_members` to a regression head."""
     from cloudkit.models import Regression, predict_members
 
     torch, module = require("torch", "train"), network.heads[head]
@@ -57,35 +58,36 @@ def mixed_values(
     return mix_members(predict_members(network, head, tokens), blend, rescale, network.tokenizer, tokens)
 
 
-def regression_ends(network: "CloudModel", blend: "Blend | None", head: str, tokens: Tokens) -> Ends:
-    """Outputs (strings, outputs) of a regression head."""
+def regression_interval(network: "CloudModel", blend: "Blend | None", head: str, tokens: Tokens) -> Interval:
+    """Predict outputs (strings, outputs) of a regression head with their intervals."""
     from cloudkit.models import predict_interval
 
-    found, spread = mixed_values(network, blend, head, tokens)
-    return Ends(found, *predict_interval(network, head, tokens, found, spread))
+    value, spread = mixed_values(network, blend, head, tokens)
+    return Interval(value, *predict_interval(network, head, tokens, value, spread))
 
 
-def predict_ends(
+def predict_intervals(
     network: "CloudModel", blend: "Blend | None", head: str, tokens: Tokens, sequence: Rows, quantity: Rows, at: Array
-) -> Ends:  # fmt: skip
-    """Observations (n,) of a regression or thermal head with their intervals; arguments as of cloudkit.models.predict_values.
+) -> Interval:  # fmt: skip
+    """Predict observations (n,) of a regression or thermal head with their intervals.
 
-    The ends are NaN where no interval was fitted, and for the density of states, which a factor on frequencies does not bound.
+    Arguments are those of cloudkit.models.predict_values. The ends are NaN if no interval was fitted, and for the density of
+    states, which scaled frequencies do not bound.
     """
     from cloudkit.models import Thermal, predict_values
 
     if not isinstance(network.heads[head], Thermal):
-        ends = regression_ends(network, blend, head, tokens)
+        ends = regression_interval(network, blend, head, tokens)
         assert ends.lower is not None and ends.upper is not None
-        return Ends(*(part[sequence, quantity] for part in (ends.value, ends.lower, ends.upper)))
+        return Interval(*(part[sequence, quantity] for part in (ends.value, ends.lower, ends.upper)))
     found = predict_values(network, head, tokens, sequence, quantity, at)
-    return Ends(found, *thermal_interval(network, head, tokens, sequence, quantity, at))
+    return Interval(found, *thermal_interval(network, head, tokens, sequence, quantity, at))
 
 
 def thermal_interval(
     network: "CloudModel", head: str, tokens: Tokens, sequence: Rows, quantity: Rows, at: Array
 ) -> tuple[Array, Array]:
-    """Ends (observations,) of the band of a thermal head."""
+    """Return the lower and upper ends (observations,) of the band of a thermal head."""
     from cloudkit.models import Thermal, predict_modes
 
     torch, module = require("torch", "train"), network.heads[head]

@@ -1,8 +1,7 @@
-"""What is known of the models that ship: errors, data, licences, hashes, and the crystals that they learned from.
+"""The shipped models: errors, data sources, licences, hashes, and their training crystals.
 
-The distance of two compositions is the least work that turns one into the other, where moving a share of the atoms from
-one element to another costs the difference of their Mendeleev numbers (ElMD; C. J. Hargreaves et al., Chem. Mater. 32
-(2020) 10610). It is about 1 for neighbours such as NaCl and KCl.
+The distance between two compositions is the earth mover's distance of their elements along the Mendeleev numbers (ElMD;
+C. J. Hargreaves et al., Chem. Mater. 32 (2020) 10610). It is about 1 for neighbours such as NaCl and KCl.
 """
 
 import hashlib
@@ -21,7 +20,7 @@ from cloudkit.scope import Scope
 from cloudkit.tables import ELEMENT, ELEMENTS, Element
 from cloudkit.units import canonical_unit
 
-FIXED: Final = {  # quantity -> unit, in the order of the tables of `materials`
+SCALAR_QUANTITIES: Final = {  # quantity -> unit, in the order of the tables of `materials`
     "debye_temperature": "K",
     "thermal_expansion": "1/K",
     "thermal_conductivity": "W/m/K",
@@ -34,15 +33,15 @@ FIXED: Final = {  # quantity -> unit, in the order of the tables of `materials`
     "metal_probability": "",
     "refractive_index": "",
 }
-FAR: Final = 2.0  # distance of the nearest composition that is called far: 2 % of those held out are farther
-OTHER_SITES: Final = 1.0  # distance added for other Wyckoff positions
+FAR_DISTANCE: Final = 2.0  # from the nearest training composition; 2 % of held-out crystals are farther
+OTHER_SITES_PENALTY: Final = 1.0  # added to the distance if the Wyckoff positions differ
 PATH: Final = SHIPPED / "materials" / "known.npz"
 MAX_ELEMENTS: Final = 8
-PLACES: Final = 105  # Mendeleev numbers of 1 to 103, and one for elements without
+MENDELEEV_SLOTS: Final = 105  # 0 to 103, and one slot for elements without a Mendeleev number
 
 
 class Neighbor(NamedTuple):
-    """A crystal of the training rows. labels: quantity -> the value that was learned; those that are known."""
+    """A training crystal; labels: quantity -> label, of the quantities that it has labels for."""
 
     formula: str
     space_group: int
@@ -52,11 +51,10 @@ class Neighbor(NamedTuple):
 
 
 class KnownCrystals:
-    """Compositions, space groups and labels of training crystals, as arrays of one row each.
+    """Compositions, space groups and labels of training crystals, as arrays with one row per crystal.
 
-    numbers, amounts (n, MAX_ELEMENTS): atomic numbers and how many atoms of each, 0 where there are fewer elements.
-    group, sites (n,): space group, and a hash of group and Wyckoff letters. labels (n, quantities): NaN where unknown.
-    most_orbits: the largest number of orbits that 99.9 % of them do not exceed.
+    numbers, amounts (n, MAX_ELEMENTS): atomic numbers and numbers of atoms, padded with 0. group, sites (n,): space group, and
+    a hash of group and Wyckoff letters. labels (n, quantities): NaN if unknown. most_orbits: 99.9th percentile of the orbits.
     """
 
     def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -71,56 +69,56 @@ class KnownCrystals:
 
     @cached_property
     def counts(self) -> NDArray[np.int64]:
-        """How many crystals hold each element, by atomic number."""
+        """Number of crystals that contain each element, by atomic number."""
         present = self.numbers[self.numbers > 0]
         return np.bincount(present, minlength=len(ELEMENTS) + 1)
 
     @cached_property
     def _shares(self) -> NDArray[np.float32]:
-        """Cumulated shares of the atoms (PLACES, n) along the Mendeleev numbers."""
-        place = np.array([0, *(_place(element) for element in ELEMENTS)])
-        out = np.zeros((PLACES, len(self)), dtype=np.float32)
+        """Cumulative atomic fractions (MENDELEEV_SLOTS, n) along the Mendeleev numbers."""
+        slot = np.array([0, *(_mendeleev_slot(element) for element in ELEMENTS)])
+        out = np.zeros((MENDELEEV_SLOTS, len(self)), dtype=np.float32)
         share = self.amounts / self.amounts.sum(axis=1, keepdims=True)
         rows = np.arange(len(self))
         for column in range(self.numbers.shape[1]):
-            out[place[self.numbers[:, column]], rows] += share[:, column]
+            out[slot[self.numbers[:, column]], rows] += share[:, column]
         return np.cumsum(out, axis=0, out=out)
 
     def distances(self, scope: Scope) -> NDArray[np.float32]:
-        """Distance of the composition of a string to each crystal (n,)."""
-        own = np.zeros(PLACES, dtype=np.float32)
+        """Return the distance of the composition of a string to each crystal (n,)."""
+        share = np.zeros(MENDELEEV_SLOTS, dtype=np.float32)
         total = sum(scope.composition.values())
         for symbol, amount in scope.composition.items():
-            own[_place(ELEMENT[symbol])] += amount / total
-        found: NDArray[np.float32] = np.abs(self._shares - np.cumsum(own)[:, None]).sum(axis=0)
-        return found
+            share[_mendeleev_slot(ELEMENT[symbol])] += amount / total
+        distance: NDArray[np.float32] = np.abs(self._shares - np.cumsum(share)[:, None]).sum(axis=0)
+        return distance
 
     def unlike(self, scope: Scope) -> list[str]:
-        """What a string has that no training crystal, or hardly any, has; empty where it is like them."""
-        found = []
+        """Return how a string differs from all or nearly all training crystals; empty if it does not."""
+        reasons = []
         for symbol in scope.composition:
             count = int(self.counts[ELEMENT[symbol].number])
             if count < 5:
-                found.append(f"{symbol} is in {_count(count)}")
+                reasons.append(f"{symbol} is in {_count(count)}")
         count = int((self.group == scope.space_group).sum())
         if count < 5:
-            found.append(f"space group {scope.space_group} is that of {_count(count)}")
+            reasons.append(f"space group {scope.space_group} is that of {_count(count)}")
         if any(orbit.species and _is_mixed(orbit.species) for orbit in scope.orbits):
-            found.append("mixed or partly filled sites are in no training crystal")
+            reasons.append("mixed or partly filled sites are in no training crystal")
         if len(scope.orbits) > self.most_orbits:
-            found.append(
+            reasons.append(
                 f"{len(scope.orbits)} orbits are more than those of nearly all training crystals ({self.most_orbits})"
             )
         distance = float(self.distances(scope).min())
-        if distance > FAR:
+        if distance > FAR_DISTANCE:
             nearest = self.nearest(scope, 1)[0]
-            found.append(f"the nearest composition, {nearest.formula}, is far (distance {distance:.1f})")
-        return found
+            reasons.append(f"the nearest composition, {nearest.formula}, is far (distance {distance:.1f})")
+        return reasons
 
     def nearest(self, scope: Scope, count: int = 5) -> list[Neighbor]:
-        """The nearest crystals by composition and sites, nearest first."""
+        """Return the nearest crystals by composition and sites, nearest first."""
         same = self.sites == site_hash(scope)
-        distance = self.distances(scope) + OTHER_SITES * ~same
+        distance = self.distances(scope) + OTHER_SITES_PENALTY * ~same
         order = np.argsort(distance, kind="stable")[:count]
         return [self._neighbor(int(row), bool(same[row]), float(distance[row])) for row in order]
 
@@ -138,7 +136,7 @@ class KnownCrystals:
 
 
 def site_hash(scope: Scope) -> int:
-    """A number that is the same for strings with the same space group and Wyckoff positions."""
+    """Hash the space group and the Wyckoff letters of a string."""
     letters = "".join(sorted(orbit.letter for orbit in scope.orbits))
     value = scope.space_group
     for character in letters:
@@ -148,14 +146,14 @@ def site_hash(scope: Scope) -> int:
 
 @cache
 def read_known(path: Path = PATH) -> KnownCrystals:
-    """The crystals that the shipped models learned from."""
+    """Read the training crystals of the shipped models."""
     with np.load(path, allow_pickle=False) as arrays:
         return KnownCrystals({name: arrays[name] for name in arrays.files})
 
 
-def _place(element: Element) -> int:
+def _mendeleev_slot(element: Element) -> int:
     number = element.mendeleev_number
-    return PLACES - 1 if number != number else int(number)
+    return MENDELEEV_SLOTS - 1 if number != number else int(number)
 
 
 def _is_mixed(species: Sequence[tuple[str, float]]) -> bool:
@@ -170,11 +168,11 @@ FAMILY: Final = "materials"
 
 
 class Quantity(NamedTuple):
-    """What a model predicts. Errors are of crystals that it has not seen; None where none were held out.
+    """A quantity that a model predicts, with its errors on held-out crystals; None if there are none.
 
-    crystals: on how many. mae: mean absolute error, in `unit`; trees_mae, mean_mae: of trees and of the mean label of the same
-    training rows. coverage: share of the labels within 80 % intervals. thirds: the same of the thirds of the crystals with the
-    narrowest, middle and widest intervals; ratio: how many times as much the widest err as the narrowest.
+    mae: mean absolute error in `unit`, over `crystals` crystals; trees_mae, mean_mae: that of trees and of the mean label, from
+    the same training rows. coverage: fraction of labels within 80 % intervals; thirds: the same for the crystals with the
+    narrowest, middle and widest intervals; ratio: error of the widest third over that of the narrowest.
     """
 
     quantity: str
@@ -189,8 +187,9 @@ class Quantity(NamedTuple):
 
 
 class About(NamedTuple):
-    """A shipped model, or what follows from several of them. data: sources with licences and citations; card: its card.md, ""
-    where it has no weights of its own.
+    """A shipped model, or the family `materials`, which has no weights.
+
+    data: sources with licences and citations; bytes, sha256: of the weights; card: its model card in Markdown.
     """
 
     quantities: list[Quantity]
@@ -200,45 +199,45 @@ class About(NamedTuple):
     card: str
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Convert to a dict for JSON."""
         return self._asdict() | {"quantities": [one._asdict() for one in self.quantities]}
 
 
 @cache
 def about_shipped() -> dict[str, About]:
-    """The shipped models by name, then `materials`: quantities that follow from several of them."""
+    """Describe the shipped models by name, then `materials`: the quantities computed from several of them."""
     found = {name: _about(folder) for name, folder in shipped().items()}
     return found | {FAMILY: _about(SHIPPED / FAMILY)}
 
 
 def measured_error(quantity: str) -> Quantity | None:
-    """What is known of the error of a quantity on unseen crystals."""
-    every = (one for about in about_shipped().values() for one in about.quantities)
-    return next((one for one in every if one.quantity == quantity), None)
+    """Return the errors of a quantity on held-out crystals."""
+    entries = (entry for about in about_shipped().values() for entry in about.quantities)
+    return next((entry for entry in entries if entry.quantity == quantity), None)
 
 
 def _about(folder: Path) -> About:
-    known = _measured(folder)
-    quantities = [_quantity(one) for one in known.get("quantities", [])]
+    about = _read_about(folder)
+    quantities = [_quantity(entry) for entry in about.get("quantities", [])]
     if not (folder / "model.safetensors").is_file():
-        return About(quantities, known["data"], 0, "", "")
+        return About(quantities, about["data"], 0, "", "")
     weights = (folder / "model.safetensors").read_bytes()
     card = (folder / "card.md").read_text(encoding="utf-8")
-    data = known.get("data") or _data_of(card)
+    data = about.get("data") or _data_of(card)
     return About(quantities, data, len(weights), hashlib.sha256(weights).hexdigest(), card)
 
 
-def _measured(folder: Path) -> dict[str, Any]:
-    """The content of about.json, {} without one."""
+def _read_about(folder: Path) -> dict[str, Any]:
+    """Read about.json; {} without one."""
     path = folder / "about.json"
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return found
+    about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return about
 
 
 def pretraining_data(init_from: str | None) -> list[tuple[str, str]]:
-    """(model, source) for the data of the model that `init_from` of a spec names, and of those that it started from in turn.
+    """List (model, source) for the training data of the model in `init_from` of a spec, and of its own `init_from` in turn.
 
-    A source has licence and citation where the card of the model has them.
+    Sources come with licence and citation if the model card has them.
     """
     found: list[tuple[str, str]] = []
     names: list[str] = []
@@ -248,7 +247,9 @@ def pretraining_data(init_from: str | None) -> list[tuple[str, str]]:
         if folder is None or not (folder / "card.md").is_file():
             found.append((init_from, "unknown: its folder has no card.md"))
             break
-        sources = _measured(folder).get("data") or _data_of((folder / "card.md").read_text(encoding="utf-8"))
+        sources = _read_about(folder).get("data") or _data_of(
+            (folder / "card.md").read_text(encoding="utf-8")
+        )
         found += [(init_from, source) for source in sources]
         init_from = read_spec(folder / "spec.yaml").get("init_from")
     return found
@@ -264,11 +265,11 @@ def _quantity(entry: dict[str, Any]) -> Quantity:
 
 
 def _unit(name: str) -> str:
-    return canonical_unit(name) or FIXED.get(name, "")
+    return canonical_unit(name) or SCALAR_QUANTITIES.get(name, "")
 
 
 def _data_of(card: str) -> list[str]:
-    """The section on data of a card, as lines without markup."""
+    """Return the section on data of a model card, as lines without markup."""
     section = re.search(r"^## Data\n(.*?)(?=^## |\Z)", card, re.MULTILINE | re.DOTALL)
     text = section.group(1) if section else ""
     if "|" in text:

@@ -20,10 +20,10 @@ from cloudkit.predict.inputs import (
     Failure,
     ModelInput,
     check_temperatures,
-    gather,
-    prepare,
-    refuse,
-    say_failures,
+    encode_inputs,
+    prepare_input,
+    raise_failures,
+    report_failures,
 )
 from cloudkit.predict.threads import fast_threads
 from cloudkit.predict.wide import units_of, wide_columns
@@ -39,18 +39,19 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[np.float64]
 Columns = dict[str, npt.NDArray[Any]]
-ROOM_TEMPERATURE: Final = 298.15  # K, where a thermal model predicts if no temperature is asked for
-BATCH: Final = 512  # crystals at a time
-ROWS: Final = 1_000_000  # rows of a table at a time
-NUMBERS: Final = ("temperature", "value", "lower", "upper")
+ROOM_TEMPERATURE: Final = 298.15  # K, the default of thermal models
+BATCH_SIZE: Final = 512  # crystals
+MAX_ROWS: Final = 1_000_000  # of the table of one batch
+NUMERIC_COLUMNS: Final = ("temperature", "value", "lower", "upper")
 COLUMNS: Final = ("id", "temperature", "quantity", "value", "unit", "lower", "upper")
 
 
 class Values(NamedTuple):
-    """Per mole of atoms: value (n, temperatures, quantities) at temperature (temperatures,) in K, NaN where it has no meaning.
+    """Predictions of one head, per mole of atoms.
 
-    lower, upper: a band that holds 80 % of new crystals, like value; None where the model states none. classes (n, temperatures,
-    quantities): the name of the predicted class where a quantity has classes, else "".
+    temperature (temperatures,) in K, NaN for quantities without one; value (n, temperatures, quantities); lower, upper: ends of
+    80 % prediction intervals, shaped like value, None for a model without intervals; classes: name of the predicted class,
+    shaped like value, "" for quantities without classes.
     """
 
     quantities: tuple[str, ...]
@@ -63,10 +64,31 @@ class Values(NamedTuple):
 
 
 def load_model(path: str | Path) -> "Model":
-    """Read a model folder that `cloudkit build` wrote, or a model that ships with cloudkit by its name (a folder wins).
+    """Load one model: a folder that `cloudkit build` wrote, or a shipped model by name (a folder of that name wins).
 
-    Nothing in it is run, no pickle is read. Models over the compact vocabulary work without torch.
-    Raises ModelError naming a file that is missing or damaged; MissingExtra for a model that needs torch where there is none.
+    No code or pickle in the folder is executed. Models with the compact vocabulary need no torch.
+
+    Parameters
+    ----------
+    path : str or Path
+        Folder, or name of a shipped model.
+
+    Returns
+    -------
+    Model
+        Ready to predict.
+
+    Raises
+    ------
+    ModelError
+        If a file is missing or damaged.
+    MissingExtra
+        If the model needs torch and torch is not installed.
+
+    Examples
+    --------
+    >>> load_model("elastic").heads
+    ['elastic']
     """
     folder = Path(path)
     if not folder.exists() and str(path) in shipped():
@@ -76,57 +98,98 @@ def load_model(path: str | Path) -> "Model":
 
 
 class Predictor:
-    """What all models do with inputs: read them, predict in batches, and join the tables."""
+    """Base class of `Model` and `Materials`: reads inputs, predicts in batches and joins the tables.
+
+    Attributes
+    ----------
+    columns : tuple of str
+        Columns of its tables.
+    dialect : str
+        Dialect of the strings that it reads.
+    width : int
+        Width of the encoder.
+    caveat : str
+        A limitation of all values, shown with them; "" if there is none.
+
+    Examples
+    --------
+    >>> from cloudkit.predict import load
+    >>> load("thermal").columns[:3], "note" in load("materials").columns
+    (('id', 'temperature', 'quantity'), True)
+    """
 
     columns: tuple[str, ...] = COLUMNS
     thermal_count = len(THERMAL)  # thermal quantities of one crystal at one temperature
     dialect = "orbit"
-    width = 0  # of the encoder
-    caveat = ""  # what holds for all its values and has to be said with them
+    width = 0
+    caveat = ""
 
     def predict(
         self, inputs: Any, temperatures: Any = None, per: Per = "atom", *, wide: bool = False
     ) -> "pd.DataFrame":
-        """Values of one or many structures or SCOPE strings.
+        """Predict the properties of one or many structures or SCOPE strings.
 
-        inputs: a pymatgen Structure, ASE Atoms, path of a file or folder, dict, (lattice, positions, numbers), SCOPE text, or a list of these.
-        temperatures: in K, >= 0; 298.15 K unless given, for models of thermal quantities only.
-        per: mole of atoms, of formula units, or of conventional cells.
-        wide: one row per input (and temperature, if there are several) with a column for each quantity; ids are the index, units
-        are in ``table.attrs["units"]``.
-        -> one row per input, temperature and quantity: id, temperature (NaN where it plays no part), quantity, value, unit,
-        lower, upper (a band that 80 % of new crystals lie in; NaN: the model states none), note. A quantity with classes has a row
-        with the predicted class in a column `class` and its probability as the value, and a row with the probability of each class,
-        named QUANTITY_CLASS. An input without a prediction has the same rows with NaN and the reason as note; they are listed in
-        ``table.attrs["failures"]``, and a warning counts them. The id of an entry of a pandas Series is that of its index.
-        Raises CloudkitError for a wrong temperature or `per`, and where a single input has no prediction.
+        Parameters
+        ----------
+        inputs
+            A pymatgen Structure, ASE Atoms, path of a file or folder, dict, (lattice, positions, numbers), SCOPE text, or a list
+            of these. Ids are positions, file names, or the index of a pandas Series.
+        temperatures : array_like, optional
+            In K, >= 0, for thermal models only; default 298.15 K.
+        per : {"atom", "formula", "cell"}
+            What molar quantities refer to: a mole of atoms, of formula units or of conventional cells.
+        wide : bool
+            One row per input (and temperature, if there are several) and one column per quantity, indexed by id; units are in
+            ``table.attrs["units"]``.
+
+        Returns
+        -------
+        DataFrame
+            One row per input, temperature and quantity with columns id, temperature (NaN if the quantity has none), quantity,
+            value, unit, lower and upper (80 % prediction interval; NaN for a model without), note. A quantity with classes has
+            a row for the predicted class (column `class`; its probability is the value) and a row QUANTITY_CLASS for the
+            probability of each class. An input that fails has NaN values and the reason as its note; failures are listed in
+            ``table.attrs["failures"]`` and counted in a warning.
+
+        Raises
+        ------
+        CloudkitError
+            For a temperature or `per` that is not allowed, and if a single input fails.
+
+        Examples
+        --------
+        >>> from cloudkit.predict import load
+        >>> table = load("elastic").predict(["1 4 b O O O c O O O d O O O e O O O 0 | Cs 1a Cl 1b"], wide=True)
+        >>> table.attrs["units"]["bulk_modulus"]
+        'GPa'
         """
-        given = list(gather(inputs))
-        numbered = (one._replace(id=str(place)) for place, one in enumerate(given))
+        rows = list(encode_inputs(inputs))
+        numbered = (row._replace(id=str(position)) for position, row in enumerate(rows))
         batches = list(self.predict_columns(numbered, temperatures, per))
         names = tuple(dict.fromkeys((*self.columns, "note")))
         tables = [{"note": np.full(len(part["id"]), "", dtype=object), **part} for part, _ in batches]
         joined = {name: np.concatenate([part[name] for part in tables] or [np.empty(0)]) for name in names}
-        failed = [one for _, some in batches for one in some]
-        say_failures([one._replace(id=given[int(one.id)].id) for one in failed], inputs, len(joined["id"]))
-        whole = _with_failures(joined, failed)
-        ids = np.empty(len(given), dtype=object)
-        ids[:] = [one.id for one in given]
-        whole["id"] = ids[whole["id"].astype(np.int64)]
-        units = units_of(whole)
-        table = as_frame(wide_columns(whole) if wide and len(whole["id"]) else whole)
+        numbered_failures = [failure for _, failures in batches for failure in failures]
+        failures = [failure._replace(id=rows[int(failure.id)].id) for failure in numbered_failures]
+        report_failures(failures, inputs, len(joined["id"]))
+        columns = _with_failures(joined, numbered_failures)
+        ids = np.empty(len(rows), dtype=object)
+        ids[:] = [row.id for row in rows]
+        columns["id"] = ids[columns["id"].astype(np.int64)]
+        units = units_of(columns)
+        table = as_frame(wide_columns(columns) if wide and len(columns["id"]) else columns)
         if wide:
             table = table.set_index("id")
             table.attrs["units"] = units
-        table.attrs["failures"] = [one._replace(id=given[int(one.id)].id) for one in failed]
+        table.attrs["failures"] = failures
         return table
 
     def predict_batches(
         self, inputs: Iterable[Encoded], temperatures: Any = None, per: Per = "atom"
     ) -> "Iterator[tuple[pd.DataFrame, list[Failure]]]":
-        """As `predict`, over a stream of strings or errors in bounded memory: a table and failures per batch.
+        """Yield a table and its failures per batch: `predict` for a stream of encoded rows, in bounded memory.
 
-        The arguments are checked at once, before the first of them is read.
+        `temperatures` and `per` are checked at once, before any input is read.
         """
         batches = self.predict_columns(inputs, temperatures, per)
         return ((as_frame(columns), failures) for columns, failures in batches)
@@ -134,7 +197,7 @@ class Predictor:
     def predict_columns(
         self, inputs: Iterable[Encoded], temperatures: Any = None, per: Per = "atom"
     ) -> Iterator[tuple[Columns, list[Failure]]]:
-        """As `predict_batches`, with tables as arrays by name, which need no pandas."""
+        """Yield what `predict_batches` does, with tables as dicts of arrays; needs no pandas."""
         kelvin = self._temperatures(temperatures)
         if per not in PER:
             raise CloudkitError(f"per '{per}': choose from {', '.join(PER)}")
@@ -143,29 +206,45 @@ class Predictor:
     def _batches(
         self, inputs: Iterator[Encoded], kelvin: Array, per: Per
     ) -> Iterator[tuple[Columns, list[Failure]]]:
-        size = max(1, min(BATCH, ROWS // (self.thermal_count * max(kelvin.size, 1))))
+        size = max(1, min(BATCH_SIZE, MAX_ROWS // (self.thermal_count * max(kelvin.size, 1))))
         while chunk := list(islice(inputs, size)):
-            checked = [prepare(one, self.dialect, per) for one in chunk]
-            failures = [one for one in checked if isinstance(one, Failure)]
+            checked = [prepare_input(row, self.dialect, per) for row in chunk]
+            failures = [item for item in checked if isinstance(item, Failure)]
             with fast_threads(self.width, len(chunk)):
-                table, long = self._table(
-                    [one for one in checked if isinstance(one, ModelInput)], kelvin, per
+                table, too_long = self._table(
+                    [item for item in checked if isinstance(item, ModelInput)], kelvin, per
                 )
-            yield table, failures + long
+            yield table, failures + too_long
 
     def _temperatures(self, temperatures: Any) -> Array:
         return check_temperatures(ROOM_TEMPERATURE if temperatures is None else temperatures)
 
-    def _table(self, given: list[ModelInput], kelvin: Array, per: Per) -> tuple[Columns, list[Failure]]:
-        """The table of all inputs that the model can read whole, and failures for the others."""
+    def _table(self, inputs: list[ModelInput], kelvin: Array, per: Per) -> tuple[Columns, list[Failure]]:
+        """Return the table of the inputs that fit into the model, and a failure for each of the others."""
         raise NotImplementedError
 
 
 class Model(Predictor):
-    """A trained model. `heads` are the names of the heads that predict values.
+    """A trained model, computed by NumPy if it can be, else by torch.
 
-    `blends`: the trees of heads that are ensembles with trees. `network` is the model in torch; once it was asked for, it
-    is what predicts.
+    Attributes
+    ----------
+    folder, name : Path, str
+        Where it was read from.
+    heads : list of str
+        Heads that predict values.
+    blends : dict of str to Blend
+        Trees of the heads that are ensembles with trees.
+    max_length : int
+        Tokens that it reads; longer strings fail.
+    network : CloudModel
+        The model in torch; from the first access on, it computes the predictions.
+
+    Examples
+    --------
+    >>> model = load_model("thermal")
+    >>> model.thermal, model.dialect
+    (True, 'orbit')
     """
 
     def __init__(self, folder: Path) -> None:
@@ -196,7 +275,7 @@ class Model(Predictor):
 
     @cached_property
     def network(self) -> "CloudModel":
-        """The model in torch, which training and evaluation work with."""
+        """The model in torch, for training and evaluation."""
         require("torch", "train")
         from cloudkit.models import load_model
 
@@ -227,21 +306,39 @@ class Model(Predictor):
 
     @property
     def tokenizer(self) -> "Tokenizer":
-        """What turns strings into ids."""
-        found: Tokenizer = self._engine.tokenizer
-        return found
+        """The tokenizer of the model's vocabulary and dialect."""
+        tokenizer: Tokenizer = self._engine.tokenizer
+        return tokenizer
 
     def _is_thermal(self, head: str) -> bool:
         return bool(self._kinds[head] == "thermal")
 
     def embed(self, inputs: Any) -> npt.NDArray[np.float32]:
-        """What the encoder makes of each structure or string (inputs, width): features for a model of your own.
+        """Embed structures or strings: the pooled state of the encoder, as features for another model.
 
-        inputs: as for `predict`. Raises CloudkitError naming the first input that has no string which the model can read.
+        Parameters
+        ----------
+        inputs
+            As for `predict`.
+
+        Returns
+        -------
+        ndarray of float32
+            (inputs, features).
+
+        Raises
+        ------
+        CloudkitError
+            If an input has no string, or one that is too long; the message names the first.
+
+        Examples
+        --------
+        >>> load_model("thermal").embed(["0 0 0 | Si 1a"]).shape
+        (1, 435)
         """
-        checked = [prepare(one, self.dialect, "atom") for one in gather(inputs)]
-        _, tokens, long = self._tokenize([one for one in checked if isinstance(one, ModelInput)])
-        refuse([one for one in checked if isinstance(one, Failure)] + long, len(checked))
+        checked = [prepare_input(row, self.dialect, "atom") for row in encode_inputs(inputs)]
+        _, tokens, too_long = self._tokenize([item for item in checked if isinstance(item, ModelInput)])
+        raise_failures([item for item in checked if isinstance(item, Failure)] + too_long, len(checked))
         with fast_threads(self.width, len(tokens)):
             return self._engine.pool(tokens)
 
@@ -266,37 +363,36 @@ class Model(Predictor):
         return THERMAL if self._is_thermal(head) else self._outputs(head)
 
     def _probabilities(self, head: str) -> tuple[str, ...]:
-        """The names of the probabilities of a classification head."""
+        """Names of the class probabilities of a classification head."""
         (output,), classes = self._outputs(head), self._plain["heads"][head]["classes"]
         return tuple(f"{output}_{name}" for name in classes)
 
-    def _tokenize(self, ready: list[ModelInput]) -> tuple[list[ModelInput], Tokens, list[Failure]]:
-        """Ids of the strings that the model can read whole, and failures for the longer ones."""
+    def _tokenize(self, inputs: list[ModelInput]) -> tuple[list[ModelInput], Tokens, list[Failure]]:
+        """Return the inputs that fit into the model with their ids, and a failure for each that is too long."""
         limit = self.max_length
-        tokens = Tokens(*self.tokenizer.encode_batch([one.text for one in ready]))
+        tokens = Tokens(*self.tokenizer.encode_batch([item.text for item in inputs]))
         fits = (tokens.lengths <= limit).tolist()
         if all(fits):
-            return ready, tokens, []
-        text = f"tokens, and model {self.name} reads at most {limit} (tokens.max_length of its spec)"
-        lengths = zip(ready, tokens.lengths.tolist(), fits, strict=True)
-        long = [
-            Failure(one.id, "P101", f"the string has {length} {text}")
-            for one, length, fit in lengths
+            return inputs, tokens, []
+        reason = f"tokens, and model {self.name} reads at most {limit} (tokens.max_length of its spec)"
+        too_long = [
+            Failure(item.id, "P101", f"the string has {length} {reason}")
+            for item, length, fit in zip(inputs, tokens.lengths.tolist(), fits, strict=True)
             if not fit
         ]
-        kept = [one for one, fit in zip(ready, fits, strict=True) if fit]
-        return kept, Tokens(*self.tokenizer.encode_batch([one.text for one in kept])), long
+        kept = [item for item, fit in zip(inputs, fits, strict=True) if fit]
+        return kept, Tokens(*self.tokenizer.encode_batch([item.text for item in kept])), too_long
 
-    def _table(self, given: list[ModelInput], kelvin: Array, per: Per) -> tuple[Columns, list[Failure]]:
-        ready, tokens, long = self._tokenize(given)
-        atoms, ids = np.array([one.atoms for one in ready]), [one.id for one in ready]
+    def _table(self, inputs: list[ModelInput], kelvin: Array, per: Per) -> tuple[Columns, list[Failure]]:
+        kept, tokens, too_long = self._tokenize(inputs)
+        atoms, ids = np.array([item.atoms for item in kept]), [item.id for item in kept]
         parts = [_columns(ids, atoms, self.values(head, tokens, kelvin), per) for head in self.heads]
         joined = {name: np.concatenate([part[name] for part in parts]) for name in ("row", *self.columns)}
         order = np.argsort(joined["row"], kind="stable")
-        return {name: joined[name][order] for name in self.columns}, long
+        return {name: joined[name][order] for name in self.columns}, too_long
 
     def values(self, head: str, tokens: Tokens, kelvin: Array) -> Values:
-        """Values of one head per mole of atoms, in float64; kelvin (temperatures,) counts for thermal heads only."""
+        """Predict with one head, per mole of atoms, in float64; kelvin (temperatures,) matters to thermal heads only."""
         names = self._predicted(head)
         if self._is_thermal(head):
             units = tuple(canonical_unit(name) for name in names)
@@ -309,53 +405,53 @@ class Model(Predictor):
         return Values(names, self._units(head), np.array([np.nan]), value, lower, upper)
 
     def density(self, head: str, tokens: Tokens, thz: Array) -> Array:
-        """Phonon density of states (strings, frequencies) in modes/THz/atom of a thermal head, at frequencies in THz."""
+        """Phonon density of states (strings, frequencies) of a thermal head in modes/THz/atom, at frequencies thz in THz."""
         return self._engine.density(head, tokens, thz * KELVIN_PER_THZ) * KELVIN_PER_THZ
 
     def _units(self, head: str) -> tuple[str, ...]:
-        """The unit of each output: that of its quantity, else as the labels were declared."""
-        stated = {
+        """Units of the outputs: canonical ones for known quantities, else those declared in the spec."""
+        declared = {
             target["quantity"]: target["unit"]
             for task in self._plain["tasks"]
             if task["kind"] == "finetune" and task["head"] == head
             for table in task["data"].get("join", [task["data"]])
             for target in table["targets"]
         }
-        return tuple(canonical_unit(name) or stated.get(name, "") for name in self._outputs(head))
+        return tuple(canonical_unit(name) or declared.get(name, "") for name in self._outputs(head))
 
 
-def _class_values(names: tuple[str, ...], found: Classified) -> Values:
+def _class_values(names: tuple[str, ...], result: Classified) -> Values:
     """The predicted class with its probability, then the probability of each class."""
-    rows = np.arange(len(found.decided))
-    value = np.column_stack([found.probability[rows, found.decided], found.probability])
+    rows = np.arange(len(result.decided))
+    value = np.column_stack([result.probability[rows, result.decided], result.probability])
     classes = np.full(value.shape, "", dtype=object)
-    classes[:, 0] = np.array(found.classes, dtype=object)[found.decided]
+    classes[:, 0] = np.array(result.classes, dtype=object)[result.decided]
     units = ("",) * len(names)
     return Values(names, units, np.array([np.nan]), value[:, None], classes=classes[:, None])
 
 
 def _with_failures(columns: Columns, failures: Sequence[Failure]) -> Columns:
-    """The rows of a table, in the order of the inputs, with those of inputs that failed: NaN, and the reason as note. Ids are
-    places of inputs.
-    """
+    """Insert the rows of failed inputs: NaN values, the reason as note. Ids are positions of inputs and give the order."""
     if not failures:
         return columns
     if len(columns["id"]):
         pattern = {name: part[columns["id"] == columns["id"][0]] for name, part in columns.items()}
     else:
         pattern = {
-            name: np.array([np.nan if name in NUMBERS else ""], dtype=None if name in NUMBERS else object)
+            name: np.array(
+                [np.nan if name in NUMERIC_COLUMNS else ""], dtype=None if name in NUMERIC_COLUMNS else object
+            )
             for name in columns
         }
     parts = [columns]
-    for one in failures:
+    for failure in failures:
         size = len(pattern["id"])
-        lost = {name: np.full(size, np.nan) for name in ("value", "lower", "upper")}
-        texts = {"id": one.id, "note": f"{one.code}: {one.message}"} | (
+        missing = {name: np.full(size, np.nan) for name in ("value", "lower", "upper")}
+        texts = {"id": failure.id, "note": f"{failure.code}: {failure.message}"} | (
             {"class": ""} if "class" in columns else {}
         )
         parts.append(
-            pattern | lost | {name: np.full(size, text, dtype=object) for name, text in texts.items()}
+            pattern | missing | {name: np.full(size, text, dtype=object) for name, text in texts.items()}
         )
     joined = {name: np.concatenate([part[name] for part in parts]) for name in columns}
     order = np.argsort(joined["id"].astype(np.int64), kind="stable")
@@ -363,30 +459,46 @@ def _with_failures(columns: Columns, failures: Sequence[Failure]) -> Columns:
 
 
 def as_frame(columns: Columns) -> "pd.DataFrame":
-    """Columns as a table of pandas."""
+    """Convert columns to a pandas DataFrame.
+
+    Parameters
+    ----------
+    columns : dict of str to ndarray
+        Arrays of equal length by name.
+
+    Returns
+    -------
+    DataFrame
+        The same columns.
+
+    Examples
+    --------
+    >>> as_frame({"id": np.array(["a"]), "value": np.array([1.5])}).loc[0, "value"]
+    np.float64(1.5)
+    """
     table: pd.DataFrame = require("pandas", "train").DataFrame(columns)
     return table
 
 
-def _columns(ids: list[str], atoms: Array, found: Values, per: Per) -> Columns:
+def _columns(ids: list[str], atoms: Array, values: Values, per: Per) -> Columns:
     """Long table of one head; column `row` is the position of the input."""
-    count, kelvins, width = found.value.shape
+    count, kelvins, width = values.value.shape
     factor = np.ones((count, 1, width))
-    molar = [name in MOLAR_QUANTITIES for name in found.quantities]
+    molar = [name in MOLAR_QUANTITIES for name in values.quantities]
     factor[:, :, molar] = atoms[:, None, None]
     units = [
-        canonical_unit(name, per) or unit for name, unit in zip(found.quantities, found.units, strict=True)
+        canonical_unit(name, per) or unit for name, unit in zip(values.quantities, values.units, strict=True)
     ]
     row = np.repeat(np.arange(count), kelvins * width)
-    none = np.full(len(row), np.nan)
+    missing = np.full(len(row), np.nan)
     return {
         "row": row,
         "id": np.array(ids, dtype=object)[row],
-        "temperature": np.tile(np.repeat(found.temperature, width), count),
-        "quantity": np.tile(np.array(found.quantities, dtype=object), count * kelvins),
-        "value": (found.value * factor).ravel(),
+        "temperature": np.tile(np.repeat(values.temperature, width), count),
+        "quantity": np.tile(np.array(values.quantities, dtype=object), count * kelvins),
+        "value": (values.value * factor).ravel(),
         "unit": np.tile(np.array(units, dtype=object), count * kelvins),
-        "lower": none if found.lower is None else (found.lower * factor).ravel(),
-        "upper": none if found.upper is None else (found.upper * factor).ravel(),
-        "class": np.full(len(row), "", dtype=object) if found.classes is None else found.classes.ravel(),
+        "lower": missing if values.lower is None else (values.lower * factor).ravel(),
+        "upper": missing if values.upper is None else (values.upper * factor).ravel(),
+        "class": np.full(len(row), "", dtype=object) if values.classes is None else values.classes.ravel(),
     }

@@ -1,4 +1,4 @@
-"""How many threads compute predictions: one, unless the model is wide and the batch large. The user's settings are restored.
+"""Threads that compute predictions: one, unless the model is wide and the batch large. The user's settings are restored.
 
 Matrices of a narrow model are so small that threads wait for each other longer than they compute: on two busy cores a second
 thread makes 32 strings 23 to 39 times slower in NumPy and in torch (0.98 s instead of 25 ms, thermal model, 2026-11-30).
@@ -18,7 +18,7 @@ LARGE: Final = 64  # strings
 
 @contextmanager
 def fast_threads(width: int, strings: int) -> Iterator[None]:
-    """Compute with one thread inside the block, for an encoder narrower than WIDE or for few strings."""
+    """Limit BLAS and torch to one thread inside the block if the encoder is narrower than WIDE or the strings are few."""
     if width >= WIDE and strings >= LARGE:
         yield
         return

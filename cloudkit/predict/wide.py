@@ -10,19 +10,28 @@ Columns = dict[str, npt.NDArray[Any]]
 ENDS: Final = ("lower", "upper")
 
 
-class _Place(NamedTuple):
-    """Where a quantity is among the rows of one crystal: at each temperature, or once for all."""
+class _QuantityRows(NamedTuple):
+    """Which of the rows of one crystal hold a quantity: one per temperature, or a single one."""
 
     quantity: str
     rows: list[int]
 
 
 def wide_columns(columns: Columns, empty: bool = False) -> Columns:
-    """A tidy table, in which the rows of one crystal follow each other and are alike for all, with one column for each quantity.
+    """Pivot a tidy table to one column per quantity.
 
-    Columns: id; temperature, where there are several, each with a row of its own; QUANTITY, and QUANTITY_lower and _upper where
-    a model states them (with `empty` always, so that all parts of a long table have the same columns); QUANTITY_class of classes;
-    note, if the table has it.
+    Parameters
+    ----------
+    columns : dict of str to ndarray
+        As `Predictor.predict_columns` yields them: consecutive rows per crystal, with the same quantities for each.
+    empty : bool
+        Whether QUANTITY_lower and QUANTITY_upper are kept if all are NaN, so that all batches have the same columns.
+
+    Returns
+    -------
+    dict of str to ndarray
+        id; temperature, if there are several, each in its own row; QUANTITY, QUANTITY_lower, QUANTITY_upper;
+        QUANTITY_class for quantities with classes; note, if the table has it.
 
     Examples
     --------
@@ -37,10 +46,10 @@ def wide_columns(columns: Columns, empty: bool = False) -> Columns:
 
     def spread(name: str, rows: list[int]) -> npt.NDArray[Any]:
         """(crystals * temperatures,) of one quantity."""
-        found: npt.NDArray[Any] = columns[name].reshape(-1, size)[:, rows if len(rows) == at else rows * at]
-        return found.ravel()
+        cells: npt.NDArray[Any] = columns[name].reshape(-1, size)[:, rows if len(rows) == at else rows * at]
+        return cells.ravel()
 
-    places = list(_places(columns, size))
+    places = list(_quantity_rows(columns, size))
     out: Columns = {"id": np.repeat(columns["id"].reshape(-1, size)[:, 0], at)}
     if at > 1:
         out["temperature"] = np.tile(np.array(kelvin), len(out["id"]) // at)
@@ -56,19 +65,19 @@ def wide_columns(columns: Columns, empty: bool = False) -> Columns:
 
 
 def units_of(columns: Columns) -> dict[str, str]:
-    """The unit of each quantity of a tidy table."""
+    """Return the unit of each quantity of a tidy table."""
     return dict(zip(columns["quantity"].tolist(), columns["unit"].tolist(), strict=True))
 
 
 def _rows_of_one(columns: Columns) -> int:
-    """How many rows a crystal has: after them the first quantity and temperature come again."""
+    """Count the rows of one crystal: up to where the first quantity and temperature are repeated."""
     quantity, kelvin = columns["quantity"], columns["temperature"]
     again = (quantity == quantity[0]) & ((kelvin == kelvin[0]) | (np.isnan(kelvin) & np.isnan(kelvin[0])))
-    found = np.flatnonzero(again)
-    return int(found[1]) if len(found) > 1 else len(quantity)
+    starts = np.flatnonzero(again)
+    return int(starts[1]) if len(starts) > 1 else len(quantity)
 
 
-def _places(columns: Columns, size: int) -> Iterator[_Place]:
+def _quantity_rows(columns: Columns, size: int) -> Iterator[_QuantityRows]:
     names = columns["quantity"][:size].tolist()
     for quantity in dict.fromkeys(names):
-        yield _Place(quantity, [row for row, name in enumerate(names) if name == quantity])
+        yield _QuantityRows(quantity, [row for row, name in enumerate(names) if name == quantity])

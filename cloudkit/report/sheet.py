@@ -5,8 +5,8 @@ from typing import Final
 import numpy as np
 
 from cloudkit.html import format_number
-from cloudkit.predict.known import FIXED, measured_error
-from cloudkit.predict.materials import METAL, THERMAL, Sheet, unit_of
+from cloudkit.predict.known import SCALAR_QUANTITIES, measured_error
+from cloudkit.predict.materials import METAL_THRESHOLD, THERMAL, Sheet, unit_of
 from cloudkit.predict.model import Array
 from cloudkit.report.charts import Axis, Series, chart
 from cloudkit.report.page import Figure, render
@@ -64,13 +64,17 @@ def sheet_page(sheet: Sheet) -> str:
 def _sentence(sheet: Sheet) -> str:
     metal = sheet.table["metal_probability"][0]
     gap, energy = sheet.table["band_gap"][0], sheet.table["formation_energy"][0]
-    kind = "a metal" if metal > METAL else f"an insulator or semiconductor with a gap of {gap:.1f} eV (PBE)"
+    kind = (
+        "a metal"
+        if metal > METAL_THRESHOLD
+        else f"an insulator or semiconductor with a gap of {gap:.1f} eV (PBE)"
+    )
     return f"Probably {kind}; formation energy {format_number(energy)} eV/atom, bulk modulus {sheet.table['bulk_modulus'][0]:.0f} GPa."
 
 
 def _rows(sheet: Sheet) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
-    for name in (*THERMAL, *FIXED):
+    for name in (*THERMAL, *SCALAR_QUANTITIES):
         value, low, high = sheet.table[name]
         ends = "–" if np.isnan(low) else f"{format_number(low)} to {format_number(high)}"
         word = WORDS.get(name, name.replace("_", " "))
@@ -107,7 +111,7 @@ def _doubts(sheet: Sheet) -> list[str]:
     metal = sheet.table["metal_probability"][0]
     if 0.2 < metal < 0.8:
         found.append(f"It may or may not be a metal: probability {metal:.2f}.")
-    if metal > METAL:
+    if metal > METAL_THRESHOLD:
         found.append(
             "No refractive index is given for what is probably a metal; its heat capacity lacks the electrons."
         )

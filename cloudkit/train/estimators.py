@@ -22,7 +22,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d
 from cloudkit.errors import CloudkitError
 from cloudkit.modelspec import MAX_CLASSES, parse_spec, template
 from cloudkit.predict import Model, load_model
-from cloudkit.predict.inputs import as_strings, listed, refuse
+from cloudkit.predict.inputs import as_iterable, as_strings, raise_failures
 from cloudkit.train.build import build
 
 Array = NDArray[np.float64]
@@ -170,9 +170,9 @@ class CloudRegressor(RegressorMixin, _Built):
 
     def _predicted(self, X: Any) -> tuple[Array, Array, Array]:
         check_is_fitted(self)
-        inputs = list(listed(X))
+        inputs = list(as_iterable(X))
         table = self.model_.predict(inputs)
-        refuse(table.attrs["failures"], len(inputs))
+        raise_failures(table.attrs["failures"], len(inputs))
         shape = len(inputs), self.outputs_
         return tuple(table[name].to_numpy().reshape(shape) for name in ("value", "lower", "upper"))  # type: ignore[return-value]
 
@@ -281,9 +281,9 @@ class CloudClassifier(ClassifierMixin, _Built):
     def _predicted(self, X: Any) -> tuple[Array, NDArray[np.int64]]:
         """Probabilities (n, classes) and the numbers of the predicted classes (n,)."""
         check_is_fitted(self)
-        inputs, names = list(listed(X)), _class_names(self.classes_)
+        inputs, names = list(as_iterable(X)), _class_names(self.classes_)
         table = self.model_.predict(inputs)
-        refuse(table.attrs["failures"], len(inputs))
+        raise_failures(table.attrs["failures"], len(inputs))
         shape = len(inputs), len(names) + 1  # the predicted class, then the probability of each
         values = table["value"].to_numpy(dtype=np.float64).reshape(shape)
         decided = table["class"].to_numpy().reshape(shape)[:, 0]

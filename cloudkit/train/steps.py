@@ -37,7 +37,7 @@ from cloudkit.modelspec import (
     targets_of,
 )
 from cloudkit.predict.ensembles import Blend, blend_path, load_blends, predict_classes
-from cloudkit.predict.intervals import predict_ends
+from cloudkit.predict.intervals import predict_intervals
 from cloudkit.tokens import Tokenizer
 from cloudkit.train.calibrate import (
     fit_held_out,
@@ -210,7 +210,9 @@ def _evaluate_numbers(build: BuildContext, stage: Stage, folder: Path) -> None:
         build.model(stage),
     )
     quantity = test.renumbered(model.value_head(head).outputs).quantity
-    ends = predict_ends(model, build.blend(stage), head, tokens, test.crystal, quantity, test.temperature)
+    ends = predict_intervals(
+        model, build.blend(stage), head, tokens, test.crystal, quantity, test.temperature
+    )
     train, _, learned = build.fitted_rows(stage)
     write_evaluation(
         head, train, test, ends, stage.task.baselines, build.spec.run.seed, folder, learned=learned,

@@ -28,7 +28,7 @@ from cloudkit.models import save_weights, to_half
 from cloudkit.modelspec import load_spec
 from cloudkit.predict import load_model
 from cloudkit.predict.known import MAX_ELEMENTS, site_hash
-from cloudkit.predict.materials import Ends, derived_moduli
+from cloudkit.predict.materials import Interval, derived_moduli
 from cloudkit.scope import parse, reduced_formula
 from cloudkit.tables import ELEMENT
 from cloudkit.tables.composition import whole_numbers
@@ -170,7 +170,9 @@ def measure_derived(tables: Path, runs: Path) -> list[dict[str, Any]]:
     model = load_model(SHIPPED / "elastic")
     ends = model.values("elastic", Tokens(*model.tokenizer.encode_batch(texts)), np.empty(0))
     assert ends.lower is not None and ends.upper is not None
-    parts = [Ends(*(part[:, 0, place] for part in (ends.value, ends.lower, ends.upper))) for place in (0, 1)]
+    parts = [
+        Interval(*(part[:, 0, place] for part in (ends.value, ends.lower, ends.upper))) for place in (0, 1)
+    ]
     with (runs / "elastic" / "predictions.csv").open(newline="", encoding="utf-8") as file:
         told = {(row["scope"], row["quantity"]): row for row in csv.DictReader(file)}
     rivals = {

@@ -109,8 +109,8 @@ def test_reading_and_tokenizing_strings_needs_no_engine_and_no_torch() -> None:
 
 def test_predicting_with_a_shipped_model_needs_numpy_only() -> None:
     loaded = modules_after(
-        "import cloudkit\nfrom cloudkit.predict.inputs import gather\nmodel = cloudkit.load('thermal')\n"
-        "((table, failures),) = model.predict_columns(gather('0 0 0 | Si 1a'))\nassert len(table['value']) == 4"
+        "import cloudkit\nfrom cloudkit.predict.inputs import encode_inputs\nmodel = cloudkit.load('thermal')\n"
+        "((table, failures),) = model.predict_columns(encode_inputs('0 0 0 | Si 1a'))\nassert len(table['value']) == 4"
     )
     assert (
         loaded & {"torch", "pydantic", "pandas", "safetensors", "matplotlib", "sklearn", "pyarrow"} == set()

@@ -23,6 +23,7 @@ WITH_EXAMPLES = (
     "cloudkit",
     "cloudkit.encoding",
     "cloudkit.io",
+    "cloudkit.predict",
     "cloudkit.scope",
     "cloudkit.structure",
     "cloudkit.tokens",

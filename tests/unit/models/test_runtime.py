@@ -27,7 +27,7 @@ from cloudkit.models.runtime.runtime import reason_for_torch
 from cloudkit.models.widths import THIRDS
 from cloudkit.modelspec import parse_spec
 from cloudkit.predict.engines import NumpyEngine, TorchEngine
-from cloudkit.predict.intervals import Ends
+from cloudkit.predict.intervals import Interval
 from cloudkit.scope import project
 from cloudkit.tokens import Tokenizer
 
@@ -124,7 +124,7 @@ def assert_regression(runtime: Runtime, model: object, head: str, tokens: Tokens
     )
 
 
-def assert_ends(mine: Ends, theirs: Ends) -> None:
+def assert_ends(mine: Interval, theirs: Interval) -> None:
     for found, wanted in zip(mine, theirs, strict=True):
         assert found is not None and wanted is not None
         np.testing.assert_array_equal(np.isnan(found), np.isnan(wanted))

@@ -12,9 +12,16 @@ from cloudkit.errors import CloudkitError
 from cloudkit.models.runtime import shipped
 from cloudkit.modelspec import dump, load_spec
 from cloudkit.predict import Materials, Sheet, load_model
-from cloudkit.predict.inputs import gather
-from cloudkit.predict.known import FIXED, MAX_ELEMENTS, KnownCrystals, about_shipped, read_known, site_hash
-from cloudkit.predict.materials import MEMBERS, THERMAL, Ends, derived_moduli
+from cloudkit.predict.inputs import encode_inputs
+from cloudkit.predict.known import (
+    MAX_ELEMENTS,
+    SCALAR_QUANTITIES,
+    KnownCrystals,
+    about_shipped,
+    read_known,
+    site_hash,
+)
+from cloudkit.predict.materials import MEMBERS, THERMAL, Interval, derived_moduli
 from cloudkit.report.sheet import sheet_page
 from cloudkit.scope import parse
 from cloudkit.tables import generator_text
@@ -36,7 +43,7 @@ def family() -> Materials:
 def values(
     family: Materials, text: str, temperatures: object = None
 ) -> dict[str, tuple[float, float, float]]:
-    ((table, failures),) = family.predict_columns(gather(text), temperatures)
+    ((table, failures),) = family.predict_columns(encode_inputs(text), temperatures)
     assert not failures
     rows = zip(table["quantity"], table["value"], table["lower"], table["upper"], strict=True)
     return {name: (float(value), float(low), float(high)) for name, value, low, high in rows}
@@ -44,7 +51,7 @@ def values(
 
 def test_rock_salt_has_the_properties_of_the_handbook(family: Materials) -> None:
     found = values(family, ROCK_SALT)
-    assert list(found) == [*THERMAL, *FIXED]
+    assert list(found) == [*THERMAL, *SCALAR_QUANTITIES]
     handbook = {"heat_capacity_p": 25.2, "bulk_modulus": 25.0, "shear_modulus": 14.7, "formation_energy": -2.13, "refractive_index": 1.544}  # fmt: skip
     for name, wanted in handbook.items():
         assert found[name][0] == pytest.approx(wanted, rel=0.2), name
@@ -62,16 +69,16 @@ def test_copper_is_a_metal_and_has_no_refractive_index(family: Materials) -> Non
 
 
 def test_thermal_rows_come_at_each_temperature_and_all_others_once(family: Materials) -> None:
-    ((table, _),) = family.predict_columns(gather([ROCK_SALT, COPPER]), [100, 300, 500])
-    assert len(table["id"]) == 2 * (3 * len(THERMAL) + len(FIXED))
+    ((table, _),) = family.predict_columns(encode_inputs([ROCK_SALT, COPPER]), [100, 300, 500])
+    assert len(table["id"]) == 2 * (3 * len(THERMAL) + len(SCALAR_QUANTITIES))
     cv = table["value"][(table["quantity"] == "heat_capacity") & (table["id"] == "0")]
     assert (np.diff(cv) > 0).all()
     assert np.isnan(table["temperature"][table["quantity"] == "band_gap"]).all()
 
 
 def test_values_per_cell_are_those_per_atom_times_its_atoms(family: Materials) -> None:
-    ((atom, _),) = family.predict_columns(gather(ROCK_SALT))
-    ((cell, _),) = family.predict_columns(gather(ROCK_SALT), per="cell")
+    ((atom, _),) = family.predict_columns(encode_inputs(ROCK_SALT))
+    ((cell, _),) = family.predict_columns(encode_inputs(ROCK_SALT), per="cell")
     of_cell = np.array([unit.startswith("J/mol") for unit in atom["unit"]])
     np.testing.assert_allclose(cell["value"][of_cell], 8 * atom["value"][of_cell])
     np.testing.assert_array_equal(cell["value"][~of_cell], atom["value"][~of_cell])
@@ -99,7 +106,7 @@ def test_what_no_training_crystal_has_is_named(family: Materials) -> None:
 
 
 def test_a_string_that_is_too_long_is_a_failure(family: Materials) -> None:
-    ((table, failures),) = family.predict_columns(gather([LONG, ROCK_SALT]))
+    ((table, failures),) = family.predict_columns(encode_inputs([LONG, ROCK_SALT]))
     assert [failure.code for failure in failures] == ["P101"] and "tokens" in failures[0].message
     assert set(table["id"]) == {"1"}
     with pytest.raises(CloudkitError, match="P101"):
@@ -110,7 +117,7 @@ def test_a_string_too_long_for_one_model_has_no_value_of_it_and_a_note(
     family: Materials, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(family.members["thermal"], "max_length", 3)
-    ((table, _),) = family.predict_columns(gather(ROCK_SALT))
+    ((table, _),) = family.predict_columns(encode_inputs(ROCK_SALT))
     assert np.isnan(table["value"][table["quantity"] == "heat_capacity"]).all()
     assert np.isfinite(table["value"][table["quantity"] == "bulk_modulus"]).all()
     assert "too long for the thermal model" in table["note"][0]
@@ -118,7 +125,7 @@ def test_a_string_too_long_for_one_model_has_no_value_of_it_and_a_note(
 
 
 def test_moduli_of_isotropic_solids_follow_from_two_of_them() -> None:
-    ends = Ends(np.array([160.0]), np.array([150.0]), np.array([170.0])), Ends(np.array([80.0]), np.array([70.0]), np.array([90.0]))  # fmt: skip
+    ends = Interval(np.array([160.0]), np.array([150.0]), np.array([170.0])), Interval(np.array([80.0]), np.array([70.0]), np.array([90.0]))  # fmt: skip
     found = derived_moduli(*ends)
     young, poisson = (float(found[name].value[0]) for name in ("youngs_modulus", "poisson_ratio"))
     assert young == pytest.approx(2 * 80 * (1 + poisson)) and young == pytest.approx(
@@ -211,7 +218,9 @@ def test_a_crystal_unlike_the_training_crystals_has_wider_intervals(family: Mate
 def test_the_command_writes_csv_with_notes_and_pages(tmp_path: Path) -> None:
     assert run("predict", "materials", ROCK_SALT, ALLOY, "-o", tmp_path / "out.csv") == 0
     head, *rows = (tmp_path / "out.csv").read_text().splitlines()
-    assert head.split(",")[-1].strip('"') == "note" and len(rows) == 2 * (len(THERMAL) + len(FIXED))
+    assert head.split(",")[-1].strip('"') == "note" and len(rows) == 2 * (
+        len(THERMAL) + len(SCALAR_QUANTITIES)
+    )
     assert run("predict", "materials", ROCK_SALT, "--page", tmp_path / "sheet.html") == 0
     assert "NaCl" in (tmp_path / "sheet.html").read_text()
     assert run("predict", "materials", ROCK_SALT, COPPER, "--page", tmp_path / "two.html") == 0
@@ -225,7 +234,7 @@ def test_shipped_models_are_listed_with_errors_below_those_of_trees(
     about = about_shipped()
     assert set(MEMBERS) | {"geometry", "materials"} == set(about)
     measured = {one.quantity: one for model in about.values() for one in model.quantities}
-    assert set(measured) == {*THERMAL, *FIXED}
+    assert set(measured) == {*THERMAL, *SCALAR_QUANTITIES}
     for name, one in measured.items():
         assert one.mae is not None and one.mean_mae is not None and one.mae < one.mean_mae
         assert name == "heat_capacity_p" or (one.trees_mae is not None and one.mae < one.trees_mae)
@@ -242,7 +251,7 @@ def test_shipped_models_are_listed_with_errors_below_those_of_trees(
 
 
 def test_a_model_of_the_family_answers_alone(family: Materials) -> None:
-    ((alone, _),) = load_model("elastic").predict_columns(gather(ROCK_SALT))
+    ((alone, _),) = load_model("elastic").predict_columns(encode_inputs(ROCK_SALT))
     assert alone["value"][0] == pytest.approx(values(family, ROCK_SALT)["bulk_modulus"][0])
 
 

@@ -109,7 +109,7 @@ def test_a_stream_is_predicted_in_batches_as_it_would_be_at_once(model, monkeypa
     records = [Encoded(str(i), text) for i, text in enumerate(texts)]
     records.insert(2, Encoded("bad", None, error=StructureError("S104", "no such thing")))
     whole = model.predict(texts, [100, 300])
-    monkeypatch.setattr("cloudkit.predict.model.BATCH", 2)
+    monkeypatch.setattr("cloudkit.predict.model.BATCH_SIZE", 2)
     batches = list(model.predict_batches(records, [100, 300]))
     assert [len(table) for table, _ in batches] == [16, 8, 16]
     assert np.allclose(np.concatenate([table["value"] for table, _ in batches]), whole["value"])
