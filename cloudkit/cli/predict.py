@@ -50,7 +50,7 @@ def command(
     lowest: Annotated[bool | None, typer.Option("--lowest/--highest", help="Which values are the best. [default: the lowest of an energy, the highest of all else]", show_default=False)] = None,
     where: Annotated[str | None, typer.Option("--where", metavar="CONDITION", help="With --top: only rows for which this holds, such as \"value > 20 and novelty == 'new'\"; columns: formula, elements, space_group, novelty, value, lower, upper, and each quantity.", show_default=False)] = None,
     reference: Annotated[list[str] | None, typer.Option("--reference", metavar="FILE", help="With --top: crystals that are known, may be repeated. [default: the built-in minerals and prototypes]", show_default=False)] = None,
-    page: Annotated[Path | None, typer.Option("--page", metavar="PAGE", help="The data sheet of each crystal as an .html page, for the model materials; with --top: the best as one page.")] = None,
+    page: Annotated[Path | None, typer.Option("--page", metavar="PAGE", help="The data sheet of each crystal as an .html page; with --top: the best as one page.")] = None,
     wide: Annotated[bool, typer.Option("--wide", help="One row for each crystal (and temperature), one column for each quantity.")] = False,
     failures: Failures = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on standard output: each value or failure; with -o, the counts.")] = False,
@@ -257,21 +257,21 @@ def write_sheets(
 ) -> int:
     """Write PAGE, or PAGE with the crystal's name before the suffix where there are several; the exit code."""
     check_target(page, (".html",))
-    from cloudkit.predict import Materials, load, parse_temperatures
+    from cloudkit.predict import load, parse_temperatures
     from cloudkit.predict.inputs import as_failure
     from cloudkit.report.sheet import sheet_page
 
-    family = load(model)
-    if not isinstance(family, Materials):
-        raise CloudkitError(f"--page without --top is for the model materials, not {model}")
-    kelvin = parse_temperatures(temperatures) if temperatures else [298.15]
-    if len(kelvin) != 1:
+    trained = load(model)
+    kelvin = parse_temperatures(temperatures) if temperatures else None
+    if kelvin is not None and len(kelvin) != 1:
         raise CloudkitError(f"a data sheet has one temperature; {temperatures} are {len(kelvin)}")
+    at = None if kelvin is None else float(kelvin[0])
+    trained.predict_columns([], at)  # refuses what the model cannot do at all, once
     given = list(records(inputs, column))
     failed = 0
     for record in given:
         try:
-            sheet = family.sheet_of(record, float(kelvin[0]))
+            sheet = trained.sheet_of(record, at)
         except CloudkitError as error:
             say_failure(record.id, as_failure(record.id, error, "P100"))
             failed += 1

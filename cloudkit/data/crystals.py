@@ -111,6 +111,18 @@ class Crystals:
             weight=self.weight_of()[keep],
         )
 
+    def labels_at(self, temperature: float) -> dict[int, dict[str, float]]:
+        """Return crystal -> quantity -> label, at a temperature in K (within 10 K) or without one, from the first source that
+        has it.
+        """
+        away = np.nan_to_num(np.abs(self.temperature - temperature))
+        found: dict[int, dict[str, float]] = {}
+        for row in np.lexsort((away, self.source_of())).tolist():
+            if away[row] <= 10:
+                labels = found.setdefault(int(self.crystal[row]), {})
+                labels.setdefault(self.quantities[self.quantity[row]], float(self.value[row]))
+        return found
+
     def renumbered(self, outputs: Sequence[str]) -> "Crystals":
         """The same with `quantity` counting from another list of names, such as the outputs of a head."""
         places = np.array([outputs.index(name) for name in self.quantities], dtype=np.int64)

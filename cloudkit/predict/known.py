@@ -7,7 +7,7 @@ C. J. Hargreaves et al., Chem. Mater. 32 (2020) 10610). It is about 1 for neighb
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -15,9 +15,12 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from cloudkit.errors import ModelError, ScopeError
 from cloudkit.models.runtime.runtime import SHIPPED, read_spec, shipped
-from cloudkit.scope import Scope
+from cloudkit.predict.arrays import read_arrays
+from cloudkit.scope import Scope, parse
 from cloudkit.tables import ELEMENT, ELEMENTS, Element
+from cloudkit.tables.composition import whole_numbers
 from cloudkit.units import canonical_unit
 
 SCALAR_QUANTITIES: Final = {  # quantity -> unit, in the order of the tables of `materials`
@@ -35,7 +38,10 @@ SCALAR_QUANTITIES: Final = {  # quantity -> unit, in the order of the tables of 
 }
 FAR_DISTANCE: Final = 2.0  # from the nearest training composition; 2 % of held-out crystals are farther
 OTHER_SITES_PENALTY: Final = 1.0  # added to the distance if the Wyckoff positions differ
-PATH: Final = SHIPPED / "materials" / "known.npz"
+ROUNDING: Final = 1e-2  # bound on rounding errors of sums in float32
+RARE: Final = 5  # crystals; elements and space groups of fewer training crystals are reported
+KNOWN: Final = "known.npz"  # in a model folder
+PATH: Final = SHIPPED / "materials" / KNOWN
 MAX_ELEMENTS: Final = 8
 MENDELEEV_SLOTS: Final = 105  # 0 to 103, and one slot for elements without a Mendeleev number
 
@@ -53,8 +59,9 @@ class Neighbor(NamedTuple):
 class KnownCrystals:
     """Compositions, space groups and labels of training crystals, as arrays with one row per crystal.
 
-    numbers, amounts (n, MAX_ELEMENTS): atomic numbers and numbers of atoms, padded with 0. group, sites (n,): space group, and
+    numbers, amounts (n, elements): atomic numbers and numbers of atoms, padded with 0. group, sites (n,): space group, and
     a hash of group and Wyckoff letters. labels (n, quantities): NaN if unknown. most_orbits: 99.9th percentile of the orbits.
+    mixed: whether a crystal has mixed or partly filled sites; default False.
     """
 
     def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -63,9 +70,20 @@ class KnownCrystals:
         self.labels = arrays["labels"]
         self.quantities = [str(name) for name in arrays["quantities"]]
         self.most_orbits = int(arrays["most_orbits"])
+        self.mixed = bool(arrays.get("mixed", False))
 
     def __len__(self) -> int:
         return len(self.group)
+
+    def with_labels(self, quantities: Sequence[str]) -> "KnownCrystals":
+        """Return the crystals that have a label of one of some quantities, with these labels only."""
+        columns = [column for column, name in enumerate(self.quantities) if name in quantities]
+        rows = ~np.isnan(self.labels[:, columns]).all(axis=1)
+        arrays = {name: getattr(self, name)[rows] for name in ("numbers", "amounts", "group", "sites")}
+        return KnownCrystals(arrays | {
+            "labels": self.labels[rows][:, columns], "quantities": np.array([self.quantities[column] for column in columns]),
+            "most_orbits": np.array(self.most_orbits), "mixed": np.array(self.mixed),
+        })  # fmt: skip
 
     @cached_property
     def counts(self) -> NDArray[np.int64]:
@@ -74,59 +92,81 @@ class KnownCrystals:
         return np.bincount(present, minlength=len(ELEMENTS) + 1)
 
     @cached_property
-    def _shares(self) -> NDArray[np.float32]:
-        """Cumulative atomic fractions (MENDELEEV_SLOTS, n) along the Mendeleev numbers."""
+    def group_counts(self) -> NDArray[np.int64]:
+        """Number of crystals with each space group, by its number."""
+        return np.bincount(self.group, minlength=231)
+
+    @cached_property
+    def _by_sum(self) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
+        """Cumulative atomic fractions (n, MENDELEEV_SLOTS) along the Mendeleev numbers, sorted by their sums: rows, sums, fractions.
+
+        Two crystals are at least as far apart as their sums, so only a window of the rows needs to be searched.
+        """
         slot = np.array([0, *(_mendeleev_slot(element) for element in ELEMENTS)])
-        out = np.zeros((MENDELEEV_SLOTS, len(self)), dtype=np.float32)
+        fractions = np.zeros((len(self), MENDELEEV_SLOTS), dtype=np.float32)
         share = self.amounts / self.amounts.sum(axis=1, keepdims=True)
         rows = np.arange(len(self))
         for column in range(self.numbers.shape[1]):
-            out[slot[self.numbers[:, column]], rows] += share[:, column]
-        return np.cumsum(out, axis=0, out=out)
+            fractions[rows, slot[self.numbers[:, column]]] += share[:, column]
+        np.cumsum(fractions, axis=1, out=fractions)
+        sums = fractions.sum(axis=1)
+        order = np.argsort(sums, kind="stable")
+        return order, sums[order], fractions[order]
 
-    def distances(self, scope: Scope) -> NDArray[np.float32]:
-        """Return the distance of the composition of a string to each crystal (n,)."""
+    def distances(self, scope: Scope, limit: float = np.inf) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return the rows of all crystals within a distance of the composition of a string, and of some beyond, with distances."""
+        rows, sums, fractions = self._by_sum
         share = np.zeros(MENDELEEV_SLOTS, dtype=np.float32)
         total = sum(scope.composition.values())
         for symbol, amount in scope.composition.items():
             share[_mendeleev_slot(ELEMENT[symbol])] += amount / total
-        distance: NDArray[np.float32] = np.abs(self._shares - np.cumsum(share)[:, None]).sum(axis=0)
-        return distance
+        np.cumsum(share, out=share)
+        low, high = np.searchsorted(sums, [share.sum() - limit - ROUNDING, share.sum() + limit + ROUNDING])
+        return rows[low:high], np.abs(fractions[low:high] - share).sum(axis=1)
 
     def unlike(self, scope: Scope) -> list[str]:
         """Return how a string differs from all or nearly all training crystals; empty if it does not."""
         reasons = []
         for symbol in scope.composition:
             count = int(self.counts[ELEMENT[symbol].number])
-            if count < 5:
+            if count < RARE:
                 reasons.append(f"{symbol} is in {_count(count)}")
-        count = int((self.group == scope.space_group).sum())
-        if count < 5:
-            reasons.append(f"space group {scope.space_group} is that of {_count(count)}")
-        if any(orbit.species and _is_mixed(orbit.species) for orbit in scope.orbits):
+        count = int(self.group_counts[scope.space_group])
+        if count < RARE:
+            reasons.append(
+                f"{_count(count)} {'has' if count < 2 else 'have'} space group {scope.space_group}"
+            )
+        if not self.mixed and _has_mixed_sites(scope):
             reasons.append("mixed or partly filled sites are in no training crystal")
         if len(scope.orbits) > self.most_orbits:
             reasons.append(
                 f"{len(scope.orbits)} orbits are more than those of nearly all training crystals ({self.most_orbits})"
             )
-        distance = float(self.distances(scope).min())
-        if distance > FAR_DISTANCE:
-            nearest = self.nearest(scope, 1)[0]
-            reasons.append(f"the nearest composition, {nearest.formula}, is far (distance {distance:.1f})")
+        near = self.distances(scope, FAR_DISTANCE)[1] <= FAR_DISTANCE
+        if not near.any() and (nearest := self.nearest(scope, 1)):
+            distance = float(self.distances(scope)[1].min())
+            reasons.append(f"the nearest composition, {nearest[0].formula}, is far (distance {distance:.1f})")
         return reasons
 
     def nearest(self, scope: Scope, count: int = 5) -> list[Neighbor]:
         """Return the nearest crystals by composition and sites, nearest first."""
-        same = self.sites == site_hash(scope)
-        distance = self.distances(scope) + OTHER_SITES_PENALTY * ~same
-        order = np.argsort(distance, kind="stable")[:count]
-        return [self._neighbor(int(row), bool(same[row]), float(distance[row])) for row in order]
+        sites, limit = site_hash(scope), 2 * FAR_DISTANCE
+        while True:
+            rows, distance = self.distances(scope, limit)
+            same = self.sites[rows] == sites
+            total = distance + OTHER_SITES_PENALTY * ~same
+            order = np.lexsort((rows, np.round(total, 4)))[:count]
+            if limit > MENDELEEV_SLOTS or (len(order) == count and total[order[-1]] <= limit):
+                return [self._neighbor(int(rows[at]), bool(same[at]), float(distance[at])) for at in order]
+            limit *= 4
 
     def _neighbor(self, row: int, same: bool, distance: float) -> Neighbor:
         pairs = zip(self.numbers[row].tolist(), self.amounts[row].tolist(), strict=True)
-        parts = [(ELEMENTS[number - 1], int(amount)) for number, amount in pairs if number]
+        parts = [(ELEMENTS[number - 1], amount) for number, amount in pairs if number]
         parts.sort(key=lambda part: part[0].order)
-        formula = "".join(f"{element.symbol}{amount if amount > 1 else ''}" for element, amount in parts)
+        formula = "".join(
+            f"{element.symbol}{'' if amount == 1 else f'{amount:.4g}'}" for element, amount in parts
+        )
         labels = {
             name: float(value)
             for name, value in zip(self.quantities, self.labels[row], strict=True)
@@ -146,9 +186,61 @@ def site_hash(scope: Scope) -> int:
 
 @cache
 def read_known(path: Path = PATH) -> KnownCrystals:
-    """Read the training crystals of the shipped models."""
-    with np.load(path, allow_pickle=False) as arrays:
-        return KnownCrystals({name: arrays[name] for name in arrays.files})
+    """Read training crystals, by default those of all shipped models. Raises ModelError for a damaged file."""
+    arrays = read_arrays(path)
+    try:
+        return KnownCrystals(arrays)
+    except (KeyError, ValueError, TypeError) as error:
+        raise ModelError(
+            f"{path} does not list training crystals ({error}); copy the model folder again"
+        ) from None
+
+
+def load_known(folder: Path, quantities: Sequence[str]) -> KnownCrystals | None:
+    """Load the crystals that the model in a folder learned some quantities from; None if it has no record of them."""
+    if (folder / KNOWN).is_file():
+        return read_known(folder / KNOWN)
+    return read_known().with_labels(quantities) if folder.parent == SHIPPED else None
+
+
+def save_known(crystals: Iterable[tuple[str, Mapping[str, float]]], path: Path) -> None:
+    """Write training crystals, given as string and labels by quantity, for `read_known`.
+
+    Strings with the same composition, space group and Wyckoff letters are one crystal, with the first label of each quantity.
+    Texts that are not SCOPE strings are omitted.
+    """
+    merged: dict[tuple[tuple[tuple[str, float], ...], int, int], dict[str, float]] = {}
+    orbits, mixed = [], False
+    for text, labels in crystals:
+        try:
+            scope = parse(text)
+        except ScopeError:
+            continue
+        amounts = whole_numbers(scope.composition) or scope.composition
+        key = tuple(sorted(amounts.items())), scope.space_group, site_hash(scope)
+        first = merged.setdefault(key, {})
+        first |= {name: value for name, value in labels.items() if name not in first}
+        orbits.append(len(scope.orbits))
+        mixed = mixed or _has_mixed_sites(scope)
+    width = max((len(parts) for parts, _, _ in merged), default=1)
+    numbers = np.zeros((len(merged), width), dtype=np.uint8)
+    counts = np.zeros((len(merged), width), dtype=np.float32)
+    for row, (parts, _, _) in enumerate(merged):
+        numbers[row, : len(parts)] = [ELEMENT[symbol].number for symbol, _ in parts]
+        counts[row, : len(parts)] = [amount for _, amount in parts]
+    quantities = list(dict.fromkeys(name for labels in merged.values() for name in labels))
+    table = [[labels.get(name, np.nan) for name in quantities] for labels in merged.values()]
+    arrays: dict[str, NDArray[Any]] = {
+        "numbers": numbers,
+        "amounts": counts,
+        "group": np.array([group for _, group, _ in merged], dtype=np.uint8),
+        "sites": np.array([sites for _, _, sites in merged], dtype=np.uint32),
+        "labels": np.array(table, dtype=np.float32).reshape(len(merged), len(quantities)),
+        "quantities": np.array(quantities, dtype=str),
+        "most_orbits": np.array(np.quantile(orbits, 0.999) if orbits else 0, dtype=np.int64),
+        "mixed": np.array(mixed),
+    }
+    np.savez_compressed(path, allow_pickle=False, **arrays)
 
 
 def _mendeleev_slot(element: Element) -> int:
@@ -156,8 +248,9 @@ def _mendeleev_slot(element: Element) -> int:
     return MENDELEEV_SLOTS - 1 if number != number else int(number)
 
 
-def _is_mixed(species: Sequence[tuple[str, float]]) -> bool:
-    return len(species) > 1 or species[0][1] < 1
+def _has_mixed_sites(scope: Scope) -> bool:
+    """Whether a string that names the species of its orbits has mixed or partly filled ones."""
+    return any(o.species and (len(o.species) > 1 or o.species[0][1] < 1) for o in scope.orbits)
 
 
 def _count(count: int) -> str:
@@ -214,6 +307,32 @@ def measured_error(quantity: str) -> Quantity | None:
     """Return the errors of a quantity on held-out crystals."""
     entries = (entry for about in about_shipped().values() for entry in about.quantities)
     return next((entry for entry in entries if entry.quantity == quantity), None)
+
+
+def run_errors(folder: Path) -> dict[str, tuple[float | None, float | None]]:
+    """Mean absolute errors on held-out crystals by quantity, of the model in a folder and of the better trees.
+
+    From the evaluate tasks of a build, or from what is recorded about a shipped model.
+    """
+    path = folder / "metrics.json"
+    if not path.is_file():
+        shipped_quantities = _about(folder).quantities if folder.parent == SHIPPED else []
+        return {entry.quantity: (entry.mae, entry.trees_mae) for entry in shipped_quantities}
+    try:
+        tasks = json.loads(path.read_text(encoding="utf-8"))["tasks"]
+        return {
+            task["quantity"]: (task["mae"], _trees_error(task["baselines"]))
+            for task in tasks
+            if "mae" in task
+        }
+    except (KeyError, ValueError, TypeError) as error:
+        raise ModelError(f"{path} is damaged ({error}); build the model again") from None
+
+
+def _trees_error(baselines: Mapping[str, Any]) -> float | None:
+    return min(
+        (float(scores["mae"]) for name, scores in baselines.items() if name.endswith("trees")), default=None
+    )
 
 
 def _about(folder: Path) -> About:

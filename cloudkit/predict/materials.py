@@ -4,23 +4,21 @@ Some properties are computed from those of several models: Young's modulus and P
 Cp from Cv, thermal expansion, bulk modulus and volume.
 """
 
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from cloudkit import html
 from cloudkit.data import Tokens
 from cloudkit.encoding import Encoded
-from cloudkit.errors import CloudkitError
 from cloudkit.models.runtime import Runtime, read_runtime, shipped
 from cloudkit.models.runtime.heads import GeometryHead
-from cloudkit.predict.inputs import Failure, ModelInput, encode_inputs, prepare_input, raise_failures
-from cloudkit.predict.known import SCALAR_QUANTITIES, Neighbor, read_known
-from cloudkit.predict.model import COLUMNS, ROOM_TEMPERATURE, Columns, Model, Predictor, load_model
+from cloudkit.predict.inputs import Failure, ModelInput, raise_failures
+from cloudkit.predict.known import SCALAR_QUANTITIES, measured_error, read_known
+from cloudkit.predict.model import ROOM_TEMPERATURE, Columns, Model, Predictor, load_model
+from cloudkit.predict.sheet import CURVE_TEMPERATURES, DOS_FREQUENCIES, Interval, Sheet, trim_density
 from cloudkit.scope import parse, project, reduced_formula
 from cloudkit.units import MOLAR_QUANTITIES, Per, canonical_unit
 
@@ -34,8 +32,6 @@ CAVEAT: Final = (
 )
 TOO_LONG: Final = "the string is too long for the thermal model"
 METAL_THRESHOLD: Final = 0.5  # metal probability above which the refractive index is NaN
-CURVE_TEMPERATURES: Final = np.arange(0.0, 1001.0, 10.0)  # K, of the curves of a data sheet
-DOS_FREQUENCIES: Final = np.arange(0.0, 130.0, 0.1)  # THz, of its phonon density of states
 EXPANSION_TEMPERATURE: Final = 300.0  # K, of the labels of thermal expansion
 # AFLOW's thermal expansion (AGL) is too large: over the 17 solids in docs/howto/materials.md the median of measured / predicted
 # is 0.59; Cp - Cv is proportional to its square
@@ -43,76 +39,19 @@ MEASURED_EXPANSION: Final = 0.59
 JOULE_PER_MOL: Final = 602.214076  # 1 GPa Å³ per atom
 
 
-class Interval(NamedTuple):
-    """Values and the ends of their 80 % intervals, all (n,) or (n, temperatures); NaN if a value has no interval."""
-
-    value: Array
-    lower: Array
-    upper: Array
-
-    def clipped(self, low: float, high: float = np.inf) -> "Interval":
-        """Clip values and ends to [low, high]."""
-        return Interval(*(part.clip(low, high) for part in self))
-
-
-@dataclass(frozen=True, slots=True)
-class Sheet:
-    """The data sheet of one crystal: predictions of all shipped models.
-
-    Attributes
-    ----------
-    id, text, formula, space_group : str, str, str, int
-        The crystal; text is its orbit string.
-    at : float
-        Temperature of `table` in K.
-    table : dict
-        quantity -> (value, lower, upper), thermal quantities per mole of atoms.
-    kelvin, curves : ndarray, dict
-        Temperatures (t,) in K, and thermal quantities over them: quantity -> value, lower, upper, each (t,).
-    thz, density : ndarray
-        Phonon density of states (f,) in modes/THz/atom at frequencies (f,) in THz.
-    unlike : list of str
-        How the crystal differs from all training crystals, so that the values may be wrong.
-    nearest : list of Neighbor
-        Nearest training crystals.
-
-    Examples
-    --------
-    >>> sheet = Materials().sheet("1 4 b O O O c O O O d O O O e O O O 0 | Cs 1a Cl 1b")
-    >>> sheet.formula, sheet.space_group, sheet.nearest[0].formula
-    ('CsCl', 221, 'CsCl')
-    """
-
-    id: str
-    text: str
-    formula: str
-    space_group: int
-    at: float
-    table: dict[str, tuple[float, float, float]]
-    kelvin: Array
-    curves: dict[str, Interval]
-    thz: Array
-    density: Array
-    unlike: list[str]
-    nearest: list[Neighbor]
-
-    def _repr_html_(self) -> str:
-        rows = [
-            (name.replace("_", " "), *(f"{part:.4g}" for part in self.table[name]), unit_of(name))
-            for name in self.table
-        ]
-        parts = [html.paragraph(self.text), html.table(("quantity", "value", "from", "to", "unit"), rows)]
-        parts += [html.paragraph(f"Do not trust: {reason}") for reason in self.unlike]
-        return html.titled(f"{self.formula}, space group {self.space_group}", *parts)
-
-
 def unit_of(quantity: str) -> str:
     """Return the unit of a quantity of a data sheet, "" if it has none."""
     return canonical_unit(quantity) or SCALAR_QUANTITIES.get(quantity, "")
 
 
+def errors_of(quantity: str) -> tuple[float | None, float | None]:
+    """Return the mean absolute errors of the shipped models and of trees on held-out crystals, None if unknown."""
+    entry = measured_error(quantity)
+    return (entry.mae, entry.trees_mae) if entry else (None, None)
+
+
 class Materials(Predictor):
-    """All shipped models as one predictor; column `note` of its tables says how a crystal differs from all training crystals.
+    """All shipped models as one predictor.
 
     Attributes
     ----------
@@ -127,7 +66,6 @@ class Materials(Predictor):
     """
 
     name, heads, thermal = NAME, (NAME,), True
-    columns = (*COLUMNS, "note")
     thermal_count = len(THERMAL)
     caveat = CAVEAT
 
@@ -192,48 +130,12 @@ class Materials(Predictor):
             "note": np.array(notes, dtype=object)[row],
         }
 
-    def sheet(self, structure: Any, at: float = ROOM_TEMPERATURE) -> Sheet:
-        """Make the data sheet of one structure or orbit string; ``cloudkit.report.sheet_page`` turns it into a page.
-
-        Parameters
-        ----------
-        structure
-            A structure, path or string as for `predict`.
-        at : float
-            Temperature of its table in K.
-
-        Returns
-        -------
-        Sheet
-            All predictions for the crystal.
-
-        Raises
-        ------
-        CloudkitError
-            If the input is not exactly one crystal, or has no string.
-
-        Examples
-        --------
-        >>> Materials().sheet("1 4 b O O O c O O O d O O O e O O O 0 | Po 1a").formula
-        'Po'
-        """
-        records = list(encode_inputs(structure))
-        if len(records) != 1:
-            raise CloudkitError(f"a data sheet is of one crystal; got {len(records)}")
-        return self.sheet_of(records[0], at)
-
-    def sheet_of(self, record: Encoded, at: float = ROOM_TEMPERATURE) -> Sheet:
-        """Make the data sheet of one encoded row."""
-        ready = prepare_input(record, "orbit", "atom")
-        if isinstance(ready, Failure):
-            raise_failures([ready], 1)
-            raise AssertionError
+    def _sheet(self, ready: ModelInput, record: Encoded, at: float) -> Sheet:
         checked = self._check_length(ready)
         if isinstance(checked, Failure):
             raise_failures([checked], 1)
         scope = parse(ready.text)
-        kelvin = np.concatenate([[at], CURVE_TEMPERATURES])
-        found = self.properties([ready.text], kelvin)
+        found = self.properties([ready.text], np.concatenate([[at], CURVE_TEMPERATURES]))
         table = {
             name: tuple(float(part[0, 0] if name in THERMAL else part[0]) for part in found[name])
             for name in (*THERMAL, *SCALAR_QUANTITIES)
@@ -243,13 +145,12 @@ class Materials(Predictor):
         density = np.full(len(DOS_FREQUENCIES), np.nan)
         if tokens.lengths[0] <= model.max_length:
             density = model.density(model.heads[0], tokens, DOS_FREQUENCIES)[0]
-        last = int(np.flatnonzero(density > 0)[-1]) if (density > 0).any() else len(DOS_FREQUENCIES) - 1
-        shown = slice(0, last + 2)
         known = read_known()
         return Sheet(
-            record.id, ready.text, reduced_formula(scope), scope.space_group, at, table,  # type: ignore[arg-type]
+            NAME, record.id, ready.text, reduced_formula(scope), scope.space_group, at, table,  # type: ignore[arg-type]
+            {name: unit_of(name) for name in table}, {name: errors_of(name) for name in table}, {},
             CURVE_TEMPERATURES, {name: Interval(*(part[0, 1:] for part in found[name])) for name in THERMAL},
-            DOS_FREQUENCIES[shown], density[shown], known.unlike(scope), known.nearest(scope),
+            *trim_density(density), known.unlike(scope), known.nearest(scope),
         )  # fmt: skip
 
     def properties(self, texts: list[str], kelvin: Array) -> dict[str, Interval]:

@@ -25,8 +25,18 @@ from cloudkit.predict.inputs import (
     raise_failures,
     report_failures,
 )
+from cloudkit.predict.known import KnownCrystals, load_known, run_errors
+from cloudkit.predict.sheet import (
+    CURVE_TEMPERATURES,
+    DOS_FREQUENCIES,
+    Interval,
+    PredictedClass,
+    Sheet,
+    trim_density,
+)
 from cloudkit.predict.threads import fast_threads
 from cloudkit.predict.wide import units_of, wide_columns
+from cloudkit.scope import parse, reduced_formula
 from cloudkit.units import KELVIN_PER_THZ, MOLAR_QUANTITIES, PER, Per, canonical_unit
 
 if TYPE_CHECKING:
@@ -43,7 +53,8 @@ ROOM_TEMPERATURE: Final = 298.15  # K, the default of thermal models
 BATCH_SIZE: Final = 512  # crystals
 MAX_ROWS: Final = 1_000_000  # of the table of one batch
 NUMERIC_COLUMNS: Final = ("temperature", "value", "lower", "upper")
-COLUMNS: Final = ("id", "temperature", "quantity", "value", "unit", "lower", "upper")
+COLUMNS: Final = ("id", "temperature", "quantity", "value", "unit", "lower", "upper", "note")
+CLASS_COLUMNS: Final = (*COLUMNS[:-1], "class", "note")
 
 
 class Values(NamedTuple):
@@ -146,7 +157,8 @@ class Predictor:
         -------
         DataFrame
             One row per input, temperature and quantity with columns id, temperature (NaN if the quantity has none), quantity,
-            value, unit, lower and upper (80 % prediction interval; NaN for a model without), note. A quantity with classes has
+            value, unit, lower and upper (80 % prediction interval; NaN for a model without), note (how the crystal differs from
+            all training crystals). A quantity with classes has
             a row for the predicted class (column `class`; its probability is the value) and a row QUANTITY_CLASS for the
             probability of each class. An input that fails has NaN values and the reason as its note; failures are listed in
             ``table.attrs["failures"]`` and counted in a warning.
@@ -166,9 +178,10 @@ class Predictor:
         rows = list(encode_inputs(inputs))
         numbered = (row._replace(id=str(position)) for position, row in enumerate(rows))
         batches = list(self.predict_columns(numbered, temperatures, per))
-        names = tuple(dict.fromkeys((*self.columns, "note")))
-        tables = [{"note": np.full(len(part["id"]), "", dtype=object), **part} for part, _ in batches]
-        joined = {name: np.concatenate([part[name] for part in tables] or [np.empty(0)]) for name in names}
+        joined = {
+            name: np.concatenate([part[name] for part, _ in batches] or [np.empty(0)])
+            for name in self.columns
+        }
         numbered_failures = [failure for _, failures in batches for failure in failures]
         failures = [failure._replace(id=rows[int(failure.id)].id) for failure in numbered_failures]
         report_failures(failures, inputs, len(joined["id"]))
@@ -216,6 +229,48 @@ class Predictor:
                 )
             yield table, failures + too_long
 
+    def sheet(self, structure: Any, at: float | None = None) -> Sheet:
+        """Make the data sheet of one structure or string; ``cloudkit.report.sheet_page`` turns it into a page.
+
+        Parameters
+        ----------
+        structure
+            A structure, path or string as for `predict`.
+        at : float, optional
+            Temperature of its table in K, for thermal models only; default 298.15 K.
+
+        Returns
+        -------
+        Sheet
+            All predictions for the crystal.
+
+        Raises
+        ------
+        CloudkitError
+            If the input is not exactly one crystal, or has no string.
+
+        Examples
+        --------
+        >>> load_model("elastic").sheet("1 4 b O O O c O O O d O O O e O O O 0 | Po 1a").formula
+        'Po'
+        """
+        records = list(encode_inputs(structure))
+        if len(records) != 1:
+            raise CloudkitError(f"a data sheet is of one crystal; got {len(records)}")
+        return self.sheet_of(records[0], at)
+
+    def sheet_of(self, record: Encoded, at: float | None = None) -> Sheet:
+        """Make the data sheet of one encoded row."""
+        kelvin = self._temperatures(at)
+        ready = prepare_input(record, self.dialect, "atom")
+        if isinstance(ready, Failure):
+            raise_failures([ready], 1)
+            raise AssertionError
+        return self._sheet(ready, record, float(kelvin[0]))
+
+    def _sheet(self, ready: ModelInput, record: Encoded, at: float) -> Sheet:
+        raise NotImplementedError
+
     def _temperatures(self, temperatures: Any) -> Array:
         return check_temperatures(ROOM_TEMPERATURE if temperatures is None else temperatures)
 
@@ -258,7 +313,7 @@ class Model(Predictor):
             if head in trained and kind in ("regression", "classification", "thermal")
         ]
         if "classification" in map(self._kinds.get, self.heads):
-            self.columns = (*COLUMNS, "class")
+            self.columns = CLASS_COLUMNS
         self.blends: dict[str, Blend] = {}
         if any(folder.glob("trees-*.npz")):
             from cloudkit.predict.ensembles import load_blends
@@ -272,6 +327,11 @@ class Model(Predictor):
             self._engine = NumpyEngine(read_runtime(folder, self._plain))
         else:
             self._engine = TorchEngine(self.network)
+
+    @cached_property
+    def known(self) -> KnownCrystals | None:
+        """The crystals that it learned from; None if its folder has no record of them."""
+        return load_known(self.folder, [name for head in self.heads for name in self._outputs(head)])
 
     @cached_property
     def network(self) -> "CloudModel":
@@ -386,10 +446,41 @@ class Model(Predictor):
     def _table(self, inputs: list[ModelInput], kelvin: Array, per: Per) -> tuple[Columns, list[Failure]]:
         kept, tokens, too_long = self._tokenize(inputs)
         atoms, ids = np.array([item.atoms for item in kept]), [item.id for item in kept]
-        parts = [_columns(ids, atoms, self.values(head, tokens, kelvin), per) for head in self.heads]
+        notes = ["; ".join(self.known.unlike(parse(item.text))) if self.known else "" for item in kept]
+        parts = [_columns(ids, notes, atoms, self.values(head, tokens, kelvin), per) for head in self.heads]
         joined = {name: np.concatenate([part[name] for part in parts]) for name in ("row", *self.columns)}
         order = np.argsort(joined["row"], kind="stable")
         return {name: joined[name][order] for name in self.columns}, too_long
+
+    def _sheet(self, ready: ModelInput, record: Encoded, at: float) -> Sheet:
+        _, tokens, too_long = self._tokenize([ready])
+        raise_failures(too_long, 1)
+        table: dict[str, tuple[float, float, float]] = {}
+        units: dict[str, str] = {}
+        classes: dict[str, PredictedClass] = {}
+        curves: dict[str, Interval] = {}
+        density = np.full(len(DOS_FREQUENCIES), np.nan)
+        for head in self.heads:
+            values = self.values(head, tokens, np.concatenate([[at], CURVE_TEMPERATURES]))
+            missing = np.full(values.value.shape[1:], np.nan)
+            ends = (values.value, values.lower, values.upper)
+            interval = Interval(*(missing if part is None else part[0] for part in ends))
+            for column, quantity in enumerate(values.quantities):
+                value, lower, upper = (float(part[0, column]) for part in interval)
+                table[quantity], units[quantity] = (value, lower, upper), values.units[column]
+                if self._is_thermal(head):
+                    curves[quantity] = Interval(*(part[1:, column] for part in interval))
+            if values.classes is not None:
+                names = tuple(self._plain["heads"][head]["classes"])
+                classes[values.quantities[0]] = PredictedClass(str(values.classes[0, 0, 0]), names)
+            if self._is_thermal(head):
+                density = self.density(head, tokens, DOS_FREQUENCIES)[0]
+        scope = parse(ready.text)
+        return Sheet(
+            self.name, record.id, ready.text, reduced_formula(scope), scope.space_group, at if curves else np.nan, table, units,
+            run_errors(self.folder), classes, CURVE_TEMPERATURES, curves, *trim_density(density),
+            self.known.unlike(scope) if self.known else [], self.known.nearest(scope) if self.known else [],
+        )  # fmt: skip
 
     def values(self, head: str, tokens: Tokens, kelvin: Array) -> Values:
         """Predict with one head, per mole of atoms, in float64; kelvin (temperatures,) matters to thermal heads only."""
@@ -480,7 +571,7 @@ def as_frame(columns: Columns) -> "pd.DataFrame":
     return table
 
 
-def _columns(ids: list[str], atoms: Array, values: Values, per: Per) -> Columns:
+def _columns(ids: list[str], notes: list[str], atoms: Array, values: Values, per: Per) -> Columns:
     """Long table of one head; column `row` is the position of the input."""
     count, kelvins, width = values.value.shape
     factor = np.ones((count, 1, width))
@@ -500,5 +591,6 @@ def _columns(ids: list[str], atoms: Array, values: Values, per: Per) -> Columns:
         "unit": np.tile(np.array(units, dtype=object), count * kelvins),
         "lower": missing if values.lower is None else (values.lower * factor).ravel(),
         "upper": missing if values.upper is None else (values.upper * factor).ravel(),
+        "note": np.array(notes, dtype=object)[row],
         "class": np.full(len(row), "", dtype=object) if values.classes is None else values.classes.ravel(),
     }

@@ -1,13 +1,12 @@
-"""The data sheet of a crystal: everything that the shipped models predict for it, on one page."""
+"""The data sheet of a crystal: everything that a model predicts for it, on one page."""
 
 from typing import Final
 
 import numpy as np
 
 from cloudkit.html import format_number
-from cloudkit.predict.known import SCALAR_QUANTITIES, measured_error
-from cloudkit.predict.materials import METAL_THRESHOLD, THERMAL, Sheet, unit_of
-from cloudkit.predict.model import Array
+from cloudkit.predict.materials import METAL_THRESHOLD, NAME
+from cloudkit.predict.sheet import Array, Sheet
 from cloudkit.report.charts import Axis, Series, chart
 from cloudkit.report.page import Figure, render
 from cloudkit.tables import SPACE_GROUPS
@@ -34,14 +33,16 @@ LABELS: Final = {  # quantities of the table of known crystals, and their heads
     "band_gap": "gap (eV)",
     "refractive_index": "index",
 }
-LIMITS: Final = (
-    "The models read the string alone: two crystals with the same string get the same values, whatever their volume.",
-    "Intervals hold 80 % of the labels of compositions that training has not seen, of easy and of hard crystals; one value in five lies outside. "
-    "Errors are means over such crystals (command: cloudkit models).",
+MAX_LABELS: Final = 7  # columns of labels in the table of nearest crystals
+SAME: Final = 1e-3  # distance below which two compositions are equal
+STRING_ALONE: Final = "The model reads the string alone: two crystals with the same string get the same values, whatever their volume."
+INTERVALS: Final = "Intervals hold 80 % of the labels of compositions that training has not seen, of easy and of hard crystals; one value in five lies outside."
+ERRORS: Final = "Errors are means over such crystals (command: cloudkit models)."
+COMPUTED: Final = (
     "Labels were computed (PBE), not measured: gaps are about 40 % below measured ones; thermal conductivity and expansion "
-    "are those of a quasi-harmonic Debye model (AFLOW), expansion about 1.7 times the measured one.",
-    "Thermal values are harmonic: no magnetism, electrons, melting or change of phase. U and F include zero-point energy.",
+    "are those of a quasi-harmonic Debye model (AFLOW), expansion about 1.7 times the measured one."
 )
+HARMONIC: Final = "Thermal values are harmonic: no magnetism, electrons, melting or change of phase. U and F include zero-point energy."
 
 
 def sheet_page(sheet: Sheet) -> str:
@@ -52,12 +53,12 @@ def sheet_page(sheet: Sheet) -> str:
         kind="data sheet",
         sheet=sheet,
         group=SPACE_GROUPS[sheet.space_group - 1],
-        sentence=_sentence(sheet),
+        sentence=_sentence(sheet) if sheet.model == NAME else "",
         rows=_rows(sheet),
         figures_over_temperature=_figures(sheet),
-        known_heads=("formula", "group", "same sites", "distance", *LABELS.values()),
-        known=_known(sheet),
-        doubts=[*_doubts(sheet), *LIMITS],
+        nearest_heads=("formula", "group", "same sites", "distance", *_labels(sheet).values()),
+        nearest=_nearest(sheet),
+        doubts=[*_doubts(sheet), *_limits(sheet)],
     )
 
 
@@ -74,40 +75,68 @@ def _sentence(sheet: Sheet) -> str:
 
 def _rows(sheet: Sheet) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
-    for name in (*THERMAL, *SCALAR_QUANTITIES):
-        value, low, high = sheet.table[name]
+    for name, (value, low, high) in sheet.table.items():
         ends = "–" if np.isnan(low) else f"{format_number(low)} to {format_number(high)}"
         word = WORDS.get(name, name.replace("_", " "))
-        rows.append((word, None if np.isnan(value) else value, unit_of(name), ends, *_errors(name)))
+        shown = sheet.classes[name].name if name in sheet.classes else None if np.isnan(value) else value
+        rows.append((word, shown, sheet.units[name], ends, *sheet.errors.get(name, (None, None))))
     return rows
 
 
-def _errors(name: str) -> tuple[object, object]:
-    """Mean absolute errors of the model and of trees on unseen crystals, None where they are not known."""
-    known = measured_error(name)
-    return (known.mae, known.trees_mae) if known else (None, None)
+def _labels(sheet: Sheet) -> dict[str, str]:
+    """The quantities whose labels the table of nearest crystals shows, and their heads."""
+    if sheet.model == NAME:
+        return LABELS
+    names = [name for name in sheet.table if any(name in one.labels for one in sheet.nearest)][:MAX_LABELS]
+    return {
+        name: f"{name.replace('_', ' ')} ({sheet.units[name]})"
+        if sheet.units[name]
+        else name.replace("_", " ")
+        for name in names
+    }
 
 
-def _known(sheet: Sheet) -> list[tuple[object, ...]]:
+def _nearest(sheet: Sheet) -> list[tuple[object, ...]]:
     return [
         (
             one.formula,
             one.space_group,
             "yes" if one.same_sites else "no",
             f"{one.distance:.2f}",
-            *(format_number(one.labels.get(name)) for name in LABELS),
+            *(_label(sheet, name, one.labels.get(name)) for name in _labels(sheet)),
         )
         for one in sheet.nearest
     ]
 
 
+def _label(sheet: Sheet, name: str, label: float | None) -> str:
+    predicted = sheet.classes.get(name)
+    return format_number(label) if predicted is None or label is None else predicted.classes[int(label)]
+
+
+def _limits(sheet: Sheet) -> list[str]:
+    """What holds for all crystals of the model."""
+    limits = [STRING_ALONE]
+    if sheet.model == NAME:
+        limits += [f"{INTERVALS} {ERRORS}", COMPUTED]
+    elif not all(np.isnan(low) for _, low, _ in sheet.table.values()):
+        limits.append(INTERVALS)
+    return limits + ([HARMONIC] if sheet.curves else [])
+
+
 def _doubts(sheet: Sheet) -> list[str]:
     """What is uncertain of this crystal."""
     found = [f"Unlike the training crystals: {text}." for text in sheet.unlike]
-    if any(one.same_sites and one.distance == 0 for one in sheet.nearest):
+    if any(one.same_sites and one.distance < SAME for one in sheet.nearest):
         found.append(
-            "This crystal is among those that the models learned from: for it they recall values instead of predicting them."
+            "This crystal is among those that training has seen: its values are recalled, not predicted."
         )
+    return found + (_family_doubts(sheet) if sheet.model == NAME else [])
+
+
+def _family_doubts(sheet: Sheet) -> list[str]:
+    """What the values of the shipped models say together."""
+    found = []
     metal = sheet.table["metal_probability"][0]
     if 0.2 < metal < 0.8:
         found.append(f"It may or may not be a metal: probability {metal:.2f}.")
@@ -129,10 +158,10 @@ def _figures(sheet: Sheet) -> list[Figure]:
     for title, drawn in (("Heat capacity", ("heat_capacity", "heat_capacity_p")), ("Entropy", ("entropy",))):
         series = []
         for look, name in zip("ab", drawn, strict=False):
-            ends = sheet.curves[name]
-            if np.isnan(ends.value).all():
+            ends = sheet.curves.get(name)
+            if ends is None or np.isnan(ends.value).all():
                 continue
-            if look == "a":
+            if look == "a" and not np.isnan(ends.lower).all():
                 series.append(_band(sheet.kelvin, ends.lower, ends.upper))
             series.append(Series(sheet.kelvin, ends.value, names[name], look))
         rules = (("3R", DULONG_PETIT),) if "heat_capacity" in drawn else ()

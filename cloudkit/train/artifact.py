@@ -6,7 +6,7 @@ import json
 import platform
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -19,20 +19,31 @@ from cloudkit.evaluate.results import write_lines
 from cloudkit.models import CloudModel, save_weights, vocabulary_text
 from cloudkit.modelspec import Spec, dump
 from cloudkit.predict.ensembles import load_blends
+from cloudkit.predict.known import KNOWN, save_known
 from cloudkit.report import write_card, write_report
 from cloudkit.train.stages import TRAINING, StageResult
 
 OPTIONAL_FILES: Final = ("trees-*.npz", "predictions.csv", "attribution.json")  # not every artifact has them
 
 
-def write_artifact(spec: Spec, model: CloudModel, results: Sequence[StageResult], folder: Path) -> None:
-    """Write spec, weights, vocabulary, metrics, curves, predictions, times, report and card of a build into `folder`."""
+def write_artifact(
+    spec: Spec,
+    model: CloudModel,
+    results: Sequence[StageResult],
+    learned: Iterable[tuple[str, dict[str, float]]],
+    folder: Path,
+) -> None:
+    """Write spec, weights, vocabulary, metrics, curves, predictions, times, report and card of a build into `folder`.
+
+    learned: the strings of the training crystals with their labels by quantity; written as the known crystals of the model.
+    """
     (folder / "spec.yaml").write_text(dump(spec), encoding="utf-8")
     (folder / "vocab.txt").write_bytes(vocabulary_text(model.tokenizer).encode())
     save_weights(model.state_dict(), folder / "model.safetensors")
     trained = [result for result in results if result.stage.kind in TRAINING]
     evaluated = [result for result in results if result.stage.kind == "evaluate"]
     shutil.copyfile(trained[-1].folder / SEEN, folder / SEEN)
+    save_known(learned, folder / KNOWN)
     for trees in (path for result in trained for path in result.folder.glob("trees-*.npz")):
         shutil.copyfile(trees, folder / trees.name)
     _write_json(folder / "metrics.json", _metrics(spec, model, results, evaluated))

@@ -146,7 +146,7 @@ def _train_and_publish(
     def write_report(stage: Stage, folder: Path) -> None:
         artifact = folder / "artifact" / context.spec.name
         artifact.mkdir(parents=True)
-        write_artifact(context.spec, context.model(stage), done, artifact)
+        write_artifact(context.spec, context.model(stage), done, context.learned_crystals(), artifact)
 
     results.append(_log_result(context.store.make(report, write_report), log))
     if not context.store.leads:

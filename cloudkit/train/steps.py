@@ -38,6 +38,7 @@ from cloudkit.modelspec import (
 )
 from cloudkit.predict.ensembles import Blend, blend_path, load_blends, predict_classes
 from cloudkit.predict.intervals import predict_intervals
+from cloudkit.predict.model import ROOM_TEMPERATURE
 from cloudkit.tokens import Tokenizer
 from cloudkit.train.calibrate import (
     fit_held_out,
@@ -113,6 +114,14 @@ class BuildContext:
         rows = Crystals.load(self.store.path(stage.reads["train_crystals"]))
         train, held_out = self.split(stage.reads["train_split"], rows)
         return rows.of(train), rows.of(held_out), [rows.texts[index] for index in (*train, *held_out)]
+
+    def learned_crystals(self) -> Iterator[tuple[str, dict[str, float]]]:
+        """Yield the strings of the crystals that heads were fitted to, with their labels near 298 K."""
+        for stage in (stage for stage in self.plan if stage.kind == "finetune"):
+            crystals = self.crystals(stage)
+            train, _ = self.split(stage, crystals)
+            labels = crystals.of(train).labels_at(ROOM_TEMPERATURE)
+            yield from ((crystals.texts[index], labels.get(index, {})) for index in train.tolist())
 
     def seen_before(self, stage: Stage) -> Seen:
         """The crystals that were trained on with labels before a training stage."""

@@ -31,7 +31,7 @@ from cloudkit.modelspec import load_spec
 from cloudkit.train import build
 
 TARGET: Final = Path(__file__).resolve().parents[2] / "cloudkit" / "models" / "shipped" / "thermal"
-FILES: Final = ("spec.yaml", "vocab.txt", "card.md")
+FILES: Final = ("spec.yaml", "vocab.txt", "card.md", "known.npz")
 MOST: Final = 3_000_000  # bytes
 FOLDS: Final = 5
 UNITS: Final = {

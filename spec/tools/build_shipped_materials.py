@@ -28,7 +28,8 @@ from cloudkit.models import save_weights, to_half
 from cloudkit.modelspec import load_spec
 from cloudkit.predict import load_model
 from cloudkit.predict.known import MAX_ELEMENTS, site_hash
-from cloudkit.predict.materials import Interval, derived_moduli
+from cloudkit.predict.materials import derived_moduli
+from cloudkit.predict.sheet import Interval
 from cloudkit.scope import parse, reduced_formula
 from cloudkit.tables import ELEMENT
 from cloudkit.tables.composition import whole_numbers

@@ -8,7 +8,7 @@ import pytest
 
 import cloudkit
 from cloudkit.cli.app import main
-from cloudkit.errors import CloudkitError
+from cloudkit.errors import CloudkitError, ModelError
 from cloudkit.models.runtime import shipped
 from cloudkit.modelspec import dump, load_spec
 from cloudkit.predict import Materials, Sheet, load_model
@@ -19,9 +19,11 @@ from cloudkit.predict.known import (
     KnownCrystals,
     about_shipped,
     read_known,
+    save_known,
     site_hash,
 )
-from cloudkit.predict.materials import MEMBERS, THERMAL, Interval, derived_moduli
+from cloudkit.predict.materials import MEMBERS, THERMAL, derived_moduli
+from cloudkit.predict.sheet import Interval
 from cloudkit.report.sheet import sheet_page
 from cloudkit.scope import parse
 from cloudkit.tables import generator_text
@@ -156,9 +158,39 @@ def test_distances_of_compositions_are_work_along_the_mendeleev_numbers() -> Non
     known = KnownCrystals(arrays)
     places = {symbol: cloudkit.tables.ELEMENT[symbol].mendeleev_number for symbol in ("Na", "K", "Cl")}
     halved = abs(places["Na"] - places["K"]) / 2
-    assert float(known.distances(parse(ROCK_SALT))[0]) == 0
-    assert float(known.distances(parse(ROCK_SALT.replace("Na", "K")))[0]) == pytest.approx(halved)
-    assert known.nearest(parse(ROCK_SALT))[0].formula == "NaCl"
+    (itself,), (other,) = known.nearest(parse(ROCK_SALT)), known.nearest(parse(ROCK_SALT.replace("Na", "K")))
+    assert itself.formula == "NaCl" and itself.distance == 0
+    assert other.distance == pytest.approx(halved)
+
+
+def test_the_nearest_crystals_are_those_of_a_search_through_all() -> None:
+    known = read_known()
+    for text in (ROCK_SALT, COPPER, ALLOY, f"{generator_text(225)} | Rn 4a Fr 4b"):
+        scope = parse(text)
+        rows, distance = known.distances(scope)
+        assert len(rows) == len(known)
+        total = distance + (known.sites[rows] != site_hash(scope))
+        nearest = [one.distance + (not one.same_sites) for one in known.nearest(scope, 20)]
+        np.testing.assert_allclose(nearest, np.sort(total)[:20], atol=1e-4)
+
+
+def test_known_crystals_are_saved_merged_and_read_again(tmp_path: Path) -> None:
+    rows = [
+        (ROCK_SALT, {"gap": 5.0}),
+        (ALLOY, {"bulk": 160.0}),
+        (ROCK_SALT, {"gap": 6.0, "bulk": 25.0}),
+        ("?", {}),
+    ]
+    save_known(rows, tmp_path / "known.npz")
+    known = read_known(tmp_path / "known.npz")
+    assert len(known) == 2
+    salt, alloy = known.nearest(parse(ROCK_SALT))
+    assert salt.labels == {"gap": 5.0, "bulk": 25.0} and alloy.formula == "FeNi"
+    assert not any("mixed" in reason for reason in known.unlike(parse(ALLOY)))
+    assert [one.formula for one in known.with_labels(["gap"]).nearest(parse(ALLOY))] == ["NaCl"]
+    (tmp_path / "other.npz").write_bytes(b"PK")
+    with pytest.raises(ModelError, match="cannot read"):
+        read_known(tmp_path / "other.npz")
 
 
 def test_a_sheet_holds_numbers_curves_and_a_density_that_integrates_to_three(family: Materials) -> None:
@@ -225,7 +257,12 @@ def test_the_command_writes_csv_with_notes_and_pages(tmp_path: Path) -> None:
     assert "NaCl" in (tmp_path / "sheet.html").read_text()
     assert run("predict", "materials", ROCK_SALT, COPPER, "--page", tmp_path / "two.html") == 0
     assert {path.name for path in tmp_path.glob("two*")} == {"two-1.html", "two-2.html"}
-    assert run("predict", "thermal", ROCK_SALT, "--page", tmp_path / "no.html") == 2
+    assert run("predict", "thermal", ROCK_SALT, "--page", tmp_path / "thermal.html", "-t", "77") == 0
+    page = (tmp_path / "thermal.html").read_text()
+    assert "Properties at 77 K" in page and "Nearest known crystals" in page and "band gap" not in page
+    assert run("predict", "elastic", ROCK_SALT, "--page", tmp_path / "elastic.html") == 0
+    assert "Predicted by elastic" in (tmp_path / "elastic.html").read_text()
+    assert run("predict", "elastic", ROCK_SALT, "--page", tmp_path / "no.html", "-t", "77") == 2
 
 
 def test_shipped_models_are_listed_with_errors_below_those_of_trees(

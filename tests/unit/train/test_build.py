@@ -16,6 +16,8 @@ from cloudkit.errors import CloudkitError
 from cloudkit.io import read_table
 from cloudkit.models import build_model, load_model
 from cloudkit.modelspec import Spec, load_spec, parse_spec
+from cloudkit.predict import load
+from cloudkit.report.sheet import sheet_page
 from cloudkit.report.verdict import lead
 from cloudkit.tokens import Tokenizer
 from cloudkit.train import BuildResult, build
@@ -23,7 +25,7 @@ from cloudkit.train import BuildResult, build
 from .train_examples import SPEC, Interrupt, MakeSpec, labels, write_csv
 
 ARTIFACT = {
-    "attribution.json", "card.md", "curves.json", "metrics.json", "model.safetensors", "predictions.csv", "report.html", "seen.npz", "spec.yaml",
+    "attribution.json", "card.md", "curves.json", "known.npz", "metrics.json", "model.safetensors", "predictions.csv", "report.html", "seen.npz", "spec.yaml",
     "timing.json", "vocab.txt",
 }  # fmt: skip
 
@@ -35,6 +37,40 @@ def status(result: BuildResult) -> dict[str, str]:
 def same_weights(first: Path, second: Path) -> bool:
     one, two = (load_file(folder / "model.safetensors") for folder in (first, second))
     return one.keys() == two.keys() and all(bool((one[name] == two[name]).all()) for name in one)
+
+
+def test_a_model_names_what_it_has_not_seen_and_its_nearest_crystals(project: Path, spec: Any) -> None:
+    result = build(spec(), project / "run")
+    model = load(result.folder)
+    learned = labels("train", 20)
+    rows = {str(row["scope"]): row for row in learned if row["t"] == "300"}
+    odd = next(iter(rows)).rpartition("|")[0] + "| Es 4a Cl 4b"
+    table = model.predict([*rows, odd])
+    assert table[table["id"] == str(len(rows))]["note"].str.contains("Es is in no training crystal").all()
+    assert not table["note"].str.contains("nearest composition").iloc[0]
+    trained = [
+        text
+        for text in rows
+        if model.sheet(text).nearest[0].distance == 0 and model.sheet(text).nearest[0].same_sites
+    ]
+    assert len(trained) >= 16  # the crystals of training, and not those held out
+    sheet = model.sheet(trained[0], at=300)
+    row = rows[trained[0]]
+    assert sheet.nearest[0].labels["heat_capacity"] == pytest.approx(
+        float(str(row["cv"])) / float(str(row["n_atoms"]))
+    )
+    assert sheet.errors["heat_capacity"][0] == pytest.approx(result.metrics["tasks"][0]["mae"])
+    page = sheet_page(sheet)
+    assert "Nearest known crystals" in page and "training has seen" in page and "Properties at 300 K" in page
+    assert "refractive" not in page and "nan" not in page.lower()
+
+
+def test_a_model_without_a_record_of_its_crystals_predicts_without_notes(project: Path, spec: Any) -> None:
+    folder = build(spec(), project / "run").folder
+    (folder / "known.npz").unlink()
+    text = str(labels("train", 1)[0]["scope"])
+    assert set(load(folder).predict(text)["note"]) == {""}
+    assert "Nearest known crystals" not in sheet_page(load(folder).sheet(text))
 
 
 def test_a_build_leaves_a_whole_model_and_its_story(project: Path, spec: Any) -> None:

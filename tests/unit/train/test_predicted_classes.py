@@ -12,6 +12,7 @@ from cloudkit.data import Tokens
 from cloudkit.evaluate import evaluate
 from cloudkit.modelspec import load_spec
 from cloudkit.predict import Model, load
+from cloudkit.report.sheet import sheet_page
 from cloudkit.train import build
 
 from .class_examples import HALIDE, KIND, SPEC, TEXTS, THREE, write_labels
@@ -40,7 +41,7 @@ def test_a_table_has_the_class_and_the_probability_of_each(folder: Path) -> None
     model = load(folder)
     table = model.predict(TEXTS[:4])
     assert {"class", "value", "note"} < set(table.columns)
-    assert model.columns[-1] == "class"
+    assert model.columns[-2:] == ("class", "note")
     assert table["quantity"].tolist() == ["halide", "halide_no", "halide_yes"] * 4
     decided, no, yes = (table[table["quantity"] == name] for name in ("halide", "halide_no", "halide_yes"))
     np.testing.assert_allclose(no["value"].to_numpy() + yes["value"].to_numpy(), 1)
@@ -53,6 +54,11 @@ def test_a_table_has_the_class_and_the_probability_of_each(folder: Path) -> None
     wide = model.predict(TEXTS[:4], wide=True)
     assert wide["halide_class"].tolist() == HALIDE[:4]
     assert wide["halide_yes"].tolist() == yes["value"].tolist()
+
+
+def test_a_data_sheet_names_the_class_and_those_of_the_nearest_crystals(folder: Path) -> None:
+    page = sheet_page(load(folder).sheet(TEXTS[0]))
+    assert "halide" in page and ">yes<" in page and ">no<" in page
 
 
 def test_numpy_and_torch_give_the_same_probabilities(folder: Path, three: Model) -> None:

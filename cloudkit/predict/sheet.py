@@ -1,0 +1,101 @@
+"""The content of a data sheet: all predictions of a model for one crystal, and how far to trust them."""
+
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from cloudkit import html
+from cloudkit.predict.known import Neighbor
+
+Array = npt.NDArray[np.float64]
+CURVE_TEMPERATURES: Final = np.arange(0.0, 1001.0, 10.0)  # K
+DOS_FREQUENCIES: Final = np.arange(0.0, 130.0, 0.1)  # THz, of the phonon density of states
+
+
+class Interval(NamedTuple):
+    """Values and the ends of their 80 % intervals, all (n,) or (n, temperatures); NaN if a value has no interval."""
+
+    value: Array
+    lower: Array
+    upper: Array
+
+    def clipped(self, low: float, high: float = np.inf) -> "Interval":
+        """Clip values and ends to [low, high]."""
+        return Interval(*(part.clip(low, high) for part in self))
+
+
+class PredictedClass(NamedTuple):
+    """The predicted class of a quantity, and the names of all its classes."""
+
+    name: str
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """The data sheet of one crystal: all predictions of a model.
+
+    Attributes
+    ----------
+    model : str
+        Name of the model.
+    id, text, formula, space_group : str, str, str, int
+        The crystal; text is its string in the dialect of the model.
+    at : float
+        Temperature of `table` in K; NaN if no quantity depends on temperature.
+    table : dict
+        quantity -> (value, lower, upper), thermal quantities per mole of atoms; for classes the probability of the predicted class.
+    units, errors : dict
+        quantity -> unit, and -> mean absolute error of the model and of trees on held-out crystals, None if unknown.
+    classes : dict of str to PredictedClass
+        Quantities with classes.
+    kelvin, curves : ndarray, dict
+        Temperatures (t,) in K, and thermal quantities over them: quantity -> value, lower, upper, each (t,).
+    thz, density : ndarray
+        Phonon density of states (f,) in modes/THz/atom at frequencies (f,) in THz; NaN without one.
+    unlike : list of str
+        How the crystal differs from all training crystals, so that the values may be wrong.
+    nearest : list of Neighbor
+        Nearest training crystals.
+
+    Examples
+    --------
+    >>> from cloudkit.predict import load
+    >>> sheet = load("materials").sheet("1 4 b O O O c O O O d O O O e O O O 0 | Cs 1a Cl 1b")
+    >>> sheet.formula, sheet.space_group, sheet.nearest[0].formula
+    ('CsCl', 221, 'CsCl')
+    """
+
+    model: str
+    id: str
+    text: str
+    formula: str
+    space_group: int
+    at: float
+    table: dict[str, tuple[float, float, float]]
+    units: dict[str, str]
+    errors: dict[str, tuple[float | None, float | None]]
+    classes: dict[str, PredictedClass]
+    kelvin: Array
+    curves: dict[str, Interval]
+    thz: Array
+    density: Array
+    unlike: list[str]
+    nearest: list[Neighbor]
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (name.replace("_", " "), *(f"{part:.4g}" for part in ends), self.units[name])
+            for name, ends in self.table.items()
+        ]
+        parts = [html.paragraph(self.text), html.table(("quantity", "value", "from", "to", "unit"), rows)]
+        parts += [html.paragraph(f"Do not trust: {reason}") for reason in self.unlike]
+        return html.titled(f"{self.formula}, space group {self.space_group}", *parts)
+
+
+def trim_density(density: Array) -> tuple[Array, Array]:
+    """Return DOS_FREQUENCIES and a density of states on them up to the highest frequency that has modes."""
+    last = int(np.flatnonzero(density > 0)[-1]) if (density > 0).any() else len(DOS_FREQUENCIES) - 1
+    return DOS_FREQUENCIES[: last + 2], density[: last + 2]
