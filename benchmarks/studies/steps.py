@@ -25,8 +25,8 @@ from conftest import moved, read_structures
 from cloudkit import Tokenizer, _native
 from cloudkit.encoding.text import scope_text
 from cloudkit.io import as_crystal
-from cloudkit.io.pieces import Piece
-from cloudkit.io.read import read_pieces
+from cloudkit.io.chunks import Chunk
+from cloudkit.io.read import read_chunks
 from cloudkit.structure import engine_spglib, guards
 from cloudkit.structure.symmetry import Search, _conclude, _guard, load_engine
 
@@ -78,8 +78,8 @@ class Chain:
         }
 
     def _read(self, paths: list[Path]) -> list[Any]:
-        pieces = (Piece(path.name, str(path), "cif") for path in paths)
-        return [record.crystal for records in read_pieces(pieces) for record in records]
+        chunks = (Chunk(path.name, str(path), "cif") for path in paths)
+        return [record.crystal for records in read_chunks(chunks) for record in records]
 
     def _search(self, cells: list[Any], search: Search) -> list[Any]:
         engine, _ = load_engine(search.engine)

@@ -7,8 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from cloudkit.cli.columns import Column
-from cloudkit.cli.files import check_target, replacing, table_suffixes
-from cloudkit.cli.inputs import check_apart, check_inputs
+from cloudkit.cli.files import check_apart, check_inputs, check_target, replacing, table_suffixes
 from cloudkit.cli.terminal import counting, emit, emit_json, say
 
 Inputs = Annotated[list[str], typer.Argument(metavar="FILE...", help="Tables of strings or structures (.csv, .jsonl, .parquet; .gz may follow), folders of shards, files and folders of structures.")]  # fmt: skip

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import typer
 
-from cloudkit.cli.terminal import say
+from cloudkit.cli.files import STANDARD_INPUT
+from cloudkit.cli.terminal import MAX_SHOWN, say
 from cloudkit.errors import CloudkitError, DataError, ScopeError
 
 if TYPE_CHECKING:
     from cloudkit.encoding import Encoded
     from cloudkit.io import Table
 
-STANDARD_INPUT: Final = "-"
 MAX_TEXT: Final = 1 << 28  # bytes of lines, unpacked, that are held at once
 
 Strings = Annotated[list[str] | None, typer.Argument(metavar="[STRING]...", help="SCOPE strings, or one file as for --file; - reads lines from standard input.", show_default=False)]  # fmt: skip
@@ -172,9 +172,6 @@ def _lines(file: str, damaged: bool) -> list[str]:
     if not text.strip("\r\n"):
         raise DataError(f"{name}: it has no strings")
     return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
-
-
-MAX_SHOWN: Final = 20
 
 
 class Failures:

@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cloudkit.cli.columns import MAX_SHOWN, is_table
-from cloudkit.cli.files import Write, check_target, table_suffixes, table_writer
-from cloudkit.cli.inputs import Notes, check_apart, check_inputs, say_failure
-from cloudkit.cli.terminal import counting, emit, emit_json, say
+from cloudkit.cli.files import Write, check_apart, check_inputs, check_target, table_suffixes, table_writer
+from cloudkit.cli.terminal import MAX_SHOWN, Notes, counting, emit, emit_json, say, say_failure
 from cloudkit.errors import CloudkitError
 
 if TYPE_CHECKING:
@@ -82,6 +80,7 @@ def command(
     if geometry and not (output or as_json):
         raise CloudkitError("--geometry writes columns: give -o OUT or --json")
     from cloudkit.encoding import EncodeOptions, encode_files
+    from cloudkit.io import is_table
 
     options = EncodeOptions(dialect, order, engine, symprec, max_sites, geometry)
     if folder:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import typer
 
-from cloudkit.cli.columns import STANDARD_INPUT
 from cloudkit.cli.encode import LEDGER, check_length
-from cloudkit.cli.inputs import check_named
+from cloudkit.cli.files import STANDARD_INPUT, check_named
 from cloudkit.cli.terminal import emit, emit_json, emit_table, say
 from cloudkit.errors import CloudkitError, StructureError
 

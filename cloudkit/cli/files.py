@@ -1,6 +1,9 @@
-"""Writing files whole or not at all: rows as .csv or .jsonl, and any other file through `replacing`."""
+"""Files that a command line names: inputs exist, outputs can be written and are not inputs; and writing files whole or not at
+all, rows as .csv, .jsonl or .parquet, and any other file through `replacing`.
+"""
 
 import csv
+import glob
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,7 +14,49 @@ from typing import IO, Any
 from cloudkit.cli.terminal import to_json
 from cloudkit.errors import CloudkitError
 
+STANDARD_INPUT = "-"
 Write = Callable[[dict[str, object]], None]
+
+
+def check_inputs(inputs: Sequence[str]) -> None:
+    """Raise CloudkitError if nothing of what is named exists; one missing file among others is a failure, not an error."""
+    check_named(inputs)
+    if not any(given == STANDARD_INPUT or _is_string(given) or _exists(given) for given in inputs):
+        from cloudkit.io.paths import missing_hint
+
+        hint = next(filter(None, map(missing_hint, inputs)), "")
+        raise CloudkitError(f"no such file or folder: {', '.join(inputs)}" + (f"; {hint}" if hint else ""))
+
+
+def check_named(inputs: Sequence[str]) -> None:
+    """Raise CloudkitError for an empty name: a path would take it for the folder that one is in."""
+    if "" in inputs:
+        raise CloudkitError("an input is an empty string, which names no file; is a shell variable unset?")
+
+
+def check_apart(inputs: Sequence[str], *outputs: Path | None) -> None:
+    """Raise CloudkitError where an output would take the place of an input, or be read as one the next time."""
+    named = [name for given in inputs if not _is_string(given) for name in (_matches(given) or [given])]
+    for output in filter(None, outputs):
+        for name in named:
+            place, whole = Path(name).resolve(), output.resolve()
+            if place == whole:
+                raise CloudkitError(f"{output} is also an input; name another output to keep both")
+            if place in whole.parents and (output.exists() or not output.suffix) and place.is_dir():
+                raise CloudkitError(f"{output} lies in {name}, which is read; write it to another folder")
+
+
+def _is_string(given: str) -> bool:
+    """Whether an input is a SCOPE string, and not a file with a bar in its name."""
+    return "|" in given and not os.path.exists(given)  # noqa: PTH110  Path.exists raises for a text too long for a name
+
+
+def _exists(given: str) -> bool:
+    return Path(given).exists() or bool(_matches(given))
+
+
+def _matches(pattern: str) -> list[str]:
+    return glob.glob(pattern, recursive=True)  # noqa: PTH207  Path.glob is for relative patterns
 
 
 def table_suffixes() -> tuple[str, ...]:

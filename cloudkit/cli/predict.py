@@ -11,10 +11,26 @@ import numpy as np
 import typer
 
 from cloudkit.cli.columns import Column
-from cloudkit.cli.files import Write, check_target, replacing, table_suffixes, table_writer
-from cloudkit.cli.inputs import check_apart, check_inputs, records, say_failure
+from cloudkit.cli.files import (
+    Write,
+    check_apart,
+    check_inputs,
+    check_target,
+    replacing,
+    table_suffixes,
+    table_writer,
+)
 from cloudkit.cli.rank import rank_inputs
-from cloudkit.cli.terminal import Bar, complete_predictors, counting, emit_json, emit_table, say
+from cloudkit.cli.terminal import (
+    Bar,
+    Notes,
+    complete_predictors,
+    counting,
+    emit_json,
+    emit_table,
+    say,
+    say_failure,
+)
 from cloudkit.errors import CloudkitError
 
 if TYPE_CHECKING:
@@ -94,8 +110,9 @@ def command(
         raise CloudkitError("--by, --lowest, --highest, --where and --reference need --top K")
     if page:
         raise typer.Exit(write_sheets(model, inputs, column, temperatures, page))
-    from cloudkit.predict import load, parse_temperatures
+    from cloudkit.predict import encode_named, load, parse_temperatures
 
+    rows = Notes().pass_on(encode_named(inputs, column))
     kelvin = None if temperatures is None else parse_temperatures(temperatures)
     trained = load(model)
     keeps, draw = [], None
@@ -104,23 +121,23 @@ def command(
         keeps.append(keep_curves)
     begun = time.monotonic()
     with counting("crystals") as bar, ExitStack() as stack:
-        given = _Counted(records(inputs, column), bar)
+        given = _Counted(rows, bar)
         batches = trained.predict_columns(given, kelvin, per)
         names = None if wide else trained.columns
         show = stack.enter_context(_writer(output, names)) if output else _shown(as_json)
         keeps.append((lambda table: show(_as_wide(table))) if wide else show)
         ledger = stack.enter_context(table_writer(failures, LEDGER)) if failures else None
-        failed, rows = _write(batches, keeps, ledger, as_json and not output)
-    if trained.caveat and rows:
+        failed, values = _write(batches, keeps, ledger, as_json and not output)
+    if trained.caveat and values:
         say(f"note: {trained.caveat}")
     if plot and draw:
         draw(plot)
     if as_json and output:
         emit_json({"predicted": given.count - failed, "failed": failed, "output": str(output)})
     if failed or output or plot:
-        rate = rows / max(time.monotonic() - begun, 1e-9)
+        rate = values / max(time.monotonic() - begun, 1e-9)
         say(
-            f"{given.count - failed:,} predicted, {failed:,} failed; {rows:,} {'values' if wide else 'rows'}, {rate:,.0f} a second"
+            f"{given.count - failed:,} predicted, {failed:,} failed; {values:,} {'values' if wide else 'rows'}, {rate:,.0f} a second"
         )
     raise typer.Exit(1 if failed else 0)
 
@@ -257,7 +274,7 @@ def write_sheets(
 ) -> int:
     """Write PAGE, or PAGE with the crystal's name before the suffix where there are several; the exit code."""
     check_target(page, (".html",))
-    from cloudkit.predict import load, parse_temperatures
+    from cloudkit.predict import encode_named, load, parse_temperatures
     from cloudkit.predict.inputs import as_failure
     from cloudkit.report.sheet import sheet_page
 
@@ -267,7 +284,7 @@ def write_sheets(
         raise CloudkitError(f"a data sheet has one temperature; {temperatures} are {len(kelvin)}")
     at = None if kelvin is None else float(kelvin[0])
     trained.predict_columns([], at)  # refuses what the model cannot do at all, once
-    given = list(records(inputs, column))
+    given = list(Notes().pass_on(encode_named(inputs, column)))
     failed = 0
     for record in given:
         try:

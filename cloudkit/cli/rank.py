@@ -3,10 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cloudkit.cli.columns import MAX_SHOWN
 from cloudkit.cli.files import check_target, replacing, table_writer
-from cloudkit.cli.inputs import records, say_failure
-from cloudkit.cli.terminal import counting, emit_json, emit_table, say
+from cloudkit.cli.terminal import MAX_SHOWN, Notes, counting, emit_json, emit_table, say, say_failure
 from cloudkit.errors import CloudkitError
 
 if TYPE_CHECKING:
@@ -39,7 +37,7 @@ def rank_inputs(
         check_target(page, (".html",))
     from cloudkit.corpus import Reference, rank
     from cloudkit.corpus.rank import COLUMNS
-    from cloudkit.predict import load, parse_temperatures
+    from cloudkit.predict import encode_named, load, parse_temperatures
     from cloudkit.report import rank_page
 
     kelvin = None if temperatures is None else parse_temperatures(temperatures)
@@ -49,7 +47,7 @@ def rank_inputs(
     with counting("candidates") as bar:
 
         def counted() -> "Iterator[Encoded]":
-            for one in records(inputs, column):
+            for one in Notes().pass_on(encode_named(inputs, column)):
                 bar.advance()
                 yield one
 

@@ -1,13 +1,14 @@
-"""What a person sees: lines and progress on standard error, results on standard output, and what TAB offers."""
+"""What a person sees: lines, notes, failures and progress on standard error, results on standard output, and what TAB offers."""
 
 import functools
 import json
+import re
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import typer
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
+    from cloudkit.encoding import Encoded
+
+MAX_SHOWN = 20  # failures or notes, of which the others are counted
 PATIENCE = 2.0  # seconds before progress is shown
 BLINK = 0.1  # seconds between two changes of what is shown
 
@@ -163,6 +167,61 @@ def going_on() -> Iterator[Bar]:
         raise typer.Exit(130) from None
     finally:
         bar.stop()
+
+
+class Notes:
+    """What was left out or assumed, and what contradicts: the first note of each kind is shown, all are counted, and all are
+    written where a writer of rows (id, note) is given.
+    """
+
+    def __init__(self, write: Callable[[dict[str, object]], None] | None = None) -> None:
+        self.count = self.structures = 0
+        self._write = write
+        self._kinds: set[str] = set()
+
+    def add(self, row: "Encoded") -> None:
+        """Count the notes on a structure, and show those that are the first of their kind."""
+        self.structures += bool(row.notes)
+        for note in row.notes:
+            self.count += 1
+            if self._write:
+                self._write({"id": row.id, "note": note})
+            kind = " ".join(re.findall(r"\b[a-z]{3,}\b", note)[:5])
+            if kind not in self._kinds and len(self._kinds) < MAX_SHOWN:
+                self._kinds.add(kind)
+                say(f"note: {row.id}: {note}")
+
+    def pass_on(self, rows: "Iterable[Encoded]") -> "Iterator[Encoded]":
+        """The rows as they come, with their notes added; at the end of them, the report."""
+        for row in rows:
+            self.add(row)
+            yield row
+        self.report()
+
+    def report(self) -> None:
+        """Say how many more there were than shown."""
+        more = self.count - len(self._kinds)
+        if more:
+            kept = "" if self._write else "; cloudkit encode --notes FILE writes all"
+            say(f"... and {more:,} more notes like these, on {self.structures:,} structures in all{kept}")
+
+
+class Failed(Protocol):
+    """What is said of an input that failed."""
+
+    @property
+    def code(self) -> str:
+        """Such as S104."""
+
+    @property
+    def message(self) -> str:
+        """What is wrong, in one line."""
+
+
+def say_failure(name: str, failure: Failed) -> None:
+    """One line on standard error."""
+    hint = getattr(failure, "hint", "")
+    say(f"{name}: {failure.code}: {failure.message}" + (f" ({hint})" if hint else ""))
 
 
 PACKAGE = Path(__file__).parents[1]

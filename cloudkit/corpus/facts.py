@@ -21,7 +21,7 @@ from cloudkit.io import (
     parquet_writer,
     read_batches,
 )
-from cloudkit.io.pieces import STRUCTURE_COLUMNS
+from cloudkit.io.chunks import STRUCTURE_COLUMNS
 from cloudkit.scope import (
     Scope,
     canonical_scope,

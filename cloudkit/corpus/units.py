@@ -8,16 +8,16 @@ from typing import Final
 
 from cloudkit.errors import CloudkitError, DataError, StructureError
 from cloudkit.io import (
+    Chunk,
     Columns,
-    Piece,
     Record,
     classify,
+    file_chunks,
     file_names,
-    file_pieces,
+    find_chunks,
     find_files,
-    find_pieces,
+    read_chunks,
     read_footer,
-    read_pieces,
     read_row_groups,
 )
 
@@ -28,7 +28,7 @@ UNIT: Final = 10_000  # structures after which a unit is full
 @dataclass(frozen=True, slots=True)
 class Unit:
     """A part of the input. label: for people. Either some row groups of a Parquet file, called `name` in ids, or
-    pieces as find_pieces gives them.
+    chunks as find_chunks gives them.
 
     rows: structures in the row groups; first_row: of the file, the first of them. damage: why there is nothing to read.
     """
@@ -40,7 +40,7 @@ class Unit:
     groups: tuple[int, ...] = ()
     rows: int = 0
     first_row: int = 0
-    pieces: tuple[Piece, ...] = ()
+    chunks: tuple[Chunk, ...] = ()
     damage: str = ""
 
     def groups_of_structures(self) -> Iterator[Columns | list[Record]]:
@@ -50,7 +50,7 @@ class Unit:
             return iter([[Record(self.label, None, fault)]])
         if self.path:
             return read_row_groups(self.path, self.name, list(self.groups), self.rows, self.first_row)
-        return read_pieces(self.pieces)
+        return read_chunks(self.chunks)
 
 
 def find_units(inputs: Iterable[str | Path], size: int = UNIT) -> Iterator[Unit]:
@@ -66,33 +66,33 @@ def find_units(inputs: Iterable[str | Path], size: int = UNIT) -> Iterator[Unit]
             yield unit
 
 
-def _found(given: str, called: str, size: int) -> Iterator[Unit | Piece]:
-    """Units of the Parquet files and pieces of all other files."""
+def _found(given: str, called: str, size: int) -> Iterator[Unit | Chunk]:
+    """Units of the Parquet files and chunks of all other files."""
     if given == STANDARD_INPUT:
-        yield from find_pieces([given])
+        yield from find_chunks([given])
         return
     for file in find_files(given, called):
         if file.is_file and classify(file.path) == "parquet":
             yield from _parquet(file.path, file.name, size)
         else:
-            yield from file_pieces(file)
+            yield from file_chunks(file)
 
 
-def _cut(found: Iterable[Unit | Piece], size: int) -> Iterator[Unit]:
-    """Pieces joined to units of `size` structures or just above; no unit reaches over a Parquet file."""
-    waiting: list[Piece] = []
+def _cut(found: Iterable[Unit | Chunk], size: int) -> Iterator[Unit]:
+    """Chunks joined to units of `size` structures or just above; no unit reaches over a Parquet file."""
+    waiting: list[Chunk] = []
     count = 0
     for one in found:
-        if isinstance(one, Piece):
+        if isinstance(one, Chunk):
             waiting.append(one)
             count += one.structures
         if waiting and (isinstance(one, Unit) or count >= size):
-            yield _pieces(waiting)
+            yield _chunks(waiting)
             waiting, count = [], 0
         if isinstance(one, Unit):
             yield one
     if waiting:
-        yield _pieces(waiting)
+        yield _chunks(waiting)
 
 
 def _parquet(path: str, name: str, size: int) -> Iterator[Unit]:
@@ -115,14 +115,14 @@ def _parquet(path: str, name: str, size: int) -> Iterator[Unit]:
             groups = []
 
 
-def _pieces(pieces: Sequence[Piece]) -> Unit:
-    label = pieces[0].name if pieces[0].name == pieces[-1].name else f"{pieces[0].name} to {pieces[-1].name}"
-    stamps = (_stamp(piece.path) for piece in pieces)
-    plain = (piece._replace(path="") for piece in pieces)
+def _chunks(chunks: Sequence[Chunk]) -> Unit:
+    label = chunks[0].name if chunks[0].name == chunks[-1].name else f"{chunks[0].name} to {chunks[-1].name}"
+    stamps = (_stamp(chunk.path) for chunk in chunks)
+    plain = (tuple(chunk._replace(path="")) for chunk in chunks)
     whole = tuple(
-        piece._replace(path=str(Path(piece.path).resolve())) if piece.path else piece for piece in pieces
+        chunk._replace(path=str(Path(chunk.path).resolve())) if chunk.path else chunk for chunk in chunks
     )
-    return Unit(_key(*map(str, zip(plain, stamps, strict=True))), label, pieces=whole)
+    return Unit(_key(*map(str, zip(plain, stamps, strict=True))), label, chunks=whole)
 
 
 def _stamp(path: str) -> str:

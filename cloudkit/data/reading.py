@@ -12,7 +12,7 @@ from cloudkit.data.crystals import Crystals
 from cloudkit.data.geometry import encode_table, read_shapes
 from cloudkit.encoding.table_rows import LATTICES, Held, find_held
 from cloudkit.errors import DataError, ScopeError
-from cloudkit.io.pieces import STRUCTURE_COLUMNS
+from cloudkit.io.chunks import STRUCTURE_COLUMNS
 from cloudkit.io.tables import Table
 from cloudkit.scope import parse, project
 from cloudkit.units import (

@@ -18,8 +18,8 @@ from cloudkit.structure.engine_native import fault
 from cloudkit.structure.guards import MAX_SITES, validate_crystal
 from cloudkit.structure.symmetry import Engine, find_symmetries
 
-CHUNK: Final = 256  # structures handed to the core at once, for each job
-CHUNK_SITES: Final = 20_000  # atoms after which a chunk is full, for each job
+BATCH: Final = 256  # structures handed to the core at once, for each job
+BATCH_SITES: Final = 20_000  # atoms after which a batch is full, for each job
 
 
 class Encoded(NamedTuple):
@@ -122,7 +122,7 @@ def encode(
     >>> encode((lattice, [[0, 0, 0], [0.5, 0.5, 0.5]], ["Cs", "Cl"]))
     '1 4 b O O O c O O O d O O O e O O O 0 | Cs 1a Cl 1b'
     """
-    (row,) = _encode_chunk(
+    (row,) = _encode_batch(
         [Record("", as_crystal(structure))], EncodeOptions(dialect, order, engine, symprec), 1
     )
     if row.scope is None:
@@ -227,7 +227,7 @@ def encode_groups(
     Parameters
     ----------
     groups : iterable of Columns or list of Record
-        As `cloudkit.io.read_row_groups` and `read_pieces` give them.
+        As `cloudkit.io.read_row_groups` and `read_chunks` give them.
     options, jobs
         See `encode_records`.
 
@@ -246,7 +246,7 @@ def encode_groups(
     for group in groups:
         if not isinstance(group, Columns):
             waiting += group
-        if isinstance(group, Columns) or len(waiting) >= CHUNK * jobs:
+        if isinstance(group, Columns) or len(waiting) >= BATCH * jobs:
             yield from encode_records(waiting, options, jobs)
             waiting = []
         if isinstance(group, Columns):
@@ -287,28 +287,28 @@ def encode_files(
 
 
 def _encode_stream(records: Iterable[Record], options: EncodeOptions, jobs: int) -> Iterator[Encoded]:
-    for chunk in _chunks(records, jobs):
-        yield from _encode_chunk(chunk, options, jobs)
+    for batch in _batches(records, jobs):
+        yield from _encode_batch(batch, options, jobs)
 
 
-def _chunks(records: Iterable[Record], jobs: int) -> Iterator[list[Record]]:
-    """Records in groups of about CHUNK structures or CHUNK_SITES atoms for each job."""
-    chunk: list[Record] = []
+def _batches(records: Iterable[Record], jobs: int) -> Iterator[list[Record]]:
+    """Records in groups of about BATCH structures or BATCH_SITES atoms for each job."""
+    batch: list[Record] = []
     sites = 0
     for record in records:
-        chunk.append(record)
+        batch.append(record)
         sites += len(record.crystal) if record.crystal is not None else 0
-        if len(chunk) >= CHUNK * jobs or sites >= CHUNK_SITES * jobs:
-            yield chunk
-            chunk, sites = [], 0
-    if chunk:
-        yield chunk
+        if len(batch) >= BATCH * jobs or sites >= BATCH_SITES * jobs:
+            yield batch
+            batch, sites = [], 0
+    if batch:
+        yield batch
 
 
 Result = tuple[str | StructureError, int | None, Geometry | None]  # text or error, space group, geometry
 
 
-def _encode_chunk(records: list[Record], options: EncodeOptions, jobs: int) -> list[Encoded]:
+def _encode_batch(records: list[Record], options: EncodeOptions, jobs: int) -> list[Encoded]:
     crystals = [record.crystal for record in records if record.crystal is not None]
     found = iter(_in_core(crystals, options, jobs) if options.in_core else _by_symmetry(crystals, options))
     engine, rows = options.engine_name, []
@@ -402,7 +402,7 @@ def _encode_columns(columns: Columns, options: EncodeOptions, jobs: int) -> Batc
     batch = Batch([], [None] * n, [], [()] * n)
     sizes = columns.offsets[1:] - columns.offsets[:-1]
     again = np.flatnonzero(sizes > options.max_sites).tolist()
-    step = 64 * CHUNK * jobs
+    step = 64 * BATCH * jobs
     for start in range(0, n, step):
         end = min(start + step, n)
         texts, groups, statuses = _native.encode_columns(
@@ -421,7 +421,7 @@ def _encode_columns(columns: Columns, options: EncodeOptions, jobs: int) -> Batc
         batch.space_groups.extend(groups)
         again += [start + row for row, status in enumerate(statuses) if status != "ok"]
     for row in again:
-        (found,) = _encode_chunk([columns.record(row)], options, 1)
+        (found,) = _encode_batch([columns.record(row)], options, 1)
         batch.texts[row], batch.errors[row] = found.scope, found.error
         batch.space_groups[row], batch.notes[row] = found.space_group, found.notes
     return batch

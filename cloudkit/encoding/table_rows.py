@@ -7,10 +7,10 @@ from typing import Final, NamedTuple
 from cloudkit.encoding.encoder import Encoded, encode_records
 from cloudkit.encoding.options import EncodeOptions
 from cloudkit.errors import DataError
+from cloudkit.io.chunks import FILE_COLUMNS, STRUCTURE_COLUMNS, cell_chunk
 from cloudkit.io.formats import classify
-from cloudkit.io.pieces import FILE_COLUMNS, STRUCTURE_COLUMNS, cell_piece
-from cloudkit.io.read import as_record, read_cell
 from cloudkit.io.record import Record
+from cloudkit.io.single import as_record, read_cell
 from cloudkit.io.tables import Table, read_batches
 
 LATTICES: Final = (
@@ -109,8 +109,8 @@ def named_files(table: Table, held: Held) -> list[Path]:
         return []
     folder = Path(table.name).parent
     texts = [value for value in table.column(held.column) if isinstance(value, str)]
-    pieces = [cell_piece("", text, held.column, folder) for text in texts]
-    return [Path(piece.path) for piece in pieces if piece.path]
+    chunks = [cell_chunk("", text, held.column, folder) for text in texts]
+    return [Path(chunk.path) for chunk in chunks if chunk.path]
 
 
 def _records(table: Table, held: Held, ids: Sequence[str]) -> Iterator[Record]:

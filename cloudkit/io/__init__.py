@@ -1,6 +1,7 @@
 """Files: whatever people have to records and tables, and back, whole or not at all."""
 
 from cloudkit.io.atomic import atomic_path, atomic_write, file_hash, locked, take_lock
+from cloudkit.io.chunks import Chunk
 from cloudkit.io.columns import Columns
 from cloudkit.io.formats import WRITABLE, classify, is_table
 from cloudkit.io.json_xyz import plain_text, read_row
@@ -14,21 +15,20 @@ from cloudkit.io.parquet import (
     write_structures,
 )
 from cloudkit.io.paths import file_names, find_files, open_bytes
-from cloudkit.io.pieces import Piece
-from cloudkit.io.read import as_crystal, as_record, read_pieces, read_structures
+from cloudkit.io.read import file_chunks, find_chunks, read_chunks, read_structures
 from cloudkit.io.record import Record
 from cloudkit.io.row_groups import read_footer, read_row_groups
 from cloudkit.io.shards import Manifest, Shard
-from cloudkit.io.sources import file_pieces, find_pieces
+from cloudkit.io.single import as_crystal, as_record
 from cloudkit.io.tables import Table, read_batches, read_table
 from cloudkit.io.writers import column_writer, parquet_writer
 
 __all__ = [
     "OPTIMADE_FIELDS",
     "WRITABLE",
+    "Chunk",
     "Columns",
     "Manifest",
-    "Piece",
     "Record",
     "Shard",
     "Table",
@@ -39,11 +39,11 @@ __all__ = [
     "atomic_write",
     "classify",
     "column_writer",
+    "file_chunks",
     "file_hash",
     "file_names",
-    "file_pieces",
+    "find_chunks",
     "find_files",
-    "find_pieces",
     "holds_structures",
     "is_table",
     "locked",
@@ -51,8 +51,8 @@ __all__ = [
     "parquet_writer",
     "plain_text",
     "read_batches",
+    "read_chunks",
     "read_footer",
-    "read_pieces",
     "read_row",
     "read_row_groups",
     "read_structure_rows",

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import IO, Any, Final, NamedTuple, cast
 
 from cloudkit.errors import StructureError
+from cloudkit.io.chunks import Chunk, damaged, split_file, unknown_kind
+from cloudkit.io.formats import classify
 from cloudkit.io.paths import MAX_TEXT, UNREADABLE
 
 MAX_MEMBERS: Final = 50_000
@@ -36,7 +38,31 @@ class Member(NamedTuple):
     content: IO[bytes] | StructureError
 
 
-def read_members(path: str) -> Iterator[Member]:
+def split_archive(path: str, name: str) -> Iterator[Chunk]:
+    """The members of an archive as if it were a folder. None is written anywhere."""
+    try:
+        for member in _members(path):
+            full, kind = f"{name}/{member.name}", classify(member.name)
+            if isinstance(member.content, StructureError):
+                yield damaged(full, member.content)
+            elif not kind:
+                yield unknown_kind(full, member.name)
+            elif kind in ("archive", "ase", "parquet"):
+                inner = "an archive" if kind == "archive" else "a table or database"
+                yield damaged(
+                    full,
+                    StructureError("S115", f"{inner} inside an archive is not opened", "unpack it first"),
+                )
+            elif member.name.lower().endswith(".gz"):
+                with gzip.open(member.content) as unpacked:
+                    yield from split_file(full, kind, cast(IO[bytes], unpacked))
+            else:
+                yield from split_file(full, kind, member.content)
+    except StructureError as error:
+        yield damaged(name, error)
+
+
+def _members(path: str) -> Iterator[Member]:
     """All members but folders, in order. Raises StructureError S101 where the archive is damaged and S116 where it is too
     large, after what could be read.
     """

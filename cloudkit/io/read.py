@@ -1,102 +1,40 @@
 """Files, folders and patterns to records: every structure becomes one record, and nothing is dropped."""
 
-import logging
 import math
-import os
-import stat
+import sqlite3
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from cloudkit.errors import StructureError
+from cloudkit.io.archives import split_archive
+from cloudkit.io.chunks import ROWS, SPLIT, Chunk, damaged, split_file, split_rows, unknown_kind
 from cloudkit.io.cif import read_cif
 from cloudkit.io.facts import implausible
 from cloudkit.io.formats import STRINGS, classify
 from cloudkit.io.json_xyz import read_extxyz, read_json, read_json_lines
-from cloudkit.io.objects import from_object
-from cloudkit.io.paths import decode, mode_of, read_bytes
-from cloudkit.io.pieces import ROWS, Piece, cell_piece
+from cloudkit.io.parquet import read_structure_rows
+from cloudkit.io.paths import (
+    UNREADABLE,
+    InputFile,
+    decode,
+    file_names,
+    find_files,
+    open_bytes,
+    read_bytes,
+    say_unreadable,
+)
 from cloudkit.io.record import Record, no_structure, record_of
-from cloudkit.io.sources import find_pieces
 from cloudkit.io.vasp import read_output, read_poscar
-from cloudkit.structure.crystal import Crystal
 from cloudkit.structure.guards import SMALLEST_VOLUME
 
-_LOG: Final = logging.getLogger(__name__)
+STANDARD_INPUT: Final = "-"
 FETCHED: Final = 32  # files fetched before the first is parsed
 MAX_FETCHED: Final = 1 << 22  # characters
-
-
-def as_crystal(structure: Any) -> Crystal:
-    """Make a Crystal of whatever people have. What had to be assumed is logged.
-
-    Whether the crystal is physical is checked by `find_symmetry`.
-
-    Parameters
-    ----------
-    structure : object
-        A Crystal; a pymatgen Structure or its as_dict(); ASE Atoms; the path of a file with one structure;
-        {"lattice", "species", "frac"}; or a tuple (lattice, positions, numbers): `lattice` (3, 3), rows in Å; `positions` (n, 3),
-        fractional; `numbers` (n,), atomic numbers, symbols or {symbol: occupancy}.
-
-    Returns
-    -------
-    Crystal
-        The structure as given, in its own cell.
-
-    Raises
-    ------
-    StructureError
-        S1xx, if it cannot be read.
-
-    Examples
-    --------
-    >>> len(as_crystal("salt.vasp"))
-    2
-    >>> as_crystal(([[4.12, 0, 0], [0, 4.12, 0], [0, 0, 4.12]], [[0, 0, 0], [0.5, 0.5, 0.5]], ["Cs", "Cl"])).species
-    ((('Cs', 1.0),), (('Cl', 1.0),))
-    """
-    if isinstance(structure, str) and ("\n" in structure or "\0" in structure):
-        raise StructureError(
-            "S112",
-            f"a text of {len(structure):,} characters is not a path",
-            "write it to a file, and give its path",
-        )
-    if isinstance(structure, str | os.PathLike):
-        return read_one(Path(structure))
-    return from_object(structure)
-
-
-def as_record(name: str, structure: object) -> Record:
-    """Make a Record of whatever `as_crystal` takes.
-
-    Parameters
-    ----------
-    name : str
-        The id of the record.
-    structure : object
-        See `as_crystal`.
-
-    Returns
-    -------
-    Record
-        With the error where the structure cannot be read; only a missing optional package raises.
-
-    Examples
-    --------
-    >>> as_record("seven", 7).error.code
-    'S112'
-    """
-    try:
-        return Record(name, as_crystal(structure))
-    except StructureError as error:
-        return Record(name, None, error)
-    except (ImportError, SyntaxError):
-        raise
-    except Exception as error:
-        return Record(name, None, broken("S112", "the object", error))
 
 
 def broken(code: str, what: str, error: Exception) -> StructureError:
@@ -138,35 +76,133 @@ def read_structures(
     two.extxyz#1 2
     two.extxyz#2 1
     """
-    return (record for records in read_pieces(find_pieces(inputs, names, column)) for record in records)
+    return (record for records in read_chunks(find_chunks(inputs, names, column)) for record in records)
 
 
-def read_pieces(pieces: Iterable[Piece]) -> Iterator[list[Record]]:
-    """Read the structures of each piece.
+def find_chunks(
+    inputs: Iterable[str | Path], names: Mapping[str, str] | None = None, column: str | None = None
+) -> Iterator[Chunk]:
+    """Find what `read_structures` reads, in order: files of many structures in parts of a few, all others whole.
+
+    Parameters
+    ----------
+    inputs, names, column
+        See `read_structures`.
+
+    Yields
+    ------
+    Chunk
+        A part of the input; what cannot be read is a chunk with `damage`.
+
+    Examples
+    --------
+    >>> [(chunk.name, chunk.structures) for chunk in find_chunks(["salt.vasp", "two.extxyz"])]
+    [('salt.vasp', 1), ('two.extxyz', 2)]
+    """
+    inputs = list(inputs)
+    names = file_names(inputs) if names is None else names
+    for given in inputs:
+        if str(given) == STANDARD_INPUT:
+            yield Chunk("stdin", text=decode(sys.stdin.buffer.read()))
+            continue
+        for file in find_files(str(given), names[str(given)]):
+            yield from file_chunks(file, column)
+
+
+def file_chunks(file: InputFile, column: str | None = None) -> Iterator[Chunk]:
+    """Find the chunks of one file.
+
+    Parameters
+    ----------
+    file : InputFile
+        As `find_files` gives it.
+    column : str, optional
+        Of CSV tables, the one that holds structures or names of files.
+
+    Yields
+    ------
+    Chunk
+        See `find_chunks`.
+
+    Examples
+    --------
+    >>> from cloudkit.io import find_files
+    >>> [chunk.kind for file in find_files("salt.vasp") for chunk in file_chunks(file)]
+    ['poscar']
+    """
+    path, name = file.path, file.name
+    kind = classify(path)
+    if not file.is_file:  # found rather than named: a pipe would be waited for without end
+        yield damaged(
+            name,
+            StructureError("S101", f"{Path(path).name} is a pipe, socket or device", "name it to read it"),
+        )
+    elif not kind and file.is_found:
+        yield unknown_kind(name, path)
+    elif kind == "archive":
+        yield from split_archive(path, name)
+    elif kind == "ase":
+        yield from split_rows(name, _ase_rows(path, name))
+    elif kind == "parquet":
+        yield from split_rows(name, read_structure_rows(path, keep=True))
+    elif kind == "csv" or kind in SPLIT:
+        try:
+            with open_bytes(path) as content:
+                yield from split_file(name, kind, content, column, Path(path).parent, not file.is_found)
+        except UNREADABLE as error:
+            yield damaged(name, StructureError("S101", say_unreadable(path, error)))
+    else:
+        yield Chunk(name, path, kind)
+
+
+def _ase_rows(path: str, name: str) -> Iterator[dict[str, Any]]:
+    """Rows of ASE's SQLite database, opened so that nothing is written; ase's own reader would hold all of them."""
+    where = f"{Path(path).resolve().as_uri()}?mode=ro"
+    query = "SELECT id, numbers, positions, cell, pbc FROM systems ORDER BY id"
+    try:
+        with closing(sqlite3.connect(where, uri=True)) as database:
+            for number, atoms, positions, cell, pbc in database.execute(query):
+                yield {
+                    "id": f"{name}#{number}",
+                    "numbers": np.frombuffer(atoms, "<i4").tolist(),
+                    "positions": np.frombuffer(positions, "<f8").reshape(-1, 3).tolist(),
+                    "cell": np.frombuffer(cell, "<f8").reshape(3, 3).tolist(),
+                    "pbc": [bool(pbc >> axis & 1) for axis in range(3)],
+                }
+    except (sqlite3.Error, TypeError, ValueError) as error:
+        if not Path(path).is_file():
+            raise StructureError("S101", f"there is no file {path}") from error
+        raise StructureError(
+            "S101", f"{Path(path).name} is not a readable ASE database: {error}", "write it again with ase.db"
+        ) from error
+
+
+def read_chunks(chunks: Iterable[Chunk]) -> Iterator[list[Record]]:
+    """Read the structures of each chunk.
 
     Some files are fetched before the first is parsed, which is faster than taking turns: system calls empty caches.
 
     Parameters
     ----------
-    pieces : iterable of Piece
-        As `find_pieces` gives them.
+    chunks : iterable of Chunk
+        As `find_chunks` gives them.
 
     Yields
     ------
     list of Record
-        One list per piece, in order; what cannot be read is a record with an error.
+        One list per chunk, in order; what cannot be read is a record with an error.
 
     Examples
     --------
-    >>> from cloudkit.io import find_pieces
-    >>> [len(records) for records in read_pieces(find_pieces(["salt.vasp", "two.extxyz"]))]
+    >>> from cloudkit.io import find_chunks
+    >>> [len(records) for records in read_chunks(find_chunks(["salt.vasp", "two.extxyz"]))]
     [1, 2]
     """
-    fetched: list[tuple[Piece, str | StructureError]] = []
+    fetched: list[tuple[Chunk, str | StructureError]] = []
     size = 0
-    for piece in pieces:
-        text = _fetch(piece)
-        fetched.append((piece, text))
+    for chunk in chunks:
+        text = _fetch(chunk)
+        fetched.append((chunk, text))
         size += len(text) if isinstance(text, str) else 0
         if len(fetched) == FETCHED or size > MAX_FETCHED:
             yield from (_parse(*one) for one in fetched)
@@ -174,34 +210,34 @@ def read_pieces(pieces: Iterable[Piece]) -> Iterator[list[Record]]:
     yield from (_parse(*one) for one in fetched)
 
 
-def _fetch(piece: Piece) -> str | StructureError:
-    """The text of a piece, or why there is none."""
-    if piece.damage:
-        return StructureError(*piece.damage)
-    if not piece.path:
-        return piece.text
+def _fetch(chunk: Chunk) -> str | StructureError:
+    """The text of a chunk, or why there is none."""
+    if chunk.damage:
+        return StructureError(*chunk.damage)
+    if not chunk.path:
+        return chunk.text
     try:
-        return decode(read_bytes(piece.path))
+        return decode(read_bytes(chunk.path))
     except StructureError as error:
         return error
 
 
-def _parse(piece: Piece, text: str | StructureError) -> list[Record]:
+def _parse(chunk: Chunk, text: str | StructureError) -> list[Record]:
     """Records of one text; `#block` is added where the reader gives its structures names."""
-    name = "" if piece.kind == ROWS else piece.name  # rows come with their ids
+    name = "" if chunk.kind == ROWS else chunk.name  # rows come with their ids
     records: list[Record] = []
     try:
-        for record in _found_in(piece, text):
-            records.append(_within(name, record if piece.kind == "cif" else _with_room(record)))
-        if not records and piece.whole:
+        for record in _found_in(chunk, text):
+            records.append(_within(name, record if chunk.kind == "cif" else _with_room(record)))
+        if not records and chunk.whole:
             records.append(record_of(name, no_structure()))
     except (ImportError, SyntaxError):
         raise
     except StructureError as error:
-        records.append(record_of(piece.name, error))
+        records.append(record_of(chunk.name, error))
     except Exception as error:
-        records.append(record_of(piece.name, broken("S103", "the text", error)))
-    return [record._replace(kept=piece.kept) for record in records] if piece.kept else records
+        records.append(record_of(chunk.name, broken("S103", "the text", error)))
+    return [record._replace(kept=chunk.kept) for record in records] if chunk.kept else records
 
 
 def _with_room(record: Record) -> Record:
@@ -214,55 +250,17 @@ def _with_room(record: Record) -> Record:
     return record._replace(notes=(*record.notes, note)) if note and note not in record.notes else record
 
 
-def _found_in(piece: Piece, text: str | StructureError) -> Iterator[Record]:
-    """What the reader of a piece's kind finds in its text, as it comes."""
+def _found_in(chunk: Chunk, text: str | StructureError) -> Iterator[Record]:
+    """What the reader of a chunk's kind finds in its text, as it comes."""
     if isinstance(text, StructureError):
         raise text
-    if piece.kind == ROWS:
+    if chunk.kind == ROWS:
         return read_json_lines(text)
-    if not piece.whole:
-        return PARTS[piece.kind](text, piece.first)
+    if not chunk.whole:
+        return PARTS[chunk.kind](text, chunk.first)
     if not text or text.isspace():
         raise StructureError("S101", "the file is empty")
-    return _reader(piece.kind, text)(text)
-
-
-def read_cell(name: str, value: object, column: str, folder: Path | None = None) -> Record:
-    """The crystal of one cell of a table: an object, the text of a file, or the name of one, relative to `folder`.
-
-    Whatever is wrong with it is the error of the record; a text with several structures is S111.
-    """
-    if value is None or isinstance(value, str):
-        (records,) = read_pieces([cell_piece(name, value or "", column, folder)])
-        if len(records) == 1:
-            return records[0]._replace(id=name)
-        count = f"the cell has {len(records)} structures"
-        return record_of(name, StructureError("S111", count, "give each its own row"))
-    return as_record(name, value)
-
-
-def read_one(path: Path) -> Crystal:
-    """The only structure of a file; what had to be assumed is logged.
-
-    Raises StructureError, S111 if there are several.
-    """
-    if stat.S_ISDIR(mode_of(path)):
-        raise StructureError("S101", f"{path} is a folder", "read_structures of cloudkit.io reads many")
-    records = list(read_structures([path]))
-    if not records:
-        raise no_structure()
-    if len(records) > 1:
-        names = ", ".join(record.id for record in records[:4])
-        raise StructureError(
-            "S111",
-            f"{path.name} has {len(records)} structures ({names} …)",
-            "read_structures of cloudkit.io reads many; or split it",
-        )
-    if records[0].crystal is None:
-        raise records[0].reason
-    for note in records[0].notes:
-        _LOG.warning("%s: %s", path.name, note)
-    return records[0].crystal
+    return _reader(chunk.kind, text)(text)
 
 
 def _reader(kind: str, text: str) -> Reader:

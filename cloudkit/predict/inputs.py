@@ -1,8 +1,12 @@
 """Arguments of a prediction: inputs -> one string each, or an error; temperatures as users write them -> an array in K."""
 
+import json
 import math
+import os
 import warnings
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from io import TextIOWrapper
 from math import gcd
 from os import PathLike
 from pathlib import Path
@@ -11,10 +15,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from cloudkit.encoding import Encoded, encode, encode_files
+from cloudkit.encoding import Encoded, encode, encode_records
 from cloudkit.encoding.table_rows import encode_table_file
 from cloudkit.errors import CloudkitError, ScopeError, StructureError
-from cloudkit.io import file_names, holds_structures, is_table
+from cloudkit.io import classify, file_names, holds_structures, is_table, open_bytes, read_structures
 from cloudkit.scope import parse, project
 from cloudkit.units import Per
 
@@ -53,6 +57,55 @@ class ModelInput(NamedTuple):
     atoms: float
 
 
+def encode_named(inputs: Sequence[str], column: str | None = None) -> Iterator[Encoded]:
+    """Encode what a command line names, in order: strings, rows of tables, and structures of files and folders.
+
+    The id of a string is its position, from 1. `column` is that of tables which holds strings, structures or names of files.
+    """
+    names = file_names(inputs)
+    return (
+        row
+        for number, given in enumerate(inputs, start=1)
+        for row in (
+            [Encoded(str(number), given)] if _is_string(given) else _encode_path(given, names, column)
+        )
+    )
+
+
+def _is_string(given: str) -> bool:
+    """Return whether an input is a SCOPE string, and not a file with a bar in its name."""
+    return "|" in given and not os.path.exists(given)  # noqa: PTH110  Path.exists raises for a text too long for a name
+
+
+def _encode_path(
+    path: str, names: Mapping[str, str] | None = None, column: str | None = None
+) -> Iterator[Encoded]:
+    """Encode the crystals of a file, a table or a folder."""
+    if _is_read_by_rows(path, column):
+        return encode_table_file(path, column)
+    return encode_records(read_structures([path], names, column))
+
+
+def _is_read_by_rows(given: str, column: str | None) -> bool:
+    """Return whether a file is read as a table, whose cells are strings or structures: .csv and .parquet are unless they have columns of
+    a structure; .jsonl is if a column is given or its first line says so; a folder is if it holds shards of strings.
+    """
+    if Path(given).is_dir():
+        return (Path(given) / "manifest.json").is_file()
+    if not is_table(given) or not Path(given).is_file():
+        return False
+    if column is not None:
+        return True
+    if classify(given) != "lines":
+        return not holds_structures(Path(given))
+    try:
+        with TextIOWrapper(open_bytes(given), "utf-8-sig") as file:
+            first = json.loads(file.readline())
+    except (OSError, EOFError, zlib.error, ValueError, RecursionError):
+        return False
+    return isinstance(first, dict) and "scope" in first
+
+
 def encode_inputs(inputs: Any) -> Iterator[Encoded]:
     """Encode one structure or string, or an iterable of them: a list, an array, a column of pandas, polars or Arrow.
 
@@ -67,7 +120,7 @@ def encode_inputs(inputs: Any) -> Iterator[Encoded]:
         if isinstance(item, str) and "|" in item:
             yield Encoded(label, item)
         elif is_path(item):
-            rows = list(_encode_path(Path(item)))
+            rows = list(_encode_path(str(item)))
             name = label if index is not None else names.get(str(item)) or Path(item).name
             yield from [rows[0]._replace(id=name)] if len(rows) == 1 and not is_table(str(item)) else rows
         else:
@@ -75,13 +128,6 @@ def encode_inputs(inputs: Any) -> Iterator[Encoded]:
                 yield Encoded(label, encode(item))
             except StructureError as error:
                 yield Encoded(label, None, error=error)
-
-
-def _encode_path(path: Path) -> Iterator[Encoded]:
-    """Encode the crystals of a file, a table or a folder."""
-    if path.exists() and is_table(str(path)) and not holds_structures(path):
-        return encode_table_file(str(path))
-    return encode_files([path])
 
 
 def _index(inputs: Any) -> list[Any] | None:

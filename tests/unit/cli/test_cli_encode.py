@@ -11,7 +11,7 @@ import pytest
 from cloudkit.cli import encode
 from cloudkit.cli.columns import MAX_SHOWN
 from cloudkit.io import read_table
-from cloudkit.io.pieces import Piece
+from cloudkit.io.chunks import Chunk
 from cloudkit.structure.guards import MAX_SITES
 
 from .cli_examples import POSCAR, ROCK_SALT
@@ -134,11 +134,11 @@ def test_the_two_outputs_cannot_be_one_file(cloudkit, structures, tmp_path):
 
 def test_what_stops_half_way_leaves_the_old_output_as_it_was(cloudkit, structures, tmp_path, monkeypatch):
     def stream(*_: object) -> Iterator[object]:
-        yield Piece("salt.vasp", str(structures / "salt.vasp"))
+        yield Chunk("salt.vasp", str(structures / "salt.vasp"))
         raise OSError(28, "No space left on device")
 
     (tmp_path / "out.csv").write_text("precious\n")
-    monkeypatch.setattr("cloudkit.io.read.find_pieces", stream)
+    monkeypatch.setattr("cloudkit.io.read.find_chunks", stream)
     answer = cloudkit("encode", structures, "-o", tmp_path / "out.csv", "--failures", tmp_path / "bad.jsonl")
     assert answer.code == 2
     assert answer.err.startswith("error: No space left on device\nwhile ")

@@ -7,7 +7,7 @@ import pytest
 
 import cloudkit
 from cloudkit.encoding import EncodeOptions, encode_batch, encode_records
-from cloudkit.encoding.encoder import CHUNK
+from cloudkit.encoding.encoder import BATCH
 from cloudkit.errors import OptionError, StructureError
 from cloudkit.io import Columns, Record, as_crystal
 from cloudkit.structure import ENGINES
@@ -34,7 +34,7 @@ def summary(options: EncodeOptions, jobs: int, n: int) -> list[tuple[object, ...
 
 @pytest.mark.parametrize("dialect", ["orbit", "reduced", "full"])
 def test_every_engine_and_number_of_jobs_gives_the_same_rows_in_order(dialect: str) -> None:
-    n = 2 * CHUNK + 3
+    n = 2 * BATCH + 3
     expected = summary(EncodeOptions(dialect, engine="moyo"), 1, n)
     assert [row[0] for row in expected] == [f"r{i}" for i in range(n)]
     assert {row[2] for row in expected} == {None, 123, 139}
@@ -48,13 +48,13 @@ def test_the_input_is_read_as_the_results_are_taken() -> None:
 
     def counted() -> Iterator[Record]:
         nonlocal taken
-        for record in mixed(20 * CHUNK):
+        for record in mixed(20 * BATCH):
             taken += 1
             yield record
 
     rows = encode_records(counted(), jobs=2)
     next(rows)
-    assert taken <= 2 * CHUNK + 1
+    assert taken <= 2 * BATCH + 1
 
 
 def test_columns_give_the_strings_of_their_crystals() -> None:

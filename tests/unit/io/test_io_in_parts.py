@@ -9,8 +9,8 @@ import pytest
 
 from cloudkit.encoding import EncodeOptions, encode_files
 from cloudkit.io import read_structures
-from cloudkit.io.pieces import LINES
-from cloudkit.io.sources import find_pieces
+from cloudkit.io.chunks import LINES
+from cloudkit.io.read import find_chunks
 
 from ..structure.structure_examples import CUBIC_POSCAR, ROCK_SALT
 
@@ -39,7 +39,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_file_of_json_lines_comes_in_parts_with_its_own_line_numbers(folder: Path) -> None:
-    assert len([piece for piece in find_pieces([folder]) if piece.name == "many.jsonl"]) == 4
+    assert len([chunk for chunk in find_chunks([folder]) if chunk.name == "many.jsonl"]) == 4
     records = [record for record in read_structures([folder]) if record.id.startswith("many")]
     names = [f"x{i}" if i % 2 else str(i + 1) for i in range(3 * LINES + 5) if i != LINES + 4]
     names[LINES + 3] = str(LINES + 4)

@@ -1,4 +1,4 @@
-"""Pieces: parts of the input that are small enough to be held, and that a worker may read on its own."""
+"""Chunks: parts of the input that are small enough to be held, and that a worker may read on its own."""
 
 import csv
 import json
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO, Any, Final, NamedTuple
 
 from cloudkit.errors import StructureError
-from cloudkit.io.formats import SINGLE_SUFFIXES, classify
+from cloudkit.io.formats import KNOWN, SINGLE_SUFFIXES, classify
 from cloudkit.io.json_xyz import NAMES, count_atoms, other_columns, row_name
 from cloudkit.io.objects import HOLDERS
 from cloudkit.io.paths import (
@@ -23,8 +23,8 @@ from cloudkit.io.paths import (
 from cloudkit.io.record import NOTHING
 from cloudkit.io.tables import long_fields
 
-LINES: Final = 32  # of a file of JSON lines in one piece, or frames of an extended XYZ file
-MAX_TOGETHER: Final = 1 << 22  # bytes after which a piece is full
+LINES: Final = 32  # of a file of JSON lines in one chunk, or frames of an extended XYZ file
+MAX_TOGETHER: Final = 1 << 22  # bytes after which a chunk is full
 # columns of tables that hold a structure: as the text of a file, as JSON, or (FILE_COLUMNS) as the name of a file; the first
 # that is there is read
 FILE_COLUMNS: Final = ("file", "filename", "file_name", "cif_file", "structure_file", "path")
@@ -33,7 +33,7 @@ LONGEST_NAME: Final = 1000  # characters of the name of a file
 ROWS: Final = "rows"  # a kind of text: JSON lines whose "id" is the whole id
 
 
-class Piece(NamedTuple):
+class Chunk(NamedTuple):
     """A part of the input that is read at once: a whole file, or a few structures of one.
 
     Attributes
@@ -59,9 +59,9 @@ class Piece(NamedTuple):
 
     Examples
     --------
-    >>> from cloudkit.io import read_pieces
-    >>> piece = Piece("salt", kind="poscar", text=open("salt.vasp").read())
-    >>> [len(record.crystal) for records in read_pieces([piece]) for record in records]
+    >>> from cloudkit.io import read_chunks
+    >>> chunk = Chunk("salt", kind="poscar", text=open("salt.vasp").read())
+    >>> [len(record.crystal) for records in read_chunks([chunk]) for record in records]
     [2]
     """
 
@@ -76,9 +76,16 @@ class Piece(NamedTuple):
     kept: Mapping[str, object] = NOTHING
 
 
-def damaged(name: str, error: StructureError) -> Piece:
+def damaged(name: str, error: StructureError) -> Chunk:
     """What becomes of a file, or the rest of one, that cannot be read."""
-    return Piece(name, damage=(error.code, error.message, error.hint))
+    return Chunk(name, damage=(error.code, error.message, error.hint))
+
+
+def unknown_kind(name: str, path: str) -> Chunk:
+    """A file whose name does not tell its kind."""
+    return damaged(
+        name, StructureError("S102", f"the kind of file of {Path(path).name} is not recognised", KNOWN)
+    )
 
 
 def split_file(
@@ -88,8 +95,8 @@ def split_file(
     column: str | None = None,
     folder: Path | None = None,
     named: bool = False,
-) -> Iterator[Piece]:
-    """The pieces of an open file; what stops the reading is the last one. Kinds not in SPLIT are one piece.
+) -> Iterator[Chunk]:
+    """The chunks of an open file; what stops the reading is the last one. Kinds not in SPLIT are one chunk.
 
     column: of a CSV table, the one that holds structures. folder: where files that it names are. named: whether the file is
     the one that the user named, so that the ids of its rows say enough.
@@ -100,45 +107,45 @@ def split_file(
         elif kind in SPLIT:
             yield from SPLIT[kind](name, file)
         else:
-            yield Piece(name, kind=kind, text=decode(read_limited(file)))
+            yield Chunk(name, kind=kind, text=decode(read_limited(file)))
     except StructureError as error:
         yield damaged(name, error)
     except UNREADABLE as error:
         yield damaged(name, StructureError("S101", say_unreadable(name, error)))
 
 
-def split_rows(name: str, rows: Iterable[Mapping[str, Any]]) -> Iterator[Piece]:
-    """Rows of a table, a few at a time; one without an id is called name#number. The text of a CIF is a piece of its own."""
+def split_rows(name: str, rows: Iterable[Mapping[str, Any]]) -> Iterator[Chunk]:
+    """Rows of a table, a few at a time; one without an id is called name#number. The text of a CIF is a chunk of its own."""
     held: list[str] = []
     try:
         for number, row in enumerate(rows, start=1):
             called = row_name(row, f"{name}#{number}")
             if "cif" in row:
-                yield Piece(called, kind="cif", text=row["cif"] or "", kept=other_columns(row))
+                yield Chunk(called, kind="cif", text=row["cif"] or "", kept=other_columns(row))
                 continue
             held.append(json.dumps({**row, "id": called, "provider": None}, default=str))
             if len(held) == LINES:
-                yield _rows_piece(name, held)
+                yield _rows_chunk(name, held)
                 held = []
     except StructureError as error:
-        yield from [_rows_piece(name, held)] if held else []
+        yield from [_rows_chunk(name, held)] if held else []
         yield damaged(name, error)
     else:
-        yield from [_rows_piece(name, held)] if held else []
+        yield from [_rows_chunk(name, held)] if held else []
 
 
-def _rows_piece(name: str, rows: list[str]) -> Piece:
-    return Piece(name, "", ROWS, "\n".join(rows), 1, False, len(rows))
+def _rows_chunk(name: str, rows: list[str]) -> Chunk:
+    return Chunk(name, "", ROWS, "\n".join(rows), 1, False, len(rows))
 
 
-def _split(name: str, kind: str, parts: Iterator[bytes]) -> Iterator[Piece]:
+def _split(name: str, kind: str, parts: Iterator[bytes]) -> Iterator[Chunk]:
     """Lines or frames, LINES at a time."""
     first = 1
     for group, is_all in _groups(parts):
-        yield Piece(name, "", kind, decode(b"".join(group)), first, is_all, len(group))
+        yield Chunk(name, "", kind, decode(b"".join(group)), first, is_all, len(group))
         first += len(group)
     if first == 1:
-        yield Piece(name, kind=kind)
+        yield Chunk(name, kind=kind)
 
 
 def _groups(parts: Iterator[bytes]) -> Iterator[tuple[list[bytes], bool]]:
@@ -177,14 +184,14 @@ def _frames(lines: Iterator[bytes]) -> Iterator[bytes]:
             yield b"".join(frame)
 
 
-def cell_piece(name: str, text: str, column: str, folder: Path | None) -> Piece:
+def cell_chunk(name: str, text: str, column: str, folder: Path | None) -> Chunk:
     """A cell of a table: the text of a file, JSON, or the name of a file relative to `folder`, whose suffix may be left out."""
     plain = text.strip()
     kind = column if column in ("cif", "poscar") else ""
     if not plain:
         return damaged(name, StructureError("S101", f"column '{column}' is empty here"))
     if "\n" in plain or plain[0] in "{[" or len(plain) > LONGEST_NAME:
-        return Piece(name, kind=kind, text=text)
+        return Chunk(name, kind=kind, text=text)
     if folder is None:
         return damaged(
             name, StructureError("S101", f"'{plain}' names a file, and a table in an archive holds texts")
@@ -192,13 +199,13 @@ def cell_piece(name: str, text: str, column: str, folder: Path | None) -> Piece:
     paths = [folder / f"{plain}{suffix}" for suffix in ("", *SINGLE_SUFFIXES)]
     path = next((path for path in paths if path.is_file()), None)
     if path is not None or classify(plain) or not kind:
-        return Piece(name, str(path or paths[0]), classify(str(path or plain)))
-    return Piece(name, kind=kind, text=text)
+        return Chunk(name, str(path or paths[0]), classify(str(path or plain)))
+    return Chunk(name, kind=kind, text=text)
 
 
 def _split_csv(
     name: str, file: IO[bytes], wanted: str | None, folder: Path | None, named_by_user: bool
-) -> Iterator[Piece]:
+) -> Iterator[Chunk]:
     """One structure per row, as the text or the name of a file in one column; the other columns are kept."""
     reader = csv.reader((line.decode("utf-8-sig", "replace") for line in limited_lines(file)), strict=True)
     rows = long_fields(reader)
@@ -222,7 +229,7 @@ def _split_csv(
                 given = "" if named is None else row[named]
                 called = given if given and named_by_user else f"{name}#{given or number}"
                 kept = {header[place]: row[place] for place in others}
-                yield cell_piece(called, row[column], held, folder)._replace(kept=kept)
+                yield cell_chunk(called, row[column], held, folder)._replace(kept=kept)
             else:
                 found = f"row {number} has {len(row)} fields, the first line names {len(header)} columns"
                 yield damaged(f"{name}#{number}", StructureError("S103", found))
@@ -241,7 +248,7 @@ def _no_column(header: Sequence[str], wanted: str | None) -> StructureError:
     return StructureError("S104", f"no column holds structures: {shown}", hint)
 
 
-SPLIT: Final[dict[str, Callable[[str, IO[bytes]], Iterator[Piece]]]] = {  # and csv
+SPLIT: Final[dict[str, Callable[[str, IO[bytes]], Iterator[Chunk]]]] = {  # and csv
     "lines": lambda name, file: _split(name, "lines", limited_lines(file)),
     "extxyz": lambda name, file: _split(name, "extxyz", _frames(limited_lines(file))),
 }

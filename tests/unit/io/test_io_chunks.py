@@ -13,11 +13,10 @@ import numpy as np
 import pytest
 
 from cloudkit.errors import StructureError
-from cloudkit.io import Record, as_crystal, read_structure_rows, read_structures, sources
+from cloudkit.io import Record, as_crystal, read_structure_rows, read_structures
+from cloudkit.io.chunks import LINES
 from cloudkit.io.paths import MAX_TEXT
-from cloudkit.io.pieces import LINES
-from cloudkit.io.read import FETCHED
-from cloudkit.io.sources import find_pieces
+from cloudkit.io.read import FETCHED, find_chunks
 from cloudkit.structure import Crystal
 
 from ..structure.structure_examples import CUBIC_POSCAR, ROCK_SALT
@@ -288,7 +287,7 @@ def test_a_long_file_of_frames_is_read_a_few_at_a_time(tmp_path: Path) -> None:
             file.write(frame)
     size = (tmp_path / "long.extxyz").stat().st_size
     tracemalloc.start()
-    frames = sum(piece.structures for piece in find_pieces([tmp_path]))
+    frames = sum(chunk.structures for chunk in find_chunks([tmp_path]))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert frames == 3_000
@@ -307,7 +306,7 @@ def test_damage_after_the_first_frame_costs_only_what_comes_after_it(tmp_path: P
     assert last.error.code == "S101"
 
 
-def test_frames_after_the_first_piece_keep_their_numbers(tmp_path: Path) -> None:
+def test_frames_after_the_first_chunk_keep_their_numbers(tmp_path: Path) -> None:
     frame = '1\nLattice="4 0 0 0 4 0 0 0 4"\nNa 0 0 0\n'
     (tmp_path / "x.extxyz").write_text(frame * 40 + "1\nno cell\nNa 0 0 0\n" + frame + "x\n" + frame)
     found = {record.id: record.error.code if record.error else "ok" for record in read(tmp_path)}
@@ -336,6 +335,6 @@ def test_rows_are_taken_as_they_are_needed(tmp_path: Path, monkeypatch: pytest.M
             yield {"id": str(number), "lattice": CELL, "species": ["Na"], "positions": [[0, 0, 0]]}
 
     (tmp_path / "x.parquet").write_bytes(b"")
-    monkeypatch.setattr(sources, "read_structure_rows", rows)
+    monkeypatch.setattr("cloudkit.io.read.read_structure_rows", rows)
     assert next(read_structures([tmp_path])).id == "0"
     assert len(taken) <= FETCHED * LINES
