@@ -48,7 +48,11 @@ def core() -> Finding:
 
     def rebuild() -> None:
         say(words)
-        if subprocess.run(build, stdout=sys.stderr, check=False).returncode:
+        pip = subprocess.run(
+            build, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False
+        )
+        if pip.returncode:
+            say(pip.stdout.rstrip())
             raise CloudkitError(f"the core could not be rebuilt; see the output of pip above ({words})")
 
     if not _native.COMPILED:

@@ -1,9 +1,8 @@
 """`cloudkit encode`: structures to SCOPE strings; every structure is a row of the output or an entry of the ledger."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack
-from itertools import chain, islice
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -59,7 +58,7 @@ def command(
     """Turn structures into SCOPE strings.
 
     Columns of the output: id, scope, space_group, engine, symprec, then those of the table that the structures come from, such as
-    labels (in files, not in folders of shards); with --geometry also distances and neighbours of each orbit, in the order of the
+    labels; with --geometry also distances and neighbours of each orbit, in the order of the
     string, and volume, shortest distance and stiffness of the crystal (cloudkit/structure/geometry.py).
 
     \b
@@ -133,11 +132,13 @@ def _write(
     keeps: bool,
 ) -> tuple[int, int]:
     """Send each result to where it belongs; (encoded, failed). keeps: whether rows of tables keep their other columns."""
+    from cloudkit.encoding.table_rows import find_kept_columns
+
     done, failed, own = 0, 0, attrgetter(*COLUMNS)
     lost: set[str] = set()
     columns = {**COLUMNS, **(_geometry_columns() if geometry else {})}
     keeps = keeps and output is not None
-    rows, others = _other_columns(rows, columns) if keeps else (rows, {})
+    rows, others = find_kept_columns(rows, columns, LOOKED_AT) if keeps else (rows, {})
     columns |= dict(others.values())
     with ExitStack() as stack:
         keep = stack.enter_context(table_writer(output, columns)) if output else _on_stdout(as_json)
@@ -175,22 +176,6 @@ def _write(
         if not done + failed:
             raise CloudkitError("the given folders hold no files, so there is nothing to encode")
     return done, failed
-
-
-def _other_columns(
-    rows: "Iterator[Encoded]", own: Mapping[str, type]
-) -> "tuple[Iterator[Encoded], dict[str, tuple[str, type]]]":
-    """The columns of the tables that the rows come from, name -> (name in the output, type), as the first rows have them."""
-    first = list(islice(rows, LOOKED_AT))
-    values: dict[str, set[type]] = {}
-    for row in first:
-        for name, value in row.kept.items():
-            values.setdefault(name, set()).add(type(value))
-    found: dict[str, tuple[str, type]] = {}
-    for name, kinds in values.items():
-        kind = int if kinds <= {int} else float if kinds <= {int, float} else str
-        found[name] = (f"{name}_given" if name in own else name, kind)
-    return chain(first, rows), found
 
 
 def _shards(

@@ -62,10 +62,11 @@ def command(
         say(f"note: {note}")
     _show_ladder(attempts)
     for attempt in chosen:
-        if attempt.symmetry and attempt.symmetry.used is not None and attempt.symmetry.distance is not None:
-            low, high = round(attempt.symmetry.distance, 9), attempt.symmetry.used
+        if attempt.symmetry and attempt.symmetry.distance is not None:
+            low, high = _range(attempt, attempts)
             emit(
-                f"\n{attempt.engine}: atoms are off by {low:.2g} Å at most; the string holds for symprec {low:.2g} to {high:.2g} Å"
+                f"\n{attempt.engine}: atoms are off by {round(attempt.symmetry.distance, 9):.2g} Å at most; the string holds for symprec "
+                f"{low:.2g} to {high:.2g} Å{' at least' if high == max(tolerances) else ''}"
             )
     emit(f"\nletters at symprec {symprec:g}")
     rows = [list(entry.values()) for attempt in chosen for entry in _letters(attempt)]
@@ -74,6 +75,27 @@ def command(
     for attempt in attempts:
         if attempt.error:
             say(f"{attempt.engine} at symprec {attempt.symprec:g}: {attempt.error}")
+
+
+def _range(attempt: Attempt, attempts: list[Attempt]) -> tuple[float, float]:
+    """The smallest and largest symprec, in Å, between which an engine finds the string of an attempt without a gap."""
+    certain = sorted(
+        (round(one.symmetry.distance, 9), one.symmetry.used)
+        for one in attempts
+        if one.symmetry
+        and one.engine == attempt.engine
+        and one.scope == attempt.scope
+        and one.symmetry.distance is not None
+        and one.symmetry.used is not None
+    )
+    low, high = certain[0]
+    for start, end in certain[1:]:
+        if start > high and high < attempt.symprec:
+            low = start
+        elif start > high:
+            break
+        high = max(high, end)
+    return low, high
 
 
 def _read(file: str) -> "tuple[Record, Crystal]":

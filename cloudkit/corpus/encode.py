@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cloudkit.corpus.units import UNIT, Unit, find_units
 from cloudkit.encoding import Encoded, EncodeOptions, encode_groups
+from cloudkit.encoding.table_rows import find_kept_columns
 from cloudkit.errors import CloudkitError, require
 from cloudkit.io import Manifest, Shard, atomic_write, file_hash, locked, parquet_writer
 
@@ -128,12 +129,17 @@ def write_shard(unit: Unit, encoded: Iterable[Encoded], folder: Path) -> Shard:
     rows = failed = 0
     path, ledger = folder / f"{unit.key}.parquet", folder / Shard(unit.key, 0, 0, 0, "").ledger
     digest = hashlib.sha256()
+    kept: dict[str, tuple[str, type]] = {}
+    if not unit.path:  # row groups of Parquet keep no other columns, and may be long
+        encoded, kept = find_kept_columns(encoded, COLUMNS)
     with ExitStack() as stack:
-        write = stack.enter_context(parquet_writer(stack.enter_context(atomic_write(path)), COLUMNS))
+        file = stack.enter_context(atomic_write(path))
+        write = stack.enter_context(parquet_writer(file, COLUMNS | dict(kept.values())))
         faults = None
         for row in encoded:
             if row.error is None:
-                write({name: getattr(row, name) for name in COLUMNS})
+                own = {name: getattr(row, name) for name in COLUMNS}
+                write(own | {name: _cast(row.kept.get(key), kind) for key, (name, kind) in kept.items()})
                 rows += 1
                 continue
             faults = faults or stack.enter_context(atomic_write(ledger))
@@ -150,6 +156,11 @@ def write_shard(unit: Unit, encoded: Iterable[Encoded], folder: Path) -> Shard:
     if unit.path and rows + failed != unit.rows:
         raise CloudkitError(f"{unit.label}: {unit.rows} structures given, {rows} encoded and {failed} failed")
     return Shard(unit.key, rows + failed, rows, failed, file_hash(path), digest.hexdigest() if failed else "")
+
+
+def _cast(value: object, kind: type) -> object:
+    """A value of a column whose values have several types, as one of its type."""
+    return value if value is None or isinstance(value, kind) else kind(value)
 
 
 def read_failures(folder: Path) -> Iterator[dict[str, Any]]:

@@ -175,7 +175,7 @@ def read_rows(given: str, choice: Choice) -> Iterator[Row]:
         return
     first = 1
     for batch in read_batches(given):
-        table = Table(given, batch)
+        table = Table(given, batch, range(first, first + len(next(iter(batch.values()), []))))
         if len(table):
             yield from _table_rows(table, choice, first)
         first += len(table)
@@ -183,11 +183,10 @@ def read_rows(given: str, choice: Choice) -> Iterator[Row]:
 
 def _table_rows(table: Table, choice: Choice, first: int) -> Iterator[Row]:
     columns, count = table.columns, len(table)
-    ids = columns.get("id") or columns.get("material_id") or range(first, first + count)
     part = choice.part or next((name for name in ("split", "part") if name in columns), None)
     parts = table.column(part) if part else [None] * count
     held = find_held(table, choice.text)
-    found = encode_table_rows(table, held, [str(id) for id in ids])
+    found = encode_table_rows(table, held, table.ids())
     skip = {*NO_LABELS, *STRUCTURE_COLUMNS, *LATTICES, held.column, part}
     names = (
         list(choice.labels) if choice.labels is not None else [name for name in columns if name not in skip]

@@ -1,6 +1,7 @@
 """Strings of the rows of a table, whatever they hold: SCOPE strings, texts of files, names of files, JSON, or lattices."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -101,6 +102,44 @@ def encode_table_file(path: str, column: str | None = None) -> Iterator[Encoded]
         done += count
     if not done:
         raise DataError(f"{path}: the table has no rows")
+
+
+def find_kept_columns(
+    rows: Iterable[Encoded], reserved: Container[str], limit: int | None = None
+) -> tuple[Iterator[Encoded], dict[str, tuple[str, type]]]:
+    """Find the further columns of the tables that rows come from, such as labels.
+
+    Parameters
+    ----------
+    rows : iterable of Encoded
+        The rows; the first `limit` of them, by default all, are held in memory.
+    reserved : container of str
+        Names of columns that the output has anyway.
+    limit : int, optional
+        How many rows are looked at.
+
+    Returns
+    -------
+    rows, columns : tuple
+        All rows, and name -> (name in the output, type) for each column that the rows looked at have.
+
+    Examples
+    --------
+    >>> rows, columns = find_kept_columns([Encoded("a", "0 0 0 | Si 1a", kept={"gap": 1.1, "id": "x"})], ("id", "scope"))
+    >>> columns
+    {'gap': ('gap', <class 'float'>), 'id': ('id_given', <class 'str'>)}
+    """
+    rest = iter(rows)
+    first = list(islice(rest, limit))
+    kinds: dict[str, set[type]] = {}
+    for row in first:
+        for name, value in row.kept.items():
+            kinds.setdefault(name, set()).add(type(value))
+    columns: dict[str, tuple[str, type]] = {}
+    for name, types in kinds.items():
+        kind = int if types <= {int} else float if types <= {int, float} else str
+        columns[name] = (f"{name}_given" if name in reserved else name, kind)
+    return chain(first, rest), columns
 
 
 def named_files(table: Table, held: Held) -> list[Path]:

@@ -166,6 +166,22 @@ def test_every_file_of_a_folder_is_in_exactly_one_output(cloudkit, shared, tmp_p
     assert all(row["code"] and str(row["message"]).strip() for row in failed)
 
 
+def test_shards_keep_the_columns_of_the_tables_that_they_come_from(cloudkit, structures, tmp_path):
+    files = ["lost.vasp", "salt.vasp"] * 3 + ["lost.vasp"]
+    lines = ["id,file,gap,remark", *(f"c{n},{file},{0.5 * n},x" for n, file in enumerate(files))]
+    (structures / "a.csv").write_text("\n".join(lines) + "\n")
+    row = {"lattice": [[3.35, 0, 0], [0, 3.35, 0], [0, 0, 3.35]], "species": ["Po"], "frac": [[0, 0, 0]]}
+    rows = [row | {"id": "j", "gap": 1}, row | {"id": "k", "gap": 2.5}]
+    (structures / "b.jsonl").write_text("".join(json.dumps(one) + "\n" for one in rows))
+    tables = structures / "a.csv", structures / "b.jsonl"
+    answer = cloudkit("encode", *tables, "-o", tmp_path / "out", "--shard-size", 2)
+    assert answer.code == 1 and answer.err.endswith("5 encoded, 4 failed\n")
+    table = read_table(tmp_path / "out")
+    assert table.column("id") == ["c1", "c3", "c5", "b.jsonl#j", "b.jsonl#k"]
+    assert table.numbers("gap").tolist() == [0.5, 1.5, 2.5, 1.0, 2.5]
+    assert table.column("remark") == ["x", "x", "x", None, None]
+
+
 def test_a_table_keeps_its_ids_and_columns(cloudkit, structures, tmp_path):
     lines = ["material_id,file,K_VRH,space_group", "mp-22862,salt.vasp,25,225", "mp-1,salt,26.5,?"]
     (structures / "labels.csv").write_text("\n".join(lines) + "\n")

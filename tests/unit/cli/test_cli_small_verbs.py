@@ -138,6 +138,18 @@ def test_doctor_finds_a_core_that_is_older_than_its_sources_and_rebuilds_it(clou
     assert built[0][1:] == finding.fix.split()[1:]
 
 
+def test_doctor_shows_what_pip_says_where_a_rebuild_fails(cloudkit, tmp_path, monkeypatch):
+    for name in ("setup.py", "csrc/check.c", "cloudkit/_native/core.so"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("raise SystemExit('this core does not compile')")
+    os.utime(tmp_path / "cloudkit/_native/core.so", (100, 100))
+    monkeypatch.setattr(doctor, "PACKAGE", tmp_path / "cloudkit")
+    monkeypatch.setattr(doctor, "CHECKOUT", tmp_path)
+    answer = cloudkit("doctor", "--fix")  # its standard error is not a file here
+    assert answer.code == 2
+    assert "this core does not compile" in answer.err and "could not be rebuilt" in answer.err
+
+
 def test_doctor_finds_installed_files_that_were_changed(monkeypatch, tmp_path):
     digest = base64.urlsafe_b64encode(hashlib.sha256(b"as it was").digest()).rstrip(b"=").decode()
     (tmp_path / "a.py").write_bytes(b"as it was")
