@@ -31,7 +31,7 @@ from cloudkit.cli.terminal import (
     say,
     say_failure,
 )
-from cloudkit.errors import CloudkitError
+from cloudkit.errors import CloudkitError, suggest
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -43,11 +43,13 @@ if TYPE_CHECKING:
 TEXTS = ("id", "quantity", "unit", "class", "note")
 PICTURES = (".png", ".svg", ".pdf")
 LEDGER = ("id", "code", "message")
+DENSITY = "phonon_density"
 Keep = Callable[["Columns"], None]
 
 Inputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files and folders of structures, tables of strings (.csv, .jsonl, .parquet, folders of shards), SCOPE strings; - is a structure on standard input.")]  # fmt: skip
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="OUT", help="A .csv, .jsonl or .parquet file; without it, a table on standard output.")]  # fmt: skip
-Plot = Annotated[Path | None, typer.Option("--plot", metavar="F", help="Curves with 80 % intervals of the first crystals, as .png, .svg or .pdf.")]  # fmt: skip
+Quantities = Annotated[list[str] | None, typer.Option("--quantity", "-q", metavar="NAME", help="Only these, in tables and pictures; may be repeated, or several with commas. phonon_density is for --plot. [default: all; in a picture heat_capacity]", show_default=False)]  # fmt: skip
+Plot = Annotated[Path | None, typer.Option("--plot", metavar="F", help="Curves with 80 % intervals of the first crystals, a panel for each quantity, as .png, .svg or .pdf.")]  # fmt: skip
 Measured = Annotated[Path | None, typer.Option("--measured", metavar="F", help="Measured points to add to the curves: a table with columns id, temperature, value, and optionally quantity, unit, n_atoms.")]  # fmt: skip
 Failures = Annotated[Path | None, typer.Option("--failures", metavar="FILE", help="File of failures, JSON lines: id, code, message. By default they go to standard error.")]  # fmt: skip
 
@@ -59,6 +61,7 @@ def command(
     column: Column = None,
     temperatures: Annotated[str | None, typer.Option("--temperatures", "-t", metavar="T", help="In K: 300, 75,300 or 0:600:10 (start:stop:step, the end included). [default: 298.15]", show_default=False)] = None,
     per: Annotated[Literal["atom", "formula", "cell"], typer.Option(help="Unit of amount: moles of atoms, formula units or cells.")] = "atom",
+    quantity: Quantities = None,
     plot: Plot = None,
     measured: Measured = None,
     top: Annotated[int | None, typer.Option("--top", min=1, metavar="K", help="Only the K best, one row each, with novelty; -o takes the table.", show_default=False)] = None,
@@ -79,6 +82,7 @@ def command(
       cloudkit predict thermal crystal.cif --temperatures 0:600:10 -o cv.csv
       cloudkit predict materials candidates.csv --top 50 --where "band_gap > 3 and novelty == 'new'" --page top.html
       cloudkit predict thermal a.cif b.cif -t 0:600:5 --plot cv.png --measured points.csv
+      cloudkit predict thermal a.cif b.cif -t 0:600:5 --plot thermal.png -q heat_capacity,entropy,phonon_density
     """
     for path, suffixes in ((output, table_suffixes()), (plot, PICTURES), (failures, ())):
         if path:
@@ -88,6 +92,8 @@ def command(
     check_inputs(inputs)
     check_apart(inputs, output, plot, page, failures)
     if top is not None:
+        if quantity:
+            raise CloudkitError("--quantity is for tables and --plot; --top ranks --by QUANTITY")
         from cloudkit.corpus import RankOptions
 
         wanted = RankOptions(top, by, lowest, where)
@@ -108,6 +114,8 @@ def command(
         )
     if by or where or reference or lowest is not None:
         raise CloudkitError("--by, --lowest, --highest, --where and --reference need --top K")
+    if page and quantity:
+        raise CloudkitError("--quantity is for tables and --plot; a data sheet shows all quantities")
     if page:
         raise typer.Exit(write_sheets(model, inputs, column, temperatures, page))
     from cloudkit.predict import encode_named, load, parse_temperatures
@@ -115,23 +123,25 @@ def command(
     rows = Notes().pass_on(encode_named(inputs, column))
     kelvin = None if temperatures is None else parse_temperatures(temperatures)
     trained = load(model)
-    keeps, draw = [], None
+    chosen = _choose_quantities(trained, quantity, plot)
+    keeps, drawing = [], None
     if plot:
-        keep_curves, draw = _plotter(trained, () if kelvin is None else kelvin, measured, per)
-        keeps.append(keep_curves)
+        drawing = _Drawing(trained, () if kelvin is None else kelvin, chosen, measured, per)
+        rows = drawing.pass_on(rows)
+        keeps.append(drawing.keep)
     begun = time.monotonic()
     with counting("crystals") as bar, ExitStack() as stack:
         given = _Counted(rows, bar)
         batches = trained.predict_columns(given, kelvin, per)
         names = None if wide else trained.columns
         show = stack.enter_context(_writer(output, names)) if output else _shown(as_json)
-        keeps.append((lambda table: show(_as_wide(table))) if wide else show)
+        keeps.append(lambda table: show(_shape(table, chosen, wide)))
         ledger = stack.enter_context(table_writer(failures, LEDGER)) if failures else None
         failed, values = _write(batches, keeps, ledger, as_json and not output)
     if trained.caveat and values:
         say(f"note: {trained.caveat}")
-    if plot and draw:
-        draw(plot)
+    if plot and drawing:
+        drawing.save(plot)
     if as_json and output:
         emit_json({"predicted": given.count - failed, "failed": failed, "output": str(output)})
     if failed or output or plot:
@@ -142,26 +152,82 @@ def command(
     raise typer.Exit(1 if failed else 0)
 
 
-def _plotter(
-    trained: "Model | Materials", kelvin: Iterable[float], measured: Path | None, per: "Per"
-) -> tuple[Keep, Callable[[Path], None]]:
-    """What takes the batches that are to be drawn, and what draws them; refuses before any work is done."""
-    from cloudkit.predict import as_frame
-    from cloudkit.report import CurvePlot, read_points
+def _choose_quantities(
+    trained: "Model | Materials", names: Sequence[str] | None, plot: Path | None
+) -> list[str]:
+    """The quantities that --quantity names, [] for all. Raises CloudkitError for one that the model does not predict."""
+    chosen = [name.strip() for given in names or () for name in given.split(",")]
+    for name in chosen:
+        if name == DENSITY:
+            if not plot:
+                raise CloudkitError(f"--quantity {name} is a curve over frequency: add --plot FILE")
+        elif trained.heads and name not in trained.quantities:
+            known = ", ".join(trained.quantities)
+            raise CloudkitError(
+                f"--quantity '{name}': model {trained.name} predicts {known}{suggest(name, trained.quantities)}"
+            )
+    return chosen
 
-    points = read_points(measured, per) if measured else None
-    _check_curves(trained, kelvin)
-    drawn = CurvePlot(len(list(kelvin)), points)
-    return lambda table: drawn.add(as_frame(table).dropna(subset="temperature")), drawn.save
+
+class _Drawing:
+    """A picture of the first crystals; what cannot be drawn is refused before any work is done."""
+
+    def __init__(
+        self,
+        trained: "Model | Materials",
+        kelvin: Iterable[float],
+        chosen: list[str],
+        measured: Path | None,
+        per: "Per",
+    ) -> None:
+        from cloudkit.report import CurvePlot, read_points
+
+        points = read_points(measured, per) if measured else None
+        _check_curves(trained, kelvin, chosen)
+        self._plot = CurvePlot(max(len(list(kelvin)), 1), points, chosen)
+        self._trained, self._density = trained, DENSITY in chosen
+        self._first: list[Encoded] = []
+
+    def pass_on(self, rows: "Iterator[Encoded]") -> "Iterator[Encoded]":
+        """The rows; the first with a string are kept where densities of states are drawn."""
+        from cloudkit.report.curves import MAX_CURVES
+
+        for row in rows:
+            if self._density and row.scope is not None and len(self._first) < MAX_CURVES:
+                self._first.append(row)
+            yield row
+
+    def keep(self, table: "Columns") -> None:
+        """Take the curves of a batch."""
+        from cloudkit.predict import as_frame
+
+        self._plot.add(as_frame(table).dropna(subset="temperature"))
+
+    def save(self, path: Path) -> None:
+        """Draw."""
+        for row in self._first:
+            try:
+                sheet = self._trained.sheet_of(row)
+            except CloudkitError:  # a failure, which was reported when it was predicted
+                continue
+            self._plot.add_density(row.id, sheet.thz, sheet.density)
+        self._plot.save(path)
 
 
-def _check_curves(trained: "Model | Materials", kelvin: Iterable[float]) -> None:
+def _check_curves(trained: "Model | Materials", kelvin: Iterable[float], chosen: Sequence[str]) -> None:
     """Refuse a plot before any work is done where there would be no curve in it."""
     if trained.heads and not trained.thermal:
         raise CloudkitError(
             f"nothing to plot: what model {trained.name} predicts has no curve over temperature; omit --plot"
         )
-    if len(set(kelvin)) < 2:
+    from cloudkit.predict.materials import THERMAL
+
+    flat = next((name for name in chosen if name not in (DENSITY, *THERMAL)), None)
+    if flat:
+        raise CloudkitError(
+            f"nothing to plot: {flat} has no curve over temperature; --plot draws {', '.join((*THERMAL, DENSITY))}"
+        )
+    if any(name != DENSITY for name in chosen or ["heat_capacity"]) and len(set(kelvin)) < 2:
         raise CloudkitError(
             "nothing to plot: curves need two temperatures or more; give --temperatures 0:600:10"
         )
@@ -184,7 +250,7 @@ class _Counted:
 
 def _write(
     batches: "Iterator[tuple[Columns, list[Failure]]]",
-    keeps: list[Keep],
+    keeps: Sequence[Keep],
     ledger: Write | None,
     as_json: bool,
 ) -> tuple[int, int]:
@@ -206,11 +272,14 @@ def _write(
     return failed, rows
 
 
-def _as_wide(table: "Columns") -> "Columns":
-    """The same with a column for each quantity, named with its unit."""
+def _shape(table: "Columns", chosen: Sequence[str], wide: bool) -> "Columns":
+    """The rows of the chosen quantities, all without a choice; wide: with a column for each, named with its unit."""
     from cloudkit.predict.wide import units_of, wide_columns
 
-    if not len(table["id"]):
+    if chosen:
+        rows = np.isin(table["quantity"], chosen)
+        table = {name: column[rows] for name, column in table.items()}
+    if not wide or not len(table["id"]):
         return table
     units = units_of(table)
     return {

@@ -68,12 +68,13 @@ class Materials(Predictor):
     name, heads, thermal = NAME, (NAME,), True
     thermal_count = len(THERMAL)
     caveat = CAVEAT
+    quantities = (*THERMAL, *SCALAR_QUANTITIES)
 
     def __init__(self) -> None:
         self.members: dict[str, Model] = {name: load_model(name) for name in MEMBERS}
 
     def __repr__(self) -> str:
-        return f"<Materials: predicts {', '.join((*THERMAL, *SCALAR_QUANTITIES))}>"
+        return f"<Materials: predicts {', '.join(self.quantities)}>"
 
     @cached_property
     def _geometry(self) -> tuple[Runtime, GeometryHead]:

@@ -115,6 +115,8 @@ class Predictor:
     ----------
     columns : tuple of str
         Columns of its tables.
+    quantities : tuple of str
+        Quantities of its tables.
     dialect : str
         Dialect of the strings that it reads.
     width : int
@@ -134,6 +136,7 @@ class Predictor:
     dialect = "orbit"
     width = 0
     caveat = ""
+    quantities: tuple[str, ...] = ()
 
     def predict(
         self, inputs: Any, temperatures: Any = None, per: Per = "atom", *, wide: bool = False
@@ -327,6 +330,7 @@ class Model(Predictor):
             self._engine = NumpyEngine(read_runtime(folder, self._plain))
         else:
             self._engine = TorchEngine(self.network)
+        self.quantities = tuple(name for head in self.heads for name in self._predicted(head))
 
     @cached_property
     def known(self) -> KnownCrystals | None:
@@ -349,8 +353,8 @@ class Model(Predictor):
         return self.network.spec
 
     def __repr__(self) -> str:
-        predicts = ", ".join(name for head in self.heads for name in self._predicted(head))
-        return f"<Model {self.name}: {self._engine.parameters_count:,} parameters, predicts {predicts or 'nothing yet'}>"
+        predicts = ", ".join(self.quantities) or "nothing yet"
+        return f"<Model {self.name}: {self._engine.parameters_count:,} parameters, predicts {predicts}>"
 
     def _repr_html_(self) -> str:
         rows = [(head, self._kinds[head], ", ".join(self._predicted(head))) for head in self.heads]

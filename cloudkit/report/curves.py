@@ -1,10 +1,11 @@
-"""Predicted curves over temperature as a picture file, with intervals and measured points. Drawn by matplotlib, which writes PNG and PDF."""
+"""Predicted curves over temperature, and densities of states, as a picture file, with intervals and measured points. Drawn by matplotlib, which writes PNG and PDF."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from cloudkit.errors import CloudkitError, DataError, require
 from cloudkit.evaluate.display import QUANTITIES, quantity_name
@@ -21,6 +22,7 @@ DRAWN: Final = (
     *QUANTITIES,
     "heat_capacity_p",
 )  # quantities that a curve is drawn for; measured Cp is laid over Cv
+Array = npt.NDArray[np.float64]
 Points = dict[tuple[str, str], list[tuple[float, float]]]  # (id, quantity) -> (T in K, value)
 
 
@@ -78,12 +80,18 @@ def _converted(value: float, unit: str, quantity: str, per: Per, atoms: float | 
 
 
 class CurvePlot:
-    """Collects the first crystals of a stream of tables, and draws them. temperatures: their number for each crystal."""
+    """Collects the first crystals of a stream of tables, and draws them.
 
-    def __init__(self, temperatures: int, points: Points | None = None) -> None:
-        self.temperatures, self.points = temperatures, points or {}
+    temperatures: their number for each crystal. quantities: one panel each, by default the heat capacity; those of the points follow.
+    """
+
+    def __init__(
+        self, temperatures: int, points: Points | None = None, quantities: Sequence[str] = ()
+    ) -> None:
+        self.temperatures, self.points, self.quantities = temperatures, points or {}, quantities
         self._tables: list[pd.DataFrame] = []
         self._ids: list[str] = []
+        self._densities: list[tuple[str, Array, Array]] = []
         self._left_out = 0
 
     def add(self, table: "pd.DataFrame") -> None:
@@ -98,7 +106,7 @@ class CurvePlot:
 
     def save(self, path: Path) -> None:
         """Draw to a .png, .svg or .pdf. Raises CloudkitError without crystals, and for points of a crystal that is not drawn."""
-        if not self._tables:
+        if not self._tables and not self._densities:
             raise CloudkitError("nothing to plot: no crystal has values")
         strangers = {name for name, _ in self.points} - set(self._ids)
         if strangers:
@@ -106,23 +114,43 @@ class CurvePlot:
             raise CloudkitError(
                 f"measured points of {names}, which is not drawn; drawn: {', '.join(self._ids)}"
             )
-        shown = ["heat_capacity", *sorted({quantity for _, quantity in self.points} - {"heat_capacity"})]
+        measured = {quantity for _, quantity in self.points}
+        shown = list(dict.fromkeys([*(self.quantities or ["heat_capacity"]), *sorted(measured)]))
         require("matplotlib", "train")
         figure_of = require("matplotlib.figure", "train").Figure
-        figure = figure_of(figsize=(7.2, 4.6 * len(shown)), dpi=150, layout="constrained")
-        for axes, quantity in zip(np.atleast_1d(figure.subplots(len(shown), 1)), shown, strict=True):
-            self._draw(axes, quantity)
+        columns = min(len(shown), 2)
+        lines = -(-len(shown) // columns)
+        figure = figure_of(figsize=(6.4 * columns + 0.8, 4.6 * lines), dpi=150, layout="constrained")
+        panels = figure.subplots(lines, columns, squeeze=False).ravel()
+        for axes, quantity in zip(panels, shown, strict=False):
+            if quantity == "phonon_density":
+                self._draw_density(axes)
+            else:
+                self._draw(axes, quantity)
+        for axes in panels[len(shown) :]:
+            axes.remove()
         with atomic_write(path) as file:
             figure.savefig(file, format=path.suffix[1:])
 
+    def add_density(self, name: str, thz: Array, density: Array) -> None:
+        """Take the phonon density of states of a crystal (frequencies,) in modes/THz/atom; NaN: it has none."""
+        if not np.isnan(density).all():
+            self._densities.append((name, thz, density))
+
+    def _draw_density(self, axes: Any) -> None:
+        for index, (name, thz, density) in enumerate(self._densities):
+            axes.plot(thz, density, label=_short(name), **_look(index))
+        _finish(axes, "frequency (THz)", "phonon density of states (modes/THz/atom)", self._note(""))
+        axes.set_ylim(bottom=0)
+
     def _draw(self, axes: Any, quantity: str) -> None:
         unit = ""
-        base = "heat_capacity" if quantity == "heat_capacity_p" else quantity
+        predicted = set().union(*(table["quantity"] for table in self._tables))
+        base = "heat_capacity" if quantity == "heat_capacity_p" and quantity not in predicted else quantity
         for index, (name, table) in enumerate(zip(self._ids, self._tables, strict=True)):
             rows = table[table["quantity"] == base].sort_values("temperature")
-            color, dash = COLORS[index % len(COLORS)], DASHES[index % len(DASHES)]
-            kelvin = rows["temperature"].to_numpy()
-            axes.plot(kelvin, rows["value"], color=color, linestyle=dash, linewidth=1.8, label=_short(name))
+            kelvin, color = rows["temperature"].to_numpy(), COLORS[index % len(COLORS)]
+            axes.plot(kelvin, rows["value"], label=_short(name), **_look(index))
             if rows["lower"].notna().any():
                 axes.fill_between(kelvin, rows["lower"], rows["upper"], color=color, alpha=0.13, linewidth=0)
             points = self.points.get((name, quantity), [])
@@ -143,14 +171,7 @@ class CurvePlot:
             axes.axhline(DULONG_PETIT, color="#5b6675", linewidth=0.8, linestyle=":")
             axes.annotate("3R", (1, DULONG_PETIT), xycoords=("axes fraction", "data"), xytext=(3, 0),
                           textcoords="offset points", va="center", fontsize=9, color="#5b6675")  # fmt: skip
-        axes.set_xlabel("temperature (K)")
-        axes.set_ylabel(f"{quantity_name(quantity)} ({unit})")
-        axes.margins(x=0)
-        axes.grid(color="#e3e7ed", linewidth=0.7)
-        axes.set_axisbelow(True)
-        for side in ("top", "right"):
-            axes.spines[side].set_visible(False)
-        axes.legend(frameon=False, fontsize=8, title=self._note(quantity), title_fontsize=8, handlelength=4.5)
+        _finish(axes, "temperature (K)", f"{quantity_name(quantity)} ({unit})", self._note(quantity))
 
     def _note(self, quantity: str) -> str | None:
         notes: Sequence[str] = [
@@ -158,9 +179,32 @@ class CurvePlot:
             if self._left_out
             else "",
             "points: measured" if any(name == quantity for _, name in self.points) else "",
-            "shaded: 80 % band" if self._tables[0]["lower"].notna().any() else "",
+            "shaded: 80 % band"
+            if quantity and self._tables and self._tables[0]["lower"].notna().any()
+            else "",
         ]
         return "; ".join(note for note in notes if note) or None
+
+
+def _look(index: int) -> dict[str, Any]:
+    """Color and dashes of one of the curves."""
+    return {
+        "color": COLORS[index % len(COLORS)],
+        "linestyle": DASHES[index % len(DASHES)],
+        "linewidth": 1.8,
+    }
+
+
+def _finish(axes: Any, x: str, y: str, note: str | None) -> None:
+    """Labels, grid and legend of a panel."""
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    axes.margins(x=0)
+    axes.grid(color="#e3e7ed", linewidth=0.7)
+    axes.set_axisbelow(True)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    axes.legend(frameon=False, fontsize=8, title=note, title_fontsize=8, handlelength=4.5)
 
 
 def _short(name: str, most: int = 34) -> str:

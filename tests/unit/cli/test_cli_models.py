@@ -228,6 +228,51 @@ def test_a_plot_shows_several_crystals_and_the_points_that_were_measured(cloudki
     assert "row 1, column 'temperature': expected a temperature in K, 0 or above" in cloudkit(*arguments).err
 
 
+def test_a_plot_has_a_panel_for_each_chosen_quantity_and_tables_have_only_these(cloudkit, trained, tmp_path):
+    arguments = (
+        "predict",
+        trained,
+        ROCK_SALT,
+        ROCK_SALT.replace("Na", "K"),
+        "-t",
+        "0:600:100",
+        "-o",
+        tmp_path / "out.csv",
+    )
+    chosen = "-q", "entropy,heat_capacity", "-q", "phonon_density"
+    assert cloudkit(*arguments, *chosen, "--plot", tmp_path / "a.svg").code == 0
+    assert (tmp_path / "a.svg").read_text().count('id="axes_') == 3
+    assert set(read_table(tmp_path / "out.csv").column("quantity")) == {"entropy", "heat_capacity"}
+    assert (
+        cloudkit("predict", trained, ROCK_SALT, "-q", "phonon_density", "--plot", tmp_path / "b.svg").code
+        == 0
+    )
+    assert (tmp_path / "b.svg").read_text().count('id="axes_') == 1
+    shown = cloudkit("predict", trained, ROCK_SALT, "-q", "entropy", "--wide").out.splitlines()
+    assert shown[0].split() == ["id", "entropy", "(J/mol_atom/K)"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["-q", "entropi"], "did you mean 'entropy'?"),
+        (["-q", "phonon_density"], "add --plot FILE"),
+        (["-q", "entropy", "--top", "3"], "--top ranks --by QUANTITY"),
+        (["-q", "entropy", "--page", "a.html"], "a data sheet shows all quantities"),
+    ],
+)
+def test_a_choice_of_quantities_that_cannot_work_is_refused(cloudkit, trained, arguments, reason):
+    answer = cloudkit("predict", trained, ROCK_SALT, *arguments)
+    assert answer.code == 2 and reason in answer.err
+
+
+def test_a_quantity_without_a_curve_is_not_plotted(cloudkit, tmp_path):
+    answer = cloudkit(
+        "predict", "materials", ROCK_SALT, "-q", "band_gap", "-t", "0,9", "--plot", tmp_path / "a.png"
+    )
+    assert answer.code == 2 and "band_gap has no curve over temperature" in answer.err
+
+
 def test_a_plot_of_one_temperature_or_of_another_kind_is_refused(cloudkit, trained, tmp_path):
     answer = cloudkit("predict", trained, ROCK_SALT, "--plot", tmp_path / "a.png")
     assert answer.code == 2 and "curves need two temperatures or more" in answer.err
@@ -237,7 +282,7 @@ def test_a_plot_of_one_temperature_or_of_another_kind_is_refused(cloudkit, train
     )
     assert answer.code == 2 and "curves need two temperatures" in answer.err and not table.exists()
     with pytest.raises(CloudkitError, match="what model gap predicts has no curve"):
-        _check_curves(SimpleNamespace(name="gap", heads=["gap"], thermal=False), [0, 300])
+        _check_curves(SimpleNamespace(name="gap", heads=["gap"], thermal=False), [0, 300], [])
     assert (
         "use .png or .svg or .pdf"
         in cloudkit("predict", trained, ROCK_SALT, "--plot", tmp_path / "a.jpg").err
