@@ -55,7 +55,7 @@ def padded(model: CloudModel, batches: Iterator[Inputs]) -> Padded:
     """The rival, once it is seen to give the same states."""
     rival, inputs = Padded(model.eval(), LENGTH).eval(), next(batches)
     with torch.no_grad():
-        states = rival(*rival.pad_inputs(inputs))[inputs.sequence, inputs.place]
+        states = rival(*rival.pad_inputs(inputs))[inputs.sequence, inputs.position]
         torch.testing.assert_close(model(inputs).states, states, atol=2e-4, rtol=1e-4)
     return rival
 
@@ -108,7 +108,7 @@ def test_padded_training_step(benchmark, model, padded, batches) -> None:
     optimizer = torch.optim.AdamW(padded.train().parameters())
 
     def work(inputs: Inputs, ids: Tensor, real: Tensor) -> None:
-        step(padded(ids, real)[inputs.sequence, inputs.place], inputs.ids, model, optimizer)
+        step(padded(ids, real)[inputs.sequence, inputs.position], inputs.ids, model, optimizer)
 
     model.train()
     run(benchmark, batches, work, lambda inputs: (inputs, *padded.pad_inputs(inputs)))

@@ -26,7 +26,7 @@ from baselines import transformers_mlm as rival
 from conftest import ONE_THREAD, read_orbit_strings, read_reduced_strings
 
 from cloudkit.data import Crystals, Tokens, make_batch, tokenize
-from cloudkit.models import CloudModel, MixedModel, build_model, read_published
+from cloudkit.models import CloudModel, MultiTaskModel, build_model, read_published
 from cloudkit.modelspec import parse_spec, template
 from cloudkit.tokens import Tokenizer
 from cloudkit.train.objectives import draw_tokens, mixed_loss
@@ -121,11 +121,11 @@ def compare_states(theirs: Any, tokens: Tokens, count: int) -> float:
     for start in range(0, count, BATCH):
         batch = make_batch(tokens, np.arange(start, min(start + BATCH, count)))
         inputs = ours.inputs(batch.ids, batch.offsets)
-        padded = rival.pad(inputs.ids, inputs.sequence, inputs.place, inputs.count)
+        padded = rival.pad(inputs.ids, inputs.sequence, inputs.position, inputs.count)
         with torch.no_grad():
             states = theirs.eval().bert(padded, (padded != rival.PAD).long()).last_hidden_state
             worst = max(
-                worst, float((ours(inputs).states - states[inputs.sequence, inputs.place]).abs().max())
+                worst, float((ours(inputs).states - states[inputs.sequence, inputs.position]).abs().max())
             )
     assert worst < 1e-5, f"states differ by {worst}"
     return worst
@@ -177,7 +177,7 @@ def draws(tokens: Tokens) -> Iterator[np.ndarray]:
 
 def train_ours(model: CloudModel, tokens: Tokens) -> Iterator[None]:
     """Steps as `build` makes them, laying out the batch and hiding tokens included."""
-    module = MixedModel(model, ["mlm"])
+    module = MultiTaskModel(model, ["mlm"])
     none = np.empty(0, np.int64)
     unlabelled = Crystals([], [], (), none, none, np.empty(0), np.empty(0))
     loss, optimizer = mixed_loss(model, ["mlm"], tokens, unlabelled), adam(module)
@@ -196,10 +196,10 @@ def train_theirs(theirs: Any, model: CloudModel, tokens: Tokens) -> Iterator[Non
     for number, rows in enumerate(draws(tokens)):
         batch = make_batch(tokens, rows)
         inputs = model.inputs(batch.ids, batch.offsets)
-        changed, places = model.heads["mlm"].hide(inputs, draw_tokens(batch.crystals, batch.offsets, number))
+        changed, places = model.heads["mlm"].mask(inputs, draw_tokens(batch.crystals, batch.offsets, number))
         wanted = torch.full_like(inputs.ids, -100)
         wanted[places] = inputs.ids[places]
-        at = (inputs.sequence, inputs.place, inputs.count)
+        at = (inputs.sequence, inputs.position, inputs.count)
         ids, labels = rival.pad(changed, *at), rival.pad(wanted, *at, fill=-100)
         theirs.train()
         yield

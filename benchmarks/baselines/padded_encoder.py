@@ -18,7 +18,7 @@ class Padded(nn.Module):
         """ids (strings, length) and which of them are real, made outside what is timed as a data loader would."""
         ids = torch.full((inputs.count, self.length), self.pad)
         real = torch.zeros(inputs.count, self.length, dtype=torch.bool)
-        ids[inputs.sequence, inputs.place], real[inputs.sequence, inputs.place] = inputs.ids, True
+        ids[inputs.sequence, inputs.position], real[inputs.sequence, inputs.position] = inputs.ids, True
         return ids, real
 
     def forward(self, ids: Tensor, real: Tensor) -> Tensor:

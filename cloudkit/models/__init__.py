@@ -1,4 +1,4 @@
-"""Models over packed token ids: an encoder that all heads share, and the heads that a spec names.
+"""Models over packed token ids: one encoder shared by all heads, and the heads that a spec declares.
 
 Tokens -> Inputs -> Encoder (states, pooled) -> head -> logits or values per atom
 
@@ -21,22 +21,20 @@ if TYPE_CHECKING:
         to_half,
         vocabulary_text,
     )
-    from cloudkit.models.heads import BandedHead, Geometry, MaskedTokens, Regression, ValueHead
+    from cloudkit.models.heads import Geometry, IntervalHead, MaskedTokens, Regression, ValueHead
     from cloudkit.models.inputs import Inputs, make_inputs
     from cloudkit.models.model import (
         CloudModel,
         HeadModel,
-        MixedModel,
-        SourcedHead,
+        MultiSourceModel,
+        MultiTaskModel,
+        build_member,
         build_model,
-        ensembles,
         layer_groups,
-        member,
     )
     from cloudkit.models.predict import (
-        make_states,
+        make_width_inputs,
         pool,
-        predict_geometry,
         predict_interval,
         predict_members,
         predict_modes,
@@ -45,32 +43,29 @@ if TYPE_CHECKING:
     )
     from cloudkit.models.published import read_published, write_published
     from cloudkit.models.runtime.runtime import shipped
-    from cloudkit.models.thermal import Modes, Thermal
+    from cloudkit.models.thermal import Thermal
 
 __all__ = [
-    "BandedHead",
     "Classification",
     "CloudModel",
     "Geometry",
     "HeadModel",
     "Inputs",
+    "IntervalHead",
     "MaskedTokens",
-    "MixedModel",
-    "Modes",
+    "MultiSourceModel",
+    "MultiTaskModel",
     "Regression",
-    "SourcedHead",
     "Thermal",
     "ValueHead",
+    "build_member",
     "build_model",
-    "ensembles",
     "layer_groups",
     "load_model",
     "load_weights",
     "make_inputs",
-    "make_states",
-    "member",
+    "make_width_inputs",
     "pool",
-    "predict_geometry",
     "predict_interval",
     "predict_members",
     "predict_modes",
@@ -89,13 +84,13 @@ __all__ = [
 _NAMES = {
     "classification": ("Classification",),
     "folder": ("to_half", "load_model", "load_weights", "read_weights", "save_model", "save_weights", "vocabulary_text"),
-    "heads": ("BandedHead", "Geometry", "MaskedTokens", "Regression", "ValueHead"),
+    "heads": ("IntervalHead", "Geometry", "MaskedTokens", "Regression", "ValueHead"),
     "inputs": ("Inputs", "make_inputs"),
-    "model": ("CloudModel", "HeadModel", "MixedModel", "SourcedHead", "build_model", "ensembles", "member", "layer_groups"),
-    "predict": ("make_states", "pool", "predict_geometry", "predict_interval", "predict_members", "predict_modes", "predict_probabilities", "predict_values"),
+    "model": ("CloudModel", "HeadModel", "MultiTaskModel", "MultiSourceModel", "build_model", "build_member", "layer_groups"),
+    "predict": ("make_width_inputs", "pool", "predict_interval", "predict_members", "predict_modes", "predict_probabilities", "predict_values"),
     "published": ("read_published", "write_published"),
     "runtime.runtime": ("shipped",),
-    "thermal": ("Modes", "Thermal"),
+    "thermal": ("Thermal",),
 }  # fmt: skip
 _HOME = {name: module for module, names in _NAMES.items() for name in names}
 

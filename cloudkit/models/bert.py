@@ -1,7 +1,7 @@
-"""The published encoder: BERT (Devlin 2018) on packed batches, parameter for parameter as transformers' `BertModel` has it.
+"""The published encoder: BERT (Devlin 2018) on packed batches, with the parameters of transformers' `BertModel`.
 
-Post-norm layers, learned positions and a table of token types whose first row every token sees. Nothing is padded, so there
-is no mask; states equal those of `BertModel` at the tokens that are not padding. The query, key and value maps are one matrix.
+Post-norm layers, learned positions, and token type 0 for all tokens. Batches are packed, so there is no padding and no attention
+mask; states equal those of `BertModel` at all tokens that are not padding. Query, key and value projections are one matrix.
 """
 
 from typing import Final
@@ -14,11 +14,11 @@ from cloudkit.models.encoder import ACTIVATIONS, Encoded
 from cloudkit.models.inputs import Inputs, segment_sum
 from cloudkit.modelspec import BertEncoder
 
-INIT: Final = 0.02
+INIT_STD: Final = 0.02
 
 
 class BertEmbedding(nn.Module):
-    """Vectors of tokens, of places and of the one token type, added and normalized."""
+    """Sum of token, position and token-type embeddings, normalized."""
 
     def __init__(self, size: int, spec: BertEncoder, positions: int) -> None:
         super().__init__()
@@ -28,8 +28,10 @@ class BertEmbedding(nn.Module):
         self.norm = nn.LayerNorm(spec.width, eps=spec.norm_eps)
 
     def forward(self, inputs: Inputs) -> Tensor:
-        """Vectors (tokens, width)."""
-        vectors: Tensor = self.norm(self.table(inputs.ids) + self.types.weight[0] + self.places(inputs.place))
+        """Return vectors (tokens, width)."""
+        vectors: Tensor = self.norm(
+            self.table(inputs.ids) + self.types.weight[0] + self.places(inputs.position)
+        )
         return vectors
 
 
@@ -47,21 +49,21 @@ class BertLayer(nn.Module):
         self.activation = ACTIVATIONS[spec.activation]
         self.dropout = nn.Dropout(spec.dropout)
 
-    def forward(self, x: Tensor, offsets: Tensor, impl: Impl, places: Tensor | None = None) -> Tensor:
-        """x (tokens, width) -> (tokens, width); with `places` (places,) only their rows, which is all that follows needs."""
+    def forward(self, x: Tensor, offsets: Tensor, impl: Impl, rows: Tensor | None = None) -> Tensor:
+        """x (tokens, width) -> (tokens, width), or (rows, width) for the tokens at `rows` only."""
         qkv = self.qkv(x).unflatten(1, (3, self.heads, -1))
         dropout = self.attention_dropout if self.training else 0.0
         mixed = packed_attention_qkv(qkv, offsets, dropout=dropout, impl=impl).flatten(1)
-        if places is not None:
-            x, mixed = x[places], mixed[places]
+        if rows is not None:
+            x, mixed = x[rows], mixed[rows]
         x = self.norm_attention(x + self.dropout(self.out(mixed)))
-        grown = self.down(self.activation(self.up(x)))
-        new: Tensor = self.norm_feedforward(x + self.dropout(grown))
-        return new
+        feedforward = self.down(self.activation(self.up(x)))
+        out: Tensor = self.norm_feedforward(x + self.dropout(feedforward))
+        return out
 
 
 class Bert(nn.Module):
-    """Inputs -> Encoded, as `Encoder`; `impl` says how attention runs (cloudkit.kernels.packed_attention)."""
+    """Inputs -> Encoded, like `Encoder`; `impl`: how attention is computed (cloudkit.kernels.packed_attention)."""
 
     impl: Impl = "auto"
 
@@ -75,15 +77,15 @@ class Bert(nn.Module):
         self.apply(init_bert_weights)
 
     def forward(self, inputs: Inputs) -> Encoded:
-        """States of tokens and of strings."""
-        states = self.at(inputs, None)
+        """Return the states of all tokens, and the pooled states of all strings."""
+        states = self.states_at(inputs, None)
         return Encoded(states, self._pool(states, states[inputs.offsets[:-1]], inputs))
 
     def pooled(self, inputs: Inputs) -> Tensor:
-        """States (strings, pooled_width) of strings; where only first tokens count, the last layer's maps run on no others."""
+        """Return the pooled states (strings, pooled_width); with pooling `cls` the last layer computes first tokens only."""
         if self.pooling != "cls":
             return self(inputs).pooled
-        return self.at(inputs, inputs.offsets[:-1].to(inputs.ids.device))
+        return self.states_at(inputs, inputs.offsets[:-1].to(inputs.ids.device))
 
     def _pool(self, states: Tensor, first: Tensor, inputs: Inputs) -> Tensor:
         if self.pooling == "cls":
@@ -92,20 +94,20 @@ class Bert(nn.Module):
         mean = segment_sum(states.float(), inputs.sequence, inputs.count) / lengths[:, None]
         return mean if self.pooling == "mean" else torch.cat([first, mean.to(first.dtype)], dim=1)
 
-    def at(self, inputs: Inputs, places: Tensor | None) -> Tensor:
-        """States (places, width) of the tokens at `places`, or of all: the last layer's maps run on no others."""
+    def states_at(self, inputs: Inputs, rows: Tensor | None) -> Tensor:
+        """Return the states (rows, width) of the tokens at `rows`, or of all; the last layer computes no others."""
         x = self.dropout(self.embedding(inputs))
         for layer in self.layers[:-1]:
             x = layer(x, inputs.offsets, self.impl)
-        states: Tensor = self.layers[-1](x, inputs.offsets, self.impl, places)
+        states: Tensor = self.layers[-1](x, inputs.offsets, self.impl, rows)
         return states
 
 
 @torch.no_grad()
 def init_bert_weights(module: nn.Module) -> None:
-    """Weights as BERT draws them: normal, biases and the padding row zero."""
+    """Initialize weights as BERT does: normal, with biases and the padding row zero."""
     if isinstance(module, nn.Linear | nn.Embedding):
-        nn.init.normal_(module.weight, std=INIT)
+        nn.init.normal_(module.weight, std=INIT_STD)
     if isinstance(module, nn.Linear):
         nn.init.zeros_(module.bias)
     if isinstance(module, nn.Embedding) and module.padding_idx is not None:

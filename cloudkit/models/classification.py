@@ -1,4 +1,4 @@
-"""A head of classes: logits of each, learned by cross-entropy."""
+"""The classification head: one logit per class, trained with cross-entropy."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -8,14 +8,30 @@ from torch.nn import functional
 
 from cloudkit.models.heads import ValueHead
 
-FEWEST = 0.5  # labels that a class without any counts as, so that its logit is finite
+MIN_COUNT = 0.5  # of training labels of a class, so that its prior logit is finite
 
 
 class Classification(ValueHead):
-    """One logit for each class; `center` (classes,) holds the logarithms of their shares among the training labels.
+    """One logit per class.
 
-    `threshold`: the probability from which the positive one of two classes is predicted. `weighting`: "none", "balanced" or a weight
-    for each class by its name.
+    Attributes
+    ----------
+    classes : tuple of str
+        Names of the classes.
+    positive : int
+        Index of the positive class.
+    center : Tensor
+        (classes,), logarithms of the class frequencies in the training labels.
+    threshold : Tensor
+        (), probability from which the positive one of two classes is predicted.
+    weighting : str or mapping
+        "none", "balanced" or a weight per class.
+
+    Examples
+    --------
+    >>> head = Classification("metal", ["no", "yes"], None, "balanced", pooled=8, statistics=0, hidden=4)
+    >>> head.classes[head.positive], head.probabilities(torch.zeros(1, 2)).tolist()
+    ('yes', [[0.5, 0.5]])
     """
 
     threshold: Tensor
@@ -41,8 +57,8 @@ class Classification(ValueHead):
         self.register_buffer("weight", torch.ones(len(classes)), persistent=False)
 
     def fit_scale(self, quantity: Tensor, value: Tensor) -> None:
-        """Take the shares and weights of the classes from training labels (observations,)."""
-        counts = torch.bincount(value.long(), minlength=len(self.classes)).double().clamp(min=FEWEST)
+        """Set class frequencies and weights from training labels (observations,)."""
+        counts = torch.bincount(value.long(), minlength=len(self.classes)).double().clamp(min=MIN_COUNT)
         if isinstance(self.weighting, str):
             balanced = counts.sum() / (len(counts) * counts)
             weight = balanced if self.weighting == "balanced" else torch.ones_like(counts)
@@ -55,17 +71,17 @@ class Classification(ValueHead):
     def errors(
         self, predicted: Tensor, value: Tensor, quantity: Tensor, measure: Callable[..., Tensor]
     ) -> Tensor:
-        """Cross-entropy (observations,) in nats of logits (observations, classes)."""
+        """Return the cross-entropy (observations,) in nats of logits (observations, classes)."""
         return functional.cross_entropy(predicted, value.long(), reduction="none")
 
     def label_weights(self, value: Tensor) -> Tensor:
-        """The weight of the class of each label (observations,)."""
+        """Return the class weight of each label (observations,)."""
         return self.weight.to(value)[value.long()]
 
     def forward(self, pooled: Tensor, sequence: Tensor, quantity: Tensor, temperature: Tensor) -> Tensor:
-        """Logits (observations, classes)."""
-        return (self.numbers(pooled) + self.center)[sequence]
+        """Return logits (observations, classes)."""
+        return (self.raw_outputs(pooled) + self.center)[sequence]
 
     def probabilities(self, logits: Tensor) -> Tensor:
-        """Probabilities of the classes, float64, of logits of the same shape (n, classes)."""
+        """Convert logits (n, classes) to probabilities (n, classes) in float64."""
         return logits.double().softmax(dim=-1)

@@ -1,8 +1,7 @@
-"""Token ids to vectors: a learned table, linear maps of known features, and the pairing of an element with its site.
+"""Token ids to vectors: a learned table, linear maps of tabulated features, and the pairing of an element with its site.
 
-Compact strings are sets of segments, so no positions are learned: a segment's tokens each see the sum of their segment,
-and the encoder does not depend on the order in which orbits are written. The cloud vocabulary spells things out
-character by character and gets learned positions instead.
+A compact string is a set of segments, so there are no learned positions: each token sees the sum of its segment, and the encoder
+does not depend on the order of the orbits. The cloud vocabulary is character-like and gets learned positions instead.
 """
 
 import numpy as np
@@ -15,47 +14,47 @@ from cloudkit.models.features import (
     FRACTION,
     SPACE_GROUP,
     WYCKOFF,
-    amounts,
     feature_table,
-    places,
+    site_indices,
     site_table,
+    token_amounts,
 )
 from cloudkit.models.inputs import Inputs, segment_sum
 from cloudkit.modelspec import TransformerEncoder
 from cloudkit.tokens import Tokenizer
 
-INIT = 0.02
+INIT_STD = 0.02
 TOKEN_KINDS = 6  # kinds of tokens
 
 
 class LearnedPositions(nn.Embedding):
-    """Learned vectors of places in a string."""
+    """Learned vectors of the positions in a string."""
 
     def __init__(self, max_length: int, width: int) -> None:
         super().__init__(max_length, width)
-        nn.init.normal_(self.weight, std=INIT)
+        nn.init.normal_(self.weight, std=INIT_STD)
 
 
 class PositionEmbedding(nn.Module):
-    """Learned vectors of tokens, and of places if they have any, for the cloud vocabulary."""
+    """Learned vectors of tokens and, unless None, of positions, for the cloud vocabulary."""
 
     def __init__(self, size: int, width: int, places: LearnedPositions | None) -> None:
         super().__init__()
         self.table, self.places = nn.Embedding(size, width), places
-        nn.init.normal_(self.table.weight, std=INIT)
+        nn.init.normal_(self.table.weight, std=INIT_STD)
 
     def forward(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
-        """Vectors (tokens, width) and the weight of each token in a mean over its string (tokens,)."""
+        """Return vectors (tokens, width), and the weight of each token in the mean of its string (tokens,)."""
         vectors: Tensor = self.table(inputs.ids)
         if self.places is not None:
-            vectors = vectors + self.places(inputs.place)
+            vectors = vectors + self.places(inputs.position)
         return vectors, torch.ones_like(vectors[:, 0])
 
 
 class SymbolEmbedding(nn.Module):
-    """Vectors of compact tokens; see the module's docstring.
+    """Vectors of compact tokens; see the docstring of the module.
 
-    An element also sees how it differs from the mean of its crystal, and its share of the atoms.
+    Elements also get their difference from the mean of the crystal, and their atomic fraction.
     """
 
     pairs = True
@@ -68,29 +67,29 @@ class SymbolEmbedding(nn.Module):
     ) -> None:
         super().__init__()
         self.table = nn.Embedding(len(vocabulary), width)
-        nn.init.normal_(self.table.weight, std=INIT)
+        nn.init.normal_(self.table.weight, std=INIT_STD)
         self.pair = nn.Linear(width, width, bias=False) if self.pairs else None
         self.share = nn.Linear(1, width)
         known, self.element_columns = feature_table(vocabulary, kinds)
         self.register_buffer("known", torch.tensor(known, dtype=torch.float32))
-        self.register_buffer("amount", torch.tensor(amounts(vocabulary, kinds), dtype=torch.float32))
+        self.register_buffer("amount", torch.tensor(token_amounts(vocabulary, kinds), dtype=torch.float32))
         self.register_buffer("kind", torch.tensor(kinds.astype(np.int64)))
         self.features = nn.Linear(known.shape[1], width, bias=False) if features else None
         self.contrast = nn.Linear(self.element_columns[1], width, bias=False) if features else None
         self.places: LearnedPositions | None = None
 
     def forward(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
-        """Vectors (tokens, width) and the weight of each token in a mean over its string: the element's share (tokens,)."""
+        """Return vectors (tokens, width), and the weight of each token in the mean of its string: atomic fractions (tokens,)."""
         share = self.shares(inputs)
         vectors = self.symbols(inputs, share)
         sums = segment_sum(vectors, inputs.segment, len(inputs.ids))
         assert self.pair is not None
         if self.places is not None:
-            vectors = vectors + self.places(inputs.place)
+            vectors = vectors + self.places(inputs.position)
         return vectors + self.pair(sums[inputs.segment]), share
 
     def symbols(self, inputs: Inputs, share: Tensor) -> Tensor:
-        """Each token by itself (tokens, width): learned vector, known features, contrast with its crystal, share of the atoms."""
+        """Return vectors (tokens, width) of single tokens: learned, features, contrast to the crystal, atomic fraction."""
         vectors: Tensor = self.table(inputs.ids)
         if self.features is not None and self.contrast is not None:
             vectors = vectors + self.features(self.known)[inputs.ids]
@@ -101,9 +100,9 @@ class SymbolEmbedding(nn.Module):
         return vectors + self.share(share.clamp(min=1e-3).log()[:, None]) * (share > 0)[:, None]
 
     def shares(self, inputs: Inputs) -> Tensor:
-        """Each element token's share of the atoms of its crystal (tokens,); 0 for other tokens.
+        """Return the atomic fraction of each element token in its crystal (tokens,); 0 for other tokens.
 
-        Multiplicity of the site it sits on times its fraction where one follows, both 1 where none is written.
+        It is proportional to the multiplicity of the site times the occupancy; either is 1 if it is not written.
         """
         kind, amount = self.kind[inputs.ids], self.amount[inputs.ids]
         sites = segment_sum(amount * (kind == WYCKOFF), inputs.segment, len(inputs.ids))[inputs.segment]
@@ -114,8 +113,10 @@ class SymbolEmbedding(nn.Module):
 
 
 class OrbitEmbedding(SymbolEmbedding):
-    """Vectors of orbits, of which `Inputs.merged` says which tokens they hold: the sum of their symbols and of what is
-    known about the site in its space group, as soon as both are known: degrees of freedom, site symmetry, count.
+    """Vectors of orbits, with one row per set of equal orbits (`Inputs.merged`).
+
+    The sum of the vectors of their tokens, of features of the Wyckoff position in its space group (degrees of freedom, site
+    symmetry), and of the number of equal orbits.
     """
 
     pairs = False
@@ -127,51 +128,51 @@ class OrbitEmbedding(SymbolEmbedding):
         self, vocabulary: tuple[str, ...], kinds: NDArray[np.uint8], width: int, features: bool
     ) -> None:
         super().__init__(vocabulary, kinds, width, features)
-        group, letter = places(vocabulary, kinds)
+        group, letter = site_indices(vocabulary, kinds)
         self.register_buffer("group", torch.tensor(group), persistent=False)
         self.register_buffer("letter", torch.tensor(letter), persistent=False)
         self.register_buffer("sites", torch.tensor(site_table(), dtype=torch.float32), persistent=False)
         self.site = nn.Linear(self.sites.shape[2], width, bias=False) if features else None
         self.count = nn.Linear(1, width, bias=False)
         self.roles = nn.Embedding(TOKEN_KINDS, width)
-        nn.init.normal_(self.roles.weight, std=INIT)
+        nn.init.normal_(self.roles.weight, std=INIT_STD)
 
     def forward(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
-        """Vectors (rows, width), and the share of the atoms of each row (rows,)."""
+        """Return vectors (rows, width), and the atomic fraction of each row (rows,)."""
         merged, share = inputs.merged, self.shares(inputs)
         assert merged is not None
-        rows, twins = len(merged.sequence), merged.twins[:, None].to(share.dtype)
+        rows, repeats = len(merged.sequence), merged.repeats[:, None].to(share.dtype)
         vectors = self.symbols(inputs, share)
         if self.site is not None:
             vectors = vectors + self.site(self.site_features(inputs))
-        vectors = segment_sum(vectors, merged.row, rows) / twins
-        return vectors + self.count(twins.log()), segment_sum(share, merged.row, rows)
+        vectors = segment_sum(vectors, merged.row, rows) / repeats
+        return vectors + self.count(repeats.log()), segment_sum(share, merged.row, rows)
 
     def site_features(self, inputs: Inputs) -> Tensor:
-        """What is known about each Wyckoff symbol in the space group of its string (tokens, columns); else zeros."""
-        of_group = self.group[inputs.ids] * (inputs.place == 1)  # hiding may put a group's token elsewhere
+        """Return the features of each Wyckoff symbol in the space group of its string (tokens, columns); zeros for others."""
+        of_group = self.group[inputs.ids] * (inputs.position == 1)  # masking may put a space group elsewhere
         group = segment_sum(of_group, inputs.sequence, inputs.count)[inputs.sequence]
-        found: Tensor = self.sites[group, self.letter[inputs.ids]]
-        return found
+        features: Tensor = self.sites[group, self.letter[inputs.ids]]
+        return features
 
 
 def make_embedding(
     tokenizer: Tokenizer, encoder: TransformerEncoder, max_length: int
 ) -> PositionEmbedding | SymbolEmbedding:
-    """The embedding that fits a tokenizer (cloud or compact) and the encoder part of a spec."""
+    """Build the embedding for a tokenizer (cloud or compact) and the encoder section of a spec."""
     learned = encoder.positions or ("none" if tokenizer.name == "compact" else "learned")
     if tokenizer.name != "compact":
         places = LearnedPositions(max_length, encoder.width) if learned == "learned" else None
         return PositionEmbedding(tokenizer.size, encoder.width, places)
     kind = OrbitEmbedding if encoder.merge else SymbolEmbedding
-    found = kind(tokenizer.vocabulary, tokenizer.kinds, encoder.width, encoder.features)
+    embedding = kind(tokenizer.vocabulary, tokenizer.kinds, encoder.width, encoder.features)
     if learned == "learned":
-        found.places = LearnedPositions(max_length, encoder.width)
-    return found
+        embedding.places = LearnedPositions(max_length, encoder.width)
+    return embedding
 
 
 class Statistics(nn.Module):
-    """Inputs -> (strings, width); no parameters. Its width is 0 for the cloud vocabulary."""
+    """Statistics of the features of a string: Inputs -> (strings, width), without parameters; width 0 for the cloud vocabulary."""
 
     def __init__(self, embedding: PositionEmbedding | SymbolEmbedding) -> None:
         super().__init__()
@@ -187,7 +188,7 @@ class Statistics(nn.Module):
             self.width = 4 * counts[ELEMENT_KIND] + counts[SPACE_GROUP] + 2 * counts[WYCKOFF] + 3
 
     def forward(self, inputs: Inputs, embedding: PositionEmbedding | SymbolEmbedding) -> Tensor:
-        """Statistics (strings, width) of the strings whose tokens `embedding` knows."""
+        """Return statistics (strings, width) of the feature columns of `embedding`."""
         if not isinstance(embedding, SymbolEmbedding):
             return torch.zeros(inputs.count, 0, device=inputs.ids.device)
         kind, share = embedding.kind[inputs.ids], embedding.shares(inputs)
@@ -215,7 +216,7 @@ class Statistics(nn.Module):
 
 
 def _extreme(values: Tensor, chosen: Tensor, inputs: Inputs, which: str) -> Tensor:
-    """Least or greatest (strings, columns) of the chosen rows of each string; 0 for a string without any."""
+    """Return the minimum or maximum (strings, columns) of the chosen rows of each string; 0 for strings without any."""
     index = inputs.sequence[chosen][:, None].expand(-1, values.shape[1])
     out = values.new_zeros(inputs.count, values.shape[1])
     return out.scatter_reduce(0, index, values[chosen], which, include_self=False)

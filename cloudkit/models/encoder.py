@@ -1,6 +1,6 @@
-"""The transformer that all heads share: pre-norm, attention within each string of a packed batch.
+"""The transformer shared by all heads: pre-norm, attention within each string of a packed batch.
 
-Norm, gate, activation and positions are keys of the spec.
+Norm, gating, activation and positions are set in the spec.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from cloudkit.modelspec import TransformerEncoder
 
 
 class Encoded(NamedTuple):
-    """states (tokens, width) of each token; pooled (strings, 1 to 3 widths) of each string."""
+    """Outputs of an encoder: states (tokens, width), and pooled states (strings, 1 to 3 widths)."""
 
     states: Tensor
     pooled: Tensor
@@ -41,14 +41,14 @@ class Rotary(NamedTuple):
 
 
 def rotary_angles(place: Tensor, width: int, dtype: torch.dtype) -> Rotary:
-    """The rotation of attention heads of a width at positions (tokens,)."""
+    """Compute rotary angles at positions (tokens,) for attention heads of a width."""
     rates = ROTARY_BASE ** (-torch.arange(0, width, 2, device=place.device, dtype=torch.float32) / width)
     angle = (place[:, None] * rates)[:, None, None]
     return Rotary(angle.cos().to(dtype), angle.sin().to(dtype))
 
 
 def apply_rotary(vectors: Tensor, rotary: Rotary) -> Tensor:
-    """Rotate vectors (tokens, 2, heads, head width); their products then depend on the distance of two positions only."""
+    """Rotate queries and keys (tokens, 2, heads, head width), so that scores depend on relative positions only."""
     first, second = vectors.chunk(2, dim=-1)
     return torch.cat(
         [first * rotary.cos - second * rotary.sin, first * rotary.sin + second * rotary.cos], dim=-1
@@ -72,9 +72,9 @@ class Layer(nn.Module):
     def forward(
         self, x: Tensor, offsets: Tensor, bias: Tensor | None, impl: Impl, rotary: Rotary | None = None
     ) -> Tensor:
-        """x (tokens, width) -> (tokens, width); bias (tokens, heads) is added to the scores of a key; rotary: rotary positions.
+        """x (tokens, width) -> (tokens, width); bias (tokens, heads) is added to the attention scores of each key.
 
-        Of merged rows no weights are dropped: there are few of them, and each represents many atoms.
+        Merged rows get no attention dropout: there are few of them, and each stands for many atoms.
         """
         qkv = self.qkv(self.norm_attention(x)).unflatten(1, (3, self.heads, -1))
         if rotary is not None:
@@ -82,22 +82,22 @@ class Layer(nn.Module):
         dropout = self.dropout.p if self.training and not self.merge else 0.0
         mixed = packed_attention_qkv(qkv, offsets, bias=bias, dropout=dropout, impl=impl)
         x = x + self.dropout(self.out(mixed.flatten(1)))
-        grown = self.up(self.norm_feedforward(x))
+        projected = self.up(self.norm_feedforward(x))
         if not self.gated:
-            return x + self.dropout(self.down(self.activation(grown)))
-        gate, up = grown.chunk(2, dim=1)
+            return x + self.dropout(self.down(self.activation(projected)))
+        gate, up = projected.chunk(2, dim=1)
         return x + self.dropout(self.down(self.activation(gate) * up))
 
 
 class Encoder(nn.Module):
-    """Inputs -> Encoded. What heads read of a string, by `pooling`:
+    """Inputs -> Encoded.
 
-    cls: the state of the first token. mean: means, weighted by shares of atoms, of the states and of the embeddings; the
-    second is a straight line from known features to the head, worth 5 % on small data. cls_mean: all three.
-    attention: first token, mean of the states, and a mean whose weights are share times exp(learned score).
-    With `merge` the rows are orbits (cloudkit.models.layout), and the logarithm of a row's share of the atoms is added
-    to its attention scores; a token's state is then that of its orbit plus a vector of the token's kind.
-    `impl` says how attention runs (cloudkit.kernels.packed_attention): "auto", "torch" or "triton".
+    Pooling: `cls`, the state of the first token; `mean`, means of the states and of the embeddings weighted by atomic fractions
+    (the latter is a linear path from features to the head, worth 5 % on small data); `cls_mean`, all three; `attention`, first
+    token, mean of the states, and a mean with weights fraction × exp(learned score).
+    With `merge` rows are orbits (cloudkit.models.layout), the logarithm of their atomic fraction is added to attention scores, and
+    the state of a token is that of its orbit plus a vector of the token's kind.
+    `impl`: how attention is computed (cloudkit.kernels.packed_attention), "auto", "torch" or "triton".
     """
 
     impl: Impl = "auto"
@@ -114,13 +114,13 @@ class Encoder(nn.Module):
         self.pooled_width = spec.width * {"cls": 1, "mean": 2, "cls_mean": 3, "attention": 3}[spec.pooling]
 
     def forward(self, inputs: Inputs) -> Encoded:
-        """States of tokens and of strings."""
+        """Return the states of all tokens, and the pooled states of all strings."""
         embedded, share = self.embedding(inputs)
         layout, bias = _layout(inputs), None
         if inputs.merged is not None:
             bias = torch.where(share > 0, share, 1.0).log().float()[:, None].repeat(1, self.heads)
         x = self.dropout(embedded)
-        rotary = rotary_angles(inputs.place, x.shape[1] // self.heads, x.dtype) if self.rotary else None
+        rotary = rotary_angles(inputs.position, x.shape[1] // self.heads, x.dtype) if self.rotary else None
         for layer in self.layers:
             x = layer(x, layout.offsets, bias, self.impl, rotary)
         states = self.norm(x)
@@ -136,15 +136,15 @@ class Encoder(nn.Module):
         return Encoded(self._of_tokens(states, inputs), torch.cat(pooled, dim=1))
 
     def _of_tokens(self, states: Tensor, inputs: Inputs) -> Tensor:
-        """States (tokens, width) from those of rows."""
+        """Expand states of rows to states of tokens (tokens, width)."""
         if inputs.merged is None or not isinstance(self.embedding, OrbitEmbedding):
             return states
-        found: Tensor = states[inputs.merged.row] + self.embedding.roles(self.embedding.kind[inputs.ids])
-        return found
+        out: Tensor = states[inputs.merged.row] + self.embedding.roles(self.embedding.kind[inputs.ids])
+        return out
 
 
 class _Layout(NamedTuple):
-    """Of the rows that attention sees: sequence (rows,), first (strings,) the first row of each string, offsets."""
+    """Rows that attention sees: sequence (rows,), string of each row; first (strings,), first row of each string; offsets."""
 
     sequence: Tensor
     first: Tensor
@@ -155,11 +155,11 @@ class _Layout(NamedTuple):
 def _layout(inputs: Inputs) -> _Layout:
     if inputs.merged is not None:
         return _Layout(inputs.merged.sequence, inputs.merged.first, inputs.merged.offsets, inputs.count)
-    first = (inputs.place == 0).nonzero()[:, 0]
+    first = (inputs.position == 0).nonzero()[:, 0]
     return _Layout(inputs.sequence, first, inputs.offsets, inputs.count)
 
 
 def _mean(values: Tensor, weight: Tensor, layout: _Layout) -> Tensor:
-    """Mean (strings, width) of values (rows, width) over each string, by weight (rows,)."""
+    """Return the mean (strings, width) of values (rows, width) over each string, weighted by weight (rows,)."""
     total = segment_sum(weight, layout.sequence, layout.strings).clamp(min=1e-6)
     return segment_sum(values * (weight / total[layout.sequence])[:, None], layout.sequence, layout.strings)

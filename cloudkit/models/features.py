@@ -1,8 +1,8 @@
-"""What is known about compact tokens, as numbers: elements, Wyckoff symbols, space groups, fractions, and Wyckoff positions.
+"""Tabulated features of compact tokens: elements, Wyckoff symbols, space groups, fractions; and of Wyckoff positions.
 
-One row per token id, one block of columns per kind, zero outside its block; each column standardized over the tokens
-of its kind. A property that is not known takes the mean, and a flag column says so. What is known about a position in
-its own space group is a table of its own, since a symbol alone means many sites.
+One row per token id and one block of columns per kind of token, zero outside its block, each column standardized over the tokens
+of its kind. A missing property is replaced by the mean and flagged in a column. Wyckoff positions in their space group have a
+separate table, since one symbol stands for many sites.
 """
 
 import math
@@ -32,8 +32,8 @@ CENTROSYMMETRIC: Final = ("-1", "2/m", "mmm", "4/m", "4/mmm", "-3", "-3m", "6/m"
 SYSTEMS: Final = tuple(dict.fromkeys(group.crystal_system for group in SPACE_GROUPS))
 BLOCKS: Final = tuple(dict.fromkeys(element.block for element in ELEMENTS))
 
-OF_PLACE: Final = ("log_mass", "inverse_root_mass", "period", "group", "mendeleev_number")
-OF_ATOM: Final = (
+PERIODIC_FEATURES: Final = ("log_mass", "inverse_root_mass", "period", "group", "mendeleev_number")
+ATOMIC_FEATURES: Final = (
     "covalent_radius", "atomic_radius", "molar_volume", "electronegativity", "ionization_energy", "electron_affinity",
     "melting_point", "highest_oxidation_state", "lowest_oxidation_state",
 )  # fmt: skip
@@ -41,13 +41,13 @@ Array = NDArray[np.float64]
 
 
 def feature_table(vocabulary: Sequence[str], kinds: NDArray[np.uint8]) -> tuple[Array, tuple[int, int]]:
-    """Features (tokens, columns) of a compact vocabulary, and the columns (first, end) that describe elements."""
+    """Return features (tokens, columns) of a compact vocabulary, and the range (first, end) of the element columns."""
     blocks = [_block(vocabulary, kinds, kind) for kind in (ELEMENT_KIND, SPACE_GROUP, WYCKOFF, FRACTION)]
     return np.concatenate(blocks, axis=1), (0, blocks[0].shape[1])
 
 
-def amounts(vocabulary: Sequence[str], kinds: NDArray[np.uint8]) -> Array:
-    """The number that a token stands for (tokens,): multiplicity of a Wyckoff symbol, value of a fraction, else 0."""
+def token_amounts(vocabulary: Sequence[str], kinds: NDArray[np.uint8]) -> Array:
+    """Return the numeric value of each token (tokens,): multiplicity of a Wyckoff symbol, a fraction, else 0."""
     value = np.zeros(len(vocabulary))
     for index, (token, kind) in enumerate(zip(vocabulary, kinds.tolist(), strict=True)):
         if kind == WYCKOFF:
@@ -58,7 +58,7 @@ def amounts(vocabulary: Sequence[str], kinds: NDArray[np.uint8]) -> Array:
 
 
 def _block(vocabulary: Sequence[str], kinds: NDArray[np.uint8], kind: int) -> Array:
-    """The standardized columns of one kind, zero in the rows of all others."""
+    """Return the standardized columns of one kind of token, zero in the rows of all others."""
     rows = np.flatnonzero(kinds == kind)
     describe = {ELEMENT_KIND: _element, SPACE_GROUP: _space_group, WYCKOFF: _wyckoff, FRACTION: _fraction}[
         kind
@@ -75,10 +75,10 @@ def _block(vocabulary: Sequence[str], kinds: NDArray[np.uint8], kind: int) -> Ar
     return out
 
 
-def element_numbers(element: Element) -> dict[str, float]:
-    """Everything that is known of an element, by name; NaN for what is not known.
+def element_features(element: Element) -> dict[str, float]:
+    """Return the tabulated properties of an element by name, NaN if missing.
 
-    The networks read some of it, standardized (`feature_table`), and trees all of it (`cloudkit.predict.features`).
+    Networks read some of them, standardized (`feature_table`); trees read all (`cloudkit.predict.features`).
     """
     return {
         "number": float(element.number), "mass": element.mass, "electronegativity": element.electronegativity,
@@ -89,23 +89,23 @@ def element_numbers(element: Element) -> dict[str, float]:
         "highest_oxidation_state": float(element.highest_oxidation_state),
         "lowest_oxidation_state": float(element.lowest_oxidation_state),
         "log_mass": math.log(element.mass), "inverse_root_mass": element.mass**-0.5,
-        # Lindemann (1910): the melting point measures stiffness, so that θ goes as sqrt(T_melt / mass) / size
+        # Lindemann (1910): θ is proportional to sqrt(T_melt / mass) / size
         "stiffness": (element.melting_point / element.mass) ** 0.5 / element.molar_volume ** (1 / 3),
     }  # fmt: skip
 
 
 def _element(token: str) -> list[float]:
     element = ELEMENT[token]
-    numbers = element_numbers(element)
+    numbers = element_features(element)
     blocks = [float(element.block == block) for block in BLOCKS]
-    place, rest = ([numbers[name] for name in names] for names in (OF_PLACE, OF_ATOM))
-    # the logarithm of the stiffness, to the last bit as the shipped weights were trained with it
+    place, rest = ([numbers[name] for name in names] for names in (PERIODIC_FEATURES, ATOMIC_FEATURES))
+    # ln(stiffness), in the bit-exact form with which the shipped weights were trained
     stiffness = 0.5 * math.log(element.melting_point / element.mass) - math.log(element.molar_volume) / 3
     return [*place, *blocks, *rest, stiffness]
 
 
 def point_group_order(group: SpaceGroup) -> int:
-    """Operations of the point group: general positions per lattice point."""
+    """Return the order of the point group: general positions per lattice point."""
     return group.wyckoff[-1].multiplicity // CENTERING_POINTS[group.centering]
 
 
@@ -123,8 +123,8 @@ def _space_group(token: str) -> list[float]:
 
 
 @cache
-def _freedom() -> dict[str, list[int]]:
-    """Degrees of freedom of each Wyckoff symbol in the groups that have it."""
+def _degrees_of_freedom() -> dict[str, list[int]]:
+    """Return the degrees of freedom of each Wyckoff symbol in all groups that have it."""
     found: dict[str, list[int]] = {}
     for group in SPACE_GROUPS:
         for position in group.wyckoff:
@@ -133,8 +133,8 @@ def _freedom() -> dict[str, list[int]]:
 
 
 def _wyckoff(token: str) -> list[float]:
-    """A symbol means different sites in different groups: degrees of freedom are the mean over the groups that have it."""
-    freedom = _freedom()[token]
+    """Describe a symbol; it stands for other sites in other groups, so degrees of freedom are means over all of them."""
+    freedom = _degrees_of_freedom()[token]
     return [
         math.log(int(token[:-1])),
         ord(token[-1].lower()) - ord("a"),
@@ -149,10 +149,10 @@ def _fraction(token: str) -> list[float]:
 
 @cache
 def site_table() -> NDArray[np.float64]:
-    """(231, 28, 5): space group 0 and the last letter stand for what is not known; their rows are zero.
+    """Return features of all Wyckoff positions (231 groups, 28 letters, 5); group 0 and the last letter mean unknown, all zero.
 
-    Columns, standardized over all positions: ln of the multiplicity per lattice point, ln of the order of the site
-    symmetry, degrees of freedom, whether the site is a centre of inversion, whether it is the general position.
+    Standardized over all positions: ln of the multiplicity per lattice point, ln of the order of the site symmetry, degrees of
+    freedom, whether the site symmetry has an inversion centre, whether it is the general position.
     """
     rows = {
         (group.number, index): _describe(group, position)
@@ -166,10 +166,10 @@ def site_table() -> NDArray[np.float64]:
     return table
 
 
-def places(
+def site_indices(
     vocabulary: Sequence[str], kinds: NDArray[np.uint8]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Space group (tokens,) of each token, 0 for others; place in the alphabet of its letter, the last for others."""
+    """Return the space group of each token (tokens,), else 0, and the index of its Wyckoff letter (tokens,), else the last."""
     group = np.zeros(len(vocabulary), dtype=np.int64)
     letter = np.full(len(vocabulary), len(LETTERS), dtype=np.int64)
     for index, (token, kind) in enumerate(zip(vocabulary, kinds.tolist(), strict=True)):

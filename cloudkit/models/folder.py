@@ -1,4 +1,4 @@
-"""A model on disk: ``spec.yaml``, ``model.safetensors`` and ``vocab.txt``. Never pickle."""
+"""Model folders: ``spec.yaml``, ``model.safetensors`` and ``vocab.txt``; no pickles."""
 
 from pathlib import Path
 
@@ -10,13 +10,29 @@ from torch import Tensor, nn
 from cloudkit.errors import CloudkitError, ModelError
 from cloudkit.io import atomic_path
 from cloudkit.models.model import CloudModel, build_model
-from cloudkit.models.runtime.runtime import OLDER, check_folder, check_vocabulary, is_older, read_spec
+from cloudkit.models.runtime.runtime import OUTDATED, check_folder, check_vocabulary, is_outdated, read_spec
 from cloudkit.modelspec import BertEncoder, Spec, dump, load_spec
 from cloudkit.tokens import Tokenizer
 
 
 def save_weights(weights: dict[str, Tensor], path: Path, metadata: dict[str, str] | None = None) -> None:
-    """Write named tensors, in one step: the file is whole or absent."""
+    """Write named tensors to a safetensors file, atomically.
+
+    Parameters
+    ----------
+    weights : dict of str to Tensor
+        On any device.
+    path : Path
+        The file.
+    metadata : dict of str to str, optional
+        Header entries.
+
+    Examples
+    --------
+    >>> save_weights({"bias": torch.zeros(2)}, Path("w.safetensors"))
+    >>> load_file("w.safetensors")["bias"].tolist()
+    [0.0, 0.0]
+    """
     with atomic_path(path, path.with_name(path.name + ".part")) as draft:
         save_file(
             {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, draft, metadata
@@ -24,7 +40,22 @@ def save_weights(weights: dict[str, Tensor], path: Path, metadata: dict[str, str
 
 
 def save_model(model: CloudModel, folder: Path) -> None:
-    """Write a model that `load_model` reads, without the story of a build."""
+    """Write a model folder that `load_model` reads, without the report and model card of a build.
+
+    Parameters
+    ----------
+    model : CloudModel
+        The model.
+    folder : Path
+        Created if missing.
+
+    Examples
+    --------
+    >>> from cloudkit.models import shipped
+    >>> save_model(load_model(shipped()["elastic"]), Path("copy"))
+    >>> load_model("copy").spec.name
+    'elastic'
+    """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "spec.yaml").write_text(dump(model.spec), encoding="utf-8")
     (folder / "vocab.txt").write_bytes(vocabulary_text(model.tokenizer).encode())
@@ -32,7 +63,23 @@ def save_model(model: CloudModel, folder: Path) -> None:
 
 
 def to_half(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """float16 for all but the scales of heads, which hold numbers beyond its range, and bytes for counts: half the size."""
+    """Halve the size of weights: float16, except for the scales of heads, which exceed its range, and uint8 for small integers.
+
+    Parameters
+    ----------
+    weights : dict of str to Tensor
+        A state dict.
+
+    Returns
+    -------
+    dict of str to Tensor
+        The same names.
+
+    Examples
+    --------
+    >>> to_half({"bias": torch.zeros(2)})["bias"].dtype
+    torch.float16
+    """
     wide = (
         *(".center", ".spread", ".shift", ".stretch", ".threshold"),
         *(".width_line", ".width_bounds", ".width_knots", ".width_band"),
@@ -48,25 +95,46 @@ def to_half(weights: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def load_weights(module: nn.Module, weights: dict[str, Tensor], name: str) -> None:
-    """Put named tensors into a module; ModelError says which are missing, left over or of another shape."""
-    wanted = module.state_dict()
-    missing = [key for key in wanted if key not in weights]
-    extra = [key for key in weights if key not in wanted]
-    odd = [key for key in wanted if key in weights and wanted[key].shape != weights[key].shape]
-    for words, keys in (
+    """Load a state dict into a module.
+
+    Parameters
+    ----------
+    module : Module
+        The module.
+    weights : dict of str to Tensor
+        All its parameters and buffers.
+    name : str
+        Origin of the weights, for messages.
+
+    Raises
+    ------
+    ModelError
+        If tensors are missing, unexpected or of another shape.
+
+    Examples
+    --------
+    >>> load_weights(nn.Linear(2, 1), {"weight": torch.ones(1, 2)}, "w.safetensors")
+    Traceback (most recent call last):
+    cloudkit.errors.ModelError: w.safetensors does not fit spec.yaml: bias is missing (1 in total)
+    """
+    expected = module.state_dict()
+    missing = [key for key in expected if key not in weights]
+    unexpected = [key for key in weights if key not in expected]
+    misshapen = [key for key in expected if key in weights and expected[key].shape != weights[key].shape]
+    for fault, keys in (
         ("is missing", missing),
-        ("is not part of the model", extra),
-        ("has another shape", odd),
+        ("is not part of the model", unexpected),
+        ("has another shape", misshapen),
     ):
-        if keys and words == "is missing" and is_older(keys[0]):
-            raise ModelError(f"{name} {OLDER}")
+        if keys and fault == "is missing" and is_outdated(keys[0]):
+            raise ModelError(f"{name} {OUTDATED}")
         if keys:
-            raise ModelError(f"{name} does not fit spec.yaml: {keys[0]} {words} (of {len(keys)} such)")
+            raise ModelError(f"{name} does not fit spec.yaml: {keys[0]} {fault} ({len(keys)} in total)")
     module.load_state_dict(weights)
 
 
 def check_size(spec: Spec, weights: dict[str, Tensor], name: str) -> None:
-    """Raise ModelError, before any memory is taken, where a spec asks for a larger model than its weights can fill."""
+    """Raise ModelError, before memory is allocated, if the model of a spec is larger than its weights."""
     encoder = spec.encoder
     wide = encoder.feedforward or 4 * encoder.width
     least = encoder.layers * encoder.width * (4 * encoder.width + 2 * wide)
@@ -76,20 +144,55 @@ def check_size(spec: Spec, weights: dict[str, Tensor], name: str) -> None:
     there = sum(tensor.numel() for tensor in weights.values())
     if least > there:
         raise ModelError(
-            f"{name} does not fit spec.yaml: {encoder.layers:,} layers of width {encoder.width:,} need at least {least:,} numbers, "
-            f"and it holds {there:,}"
+            f"{name} does not fit spec.yaml: {encoder.layers:,} layers of width {encoder.width:,} need at least {least:,} parameters, "
+            f"and it has {there:,}"
         )
 
 
 def vocabulary_text(tokenizer: Tokenizer) -> str:
-    """The content of ``vocab.txt``: one token per line, line number = id."""
+    """Return the content of ``vocab.txt``: one token per line, in the order of the ids.
+
+    Parameters
+    ----------
+    tokenizer : Tokenizer
+        Of any vocabulary.
+
+    Returns
+    -------
+    str
+        Lines that end in a newline.
+
+    Examples
+    --------
+    >>> vocabulary_text(Tokenizer("compact")).split()[:2]
+    ['[CLS]', '[PAD]']
+    """
     return "\n".join(tokenizer.vocabulary) + "\n"
 
 
 def load_model(folder: str | Path) -> CloudModel:
-    """Read a trained model, on the CPU and ready to predict; its spec and tokenizer are `.spec` and `.tokenizer`.
+    """Load a model folder in torch, on the CPU and in evaluation mode.
 
-    Raises ModelError for a folder or file that is missing, damaged or does not fit the others.
+    Parameters
+    ----------
+    folder : str or Path
+        A folder that `cloudkit build` or `save_model` wrote.
+
+    Returns
+    -------
+    CloudModel
+        With its `spec` and `tokenizer`.
+
+    Raises
+    ------
+    ModelError
+        If a file is missing or damaged, or the files do not fit together.
+
+    Examples
+    --------
+    >>> from cloudkit.models import shipped
+    >>> list(load_model(shipped()["elastic"]).heads)
+    ['elastic']
     """
     folder = Path(folder)
     check_folder(folder)
@@ -108,8 +211,31 @@ def load_model(folder: str | Path) -> CloudModel:
 
 
 def read_weights(path: Path, spec: Spec) -> dict[str, Tensor]:
-    """The named tensors of a file, on the CPU; ModelError where it is damaged, holds a value that is not finite, or
-    has too few tensors for its spec.
+    """Read the weights of a model, on the CPU, and check them.
+
+    Parameters
+    ----------
+    path : Path
+        A safetensors file.
+    spec : Spec
+        Spec of the model.
+
+    Returns
+    -------
+    dict of str to Tensor
+        A state dict.
+
+    Raises
+    ------
+    ModelError
+        If the file is damaged, holds a value that is not finite, or is too small for the spec.
+
+    Examples
+    --------
+    >>> from cloudkit.models import shipped
+    >>> folder = shipped()["elastic"]
+    >>> read_weights(folder / "model.safetensors", load_spec(folder / "spec.yaml", check_files=False))["heads.elastic.center"].shape
+    torch.Size([2])
     """
     try:
         weights = load_file(path)

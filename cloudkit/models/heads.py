@@ -1,7 +1,7 @@
-"""Heads: what a model predicts from the states of the encoder.
+"""Heads: predictions from the states of the encoder.
 
-Heads of values work on a scale of their own (zero mean, unit spread of the training labels), kept in buffers so that a
-saved model carries it; `restore` leads back to canonical units per mole of atoms.
+Value heads work with standardized labels (zero mean and unit spread of the training labels); mean and spread are buffers, so they
+are saved with the model. `restore` converts back to canonical units per mole of atoms.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +19,25 @@ from cloudkit.models.widths import Widths
 
 
 class MaskedTokens(nn.Module):
-    """Scores of all tokens at chosen places, and the recipe that hides them (Devlin 2018: 80 % mask, 10 % other, 10 % kept)."""
+    """Masked-token head: logits of all tokens at the masked positions, and the masking itself.
+
+    Devlin (2018): of the selected tokens 80 % become [MASK], 10 % a random token, 10 % stay.
+
+    Attributes
+    ----------
+    share : float
+        Fraction of tokens that is selected.
+    orbits : bool
+        Whether all tokens of an orbit are selected together.
+    ordinary : Tensor
+        Ids of all tokens that are not special.
+
+    Examples
+    --------
+    >>> head = MaskedTokens(width=8, size=20, share=0.15, mask_id=4, ordinary=range(5, 20))
+    >>> head(torch.zeros(3, 8), torch.zeros(20, 8)).shape
+    torch.Size([3, 20])
+    """
 
     def __init__(
         self,
@@ -41,12 +59,11 @@ class MaskedTokens(nn.Module):
         self.register_buffer("ordinary", torch.tensor(ordinary), persistent=False)
         self.ordinary: Tensor
 
-    def hide(self, inputs: Inputs, draws: Tensor) -> tuple[Tensor, Tensor]:
-        """Changed ids (tokens,) and the places (hidden,) to predict; special tokens stay, at least one place is hidden.
+    def mask(self, inputs: Inputs, draws: Tensor) -> tuple[Tensor, Tensor]:
+        """Mask tokens: return the new ids (tokens,) and the positions to predict (masked,), at least one; special tokens stay.
 
-        draws (3, tokens), random in [0, 1), decide: whether a token is hidden, how, and which other one takes its place.
-        With `orbits`, all tokens of an orbit (of its twins too, where the encoder merges them) are hidden together, by the
-        draw of the first.
+        draws (3, tokens), uniform in [0, 1): whether a token is selected, what happens to it, and which token replaces it. With
+        `orbits` the first token of an orbit (or of merged orbits) decides for all of them.
         """
         ids, ordinary = inputs.ids.cpu(), self.ordinary.cpu()
         eligible = torch.isin(ids, ordinary).nonzero()[:, 0]
@@ -56,23 +73,43 @@ class MaskedTokens(nn.Module):
             units, of = unit[eligible].unique(return_inverse=True)
             first = torch.full((len(units),), len(of)).scatter_reduce(0, of, torch.arange(len(of)), "amin")
             draw = draw[first[of]]
-        places = eligible[draw <= max(self.share, float(draw.min()))]
-        fate, other = draws[1, places], ordinary[(draws[2, places] * len(ordinary)).long()]
-        changed = ids.clone()
-        changed[places] = torch.where(fate < 0.8, self.mask_id, torch.where(fate < 0.9, other, ids[places]))
-        return changed.to(inputs.ids.device), places.to(inputs.ids.device)
+        positions = eligible[draw <= max(self.share, float(draw.min()))]
+        action, other = draws[1, positions], ordinary[(draws[2, positions] * len(ordinary)).long()]
+        masked = ids.clone()
+        masked[positions] = torch.where(
+            action < 0.8, self.mask_id, torch.where(action < 0.9, other, ids[positions])
+        )
+        return masked.to(inputs.ids.device), positions.to(inputs.ids.device)
 
     def forward(self, states: Tensor, vectors: Tensor) -> Tensor:
-        """Scores (places, vocabulary) from states (places, width); vectors (vocabulary, width): the embedding's, if tied."""
-        found = self.norm(self.activation(self.dense(states)))
+        """Return logits (positions, vocabulary) of states (positions, width); vectors (vocabulary, width): embedding, if tied."""
+        transformed = self.norm(self.activation(self.dense(states)))
         if self.scores is None:
-            return functional.linear(found, vectors, self.bias)
-        scores: Tensor = self.scores(found)
+            return functional.linear(transformed, vectors, self.bias)
+        scores: Tensor = self.scores(transformed)
         return scores
 
 
 class ValueHead(nn.Module):
-    """Base of heads that predict numbers: `outputs` names them, index into it is what `quantity` means everywhere."""
+    """Base class of heads that predict numbers: a linear map of the statistics plus an MLP of the pooled states.
+
+    Attributes
+    ----------
+    outputs : tuple of str
+        Names of the predicted quantities; arguments `quantity` are indices into it.
+    statistics : int
+        Number of statistics at the end of the pooled states.
+    center, spread : Tensor
+        (outputs,), mean and standard deviation of the transformed training labels.
+    shift, stretch : Tensor
+        (statistics,), mean and inverse standard deviation of the statistics of the training crystals.
+
+    Examples
+    --------
+    >>> head = ValueHead(["band_gap"], pooled=8, statistics=2, hidden=4, numbers=1, dropout=0.0)
+    >>> head.raw_outputs(torch.zeros(3, 10)).shape
+    torch.Size([3, 1])
+    """
 
     center: Tensor
     spread: Tensor
@@ -99,37 +136,34 @@ class ValueHead(nn.Module):
         self.register_buffer("shift", torch.zeros(statistics))
         self.register_buffer("stretch", torch.ones(statistics))
 
-    def numbers(self, pooled: Tensor) -> Tensor:
-        """What the network says of each string (strings, numbers): a straight line of the statistics and a small network.
-
-        pooled (strings, states and statistics): the statistics come last.
-        """
-        both = self._scaled_inputs(pooled)
-        found: Tensor = self.body(both)
-        return found if self.line is None else self.line(both[:, -self.statistics :]) + found
+    def raw_outputs(self, pooled: Tensor) -> Tensor:
+        """Return the raw outputs (strings, numbers) for pooled (strings, states + statistics); statistics come last."""
+        inputs = self._scaled_inputs(pooled)
+        out: Tensor = self.body(inputs)
+        return out if self.line is None else self.line(inputs[:, -self.statistics :]) + out
 
     def hidden(self, pooled: Tensor) -> Tensor:
-        """What the last layer reads of each string (strings, hidden)."""
-        found: Tensor = self.body[:-1](self._scaled_inputs(pooled))
-        return found
+        """Return the inputs of the last layer (strings, hidden)."""
+        out: Tensor = self.body[:-1](self._scaled_inputs(pooled))
+        return out
 
     def _scaled_inputs(self, pooled: Tensor) -> Tensor:
-        """The same with statistics on the scale of the training crystals."""
+        """Standardize and clip the statistics."""
         if not self.statistics:
             return pooled
         states, statistics = pooled.split([pooled.shape[1] - self.statistics, self.statistics], dim=1)
-        known = ((statistics - self.shift) * self.stretch).clamp(-MAX_STATISTIC, MAX_STATISTIC)
-        return torch.cat([states, known], dim=1)
+        scaled = ((statistics - self.shift) * self.stretch).clamp(-MAX_STATISTIC, MAX_STATISTIC)
+        return torch.cat([states, scaled], dim=1)
 
     def fit_inputs(self, statistics: Tensor) -> None:
-        """Take mean and spread of the statistics (strings, statistics) from the training crystals."""
+        """Set mean and spread from the statistics (strings, statistics) of the training crystals."""
         if self.statistics:
             spread = statistics.std(dim=0, correction=0)
             self.shift.copy_(statistics.mean(dim=0))
             self.stretch.copy_(torch.where(spread > 1e-6, 1 / spread.clamp(min=1e-6), 0.0))
 
     def fit_scale(self, quantity: Tensor, value: Tensor) -> None:
-        """Take the scale from training labels; quantity int64 and value float64, both (observations,)."""
+        """Set `center` and `spread` from training labels; quantity int64 and value float64, both (observations,)."""
         for index in quantity.unique().tolist():
             self._fit_one(index, self.transform(value[quantity == index]))
 
@@ -141,7 +175,7 @@ class ValueHead(nn.Module):
         )  # rounding leaves equal labels a spread
 
     def transform(self, value: Tensor) -> Tensor:
-        """The scale on which labels are learned, before centering."""
+        """Transform labels before they are standardized."""
         return value
 
     def invert(self, value: Tensor) -> Tensor:
@@ -149,37 +183,46 @@ class ValueHead(nn.Module):
         return value
 
     def standardize(self, value: Tensor, quantity: Tensor) -> Tensor:
-        """Labels (observations,) float64 to the head's scale, float32."""
+        """Transform and standardize labels (observations,), float64 to float32."""
         center, spread = self.center.double()[quantity], self.spread.double()[quantity]
         return ((self.transform(value) - center) / spread).float()
 
     def restore(self, scaled: Tensor, quantity: Tensor) -> Tensor:
-        """From the head's scale to canonical units, float64."""
+        """Convert standardized values back to canonical units, float64."""
         center, spread = self.center.double()[quantity], self.spread.double()[quantity]
         return self.invert(scaled.double() * spread + center)
 
     def errors(
         self, predicted: Tensor, value: Tensor, quantity: Tensor, measure: Callable[..., Tensor]
     ) -> Tensor:
-        """What the loss adds up (observations,): `measure` between predictions on the head's scale and labels."""
+        """Return the errors that the loss averages (observations,): `measure` of standardized predictions and labels."""
         return measure(predicted, self.standardize(value, quantity), reduction="none")
 
     def label_weights(self, value: Tensor) -> Tensor:
-        """How much each label (observations,) counts in the loss by its value."""
+        """Return the weight of each label (observations,) in the loss."""
         return torch.ones_like(value)
 
     def forward(self, pooled: Tensor, sequence: Tensor, quantity: Tensor, temperature: Tensor) -> Tensor:
-        """Predictions (observations,) on the head's scale.
+        """Return standardized predictions (observations,).
 
-        pooled (strings, width); sequence: which string; quantity: which output; temperature in K; all (observations,).
+        pooled (strings, width); sequence: index of the string; quantity: index of the output; temperature in K; all (observations,).
         """
         raise NotImplementedError
 
 
-class BandedHead(ValueHead):
-    """A head whose values have intervals; `outputs_with_width`: how many numbers have a width of their own.
+class IntervalHead(ValueHead):
+    """A value head with prediction intervals; buffers `width_…` hold the parts of `Widths`, all 0 until they are fitted.
 
-    Buffers `width_…`: the parts of `Widths`, all 0 until they are fitted.
+    Attributes
+    ----------
+    widths : Widths
+        How wide the intervals are.
+
+    Examples
+    --------
+    >>> head = IntervalHead(["band_gap"], pooled=8, statistics=0, hidden=4, numbers=1, dropout=0.0, widths=1)
+    >>> head.widths.band.tolist()
+    [[0.0, 0.0, 0.0]]
     """
 
     def __init__(
@@ -191,18 +234,30 @@ class BandedHead(ValueHead):
 
     @property
     def widths(self) -> Widths:
-        """How wide intervals are."""
-        return Widths.of({name: part.cpu().numpy() for name, part in self.named_buffers()})
+        """Widths of the intervals."""
+        return Widths.from_arrays({name: part.cpu().numpy() for name, part in self.named_buffers()})
 
     @torch.no_grad()
     def set_widths(self, widths: Widths) -> None:
-        """Keep fitted widths."""
+        """Store fitted widths."""
         for name, part in widths._asdict().items():
             self.get_buffer(f"width_{name}").copy_(torch.tensor(part))
 
 
-class Regression(BandedHead):
-    """One number per output, with intervals; `transform`: learn the label, its logarithm or its square root."""
+class Regression(IntervalHead):
+    """One number per output, with prediction intervals.
+
+    Attributes
+    ----------
+    scale : {"none", "log", "sqrt"}
+        Transform of the labels.
+
+    Examples
+    --------
+    >>> head = Regression(["bulk_modulus"], pooled=8, statistics=0, hidden=4, transform="log")
+    >>> head.restore(torch.zeros(1), torch.tensor([0])).tolist()
+    [1.0]
+    """
 
     def __init__(
         self,
@@ -216,12 +271,12 @@ class Regression(BandedHead):
         super().__init__(outputs, pooled, statistics, hidden, len(outputs), dropout, len(outputs))
         self.scale = transform
 
-    def rescale(self, found: Tensor) -> Tensor:
-        """Predictions (n, outputs) in canonical units on the scale of the head, float64; a log or root of what has none is that of 0."""
-        return (self._scaled(found) - self.center.double()) / self.spread.double()
+    def rescale(self, value: Tensor) -> Tensor:
+        """Standardize predictions (n, outputs) in canonical units, float64; log and sqrt take negative values as 0."""
+        return (self._scaled(value) - self.center.double()) / self.spread.double()
 
     def transform(self, value: Tensor) -> Tensor:
-        """As the spec says: none, log or sqrt; log and sqrt need labels above 0."""
+        """Apply none, log or sqrt. Raises DataError if log or sqrt get a label that is not above 0."""
         if self.scale != "none" and bool((value <= 0).any()):
             raise DataError(f"transform: {self.scale} needs labels above 0, found {float(value.min()):g}")
         return self._scaled(value)
@@ -232,22 +287,32 @@ class Regression(BandedHead):
         ]
 
     def invert(self, value: Tensor) -> Tensor:
-        """Undo `transform`; a root below 0 counts as 0."""
+        """Undo `transform`; a negative square root counts as 0."""
         return {"none": value, "log": value.exp(), "sqrt": value.clamp(min=0).square()}[self.scale]
 
     def forward(self, pooled: Tensor, sequence: Tensor, quantity: Tensor, temperature: Tensor) -> Tensor:
-        """Predictions (observations,); the temperature plays no part."""
-        return self.numbers(pooled)[sequence, quantity]
+        """Return standardized predictions (observations,); the temperature is ignored."""
+        return self.raw_outputs(pooled)[sequence, quantity]
 
 
-HEAVY: Final = 1.0  # spreads beyond which an error counts linearly: odd structures shall not rule
+HUBER_DELTA: Final = 1.0  # standard deviations; outliers should not dominate the loss
 
 
 class Geometry(nn.Module):
-    """Targets of orbits from the states of their elements, targets of crystals from the pooled states.
+    """Geometry head: orbit targets from the states of their elements, crystal targets from the pooled states.
 
-    Works on a scale of its own: mean 0 and spread 1 of the training structures, in the buffers `center` and `spread`,
-    both (targets,), in the order of ORBIT_TARGETS and CRYSTAL_TARGETS as far as they are learned.
+    Attributes
+    ----------
+    of_orbits, of_crystals : list of str
+        Targets, in the order of ORBIT_TARGETS and CRYSTAL_TARGETS.
+    center, spread : Tensor
+        (targets,), mean and standard deviation over the training structures, orbits first.
+
+    Examples
+    --------
+    >>> head = Geometry(["log_nearest_distance", "log_volume_per_atom"], width=8, pooled=16, hidden=4)
+    >>> [part.shape for part in head(torch.zeros(3, 8), torch.zeros(2, 16))]
+    [torch.Size([3, 1]), torch.Size([2, 1])]
     """
 
     center: Tensor
@@ -263,24 +328,24 @@ class Geometry(nn.Module):
         self.register_buffer("spread", torch.ones(len(targets)))
 
     def fit_scale(self, elements: Tensor, crystals: Tensor) -> None:
-        """Take the scale from labels of training structures: (elements, 6) and (crystals, 3), NaN where not known."""
+        """Set `center` and `spread` from labels of training structures: (elements, 6) and (crystals, 3), NaN if missing."""
         columns = [*self._orbit_columns(elements).unbind(1), *self._crystal_columns(crystals).unbind(1)]
         for index, column in enumerate(columns):
-            known = column[~column.isnan()]
-            if len(known):
-                self.center[index] = known.mean()
-                self.spread[index] = known.std(correction=0).clamp(min=1e-6)
+            labels = column[~column.isnan()]
+            if len(labels):
+                self.center[index] = labels.mean()
+                self.spread[index] = labels.std(correction=0).clamp(min=1e-6)
 
     def forward(self, states: Tensor, pooled: Tensor) -> tuple[Tensor, Tensor]:
-        """Scaled predictions (elements, orbit targets) and (strings, crystal targets)."""
+        """Return standardized predictions (elements, orbit targets) and (strings, crystal targets)."""
         return self.orbit(states), self.crystal(pooled)
 
-    def loss(self, found: tuple[Tensor, Tensor], elements: Tensor, crystals: Tensor) -> Tensor:
-        """Mean Huber error over all labels that are known; every target weighs alike."""
+    def loss(self, predicted: tuple[Tensor, Tensor], elements: Tensor, crystals: Tensor) -> Tensor:
+        """Return the mean Huber error over all labels that are not NaN; all targets have equal weight."""
         count = len(self.of_orbits)
         parts = [
-            _errors(found[0], self._orbit_columns(elements), self.center[:count], self.spread[:count]),
-            _errors(found[1], self._crystal_columns(crystals), self.center[count:], self.spread[count:]),
+            _errors(predicted[0], self._orbit_columns(elements), self.center[:count], self.spread[:count]),
+            _errors(predicted[1], self._crystal_columns(crystals), self.center[count:], self.spread[count:]),
         ]
         return torch.cat(parts).mean()
 
@@ -295,9 +360,9 @@ def _network(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(inputs, hidden), nn.SiLU(), nn.Linear(hidden, outputs))
 
 
-def _errors(found: Tensor, wanted: Tensor, center: Tensor, spread: Tensor) -> Tensor:
-    """Mean error of each target (targets,), over the rows where it is known."""
-    scaled = ((wanted - center.double()) / spread.double()).to(found)
-    known = ~scaled.isnan()
-    error = functional.huber_loss(found, scaled.nan_to_num(), reduction="none", delta=HEAVY)
-    return (error * known).sum(0) / known.sum(0).clamp(min=1)
+def _errors(predicted: Tensor, labels: Tensor, center: Tensor, spread: Tensor) -> Tensor:
+    """Return the mean error of each target (targets,), over the labels that are not NaN."""
+    scaled = ((labels - center.double()) / spread.double()).to(predicted)
+    labeled = ~scaled.isnan()
+    error = functional.huber_loss(predicted, scaled.nan_to_num(), reduction="none", delta=HUBER_DELTA)
+    return (error * labeled).sum(0) / labeled.sum(0).clamp(min=1)

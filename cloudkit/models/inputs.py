@@ -1,6 +1,6 @@
-"""Packed token ids as tensors, with what the encoder needs to know about their layout. No padding anywhere.
+"""Packed token ids as tensors, with their layout and without padding.
 
-Batches come sorted by length: attention on a CPU takes neighbouring strings of equal length together.
+Batches are sorted by length, since attention on a CPU processes neighbouring strings of equal length together.
 """
 
 from dataclasses import dataclass, replace
@@ -16,31 +16,45 @@ from cloudkit.models.layout import lay_out
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """As cloudkit.models.layout.OrbitRows; offsets are on the CPU."""
+    """cloudkit.models.layout.OrbitRows as tensors; offsets stay on the CPU."""
 
     row: Tensor
     sequence: Tensor
-    twins: Tensor
+    repeats: Tensor
     first: Tensor
     offsets: Tensor
 
     def to(self, device: torch.device) -> "Merged":
-        """The same on another device; offsets stay."""
-        names = ("row", "sequence", "twins", "first")
+        """Move to a device, except for offsets."""
+        names = ("row", "sequence", "repeats", "first")
         return replace(self, **{name: getattr(self, name).to(device) for name in names})
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """ids, sequence, place, segment (tokens,) int64, as cloudkit.models.layout.Layout has them.
+    """A packed batch for the encoder.
 
-    offsets (strings + 1,) int64: string i is tokens offsets[i] … offsets[i + 1]; on the CPU, where launches are planned.
-    count: strings. Lengths are at least 1. merged: how tokens gather into orbits, where the encoder asks for it.
+    Attributes
+    ----------
+    ids, sequence, position, segment : Tensor
+        (tokens,) int64: token id, index of the string, position in the string, segment (see cloudkit.models.layout).
+    offsets : Tensor
+        (strings + 1,) int64, on the CPU: string i is tokens offsets[i] … offsets[i + 1]; no string is empty.
+    count : int
+        Number of strings.
+    merged : Merged or None
+        Rows of merged orbits, for encoders with `merge`.
+
+    Examples
+    --------
+    >>> inputs = make_inputs(np.array([2, 7, 3, 2, 3]), np.array([0, 3, 5]), None, "orbit")
+    >>> inputs.count, inputs.sequence.tolist(), inputs.position.tolist()
+    (2, [0, 0, 0, 1, 1], [0, 1, 2, 0, 1])
     """
 
     ids: Tensor
     sequence: Tensor
-    place: Tensor
+    position: Tensor
     segment: Tensor
     offsets: Tensor
     count: int
@@ -48,17 +62,19 @@ class Inputs:
 
     @property
     def units(self) -> Tensor:
-        """What belongs together (tokens,): the segment of each token, with its twins where they are merged."""
+        """Unit that is masked together (tokens,): the segment of each token, or the row of its merged orbits."""
         return self.segment if self.merged is None else self.merged.row
 
     def to(self, device: torch.device) -> "Inputs":
-        """The same on another device; offsets stay."""
-        tensors = {name: getattr(self, name).to(device) for name in ("ids", "sequence", "place", "segment")}
+        """Move to a device, except for offsets."""
+        tensors = {
+            name: getattr(self, name).to(device) for name in ("ids", "sequence", "position", "segment")
+        }
         merged = self.merged and self.merged.to(device)
         return replace(self, merged=merged, **tensors)
 
     def with_ids(self, ids: Tensor) -> "Inputs":
-        """Other ids in the same layout: what masking needs, as a hidden token still has its place."""
+        """Replace the ids and keep the layout, as masking does."""
         return replace(self, ids=ids)
 
 
@@ -69,22 +85,43 @@ def make_inputs(
     dialect: str,
     merge: bool = False,
 ) -> Inputs:
-    """Lay out packed ids (tokens,), offsets (strings + 1,); kinds (vocabulary,) is None for the cloud vocabulary.
+    """Lay out packed ids for an encoder.
 
-    merge: also say which tokens make which orbit.
+    Parameters
+    ----------
+    ids : ndarray of int
+        (tokens,).
+    offsets : ndarray of int64
+        (strings + 1,).
+    kinds : ndarray of uint8 or None
+        (vocabulary,), `Tokenizer.kinds`; None for the cloud vocabulary.
+    dialect : str
+        Dialect of the strings.
+    merge : bool
+        Whether equal orbits are merged.
+
+    Returns
+    -------
+    Inputs
+        On the CPU.
+
+    Examples
+    --------
+    >>> make_inputs(np.array([2, 7, 3]), np.array([0, 3]), None, "orbit").segment
+    tensor([0, 1, 2])
     """
     layout = lay_out(ids, offsets, kinds, dialect, merge)
     rows = layout.orbits
     merged = None
     if rows is not None:
-        parts = (rows.row, rows.sequence, rows.twins, rows.first, rows.offsets)
+        parts = (rows.row, rows.sequence, rows.repeats, rows.first, rows.offsets)
         merged = Merged(*map(torch.from_numpy, parts))
-    ids, sequence, place, segment, ends = map(
-        torch.from_numpy, (layout.ids, layout.sequence, layout.place, layout.segment, layout.offsets)
+    ids, sequence, position, segment, ends = map(
+        torch.from_numpy, (layout.ids, layout.sequence, layout.position, layout.segment, layout.offsets)
     )
-    return Inputs(ids, sequence, place, segment, ends, layout.count, merged)
+    return Inputs(ids, sequence, position, segment, ends, layout.count, merged)
 
 
 def segment_sum(values: Tensor, index: Tensor, count: int) -> Tensor:
-    """Sums (count, ...) of the rows of values (tokens, ...) that share an index (tokens,)."""
+    """Sum the rows of values (tokens, ...) by index (tokens,), to (count, ...)."""
     return values.new_zeros(count, *values.shape[1:]).index_add_(0, index, values)

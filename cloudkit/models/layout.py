@@ -1,8 +1,7 @@
-"""Packed token ids as arrays, with what an encoder needs to know about their layout; the torch network and the NumPy
-runtime share it.
+"""Layout of packed token ids, shared by the torch network and the NumPy runtime.
 
-A *segment* is what belongs together in a string: ``Na 4a`` in orbit strings, ``Na 0.5`` in reduced ones. With `merge`
-equal segments of a string become one row: ``O 8c O 8c`` is one row of count 2.
+A *segment* is an element with its site or fraction: ``Na 4a`` in orbit strings, ``Na 0.5`` in reduced ones. With `merge` equal
+segments of a string become one row: ``O 8c O 8c`` is one row of count 2.
 """
 
 from dataclasses import dataclass
@@ -20,30 +19,30 @@ MIXER = np.uint64(0xC2B2AE3D27D4EB4F)
 
 @dataclass(frozen=True, slots=True)
 class OrbitRows:
-    """Which tokens make which orbit. The first row of each string gathers all that is not an orbit.
+    """Rows of merged orbits; the first row of each string holds all tokens that are not part of an orbit.
 
-    row (tokens,): the row of each token. sequence, twins (rows,): its string; how many equal segments it holds.
-    first (strings,): the first row of each string. offsets (strings + 1,): rows of the strings, which are laid out by
-    their number of rows, so that attention on a CPU takes neighbouring strings of equal length together.
+    row (tokens,): row of each token. sequence, repeats (rows,): string of a row, and number of its equal segments. first
+    (strings,): first row of each string. offsets (strings + 1,): strings are sorted by number of rows, since attention on a CPU
+    processes neighbouring strings of equal length together.
     """
 
     row: Indices
     sequence: Indices
-    twins: Indices
+    repeats: Indices
     first: Indices
     offsets: Indices
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """sequence, place, segment (tokens,): the string of each token, its position there, its segment (all strings).
+    """sequence, position, segment (tokens,): string of each token, position in it, and segment, numbered over all strings.
 
     offsets (strings + 1,): string i is tokens offsets[i] … offsets[i + 1]. orbits: None without `merge`.
     """
 
     ids: Indices
     sequence: Indices
-    place: Indices
+    position: Indices
     segment: Indices
     offsets: Indices
     orbits: OrbitRows | None = None
@@ -61,27 +60,27 @@ def lay_out(
     dialect: str,
     merge: bool = False,
 ) -> Layout:
-    """The layout of packed ids (tokens,), offsets (strings + 1,); kinds (vocabulary,) is None for the cloud vocabulary."""
+    """Lay out packed ids (tokens,) with offsets (strings + 1,); kinds (vocabulary,), None for the cloud vocabulary."""
     ids, offsets = np.ascontiguousarray(ids, dtype=np.int64), np.ascontiguousarray(offsets, dtype=np.int64)
     lengths = np.diff(offsets)
     sequence = np.repeat(np.arange(len(lengths)), lengths)
-    place = np.arange(len(ids)) - np.repeat(offsets[:-1], lengths)
+    position = np.arange(len(ids)) - np.repeat(offsets[:-1], lengths)
     if kinds is None:
-        return Layout(ids, sequence, place, np.arange(len(ids)), offsets)
+        return Layout(ids, sequence, position, np.arange(len(ids)), offsets)
     kind = kinds[ids]
     inside = (kind == WYCKOFF) | (kind == ELEMENT_KIND) | (kind == FRACTION)
     ends = ~inside | (kind == WYCKOFF) | ((kind == FRACTION) & (dialect == "reduced"))
-    starts = (place == 0) | ~inside
+    starts = (position == 0) | ~inside
     starts[1:] |= ends[:-1]
     segment = np.cumsum(starts) - 1
     orbits = _merge(ids, sequence, segment, np.flatnonzero(starts), ~inside, len(lengths)) if merge else None
-    return Layout(ids, sequence, place, segment, offsets, orbits)
+    return Layout(ids, sequence, position, segment, offsets, orbits)
 
 
 def _merge(
     ids: Indices, sequence: Indices, segment: Indices, starts: Indices, outside: NDArray[np.bool_], count: int
 ) -> OrbitRows:
-    """Rows of packed ids (tokens,); starts (segments,): their first tokens; outside (tokens,): what is not in an orbit."""
+    """Merge equal segments to rows; starts (segments,): their first tokens; outside (tokens,): tokens outside of orbits."""
     content = _content(ids, segment, starts)
     content[outside[starts]] = 0
     owner = sequence[starts]
@@ -96,22 +95,22 @@ def _merge(
     first = np.empty(count, dtype=np.int64)
     first[by_length] = np.cumsum(lengths[by_length]) - lengths[by_length]
     before = np.cumsum(lengths) - lengths
-    place = np.arange(len(of_row)) - before[of_row] + first[of_row]
-    laid = np.empty(len(of_row), dtype=np.int64)
-    laid[place] = of_row
-    row = place[row]
-    twins = np.bincount(row[~outside[starts]], minlength=len(of_row)).clip(1)
+    position = np.arange(len(of_row)) - before[of_row] + first[of_row]
+    row_sequence = np.empty(len(of_row), dtype=np.int64)
+    row_sequence[position] = of_row
+    row = position[row]
+    repeats = np.bincount(row[~outside[starts]], minlength=len(of_row)).clip(1)
     offsets = np.concatenate([[0], np.cumsum(lengths[by_length])])
-    return OrbitRows(row[segment], laid, twins, first, offsets)
+    return OrbitRows(row[segment], row_sequence, repeats, first, offsets)
 
 
 def _content(ids: Indices, segment: Indices, starts: Indices) -> NDArray[np.uint64]:
-    """A 64-bit hash per segment: the same for segments of the same tokens, never 0 in practice."""
+    """Hash the tokens of each segment to 64 bits, never 0 in practice."""
     if not len(ids):
         return np.zeros(0, dtype=np.uint64)
-    place = np.arange(len(ids)) - starts[segment]
+    position = np.arange(len(ids)) - starts[segment]
     with np.errstate(over="ignore"):
-        mixed = (ids.astype(np.uint64) + np.uint64(1)) * (FACTOR ^ (place.astype(np.uint64) * MIXER))
+        mixed = (ids.astype(np.uint64) + np.uint64(1)) * (FACTOR ^ (position.astype(np.uint64) * MIXER))
         mixed ^= mixed >> np.uint64(29)
         mixed *= FACTOR
         return np.add.reduceat(mixed, starts)

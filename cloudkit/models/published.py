@@ -1,7 +1,7 @@
-"""Weights between cloudkit and Hugging Face: a folder of transformers' `BertForMaskedLM` and a model with a `bert` encoder.
+"""Conversion between transformers' `BertForMaskedLM` and models with a `bert` encoder.
 
-The same numbers under other names; query, key and value maps are joined to one matrix and cut apart again. Of the published
-30,522 rows of tokens only those of the vocabulary are kept: no string has the others.
+Parameters are renamed, and the query, key and value projections concatenated. Of the 30,522 published rows of the token embedding
+only those of the vocabulary are kept, since the others never occur.
 """
 
 import json
@@ -20,7 +20,7 @@ from cloudkit.models.published_folder import ACTIVATIONS, read_config, read_tens
 from cloudkit.modelspec import BertEncoder, MaskedTokensHead, Spec, Tokens
 from cloudkit.tokens import Tokenizer
 
-PARTS: Final = {  # ours: theirs
+PARAMETER_NAMES: Final = {  # cloudkit: transformers
     "encoder.embedding.table": "bert.embeddings.word_embeddings",
     "encoder.embedding.places": "bert.embeddings.position_embeddings",
     "encoder.embedding.types": "bert.embeddings.token_type_embeddings",
@@ -28,18 +28,23 @@ PARTS: Final = {  # ours: theirs
     "heads.mlm.dense": "cls.predictions.transform.dense",
     "heads.mlm.norm": "cls.predictions.transform.LayerNorm",
 }
-LAYER_PARTS: Final = {
+LAYER_PARAMETER_NAMES: Final = {
     "out": "attention.output.dense",
     "norm_attention": "attention.output.LayerNorm",
     "up": "intermediate.dense",
     "down": "output.dense",
     "norm_feedforward": "output.LayerNorm",
 }
-ATTENTION: Final = tuple(f"attention.self.{name}" for name in ("query", "key", "value"))
+ATTENTION_NAMES: Final = tuple(f"attention.self.{name}" for name in ("query", "key", "value"))
 
 
-def to_ours(theirs: dict[str, Tensor], layers: int, tied: bool, size: int, where: str) -> dict[str, Tensor]:
-    """Their tensors under our names, the first `size` rows of tokens; takes them out of `theirs`. ModelError names one that is missing."""
+def from_transformers(
+    theirs: dict[str, Tensor], layers: int, tied: bool, size: int, where: str
+) -> dict[str, Tensor]:
+    """Rename tensors of transformers and keep `size` rows of the token embedding; removes them from `theirs`.
+
+    Raises ModelError naming a missing tensor.
+    """
 
     def take(name: str) -> Tensor:
         if name not in theirs:
@@ -69,8 +74,8 @@ def to_ours(theirs: dict[str, Tensor], layers: int, tied: bool, size: int, where
     return ours | {"heads.mlm.scores.weight": decoder[:size], "heads.mlm.scores.bias": bias[:size]}
 
 
-def to_theirs(ours: dict[str, Tensor], head: str, layers: int) -> Iterator[tuple[str, Tensor]]:
-    """Our tensors under their names; a tied decoder is not repeated, as transformers saves it."""
+def to_transformers(ours: dict[str, Tensor], head: str, layers: int) -> Iterator[tuple[str, Tensor]]:
+    """Yield tensors under the names of transformers; a tied decoder is not repeated, as in files of transformers."""
     for mine, name in _pairs(layers):
         tensor = ours[mine.replace("heads.mlm.", f"heads.{head}.")]
         if isinstance(name, tuple):
@@ -86,22 +91,22 @@ def to_theirs(ours: dict[str, Tensor], head: str, layers: int) -> Iterator[tuple
 
 
 def _pairs(layers: int) -> Iterator[tuple[str, str | tuple[str, ...]]]:
-    """Our name and theirs of every tensor but the decoder's; three of theirs where ours joins them."""
-    for mine, name in PARTS.items():
+    """Yield our name and theirs of all tensors except the decoder; three of theirs for the concatenated ones."""
+    for mine, name in PARAMETER_NAMES.items():
         lone = mine.rpartition(".")[2] in ("table", "places", "types")
         for kind in ("weight",) if lone else ("weight", "bias"):
             yield f"{mine}.{kind}", f"{name}.{kind}"
     for index in range(layers):
         at, there = f"encoder.layers.{index}", f"bert.encoder.layer.{index}"
         for kind in ("weight", "bias"):
-            yield f"{at}.qkv.{kind}", tuple(f"{there}.{name}.{kind}" for name in ATTENTION)
-            for part, name in LAYER_PARTS.items():
+            yield f"{at}.qkv.{kind}", tuple(f"{there}.{name}.{kind}" for name in ATTENTION_NAMES)
+            for part, name in LAYER_PARAMETER_NAMES.items():
                 yield f"{at}.{part}.{kind}", f"{there}.{name}.{kind}"
 
 
-PUBLISHED_LENGTH: Final = 64  # tokens to which the published model cuts its strings
-UNUSED: Final = ("bert.pooler.", "cls.seq_relationship.")  # of BertForPreTraining
-KEYS: Final = {  # config.json: spec
+PUBLISHED_MAX_LENGTH: Final = 64  # tokens to which the published model cuts its strings
+IGNORED_PREFIXES: Final = ("bert.pooler.", "cls.seq_relationship.")  # of BertForPreTraining
+CONFIG_KEYS: Final = {  # config.json: spec
     "num_hidden_layers": "layers", "num_attention_heads": "heads", "hidden_size": "width", "intermediate_size": "feedforward",
     "hidden_dropout_prob": "dropout", "attention_probs_dropout_prob": "attention_dropout", "layer_norm_eps": "norm_eps",
     "max_position_embeddings": "positions", "type_vocab_size": "token_types",
@@ -109,10 +114,30 @@ KEYS: Final = {  # config.json: spec
 
 
 def read_published(folder: str | Path) -> tuple[CloudModel, list[str]]:
-    """A model with the weights of a `BertForMaskedLM` folder, and what was done to them, in words.
+    """Read the published model, or any `BertForMaskedLM` folder over its vocabulary.
 
-    Raises ModelError for a folder that holds something else, another vocabulary, or weights of other shapes than its
-    config.json says.
+    Parameters
+    ----------
+    folder : str or Path
+        With config.json and safetensors files.
+
+    Returns
+    -------
+    CloudModel
+        Float32, on the CPU, in evaluation mode.
+    list of str
+        Notes on what was changed or left out.
+
+    Raises
+    ------
+    ModelError
+        For another kind of model, another vocabulary, or weights that do not fit config.json.
+
+    Examples
+    --------
+    >>> read_published("published")
+    Traceback (most recent call last):
+    cloudkit.errors.ModelError: published/config.json: cannot be read (No such file or directory); expected a BertForMaskedLM folder
     """
     folder = Path(folder)
     config, tokenizer = read_config(folder), Tokenizer("cloud")
@@ -120,8 +145,8 @@ def read_published(folder: str | Path) -> tuple[CloudModel, list[str]]:
     spec = _spec(folder, config, tokenizer)
     theirs = read_tensors(folder)
     check_size(spec, theirs, f"{folder}: the weights")
-    notes += [f"{key}* is not part of masked-token models and is left out" for key in UNUSED if any(n.startswith(key) for n in theirs)]  # fmt: skip
-    theirs = {name: tensor for name, tensor in theirs.items() if not name.startswith(UNUSED)}
+    notes += [f"{key}* is not part of masked-token models and is left out" for key in IGNORED_PREFIXES if any(n.startswith(key) for n in theirs)]  # fmt: skip
+    theirs = {name: tensor for name, tensor in theirs.items() if not name.startswith(IGNORED_PREFIXES)}
     narrow = {str(t.dtype) for t in theirs.values() if t.dtype != torch.float32}
     notes += [f"weights of {', '.join(sorted(narrow))} become float32"] if narrow else []
     model = build_model(spec, tokenizer)
@@ -129,7 +154,7 @@ def read_published(folder: str | Path) -> tuple[CloudModel, list[str]]:
     _check_rows(theirs, config, where)
     weights = {
         name: t.float()
-        for name, t in to_ours(
+        for name, t in from_transformers(
             theirs, spec.encoder.layers, config["tie_word_embeddings"], tokenizer.size, where
         ).items()
     }
@@ -141,9 +166,31 @@ def read_published(folder: str | Path) -> tuple[CloudModel, list[str]]:
 
 
 def write_published(model: CloudModel, folder: str | Path) -> list[str]:
-    """Write config.json, model.safetensors and tokenizer.json, which transformers' Auto classes load; notes in words.
+    """Write config.json, model.safetensors and tokenizer.json, which transformers' Auto classes load.
 
-    Raises ModelError for a model that is not a BertForMaskedLM over the published vocabulary.
+    Parameters
+    ----------
+    model : CloudModel
+        With a `bert` encoder, the cloud vocabulary and a masked_tokens head.
+    folder : str or Path
+        Created if missing.
+
+    Returns
+    -------
+    list of str
+        Notes on what was left out.
+
+    Raises
+    ------
+    ModelError
+        For any other model.
+
+    Examples
+    --------
+    >>> from cloudkit.models import load_model, shipped
+    >>> write_published(load_model(shipped()["elastic"]), "bert")
+    Traceback (most recent call last):
+    cloudkit.errors.ModelError: only encoders of kind bert exist in transformers; this one is of kind transformer
     """
     spec, folder = model.spec, Path(folder)
     heads = [name for name, head in spec.heads.items() if isinstance(head, MaskedTokensHead)]
@@ -160,7 +207,7 @@ def write_published(model: CloudModel, folder: str | Path) -> list[str]:
     folder.mkdir(parents=True, exist_ok=True)
     config = _published_config(spec, heads[0], model.tokenizer)
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    weights = dict(to_theirs(model.state_dict(), heads[0], len(model.encoder.layers)))
+    weights = dict(to_transformers(model.state_dict(), heads[0], len(model.encoder.layers)))
     save_weights(weights, folder / "model.safetensors", {"format": "pt"})
     model.tokenizer.save(folder / "tokenizer.json")
     special = {f"{name}_token": f"[{name.upper()}]" for name in ("cls", "pad", "sep", "unk", "mask")}
@@ -174,7 +221,7 @@ def write_published(model: CloudModel, folder: str | Path) -> list[str]:
 
 
 def _check_vocabulary(folder: Path, config: dict[str, Any], tokenizer: Tokenizer) -> list[str]:
-    """Notes on rows and padding; ModelError where ids mean other tokens than the published ones."""
+    """Return notes on rows and padding. Raises ModelError if an id is that of another token than in the published vocabulary."""
     rows, size = config["vocab_size"], tokenizer.size
     if rows < size:
         raise ModelError(
@@ -195,7 +242,7 @@ def _check_vocabulary(folder: Path, config: dict[str, Any], tokenizer: Tokenizer
     )
     if rows > size:
         notes.append(
-            f"{rows - size:,} of {rows:,} rows of tokens belong to no token of the vocabulary and are left out"
+            f"{rows - size:,} of {rows:,} rows of the token embedding are not in the vocabulary and are left out"
         )
     pad = config["pad_token_id"]
     if pad is not None and 0 <= pad < size and pad != tokenizer.pad_id:
@@ -210,11 +257,11 @@ def _spec(folder: Path, config: dict[str, Any], tokenizer: Tokenizer) -> Spec:
     pad = config["pad_token_id"]
     encoder = BertEncoder(
         kind="bert",
-        **{ours: config[theirs] for theirs, ours in KEYS.items()},
+        **{ours: config[theirs] for theirs, ours in CONFIG_KEYS.items()},
         activation=ACTIVATIONS[config["hidden_act"]],
         padding_row=pad if pad is not None and 0 <= pad < tokenizer.size else None,
     )
-    length = min(PUBLISHED_LENGTH, config["max_position_embeddings"])
+    length = min(PUBLISHED_MAX_LENGTH, config["max_position_embeddings"])
     name = "".join(c if c.isalnum() or c in "._-" else "-" for c in folder.resolve().name).strip("._-")
     return Spec(
         cloudkit=1,
@@ -227,17 +274,17 @@ def _spec(folder: Path, config: dict[str, Any], tokenizer: Tokenizer) -> Spec:
 
 
 def _check_rows(theirs: dict[str, Tensor], config: dict[str, Any], where: str) -> None:
-    """The table of tokens has the rows that config.json says, so that slicing it means what it should."""
+    """Raise ModelError unless the token embedding has the shape that config.json gives."""
     table = theirs.get("bert.embeddings.word_embeddings.weight")
-    wanted = (config["vocab_size"], config["hidden_size"])
-    if table is not None and tuple(table.shape) != wanted:
+    expected = (config["vocab_size"], config["hidden_size"])
+    if table is not None and tuple(table.shape) != expected:
         raise ModelError(
-            f"{where} hold word embeddings of shape {tuple(table.shape)}, config.json says {wanted}"
+            f"{where} hold word embeddings of shape {tuple(table.shape)}, config.json says {expected}"
         )
 
 
 def _buffers(model: CloudModel) -> dict[str, Tensor]:
-    """What a model holds besides parameters: nothing that another program could know."""
+    """Return the buffers of a model, which transformers does not have."""
     return {
         name: tensor
         for name, tensor in model.state_dict().items()
@@ -248,7 +295,7 @@ def _buffers(model: CloudModel) -> dict[str, Tensor]:
 def _published_config(spec: Spec, head: str, tokenizer: Tokenizer) -> dict[str, Any]:
     encoder, masked = spec.encoder, spec.heads[head]
     assert isinstance(encoder, BertEncoder) and isinstance(masked, MaskedTokensHead)
-    known = {theirs: getattr(encoder, ours) for theirs, ours in KEYS.items()}
+    known = {theirs: getattr(encoder, ours) for theirs, ours in CONFIG_KEYS.items()}
     known |= {
         "intermediate_size": encoder.feedforward or 4 * encoder.width,
         "max_position_embeddings": encoder.positions or spec.tokens.max_length,

@@ -1,4 +1,4 @@
-"""A folder that transformers wrote: config.json, tokenizer and tensors of a `BertForMaskedLM`, checked as they are read."""
+"""Reading a `BertForMaskedLM` folder of transformers: config.json, tokenizer and tensors, with checks."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from cloudkit.errors import ModelError
 from cloudkit.modelspec import Activation
 
 ACTIVATIONS: Final[dict[str, Activation]] = {"gelu": "gelu", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "relu": "relu", "silu": "silu"}  # fmt: skip
-DEFAULTS: Final = {  # of transformers' BertConfig, for what config.json leaves out
+BERT_CONFIG_DEFAULTS: Final = {  # of transformers' BertConfig
     "num_hidden_layers": 12, "num_attention_heads": 12, "hidden_size": 768, "intermediate_size": 3072,
     "hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1, "layer_norm_eps": 1e-12,
     "max_position_embeddings": 512, "type_vocab_size": 2, "vocab_size": 30522, "hidden_act": "gelu",
@@ -21,49 +21,49 @@ DEFAULTS: Final = {  # of transformers' BertConfig, for what config.json leaves 
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """config.json with the defaults of BertConfig; ModelError where it is not there or not of a BERT."""
+    """Read config.json and fill in the defaults of BertConfig. Raises ModelError if it is missing or not that of a BERT."""
     path = folder / "config.json"
-    given = _json(path)
-    kind = given.get("model_type")
-    if kind != "bert" or given.get("is_decoder"):
+    stated = _json(path)
+    kind = stated.get("model_type")
+    if kind != "bert" or stated.get("is_decoder"):
         raise ModelError(
             f"{path}: model_type is {kind!r}; only 'bert' (BertForMaskedLM) has a counterpart here"
         )
-    if given.get("position_embedding_type", "absolute") != "absolute":
+    if stated.get("position_embedding_type", "absolute") != "absolute":
         raise ModelError(
-            f"{path}: position_embedding_type must be 'absolute', not {given['position_embedding_type']!r}"
+            f"{path}: position_embedding_type must be 'absolute', not {stated['position_embedding_type']!r}"
         )
-    if str(given.get("hidden_act", "gelu")) not in ACTIVATIONS:
+    if str(stated.get("hidden_act", "gelu")) not in ACTIVATIONS:
         raise ModelError(
-            f"{path}: hidden_act must be one of {', '.join(ACTIVATIONS)}, not {given['hidden_act']!r}"
+            f"{path}: hidden_act must be one of {', '.join(ACTIVATIONS)}, not {stated['hidden_act']!r}"
         )
-    config: dict[str, Any] = {**DEFAULTS, **given}
-    for key, usual in DEFAULTS.items():
-        _check_number(path, key, config[key], usual)
+    config: dict[str, Any] = {**BERT_CONFIG_DEFAULTS, **stated}
+    for key, default in BERT_CONFIG_DEFAULTS.items():
+        _check_number(path, key, config[key], default)
     if config["hidden_size"] % config["num_attention_heads"]:
         raise ModelError(f"{path}: num_attention_heads must divide hidden_size")
     return config
 
 
-def _check_number(path: Path, key: str, value: Any, usual: Any) -> None:
-    """A whole number above 0 (padding: any, or null) where BertConfig has one, a share where it has one."""
-    if isinstance(usual, str | bool) or (key == "pad_token_id" and value is None):
+def _check_number(path: Path, key: str, value: Any, default: Any) -> None:
+    """Raise ModelError unless an integer key is above 0 (pad_token_id: any, or null) and a float key in [0, 1)."""
+    if isinstance(default, str | bool) or (key == "pad_token_id" and value is None):
         return
-    if isinstance(usual, float):
+    if isinstance(default, float):
         least = 1e-30 if key == "layer_norm_eps" else 0
-        wanted = "a number above 0, below 1" if least else "a number from 0, below 1"
+        expected = "a number above 0 and below 1" if least else "a number of at least 0 and below 1"
         fits = isinstance(value, int | float) and least <= value < 1
     else:
         fits = type(value) is int and (value > 0 or key == "pad_token_id")
-        wanted = "a whole number above 0"
+        expected = "a whole number above 0"
     if not fits:
-        raise ModelError(f"{path}: {key} must be {wanted}, not {str(value)[:40]!r}")
+        raise ModelError(f"{path}: {key} must be {expected}, not {str(value)[:40]!r}")
 
 
 def _json(path: Path) -> dict[str, Any]:
-    """A JSON object of the folder; ModelError where it cannot be read or is none."""
+    """Read a JSON object. Raises ModelError if the file cannot be read or holds something else."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ModelError(
             f"{path}: cannot be read ({error.strerror}); expected a BertForMaskedLM folder"
@@ -72,18 +72,18 @@ def _json(path: Path) -> dict[str, Any]:
         raise ModelError(f"{path} is damaged: {error}") from None
     except RecursionError:
         raise ModelError(f"{path} is damaged: nested too deeply to be read") from None
-    if not isinstance(found, dict):
-        raise ModelError(f"{path} is damaged: expected a JSON object, found a {type(found).__name__}")
-    return found
+    if not isinstance(content, dict):
+        raise ModelError(f"{path} is damaged: expected a JSON object, found a {type(content).__name__}")
+    return content
 
 
 def read_vocabulary(folder: Path) -> dict[str, int]:
-    """Token -> id as the folder's tokenizer has them; empty without one."""
+    """Read token -> id from tokenizer.json or vocab.txt; {} without either."""
     if (folder / "tokenizer.json").is_file():
         content = _json(folder / "tokenizer.json")
         try:
             known = dict(content["model"]["vocab"]) | {
-                one["content"]: one["id"] for one in content["added_tokens"]
+                token["content"]: token["id"] for token in content["added_tokens"]
             }
             return {str(token): int(id) for token, id in known.items()}
         except (KeyError, TypeError, ValueError) as error:
@@ -100,7 +100,7 @@ def read_vocabulary(folder: Path) -> dict[str, int]:
 
 
 def read_tensors(folder: Path) -> dict[str, Tensor]:
-    """All tensors of a folder, in one file or several, under today's names."""
+    """Read all tensors of a folder, from one file or several; old names (gamma, beta) become weight and bias."""
     index = folder / "model.safetensors.index.json"
     files = ["model.safetensors"]
     if index.is_file():

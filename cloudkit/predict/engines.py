@@ -11,7 +11,7 @@ import numpy.typing as npt
 from cloudkit.data import Tokens
 from cloudkit.errors import require
 from cloudkit.models.runtime import ClassificationHead, RegressionHead, Runtime, ThermalHead
-from cloudkit.models.widths import States
+from cloudkit.models.widths import WidthInputs
 from cloudkit.predict.classes import decide
 from cloudkit.predict.intervals import Interval, mix_members, regression_interval
 
@@ -104,8 +104,8 @@ class NumpyEngine:
         """THERMAL (strings, temperatures, 4) per mole of atoms."""
         module, pooled = self.runtime.heads[head], self.pool(tokens)
         assert isinstance(module, ThermalHead)
-        value = module.numbers(pooled)[:, :1].astype(np.float64)
-        states = States(module.hidden(pooled), value, tokens.lengths, np.zeros_like(value))
+        value = module.raw_outputs(pooled)[:, :1].astype(np.float64)
+        states = WidthInputs(module.hidden(pooled), value, tokens.lengths, np.zeros_like(value))
         return thermal_band(module.modes(pooled), kelvin, module.widths.half(states)[:, 0])
 
     def density(self, head: str, tokens: Tokens, frequency: Array) -> Array:
@@ -119,7 +119,7 @@ class NumpyEngine:
         pooled = self.pool(tokens)
         members = self.runtime.regress(head, tokens.ids, tokens.offsets, pooled)
         found, spread = mix_members(members, blend, module.rescale, self.tokenizer, tokens)
-        states = States(module.hidden(pooled), module.rescale(found), tokens.lengths, spread)
+        states = WidthInputs(module.hidden(pooled), module.rescale(found), tokens.lengths, spread)
         half = module.widths.half(states)
         return Interval(found, module.restore(states.value - half), module.restore(states.value + half))
 

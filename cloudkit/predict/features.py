@@ -11,13 +11,13 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from cloudkit.models.features import BLOCKS, SYSTEMS, element_numbers, point_group_order
+from cloudkit.models.features import BLOCKS, SYSTEMS, element_features, point_group_order
 from cloudkit.scope import Scope, parse, project_scope
 from cloudkit.tables import CENTERING_POINTS, ELEMENT, LETTERS, SPACE_GROUPS
 
 Array = npt.NDArray[np.float64]
 STATISTICS: Final = ("mean", "spread", "min", "max", "range")
-ELEMENT_NUMBERS: Final = tuple(element_numbers(ELEMENT["H"]))
+ELEMENT_NUMBERS: Final = tuple(element_features(ELEMENT["H"]))
 SYMMETRY: Final = (
     "space_group", "system", "centering_points", "point_group_order", "centrosymmetric", "orbits", "distinct_orbits",
     "log_multiplicities", "largest_multiplicity", "smallest_multiplicity", "mean_freedom", "fixed_share", "mean_letter",
@@ -78,7 +78,7 @@ def features(texts: Sequence[str]) -> Array:
 
 
 def _element_table() -> dict[str, Array]:
-    rows = np.array([[*element_numbers(element).values()] for element in ELEMENT.values()])
+    rows = np.array([[*element_features(element).values()] for element in ELEMENT.values()])
     rows = np.where(np.isfinite(rows), rows, np.nanmedian(rows, axis=0))
     return dict(zip(ELEMENT, rows, strict=True))
 

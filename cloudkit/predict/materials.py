@@ -79,7 +79,7 @@ class Materials(Predictor):
     @cached_property
     def _geometry(self) -> tuple[Runtime, GeometryHead]:
         runtime = read_runtime(shipped()["geometry"])
-        return runtime, next(iter(runtime.shapes.values()))
+        return runtime, next(iter(runtime.geometry_heads.values()))
 
     def _check_length(self, one: ModelInput) -> ModelInput | Failure:
         """Return a failure for a string that is too long for every model."""

@@ -13,21 +13,21 @@ from cloudkit.data import Crystals, Tokens
 from cloudkit.evaluate.class_metrics import choose_threshold, log_loss
 from cloudkit.evaluate.task_data import calibration_rows, join_splits
 from cloudkit.models import (
-    BandedHead,
     Classification,
     CloudModel,
     Geometry,
     HeadModel,
+    IntervalHead,
+    MultiSourceModel,
     Regression,
-    SourcedHead,
     Thermal,
     ValueHead,
-    make_states,
+    make_width_inputs,
     pool,
     predict_probabilities,
     predict_values,
 )
-from cloudkit.models.widths import Labels, States, fit_widths, log_distance
+from cloudkit.models.widths import Labels, WidthInputs, fit_widths, log_distance
 from cloudkit.modelspec import FinetuneTask
 from cloudkit.predict.ensembles import (
     Blend,
@@ -73,19 +73,21 @@ def fit_value_scales(
     head.fit_inputs(pool(model, tokens)[torch.tensor(train), model.encoder.pooled_width :])
 
 
-def head_module(model: CloudModel, name: str, crystals: Crystals, train: Rows) -> HeadModel | SourcedHead:
+def head_module(
+    model: CloudModel, name: str, crystals: Crystals, train: Rows
+) -> HeadModel | MultiSourceModel:
     """The encoder and a head as training sees them, with an offset per source where labels come from several sources."""
     sources, head = len(crystals.sources), model.value_head(name)
     if sources == 1:
         return HeadModel(model, name)
-    module = SourcedHead(model, name, sources)
+    module = MultiSourceModel(model, name, sources)
     if isinstance(head, Regression):
         fit_offsets(module, head, crystals, train)
     return module
 
 
 @torch.no_grad()
-def fit_offsets(module: SourcedHead, head: Regression, crystals: Crystals, train: Rows) -> None:
+def fit_offsets(module: MultiSourceModel, head: Regression, crystals: Crystals, train: Rows) -> None:
     """Set each source's offset to its median difference from the first source on crystals that both label, 0 without any."""
     fitted = crystals.of(train)
     labels = head.standardize(torch.tensor(fitted.value), torch.tensor(fitted.quantity)).numpy()
@@ -279,7 +281,9 @@ def fit_regression_widths(
     label = head.standardize(torch.from_numpy(_joined(held_out, "value")), outputs).double().numpy()
     if len(splits) == 1:
         spread[every, quantity] = mixed_values(model, blend, name, tokens)[1][crystal, quantity]
-    states = States(np.concatenate([hidden for _, hidden in parts]), value, tokens.lengths[crystal], spread)
+    states = WidthInputs(
+        np.concatenate([hidden for _, hidden in parts]), value, tokens.lengths[crystal], spread
+    )
     error = np.abs(value[every, quantity] - label)
     labels = {}
     for output in np.unique(quantity).tolist():
@@ -294,7 +298,7 @@ def _hidden(
     network: HeadModel, model: CloudModel, tokens: Tokens, train: Rows, rows: Crystals
 ) -> tuple[Array, Array]:
     """States that the head of a network reads, of its training crystals (n, hidden) and of the labels `rows` (observations, hidden)."""
-    assert isinstance(network.head, BandedHead)
+    assert isinstance(network.head, IntervalHead)
     found = network.head.hidden(pool(model, tokens, member=network)).double().cpu().numpy()
     return found[train], found[rows.crystal]
 
@@ -311,8 +315,8 @@ def fit_thermal_widths(
     assert isinstance(head, Thermal)
     held_out, rows = crystals.of(split[1]), np.unique(crystals.of(split[1]).crystal)
     with torch.inference_mode():
-        value = head.numbers(pooled)[:, :1].double().cpu().numpy()
-    states = make_states(head, pooled, tokens, value)
+        value = head.raw_outputs(pooled)[:, :1].double().cpu().numpy()
+    states = make_width_inputs(head, pooled, tokens, value)
     labels = _thermal_labels(head, pooled, held_out)
     labels = labels._replace(crystal=np.searchsorted(rows, labels.crystal))
     head.set_widths(
@@ -336,7 +340,7 @@ def _thermal_labels(head: Thermal, pooled: torch.Tensor, held_out: Crystals) -> 
             held_out.value[own],
         )
         known = (pooled[torch.from_numpy(rows)], *map(torch.from_numpy, labels))
-        best, needed = head.best_factors(*known).double().numpy(), head.needed_factors(*known).numpy()
+        best, needed = head.best_factors(*known).double().numpy(), head.covering_factors(*known).numpy()
         shares = np.stack(
             [np.quantile(needed[place == row], SHARES, method="nearest") for row in range(len(rows))]
         )

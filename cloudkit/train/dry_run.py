@@ -9,7 +9,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from cloudkit.data import Crystals, Tokens, tokenize
-from cloudkit.models import CloudModel, MixedModel, build_model
+from cloudkit.models import CloudModel, MultiTaskModel, build_model
 from cloudkit.modelspec import FinetuneTask, PretrainTask, Spec, heads_of
 from cloudkit.tokens import Tokenizer
 from cloudkit.train.calibrate import head_module
@@ -102,7 +102,7 @@ def training_cost(model: CloudModel, stage: Stage, crystals: Crystals, tokens: T
         module: Any = head_module(model, task.head, known, rows)
     else:
         loss = mixed_loss(model, heads_of(task), tokens, crystals)
-        module = MixedModel(model, heads_of(task))
+        module = MultiTaskModel(model, heads_of(task))
     kept: dict[int, int] = {}
     weights = {parameter.untyped_storage().data_ptr() for parameter in module.parameters()}
 

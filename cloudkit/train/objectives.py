@@ -37,10 +37,10 @@ def mixed_loss(
         for name in names:
             head = model.heads[name]
             if isinstance(head, MaskedTokens):
-                changed, places = head.hide(inputs, draw_tokens(batch.crystals, batch.offsets, seed))
+                changed, places = head.mask(inputs, draw_tokens(batch.crystals, batch.offsets, seed))
                 shown, asked[name], wanted[name] = inputs.with_ids(changed), (places,), inputs.ids[places]
             elif isinstance(head, Geometry):
-                asked[name] = ((model.kind_of(inputs.ids) == ELEMENT_KIND).nonzero()[:, 0],)
+                asked[name] = ((model.token_kinds(inputs.ids) == ELEMENT_KIND).nonzero()[:, 0],)
                 wanted[name] = _geometry_of(crystals, batch.crystals, inputs.ids.device)
             else:
                 *asked_values, value = _tensors(batch, inputs.ids.device)
@@ -97,7 +97,7 @@ def _geometry_of(crystals: Crystals, chosen: Rows, device: torch.device) -> tupl
 def label_loss(model: CloudModel, head: ValueHead, tokens: Tokens, crystals: Crystals, error: str) -> Loss:
     """The weighted mean error (l1, l2 or huber; of classes cross-entropy) of the labels of some crystals on the scale of the head.
 
-    With labels of several sources, the module that the loss is computed with is a SourcedHead.
+    With labels of several sources, the module that the loss is computed with is a MultiSourceModel.
     """
     measure = ERRORS[error]
 

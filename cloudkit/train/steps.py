@@ -21,9 +21,9 @@ from cloudkit.evaluate.task_data import calibration_rows, join_splits, read_task
 from cloudkit.models import (
     Classification,
     CloudModel,
-    MixedModel,
+    MultiTaskModel,
+    build_member,
     build_model,
-    member,
     save_weights,
 )
 from cloudkit.modelspec import (
@@ -150,7 +150,7 @@ def pretrain(build: BuildContext, stage: Stage, folder: Path) -> None:
     crystals = fit_scales(model, names, tokens, crystals, train)
     label = f"pretrain {stage.label}"
     weights, curve = fit(
-        build.fabric, MixedModel(model, names), mixed_loss(model, names, tokens, crystals), train, valid,
+        build.fabric, MultiTaskModel(model, names), mixed_loss(model, names, tokens, crystals), train, valid,
         train_config(task, build.spec.run), folder, build.progress, label, tokens.lengths,
     )  # fmt: skip
     if not build.fabric.is_global_zero:
@@ -267,7 +267,7 @@ def train_config(task: PretrainTask | FinetuneTask, run: Run) -> TrainConfig:
 
 def _make_member(build: BuildContext, stage: Stage, index: int) -> CloudModel:
     """A further network of an ensemble, with the initial weights of the first where there are any."""
-    network = member(build.spec, build.tokenizer(), stage.task.head, index)
+    network = build_member(build.spec, build.tokenizer(), stage.task.head, index)
     network.load_state_dict(build.weights(stage), strict=False)
     return network
 

@@ -23,6 +23,8 @@ WITH_EXAMPLES = (
     "cloudkit",
     "cloudkit.encoding",
     "cloudkit.io",
+    "cloudkit.models",
+    "cloudkit.models.runtime",
     "cloudkit.predict",
     "cloudkit.scope",
     "cloudkit.structure",

@@ -9,17 +9,17 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.autograd import grad
 
-from cloudkit.models.runtime.heads import PARAMETERS
+from cloudkit.models.runtime.heads import N_PARAMETERS
 from cloudkit.models.thermal import Modes, make_modes
 
 R = 8.31446261815324
-KIND = pytest.mark.parametrize("kind", PARAMETERS)
+KIND = pytest.mark.parametrize("kind", N_PARAMETERS)
 KELVIN = (0.0, 1e-3, 0.4, 3.0, 20.0, 77.0, 300.0, 2000.0, 1e5, 1e6)
 NUMBERS = st.lists(st.floats(-1.5, 1.5), min_size=13, max_size=13)
 
 
 def modes_of(kind: str, numbers: list[float]) -> Modes:
-    return make_modes(kind, torch.tensor([numbers[: PARAMETERS[kind]]], dtype=torch.float64))
+    return make_modes(kind, torch.tensor([numbers[: N_PARAMETERS[kind]]], dtype=torch.float64))
 
 
 def kelvin() -> Tensor:

@@ -1,7 +1,4 @@
-"""Heads in NumPy: from what the network pools of each string to values in canonical units, float64.
-
-The torch heads take their constants from here.
-"""
+"""Heads in NumPy: pooled states to values in canonical units, float64. The torch heads import their constants from here."""
 
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
@@ -15,34 +12,32 @@ from cloudkit.models.runtime.layers import Array as Floats
 from cloudkit.models.runtime.layers import Linear, Weights, silu
 from cloudkit.models.widths import Widths
 
-MAX_STATISTIC: Final = (
-    4.0  # statistics count as no farther than this many spreads from the mean of the training crystals
-)
+MAX_STATISTIC: Final = 4.0  # standardized statistics are clipped to ±4
 
 # Thermal heads
 TYPICAL_THETA: Final = (
-    450.0  # K, about the median Debye temperature of crystals: where an untrained head starts
+    450.0  # K, roughly the median Debye temperature of crystals, predicted by an untrained head
 )
-# cumulated shares of the modes at the grid points of a spectrum; below the first the density is quadratic
-SHARES: Final = (0.004, 0.015, 0.04, 0.09, 0.17, 0.27, 0.38, 0.5, 0.62, 0.74, 0.85, 0.94, 1.0)
-POINTS: Final = 3  # Gauss-Legendre points between two grid points
-NODES: Final = (0.5 - 0.15**0.5, 0.5, 0.5 + 0.15**0.5)  # where they lie, 0 to 1
-WEIGHTS: Final = (5 / 18, 8 / 18, 5 / 18)
-OSCILLATORS: Final = 2  # Einstein frequencies of debye_einstein; einstein has one more
-MAX_LOG_SCALE: Final = 8.0  # logarithms of scales stay within ±8 of their start
-PARAMETERS: Final = {"debye": 1, "einstein": 6, "debye_einstein": 6, "spectrum": len(SHARES)}
-# where the frequencies of an untrained head lie, in TYPICAL_THETA
-STARTS: Final = {"einstein": (0.45, 0.75, 1.0), "debye_einstein": (0.75, 0.8, 1.1)}
+# cumulative fractions of the modes at the grid points of a spectrum; below the first the density is quadratic
+GRID_FRACTIONS: Final = (0.004, 0.015, 0.04, 0.09, 0.17, 0.27, 0.38, 0.5, 0.62, 0.74, 0.85, 0.94, 1.0)
+QUADRATURE_POINTS: Final = 3  # Gauss-Legendre points between two grid points
+QUADRATURE_NODES: Final = (0.5 - 0.15**0.5, 0.5, 0.5 + 0.15**0.5)
+QUADRATURE_WEIGHTS: Final = (5 / 18, 8 / 18, 5 / 18)
+N_OSCILLATORS: Final = 2  # Einstein frequencies of debye_einstein; einstein has one more
+MAX_LOG_SCALE: Final = 8.0  # logarithms of scales are clipped to ±8 around their initial value
+N_PARAMETERS: Final = {"debye": 1, "einstein": 6, "debye_einstein": 6, "spectrum": len(GRID_FRACTIONS)}
+# frequencies of an untrained head, in TYPICAL_THETA
+INITIAL_FREQUENCIES: Final = {"einstein": (0.45, 0.75, 1.0), "debye_einstein": (0.75, 0.8, 1.1)}
 
 Array = NDArray[np.float64]
-ELEMENTS: Final = 1 << 20  # numbers of an intermediate array at a time
+MAX_ELEMENTS: Final = 1 << 20  # of an intermediate array
 
 
 class Modes(NamedTuple):
-    """Of n crystals, frequencies as h nu / k in K.
+    """Vibrational modes of n crystals; frequencies are h ν / k in K.
 
-    debye (n, 0 or 1), einstein (n, k): frequencies; the shares next to them add up to 1. grid (n, g): for a
-    spectrum, the frequencies up to which SHARES of the modes lie.
+    debye (n, 0 or 1), einstein (n, k): frequencies, with shares that add up to 1. grid (n, g): for a spectrum, the frequencies
+    below which GRID_FRACTIONS of the modes lie; the density between grid points is constant.
     """
 
     debye: Array
@@ -52,15 +47,15 @@ class Modes(NamedTuple):
     grid: Array | None = None
 
     def scaled(self, factor: float) -> "Modes":
-        """All frequencies times a factor."""
+        """Scale all frequencies by a factor."""
         grid = None if self.grid is None else self.grid * factor
         return self._replace(debye=self.debye * factor, einstein=self.einstein * factor, grid=grid)
 
     def thermodynamics(self, temperature: Array) -> Thermodynamics:
-        """U, Cv, S, F (n, m) per mole of atoms at temperatures (m,) in K."""
+        """Compute U, Cv, S, F (n, m) per mole of atoms at temperatures (m,) in K."""
         count, width = len(self.einstein), self.debye.shape[1] + self.einstein.shape[1]
         out = Thermodynamics(*(np.zeros((count, len(temperature))) for _ in range(4)))
-        step = max(1, ELEMENTS // max(1, width * len(temperature)))
+        step = max(1, MAX_ELEMENTS // max(1, width * len(temperature)))
         for start in range(0, count, step):
             rows = slice(start, start + step)
             for law, theta, share in (
@@ -74,17 +69,17 @@ class Modes(NamedTuple):
         return out
 
     def acoustic(self) -> Array:
-        """Debye temperature (n,) in K of the T³ law: the density starts as 9 nu² / theta³ per atom."""
-        found: Array = self.debye[:, 0] / np.cbrt(self.debye_share[:, 0])
-        return found
+        """Return the Debye temperature (n,) in K of the T³ law: at low ν the density is 9 ν² / θ³ per atom."""
+        theta: Array = self.debye[:, 0] / np.cbrt(self.debye_share[:, 0])
+        return theta
 
     def density(self, frequency: Array) -> Array:
-        """Modes per atom and K (n, m) at frequencies (m,) in K; for debye and spectrum, the kinds that have a density."""
+        """Return the density of modes (n, m) per atom and K at frequencies (m,) in K, for kinds debye and spectrum."""
         theta, share = self.debye, self.debye_share
         start = np.where(frequency <= theta, 9 * share * frequency**2 / theta**3, 0.0)
         if self.grid is None:
             return start
-        heights = 3 * np.diff(SHARES) / np.diff(self.grid, axis=1)
+        heights = 3 * np.diff(GRID_FRACTIONS) / np.diff(self.grid, axis=1)
         place = (frequency[None, :, None] > self.grid[:, None, :]).sum(axis=2) - 1
         inside = (place >= 0) & (place < heights.shape[1])
         between = np.take_along_axis(heights, place.clip(0, heights.shape[1] - 1), axis=1)
@@ -92,15 +87,19 @@ class Modes(NamedTuple):
 
 
 def make_modes(kind: str, raw: Array) -> Modes:
-    """Modes from numbers without bounds (n, parameters); see cloudkit.models.thermal.make_modes."""
+    """Convert unbounded parameters (n, N_PARAMETERS[kind]) to modes; see cloudkit.models.thermal.make_modes."""
     none = np.zeros((len(raw), 0))
     if kind == "debye":
         theta = TYPICAL_THETA * np.exp(raw[:, :1].clip(-MAX_LOG_SCALE, MAX_LOG_SCALE))
         return Modes(theta, np.ones_like(theta), none, none)
     if kind == "spectrum":
-        return _spectrum(_ladder(raw, [TYPICAL_THETA * share ** (1 / 3) for share in SHARES]))
-    count = OSCILLATORS + 1
-    frequency = _ladder(raw[:, :count], [TYPICAL_THETA * factor for factor in STARTS[kind]])
+        return _spectrum(
+            _ascending_frequencies(raw, [TYPICAL_THETA * share ** (1 / 3) for share in GRID_FRACTIONS])
+        )
+    count = N_OSCILLATORS + 1
+    frequency = _ascending_frequencies(
+        raw[:, :count], [TYPICAL_THETA * factor for factor in INITIAL_FREQUENCIES[kind]]
+    )
     logits = raw[:, count:] - raw[:, count:].max(axis=1, keepdims=True)
     share = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     if kind == "einstein":
@@ -108,29 +107,30 @@ def make_modes(kind: str, raw: Array) -> Modes:
     return Modes(frequency[:, :1], share[:, :1], frequency[:, 1:], share[:, 1:])
 
 
-def _ladder(raw: Array, start: list[float]) -> Array:
-    """Ascending frequencies (n, k): raw zeros give `start`; the first number moves all, each other scales the gap before it."""
+def _ascending_frequencies(raw: Array, start: list[float]) -> Array:
+    """Return ascending frequencies (n, k); zeros give `start`, the first parameter shifts all, the others scale the gaps."""
     logs = np.log(start)
     bounded = raw.clip(-MAX_LOG_SCALE, MAX_LOG_SCALE)
     gaps = np.diff(logs) * np.exp(bounded[:, 1:].clip(-4, 3))
     steps = np.concatenate([logs[0] + bounded[:, :1], gaps], axis=1)
-    found: Array = np.exp(np.cumsum(steps, axis=1).clip(-2.0, 20.0))
-    return found
+    frequency: Array = np.exp(np.cumsum(steps, axis=1).clip(-2.0, 20.0))
+    return frequency
 
 
 def _spectrum(grid: Array) -> Modes:
-    """A quadratic start up to the first grid point, constant densities between the others."""
-    up, weight = np.array(NODES), np.array(WEIGHTS)
+    """Build a density that is quadratic up to the first grid point and constant between the others."""
+    up, weight = np.array(QUADRATURE_NODES), np.array(QUADRATURE_WEIGHTS)
     low, width = grid[:, :-1, None], np.diff(grid, axis=1)[:, :, None]
     share = np.broadcast_to(
-        (np.diff(SHARES)[:, None] * weight).ravel(), (len(grid), (grid.shape[1] - 1) * POINTS)
+        (np.diff(GRID_FRACTIONS)[:, None] * weight).ravel(),
+        (len(grid), (grid.shape[1] - 1) * QUADRATURE_POINTS),
     )
-    first = np.full_like(grid[:, :1], SHARES[0])
+    first = np.full_like(grid[:, :1], GRID_FRACTIONS[0])
     return Modes(grid[:, :1], first, (low + up * width).reshape(share.shape), share, grid)
 
 
 class ValueHead:
-    """A straight line of the statistics and a small network; see cloudkit.models.heads.ValueHead."""
+    """A linear map of the statistics plus an MLP of the pooled states; see cloudkit.models.heads.ValueHead."""
 
     def __init__(self, head: Mapping[str, Any], weights: Weights, name: str) -> None:
         self.outputs = tuple(head["outputs"]) if "outputs" in head else (str(head["output"]),)
@@ -140,40 +140,47 @@ class ValueHead:
         self.first, self.last = Linear(weights, f"{name}.body.1"), Linear(weights, f"{name}.body.3")
         self.line = Linear(weights, f"{name}.line") if len(self.shift) else None
 
-    def numbers(self, pooled: Floats) -> Floats:
-        """What the head says of each string (strings, numbers); the statistics come last in pooled (strings, columns)."""
-        both = self._scaled_inputs(pooled)
-        found = self.last(silu(self.first(both)))
-        return found if self.line is None else self.line(both[:, -len(self.shift) :]) + found
+    def raw_outputs(self, pooled: Floats) -> Floats:
+        """Return the raw outputs (strings, numbers) for pooled (strings, states + statistics); statistics come last."""
+        inputs = self._scaled_inputs(pooled)
+        out = self.last(silu(self.first(inputs)))
+        return out if self.line is None else self.line(inputs[:, -len(self.shift) :]) + out
 
     def hidden(self, pooled: Floats) -> Array:
-        """What the last layer reads of each string (strings, hidden)."""
+        """Return the inputs of the last layer (strings, hidden)."""
         return silu(self.first(self._scaled_inputs(pooled))).astype(np.float64)
 
     def _scaled_inputs(self, pooled: Floats) -> Floats:
         if not (count := len(self.shift)):
             return pooled
-        known = ((pooled[:, -count:] - self.shift) * self.stretch).clip(-MAX_STATISTIC, MAX_STATISTIC)
-        return np.concatenate([pooled[:, :-count], known], axis=1)
+        scaled = ((pooled[:, -count:] - self.shift) * self.stretch).clip(-MAX_STATISTIC, MAX_STATISTIC)
+        return np.concatenate([pooled[:, :-count], scaled], axis=1)
 
 
 class RegressionHead(ValueHead):
-    """One number per output, with intervals."""
+    """One number per output, with prediction intervals.
+
+    Examples
+    --------
+    >>> from cloudkit.models.runtime import read_runtime, shipped
+    >>> read_runtime(shipped()["elastic"]).heads["elastic"].outputs
+    ('bulk_modulus', 'shear_modulus')
+    """
 
     def __init__(self, head: Mapping[str, Any], weights: Weights, name: str) -> None:
         super().__init__(head, weights, name)
-        self.transform, self.widths = head["transform"], Widths.of(weights, f"{name}.")
+        self.transform, self.widths = head["transform"], Widths.from_arrays(weights, f"{name}.")
 
     def values(self, pooled: Floats) -> Array:
-        """Predictions (strings, outputs)."""
-        return self.restore(self.numbers(pooled).astype(np.float64))
+        """Predict (strings, outputs) in canonical units."""
+        return self.restore(self.raw_outputs(pooled).astype(np.float64))
 
-    def rescale(self, found: Array) -> Array:
-        """Predictions (strings, outputs) on the scale of the head."""
-        return (self._scaled(found) - self.center) / self.spread
+    def rescale(self, value: Array) -> Array:
+        """Standardize predictions (strings, outputs) in canonical units."""
+        return (self._scaled(value) - self.center) / self.spread
 
     def restore(self, scaled: Array) -> Array:
-        """From the scale of the head to canonical units."""
+        """Convert standardized values back to canonical units."""
         return self._invert(scaled * self.spread + self.center)
 
     def _scaled(self, value: Array) -> Array:
@@ -188,37 +195,55 @@ class RegressionHead(ValueHead):
 
 
 class ClassificationHead(ValueHead):
-    """Probabilities of classes; see cloudkit.models.classification."""
+    """One logit per class; see cloudkit.models.classification.
+
+    Examples
+    --------
+    >>> head = {"output": "metal", "classes": ["no", "yes"], "positive": None}
+    >>> sizes = {"shift": 0, "stretch": 0, "center": 2, "spread": 2, "body.1.weight": (4, 8), "body.3.weight": (2, 4), "threshold": ()}
+    >>> weights = {f"heads.metal.{name}": np.zeros(size, dtype=np.float32) for name, size in sizes.items()}
+    >>> ClassificationHead(head, weights, "heads.metal").values(np.ones((1, 8), dtype=np.float32))
+    array([[0.5, 0.5]])
+    """
 
     def __init__(self, head: Mapping[str, Any], weights: Weights, name: str) -> None:
         super().__init__(head, weights, name)
-        self.classes = tuple(str(one) for one in head["classes"])
+        self.classes = tuple(str(label) for label in head["classes"])
         self.positive = self.classes.index(head["positive"] or self.classes[-1])
         self.threshold = float(weights[f"{name}.threshold"])
 
     def values(self, pooled: Floats) -> Array:
-        """Probabilities (strings, classes)."""
-        logits = self.numbers(pooled).astype(np.float64) + self.center
+        """Predict probabilities (strings, classes)."""
+        logits = self.raw_outputs(pooled).astype(np.float64) + self.center
         powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-        found: Array = powers / powers.sum(axis=1, keepdims=True)
-        return found
+        probability: Array = powers / powers.sum(axis=1, keepdims=True)
+        return probability
 
 
 class ThermalHead(ValueHead):
-    """Vibrational modes, from which all thermodynamic quantities follow."""
+    """Vibrational modes, from which all thermal quantities are computed.
+
+    Examples
+    --------
+    >>> from cloudkit.models.runtime import read_runtime, shipped
+    >>> runtime = read_runtime(shipped()["thermal"])
+    >>> pooled = runtime.pool(*runtime.tokenizer.encode_batch(["1 4 b O O O c O O O d O O O e O O O 0 | Po 1a"]))
+    >>> runtime.heads["thermal"].modes(pooled).thermodynamics(np.array([0.0])).heat_capacity
+    array([[0.]])
+    """
 
     def __init__(self, head: Mapping[str, Any], weights: Weights, name: str) -> None:
         super().__init__(head, weights, name)
         self.kind, self.cp_minus_cv = head["modes"], head["cp_minus_cv"] or 0.0
-        self.widths = Widths.of(weights, f"{name}.")
+        self.widths = Widths.from_arrays(weights, f"{name}.")
 
     def modes(self, pooled: Floats) -> Modes:
-        """The modes of each string."""
-        return make_modes(self.kind, self.numbers(pooled).astype(np.float64))
+        """Predict the modes of each string."""
+        return make_modes(self.kind, self.raw_outputs(pooled).astype(np.float64))
 
 
 class GeometryHead:
-    """What the structure behind a string looks like; of its targets those of the whole crystal."""
+    """Crystal targets of a geometry head, such as the volume per atom."""
 
     def __init__(self, head: Mapping[str, Any], weights: Weights, name: str) -> None:
         self.targets = [target for target in CRYSTAL_TARGETS if target in head["targets"]]
@@ -228,7 +253,7 @@ class GeometryHead:
         self.spread = weights[f"{name}.spread"][-count:].astype(np.float64)
 
     def crystals(self, pooled: Floats, target: str) -> Array:
-        """One target (strings,) in its own unit (cloudkit.structure.geometry)."""
-        place = self.targets.index(target)
-        found: Array = self.last(silu(self.hidden(pooled)))[:, place].astype(np.float64)
-        return found * self.spread[place] + self.center[place]
+        """Predict one target (strings,) in the unit of cloudkit.structure.geometry."""
+        column = self.targets.index(target)
+        scaled: Array = self.last(silu(self.hidden(pooled)))[:, column].astype(np.float64)
+        return scaled * self.spread[column] + self.center[column]

@@ -1,4 +1,4 @@
-"""The pieces of a transformer in NumPy, float32: weights as safetensors holds them, linear maps, norms, activations, attention within each string."""
+"""Layers of a transformer in NumPy, float32: safetensors files, linear maps, norms, activations, attention within each string."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -25,15 +25,34 @@ LONGEST_HEADER: Final = 100_000_000  # bytes, the limit of the format
 
 
 def read_safetensors(path: Path) -> Weights:
-    """Named arrays of a file, floating numbers as float32 or wider.
+    """Read a safetensors file.
 
-    Raises ModelError for a file that is damaged or holds a number that is not finite.
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    dict of str to ndarray
+        float16 as float32, all other types as stored.
+
+    Raises
+    ------
+    ModelError
+        If the file is damaged or holds a value that is not finite.
+
+    Examples
+    --------
+    >>> from cloudkit.models.runtime import shipped
+    >>> read_safetensors(shipped()["elastic"] / "model.safetensors")["heads.elastic.center"].shape
+    (2,)
     """
     try:
         data = path.read_bytes()
         length = int.from_bytes(data[:8], "little")
         if len(data) < 8 or not 2 <= length <= min(LONGEST_HEADER, len(data) - 8):
-            raise ValueError("it has no header")
+            raise ValueError("no header")
         header = json.loads(data[8 : 8 + length])
         header.pop("__metadata__", None)
         return {name: _tensor(name, entry, data, 8 + length) for name, entry in header.items()}
@@ -49,7 +68,7 @@ def _tensor(name: str, entry: dict[str, Any], data: bytes, start: int) -> NDArra
     shape = tuple(entry["shape"])
     count = int(np.prod(shape, dtype=np.int64))
     if first < 0 or end - first != count * dtype.itemsize or start + end > len(data):
-        raise ValueError(f"{name} lies outside of it")
+        raise ValueError(f"{name} lies outside of the file")
     values = np.frombuffer(data, dtype, count, start + first).reshape(shape)
     if dtype.kind != "f":
         return values
@@ -59,7 +78,7 @@ def _tensor(name: str, entry: dict[str, Any], data: bytes, start: int) -> NDArra
 
 
 Array = NDArray[np.float32]
-EPS: Final = {"layer": 1e-5, "rms": float(np.finfo(np.float32).eps)}  # as torch has them
+EPS: Final = {"layer": 1e-5, "rms": float(np.finfo(np.float32).eps)}  # defaults of torch
 SQRT_2_OVER_PI: Final = np.float32((2 / np.pi) ** 0.5)
 
 
@@ -70,12 +89,12 @@ def silu(x: Array) -> Array:
 
 
 def gelu_tanh(x: Array) -> Array:
-    """GELU by its approximation with a hyperbolic tangent."""
+    """GELU, tanh approximation."""
     return np.float32(0.5) * x * (1 + np.tanh(SQRT_2_OVER_PI * (x + np.float32(0.044715) * x**3)))
 
 
 def relu(x: Array) -> Array:
-    """x or 0, whichever is greater."""
+    """max(x, 0)."""
     return np.maximum(x, 0)
 
 
@@ -133,18 +152,18 @@ class Layer:
         )
 
     def __call__(self, x: Array, offsets: NDArray[np.int64], bias: Array | None) -> Array:
-        """x (rows, width) -> (rows, width); bias (rows,) is added to the scores of a key."""
+        """x (rows, width) -> (rows, width); bias (rows,) is added to the attention scores of each key."""
         qkv = self.qkv(self.norm_attention(x))
         x = x + self.out(attention(qkv, self.heads, offsets, bias))
-        grown = self.up(self.norm_feedforward(x))
+        projected = self.up(self.norm_feedforward(x))
         if not self.gated:
-            return x + self.down(self.activation(grown))
-        half = grown.shape[1] // 2
-        return x + self.down(self.activation(grown[:, :half]) * grown[:, half:])
+            return x + self.down(self.activation(projected))
+        half = projected.shape[1] // 2
+        return x + self.down(self.activation(projected[:, :half]) * projected[:, half:])
 
 
 def attention(qkv: Array, heads: int, offsets: NDArray[np.int64], bias: Array | None) -> Array:
-    """Mixed values (rows, width) from queries, keys and values (rows, 3 width); strings of equal length go together.
+    """Compute attention (rows, width) from queries, keys and values (rows, 3 width), batching runs of equal length.
 
     offsets (strings + 1,): string i is rows offsets[i] … offsets[i + 1].
     """

@@ -1,4 +1,4 @@
-"""A trained model as NumPy arrays: which ones it can run, and batches of strings through it."""
+"""A trained model in NumPy: which models it supports, and inference in batches."""
 
 import itertools
 from collections.abc import Iterator, Mapping
@@ -18,17 +18,36 @@ from cloudkit.models.runtime.network import Network
 from cloudkit.models.widths import Widths
 from cloudkit.tokens import Tokenizer
 
-Averaged = RegressionHead | ClassificationHead  # heads of which an ensemble is the mean of its networks
-AVERAGED: Final[Mapping[str, type[RegressionHead] | type[ClassificationHead]]] = {
+EnsembleHead = RegressionHead | ClassificationHead  # heads of which an ensemble is the mean of its networks
+ENSEMBLE_CLASSES: Final[Mapping[str, type[RegressionHead] | type[ClassificationHead]]] = {
     "regression": RegressionHead,
     "classification": ClassificationHead,
 }
-KINDS: Final[Mapping[str, type[Averaged] | type[ThermalHead]]] = {**AVERAGED, "thermal": ThermalHead}
-ROWS: Final = 4096  # tokens at a time: what lies between stays in the cache of a core
+HEAD_CLASSES: Final[Mapping[str, type[EnsembleHead] | type[ThermalHead]]] = {
+    **ENSEMBLE_CLASSES,
+    "thermal": ThermalHead,
+}
+BATCH_TOKENS: Final = 4096  # so that activations stay in the cache of a core
 
 
 def reason_for_torch(spec: Mapping[str, Any]) -> str | None:
-    """What of a resolved spec the NumPy runtime does not have; None where it runs the model."""
+    """Return which part of a model the NumPy runtime does not support.
+
+    Parameters
+    ----------
+    spec : mapping
+        A resolved spec, from `read_spec`.
+
+    Returns
+    -------
+    str or None
+        The unsupported part; None if the runtime supports the model.
+
+    Examples
+    --------
+    >>> reason_for_torch(read_spec(shipped()["thermal"] / "spec.yaml")) is None
+    True
+    """
     encoder = spec["encoder"]
     if spec["tokens"]["vocabulary"] != "compact" or encoder["kind"] != "transformer":
         return "a model over the cloud vocabulary"
@@ -40,7 +59,26 @@ def reason_for_torch(spec: Mapping[str, Any]) -> str | None:
 
 
 class Runtime:
-    """Encoder and heads of a model folder. `heads`: heads of values that a task fine-tunes; `shapes`: geometry heads."""
+    """Encoder and heads of a model folder.
+
+    Attributes
+    ----------
+    heads : dict
+        Fine-tuned value heads by name.
+    geometry_heads : dict
+        Geometry heads by name.
+    members : dict
+        Further networks of heads that are ensembles.
+    parameters_count : int
+        Number of trained parameters.
+
+    Examples
+    --------
+    >>> runtime = read_runtime(shipped()["thermal"])
+    >>> pooled = runtime.pool(*runtime.tokenizer.encode_batch(["1 4 b O O O c O O O d O O O e O O O 0 | Po 1a"]))
+    >>> runtime.modes("thermal", pooled).thermodynamics(np.array([300.0])).heat_capacity.shape
+    (1, 1)
+    """
 
     def __init__(self, spec: Mapping[str, Any], tokenizer: Tokenizer, weights: Weights) -> None:
         self.spec, self.tokenizer = spec, tokenizer
@@ -52,59 +90,57 @@ class Runtime:
         encoder = spec["encoder"]
         self.network = Network(encoder, tokenizer.vocabulary, weights, "")
         tuned = {task["head"]: task for task in spec["tasks"] if task["kind"] == "finetune"}
-        self.heads: dict[str, Averaged | ThermalHead] = {}
-        self.shapes = {
+        self.heads: dict[str, EnsembleHead | ThermalHead] = {}
+        self.geometry_heads = {
             head: GeometryHead(part, weights, f"heads.{head}")
             for head, part in spec["heads"].items()
             if part["kind"] == "geometry"
         }
-        self.members: dict[str, list[tuple[Network, Averaged]]] = {}
+        self.members: dict[str, list[tuple[Network, EnsembleHead]]] = {}
         for head, part in spec["heads"].items():
-            if head in tuned and part["kind"] in KINDS:
-                self.heads[head] = KINDS[part["kind"]](part, weights, f"heads.{head}")
+            if head in tuned and part["kind"] in HEAD_CLASSES:
+                self.heads[head] = HEAD_CLASSES[part["kind"]](part, weights, f"heads.{head}")
                 members = (tuned[head]["ensemble"] or {"members": 1})["members"]
                 self.members[head] = [
                     (
                         Network(encoder, tokenizer.vocabulary, weights, f"members.{head}.{index}."),
-                        AVERAGED[part["kind"]](part, weights, f"members.{head}.{index}.head"),
+                        ENSEMBLE_CLASSES[part["kind"]](part, weights, f"members.{head}.{index}.head"),
                     )
                     for index in range(members - 1)
                 ]
 
     def pool(self, ids: NDArray[Any], offsets: NDArray[np.int64], network: Network | None = None) -> Array:
-        """What heads read of each string of packed ids, in their order: (strings, columns).
+        """Return the inputs of value heads (strings, pooled width) for packed ids.
 
-        Equal strings are computed once, so that they have equal values wherever they are in a batch.
+        Equal strings are computed once, so that their values do not depend on their position in a batch.
         """
         network = network or self.network
         data, ends = np.ascontiguousarray(ids), offsets.tolist()
-        places: dict[bytes, int] = {}
-        which = [
-            places.setdefault(data[start:end].tobytes(), len(places))
+        numbers: dict[bytes, int] = {}
+        indices = [
+            numbers.setdefault(data[start:end].tobytes(), len(numbers))
             for start, end in itertools.pairwise(ends)
         ]
-        of = np.array(which, dtype=np.int64)
-        first = np.unique(of, return_index=True)[1]
+        unique = np.array(indices, dtype=np.int64)
+        first = np.unique(unique, return_index=True)[1]
         out = np.empty((len(first), network.pooled_width), dtype=np.float32)
         for chosen, part, bounds in _batches(data, offsets, first):
             layout = lay_out(part, bounds, network.kinds, self.dialect, network.merge)
             out[chosen] = network.pooled(layout)
-        return out[of]
+        return out[unique]
 
     def regress(
         self, head: str, ids: NDArray[Any], offsets: NDArray[np.int64], pooled: Array | None = None
     ) -> NDArray[np.float64]:
-        """Values (networks, strings, outputs) of a regression head or probabilities (networks, strings, classes) of a classification
-        head, of one network or those of an ensemble.
-        """
+        """Predict with each network of a regression head (networks, strings, outputs) or classification head (…, classes)."""
         module = self.heads[head]
         assert not isinstance(module, ThermalHead), f"{head} has modes"
-        found = [module.values(self.pool(ids, offsets) if pooled is None else pooled)]
-        found += [one.values(self.pool(ids, offsets, network)) for network, one in self.members[head]]
-        return np.stack(found)
+        parts = [module.values(self.pool(ids, offsets) if pooled is None else pooled)]
+        parts += [member.values(self.pool(ids, offsets, network)) for network, member in self.members[head]]
+        return np.stack(parts)
 
     def modes(self, head: str, pooled: Array) -> Modes:
-        """Modes of strings from what `pool` found."""
+        """Predict the modes of strings from pooled states of `pool`."""
         module = self.heads[head]
         assert isinstance(module, ThermalHead), f"{head} has no modes"
         return module.modes(pooled)
@@ -119,33 +155,64 @@ _BUFFERS: Final = (
 def _batches(
     ids: NDArray[Any], offsets: NDArray[np.int64], strings: NDArray[np.int64]
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
-    """Some strings by length, some thousand tokens at a time: their places in `strings`, their ids and offsets."""
+    """Yield strings sorted by length, BATCH_TOKENS at a time: indices into `strings`, packed ids and offsets."""
     starts, lengths = offsets[:-1][strings], np.diff(offsets)[strings]
     order = np.argsort(lengths, kind="stable")
-    batch = np.cumsum(lengths[order]) // ROWS
+    batch = np.cumsum(lengths[order]) // BATCH_TOKENS
     for chosen in np.split(order, np.flatnonzero(np.diff(batch)) + 1):
         if len(chosen):
             ends = np.concatenate([[0], np.cumsum(lengths[chosen])])
-            places = np.arange(ends[-1]) + np.repeat(starts[chosen] - ends[:-1], lengths[chosen])
-            yield chosen, ids[places].astype(np.int64), ends
+            tokens = np.arange(ends[-1]) + np.repeat(starts[chosen] - ends[:-1], lengths[chosen])
+            yield chosen, ids[tokens].astype(np.int64), ends
 
 
-PARTS = ("spec.yaml", "model.safetensors", "vocab.txt")
-FORMAT = 1  # version of the spec format
-OLDER = "is of an older cloudkit, whose intervals had one width; build the model again"
+REQUIRED_FILES = ("spec.yaml", "model.safetensors", "vocab.txt")
+SPEC_VERSION = 1  # version of the spec format
+OUTDATED = "was written by an older cloudkit, whose intervals had a constant width; build the model again"
 SHIPPED = Path(__file__).parents[1] / "shipped"
 
 
 def shipped() -> dict[str, Path]:
-    """The models that come with cloudkit: name -> folder."""
+    """Return the models that come with cloudkit.
+
+    Returns
+    -------
+    dict of str to Path
+        name -> folder.
+
+    Examples
+    --------
+    >>> "thermal" in shipped()
+    True
+    """
     folders = sorted(SHIPPED.iterdir())
     return {folder.name: folder for folder in folders if (folder / "model.safetensors").is_file()}
 
 
 def read_runtime(folder: Path, spec: dict[str, Any] | None = None) -> Runtime:
-    """Read a trained model that works without torch; spec: what `read_spec` found in it, if that is known.
+    """Read a model folder for inference without torch.
 
-    Raises ModelError for a folder or file that is missing or damaged, and for a model that only torch can run.
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+    spec : dict, optional
+        Its spec, if `read_spec` has already read it.
+
+    Returns
+    -------
+    Runtime
+        Ready to predict.
+
+    Raises
+    ------
+    ModelError
+        If a file is missing or damaged, or the model needs torch.
+
+    Examples
+    --------
+    >>> read_runtime(shipped()["elastic"]).dialect
+    'orbit'
     """
     check_folder(folder)
     spec = spec or read_spec(folder / "spec.yaml")
@@ -159,18 +226,18 @@ def read_runtime(folder: Path, spec: dict[str, Any] | None = None) -> Runtime:
         return Runtime(spec, tokenizer, weights)
     except (KeyError, IndexError, ValueError, TypeError) as error:
         path = folder / "model.safetensors"
-        if is_older(str(error)):
-            raise ModelError(f"{path} {OLDER}") from None
+        if is_outdated(str(error)):
+            raise ModelError(f"{path} {OUTDATED}") from None
         raise ModelError(f"{path} does not fit spec.yaml: {error}") from None
 
 
-def is_older(missing: str) -> bool:
-    """Whether the name of a weight that is missing says that an older cloudkit wrote the model."""
+def is_outdated(missing: str) -> bool:
+    """Return whether a missing weight shows that an older cloudkit wrote the model."""
     return ".width_" in missing
 
 
 def _check_shapes(encoder: dict[str, Any], weights: Weights, tokens: int) -> None:
-    """Raise ValueError where the encoder of a spec has other sizes than its weights."""
+    """Raise ValueError if the sizes of the encoder differ between spec and weights."""
     width, layers = encoder["width"], encoder["layers"]
     expected = {"encoder.embedding.table.weight": (tokens, width)}
     for layer in range(min(layers, len(weights))):
@@ -185,7 +252,7 @@ def _check_shapes(encoder: dict[str, Any], weights: Weights, tokens: int) -> Non
 
 @cache
 def _tokenizer(vocabulary: str) -> Tokenizer:
-    """Models of one vocabulary share their tokenizer."""
+    """Return the tokenizer of a vocabulary, shared by all models."""
     return Tokenizer(vocabulary)
 
 
@@ -193,7 +260,7 @@ def check_folder(folder: Path) -> None:
     """Raise ModelError unless a folder has the files of a finished model."""
     if not folder.is_dir():
         raise ModelError(f"{folder}: no such model folder; cloudkit ships with: {', '.join(shipped())}")
-    absent = [part for part in PARTS if not (folder / part).is_file()]
+    absent = [part for part in REQUIRED_FILES if not (folder / part).is_file()]
     if absent:
         raise ModelError(
             f"{folder} is not a finished model: {', '.join(absent)} missing; `cloudkit build` writes it"
@@ -201,7 +268,7 @@ def check_folder(folder: Path) -> None:
 
 
 def check_vocabulary(path: Path, tokenizer: Tokenizer) -> None:
-    """Raise ModelError unless a vocab.txt is that of a tokenizer."""
+    """Raise ModelError unless a vocab.txt holds the vocabulary of a tokenizer."""
     if path.read_bytes() != ("\n".join(tokenizer.vocabulary) + "\n").encode():
         raise ModelError(
             f"{path} is not the {tokenizer.name} vocabulary of this version; use the cloudkit that wrote it, or build it again"
@@ -209,7 +276,28 @@ def check_vocabulary(path: Path, tokenizer: Tokenizer) -> None:
 
 
 def read_spec(path: Path) -> dict[str, Any]:
-    """A resolved spec as plain data: `dump` writes every key, so no defaults are needed."""
+    """Read the resolved spec of a model folder as plain data; it holds all keys, so no defaults are filled in.
+
+    Parameters
+    ----------
+    path : Path
+        spec.yaml of a model folder.
+
+    Returns
+    -------
+    dict
+        The spec.
+
+    Raises
+    ------
+    ModelError
+        If the file is damaged or has another version of the format.
+
+    Examples
+    --------
+    >>> read_spec(shipped()["thermal"] / "spec.yaml")["name"]
+    'thermal'
+    """
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(path.read_bytes())
     try:
         spec = loader.get_single_data()
@@ -217,9 +305,9 @@ def read_spec(path: Path) -> dict[str, Any]:
         raise ModelError(f"{path} is damaged: {error}") from None
     finally:
         loader.dispose()
-    if isinstance(spec, dict) and isinstance(spec.get("cloudkit"), int) and spec["cloudkit"] != FORMAT:
+    if isinstance(spec, dict) and isinstance(spec.get("cloudkit"), int) and spec["cloudkit"] != SPEC_VERSION:
         raise ModelError(
-            f"{path} has version {spec['cloudkit']} of the spec format, and this cloudkit reads version {FORMAT}; "
+            f"{path} has version {spec['cloudkit']} of the spec format, and this cloudkit reads version {SPEC_VERSION}; "
             "use the cloudkit that wrote the model, or build it again"
         )
     if not isinstance(spec, dict) or not {"tokens", "encoder", "heads", "tasks"} <= set(spec):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cloudkit.models.features import amounts, feature_table
+from cloudkit.models.features import feature_table, token_amounts
 from cloudkit.tokens import Tokenizer
 
 TOKENIZER = Tokenizer("compact")
@@ -31,7 +31,7 @@ def test_no_two_elements_and_hardly_any_two_groups_look_alike() -> None:
 
 
 def test_amounts_are_multiplicities_and_fractions() -> None:
-    found = dict(zip(TOKENIZER.vocabulary, amounts(TOKENIZER.vocabulary, TOKENIZER.kinds), strict=True))
+    found = dict(zip(TOKENIZER.vocabulary, token_amounts(TOKENIZER.vocabulary, TOKENIZER.kinds), strict=True))
     assert [found[token] for token in ("192j", "8A", "0.25", "1.0", "Na", "sg:225", "|", "[CLS]")] == [
         192,
         8,

@@ -9,10 +9,10 @@ import torch
 from cloudkit.errors import DataError
 from cloudkit.kernels import thermodynamics
 from cloudkit.models import MaskedTokens, Regression, Thermal, make_inputs
-from cloudkit.models.runtime.heads import PARAMETERS
+from cloudkit.models.runtime.heads import N_PARAMETERS
 from cloudkit.units import KELVIN_PER_THZ
 
-KINDS = list(PARAMETERS)
+KINDS = list(N_PARAMETERS)
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def head() -> MaskedTokens:
 def test_masking_hides_its_share_of_ordinary_tokens_and_no_special_one(head: MaskedTokens) -> None:
     ids = torch.randint(0, 100, (40_000,), generator=torch.Generator().manual_seed(1))
     inputs = make_inputs(ids.numpy(), np.array([0, len(ids)]), None, "reduced")
-    changed, places = head.hide(inputs, torch.rand(3, len(ids), generator=torch.Generator().manual_seed(2)))
+    changed, places = head.mask(inputs, torch.rand(3, len(ids), generator=torch.Generator().manual_seed(2)))
     assert (ids[places] >= 5).all()
     assert len(places) / int((ids >= 5).sum()) == pytest.approx(0.15, abs=0.01)
     assert ((changed != ids).nonzero()[:, 0][:, None] == places).any(dim=1).all()
@@ -35,7 +35,7 @@ def test_masking_hides_its_share_of_ordinary_tokens_and_no_special_one(head: Mas
 def test_masking_always_hides_something(head: MaskedTokens) -> None:
     inputs = make_inputs(np.array([0, 7, 2]), np.array([0, 3]), None, "reduced")
     for draw in (0.0, 0.5, 0.99):
-        assert head.hide(inputs, torch.full((3, 3), draw))[1].tolist() == [1]
+        assert head.mask(inputs, torch.full((3, 3), draw))[1].tolist() == [1]
 
 
 @pytest.mark.parametrize("transform", ["none", "log", "sqrt"])
@@ -81,7 +81,7 @@ def test_statistics_reach_the_numbers_by_a_straight_line_on_the_scale_of_the_tra
     torch.nn.init.ones_(head.line.weight)
     torch.nn.init.zeros_(head.body[-1].weight)
     pooled = torch.cat([torch.randn(2, 2), known], dim=1)
-    assert head.numbers(pooled)[:, 0].tolist() == pytest.approx([-2.0, 2.0])
+    assert head.raw_outputs(pooled)[:, 0].tolist() == pytest.approx([-2.0, 2.0])
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -21,7 +21,7 @@ from cloudkit.models import (
 )
 from cloudkit.models.embedding import SymbolEmbedding
 from cloudkit.models.encoder import apply_rotary, rotary_angles
-from cloudkit.models.runtime.heads import PARAMETERS
+from cloudkit.models.runtime.heads import N_PARAMETERS
 from cloudkit.modelspec import Spec, dump, parse_spec
 from cloudkit.tables import generator_text
 from cloudkit.tokens import Tokenizer
@@ -144,7 +144,7 @@ def test_every_parameter_that_a_head_uses_gets_a_finite_gradient(head: str, mine
         assert parameter.grad is not None and torch.isfinite(parameter.grad).all(), name
 
 
-@pytest.mark.parametrize("kind", PARAMETERS)
+@pytest.mark.parametrize("kind", N_PARAMETERS)
 def test_an_untrained_head_starts_near_450_kelvin(kind: str, minerals: Crystals) -> None:
     spec = tiny(modes=kind)
     model = model_of(spec)

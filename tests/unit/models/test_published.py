@@ -46,13 +46,13 @@ def compare(theirs: Any, folder: Path, texts: list[str]) -> tuple[float, float]:
     inputs = ours.inputs(batch.ids, batch.offsets)
     ids = torch.full((len(texts), 64), ours.tokenizer.pad_id)
     real = torch.zeros(len(texts), 64, dtype=torch.int64)
-    ids[inputs.sequence, inputs.place], real[inputs.sequence, inputs.place] = inputs.ids, 1
+    ids[inputs.sequence, inputs.position], real[inputs.sequence, inputs.position] = inputs.ids, 1
     with torch.no_grad():
         states = theirs.bert(ids, real).last_hidden_state
         scores = theirs.cls(states[:, 5])[:, :564]
-        at_five = (inputs.place == 5).nonzero()[:, 0]
+        at_five = (inputs.position == 5).nonzero()[:, 0]
         mine = HeadModel(ours, "mlm")(inputs, at_five)
-        difference = ours(inputs).states - states[inputs.sequence, inputs.place]
+        difference = ours(inputs).states - states[inputs.sequence, inputs.position]
     return float(difference.abs().max()), float((mine - scores).abs().max())
 
 

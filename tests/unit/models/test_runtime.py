@@ -12,8 +12,8 @@ from cloudkit.errors import ModelError
 from cloudkit.kernels import einstein_thermodynamics, thermodynamics
 from cloudkit.kernels.solids_numpy import debye, einstein
 from cloudkit.models import (
-    BandedHead,
     CloudModel,
+    IntervalHead,
     build_model,
     load_model,
     pool,
@@ -22,7 +22,7 @@ from cloudkit.models import (
     save_model,
 )
 from cloudkit.models.runtime import RegressionHead, Runtime, read_runtime, read_safetensors, shipped
-from cloudkit.models.runtime.heads import PARAMETERS
+from cloudkit.models.runtime.heads import N_PARAMETERS
 from cloudkit.models.runtime.runtime import reason_for_torch
 from cloudkit.models.widths import THIRDS
 from cloudkit.modelspec import parse_spec
@@ -147,7 +147,7 @@ def toy(folder: Path, encoder: str, head: tuple[str, str], dialect: str = "orbit
 def give_widths(model: CloudModel) -> None:
     """Intervals of different widths."""
     head = model.heads["value"]
-    assert isinstance(head, BandedHead)
+    assert isinstance(head, IntervalHead)
     widths, random = head.widths, np.random.default_rng(0)
     widths.root[:], widths.line[:] = (
         random.normal(size=widths.root.shape),
@@ -179,7 +179,7 @@ def test_an_ensemble_is_the_mean_of_its_networks(tmp_path: Path) -> None:
     assert_regression(runtime, model.eval(), "value", packed(runtime, strings("orbit")[:50]))
 
 
-@pytest.mark.parametrize("kind", PARAMETERS)
+@pytest.mark.parametrize("kind", N_PARAMETERS)
 def test_modes_of_every_kind_are_those_of_torch(tmp_path: Path, kind: str) -> None:
     head = (
         f"{{kind: thermal, modes: {kind}}}",
@@ -235,8 +235,8 @@ def with_header(entries: dict[str, object], rest: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda data: data[:4], "it has no header"),
-        (lambda data: data[:-100], "lies outside of it"),
+        (lambda data: data[:4], "no header"),
+        (lambda data: data[:-100], "lies outside of the file"),
         (lambda data: data[:8] + b"x" + data[9:], "is damaged"),
         (lambda data: data[:-4] + np.float32(np.nan).tobytes(), "not finite numbers"),
     ],
@@ -279,7 +279,7 @@ def test_a_model_of_another_version_is_named_by_both_engines(damaged: Path) -> N
     save_file({name: part for name, part in load_file(path).items() if "width_" not in name}, path)
     for read in (read_runtime, load_model):
         with pytest.raises(
-            ModelError, match=r"safetensors is of an older cloudkit, .*; build the model again"
+            ModelError, match=r"safetensors was written by an older cloudkit, .*; build the model again"
         ):
             read(damaged)
     spec = damaged / "spec.yaml"

@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from cloudkit.models.widths import SIGNS, Labels, States, Widths, conformal_rank, fit_widths
+from cloudkit.models.widths import PREDICTORS, Labels, WidthInputs, Widths, conformal_quantile, fit_widths
 
 HIDDEN = 6
 
 
-def crystals(count: int, seed: int) -> tuple[States, np.ndarray]:
-    """States, and errors (count,) that grow eightfold along one of the hidden columns."""
+def crystals(count: int, seed: int) -> tuple[WidthInputs, np.ndarray]:
+    """WidthInputs, and errors (count,) that grow eightfold along one of the hidden columns."""
     random = np.random.default_rng(seed)
     hidden = random.normal(size=(count, HIDDEN))
-    states = States(
+    states = WidthInputs(
         hidden, random.normal(size=(count, 1)), random.integers(5, 50, count), np.zeros((count, 1))
     )
     return states, np.abs(random.laplace(size=count)) * np.exp(0.7 * hidden[:, 2])
@@ -48,7 +48,7 @@ def test_a_crystal_far_from_all_others_is_no_wider_than_twice_the_widest_held_ou
     states, _ = crystals(600, 0)
     widths, far = (
         fitted(600),
-        States(1e6 * np.ones((1, HIDDEN)), np.ones((1, 1)), np.array([20]), np.zeros((1, 1))),
+        WidthInputs(1e6 * np.ones((1, HIDDEN)), np.ones((1, 1)), np.array([20]), np.zeros((1, 1))),
     )
     assert np.isfinite(widths.half(far)).all()
     assert widths.half(far)[0, 0] <= 2.6 * widths.half(states).max()
@@ -59,7 +59,7 @@ def test_the_distance_is_that_of_mahalanobis_and_decides_where_the_error_follows
     trained = random.normal(size=(800, HIDDEN)) @ random.normal(size=(HIDDEN, HIDDEN))
     scale = np.exp(random.normal(size=400))
     hidden = random.normal(size=(400, HIDDEN)) @ np.linalg.cholesky(np.cov(trained.T)).T * scale[:, None]
-    states = States(hidden, np.zeros((400, 1)), np.full(400, 20), np.zeros((400, 1)))
+    states = WidthInputs(hidden, np.zeros((400, 1)), np.full(400, 20), np.zeros((400, 1)))
     error = np.abs(random.normal(size=400)) * scale
     half = fit_widths(trained, states, {0: Labels(np.arange(400), error, np.ones(400, dtype=bool))}).half(
         states
@@ -84,6 +84,6 @@ def test_labels_that_are_met_exactly_and_outputs_without_labels_are_no_trouble()
 
 
 def test_the_rank_of_a_conformal_interval() -> None:
-    assert conformal_rank(np.array([3.0, 1.0, 4.0, 2.0])) == 4.0
-    assert conformal_rank(np.array([3.0, 1.0, 4.0])) is None
-    assert len(SIGNS) == 5
+    assert conformal_quantile(np.array([3.0, 1.0, 4.0, 2.0])) == 4.0
+    assert conformal_quantile(np.array([3.0, 1.0, 4.0])) is None
+    assert len(PREDICTORS) == 5

@@ -97,7 +97,7 @@ def test_members_are_averaged_in_probability_and_trees_join_by_a_share(make: Mak
     tokens = Tokens(*network.tokenizer.encode_batch(texts))
     single = []
     for index, one in enumerate(network.networks("kind")):
-        logits = one.head.numbers(pool(network, tokens, member=one if index else None)) + one.head.center
+        logits = one.head.raw_outputs(pool(network, tokens, member=one if index else None)) + one.head.center
         single.append(logits.detach().double().softmax(1).numpy())
     share = trees.share[0]
     want = (1 - share) * np.mean(single, axis=0) + share * trees.forests[0].predict(features(texts))

@@ -32,7 +32,7 @@ STILL = [
 ]
 HOLD = """
 import json, pathlib
-from cloudkit.models import MixedModel, build_model
+from cloudkit.models import MultiTaskModel, build_model
 from cloudkit.modelspec import load_spec
 from cloudkit.tokens import Tokenizer
 from cloudkit.train.devices import make_fabric
@@ -40,7 +40,7 @@ from cloudkit.train.devices import ema_copy
 
 spec = load_spec("tiny.yaml", ["run.strategy=fsdp"])
 fabric = make_fabric(spec.run)
-module = MixedModel(build_model(spec, Tokenizer(spec.tokens.vocabulary)), ["mlm"])
+module = MultiTaskModel(build_model(spec, Tokenizer(spec.tokens.vocabulary)), ["mlm"])
 found = {"all": sum(weight.numel() for weight in module.parameters()), "ema": ema_copy(fabric, module)}
 fabric.setup_module(module)
 for name, part in (("module", module), ("ema", found["ema"])):
