@@ -186,12 +186,9 @@ wasm:
 # What a new build depends on.
 SOURCES := pyproject.toml setup.py $(wildcard csrc/*.c csrc/*.h csrc/include/cloudkit/*.h cloudkit/*/*.pyx $(addprefix cloudkit/_native/*,.pxi .h) cloudkit/scope/*.pxd)
 
-# The checkout is on the path of the environment as well as installed: otherwise Python started in the folder above a clone
-# named cloudkit would take that folder for the package.
 $(VENV)/.base: $(CONSTRAINTS)
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) pip setuptools wheel cython numpy
-	$(BIN)/python -c "import pathlib, sysconfig; pathlib.Path(sysconfig.get_path('purelib'), 'cloudkit-checkout.pth').write_text('$(CURDIR)\n')"
 	touch $@
 
 $(VENV)/.train: $(VENV)/.base $(SOURCES)

@@ -6,11 +6,14 @@ CLOUDKIT_REQUIRE_CORE=1 makes a failed compilation an error.
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.editable_wheel import EditableStrategy, editable_wheel
 from setuptools.errors import CCompilerError, ExecError, PlatformError
 
 DEBUG = os.environ.get("CLOUDKIT_DEBUG") == "1"
@@ -100,8 +103,35 @@ class BuildCompiled(build_ext):
             self.copy_tree(str(Path(self.build_lib) / "cloudkit" / name), f"cloudkit/{name}")
 
 
+class EditableWheel(editable_wheel):
+    """Put the checkout on the path as well. The finder of setuptools is asked last, after the working directory: in the folder
+    above a clone named cloudkit, Python would take that folder for the package.
+    """
+
+    def _select_strategy(self, name: str, tag: str, build_lib: str) -> EditableStrategy:
+        return WithCheckout(super()._select_strategy(name, tag, build_lib))
+
+
+class WithCheckout:
+    """A strategy of setuptools and a .pth file."""
+
+    def __init__(self, strategy: EditableStrategy) -> None:
+        self.strategy = strategy
+
+    def __call__(self, wheel: Any, files: list[str], mapping: Mapping[str, str]) -> None:
+        self.strategy(wheel, files, mapping)
+        wheel.writestr("cloudkit-checkout.pth", f"{Path(__file__).resolve().parent}\n")
+
+    def __enter__(self) -> "WithCheckout":
+        self.strategy.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.strategy.__exit__(*error)
+
+
 setup(
     ext_modules=[core, contacts, symspg, cif_quick],
-    cmdclass={"build_ext": BuildCompiled},
+    cmdclass={"build_ext": BuildCompiled, "editable_wheel": EditableWheel},
     package_dir={"cloudkit": "cloudkit", "cloudkit.schemas": "schemas", "cloudkit.vocab": "spec/vocab"},
 )
