@@ -4,6 +4,7 @@ import functools
 import json
 import re
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from cloudkit.encoding import Encoded
 
 MAX_SHOWN = 20  # failures or notes, of which the others are counted
-PATIENCE = 2.0  # seconds before progress is shown
+PATIENCE = 1.0  # seconds before progress is shown
 BLINK = 0.1  # seconds between two changes of what is shown
 
 
@@ -91,57 +92,72 @@ def _cell(value: object) -> str:
 
 
 class Bar:
-    """A progress bar on a terminal's standard error, shown after some seconds; nothing elsewhere."""
+    """A progress bar on a terminal's standard error, shown after a moment; nothing elsewhere.
+
+    A timer shows it, so it also appears while the first step takes long.
+    """
 
     def __init__(self, patience: float = PATIENCE) -> None:
         self._patience = patience
         self._bar: Progress | None = None
         self._label = ""
         self._total: int | None = None
-        self._begun = self._shown = 0.0
+        self._shown = 0.0
         self._done = 0
+        self._timer: threading.Timer | None = None
+        self._drawing = threading.Lock()
 
     def start(self, label: str, total: int | None = None, done: int = 0) -> None:
         """Begin at `done` of `total` steps; without a total it only counts, and a single step has no amount."""
         self.stop()
-        self._label, self._total, self._done = label, total, done
-        self._begun = self._shown = time.monotonic()
-        if not self._patience and _stderr().is_terminal:
+        self._label, self._total, self._done, self._shown = label, total, done, 0.0
+        if not sys.stderr.isatty():
+            return
+        self._timer = threading.Timer(self._patience, self._draw)
+        self._timer.daemon = True
+        if self._patience:
+            self._timer.start()
+        else:
             self._draw()
 
     def advance(self, steps: int = 1, note: str = "") -> None:
         """`steps` more are done; `note` is shown after the label."""
-        now = time.monotonic()
         self._done += steps
-        if now - self._shown < BLINK or now - self._begun < self._patience:
-            return
-        self._shown = now
-        if self._bar is None and self._begun and _stderr().is_terminal:
-            self._draw()
-        if self._bar is not None:
-            label = f"{self._label} {note}".rstrip()
-            self._bar.update(self._bar.task_ids[0], completed=self._done, description=label)
+        bar, now = self._bar, time.monotonic()
+        if bar is not None and now - self._shown >= BLINK:
+            self._shown = now
+            bar.update(bar.task_ids[0], completed=self._done, description=f"{self._label} {note}".rstrip())
 
     def _draw(self) -> None:
         """Put the bar on the terminal; what draws it takes longer to import than most commands take."""
         from rich import progress
 
-        known = self._total is not None and self._total > 1
-        counted = progress.TextColumn("" if self._total == 1 else "{task.completed:,.0f}")
-        amount = progress.MofNCompleteColumn() if known else counted
-        middle = (
-            [progress.BarColumn(), progress.TimeRemainingColumn()] if known else [progress.SpinnerColumn()]
-        )
-        text = progress.TextColumn("{task.description}", markup=False)
-        self._bar = progress.Progress(text, amount, *middle, console=_stderr(), transient=True)
-        self._bar.add_task(self._label, total=self._total, completed=self._done)
-        self._bar.start()
+        with self._drawing:
+            if self._timer is None:  # stopped in the meantime
+                return
+            known = self._total is not None and self._total > 1
+            counted = progress.TextColumn("" if self._total == 1 else "{task.completed:,.0f}")
+            amount = progress.MofNCompleteColumn() if known else counted
+            middle = (
+                [progress.BarColumn(), progress.TimeRemainingColumn()]
+                if known
+                else [progress.SpinnerColumn(), progress.TimeElapsedColumn()]
+            )
+            text = progress.TextColumn("{task.description}", markup=False)
+            bar = progress.Progress(text, amount, *middle, console=_stderr(), transient=True)
+            bar.add_task(self._label, total=self._total, completed=self._done)
+            bar.start()
+            self._bar = bar
 
     def stop(self) -> None:
         """Take the bar away."""
-        if self._bar is not None:
-            self._bar.stop()
-        self._bar, self._begun = None, 0.0
+        if self._timer is not None:
+            self._timer.cancel()
+        with self._drawing:
+            self._timer = None
+            if self._bar is not None:
+                self._bar.stop()
+            self._bar = None
 
 
 @contextmanager
