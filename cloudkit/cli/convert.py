@@ -141,6 +141,6 @@ def _to_cloudkit(folder: str, out: Path) -> list[str]:
 
 def _to_hf(folder: str, out: Path) -> list[str]:
     from cloudkit.models import write_published
-    from cloudkit.predict import load_model
+    from cloudkit.predict import Model
 
-    return write_published(load_model(folder).network, out)
+    return write_published(Model(folder).network, out)

@@ -29,9 +29,9 @@ def command(
       cloudkit evaluate runs/thermal thermal:test
     """
     from cloudkit.evaluate import evaluate
-    from cloudkit.predict import load_model
+    from cloudkit.predict import Model
 
-    found = evaluate(load_model(model), data, text=column)
+    found = evaluate(Model(model), data, text=column)
     metrics = [score.metrics for score in found.scores]
     if as_json:
         emit_json({"tasks": metrics, "notes": found.notes}, indent=1)

@@ -274,7 +274,7 @@ def _write(
 
 def _shape(table: "Columns", chosen: Sequence[str], wide: bool) -> "Columns":
     """The rows of the chosen quantities, all without a choice; wide: with a column for each, named with its unit."""
-    from cloudkit.predict.wide import units_of, wide_columns
+    from cloudkit.predict.tables import units_of, wide_columns
 
     if chosen:
         rows = np.isin(table["quantity"], chosen)

@@ -27,6 +27,7 @@ from cloudkit.evaluate.task_data import (
 from cloudkit.io import Table, is_table, read_table
 from cloudkit.io.paths import missing_hint
 from cloudkit.models import Classification
+from cloudkit.models.widths import Interval
 from cloudkit.modelspec import (
     BuiltinData,
     ClassificationHead,
@@ -37,7 +38,7 @@ from cloudkit.modelspec import (
     targets_of,
 )
 from cloudkit.predict.ensembles import predict_classes
-from cloudkit.predict.intervals import Interval, predict_intervals
+from cloudkit.predict.intervals import predict_intervals
 from cloudkit.predict.model import Model
 from cloudkit.units import MOLAR_QUANTITIES, canonical_unit
 
@@ -170,7 +171,7 @@ def add_intervals(scores: Sequence[Scores], test: Crystals, ends: Interval) -> N
     """
     for score in scores:
         rows = np.flatnonzero(test.quantity == test.quantities.index(score.metrics["quantity"]))
-        if ends.lower is None or ends.upper is None or not np.isfinite(ends.lower[rows]).all():
+        if not np.isfinite(ends.lower[rows]).all():
             continue
         score.columns["lower"], score.columns["upper"] = ends.lower[rows], ends.upper[rows]
         score.metrics.update(measure_intervals(score.texts, score.columns))

@@ -16,7 +16,7 @@ from cloudkit.evaluate.display import formula_of, probability_column
 from cloudkit.evaluate.evaluation import Scores, add_intervals, compare
 from cloudkit.evaluate.leakage import Seen
 from cloudkit.evaluate.metrics import mae
-from cloudkit.predict.intervals import Interval
+from cloudkit.models.widths import Interval
 
 
 def write_evaluation(

@@ -28,6 +28,23 @@ RIDGE_PENALTIES: Final = np.geomspace(1e-1, 1e5, 25)
 MAX_WIDTH_COVERAGE: Final = 0.98  # of held-out labels by the widest half width, since the line is unbounded
 
 
+class Interval(NamedTuple):
+    """Values and the ends of their 80 % intervals, all of one shape; NaN if a value has no interval."""
+
+    value: Array
+    lower: Array
+    upper: Array
+
+    @classmethod
+    def unknown(cls, value: Array) -> "Interval":
+        """Values without intervals."""
+        return cls(value, *np.full((2, *value.shape), np.nan))
+
+    def clipped(self, low: float, high: float = np.inf) -> "Interval":
+        """Clip values and ends to [low, high]."""
+        return Interval(*(part.clip(low, high) for part in self))
+
+
 class WidthInputs(NamedTuple):
     """Inputs of the widths of n crystals.
 

@@ -2,8 +2,9 @@
 
 from cloudkit.predict.inputs import Failure, encode_named, parse_temperatures
 from cloudkit.predict.materials import Materials, load
-from cloudkit.predict.model import Columns, Model, Predictor, as_frame, load_model
+from cloudkit.predict.model import Model, Predictor
 from cloudkit.predict.sheet import Sheet
+from cloudkit.predict.tables import Columns, as_frame
 
 __all__ = [
     "Columns",
@@ -15,6 +16,5 @@ __all__ = [
     "as_frame",
     "encode_named",
     "load",
-    "load_model",
     "parse_temperatures",
 ]

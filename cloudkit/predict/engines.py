@@ -10,17 +10,16 @@ import numpy.typing as npt
 
 from cloudkit.data import Tokens
 from cloudkit.errors import require
-from cloudkit.models.runtime import ClassificationHead, RegressionHead, Runtime, ThermalHead
-from cloudkit.models.widths import WidthInputs
+from cloudkit.models.runtime import ClassificationHead, RegressionHead, Runtime, ThermalHead, thermal_band
+from cloudkit.models.widths import Interval, WidthInputs
 from cloudkit.predict.classes import decide
-from cloudkit.predict.intervals import Interval, mix_members, regression_interval
+from cloudkit.predict.intervals import mix_members, regression_interval
 
 if TYPE_CHECKING:
     from cloudkit.models import CloudModel
     from cloudkit.predict.ensembles import Blend
 
 Array = npt.NDArray[np.float64]
-THERMAL: tuple[str, ...] = ("heat_capacity", "internal_energy", "entropy", "free_energy")
 
 
 class Classified(NamedTuple):
@@ -59,28 +58,6 @@ class Engine(Protocol):
         """Classes of a classification head."""
 
 
-def thermal_band(modes: Any, kelvin: Any, band: Array) -> Interval:
-    """THERMAL quantities of modes and their bands, those of all frequencies scaled down and up.
-
-    band (strings,): natural logarithm of the factor. So the ends of a band are thermodynamically consistent too.
-    """
-
-    def table(factor: Array) -> Array:
-        found = modes.scaled(_like(factor[:, None], modes.einstein)).thermodynamics(kelvin)
-        return np.stack([np.asarray(getattr(found, name)) for name in THERMAL], axis=2)
-
-    middle = table(np.ones(len(band)))
-    if np.isnan(band).all():
-        return Interval(middle)
-    ends = table(np.exp(-band)), table(np.exp(band))
-    return Interval(middle, np.minimum(*ends), np.maximum(*ends))
-
-
-def _like(values: Array, other: Any) -> Any:
-    """Convert values to a tensor if the other is one."""
-    return values if isinstance(other, np.ndarray) else other.new_tensor(values)
-
-
 class NumpyEngine:
     """A model folder without torch."""
 
@@ -98,19 +75,20 @@ class NumpyEngine:
 
     def pool(self, tokens: Tokens) -> npt.NDArray[np.float32]:
         """Pooled states (strings, features), the input of the heads."""
-        return self.runtime.pool(tokens.ids, tokens.offsets)
+        return self.runtime.network.pool(tokens.ids, tokens.offsets)
 
     def thermal(self, head: str, tokens: Tokens, kelvin: Array) -> Interval:
         """THERMAL (strings, temperatures, 4) per mole of atoms."""
-        module, pooled = self.runtime.heads[head], self.pool(tokens)
-        assert isinstance(module, ThermalHead)
-        value = module.raw_outputs(pooled)[:, :1].astype(np.float64)
-        states = WidthInputs(module.hidden(pooled), value, tokens.lengths, np.zeros_like(value))
-        return thermal_band(module.modes(pooled), kelvin, module.widths.half(states)[:, 0])
+        return self._thermal_head(head).thermodynamics(self.pool(tokens), tokens.lengths, kelvin)
 
     def density(self, head: str, tokens: Tokens, frequency: Array) -> Array:
         """Modes per atom and K (strings, m) of a thermal head at frequencies (m,) in K."""
-        return self.runtime.modes(head, self.pool(tokens)).density(frequency)
+        return self._thermal_head(head).modes(self.pool(tokens)).density(frequency)
+
+    def _thermal_head(self, head: str) -> ThermalHead:
+        module = self.runtime.heads[head]
+        assert isinstance(module, ThermalHead), f"{head} has no modes"
+        return module
 
     def regression(self, head: str, tokens: Tokens, blend: "Blend | None") -> Interval:
         """Outputs (strings, outputs) of a regression head."""

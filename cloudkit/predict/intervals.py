@@ -1,13 +1,14 @@
 """Prediction intervals of a network in torch and the trees of its ensemble."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cloudkit.data import Tokens
 from cloudkit.errors import require
+from cloudkit.models.widths import Interval
 from cloudkit.predict.features import features
 
 if TYPE_CHECKING:
@@ -16,14 +17,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
-
-
-class Interval(NamedTuple):
-    """Values and the ends of their intervals, all of one shape; None for a model without intervals."""
-
-    value: Array
-    lower: Array | None = None
-    upper: Array | None = None
 
 
 def mix_members(
@@ -78,8 +71,7 @@ def predict_intervals(
 
     if not isinstance(network.heads[head], Thermal):
         ends = regression_interval(network, blend, head, tokens)
-        assert ends.lower is not None and ends.upper is not None
-        return Interval(*(part[sequence, quantity] for part in (ends.value, ends.lower, ends.upper)))
+        return Interval(*(part[sequence, quantity] for part in ends))
     found = predict_values(network, head, tokens, sequence, quantity, at)
     return Interval(found, *thermal_interval(network, head, tokens, sequence, quantity, at))
 

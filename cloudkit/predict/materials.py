@@ -15,12 +15,14 @@ from cloudkit.data import Tokens
 from cloudkit.encoding import Encoded
 from cloudkit.models.runtime import Runtime, read_runtime, shipped
 from cloudkit.models.runtime.heads import GeometryHead
+from cloudkit.models.widths import Interval
 from cloudkit.predict.inputs import Failure, ModelInput, raise_failures
 from cloudkit.predict.known import SCALAR_QUANTITIES, measured_error, read_known
-from cloudkit.predict.model import ROOM_TEMPERATURE, Columns, Model, Predictor, load_model
-from cloudkit.predict.sheet import CURVE_TEMPERATURES, DOS_FREQUENCIES, Interval, Sheet, trim_density
+from cloudkit.predict.model import ROOM_TEMPERATURE, Model, Predictor
+from cloudkit.predict.sheet import CURVE_TEMPERATURES, DOS_FREQUENCIES, Sheet, trim_density
+from cloudkit.predict.tables import Columns, Values, long_columns
 from cloudkit.scope import parse, project, reduced_formula
-from cloudkit.units import MOLAR_QUANTITIES, Per, canonical_unit
+from cloudkit.units import Per, canonical_unit
 
 Array = npt.NDArray[np.float64]
 NAME: Final = "materials"
@@ -71,7 +73,7 @@ class Materials(Predictor):
     quantities = (*THERMAL, *SCALAR_QUANTITIES)
 
     def __init__(self) -> None:
-        self.members: dict[str, Model] = {name: load_model(name) for name in MEMBERS}
+        self.members: dict[str, Model] = {name: Model(name) for name in MEMBERS}
 
     def __repr__(self) -> str:
         return f"<Materials: predicts {', '.join(self.quantities)}>"
@@ -95,41 +97,26 @@ class Materials(Predictor):
         checked = [self._check_length(item) for item in inputs]
         failures = [item for item in checked if isinstance(item, Failure)]
         kept = [item for item in checked if isinstance(item, ModelInput)]
-        return self._columns(kept, kelvin, per), failures
-
-    def _columns(self, inputs: list[ModelInput], kelvin: Array, per: Per) -> Columns:
-        texts = [item.text for item in inputs]
-        found = self.properties(texts, kelvin)
-        quantities = [*(name for _ in kelvin for name in THERMAL), *SCALAR_QUANTITIES]
-        temperature = np.concatenate(
-            [np.repeat(kelvin, len(THERMAL)), np.full(len(SCALAR_QUANTITIES), np.nan)]
-        )
-        units = [canonical_unit(name, per) or SCALAR_QUANTITIES.get(name, "") for name in quantities]
-        count, width = len(inputs), len(quantities)
-        atoms = np.array([item.atoms for item in inputs])[:, None]
-        factor = np.where([name in MOLAR_QUANTITIES for name in quantities], atoms, 1.0)
-        thermal = [np.stack([found[name][place] for name in THERMAL], axis=2) for place in range(3)]
-        fixed = [np.stack([found[name][place] for name in SCALAR_QUANTITIES], axis=1) for place in range(3)]
-        value, lower, upper = (
-            np.concatenate([of_kelvin.reshape(count, kelvin.size * len(THERMAL)), rest], axis=1) * factor
-            for of_kelvin, rest in zip(thermal, fixed, strict=True)
-        )
-        fits = np.isfinite(found["heat_capacity"].value[:, :1]).ravel()
+        found = self.properties([item.text for item in kept], kelvin)
+        fits = np.isfinite(found["heat_capacity"].value[:, 0]).tolist()
         notes = [
-            "; ".join([*read_known().unlike(parse(text)), *([] if fit else [TOO_LONG])])
-            for text, fit in zip(texts, fits.tolist(), strict=True)
+            "; ".join([*read_known().unlike(parse(item.text)), *([] if fit else [TOO_LONG])])
+            for item, fit in zip(kept, fits, strict=True)
         ]
-        row = np.repeat(np.arange(count), width)
-        return {
-            "id": np.array([item.id for item in inputs], dtype=object)[row],
-            "temperature": np.tile(temperature, count),
-            "quantity": np.tile(np.array(quantities, dtype=object), count),
-            "value": value.ravel(),
-            "unit": np.tile(np.array(units, dtype=object), count),
-            "lower": lower.ravel(),
-            "upper": upper.ravel(),
-            "note": np.array(notes, dtype=object)[row],
-        }
+        thermal = Interval(*(np.stack(parts, axis=2) for parts in zip(*map(found.get, THERMAL), strict=True)))
+        scalars = Interval(
+            *(
+                np.stack(parts, axis=1)[:, None]
+                for parts in zip(*map(found.get, SCALAR_QUANTITIES), strict=True)
+            )
+        )
+        values = (
+            Values(THERMAL, tuple(map(unit_of, THERMAL)), kelvin, thermal),
+            Values(
+                tuple(SCALAR_QUANTITIES), tuple(map(unit_of, SCALAR_QUANTITIES)), np.array([np.nan]), scalars
+            ),
+        )
+        return long_columns(kept, notes, values, per, self.columns), failures
 
     def _sheet(self, ready: ModelInput, record: Encoded, at: float) -> Sheet:
         checked = self._check_length(ready)
@@ -169,8 +156,7 @@ class Materials(Predictor):
         found |= derived_moduli(found["bulk_modulus"], found["shear_modulus"])
         for quantity, bounds in (("band_gap", (0.0, np.inf)), ("metal_probability", (0.0, 1.0)), ("refractive_index", (1.0, np.inf))):  # fmt: skip
             found[quantity] = found[quantity].clipped(*bounds)
-        missing = np.full(len(texts), np.nan)  # 0/1 labels have no interval
-        found["metal_probability"] = Interval(found["metal_probability"].value, missing, missing)
+        found["metal_probability"] = Interval.unknown(found["metal_probability"].value)  # labels are 0 or 1
         metal = found["metal_probability"].value > METAL_THRESHOLD
         found["refractive_index"] = Interval(
             *(np.where(metal, np.nan, part) for part in found["refractive_index"])
@@ -189,7 +175,7 @@ class Materials(Predictor):
     def volumes(self, texts: list[str]) -> Array:
         """Predict volumes per atom (n,) in Å³ with the geometry model."""
         runtime, head = self._geometry
-        pooled = runtime.pool(*runtime.tokenizer.encode_batch(texts))
+        pooled = runtime.network.pool(*runtime.tokenizer.encode_batch(texts))
         return np.exp(head.crystals(pooled, "log_volume_per_atom"))
 
     def _member(self, name: str, texts: list[str], kelvin: Array) -> dict[str, Interval]:
@@ -206,13 +192,9 @@ class Materials(Predictor):
         for head in model.heads:
             values = model.values(head, tokens, kelvin)
             for place, quantity in enumerate(values.quantities):
-                parts = []
-                for part in (values.value, values.lower, values.upper):
-                    padded = np.full((len(texts), values.value.shape[1]), np.nan)
-                    if part is not None:
-                        padded[fits] = part[:, :, place]
-                    parts.append(padded)
-                found[quantity] = Interval(*parts)
+                padded = np.full((3, len(texts), len(values.temperature)), np.nan)
+                padded[:, fits] = [part[:, :, place] for part in values.ends]
+                found[quantity] = Interval(*padded)
         return found
 
 
@@ -244,7 +226,7 @@ def load(path: str | Path) -> Model | Materials:
     """
     if str(path) == NAME and not Path(path).exists():
         return Materials()
-    return load_model(path)
+    return Model(path)
 
 
 def derived_moduli(bulk: Interval, shear: Interval) -> dict[str, Interval]:

@@ -1,10 +1,10 @@
 """A trained model at work: structures or SCOPE strings in, a tidy table of values with units out."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +13,10 @@ from cloudkit import html
 from cloudkit.data import Tokens
 from cloudkit.encoding import Encoded
 from cloudkit.errors import CloudkitError, ModelError, require
-from cloudkit.models.runtime import read_runtime, read_spec, reason_for_torch, shipped
+from cloudkit.models.runtime import THERMAL, read_runtime, read_spec, reason_for_torch, shipped
 from cloudkit.models.runtime.runtime import check_folder
-from cloudkit.predict.engines import THERMAL, Classified, Engine, NumpyEngine, TorchEngine
+from cloudkit.models.widths import Interval
+from cloudkit.predict.engines import Classified, Engine, NumpyEngine, TorchEngine
 from cloudkit.predict.inputs import (
     Failure,
     ModelInput,
@@ -29,15 +30,24 @@ from cloudkit.predict.known import KnownCrystals, load_known, run_errors
 from cloudkit.predict.sheet import (
     CURVE_TEMPERATURES,
     DOS_FREQUENCIES,
-    Interval,
     PredictedClass,
     Sheet,
     trim_density,
 )
+from cloudkit.predict.tables import (
+    CLASS_COLUMNS,
+    COLUMNS,
+    Columns,
+    Values,
+    as_frame,
+    long_columns,
+    units_of,
+    wide_columns,
+    with_failures,
+)
 from cloudkit.predict.threads import fast_threads
-from cloudkit.predict.wide import units_of, wide_columns
 from cloudkit.scope import parse, reduced_formula
-from cloudkit.units import KELVIN_PER_THZ, MOLAR_QUANTITIES, PER, Per, canonical_unit
+from cloudkit.units import KELVIN_PER_THZ, PER, Per, canonical_unit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,64 +58,9 @@ if TYPE_CHECKING:
     from cloudkit.tokens import Tokenizer
 
 Array = npt.NDArray[np.float64]
-Columns = dict[str, npt.NDArray[Any]]
 ROOM_TEMPERATURE: Final = 298.15  # K, the default of thermal models
 BATCH_SIZE: Final = 512  # crystals
 MAX_ROWS: Final = 1_000_000  # of the table of one batch
-NUMERIC_COLUMNS: Final = ("temperature", "value", "lower", "upper")
-COLUMNS: Final = ("id", "temperature", "quantity", "value", "unit", "lower", "upper", "note")
-CLASS_COLUMNS: Final = (*COLUMNS[:-1], "class", "note")
-
-
-class Values(NamedTuple):
-    """Predictions of one head, per mole of atoms.
-
-    temperature (temperatures,) in K, NaN for quantities without one; value (n, temperatures, quantities); lower, upper: ends of
-    80 % prediction intervals, shaped like value, None for a model without intervals; classes: name of the predicted class,
-    shaped like value, "" for quantities without classes.
-    """
-
-    quantities: tuple[str, ...]
-    units: tuple[str, ...]
-    temperature: Array
-    value: Array
-    lower: Array | None = None
-    upper: Array | None = None
-    classes: npt.NDArray[np.object_] | None = None
-
-
-def load_model(path: str | Path) -> "Model":
-    """Load one model: a folder that `cloudkit build` wrote, or a shipped model by name (a folder of that name wins).
-
-    No code or pickle in the folder is executed. Models with the compact vocabulary need no torch.
-
-    Parameters
-    ----------
-    path : str or Path
-        Folder, or name of a shipped model.
-
-    Returns
-    -------
-    Model
-        Ready to predict.
-
-    Raises
-    ------
-    ModelError
-        If a file is missing or damaged.
-    MissingExtra
-        If the model needs torch and torch is not installed.
-
-    Examples
-    --------
-    >>> load_model("elastic").heads
-    ['elastic']
-    """
-    folder = Path(path)
-    if not folder.exists() and str(path) in shipped():
-        folder = shipped()[str(path)]
-    check_folder(folder)
-    return Model(folder)
 
 
 class Predictor:
@@ -188,7 +143,7 @@ class Predictor:
         numbered_failures = [failure for _, failures in batches for failure in failures]
         failures = [failure._replace(id=rows[int(failure.id)].id) for failure in numbered_failures]
         report_failures(failures, inputs, len(joined["id"]))
-        columns = _with_failures(joined, numbered_failures)
+        columns = with_failures(joined, numbered_failures)
         ids = np.empty(len(rows), dtype=object)
         ids[:] = [row.id for row in rows]
         columns["id"] = ids[columns["id"].astype(np.int64)]
@@ -254,7 +209,7 @@ class Predictor:
 
         Examples
         --------
-        >>> load_model("elastic").sheet("1 4 b O O O c O O O d O O O e O O O 0 | Po 1a").formula
+        >>> Model("elastic").sheet("1 4 b O O O c O O O d O O O e O O O 0 | Po 1a").formula
         'Po'
         """
         records = list(encode_inputs(structure))
@@ -285,6 +240,19 @@ class Predictor:
 class Model(Predictor):
     """A trained model, computed by NumPy if it can be, else by torch.
 
+    Parameters
+    ----------
+    path : str or Path
+        Folder that `cloudkit build` wrote, or name of a shipped model (a folder of that name wins). No code or pickle in it is
+        executed.
+
+    Raises
+    ------
+    ModelError
+        If a file is missing or damaged.
+    MissingExtra
+        If the model needs torch and torch is not installed.
+
     Attributes
     ----------
     folder, name : Path, str
@@ -300,12 +268,15 @@ class Model(Predictor):
 
     Examples
     --------
-    >>> model = load_model("thermal")
+    >>> model = Model("thermal")
     >>> model.thermal, model.dialect
     (True, 'orbit')
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, path: str | Path) -> None:
+        given = Path(path)
+        folder = given if given.exists() else shipped().get(str(path), given)
+        check_folder(folder)
         self.folder, self.name = folder, folder.resolve().name
         self._plain = read_spec(folder / "spec.yaml")
         trained = {task["head"] for task in self._plain["tasks"] if task["kind"] == "finetune"}
@@ -330,12 +301,13 @@ class Model(Predictor):
             self._engine = NumpyEngine(read_runtime(folder, self._plain))
         else:
             self._engine = TorchEngine(self.network)
+        self._outputs = {head: self._engine.outputs(head) for head in self.heads}
         self.quantities = tuple(name for head in self.heads for name in self._predicted(head))
 
     @cached_property
     def known(self) -> KnownCrystals | None:
         """The crystals that it learned from; None if its folder has no record of them."""
-        return load_known(self.folder, [name for head in self.heads for name in self._outputs(head)])
+        return load_known(self.folder, [name for head in self.heads for name in self._outputs[head]])
 
     @cached_property
     def network(self) -> "CloudModel":
@@ -397,7 +369,7 @@ class Model(Predictor):
 
         Examples
         --------
-        >>> load_model("thermal").embed(["0 0 0 | Si 1a"]).shape
+        >>> Model("thermal").embed(["0 0 0 | Si 1a"]).shape
         (1, 435)
         """
         checked = [prepare_input(row, self.dialect, "atom") for row in encode_inputs(inputs)]
@@ -412,23 +384,20 @@ class Model(Predictor):
                 f"model {self.name} predicts nothing yet: its spec fine-tunes no head that predicts values"
             )
         if not self.thermal and temperatures is not None:
-            names = ", ".join(name for head in self.heads for name in self._outputs(head))
+            names = ", ".join(name for head in self.heads for name in self._outputs[head])
             raise CloudkitError(
                 f"model {self.name} predicts {names}, which do not depend on temperature; omit temperatures"
             )
         return super()._temperatures(temperatures)
 
-    def _outputs(self, head: str) -> tuple[str, ...]:
-        return self._engine.outputs(head)
-
     def _predicted(self, head: str) -> tuple[str, ...]:
         if self._kinds[head] == "classification":
-            return (*self._outputs(head), *self._probabilities(head))
-        return THERMAL if self._is_thermal(head) else self._outputs(head)
+            return (*self._outputs[head], *self._probabilities(head))
+        return THERMAL if self._is_thermal(head) else self._outputs[head]
 
     def _probabilities(self, head: str) -> tuple[str, ...]:
         """Names of the class probabilities of a classification head."""
-        (output,), classes = self._outputs(head), self._plain["heads"][head]["classes"]
+        (output,), classes = self._outputs[head], self._plain["heads"][head]["classes"]
         return tuple(f"{output}_{name}" for name in classes)
 
     def _tokenize(self, inputs: list[ModelInput]) -> tuple[list[ModelInput], Tokens, list[Failure]]:
@@ -449,12 +418,9 @@ class Model(Predictor):
 
     def _table(self, inputs: list[ModelInput], kelvin: Array, per: Per) -> tuple[Columns, list[Failure]]:
         kept, tokens, too_long = self._tokenize(inputs)
-        atoms, ids = np.array([item.atoms for item in kept]), [item.id for item in kept]
         notes = ["; ".join(self.known.unlike(parse(item.text))) if self.known else "" for item in kept]
-        parts = [_columns(ids, notes, atoms, self.values(head, tokens, kelvin), per) for head in self.heads]
-        joined = {name: np.concatenate([part[name] for part in parts]) for name in ("row", *self.columns)}
-        order = np.argsort(joined["row"], kind="stable")
-        return {name: joined[name][order] for name in self.columns}, too_long
+        values = [self.values(head, tokens, kelvin) for head in self.heads]
+        return long_columns(kept, notes, values, per, self.columns), too_long
 
     def _sheet(self, ready: ModelInput, record: Encoded, at: float) -> Sheet:
         _, tokens, too_long = self._tokenize([ready])
@@ -466,9 +432,7 @@ class Model(Predictor):
         density = np.full(len(DOS_FREQUENCIES), np.nan)
         for head in self.heads:
             values = self.values(head, tokens, np.concatenate([[at], CURVE_TEMPERATURES]))
-            missing = np.full(values.value.shape[1:], np.nan)
-            ends = (values.value, values.lower, values.upper)
-            interval = Interval(*(missing if part is None else part[0] for part in ends))
+            interval = Interval(*(part[0] for part in values.ends))
             for column, quantity in enumerate(values.quantities):
                 value, lower, upper = (float(part[0, column]) for part in interval)
                 table[quantity], units[quantity] = (value, lower, upper), values.units[column]
@@ -491,13 +455,13 @@ class Model(Predictor):
         names = self._predicted(head)
         if self._is_thermal(head):
             units = tuple(canonical_unit(name) for name in names)
-            return Values(names, units, kelvin, *self._engine.thermal(head, tokens, kelvin))
+            return Values(names, units, kelvin, self._engine.thermal(head, tokens, kelvin))
         if self._kinds[head] == "classification":
             return _class_values(names, self._engine.classify(head, tokens, self.blends.get(head)))
         ends = self._engine.regression(head, tokens, self.blends.get(head))
-        value, lower, upper = (None if part is None else part[:, None] for part in ends)
-        assert value is not None
-        return Values(names, self._units(head), np.array([np.nan]), value, lower, upper)
+        return Values(
+            names, self._units(head), np.array([np.nan]), Interval(*(part[:, None] for part in ends))
+        )
 
     def density(self, head: str, tokens: Tokens, thz: Array) -> Array:
         """Phonon density of states (strings, frequencies) of a thermal head in modes/THz/atom, at frequencies thz in THz."""
@@ -512,7 +476,7 @@ class Model(Predictor):
             for table in task["data"].get("join", [task["data"]])
             for target in table["targets"]
         }
-        return tuple(canonical_unit(name) or declared.get(name, "") for name in self._outputs(head))
+        return tuple(canonical_unit(name) or declared.get(name, "") for name in self._outputs[head])
 
 
 def _class_values(names: tuple[str, ...], result: Classified) -> Values:
@@ -522,79 +486,4 @@ def _class_values(names: tuple[str, ...], result: Classified) -> Values:
     classes = np.full(value.shape, "", dtype=object)
     classes[:, 0] = np.array(result.classes, dtype=object)[result.decided]
     units = ("",) * len(names)
-    return Values(names, units, np.array([np.nan]), value[:, None], classes=classes[:, None])
-
-
-def _with_failures(columns: Columns, failures: Sequence[Failure]) -> Columns:
-    """Insert the rows of failed inputs: NaN values, the reason as note. Ids are positions of inputs and give the order."""
-    if not failures:
-        return columns
-    if len(columns["id"]):
-        pattern = {name: part[columns["id"] == columns["id"][0]] for name, part in columns.items()}
-    else:
-        pattern = {
-            name: np.array(
-                [np.nan if name in NUMERIC_COLUMNS else ""], dtype=None if name in NUMERIC_COLUMNS else object
-            )
-            for name in columns
-        }
-    parts = [columns]
-    for failure in failures:
-        size = len(pattern["id"])
-        missing = {name: np.full(size, np.nan) for name in ("value", "lower", "upper")}
-        texts = {"id": failure.id, "note": f"{failure.code}: {failure.message}"} | (
-            {"class": ""} if "class" in columns else {}
-        )
-        parts.append(
-            pattern | missing | {name: np.full(size, text, dtype=object) for name, text in texts.items()}
-        )
-    joined = {name: np.concatenate([part[name] for part in parts]) for name in columns}
-    order = np.argsort(joined["id"].astype(np.int64), kind="stable")
-    return {name: part[order] for name, part in joined.items()}
-
-
-def as_frame(columns: Columns) -> "pd.DataFrame":
-    """Convert columns to a pandas DataFrame.
-
-    Parameters
-    ----------
-    columns : dict of str to ndarray
-        Arrays of equal length by name.
-
-    Returns
-    -------
-    DataFrame
-        The same columns.
-
-    Examples
-    --------
-    >>> as_frame({"id": np.array(["a"]), "value": np.array([1.5])}).loc[0, "value"]
-    np.float64(1.5)
-    """
-    table: pd.DataFrame = require("pandas", "train").DataFrame(columns)
-    return table
-
-
-def _columns(ids: list[str], notes: list[str], atoms: Array, values: Values, per: Per) -> Columns:
-    """Long table of one head; column `row` is the position of the input."""
-    count, kelvins, width = values.value.shape
-    factor = np.ones((count, 1, width))
-    molar = [name in MOLAR_QUANTITIES for name in values.quantities]
-    factor[:, :, molar] = atoms[:, None, None]
-    units = [
-        canonical_unit(name, per) or unit for name, unit in zip(values.quantities, values.units, strict=True)
-    ]
-    row = np.repeat(np.arange(count), kelvins * width)
-    missing = np.full(len(row), np.nan)
-    return {
-        "row": row,
-        "id": np.array(ids, dtype=object)[row],
-        "temperature": np.tile(np.repeat(values.temperature, width), count),
-        "quantity": np.tile(np.array(values.quantities, dtype=object), count * kelvins),
-        "value": (values.value * factor).ravel(),
-        "unit": np.tile(np.array(units, dtype=object), count * kelvins),
-        "lower": missing if values.lower is None else (values.lower * factor).ravel(),
-        "upper": missing if values.upper is None else (values.upper * factor).ravel(),
-        "note": np.array(notes, dtype=object)[row],
-        "class": np.full(len(row), "", dtype=object) if values.classes is None else values.classes.ravel(),
-    }
+    return Values(names, units, np.array([np.nan]), Interval.unknown(value[:, None]), classes[:, None])

@@ -7,23 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from cloudkit import html
+from cloudkit.models.widths import Interval
 from cloudkit.predict.known import Neighbor
 
 Array = npt.NDArray[np.float64]
 CURVE_TEMPERATURES: Final = np.arange(0.0, 1001.0, 10.0)  # K
 DOS_FREQUENCIES: Final = np.arange(0.0, 130.0, 0.1)  # THz, of the phonon density of states
-
-
-class Interval(NamedTuple):
-    """Values and the ends of their 80 % intervals, all (n,) or (n, temperatures); NaN if a value has no interval."""
-
-    value: Array
-    lower: Array
-    upper: Array
-
-    def clipped(self, low: float, high: float = np.inf) -> "Interval":
-        """Clip values and ends to [low, high]."""
-        return Interval(*(part.clip(low, high) for part in self))
 
 
 class PredictedClass(NamedTuple):

@@ -21,7 +21,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d
 
 from cloudkit.errors import CloudkitError
 from cloudkit.modelspec import MAX_CLASSES, parse_spec, template
-from cloudkit.predict import Model, load_model
+from cloudkit.predict import Model
 from cloudkit.predict.inputs import as_iterable, as_strings, raise_failures
 from cloudkit.train.build import build
 
@@ -73,7 +73,7 @@ class _Built(_Crystals):
                 csv.writer(file).writerows([["scope", *names], *lines])
             spec = parse_spec(template("property"), type(self).__name__, folder, changes)
             spec = spec.model_copy(update={"tasks": spec.tasks[:1]})
-            model = load_model(build(spec, folder / "model").folder)
+            model = Model(build(spec, folder / "model").folder)
             _ = model.network  # read before its folder is removed
         return model
 
@@ -317,7 +317,7 @@ class CloudFeaturizer(TransformerMixin, _Crystals):
 
     def fit(self, X: Any = None, y: Any = None) -> Self:
         """Read the model; X and y are ignored."""
-        self.model_: Model = load_model(self.model)
+        self.model_: Model = Model(self.model)
         return self
 
     def transform(self, X: Any) -> NDArray[np.float32]:

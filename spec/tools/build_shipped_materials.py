@@ -26,7 +26,7 @@ from cloudkit.evaluate.coverage import measure_intervals
 from cloudkit.evaluate.metrics import mae
 from cloudkit.models import save_weights, to_half
 from cloudkit.modelspec import load_spec
-from cloudkit.predict import load_model
+from cloudkit.predict import Model
 from cloudkit.predict.known import MAX_ELEMENTS, site_hash
 from cloudkit.predict.materials import derived_moduli
 from cloudkit.predict.sheet import Interval
@@ -129,7 +129,7 @@ def ship(name: str, tables: Path, run: Path) -> dict[str, Any]:
 
 def measure(name: str, tables: Path, run: Path) -> list[dict[str, Any]]:
     """Errors and intervals of the float16 model on the compositions held out, by NumPy; errors of extra trees from the build."""
-    model = load_model(SHIPPED / name)
+    model = Model(SHIPPED / name)
     told = {task["quantity"]: task for task in json.loads((run / "metrics.json").read_text())["tasks"]}
     with (tables / f"{name}-test.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -168,7 +168,7 @@ def measure_derived(tables: Path, runs: Path) -> list[dict[str, Any]]:
         rows = [row for row in csv.DictReader(file) if row["bulk_modulus"] and row["shear_modulus"]]
     texts = [row["scope"] for row in rows]
     moduli = [np.array([float(row[name]) for row in rows]) for name in ("bulk_modulus", "shear_modulus")]
-    model = load_model(SHIPPED / "elastic")
+    model = Model(SHIPPED / "elastic")
     ends = model.values("elastic", Tokens(*model.tokenizer.encode_batch(texts)), np.empty(0))
     assert ends.lower is not None and ends.upper is not None
     parts = [

@@ -10,11 +10,12 @@ from cloudkit.data import CRYSTAL_TARGETS
 from cloudkit.kernels.solids_numpy import Thermodynamics, debye, einstein
 from cloudkit.models.runtime.layers import Array as Floats
 from cloudkit.models.runtime.layers import Linear, Weights, silu
-from cloudkit.models.widths import Widths
+from cloudkit.models.widths import Interval, WidthInputs, Widths
 
 MAX_STATISTIC: Final = 4.0  # standardized statistics are clipped to ±4
 
 # Thermal heads
+THERMAL: tuple[str, ...] = ("heat_capacity", "internal_energy", "entropy", "free_energy")
 TYPICAL_THETA: Final = (
     450.0  # K, roughly the median Debye temperature of crystals, predicted by an untrained head
 )
@@ -227,7 +228,7 @@ class ThermalHead(ValueHead):
     --------
     >>> from cloudkit.models.runtime import read_runtime, shipped
     >>> runtime = read_runtime(shipped()["thermal"])
-    >>> pooled = runtime.pool(*runtime.tokenizer.encode_batch(["1 4 b O O O c O O O d O O O e O O O 0 | Po 1a"]))
+    >>> pooled = runtime.network.pool(*runtime.tokenizer.encode_batch(["1 4 b O O O c O O O d O O O e O O O 0 | Po 1a"]))
     >>> runtime.heads["thermal"].modes(pooled).thermodynamics(np.array([0.0])).heat_capacity
     array([[0.]])
     """
@@ -240,6 +241,34 @@ class ThermalHead(ValueHead):
     def modes(self, pooled: Floats) -> Modes:
         """Predict the modes of each string."""
         return make_modes(self.kind, self.raw_outputs(pooled).astype(np.float64))
+
+    def thermodynamics(self, pooled: Floats, lengths: NDArray[np.int64], kelvin: Array) -> Interval:
+        """THERMAL quantities (strings, temperatures, 4) per mole of atoms with their bands; lengths (strings,): tokens."""
+        value = self.raw_outputs(pooled)[:, :1].astype(np.float64)
+        states = WidthInputs(self.hidden(pooled), value, lengths, np.zeros_like(value))
+        return thermal_band(self.modes(pooled), kelvin, self.widths.half(states)[:, 0])
+
+
+def thermal_band(modes: Any, kelvin: Any, band: Array) -> Interval:
+    """THERMAL quantities of modes and their bands, those of all frequencies scaled down and up.
+
+    band (strings,): natural logarithm of the factor. So the ends of a band are thermodynamically consistent too.
+    """
+
+    def table(factor: Array) -> Array:
+        found = modes.scaled(_like(factor[:, None], modes.einstein)).thermodynamics(kelvin)
+        return np.stack([np.asarray(getattr(found, name)) for name in THERMAL], axis=2)
+
+    middle = table(np.ones(len(band)))
+    if np.isnan(band).all():
+        return Interval.unknown(middle)
+    ends = table(np.exp(-band)), table(np.exp(band))
+    return Interval(middle, np.minimum(*ends), np.maximum(*ends))
+
+
+def _like(values: Array, other: Any) -> Any:
+    """Convert values to a tensor if the other is one."""
+    return values if isinstance(other, np.ndarray) else other.new_tensor(values)
 
 
 class GeometryHead:

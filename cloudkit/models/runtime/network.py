@@ -3,17 +3,19 @@
 Everything that depends on a single token is a table over the vocabulary, computed when the model is read.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cloudkit.models.features import ELEMENT_KIND, FRACTION, SPACE_GROUP, WYCKOFF, site_indices, site_table
-from cloudkit.models.layout import Layout
+from cloudkit.models.layout import Layout, lay_out
 from cloudkit.models.runtime.layers import Array, Layer, Linear, Norm, Weights
 
 Indices = NDArray[np.int64]
+BATCH_TOKENS: Final = 4096  # so that activations stay in the cache of a core
 MIN_DENOMINATOR: Final = 1e-6
 
 
@@ -21,8 +23,9 @@ class Network:
     """An encoder over compact tokens, and the statistics of its strings."""
 
     def __init__(
-        self, encoder: Mapping[str, Any], vocabulary: tuple[str, ...], weights: Weights, prefix: str
+        self, spec: Mapping[str, Any], vocabulary: tuple[str, ...], weights: Weights, prefix: str
     ) -> None:
+        encoder, self.dialect = spec["encoder"], str(spec["tokens"]["dialect"])
         name = f"{prefix}encoder.embedding."
         self.pooling, self.width, self.merge = encoder["pooling"], encoder["width"], encoder["merge"]
         self.kind, self.amount = weights[name + "kind"], weights[name + "amount"]
@@ -56,8 +59,25 @@ class Network:
         ) + 3  # fmt: skip
         self.kinds = self.kind.astype(np.uint8)
 
-    def pooled(self, layout: Layout) -> Array:
-        """Return the inputs of value heads (strings, pooled_width): pooled states followed by statistics."""
+    def pool(self, ids: NDArray[Any], offsets: Indices) -> Array:
+        """Return the inputs of value heads (strings, pooled_width) for packed ids: pooled states followed by statistics.
+
+        Equal strings are computed once, so that their values do not depend on their position in a batch.
+        """
+        data, ends = np.ascontiguousarray(ids), offsets.tolist()
+        numbers: dict[bytes, int] = {}
+        indices = [
+            numbers.setdefault(data[start:end].tobytes(), len(numbers)) for start, end in pairwise(ends)
+        ]
+        unique = np.array(indices, dtype=np.int64)
+        first = np.unique(unique, return_index=True)[1]
+        out = np.empty((len(first), self.pooled_width), dtype=np.float32)
+        for chosen, part, bounds in _batches(data, offsets, first):
+            out[chosen] = self._pooled(lay_out(part, bounds, self.kinds, self.dialect, self.merge))
+        return out[unique]
+
+    def _pooled(self, layout: Layout) -> Array:
+        """Pool one batch."""
         share = self._shares(layout)
         embedded, row_share = self._embed(layout, share)
         orbits, bias = layout.orbits, None
@@ -171,6 +191,20 @@ class Network:
             np.log(np.maximum(counts, 1)).astype(np.float32),
         ]  # fmt: skip
         return np.concatenate(parts, axis=1)
+
+
+def _batches(
+    ids: NDArray[Any], offsets: Indices, strings: Indices
+) -> Iterator[tuple[Indices, Indices, Indices]]:
+    """Yield strings sorted by length, BATCH_TOKENS at a time: indices into `strings`, packed ids and offsets."""
+    starts, lengths = offsets[:-1][strings], np.diff(offsets)[strings]
+    order = np.argsort(lengths, kind="stable")
+    batch = np.cumsum(lengths[order]) // BATCH_TOKENS
+    for chosen in np.split(order, np.flatnonzero(np.diff(batch)) + 1):
+        if len(chosen):
+            ends = np.concatenate([[0], np.cumsum(lengths[chosen])])
+            tokens = np.arange(ends[-1]) + np.repeat(starts[chosen] - ends[:-1], lengths[chosen])
+            yield chosen, ids[tokens].astype(np.int64), ends
 
 
 def _columns(features: Array) -> slice:

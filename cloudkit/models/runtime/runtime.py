@@ -1,7 +1,6 @@
 """A trained model in NumPy: which models it supports, and inference in batches."""
 
-import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -11,8 +10,7 @@ import yaml
 from numpy.typing import NDArray
 
 from cloudkit.errors import ModelError
-from cloudkit.models.layout import lay_out
-from cloudkit.models.runtime.heads import ClassificationHead, GeometryHead, Modes, RegressionHead, ThermalHead
+from cloudkit.models.runtime.heads import ClassificationHead, GeometryHead, RegressionHead, ThermalHead
 from cloudkit.models.runtime.layers import ACTIVATIONS, Array, Weights, read_safetensors
 from cloudkit.models.runtime.network import Network
 from cloudkit.models.widths import Widths
@@ -27,7 +25,6 @@ HEAD_CLASSES: Final[Mapping[str, type[EnsembleHead] | type[ThermalHead]]] = {
     **ENSEMBLE_CLASSES,
     "thermal": ThermalHead,
 }
-BATCH_TOKENS: Final = 4096  # so that activations stay in the cache of a core
 
 
 def reason_for_torch(spec: Mapping[str, Any]) -> str | None:
@@ -75,8 +72,8 @@ class Runtime:
     Examples
     --------
     >>> runtime = read_runtime(shipped()["thermal"])
-    >>> pooled = runtime.pool(*runtime.tokenizer.encode_batch(["1 4 b O O O c O O O d O O O e O O O 0 | Po 1a"]))
-    >>> runtime.modes("thermal", pooled).thermodynamics(np.array([300.0])).heat_capacity.shape
+    >>> pooled = runtime.network.pool(*runtime.tokenizer.encode_batch(["1 4 b O O O c O O O d O O O e O O O 0 | Po 1a"]))
+    >>> runtime.heads["thermal"].modes(pooled).thermodynamics(np.array([300.0])).heat_capacity.shape
     (1, 1)
     """
 
@@ -87,8 +84,7 @@ class Runtime:
         self.parameters_count = sum(
             array.size for key, array in weights.items() if not key.endswith(_BUFFERS)
         )
-        encoder = spec["encoder"]
-        self.network = Network(encoder, tokenizer.vocabulary, weights, "")
+        self.network = Network(spec, tokenizer.vocabulary, weights, "")
         tuned = {task["head"]: task for task in spec["tasks"] if task["kind"] == "finetune"}
         self.heads: dict[str, EnsembleHead | ThermalHead] = {}
         self.geometry_heads = {
@@ -103,31 +99,11 @@ class Runtime:
                 members = (tuned[head]["ensemble"] or {"members": 1})["members"]
                 self.members[head] = [
                     (
-                        Network(encoder, tokenizer.vocabulary, weights, f"members.{head}.{index}."),
+                        Network(spec, tokenizer.vocabulary, weights, f"members.{head}.{index}."),
                         ENSEMBLE_CLASSES[part["kind"]](part, weights, f"members.{head}.{index}.head"),
                     )
                     for index in range(members - 1)
                 ]
-
-    def pool(self, ids: NDArray[Any], offsets: NDArray[np.int64], network: Network | None = None) -> Array:
-        """Return the inputs of value heads (strings, pooled width) for packed ids.
-
-        Equal strings are computed once, so that their values do not depend on their position in a batch.
-        """
-        network = network or self.network
-        data, ends = np.ascontiguousarray(ids), offsets.tolist()
-        numbers: dict[bytes, int] = {}
-        indices = [
-            numbers.setdefault(data[start:end].tobytes(), len(numbers))
-            for start, end in itertools.pairwise(ends)
-        ]
-        unique = np.array(indices, dtype=np.int64)
-        first = np.unique(unique, return_index=True)[1]
-        out = np.empty((len(first), network.pooled_width), dtype=np.float32)
-        for chosen, part, bounds in _batches(data, offsets, first):
-            layout = lay_out(part, bounds, network.kinds, self.dialect, network.merge)
-            out[chosen] = network.pooled(layout)
-        return out[unique]
 
     def regress(
         self, head: str, ids: NDArray[Any], offsets: NDArray[np.int64], pooled: Array | None = None
@@ -135,35 +111,15 @@ class Runtime:
         """Predict with each network of a regression head (networks, strings, outputs) or classification head (…, classes)."""
         module = self.heads[head]
         assert not isinstance(module, ThermalHead), f"{head} has modes"
-        parts = [module.values(self.pool(ids, offsets) if pooled is None else pooled)]
-        parts += [member.values(self.pool(ids, offsets, network)) for network, member in self.members[head]]
+        parts = [module.values(self.network.pool(ids, offsets) if pooled is None else pooled)]
+        parts += [member.values(network.pool(ids, offsets)) for network, member in self.members[head]]
         return np.stack(parts)
-
-    def modes(self, head: str, pooled: Array) -> Modes:
-        """Predict the modes of strings from pooled states of `pool`."""
-        module = self.heads[head]
-        assert isinstance(module, ThermalHead), f"{head} has no modes"
-        return module.modes(pooled)
 
 
 _BUFFERS: Final = (
     *(".known", ".amount", ".kind", ".center", ".spread", ".shift", ".stretch", ".threshold"),
     *(f".width_{part}" for part in Widths._fields),
 )
-
-
-def _batches(
-    ids: NDArray[Any], offsets: NDArray[np.int64], strings: NDArray[np.int64]
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
-    """Yield strings sorted by length, BATCH_TOKENS at a time: indices into `strings`, packed ids and offsets."""
-    starts, lengths = offsets[:-1][strings], np.diff(offsets)[strings]
-    order = np.argsort(lengths, kind="stable")
-    batch = np.cumsum(lengths[order]) // BATCH_TOKENS
-    for chosen in np.split(order, np.flatnonzero(np.diff(batch)) + 1):
-        if len(chosen):
-            ends = np.concatenate([[0], np.cumsum(lengths[chosen])])
-            tokens = np.arange(ends[-1]) + np.repeat(starts[chosen] - ends[:-1], lengths[chosen])
-            yield chosen, ids[tokens].astype(np.int64), ends
 
 
 REQUIRED_FILES = ("spec.yaml", "model.safetensors", "vocab.txt")

@@ -24,10 +24,9 @@ from cloudkit.models import (
 from cloudkit.models.runtime import RegressionHead, Runtime, read_runtime, read_safetensors, shipped
 from cloudkit.models.runtime.heads import N_PARAMETERS
 from cloudkit.models.runtime.runtime import reason_for_torch
-from cloudkit.models.widths import THIRDS
+from cloudkit.models.widths import THIRDS, Interval
 from cloudkit.modelspec import parse_spec
 from cloudkit.predict.engines import NumpyEngine, TorchEngine
-from cloudkit.predict.intervals import Interval
 from cloudkit.scope import project
 from cloudkit.tokens import Tokenizer
 
@@ -78,7 +77,7 @@ def test_shipped_models_pool_thousands_of_strings_as_in_torch(name: str) -> None
     runtime, model = read_runtime(shipped()[name]), load_model(shipped()[name])
     tokens = packed(runtime, strings(runtime.dialect))
     assert len(tokens) > 1000
-    assert_close(runtime.pool(tokens.ids, tokens.offsets), pool(model, tokens).numpy())
+    assert_close(runtime.network.pool(tokens.ids, tokens.offsets), pool(model, tokens).numpy())
     assert runtime.parameters_count == model.parameters_count
 
 
@@ -86,7 +85,7 @@ def test_shipped_models_pool_thousands_of_strings_as_in_torch(name: str) -> None
 def test_the_heads_of_shipped_models_say_what_they_say_in_torch(name: str) -> None:
     runtime, model = read_runtime(shipped()[name]), load_model(shipped()[name])
     tokens = packed(runtime, strings(runtime.dialect))
-    pooled = runtime.pool(tokens.ids, tokens.offsets)
+    pooled = runtime.network.pool(tokens.ids, tokens.offsets)
     for head, module in runtime.heads.items():
         if isinstance(module, RegressionHead):
             assert_regression(runtime, model, head, tokens)
@@ -98,18 +97,16 @@ def test_the_heads_of_shipped_models_say_what_they_say_in_torch(name: str) -> No
             NumpyEngine(runtime).thermal(head, tokens, kelvin),
             TorchEngine(model).thermal(head, tokens, kelvin),
         )
-        four = runtime.modes(head, pooled).thermodynamics(kelvin)
+        four = module.modes(pooled).thermodynamics(kelvin)
         for found, wanted in zip(four, modes.thermodynamics(torch.from_numpy(kelvin)), strict=True):
             assert_close(found, wanted.numpy())
         frequency = np.linspace(1.0, 900.0, 50)
         wanted = modes.density(torch.from_numpy(frequency).expand(len(tokens), -1).contiguous()).numpy()
-        found = runtime.modes(head, pooled).density(frequency)
+        found = module.modes(pooled).density(frequency)
         assert (
             np.median(np.abs(found - wanted)) < CLOSE * wanted.max()
         )  # a step may lie on either side of a point
-        np.testing.assert_allclose(
-            runtime.modes(head, pooled).acoustic(), modes.acoustic().numpy(), rtol=CLOSE
-        )
+        np.testing.assert_allclose(module.modes(pooled).acoustic(), modes.acoustic().numpy(), rtol=CLOSE)
 
 
 def assert_regression(runtime: Runtime, model: object, head: str, tokens: Tokens) -> None:
@@ -189,7 +186,9 @@ def test_modes_of_every_kind_are_those_of_torch(tmp_path: Path, kind: str) -> No
     tokens = packed(runtime, strings("orbit")[:100])
     kelvin = np.array([0.0, 5.0, 77.0, 300.0, 2000.0])
     modes, _ = predict_modes(model, "value", tokens)  # type: ignore[arg-type]
-    found = runtime.modes("value", runtime.pool(tokens.ids, tokens.offsets)).thermodynamics(kelvin)
+    found = (
+        runtime.heads["value"].modes(runtime.network.pool(tokens.ids, tokens.offsets)).thermodynamics(kelvin)
+    )
     for mine, theirs in zip(found, modes.thermodynamics(torch.from_numpy(kelvin)), strict=True):
         assert_close(mine, theirs.numpy())
 

@@ -10,8 +10,9 @@ import cloudkit
 from cloudkit.cli.app import main
 from cloudkit.errors import CloudkitError, ModelError
 from cloudkit.models.runtime import shipped
+from cloudkit.models.widths import Interval
 from cloudkit.modelspec import dump, load_spec
-from cloudkit.predict import Materials, Sheet, load_model
+from cloudkit.predict import Materials, Model, Sheet
 from cloudkit.predict.inputs import encode_inputs
 from cloudkit.predict.known import (
     MAX_ELEMENTS,
@@ -23,7 +24,6 @@ from cloudkit.predict.known import (
     site_hash,
 )
 from cloudkit.predict.materials import MEMBERS, THERMAL, derived_moduli
-from cloudkit.predict.sheet import Interval
 from cloudkit.report.sheet import sheet_page
 from cloudkit.scope import parse
 from cloudkit.tables import generator_text
@@ -288,7 +288,7 @@ def test_shipped_models_are_listed_with_errors_below_those_of_trees(
 
 
 def test_a_model_of_the_family_answers_alone(family: Materials) -> None:
-    ((alone, _),) = load_model("elastic").predict_columns(encode_inputs(ROCK_SALT))
+    ((alone, _),) = Model("elastic").predict_columns(encode_inputs(ROCK_SALT))
     assert alone["value"][0] == pytest.approx(values(family, ROCK_SALT)["bulk_modulus"][0])
 
 
