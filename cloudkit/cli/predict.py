@@ -118,7 +118,8 @@ def command(
         raise CloudkitError("--quantity is for tables and --plot; a data sheet shows all quantities")
     if page:
         raise typer.Exit(write_sheets(model, inputs, column, temperatures, page))
-    from cloudkit.predict import encode_named, load, parse_temperatures
+    from cloudkit.predict import load, parse_temperatures
+    from cloudkit.predict.inputs import encode_named
 
     rows = Notes().pass_on(encode_named(inputs, column))
     kelvin = None if temperatures is None else parse_temperatures(temperatures)
@@ -343,8 +344,8 @@ def write_sheets(
 ) -> int:
     """Write PAGE, or PAGE with the crystal's name before the suffix where there are several; the exit code."""
     check_target(page, (".html",))
-    from cloudkit.predict import encode_named, load, parse_temperatures
-    from cloudkit.predict.inputs import as_failure
+    from cloudkit.predict import load, parse_temperatures
+    from cloudkit.predict.inputs import as_failure, encode_named
     from cloudkit.report.sheet import sheet_page
 
     trained = load(model)

@@ -37,7 +37,8 @@ def rank_inputs(
         check_target(page, (".html",))
     from cloudkit.corpus import Reference, rank
     from cloudkit.corpus.rank import COLUMNS
-    from cloudkit.predict import encode_named, load, parse_temperatures
+    from cloudkit.predict import load, parse_temperatures
+    from cloudkit.predict.inputs import encode_named
     from cloudkit.report import rank_page
 
     kelvin = None if temperatures is None else parse_temperatures(temperatures)

@@ -1,6 +1,6 @@
 """A trained model at work: structures or SCOPE strings in, a table of values with units out."""
 
-from cloudkit.predict.inputs import Failure, encode_named, parse_temperatures
+from cloudkit.predict.inputs import Failure, parse_temperatures
 from cloudkit.predict.materials import Materials, load
 from cloudkit.predict.model import Model, Predictor
 from cloudkit.predict.sheet import Sheet
@@ -14,7 +14,6 @@ __all__ = [
     "Predictor",
     "Sheet",
     "as_frame",
-    "encode_named",
     "load",
     "parse_temperatures",
 ]

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from cloudkit.data import Tokens
 from cloudkit.errors import require
-from cloudkit.models.runtime import ClassificationHead, RegressionHead, Runtime, ThermalHead, thermal_band
+from cloudkit.models.runtime import ClassificationHead, RegressionHead, Runtime, ThermalHead
+from cloudkit.models.runtime.heads import thermal_band
 from cloudkit.models.widths import Interval, WidthInputs
 from cloudkit.predict.classes import decide
 from cloudkit.predict.intervals import mix_members, regression_interval

@@ -9,7 +9,6 @@ from cloudkit.models.runtime.heads import (
     ClassificationHead,
     RegressionHead,
     ThermalHead,
-    thermal_band,
 )
 from cloudkit.models.runtime.layers import read_safetensors
 from cloudkit.models.runtime.runtime import Runtime, read_runtime, read_spec, reason_for_torch, shipped
@@ -25,5 +24,4 @@ __all__ = [
     "read_spec",
     "reason_for_torch",
     "shipped",
-    "thermal_band",
 ]
