@@ -45,6 +45,7 @@ FACTS: Final[dict[str, type]] = {
     "fractions": str,  # atomic fractions to two decimals: a formula that all dialects can say
     "elements": str,  # with blanks between
     "orbits": int,
+    "sites": int,  # of the conventional cell; unknown for reduced strings
     "tokens": int,
     "part": str,  # the value of the column that splits the source, if it has one
 }
@@ -148,6 +149,7 @@ def _facts(row: Row, source: Source, tokenizer: Tokenizer | None) -> dict[str, A
         "fractions": formula_text(shares),
         "elements": " ".join(scope.composition),
         "orbits": len(scope.orbits),
+        "sites": None if scope.dialect == "reduced" else sum(orbit.multiplicity for orbit in scope.orbits),
         "tokens": _length(tokenizer, text),
     }
 

@@ -128,16 +128,25 @@ def overlaps(connection: Any, column: str = "source") -> list[dict[str, Any]]:
 
 
 def coverage(connection: Any) -> dict[str, Any]:
-    """Distinct strings by space group, element, number of elements and orbits; lengths in tokens."""
+    """Distinct strings by space group, element, both, sites, number of elements and orbits; lengths in tokens."""
     distinct = f"SELECT f.* FROM facts f JOIN ({COPIES}) USING (place)"
 
     def counts(expression: str, table: str = "") -> Mapping[Any, int]:
         query = f"SELECT {expression} AS key, count(*) AS n FROM (SELECT * FROM ({distinct})) {table} GROUP BY key ORDER BY key"
         return {row["key"]: row["n"] for row in rows(connection, query) if row["key"] is not None}
 
+    each = ", LATERAL (SELECT unnest(string_split(elements, ' ')) AS element)"
+    pairs: dict[str, dict[int, int]] = {}
+    for row in rows(
+        connection,
+        f"SELECT element, space_group, count(*) AS n FROM (SELECT * FROM ({distinct})) {each} GROUP BY ALL ORDER BY ALL",
+    ):
+        pairs.setdefault(row["element"], {})[row["space_group"]] = row["n"]
     return {
         "space_groups": counts("space_group"),
-        "elements": counts("element", ", LATERAL (SELECT unnest(string_split(elements, ' ')) AS element)"),
+        "elements": counts("element", each),
+        "space_groups_of_elements": pairs,
+        "sites": counts("sites"),
         "number_of_elements": counts("len(string_split(elements, ' '))"),
         "orbits": counts("orbits"),
         "tokens": counts("tokens"),

@@ -7,14 +7,17 @@ import numpy as np
 
 from cloudkit.evaluate.display import quantity_name, short_scope
 from cloudkit.report.charts import Axis, Series, chart
+from cloudkit.report.element_map import element_map
 from cloudkit.report.page import Figure, render
-from cloudkit.tables import ELEMENTS
+from cloudkit.tables import ELEMENT
+from cloudkit.units import QUANTITIES
 
 if TYPE_CHECKING:
     from cloudkit.corpus import Ranking, RankOptions
 
 MAX_CONFLICTS: Final = 20  # rows of conflicting labels that are listed
 FEWEST_DRAWN: Final = 3  # conflicts; the table shows fewer better than a plot
+SIZES: Final = (1, 2, 4, 10, 30)  # strings from which a dot of the map is larger
 LEAST: Final = 0.7  # where bars of counts begin
 
 
@@ -81,16 +84,39 @@ def _conflicts(entry: Mapping[str, Any]) -> Figure:
 
 
 def _coverage(report: Mapping[str, Any]) -> list[Figure]:
-    order = {element.symbol: element.number for element in ELEMENTS}
-    elements = {order[symbol]: count for symbol, count in report["elements"].items()}
-    groups = report["space_groups"]
+    elements, groups = report["elements"], report["space_groups"]
     return [
-        Figure("Length", "Tokens of the compact vocabulary, [CLS] and [SEP] included.", _counts(report["tokens"], "tokens")),
+        Figure("Elements", f"{len(elements)} occur; the darker, the more strings.", element_map(elements, "strings")),
+        Figure("Elements and space groups", "Dots grow with the strings: 1, 2, from 4, 10 and 30 on.", _pair_map(report["space_groups_of_elements"])),
         Figure("Space groups", f"{len(groups)} of 230 occur.", _counts(groups, "space group")),
-        Figure("Elements", f"{len(elements)} occur.", _counts(elements, "atomic number")),
-        Figure("Elements of a crystal", "", _counts(report["number_of_elements"], "number of elements")),
+        Figure("Sites of the conventional cell", "", _counts(report["sites"], "sites")),
         Figure("Orbits of a crystal", "", _counts(report["orbits"], "orbits")),
+        Figure("Elements of a crystal", "", _counts(report["number_of_elements"], "number of elements")),
+        Figure("Length", "Tokens of the compact vocabulary, [CLS] and [SEP] included.", _counts(report["tokens"], "tokens")),
     ]  # fmt: skip
+
+
+def _pair_map(counts: Mapping[str, Mapping[int, int]]) -> str:
+    """A dot for each element and space group that occur together."""
+    points = np.array(
+        [
+            (ELEMENT[symbol].number, group, n)
+            for symbol, groups in counts.items()
+            for group, n in groups.items()
+        ],
+        float,
+    ).reshape(-1, 3)
+    level = np.searchsorted(SIZES, points[:, 2], side="right")
+    series = [
+        Series(points[level == size, 0], points[level == size, 1], kind=f"n{size}")
+        for size in range(1, len(SIZES) + 1)
+    ]
+    return chart(
+        series,
+        Axis("atomic number", 0, 104),
+        Axis("space group", 0, 231),
+        title="strings by element and space group",
+    )
 
 
 def _counts(counts: Mapping[int, int], label: str) -> str:
@@ -113,23 +139,24 @@ def _ranges(numbers: Iterable[int]) -> str:
 
 
 def rank_page(ranking: "Ranking", wanted: "RankOptions", model: str) -> str:
-    """Return a page of the best candidates: formula, prediction ± half of its 80 % interval, all other quantities, string."""
+    """Return a page of the best candidates: formula, sites, prediction ± half of its 80 % interval, all other quantities."""
     best: Any = ranking.table.to_dict("records")
     name = quantity_name(ranking.quantity)
     others = sorted(
         (quantity for quantity in ranking.units if quantity != ranking.quantity),
-        key=lambda quantity: (
-            ranking.column(quantity) not in (wanted.where or "")
-        ),  # those of the condition first
+        key=lambda quantity: (  # those of the condition first, thermal values last
+            ranking.column(quantity) not in (wanted.where or ""),
+            quantity in QUANTITIES,
+        ),
     )
     heads = [
-        "rank", "id", "formula", "novelty", _with_unit(name, ranking.unit), "±",
-        *(_with_unit(quantity_name(quantity), ranking.units[quantity]) for quantity in others), "string",
+        "rank", "id", "formula", "sites", "novelty", _with_unit(name, ranking.unit), "±",
+        *(_with_unit(quantity_name(quantity), ranking.units[quantity]) for quantity in others),
     ]  # fmt: skip
     rows = [
         (
-            rank, row["id"], row["formula"], row["novelty"], row["value"], (row["upper"] - row["lower"]) / 2,
-            *(row[ranking.column(quantity)] for quantity in others), short_scope(row["scope"]),
+            rank, row["id"], row["formula"], short_scope(row["scope"]), row["novelty"], row["value"],
+            (row["upper"] - row["lower"]) / 2, *(row[ranking.column(quantity)] for quantity in others),
         )
         for rank, row in enumerate(best, start=1)
     ]  # fmt: skip
@@ -137,7 +164,7 @@ def rank_page(ranking: "Ranking", wanted: "RankOptions", model: str) -> str:
     return render(
         "rank.html", title=f"{name}, {model}", kind="candidates", ranking=ranking, where=wanted.where,
         order="lowest" if wanted.is_rising(ranking.quantity) else "highest", quantity=name, heads=heads, rows=rows,
-        plots=plots,
+        plots=plots, repeated=len({row["formula"] for row in best}) < len(best),
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from typing import Final
 
 import numpy as np
+from markupsafe import Markup, escape
 
 from cloudkit.html import format_number
 from cloudkit.predict.materials import METAL_THRESHOLD, NAME
@@ -56,7 +57,7 @@ def sheet_page(sheet: Sheet) -> str:
         sentence=_sentence(sheet) if sheet.model == NAME else "",
         rows=_rows(sheet),
         figures_over_temperature=_figures(sheet),
-        nearest_heads=("formula", "group", "same sites", "distance", *_labels(sheet).values()),
+        nearest_heads=("", *(one.formula for one in sheet.nearest)),
         nearest=_nearest(sheet),
         doubts=[*_doubts(sheet), *_limits(sheet)],
     )
@@ -79,12 +80,17 @@ def _rows(sheet: Sheet) -> list[tuple[object, ...]]:
         ends = "–" if np.isnan(low) else f"{format_number(low)} to {format_number(high)}"
         word = WORDS.get(name, name.replace("_", " "))
         shown = sheet.classes[name].name if name in sheet.classes else None if np.isnan(value) else value
-        rows.append((word, shown, sheet.units[name], ends, *sheet.errors.get(name, (None, None))))
+        rows.append((word, shown, _unit(sheet.units[name]), ends, *sheet.errors.get(name, (None, None))))
     return rows
 
 
+def _unit(unit: str) -> Markup:
+    """A unit that may be broken after each of its parts, on narrow screens."""
+    return Markup(str(escape(unit)).replace("/", "/<wbr>").replace("_", "_<wbr>"))
+
+
 def _labels(sheet: Sheet) -> dict[str, str]:
-    """The quantities whose labels the table of nearest crystals shows, and their heads."""
+    """The quantities whose labels the table of nearest crystals shows, and their names in it."""
     if sheet.model == NAME:
         return LABELS
     names = [name for name in sheet.table if any(name in one.labels for one in sheet.nearest)][:MAX_LABELS]
@@ -96,16 +102,17 @@ def _labels(sheet: Sheet) -> dict[str, str]:
     }
 
 
-def _nearest(sheet: Sheet) -> list[tuple[object, ...]]:
+def _nearest(sheet: Sheet) -> list[tuple[str, ...]]:
+    """Rows of the table of nearest crystals, which has a column for each."""
+    near = sheet.nearest
     return [
-        (
-            one.formula,
-            one.space_group,
-            "yes" if one.same_sites else "no",
-            f"{one.distance:.2f}",
-            *(_label(sheet, name, one.labels.get(name)) for name in _labels(sheet)),
-        )
-        for one in sheet.nearest
+        ("space group", *(str(one.space_group) for one in near)),
+        ("same sites", *("yes" if one.same_sites else "no" for one in near)),
+        ("distance", *(f"{one.distance:.2f}" for one in near)),
+        *(
+            (head, *(_label(sheet, name, one.labels.get(name)) for one in near))
+            for name, head in _labels(sheet).items()
+        ),
     ]
 
 

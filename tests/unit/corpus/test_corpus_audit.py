@@ -95,6 +95,15 @@ def test_coverage_counts_each_distinct_string_once(tmp_path: Path) -> None:
     assert found["elements"] == {"Ca": 1, "Cl": 2, "Cs": 1, "F": 1, "Na": 1}
     assert found["number_of_elements"] == {2: 3}
     assert found["tokens"] == {7: 3}
+    assert found["space_groups_of_elements"]["Cl"] == {221: 1, 225: 1}
+    assert found["sites"] == {2: 1, 8: 1, 12: 1}
+
+
+def test_rows_are_named_by_any_column_of_ids(tmp_path: Path) -> None:
+    lines = ["mp_id,scope", f"mp-1,{NACL}", f"mp-2,{NACL}"]
+    (tmp_path / "a.csv").write_text("\n".join(lines) + "\n")
+    (most,) = audit([str(tmp_path / "a.csv")])["duplicates"]["most"]
+    assert most["id"] == "mp-1"
 
 
 def test_invalid_rows_are_counted_and_listed_and_make_exit_code_1(
@@ -166,7 +175,8 @@ def test_a_column_with_a_number_beyond_all_floats_is_no_label(tmp_path: Path) ->
 def test_the_page_is_one_file_without_outside_references(tmp_path: Path) -> None:
     given = write(tmp_path / "a<b>.csv", [("x", KCL, 1), ("y", KCL, 2), ("z", "no", 1)])
     text = audit_page(audit([given, write(tmp_path / "c.csv", [("x", KCL, 1)])]))
-    assert text.count("<svg") == 5  # a single conflict is in the table only
+    assert text.count("<svg") == 7  # a single conflict is in the table only
+    assert "<title>Cl: 1 strings</title>" in text and "<title>Xe: 0 strings</title>" in text
     assert "Space groups that do not occur: 1 to 224, 226 to 230." in text
     assert "a&lt;b&gt;.csv" in text and "a<b>" not in text
     assert "Overlaps across files" in text and "Conflicting labels" in text
