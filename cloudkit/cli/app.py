@@ -1,4 +1,4 @@
-"""The verbs as one program, and the one place where an error becomes a message and an exit code."""
+"""The command line program; the only place that turns errors into messages and exit codes."""
 
 import io
 import os
@@ -24,25 +24,25 @@ VERBS = (
 )
 
 
-SUMMARIES = {  # of verbs whose first sentence is longer than the line that `cloudkit --help` has for it
-    "sweep": "Build a spec at every point of its grid and name the best run.",
+SUMMARIES = {  # for verbs whose first sentence does not fit on a line of `cloudkit --help`
+    "sweep": "Build a spec at every point of a grid and name the best run.",
     "matbench": "Build a spec on the five official folds of a Matbench task.",
     "explain": "Show how one structure becomes a string.",
-    "decode": "Show what SCOPE strings say.",
-    "convert": "Turn SCOPE strings or AFLOW labels into another form.",
-    "tokenize": "Turn SCOPE strings into token ids.",
-    "audit": "Find duplicates, clashes of labels, gaps and leaks in tables.",
-    "enumerate": "Write the charge-neutral crystals of a prototype.",
-    "models": "List the models that ship, with their errors on unseen crystals.",
+    "decode": "Show SCOPE strings as trees or JSON.",
+    "convert": "Convert SCOPE strings, AFLOW labels and Hugging Face models.",
+    "tokenize": "Convert SCOPE strings to token ids.",
+    "audit": "Find duplicates, conflicting labels, gaps and leaks in tables.",
+    "enumerate": "List charge-neutral crystals with a prototype's structure.",
+    "models": "List the shipped models with their errors on unseen crystals.",
     "evaluate": "Measure a model's errors on labelled data.",
     "new": "Write a commented model spec to start from.",
-    "bench": "Time cloudkit against its rivals.",
-    "doctor": "Show what is installed, missing or broken, and what helps.",
+    "bench": "Compare cloudkit's speed with that of other tools.",
+    "doctor": "Check the installation and suggest fixes.",
 }
 
 
 def program(verbs: Sequence[str] = VERBS) -> typer.Typer:
-    """The command line with these verbs: a module of this package each, imported here."""
+    """Return the command line with these verbs; each is a module of this package."""
     app = typer.Typer(
         name="cloudkit",
         invoke_without_command=True,
@@ -78,51 +78,53 @@ Version = Annotated[
         "--version",
         callback=_print_version,
         is_eager=True,
-        help="Print the versions of cloudkit, its core and its engine.",
+        help="Print the versions of cloudkit, its symmetry engine and Python.",
     ),
 ]
 
 
 FIRST = """\
-Crystals as short symmetry strings (SCOPE), and models over them. What people do first:
+Crystals as short symmetry strings (SCOPE), and models that predict properties from them. To start:
 
-  cloudkit encode my.cif                                         # the crystal as a string
-  cloudkit explain my.cif                                        # how it was read: engines, tolerances, letters
-  cloudkit predict materials my.cif                              # its properties, from the models that ship
-  cloudkit new my.yaml && cloudkit build my.yaml                 # a model of your own, with a report
-  cloudkit doctor                                                # what is installed, what is missing
+  cloudkit encode my.cif                           # the crystal as a string
+  cloudkit explain my.cif                          # its symmetry by engine and tolerance
+  cloudkit predict materials my.cif                # its properties, from the shipped models
+  cloudkit new my.yaml && cloudkit build my.yaml   # a model of your own, with a report
+  cloudkit doctor                                  # what is installed and what is missing
 
-All verbs: cloudkit --help; one verb: cloudkit encode --help; TAB in your shell: cloudkit --install-completion"""
+All commands: cloudkit --help
+One command: cloudkit encode --help
+Tab completion: cloudkit --install-completion"""
 
 
 def cloudkit(context: typer.Context, version: Version = False) -> None:
-    """Crystals as short symmetry strings (SCOPE), and models over them declared in YAML.
+    """Crystals as short symmetry strings (SCOPE), and models that predict properties from them.
 
     \b
-    cloudkit encode crystal.cif                    a structure as a string
-    cloudkit build thermal                         train and evaluate a model
-    cloudkit predict runs/thermal crystal.cif      heat capacity, energy, entropy
+    cloudkit encode crystal.cif                    # a structure as a string
+    cloudkit predict materials crystal.cif         # properties from the shipped models
+    cloudkit build thermal                         # train and evaluate a model
     """
     if context.invoked_subcommand is None:
         emit(FIRST)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command and exit; `arguments` without the program's name, sys.argv by default."""
+    """Run one command and exit; `arguments` exclude the program's name and default to sys.argv."""
     with _noted_interrupts() as pressed:
         try:
             _run(arguments)
         except KeyboardInterrupt:  # also while an error is printed
             sys.exit(INTERRUPTED)
         except Exception:
-            if pressed:  # compiled packages make errors of their own of Ctrl-C
+            if pressed:  # compiled packages turn Ctrl-C into other errors
                 sys.exit(INTERRUPTED)
             raise
 
 
 @contextmanager
 def _noted_interrupts() -> Iterator[list[int]]:
-    """Ctrl-C as Python has it, and a list that holds what was pressed; nothing changes where it is handled otherwise."""
+    """Yield a list that records each Ctrl-C; do nothing if SIGINT already has another handler."""
     pressed: list[int] = []
 
     def interrupt(number: int, frame: FrameType | None) -> None:
@@ -141,7 +143,7 @@ def _noted_interrupts() -> Iterator[list[int]]:
 
 
 def _run(arguments: Sequence[str] | None) -> None:
-    """Run one command; an error becomes words on standard error and an exit code."""
+    """Run one command; print errors on standard error and set the exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # file names need not be UTF-8
@@ -150,19 +152,19 @@ def _run(arguments: Sequence[str] | None) -> None:
             program(_named(sys.argv[1:] if arguments is None else arguments))(arguments, prog_name="cloudkit")
         finally:
             sys.stdout.flush()
-    except BrokenPipeError:  # whoever read the output has left: nothing more to say, not even at exit
+    except BrokenPipeError:  # the reader closed the pipe: print nothing, not even at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FAILED)
     except SpecError as error:
         say(str(error))
         count = len(error.problems)
-        complain(f"{count} mistake{'s' if count > 1 else ''} in the spec, nothing was done")
+        complain(f"found {count} error{'s' if count > 1 else ''} in the spec; nothing was run")
         sys.exit(NOTHING_DONE)
     except CloudkitError as error:
         complain("\n".join([str(error), *_notes(error)]))
         sys.exit(NOTHING_DONE)
     except MemoryError:
-        complain("there is not enough memory for this; give fewer or smaller inputs at a time")
+        complain("not enough memory; pass fewer or smaller inputs at a time")
         sys.exit(NOTHING_DONE)
     except OSError as error:
         what = ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
@@ -171,7 +173,7 @@ def _run(arguments: Sequence[str] | None) -> None:
 
 
 def _named(arguments: Sequence[str]) -> Sequence[str]:
-    """The verb that a command line names, all verbs where it names none: describing each one takes 10 ms."""
+    """Return the verb of a command line, or all verbs if it has none: describing a verb takes 10 ms."""
     first = next((word for word in arguments if not word.startswith("-")), "")
     return [first] if first in VERBS else VERBS
 

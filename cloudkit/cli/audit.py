@@ -1,4 +1,4 @@
-"""`cloudkit audit`: what is in files of strings or structures, before anyone trains on them."""
+"""`cloudkit audit`: check files of strings or structures before training on them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,11 +10,11 @@ from cloudkit.cli.columns import Column
 from cloudkit.cli.files import check_apart, check_inputs, check_target, replacing, table_suffixes
 from cloudkit.cli.terminal import counting, emit, emit_json, say
 
-Inputs = Annotated[list[str], typer.Argument(metavar="FILE...", help="Tables of strings or structures (.csv, .jsonl, .parquet; .gz may follow), folders of shards, files and folders of structures.")]  # fmt: skip
-Page = Annotated[Path | None, typer.Option("--output", "-o", metavar="PAGE", help="The whole report as one .html page with plots.")]  # fmt: skip
-Labels = Annotated[list[str] | None, typer.Option("--label", metavar="NAME", help="A column of labels, may be repeated. [default: every column of numbers]", show_default=False)]  # fmt: skip
-Split = Annotated[str | None, typer.Option("--split", metavar="NAME", help="The column that says train, test, … [default: split or part, if there is one]", show_default=False)]  # fmt: skip
-Dedupe = Annotated[Path | None, typer.Option("--dedupe", metavar="OUT", help="Write each distinct string once: id and space group of its first row, number of copies, median of each label. A .parquet, .csv or .jsonl file. The report is then made only with -o or --json.")]  # fmt: skip
+Inputs = Annotated[list[str], typer.Argument(metavar="FILE...", help="Tables of strings or structures (.csv, .jsonl, .parquet; .gz too), folders of shards, structure files and folders.")]  # fmt: skip
+Page = Annotated[Path | None, typer.Option("--output", "-o", metavar="PAGE", help="Write the full report with plots as one .html page.")]  # fmt: skip
+Labels = Annotated[list[str] | None, typer.Option("--label", metavar="NAME", help="Column of labels; can be repeated. [default: all numeric columns]", show_default=False)]  # fmt: skip
+Split = Annotated[str | None, typer.Option("--split", metavar="NAME", help="Column with the split of each row: train, test, … [default: split or part, if present]", show_default=False)]  # fmt: skip
+Dedupe = Annotated[Path | None, typer.Option("--dedupe", metavar="OUT", help="Write each distinct string once to a .parquet, .csv or .jsonl file, with the id of its first row, the number of copies and the median of each label; print no report unless -o or --json is given.")]  # fmt: skip
 
 
 def command(
@@ -24,11 +24,11 @@ def command(
     labels: Labels = None,
     split: Split = None,
     dedupe: Dedupe = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The report as JSON on standard output.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:  # fmt: skip
-    """Find duplicates by canonical string, clashes of labels, gaps in coverage, overlaps between files and splits that leak.
+    """Find duplicates, conflicting labels, overlaps between files, leaks between splits, and gaps in coverage.
 
-    Exit code 1 where rows have no valid string; they are counted and the first are listed.
+    Rows without a valid string are counted, the first are listed, and the exit code is 1.
 
     \b
     Example:
@@ -66,17 +66,17 @@ def command(
     valid = sum(entry["valid"] for entry in found["files"])
     if dedupe:
         say(
-            f"{valid:,} strings, {found['dedupe']['strings']:,} distinct ones written to {dedupe}; {invalid:,} rows without a valid string"
+            f"{valid:,} strings, {found['dedupe']['strings']:,} distinct strings written to {dedupe}; {invalid:,} rows without a valid string"
         )
     raise typer.Exit(1 if invalid else 0)
 
 
 def _summary(found: dict[str, Any]) -> Iterator[str]:
-    """What a person wants to know first."""
+    """Yield the lines of the summary."""
     for entry in found["files"]:
         yield f"{entry['file']}: {entry['rows']:,} rows, {entry['invalid']:,} invalid, {entry['strings']:,} distinct strings ({entry['dialects']})"
     counts = found["duplicates"]
-    yield f"{counts['repeated']:,} strings occur more than once, {counts['surplus']:,} rows more than needed"
+    yield f"{counts['repeated']:,} strings occur more than once; {counts['surplus']:,} rows are redundant"
     for entry in found["labels"]:
         yield (
             f"{entry['file']}: {entry['label']}: {entry['clashing']:,} of {entry['repeated']:,} repeated strings have different "

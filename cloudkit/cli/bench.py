@@ -1,4 +1,4 @@
-"""`cloudkit bench`: how fast cloudkit is compared with its rivals on this machine; needs a checkout."""
+"""`cloudkit bench`: compare cloudkit's speed with that of other tools on this machine; needs a checkout."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from cloudkit.errors import DISTRIBUTION, CloudkitError
 
 FOLDER: Final = Path(__file__).resolve().parents[2] / "benchmarks"
 VERSIONS: Final = ("cloudkit-scope", "numpy", "spglib", "moyopy", "gemmi", "tokenizers", "transformers", "lark", "jsonschema", "pymatgen")  # fmt: skip
-COUNTED: Final = {  # subjects that are scripts and print a table of their own
+COUNTED: Final = {  # subjects that are scripts and print their own tables
     "kernels": "kernel_counts.py",
     "pretrain": "bench_pretrain.py",
 }
@@ -25,7 +25,7 @@ HEADER: Final = ("contender", "best", "median", "items/s", "ratio")
 
 
 class Row(NamedTuple):
-    """One contender: seconds for each item (string, structure, file), and how many times the fastest rival's speed."""
+    """One contender: seconds per item (string, structure, file), and its speed relative to the fastest rival."""
 
     group: str
     contender: str
@@ -37,15 +37,15 @@ class Row(NamedTuple):
 
 
 def command(
-    subject: Annotated[list[str] | None, typer.Argument(metavar="SUBJECT", help="Which benchmarks (without it, all): tokenize, decode, validate, parse, ...", show_default=False)] = None,
-    wall: Annotated[bool, typer.Option("--wall", help="Measure wall-clock time: for several threads or jobs, on an idle machine.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Rows, machine and versions as a JSON document.")] = False,
+    subject: Annotated[list[str] | None, typer.Argument(metavar="SUBJECT", help="Benchmarks to run: tokenize, decode, validate, parse, ... [default: all]", show_default=False)] = None,
+    wall: Annotated[bool, typer.Option("--wall", help="Measure wall-clock time, for several threads or jobs on an idle machine.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print rows, machine and versions as one JSON document.")] = False,
 ) -> None:  # fmt: skip
-    """Time cloudkit against its rivals: same input, same output, one thread, CPU time of this process.
+    """Compare cloudkit's speed with that of other tools: same input, same output, one thread, CPU time.
 
-    Best and median are times for one item; the ratio is to the fastest rival of the group, by the best rounds.
-    `kernels` counts instead: what packed attention must do and move on three chips, and what our kernels move.
-    `pretrain` trains and predicts at 12 x 768, as transformers does, which takes ten minutes.
+    Best and median are times per item; the ratio compares best rounds with those of the fastest other tool. `kernels` counts
+    operations and bytes of packed attention on three chips instead. `pretrain` compares training and inference at 12 x 768 with
+    transformers, which takes ten minutes.
 
     \b
     Example:
@@ -74,8 +74,8 @@ def command(
 
 
 def _print_counts(name: str) -> None:
-    """The table of a benchmark that counts."""
-    _timed_files()  # says so where there is no checkout
+    """Print the table of a benchmark that is a script."""
+    _timed_files()  # raises without a checkout
     command = [sys.executable, str(FOLDER / COUNTED[name])]
     done = subprocess.run(command, cwd=FOLDER.parent, capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -84,12 +84,12 @@ def _print_counts(name: str) -> None:
 
 
 def _timed_files() -> dict[str, Path]:
-    """Benchmark files by subject."""
+    """Return the benchmark files by subject."""
     names = {path.stem.removeprefix("bench_"): path for path in sorted(FOLDER.glob("bench_*.py"))}
     known = {name: path for name, path in names.items() if name not in COUNTED}
     if not known:
         raise CloudkitError(
-            f"benchmarks need a checkout of the project, and there is none around {Path(__file__).resolve().parents[1]}; "
+            f"benchmarks need a checkout of cloudkit, and {Path(__file__).resolve().parents[1]} is not in one; "
             "clone it and run `make bench` there"
         )
     return known
@@ -102,12 +102,12 @@ def _files(subjects: list[str]) -> list[Path]:
         raise CloudkitError(f"benchmarks need {' and '.join(missing)}: pip install '{DISTRIBUTION}[test]'")
     for name in subjects:
         if name not in known:
-            raise CloudkitError(f"no benchmark '{name}'; there are: {', '.join([*known, *COUNTED])}")
+            raise CloudkitError(f"no benchmark '{name}'; choose from {', '.join([*known, *COUNTED])}")
     return [known[name] for name in subjects] or list(known.values())
 
 
 def _run(file: Path, wall: bool) -> list[Row]:
-    """One benchmark file in a process of its own."""
+    """Run one benchmark file in its own process."""
     timer = [] if wall else ["--benchmark-timer=time.process_time"]
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"

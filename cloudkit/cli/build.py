@@ -1,4 +1,4 @@
-"""`cloudkit build`: from a spec to a trained and evaluated model; unchanged stages are reused."""
+"""`cloudkit build`: train and evaluate the model of a spec, reusing unchanged stages."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,20 +11,20 @@ from cloudkit.cli.terminal import complete_presets, emit, emit_json, going_on, s
 if TYPE_CHECKING:
     from cloudkit.train import BuildResult
 
-Changes = Annotated[list[str] | None, typer.Option("--set", metavar="A.B=C", help="Change a value of the spec; may be given often.", show_default=False)]  # fmt: skip
-Out = Annotated[Path | None, typer.Option("--out", "-o", metavar="DIR", help="Folder of the run. [default: runs/<name>]", show_default=False)]  # fmt: skip
+Changes = Annotated[list[str] | None, typer.Option("--set", metavar="A.B=C", help="Change a value of the spec; can be repeated.", show_default=False)]  # fmt: skip
+Out = Annotated[Path | None, typer.Option("--out", "-o", metavar="DIR", help="Folder of the run. [default: runs/NAME]", show_default=False)]  # fmt: skip
 
 
 def command(
-    spec: Annotated[str, typer.Argument(metavar="SPEC", autocompletion=complete_presets, help="A spec file, or a preset's name (`cloudkit new --list`).")],
+    spec: Annotated[str, typer.Argument(metavar="SPEC", autocompletion=complete_presets, help="Spec file, or name of a preset (see `cloudkit new --list`).")],
     changes: Changes = None,
     out: Out = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check spec and data, say what would be done, write nothing.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Stages and metrics as one JSON document.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the spec and the data and estimate the cost; write nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print stages and metrics as one JSON document.")] = False,
 ) -> None:  # fmt: skip
-    """Train, evaluate and report the model that a spec declares.
+    """Train and evaluate the model of a spec, and write a report.
 
-    Stages whose inputs did not change are reused; after an interruption, run the same command again to resume.
+    Stages with unchanged inputs are reused. If a build is interrupted, run the same command again to resume.
 
     \b
     Examples:
@@ -62,11 +62,11 @@ def _emit_result(result: "BuildResult", dry_run: bool) -> None:
 
 
 def _show_result(result: "BuildResult") -> None:
-    """Print the errors of model and baselines and the verdict of each quantity, and the path of the report."""
+    """Print errors of model and baselines, the verdict on each quantity and the path of the report."""
     from cloudkit.report.verdict import lead, verdict
 
     if result.did_nothing:
-        say("nothing changed, so nothing was done")
+        say("nothing changed since the last build")
     tasks = result.metrics.get("tasks", [])
     for task in tasks:
         show_errors(task)

@@ -1,4 +1,4 @@
-"""Strings from wherever the user has them: arguments, standard input, lines of text, or a column of a table."""
+"""Strings from arguments, standard input, lines of text or a column of a table."""
 
 import sys
 import zlib
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 MAX_TEXT: Final = 1 << 28  # bytes of lines, unpacked, that are held at once
 
-Strings = Annotated[list[str] | None, typer.Argument(metavar="[STRING]...", help="SCOPE strings, or one file as for --file; - reads lines from standard input.", show_default=False)]  # fmt: skip
-File = Annotated[str | None, typer.Option("--file", "-f", metavar="F", help="Lines of text, .csv, .jsonl or .parquet (.gz may follow), a folder of shards, a file of structures; - is standard input.")]  # fmt: skip
-Column = Annotated[str | None, typer.Option("--column", "-c", metavar="NAME", help="Column of strings, structures or names of files. [default: scope, else cif, structure, file, ... or the only column of text]", show_default=False)]  # fmt: skip
+Strings = Annotated[list[str] | None, typer.Argument(metavar="[STRING]...", help="SCOPE strings, or one file as for --file; - for lines on standard input.", show_default=False)]  # fmt: skip
+File = Annotated[str | None, typer.Option("--file", "-f", metavar="F", help="Lines of text, a .csv, .jsonl or .parquet table (.gz too), a folder of shards or a structure file; - for standard input.")]  # fmt: skip
+Column = Annotated[str | None, typer.Option("--column", "-c", metavar="NAME", help="Column with strings, structures or file names. [default: scope, else cif, structure, file, ... or the only text column]", show_default=False)]  # fmt: skip
 
 
 class Texts(NamedTuple):
-    """Strings and where they come from, with the identifiers of a table's column `id`; rows count from 1, without a header.
+    """Strings and their source, with the ids of a table's column `id`; messages count rows from 1, without the header.
 
-    first: the row of the first of them (from 0), where they are a part of a table.
+    first: row (from 0) of the first string, if they are part of a table.
     """
 
     source: str
@@ -35,14 +35,14 @@ class Texts(NamedTuple):
     first: int = 0
 
     def place(self, row: int) -> str:
-        """The name of row `row` (from 0) in messages."""
+        """Return the name of row `row` (from 0) for messages."""
         return f"{self.source}, row {self.first + row + 1}"
 
 
 def gather(strings: list[str] | None, file: str | None, column: str | None, damaged: bool = False) -> Texts:
-    """The strings of a command line. Raises CloudkitError where none, or two kinds of source, are given.
+    """Return the strings of a command line. Raises CloudkitError unless there is exactly one source.
 
-    damaged: take lines that are not UTF-8, with U+FFFD for what cannot be read, instead of refusing the file.
+    damaged: accept lines that are not UTF-8 and decode the invalid bytes as U+FFFD.
     """
     from cloudkit.io.paths import missing_hint
 
@@ -53,35 +53,35 @@ def gather(strings: list[str] | None, file: str | None, column: str | None, dama
     if strings is not None and len(strings) == 1 and _is_file(strings[0]):
         file, strings = strings[0], None
     if column and (not file or not is_table(file)):
-        raise CloudkitError("--column needs a --file that is a table: .csv, .jsonl or .parquet")
+        raise CloudkitError("--column needs a table: a .csv, .jsonl or .parquet file")
     if file:
         return read_texts(file, column, damaged)
     if strings == [STANDARD_INPUT]:
         return read_texts(STANDARD_INPUT, damaged=damaged)
     named = next((one for one in strings or () if _is_file(one)), None)
     if named is not None:
-        raise CloudkitError(f"{named} is a file, not a string; give strings, or one file by itself")
+        raise CloudkitError(f"{named} is a file, not a string; give strings, or one file")
     if strings and (hint := missing_hint(strings[0])):
-        raise CloudkitError(f"{strings[0]} is not a string; {hint}")
+        raise CloudkitError(f"{strings[0]} is not a SCOPE string; {hint}")
     return Texts("argument", list(strings or ()))
 
 
 def _is_file(text: str) -> bool:
     try:
         return "|" not in text and Path(text).is_file()
-    except OSError:  # longer than a name may be
+    except OSError:  # too long for a file name
         return False
 
 
 def is_table(file: str) -> bool:
-    """Whether the name is that of a table with columns, or of a folder of shards."""
+    """Whether the name is that of a table or of a folder of shards."""
     from cloudkit.io.formats import is_table
 
     return is_table(file)
 
 
 def read_texts(file: str, column: str | None = None, damaged: bool = False) -> Texts:
-    """Strings of a file: one per line, or one column of a table. A missing value is an empty string.
+    """Return the strings of a file: one per line, or one column of a table. A missing value is an empty string.
 
     Raises DataError for a file that cannot be read or is empty, and for values that are not text.
     """
@@ -98,7 +98,7 @@ def read_texts(file: str, column: str | None = None, damaged: bool = False) -> T
 
 
 def stream_texts(file: str, column: str | None = None) -> Iterator[Texts]:
-    """The same in bounded memory, some rows of a table at a time; lines of text come at once."""
+    """Yield the same in bounded memory, some rows of a table at a time; lines of text come at once."""
     if not is_table(file):
         yield read_texts(file)
         return
@@ -114,7 +114,7 @@ def stream_texts(file: str, column: str | None = None) -> Iterator[Texts]:
 
 
 def _texts(file: str, column: str | None, table: "Table", first: int) -> Texts:
-    """Strings of some rows of a table; those of structures are made here."""
+    """Return the strings of some rows of a table, encoding structures if needed."""
     from cloudkit.encoding.table_rows import encode_table_rows, find_held
     from cloudkit.io.tables import ID_COLUMNS
 
@@ -131,7 +131,7 @@ def _texts(file: str, column: str | None, table: "Table", first: int) -> Texts:
 
 
 def _as_texts(file: str, rows: "Iterable[Encoded]", first: int) -> Texts:
-    """Strings of structures; the reason is said where there is none, which leaves an empty string."""
+    """Return the strings of structures; print the reason if there is none, and use an empty string."""
     found = list(rows)
     for row in found:
         if row.error is not None:
@@ -140,7 +140,7 @@ def _as_texts(file: str, rows: "Iterable[Encoded]", first: int) -> Texts:
 
 
 def _holds_structure(file: str) -> bool:
-    """Whether a file is one of structures by its name, rather than lines of strings."""
+    """Whether a file holds structures, judged by its name, rather than lines of strings."""
     from cloudkit.io import classify
 
     return Path(file).is_file() and bool(classify(file))
@@ -162,7 +162,7 @@ def _lines(file: str, damaged: bool) -> list[str]:
             )
         text = data.decode("utf-8-sig", "replace" if damaged else "strict")
     except IsADirectoryError:
-        raise DataError(f"{file}: a folder, but not one of shards; name a file of strings") from None
+        raise DataError(f"{file}: a folder without shards; name a file of strings") from None
     except FileNotFoundError:
         raise DataError(f"{file}: no such file") from None
     except UnicodeDecodeError as error:
@@ -170,19 +170,19 @@ def _lines(file: str, damaged: bool) -> list[str]:
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{file}: cannot be read ({error})") from None
     if not text.strip("\r\n"):
-        raise DataError(f"{name}: it has no strings")
+        raise DataError(f"{name}: contains no strings")
     return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
 
 
 class Failures:
-    """Counts the failures among some strings and shows the first of them where they happen."""
+    """Count the strings that fail and print the first of them."""
 
     def __init__(self, all_shown_by: str) -> None:
         self.count = 0
         self._all_shown_by = all_shown_by
 
     def add(self, texts: Texts, row: int, error: ScopeError) -> None:
-        """The string of `row` (from 0) of some texts failed: its first diagnostic with a caret, or the reason in words."""
+        """Record that the string of `row` (from 0) failed; print its first diagnostic with a caret, or the reason."""
         self.count += 1
         if self.count <= MAX_SHOWN:
             from cloudkit.scope import render
@@ -192,7 +192,7 @@ class Failures:
             say(f"{texts.place(row)}: {reason}")
 
     def report(self) -> bool:
-        """Say how many more there were than shown; whether there were any."""
+        """Print how many more failures there are; return whether there were any."""
         if self.count > MAX_SHOWN:
             say(f"... and {self.count - MAX_SHOWN:,} more; {self._all_shown_by} shows all")
         return self.count > 0

@@ -18,21 +18,21 @@ AnyTarget = Literal["orbit", "reduced", "full", "aflow", "cloudkit", "hf"]
 
 
 def command(
-    to: Annotated[AnyTarget, typer.Option("--to", help="Dialect; aflow for an AFLOW protostructure label; for a model's folder: cloudkit or hf.", show_default=False)],
+    to: Annotated[AnyTarget, typer.Option("--to", help="Dialect of strings, or aflow for AFLOW labels; cloudkit or hf for a model folder.", show_default=False)],
     strings: Strings = None,
     file: File = None,
     column: Column = None,
-    top: Annotated[int | None, typer.Option("--top", min=1, metavar="K", help="Print at most K candidates of a reduced string. [default: all]", show_default=False)] = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="DIR", help="Folder that a model is written to.", show_default=False)] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON lines: row, text, strings, count, complete, error.")] = False,
+    top: Annotated[int | None, typer.Option("--top", min=1, metavar="K", help="Print at most K candidates per reduced string. [default: all]", show_default=False)] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="DIR", help="Folder to write a model to.", show_default=False)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON lines with row, text, strings, count, complete and error.")] = False,
 ) -> None:  # fmt: skip
-    """Turn SCOPE strings or AFLOW labels into another dialect or into AFLOW labels, one per line.
+    """Convert SCOPE strings and AFLOW protostructure labels, one per line.
 
-    A reduced string does not say who sits where: to orbit gives its candidates, smallest cell first, and says whether
-    they are complete (up to 80 atoms in the conventional cell).
+    A reduced string does not say which element is on which position. `--to orbit` lists all candidates, smallest cell first, up to
+    80 atoms in the conventional cell, and says whether the list is complete.
 
-    Or turn a folder of transformers' BertForMaskedLM, such as the published weights, into a model (--to cloudkit), and a model
-    with a bert encoder into such a folder with a tokenizer.json of the same ids (--to hf).
+    `--to cloudkit` converts a Hugging Face BertForMaskedLM folder, such as the published weights, to a model folder; `--to hf`
+    converts a model with a bert encoder back and adds a tokenizer.json with the same ids.
 
     \b
     Examples:
@@ -43,7 +43,7 @@ def command(
         convert_model(strings or [], to, out, as_json)
         return
     if out is not None:
-        raise CloudkitError("--out is for models: --to cloudkit or --to hf; strings go to standard output")
+        raise CloudkitError("--out is for models (--to cloudkit or --to hf); strings go to standard output")
     texts = gather(strings, file, column)
     failures = Failures("--json")
     with counting("strings") as bar:
@@ -65,7 +65,7 @@ def command(
 
 
 class Result(NamedTuple):
-    """What one string became, and why it became nothing. complete: nothing is missing; verdict: of a search, in words."""
+    """Result for one string, with the error if there is none. complete: no candidate is missing; verdict: summary of a search."""
 
     strings: list[str]
     complete: bool
@@ -74,7 +74,7 @@ class Result(NamedTuple):
 
 
 def _convert(text: str, to: AnyTarget) -> Result:
-    """The string or strings that a string or label becomes."""
+    """Convert a string or label."""
     from cloudkit.scope import aflow_label, from_aflow, parse, project
 
     try:
@@ -91,13 +91,15 @@ def _convert(text: str, to: AnyTarget) -> Result:
 
 
 def _search(scope: "Scope") -> Result:
-    """The candidates of a reduced string, with a verdict; none at all is a failure."""
+    """Return the candidates of a reduced string with a verdict; no candidate is an error."""
     from cloudkit.scope import MAX_ATOMS, candidates
 
     found = candidates(scope)
     bound = f"ordered crystals of up to {MAX_ATOMS} atoms in the conventional cell"
     state = (
-        f"complete, all {bound}" if found.complete else f"incomplete, {found.nodes:,} assignments looked at"
+        f"complete: all {bound}"
+        if found.complete
+        else f"incomplete: stopped after {found.nodes:,} assignments"
     )
     count = len(found.texts)
     error = None
@@ -116,12 +118,12 @@ def _emit_row(row: int, text: str, result: Result, top: int | None) -> None:
 
 
 def convert_model(folders: Sequence[str], to: str, out: Path | None, as_json: bool) -> None:
-    """Write the model in the one folder given into `out`, as cloudkit or Hugging Face has it, and say what was done."""
+    """Convert the model in one folder to cloudkit's or Hugging Face's format, write it to `out` and print notes."""
     if len(folders) != 1 or out is None:
         form = "HF_DIR --to cloudkit" if to == "cloudkit" else "MODEL --to hf"
-        raise CloudkitError(f"a model is converted one at a time: cloudkit convert {form} --out DIR")
+        raise CloudkitError(f"give one model and an output folder: cloudkit convert {form} --out DIR")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise CloudkitError(f"{out} is not empty; name another folder with --out")
+        raise CloudkitError(f"{out} is not empty; choose another folder with --out")
     notes = _to_cloudkit(folders[0], out) if to == "cloudkit" else _to_hf(folders[0], out)
     for note in notes:
         say(f"note: {note}")

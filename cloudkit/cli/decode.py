@@ -1,4 +1,4 @@
-"""`cloudkit decode`: what a string says, as a readable tree or as JSON that conforms to schemas/scope.schema.json."""
+"""`cloudkit decode`: strings as trees, or as JSON that conforms to schemas/scope.schema.json."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
@@ -17,13 +17,13 @@ def command(
     strings: Strings = None,
     file: File = None,
     column: Column = None,
-    form: Annotated[Literal["tree", "json"], typer.Option("--format", help="tree: for people; json: as `cloudkit schema scope` describes it.")] = "tree",
-    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    form: Annotated[Literal["tree", "json"], typer.Option("--format", help="tree, or json in the form of `cloudkit schema scope`.")] = "tree",
+    as_json: Annotated[bool, typer.Option("--json", help="Same as --format json.")] = False,
 ) -> None:  # fmt: skip
-    """Show what SCOPE strings say: space group, orbits, who sits on them.
+    """Show the space group, Wyckoff positions and species of SCOPE strings.
 
-    As JSON, one string is an object and several are a list, in which one that breaks the grammar is null. What else is
-    wrong is listed, and does not keep a string from being shown.
+    As JSON, one string is an object and several are a list, with null for a string that breaks the grammar. Strings with other
+    errors are shown, and their errors are listed.
 
     \b
     Example:
@@ -44,7 +44,7 @@ def command(
 
 
 def _decoded(texts: Texts, failures: Failures) -> Iterator[Tree | None]:
-    """A tree for each string that the grammar accepts, else None, in order; invalid ones are listed."""
+    """Yield a tree for each string that the grammar accepts, otherwise None; list invalid strings."""
     from cloudkit.scope import parse, read, to_tree
 
     for row, text in enumerate(texts.texts):
@@ -59,7 +59,7 @@ def _decoded(texts: Texts, failures: Failures) -> Iterator[Tree | None]:
 
 
 def _lines(tree: Tree | None) -> list[str]:
-    """The tree drawn with lines; nothing for an invalid string."""
+    """Return the tree drawn with lines; nothing for None."""
     if tree is None:
         return []
     from cloudkit.tables import SPACE_GROUPS
@@ -80,7 +80,7 @@ def _lines(tree: Tree | None) -> list[str]:
 
 
 def _row(entry: Tree) -> str:
-    """One orbit, site, symbol or fraction."""
+    """Return one orbit, site, symbol or fraction as text."""
     if "fraction" in entry:
         return f"{entry['element']:<2} {entry['fraction']}"
     symbol = f"{entry['multiplicity']}{entry['letter']}"

@@ -1,4 +1,4 @@
-"""`cloudkit doctor`: what is installed, what is missing or broken, the command that fixes it, and with --fix what is safe of it."""
+"""`cloudkit doctor`: check the installation, name the command that fixes each problem, and run safe fixes with --fix."""
 
 import os
 import platform
@@ -18,14 +18,14 @@ from cloudkit.errors import DISTRIBUTION, CloudkitError
 
 PACKAGE: Final = Path(__file__).parents[1]
 CHECKOUT: Final = PACKAGE.parent
-LEAST_ROOM: Final = 1 << 30  # bytes free on the disk
-QUIET: Final = 60.0  # seconds since a draft was written
+LEAST_ROOM: Final = 1 << 30  # free bytes on the disk
+QUIET: Final = 60.0  # seconds since a temporary file was written
 
 
 class Finding(NamedTuple):
-    """One line of the answer; `fix` is the command that helps, empty where all is well or nothing is needed.
+    """One line of the report; `fix` is the command that helps, empty if nothing has to be fixed.
 
-    repair: does what `fix` says, where that is safe to do unasked.
+    repair: runs the fix, if that is safe.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Finding(NamedTuple):
 
 
 def core() -> Finding:
-    """Is there a compiled core, and was it built from the sources next to it?"""
+    """Check that the core is compiled, and from the sources next to it."""
     import subprocess
     import sysconfig
 
@@ -53,22 +53,24 @@ def core() -> Finding:
         )
         if pip.returncode:
             say(pip.stdout.rstrip())
-            raise CloudkitError(f"the core could not be rebuilt; see the output of pip above ({words})")
+            raise CloudkitError(f"cannot rebuild the core; see the output of pip above ({words})")
 
     if not _native.COMPILED:
         again = words if from_checkout else f"pip install --force-reinstall --no-deps {DISTRIBUTION}"
         fix = f"install a C compiler, then {again}"
         compiler = (sysconfig.get_config_var("CC") or "cc").split()[0]
         repair = rebuild if from_checkout and shutil.which(compiler) else None
-        return Finding("core", "readable twin (correct, but slow)", fix, repair=repair)
+        return Finding(
+            "core", "not compiled; the Python core runs instead (correct, but slow)", fix, repair=repair
+        )
     newer = _newer_sources() if from_checkout else []
     if newer:
-        return Finding("core", f"compiled before {newer[0]} was changed", words, repair=rebuild)
+        return Finding("core", f"older than {newer[0]}", words, repair=rebuild)
     return Finding("core", "compiled")
 
 
 def _newer_sources() -> list[str]:
-    """Sources of a checkout that are newer than the module that was compiled from them."""
+    """Return the sources of a checkout that are newer than their compiled module."""
     found: list[str] = []
     for module in (*PACKAGE.glob("*/*.so"), *PACKAGE.glob("*/*.pyd")):
         name = module.name.partition(".")[0]
@@ -83,7 +85,7 @@ def _newer_sources() -> list[str]:
 
 
 def files() -> Finding:
-    """Are the installed files those that were installed?"""
+    """Check the hashes of the installed files."""
     import base64
     import hashlib
 
@@ -98,31 +100,29 @@ def files() -> Finding:
     if wrong:
         fix = f"pip install --force-reinstall --no-deps {DISTRIBUTION}"
         return Finding(
-            "files", f"{len(wrong)} changed or missing since the installation, the first {wrong[0]}", fix
+            "files", f"{len(wrong)} changed or missing since installation; the first is {wrong[0]}", fix
         )
     return Finding("files", "as installed")
 
 
 def machine(folder: Path) -> Iterator[Finding]:
-    """Processors, room on the disk, whether the folder can be written, and the encoding of text."""
+    """Check processors, disk space, write access and text encoding."""
     import locale
 
     yield Finding("cpu", f"{os.cpu_count()} cores")
     room = shutil.disk_usage(folder).free
-    fix = "" if room >= LEAST_ROOM else "make room, or work on another disk"
+    fix = "" if room >= LEAST_ROOM else "free some space, or use another disk"
     yield Finding("disk", f"{room / 1e9:,.1f} GB free in {folder}", fix)
     if not os.access(folder, os.W_OK):
-        yield Finding(
-            "folder", f"{folder} cannot be written", f"chmod u+w {folder}, or work in another folder"
-        )
+        yield Finding("folder", f"{folder} is not writable", f"chmod u+w {folder}, or use another folder")
     encoding = locale.getpreferredencoding(False)
     utf8 = encoding.lower().replace("-", "") == "utf8"
     fix = "" if utf8 else "export PYTHONUTF8=1"
-    yield Finding("text", f"{encoding}{'' if utf8 else '; names and tables are read as UTF-8 all the same'}", fix, needed=False)  # fmt: skip
+    yield Finding("text", f"{encoding}{'' if utf8 else '; names and tables are still read as UTF-8'}", fix, needed=False)  # fmt: skip
 
 
 def leftovers(folder: Path) -> Finding:
-    """Drafts of commands that were killed, in a folder and those in it; what the same command would go on with is left alone."""
+    """Find temporary files of killed commands in a folder and its subfolders; what a command can resume from stays."""
     drafts = [path for pattern in (".*.tmp", "*/.*.tmp") for path in folder.glob(pattern) if _is_dead(path)]
 
     def remove() -> None:
@@ -131,12 +131,17 @@ def leftovers(folder: Path) -> Finding:
 
     if drafts:
         names = " ".join(f"'{path}'" for path in drafts[:5])
-        return Finding("leftovers", f"{len(drafts)} drafts of killed commands", f"rm {names}", repair=remove)
+        return Finding(
+            "leftovers",
+            f"{len(drafts)} temporary file{'s' if len(drafts) > 1 else ''} of killed commands",
+            f"rm {names}",
+            repair=remove,
+        )
     return Finding("leftovers", "none")
 
 
 def _is_dead(path: Path) -> bool:
-    """Whether a file is the draft of a process that is gone, and was not touched lately: it might run on another machine."""
+    """Whether a temporary file belongs to no running process and is not recent (its process may run on another machine)."""
     writer = writer_of(path)
     if writer is None or not path.is_file() or time.time() - path.stat().st_mtime < QUIET:
         return False
@@ -183,10 +188,12 @@ OPTIONAL: Final = (
 
 
 def command(
-    fix: Annotated[bool, typer.Option("--fix", help="Fix what is safe to fix: rebuild a core that is older than its sources, remove drafts of killed commands. Packages are never installed.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="The findings as a JSON list.")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Rebuild an outdated core and remove temporary files of killed commands. Installs no packages.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as a JSON list.")] = False,
 ) -> None:  # fmt: skip
-    """Show versions, engines and devices, what is missing or broken and how to fix it. Exit code 1 where something is left to fix.
+    """Check versions, packages, engines and devices, and suggest fixes.
+
+    The exit code is 1 if anything needs fixing.
 
     \b
     Example:
@@ -204,7 +211,7 @@ def command(
             emit(f"{finding.name:<14}{finding.value}{hint}")
     left = [finding for finding in findings if finding.fix and finding.needed]
     if any(finding.repair for finding in left):
-        say("cloudkit doctor --fix fixes what is safe to fix")
+        say("run `cloudkit doctor --fix` to apply the safe fixes")
     raise typer.Exit(1 if left else 0)
 
 
@@ -250,7 +257,7 @@ def _gpu() -> Iterator[Finding]:
     count = torch.cuda.device_count()
     names = ", ".join(torch.cuda.get_device_name(i) for i in range(count))
     if not names and Path("/dev/nvidia0").exists():
-        fix = "install a torch built for CUDA (pytorch.org), or a driver that it knows"
-        yield Finding("gpu", "there is one, and torch does not see it", fix, needed=False)
+        fix = "install torch with CUDA (pytorch.org), or a driver that it supports"
+        yield Finding("gpu", "found, but not visible to torch", fix, needed=False)
     else:
         yield Finding("gpu", names or "none; models run on the CPU")

@@ -1,4 +1,4 @@
-"""`cloudkit encode`: structures to SCOPE strings; every structure is a row of the output or an entry of the ledger."""
+"""`cloudkit encode`: structures to SCOPE strings; every structure becomes a row of the output or of the failure file."""
 
 import math
 from collections.abc import Iterator
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
 COLUMNS = {"id": str, "scope": str, "space_group": int, "engine": str, "symprec": float}
 MAX_SITES = 20_000  # as in cloudkit.encoding, which is imported on first use
-LOOKED_AT = 1000  # rows that decide which columns of their tables are written
+LOOKED_AT = 1000  # rows that decide which columns of the input tables are kept
 SHARD_SIZE = 10_000  # as in cloudkit.corpus
 NOTES = ("id", "note")
 LEDGER = ("id", "code", "message", "hint")
 
-Inputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help="CIF, POSCAR, extxyz, JSON, CSV files with a column cif (.gz may follow), Parquet, ASE databases; .zip and .tar.gz archives, folders, patterns; - is standard input.")]  # fmt: skip
-Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="OUT", help="A .csv, .jsonl or .parquet file; any other name is a folder of Parquet shards, from which a killed run resumes. Without it, one string per line on standard output.")]  # fmt: skip
-Failures = Annotated[Path | None, typer.Option("--failures", metavar="FILE", help="The ledger, JSON lines: id, code, message, hint of each failure. Without it they go to standard error.")]  # fmt: skip
+Inputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files (CIF, POSCAR, extxyz, JSON, CSV with structures, Parquet, ASE database; .gz too), .zip and .tar.gz archives, folders, glob patterns; - for standard input.")]  # fmt: skip
+Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="OUT", help="A .csv, .jsonl or .parquet file; any other name is a folder of Parquet shards, and an interrupted run resumes there. [default: one string per line on standard output]")]  # fmt: skip
+Failures = Annotated[Path | None, typer.Option("--failures", metavar="FILE", help="JSON lines with id, code, message and hint of each failure. [default: standard error]")]  # fmt: skip
 
-NoteFile = Annotated[Path | None, typer.Option("--notes", metavar="FILE", help="All notes, JSON lines: id, note. Without it the first of each kind goes to standard error.")]  # fmt: skip
+NoteFile = Annotated[Path | None, typer.Option("--notes", metavar="FILE", help="JSON lines with id and note, for all notes. [default: the first note of each kind on standard error]")]  # fmt: skip
 
 
 def check_length(value: float) -> float:
-    """A tolerance as the option gives it; refuses anything but a length between 0 and 10 Å."""
+    """Return the value of --symprec; raise BadParameter unless it is a length between 0 and 10 Å."""
     if not 0 < value < 10 or math.isnan(value):
         raise typer.BadParameter(f"{value} is not a length in Å between 0 and 10")
     return value
@@ -41,43 +41,43 @@ def check_length(value: float) -> float:
 def command(
     inputs: Inputs,
     output: Output = None,
-    dialect: Annotated[Literal["orbit", "reduced", "full"], typer.Option(help="Form of the strings.")] = "orbit",
-    order: Annotated[Literal["canonical", "input"], typer.Option(help="canonical: the same crystal gives the same string; input: as the published script.")] = "canonical",
-    engine: Annotated[Literal["native", "moyo", "spglib"] | None, typer.Option(help="Who finds the symmetry. [default: native, or spglib with --order input]", show_default=False)] = None,
-    symprec: Annotated[float, typer.Option(callback=check_length, help="Largest distance, in Å, at which two sites count as one.")] = 0.01,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Threads that find symmetry, for the native engine.")] = 1,
-    max_sites: Annotated[int, typer.Option(min=1, metavar="N", help="Cells with more atoms are failures.")] = MAX_SITES,
-    shard_size: Annotated[int, typer.Option(min=1, metavar="N", help="Into a folder: structures of a shard, at least; row groups of Parquet files stay whole.")] = SHARD_SIZE,
-    engine_pool: Annotated[Literal["local", "ray"], typer.Option(help="Into a folder: ray makes the shards on the nodes of a Ray cluster that share it.")] = "local",
-    geometry: Annotated[bool, typer.Option("--geometry", help="Add columns of what each structure looks like from its orbits, for geometry pretraining.")] = False,
-    column: Annotated[str | None, typer.Option("--column", "-c", metavar="NAME", help="Column of a CSV table that holds structures, or the names of their files. [default: cif, poscar, structure, file, ...]", show_default=False)] = None,
+    dialect: Annotated[Literal["orbit", "reduced", "full"], typer.Option(help="Dialect of the strings.")] = "orbit",
+    order: Annotated[Literal["canonical", "input"], typer.Option(help="canonical: one string per crystal; input: the strings of the published script.")] = "canonical",
+    engine: Annotated[Literal["native", "moyo", "spglib"] | None, typer.Option(help="Symmetry engine. [default: native, or spglib with --order input]", show_default=False)] = None,
+    symprec: Annotated[float, typer.Option(callback=check_length, help="Symmetry tolerance in Å.")] = 0.01,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Threads of the native engine.")] = 1,
+    max_sites: Annotated[int, typer.Option(min=1, metavar="N", help="Reject cells with more sites than this.")] = MAX_SITES,
+    shard_size: Annotated[int, typer.Option(min=1, metavar="N", help="For a folder: structures per shard; Parquet row groups are not split.")] = SHARD_SIZE,
+    engine_pool: Annotated[Literal["local", "ray"], typer.Option(help="For a folder: ray encodes on the nodes of a Ray cluster that share the folder.")] = "local",
+    geometry: Annotated[bool, typer.Option("--geometry", help="Add columns with the geometry of each structure, for geometry pretraining.")] = False,
+    column: Annotated[str | None, typer.Option("--column", "-c", metavar="NAME", help="CSV column with structures or file names. [default: cif, poscar, structure, file, ...]", show_default=False)] = None,
     failures: Failures = None,
     notes: NoteFile = None,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON lines on standard output: each string or failure; with -o, the counts.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON lines on standard output: one per string or failure; with -o, only the counts.")] = False,
 ) -> None:  # fmt: skip
     """Turn structures into SCOPE strings.
 
-    Columns of the output: id, scope, space_group, engine, symprec, then those of the table that the structures come from, such as
-    labels; with --geometry also distances and neighbours of each orbit, in the order of the
-    string, and volume, shortest distance and stiffness of the crystal (cloudkit/structure/geometry.py).
+    The output has the columns id, scope, space_group, engine and symprec, followed by the other columns of an input table, such as
+    labels. --geometry adds distances and neighbours of each orbit, in the order of the string, and volume, shortest distance and
+    stiffness of the crystal.
 
     \b
     Example:
       cloudkit encode structures/ more/*.cif.gz -o strings.csv --failures failed.jsonl
-      cloudkit encode labels.csv -o strings.csv        # its column cif, structure or file says what is encoded; all others are kept
+      cloudkit encode labels.csv -o strings.csv    # structures in the column cif, structure or file
       cloudkit encode structures/*.parquet -o strings/ --jobs 8
     """
     output = None if output == Path("-") else output
     folder = output if output and output.suffix not in table_suffixes() else None
     _check(inputs, output, failures, notes, folder is not None)
     if column and folder:
-        raise CloudkitError("--column is for one table as output: give -o FILE.csv, .jsonl or .parquet")
+        raise CloudkitError("--column cannot write a folder of shards; use -o FILE.csv, .jsonl or .parquet")
     if engine_pool == "ray" and not folder:
-        raise CloudkitError("--engine-pool ray makes shards: give -o FOLDER")
+        raise CloudkitError("--engine-pool ray writes shards; use -o FOLDER")
     if geometry and folder:
-        raise CloudkitError("--geometry writes columns of one table: give -o FILE.csv, .jsonl or .parquet")
+        raise CloudkitError("--geometry cannot write a folder of shards; use -o FILE.csv, .jsonl or .parquet")
     if geometry and not (output or as_json):
-        raise CloudkitError("--geometry writes columns: give -o OUT or --json")
+        raise CloudkitError("--geometry writes columns; use -o OUT or --json")
     from cloudkit.encoding import EncodeOptions, encode_files
     from cloudkit.io import is_table
 
@@ -92,7 +92,7 @@ def command(
         emit_json(
             {"encoded": done, "failed": failed, "output": str(output), "failures": failures and str(failures)}
         )
-    ledger = f", listed in {failures}" if failed and failures else ""
+    ledger = f"; failures in {failures}" if failed and failures else ""
     say(f"{done:,} encoded, {failed:,} failed{ledger}")
     raise typer.Exit(1 if failed else 0)
 
@@ -100,7 +100,7 @@ def command(
 def _check(
     inputs: list[str], output: Path | None, failures: Path | None, notes: Path | None, folder: bool
 ) -> None:
-    """Refuse what cannot work, before anything is read."""
+    """Raise CloudkitError for options that cannot work, before reading anything."""
     if output and folder and output.suffix and not output.is_dir():
         raise CloudkitError(
             f"{output}: cannot write '{output.suffix}' files; use {' or '.join(table_suffixes())}, or a folder: a name without a suffix"
@@ -131,7 +131,7 @@ def _write(
     geometry: bool,
     keeps: bool,
 ) -> tuple[int, int]:
-    """Send each result to where it belongs; (encoded, failed). keeps: whether rows of tables keep their other columns."""
+    """Write each result; return the numbers of encoded and failed. keeps: whether to copy other columns of input tables."""
     from cloudkit.encoding.table_rows import find_kept_columns
 
     done, failed, own = 0, 0, attrgetter(*COLUMNS)
@@ -171,10 +171,10 @@ def _write(
         if lost:
             names = ", ".join(sorted(lost))
             say(
-                f"not written: columns that only rows after the first {LOOKED_AT:,} have ({names}); encode their tables apart"
+                f"not written: columns that appear only after the first {LOOKED_AT:,} rows ({names}); encode those tables separately"
             )
         if not done + failed:
-            raise CloudkitError("the given folders hold no files, so there is nothing to encode")
+            raise CloudkitError("nothing to encode: the folders contain no files")
     return done, failed
 
 
@@ -188,7 +188,7 @@ def _shards(
     failures: Path | None,
     noted: Path | None,
 ) -> tuple[int, int]:
-    """Encode into a folder of shards and say how each ended; (encoded, failed) of the whole folder."""
+    """Encode into a folder of shards; return the numbers of encoded and failed in the folder."""
     from cloudkit.corpus import encode_corpus, read_failures
 
     with counting("structures") as bar, ExitStack() as kept:
@@ -198,11 +198,11 @@ def _shards(
         )
         notes.report()
     if report.kept:
-        say(f"{report.kept} shards were finished before, {report.made} made now")
+        say(f"{report.kept} shards were already finished; {report.made} written now")
     for name in report.damaged:
-        say(f"{folder / name}: damaged or missing; made again")
+        say(f"{folder / name}: damaged or missing; written again")
     if report.gone:
-        say(f"{report.gone} shards removed: their input is no longer there")
+        say(f"{report.gone} shards removed because their input is gone")
     with ExitStack() as stack:
         ledger = stack.enter_context(table_writer(failures, LEDGER)) if failures else None
         for number, entry in enumerate(read_failures(folder)):
@@ -223,7 +223,7 @@ def _geometry_columns() -> dict[str, type]:
 
 
 def _shape(geometry: "Geometry") -> dict[str, object]:
-    """Geometry as columns: the numbers of orbits as text, with blanks between them."""
+    """Return geometry as columns; numbers of orbits are text, separated by spaces."""
     from cloudkit.structure import OF_CRYSTALS, OF_ORBITS
 
     orbits = zip(OF_ORBITS, geometry.orbits.T.tolist(), strict=True)

@@ -12,19 +12,21 @@ from cloudkit.cli.terminal import counting, emit, emit_json, say
 
 COLUMNS = {"id": str, "scope": str, "space_group": int, "prototype": str}
 
-Prototype = Annotated[str, typer.Argument(metavar="PROTOTYPE", help="A known name (perovskite, spinel, half-heusler, …), an AFLOW label, or an orbit string.")]  # fmt: skip
-Elements = Annotated[list[str], typer.Option("--elements", "-e", metavar="LIST", help="Elements that may go anywhere (Sr,Ba,Ti) or in one element's place (O=F,Cl); may be repeated.")]  # fmt: skip
-Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="OUT", help="A .csv, .jsonl or .parquet file; without it, one string per line on standard output.")]  # fmt: skip
+Prototype = Annotated[str, typer.Argument(metavar="PROTOTYPE", help="Name (perovskite, spinel, half-heusler, …), AFLOW label or orbit string.")]  # fmt: skip
+Elements = Annotated[list[str], typer.Option("--elements", "-e", metavar="LIST", help="Elements for all positions (Sr,Ba,Ti) or in place of one element (O=F,Cl); can be repeated.")]  # fmt: skip
+Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="OUT", help="A .csv, .jsonl or .parquet file. [default: one string per line on standard output]")]  # fmt: skip
 
 
 def command(
     prototype: Prototype,
     elements: Elements,
     output: Output = None,
-    keep_charged: Annotated[bool, typer.Option("--keep-charged", help="Keep candidates that no choice of oxidation states makes charge-neutral. They are left out otherwise, unless none is neutral, as in alloys.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON lines on standard output; with -o, the counts.")] = False,
+    keep_charged: Annotated[bool, typer.Option("--keep-charged", help="Keep candidates that no choice of oxidation states makes charge-neutral. They are kept anyway if none is neutral, as in alloys.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON lines on standard output; with -o, only the counts.")] = False,
 ) -> None:  # fmt: skip
-    """Write the charge-neutral crystals that a prototype becomes with other elements. Columns: id (the formula), scope, space_group, prototype.
+    """List the charge-neutral crystals that have the structure of a prototype and other elements.
+
+    The output has the columns id (the formula), scope, space_group and prototype.
 
     \b
     Example:
@@ -50,15 +52,15 @@ def command(
     }
     if as_json and output:
         emit_json(counts | {"output": str(output)})
-    charged = f"{found.charged:,} left out as not charge-neutral (--keep-charged keeps them)"
+    charged = f"{found.charged:,} left out because they are not charge-neutral (--keep-charged keeps them)"
     if found.charged == found.assignments:
-        charged = "none of them charge-neutral by oxidation states, so all are kept"
+        charged = "all kept because none is charge-neutral"
     words = [
         charged if found.charged else "",
-        f"{found.repeated:,} the same crystal as another" if found.repeated else "",
+        f"{found.repeated:,} duplicates left out" if found.repeated else "",
     ]
     say(
-        f"{found.name}: {count:,} candidates of {found.assignments:,} assignments"
+        f"{found.name}: {count:,} candidates from {found.assignments:,} assignments"
         + "".join(f", {word}" for word in filter(None, words))
     )
 

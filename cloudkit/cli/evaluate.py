@@ -15,14 +15,14 @@ IN_PERCENT: Final = ("share_of_3R",)
 
 
 def command(
-    model: Annotated[str, typer.Argument(metavar="MODEL", autocompletion=complete_models, help="Folder that `cloudkit build` wrote, or the name of a model that ships with cloudkit: thermal.")],
-    data: Annotated[str, typer.Argument(metavar="DATA", help="A .csv, .jsonl or .parquet file with labels, or built-in data such as thermal:test.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", autocompletion=complete_models, help="Folder written by `cloudkit build`, or a shipped model: thermal.")],
+    data: Annotated[str, typer.Argument(metavar="DATA", help="Table with labels (.csv, .jsonl, .parquet), or built-in data such as thermal:test.")],
     column: Column = None,
-    as_json: Annotated[bool, typer.Option("--json", help="All metrics and notes as one JSON document.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print metrics and notes as one JSON document.")] = False,
 ) -> None:  # fmt: skip
-    """Measure a model's errors on labelled data, and those of baselines trained on its training rows.
+    """Measure a model's errors on labelled data, and those of baselines trained on the same rows.
 
-    Labels are in the columns that the model's spec names, else in columns named like a quantity.
+    Labels are in the columns that the model's spec names, or in columns named after the quantities.
 
     \b
     Example:
@@ -43,7 +43,7 @@ def command(
 
 
 def show_errors(task: dict[str, Any]) -> None:
-    """One quantity's errors as a table, the model first, then its baselines from the best; as in metrics.json."""
+    """Print the errors on one quantity as in metrics.json, the model first, then baselines from the best."""
     from cloudkit.evaluate.metrics import measures_of, standings
 
     unit = f" in {task['unit']}" if task.get("unit") else ""
@@ -60,7 +60,7 @@ def show_errors(task: dict[str, Any]) -> None:
 
 
 def _called(name: str, task: dict[str, Any]) -> str:
-    """A baseline as the spec names it, with what it is of classes."""
+    """Return the name of a baseline in the spec, and for classes what it is."""
     from cloudkit.evaluate.display import CLASS_BASELINE_NAMES
 
     said = CLASS_BASELINE_NAMES.get(name) if "classes" in task else None
@@ -73,10 +73,10 @@ def _value(measure: "Measure", scores: dict[str, Any]) -> float | None:
 
 
 def _show_confusion(task: dict[str, Any]) -> None:
-    """What the model took each class for, and from which probability."""
+    """Print the confusion matrix and the threshold."""
     emit("")
     names = task["classes"]
     rows = [(name, *counts) for name, counts in zip(names, task["confusion"], strict=True)]
-    emit_table(["true class, taken for", *names], rows)
+    emit_table(["true class, predicted as", *names], rows)
     if len(names) == 2:
-        emit(f"{task['positive']} is predicted from a probability of {task['threshold']:.3g}")
+        emit(f"{task['positive']} is predicted if its probability is at least {task['threshold']:.3g}")

@@ -1,4 +1,4 @@
-"""`cloudkit explain`: how one structure is read, by every engine, over the tolerances, before and after the normalizer."""
+"""`cloudkit explain`: the symmetry of one structure by engine and tolerance, before and after the normalizer."""
 
 import re
 from collections import Counter
@@ -22,7 +22,7 @@ MAX_NAMED: Final = 5
 
 
 class Attempt(NamedTuple):
-    """What one engine finds at one tolerance: a symmetry and its canonical string, or the reason why not."""
+    """Symmetry and canonical string by one engine at one tolerance, or the error."""
 
     symprec: float
     engine: str
@@ -32,15 +32,15 @@ class Attempt(NamedTuple):
 
 
 def command(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="A structure; FILE#BLOCK picks one of several; - is standard input.")],
-    symprec: Annotated[float, typer.Option(callback=check_length, help="Tolerance, in Å, at which the letters are shown.")] = 0.01,
-    as_json: Annotated[bool, typer.Option("--json", help="Everything as one JSON document.")] = False,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Structure file; FILE#BLOCK for one of several structures; - for standard input.")],
+    symprec: Annotated[float, typer.Option(callback=check_length, help="Tolerance in Å for the table of Wyckoff letters.")] = 0.01,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as one JSON document.")] = False,
 ) -> None:  # fmt: skip
-    """Show how one structure becomes a string: engines, tolerances, Wyckoff letters.
+    """Show how one structure becomes a string.
 
-    The ladder has each engine's space group and the string from the tightest tolerance to the loosest. For the native
-    engine, the distance that the operations leave and the range of symprec for which the string is certain. The
-    letters are those of each engine, and those that the canonical string uses instead.
+    The first table has the space group by each engine, and the string, from the tightest tolerance to the loosest. For the native
+    engine, a line gives the largest distance by which an atom misses its symmetric position, and the range of symprec with the
+    same string. The last table has the Wyckoff letters by each engine and those of the canonical string.
 
     \b
     Example:
@@ -65,8 +65,8 @@ def command(
         if attempt.symmetry and attempt.symmetry.distance is not None:
             low, high = _range(attempt, attempts)
             emit(
-                f"\n{attempt.engine}: atoms are off by {round(attempt.symmetry.distance, 9):.2g} Å at most; the string holds for symprec "
-                f"{low:.2g} to {high:.2g} Å{' at least' if high == max(tolerances) else ''}"
+                f"\n{attempt.engine}: atoms are at most {round(attempt.symmetry.distance, 9):.2g} Å off; the string is the same for symprec "
+                f"{low:.2g} to {high:.2g} Å{' or more' if high == max(tolerances) else ''}"
             )
     emit(f"\nletters at symprec {symprec:g}")
     rows = [list(entry.values()) for attempt in chosen for entry in _letters(attempt)]
@@ -78,7 +78,7 @@ def command(
 
 
 def _range(attempt: Attempt, attempts: list[Attempt]) -> tuple[float, float]:
-    """The smallest and largest symprec, in Å, between which an engine finds the string of an attempt without a gap."""
+    """Return the range of symprec, in Å, over which an engine finds the string of an attempt without a gap."""
     certain = sorted(
         (round(one.symmetry.distance, 9), one.symmetry.used)
         for one in attempts
@@ -99,7 +99,7 @@ def _range(attempt: Attempt, attempts: list[Attempt]) -> tuple[float, float]:
 
 
 def _read(file: str) -> "tuple[Record, Crystal]":
-    """The one structure that is meant. Raises StructureError if it cannot be read, CloudkitError if it is not one."""
+    """Return the structure that FILE or FILE#BLOCK names. Raises StructureError or CloudkitError."""
     from cloudkit.io import read_structures
 
     check_named([file])
@@ -122,7 +122,7 @@ def _read(file: str) -> "tuple[Record, Crystal]":
         what = f"no structure '{block}'" if block else f"{len(names)} structures"
         more = ", …" if len(names) > MAX_NAMED else ""
         listed = f": {', '.join(names[:MAX_NAMED])}{more}" if names else ""
-        raise CloudkitError(f"{path} has {what}; name one as FILE#BLOCK{listed}")
+        raise CloudkitError(f"{path} has {what}; choose one with FILE#BLOCK{listed}")
     record = records[0]
     if record.crystal is None:
         raise CloudkitError(f"{record.id}: {record.reason}")
@@ -143,7 +143,7 @@ def _climb(crystal: "Crystal", engine: "Engine", symprec: float) -> Attempt:
 
 
 def _letters(attempt: Attempt) -> list[dict[str, object]]:
-    """Orbits by letter and species: the letter as the engine gave it, as the canonical string has it, how many."""
+    """Return the orbits by letter and species, with the letter by the engine, the canonical letter and the count."""
     if attempt.symmetry is None:
         return []
     from cloudkit.encoding.text import scope_orbits
@@ -160,7 +160,7 @@ def _letters(attempt: Attempt) -> list[dict[str, object]]:
 
 
 def _show_ladder(attempts: list[Attempt]) -> None:
-    """A line per tolerance with the string of the first engine, and of the other where it differs."""
+    """Print a line per tolerance with the string by the first engine, and other strings below it."""
     engines = list(dict.fromkeys(attempt.engine for attempt in attempts))
     rows: list[list[object]] = []
     for symprec in dict.fromkeys(attempt.symprec for attempt in attempts):

@@ -1,4 +1,4 @@
-"""`cloudkit fetch`: structures of providers into a folder of Parquet shards, which `encode` reads."""
+"""`cloudkit fetch`: structures from providers into a folder of Parquet shards, which `encode` reads."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -15,25 +15,25 @@ if TYPE_CHECKING:
 ATTEMPTS, SECONDS, SHARD_ROWS = 8, 120.0, 10_000  # as in cloudkit.fetch, which is imported on first use
 
 Urls = Annotated[list[str], typer.Argument(metavar="URL...", help="Base URLs of providers, such as https://example.org/optimade.")]  # fmt: skip
-Folder = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder of shards; run the same command with the same folder again to resume.")]  # fmt: skip
+Folder = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of shards; an interrupted fetch resumes there.")]  # fmt: skip
 
 
 def command(
-    source: Annotated[Literal["optimade"], typer.Argument(help="The kind of provider.", show_default=False)],
+    source: Annotated[Literal["optimade"], typer.Argument(help="Kind of provider.", show_default=False)],
     urls: Urls,
     output: Folder,
     filter: Annotated[str, typer.Option("--filter", metavar="F", help="An OPTIMADE filter, such as 'nelements=2 AND elements HAS \"O\"'.")] = "",
     page_limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Structures per page. [default: the provider's choice]", show_default=False)] = None,
-    attempts: Annotated[int, typer.Option(min=1, metavar="N", help="How often one page is asked for.")] = ATTEMPTS,
-    seconds: Annotated[float, typer.Option(min=1, metavar="S", help="How long one answer may take.")] = SECONDS,
-    shard_rows: Annotated[int, typer.Option(min=1, metavar="N", help="Structures per shard; a shard is also closed after a minute.")] = SHARD_ROWS,
-    failures: Annotated[Path | None, typer.Option("--failures", metavar="FILE", help="The ledger, JSON lines: id, code, message, hint of each malformed entry.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON line per URL on standard output: counts and problems.")] = False,
+    attempts: Annotated[int, typer.Option(min=1, metavar="N", help="Requests per page before giving up.")] = ATTEMPTS,
+    seconds: Annotated[float, typer.Option(min=1, metavar="S", help="Time limit of one response.")] = SECONDS,
+    shard_rows: Annotated[int, typer.Option(min=1, metavar="N", help="Structures per shard; a shard is also finished after a minute.")] = SHARD_ROWS,
+    failures: Annotated[Path | None, typer.Option("--failures", metavar="FILE", help="JSON lines with id, code, message and hint of each malformed entry.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON line per URL on standard output, with counts and problems.")] = False,
 ) -> None:  # fmt: skip
     """Fetch structures from OPTIMADE providers into Parquet shards.
 
-    Pages are asked for again after failures, with pauses. It may be killed at any moment: what was finished stays, and the same command
-    goes on after it. Each row keeps id, provider, date and the fields as they came.
+    Failed requests are repeated after a pause. An interrupted fetch keeps its finished shards; run the same command again to
+    resume. Each row has the id, the provider, the date and the provider's fields, unchanged.
 
     \b
     Example:
@@ -61,7 +61,7 @@ def command(
 def _fetch(
     url: str, folder: Path, client: "Client", filter: str, page_limit: int | None, shard_rows: int, bar: Bar
 ) -> "Outcome":
-    """One provider, with a bar that knows how much is to come once the provider has said so."""
+    """Fetch from one provider, with a progress bar that has a total once the provider states it."""
     from cloudkit.fetch import fetch_optimade
 
     shown: list[int | None] = []
@@ -79,14 +79,14 @@ def _fetch(
 def _report(outcome: "Outcome", as_json: bool) -> None:
     for problem in outcome.problems:
         say(f"warning: {problem}")
-    state = "complete" if outcome.complete else "not complete: run the same command again to go on"
+    state = "complete" if outcome.complete else "incomplete: run the same command again to resume"
     say(f"{outcome.url}: {outcome.received:,} structures, {outcome.failed:,} malformed, {state}")
     if as_json:
         emit_json(outcome._asdict())
 
 
 def _write_ledger(folder: Path, failures: Path) -> None:
-    """All malformed entries in the shards, also those of earlier runs."""
+    """Write all malformed entries in the shards, including those of earlier runs."""
     from cloudkit.io import read_row, read_structure_rows
 
     with replacing(failures) as file:

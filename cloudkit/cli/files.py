@@ -1,5 +1,5 @@
-"""Files that a command line names: inputs exist, outputs can be written and are not inputs; and writing files whole or not at
-all, rows as .csv, .jsonl or .parquet, and any other file through `replacing`.
+"""Files on the command line: checks that inputs exist and that outputs are writable and not inputs; atomic writing of tables
+(.csv, .jsonl, .parquet) and of any other file through `replacing`.
 """
 
 import csv
@@ -19,7 +19,7 @@ Write = Callable[[dict[str, object]], None]
 
 
 def check_inputs(inputs: Sequence[str]) -> None:
-    """Raise CloudkitError if nothing of what is named exists; one missing file among others is a failure, not an error."""
+    """Raise CloudkitError if none of the inputs exists; one missing file among others is a failed record."""
     check_named(inputs)
     if not any(given == STANDARD_INPUT or _is_string(given) or _exists(given) for given in inputs):
         from cloudkit.io.paths import missing_hint
@@ -29,25 +29,25 @@ def check_inputs(inputs: Sequence[str]) -> None:
 
 
 def check_named(inputs: Sequence[str]) -> None:
-    """Raise CloudkitError for an empty name: a path would take it for the folder that one is in."""
+    """Raise CloudkitError for an empty name, which pathlib would read as the working directory."""
     if "" in inputs:
-        raise CloudkitError("an input is an empty string, which names no file; is a shell variable unset?")
+        raise CloudkitError("an input is an empty string; is a shell variable unset?")
 
 
 def check_apart(inputs: Sequence[str], *outputs: Path | None) -> None:
-    """Raise CloudkitError where an output would take the place of an input, or be read as one the next time."""
+    """Raise CloudkitError if an output would replace an input, or be read as one next time."""
     named = [name for given in inputs if not _is_string(given) for name in (_matches(given) or [given])]
     for output in filter(None, outputs):
         for name in named:
             place, whole = Path(name).resolve(), output.resolve()
             if place == whole:
-                raise CloudkitError(f"{output} is also an input; name another output to keep both")
+                raise CloudkitError(f"{output} is also an input; choose another output")
             if place in whole.parents and (output.exists() or not output.suffix) and place.is_dir():
-                raise CloudkitError(f"{output} lies in {name}, which is read; write it to another folder")
+                raise CloudkitError(f"{output} is inside the input folder {name}; write it to another folder")
 
 
 def _is_string(given: str) -> bool:
-    """Whether an input is a SCOPE string, and not a file with a bar in its name."""
+    """Whether an input is a SCOPE string, not a file with a bar in its name."""
     return "|" in given and not os.path.exists(given)  # noqa: PTH110  Path.exists raises for a text too long for a name
 
 
@@ -60,14 +60,14 @@ def _matches(pattern: str) -> list[str]:
 
 
 def table_suffixes() -> tuple[str, ...]:
-    """The suffixes of the tables that can be written."""
+    """Return the suffixes of tables that can be written."""
     from cloudkit.io import WRITABLE
 
     return WRITABLE
 
 
 def check_target(path: Path, suffixes: Sequence[str] = ()) -> None:
-    """Raise CloudkitError, before any work is done, where `path` cannot be written or has none of the suffixes."""
+    """Raise CloudkitError if `path` cannot be written or has none of the suffixes."""
     if suffixes and path.suffix not in suffixes:
         raise CloudkitError(
             f"{path}: cannot write '{path.suffix or path.name}' files; use {' or '.join(suffixes)}"
@@ -75,23 +75,23 @@ def check_target(path: Path, suffixes: Sequence[str] = ()) -> None:
     if path.is_dir():
         raise CloudkitError(f"{path} is a folder; name a file")
     if not path.parent.is_dir():
-        raise CloudkitError(f"{path}: there is no folder {path.parent}")
+        raise CloudkitError(f"{path}: no such folder: {path.parent}")
 
 
 def draft_of(path: Path) -> Path:
-    """Where this process writes what is to take the place of a file; `writer_of` reads the name."""
+    """Return the temporary path from which this process replaces a file; `writer_of` parses it."""
     return path.with_name(f".{path.name}.{os.getpid()}.tmp")
 
 
 def writer_of(path: Path) -> int | None:
-    """The process that writes a draft; None for any other file."""
+    """Return the process id in the name of a temporary file; None for any other file."""
     found = re.fullmatch(r"\..+\.(\d+)\.tmp", path.name)
     return int(found[1]) if found else None
 
 
 @contextmanager
 def replacing(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
-    """A file that takes the place of `path` when the block ends well, and vanishes when it does not."""
+    """Open a temporary file that replaces `path` if the block succeeds and is removed if it does not."""
     check_target(path)
     from cloudkit.io.atomic import atomic_write
 
@@ -102,7 +102,7 @@ def replacing(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
 
 @contextmanager
 def table_writer(path: Path, columns: Mapping[str, type] | Sequence[str]) -> Iterator[Write]:
-    """Yield a function that writes one row: CSV with a header or Parquet by suffix, else JSON lines.
+    """Yield a function that writes one row: CSV with a header or Parquet by suffix, otherwise JSON lines.
 
     Parquet needs `columns` with types.
     """

@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 def command(
     task: Annotated[str, typer.Argument(metavar="TASK", help="dielectric, jdft2d, log_gvrh, log_kvrh, mp_e_form, mp_gap, perovskites or phonons.")],
-    data: Annotated[Path | None, typer.Option("--data", "-d", metavar="FILE", help="The whole data set in its order: .json.gz as matminer keeps it, .csv, .jsonl or .parquet. [default: matminer's cache]", show_default=False)] = None,
-    column: Annotated[str | None, typer.Option("--column", metavar="NAME", help="The column of labels. [default: as Matbench calls it]", show_default=False)] = None,
-    spec: Annotated[str, typer.Option("--spec", metavar="SPEC", help="A spec file with `part: train` and `part: test`, or a preset's name.")] = "matbench",
+    data: Annotated[Path | None, typer.Option("--data", "-d", metavar="FILE", help="The data set in its original order: .json.gz from matminer, .csv, .jsonl or .parquet. [default: matminer's cache]", show_default=False)] = None,
+    column: Annotated[str | None, typer.Option("--column", metavar="NAME", help="Column of labels. [default: its name in Matbench]", show_default=False)] = None,
+    spec: Annotated[str, typer.Option("--spec", metavar="SPEC", help="Spec file with `part: train` and `part: test`, or name of a preset.")] = "matbench",
     changes: Changes = None,
     out: Out = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The scores of all folds as one JSON document.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the scores of all folds as one JSON document.")] = False,
 ) -> None:  # fmt: skip
     """Build a spec on the five official folds of a Matbench task; finished folds are reused.
 
-    Writes results.json, which MatbenchBenchmark.from_file reads, next to the folders of the folds.
+    Writes results.json for MatbenchBenchmark.from_file next to the folders of the folds.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""`cloudkit models`: what ships with cloudkit, how good it is and what it learned from."""
+"""`cloudkit models`: the shipped models, their errors and their training data."""
 
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -10,16 +10,17 @@ if TYPE_CHECKING:
     from cloudkit.predict.known import About, Quantity
 
 NOTE: Final = """
-Errors on compositions that training has not seen; trees learned from the same rows. In 80 %: share of the labels within their
-intervals, then of the thirds of the crystals with the narrowest, middle and widest ones, and how many times as much the widest err
-as the narrowest. thermal_expansion: labels of a quasi-harmonic Debye model (AFLOW), about 1.7 times measured values."""
+MAE: mean absolute error on compositions that are not in the training data; of trees: the same for trees trained on the same rows.
+In 80 %: share of labels within their 80 % intervals; by thirds: the same for the crystals with the narrowest, middle and widest
+intervals; widest/narrowest: ratio of the MAE of these thirds. thermal_expansion: labels are from a quasi-harmonic Debye model
+(AFLOW), about 1.7 times measured values."""
 
 
 def command(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One model: its whole card.", show_default=False)] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document with all numbers.")] = False,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Print the card of one model.", show_default=False)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all numbers as one JSON document.")] = False,
 ) -> None:  # fmt: skip
-    """The models that ship with cloudkit: quantities, errors on unseen crystals compared with trees, data, licences, hashes.
+    """List the shipped models: quantities, errors on unseen crystals compared with trees, training data, licences and hashes.
 
     \b
     Example:
@@ -31,7 +32,7 @@ def command(
 
     models = about_shipped()
     if name is not None and name not in models:
-        raise CloudkitError(f"no model '{name}' ships with cloudkit" + suggest(name, list(models)))
+        raise CloudkitError(f"no shipped model '{name}'" + suggest(name, list(models)))
     chosen = models if name is None else {name: models[name]}
     if as_json:
         emit_json({one: about.as_dict() for one, about in chosen.items()}, indent=1)
@@ -59,12 +60,12 @@ def command(
         for line in _lines(one, about):
             emit(line)
     emit(
-        "\n`cloudkit predict materials crystal.cif` asks all of them; `cloudkit models NAME` prints a model's card."
+        "\n`cloudkit predict materials crystal.cif` uses all of them; `cloudkit models NAME` prints a model's card."
     )
 
 
 def _row(model: str, one: "Quantity") -> list[object]:
-    """A line of the table."""
+    """Return a row of the table."""
     thirds = " ".join(f"{share:.2f}" for share in one.thirds)
     return [
         model, one.quantity, one.unit, one.crystals, one.mae, one.trees_mae, one.mean_mae, one.coverage, thirds or None, one.ratio,
@@ -72,7 +73,7 @@ def _row(model: str, one: "Quantity") -> list[object]:
 
 
 def _lines(name: str, about: "About") -> list[str]:
-    """Where a model comes from."""
+    """Return size, hash and training data of a model as lines."""
     size = (
         f": {about.bytes:,} bytes, SHA-256 {about.sha256}" if about.bytes else ": computed from other models"
     )

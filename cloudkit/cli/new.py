@@ -12,12 +12,12 @@ from cloudkit.errors import CloudkitError
 
 
 def command(
-    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="The spec to write; an existing file is never overwritten.", show_default=False)] = None,
-    preset: Annotated[str, typer.Option("--preset", "-p", metavar="NAME", autocompletion=complete_presets, help="Which preset to copy.")] = "thermal",
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="Spec file to write; existing files are not overwritten.", show_default=False)] = None,
+    preset: Annotated[str, typer.Option("--preset", "-p", metavar="NAME", autocompletion=complete_presets, help="Preset to copy.")] = "thermal",
     names: Annotated[bool, typer.Option("--list", help="List the presets.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="The answer as a JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
 ) -> None:  # fmt: skip
-    """Write a commented model spec to start from, and the schema with which editors check and complete it.
+    """Write a commented model spec, and a JSON Schema with which editors check and complete it.
 
     \b
     Example:
@@ -34,11 +34,11 @@ def command(
             emit("\n".join(f"{name:<{width}}{summary}" for name, summary in known.items()))
         return
     if file is None:
-        raise CloudkitError("name the file to write, such as model.yaml; --list shows the presets")
+        raise CloudkitError("missing FILE, the spec to write, such as model.yaml; --list shows the presets")
     text = template(preset)
     check_target(file)
     if file.exists():
-        raise CloudkitError(f"{file} already exists and is not overwritten; choose another name or delete it")
+        raise CloudkitError(f"{file} already exists; choose another name or delete it")
     with replacing(file) as out:
         out.write(text)
     schema = file.with_name("model" + SUFFIX)

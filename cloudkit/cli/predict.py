@@ -1,4 +1,4 @@
-"""`cloudkit predict`: values with units from a trained model, for structures and strings."""
+"""`cloudkit predict`: predict properties of structures and strings with a trained model."""
 
 import re
 import time
@@ -46,35 +46,37 @@ LEDGER = ("id", "code", "message")
 DENSITY = "phonon_density"
 Keep = Callable[["Columns"], None]
 
-Inputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files and folders of structures, tables of strings (.csv, .jsonl, .parquet, folders of shards), SCOPE strings; - is a structure on standard input.")]  # fmt: skip
-Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="OUT", help="A .csv, .jsonl or .parquet file; without it, a table on standard output.")]  # fmt: skip
-Quantities = Annotated[list[str] | None, typer.Option("--quantity", "-q", metavar="NAME", help="Only these, in tables and pictures; may be repeated, or several with commas. phonon_density is for --plot. [default: all; in a picture heat_capacity]", show_default=False)]  # fmt: skip
-Plot = Annotated[Path | None, typer.Option("--plot", metavar="F", help="Curves with 80 % intervals of the first crystals, a panel for each quantity, as .png, .svg or .pdf.")]  # fmt: skip
-Measured = Annotated[Path | None, typer.Option("--measured", metavar="F", help="Measured points to add to the curves: a table with columns id, temperature, value, and optionally quantity, unit, n_atoms.")]  # fmt: skip
-Failures = Annotated[Path | None, typer.Option("--failures", metavar="FILE", help="File of failures, JSON lines: id, code, message. By default they go to standard error.")]  # fmt: skip
+Inputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help="Structure files and folders, tables (.csv, .jsonl, .parquet, folders of shards), SCOPE strings; - for a structure on standard input.")]  # fmt: skip
+Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="OUT", help="A .csv, .jsonl or .parquet file. [default: a table on standard output]")]  # fmt: skip
+Quantities = Annotated[list[str] | None, typer.Option("--quantity", "-q", metavar="NAME", help="Quantities to print or plot, separated by commas; can be repeated. phonon_density works with --plot only. [default: all, and heat_capacity for --plot]", show_default=False)]  # fmt: skip
+Plot = Annotated[Path | None, typer.Option("--plot", metavar="F", help="Plot curves of the first crystals with 80 % intervals, one panel per quantity, to a .png, .svg or .pdf file.")]  # fmt: skip
+Measured = Annotated[Path | None, typer.Option("--measured", metavar="F", help="Measured points to add to --plot: a table with the columns id, temperature, value and optionally quantity, unit, n_atoms.")]  # fmt: skip
+Failures = Annotated[Path | None, typer.Option("--failures", metavar="FILE", help="JSON lines with id, code and message of each failure. [default: standard error]")]  # fmt: skip
 
 
 def command(
-    model: Annotated[str, typer.Argument(metavar="MODEL", autocompletion=complete_predictors, help="Folder that `cloudkit build` wrote, or the name of a model that ships with cloudkit: materials (all properties), thermal, ... (`cloudkit models` lists them).")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", autocompletion=complete_predictors, help="Folder written by `cloudkit build`, or a shipped model: materials (all of them), thermal, ... (see `cloudkit models`).")],
     inputs: Inputs,
     output: Output = None,
     column: Column = None,
-    temperatures: Annotated[str | None, typer.Option("--temperatures", "-t", metavar="T", help="In K: 300, 75,300 or 0:600:10 (start:stop:step, the end included). [default: 298.15]", show_default=False)] = None,
-    per: Annotated[Literal["atom", "formula", "cell"], typer.Option(help="Unit of amount: moles of atoms, formula units or cells.")] = "atom",
+    temperatures: Annotated[str | None, typer.Option("--temperatures", "-t", metavar="T", help="In K: 300 or 75,300 or 0:600:10 (start:stop:step, both ends included). [default: 298.15]", show_default=False)] = None,
+    per: Annotated[Literal["atom", "formula", "cell"], typer.Option(help="Values per mole of atoms, formula units or cells.")] = "atom",
     quantity: Quantities = None,
     plot: Plot = None,
     measured: Measured = None,
-    top: Annotated[int | None, typer.Option("--top", min=1, metavar="K", help="Only the K best, one row each, with novelty; -o takes the table.", show_default=False)] = None,
-    by: Annotated[str | None, typer.Option("--by", metavar="QUANTITY", help="What --top ranks by. [default: formation_energy, or else the first that the model predicts]", show_default=False)] = None,
-    lowest: Annotated[bool | None, typer.Option("--lowest/--highest", help="Which values are the best. [default: the lowest of an energy, the highest of all else]", show_default=False)] = None,
-    where: Annotated[str | None, typer.Option("--where", metavar="CONDITION", help="With --top: only rows for which this holds, such as \"value > 20 and novelty == 'new'\"; columns: formula, elements, space_group, novelty, value, lower, upper, and each quantity.", show_default=False)] = None,
-    reference: Annotated[list[str] | None, typer.Option("--reference", metavar="FILE", help="With --top: crystals that are known, may be repeated. [default: the built-in minerals and prototypes]", show_default=False)] = None,
-    page: Annotated[Path | None, typer.Option("--page", metavar="PAGE", help="The data sheet of each crystal as an .html page; with --top: the best as one page.")] = None,
-    wide: Annotated[bool, typer.Option("--wide", help="One row for each crystal (and temperature), one column for each quantity.")] = False,
+    top: Annotated[int | None, typer.Option("--top", min=1, metavar="K", help="Keep only the K best crystals, ranked, with their novelty.", show_default=False)] = None,
+    by: Annotated[str | None, typer.Option("--by", metavar="QUANTITY", help="With --top: rank by this. [default: formation_energy, or the model's first quantity]", show_default=False)] = None,
+    lowest: Annotated[bool | None, typer.Option("--lowest/--highest", help="With --top: which values are best. [default: lowest for energies, highest otherwise]", show_default=False)] = None,
+    where: Annotated[str | None, typer.Option("--where", metavar="CONDITION", help="With --top: keep only matching rows, such as \"value > 20 and novelty == 'new'\". Columns: formula, elements, space_group, novelty, value, lower, upper and each quantity.", show_default=False)] = None,
+    reference: Annotated[list[str] | None, typer.Option("--reference", metavar="FILE", help="With --top: known crystals, for novelty; can be repeated. [default: built-in minerals and prototypes]", show_default=False)] = None,
+    page: Annotated[Path | None, typer.Option("--page", metavar="PAGE", help="Write an .html data sheet of each crystal; with --top, one page with the best.")] = None,
+    wide: Annotated[bool, typer.Option("--wide", help="One row per crystal and temperature, one column per quantity.")] = False,
     failures: Failures = None,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON lines on standard output: each value or failure; with -o, the counts.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON lines on standard output: one per value or failure; with -o, only the counts.")] = False,
 ) -> None:  # fmt: skip
-    """Predict values with units. Columns: id, temperature (K), quantity, value, unit, lower, upper.
+    """Predict properties, with units and 80 % intervals.
+
+    The output has the columns id, temperature (K), quantity, value, unit, lower and upper.
 
     \b
     Example:
@@ -93,7 +95,7 @@ def command(
     check_apart(inputs, output, plot, page, failures)
     if top is not None:
         if quantity:
-            raise CloudkitError("--quantity is for tables and --plot; --top ranks --by QUANTITY")
+            raise CloudkitError("--quantity works with tables and --plot only; for --top, use --by QUANTITY")
         from cloudkit.corpus import RankOptions
 
         wanted = RankOptions(top, by, lowest, where)
@@ -115,7 +117,7 @@ def command(
     if by or where or reference or lowest is not None:
         raise CloudkitError("--by, --lowest, --highest, --where and --reference need --top K")
     if page and quantity:
-        raise CloudkitError("--quantity is for tables and --plot; a data sheet shows all quantities")
+        raise CloudkitError("--quantity works with tables and --plot only; a data sheet shows all quantities")
     if page:
         raise typer.Exit(write_sheets(model, inputs, column, temperatures, page))
     from cloudkit.predict import load, parse_temperatures
@@ -148,7 +150,7 @@ def command(
     if failed or output or plot:
         rate = values / max(time.monotonic() - begun, 1e-9)
         say(
-            f"{given.count - failed:,} predicted, {failed:,} failed; {values:,} {'values' if wide else 'rows'}, {rate:,.0f} a second"
+            f"{given.count - failed:,} predicted, {failed:,} failed; {values:,} {'values' if wide else 'rows'}, {rate:,.0f} per second"
         )
     raise typer.Exit(1 if failed else 0)
 
@@ -161,7 +163,7 @@ def _choose_quantities(
     for name in chosen:
         if name == DENSITY:
             if not plot:
-                raise CloudkitError(f"--quantity {name} is a curve over frequency: add --plot FILE")
+                raise CloudkitError(f"--quantity {name} is a curve over frequency; use --plot FILE")
         elif trained.heads and name not in trained.quantities:
             known = ", ".join(trained.quantities)
             raise CloudkitError(
@@ -216,26 +218,26 @@ class _Drawing:
 
 
 def _check_curves(trained: "Model | Materials", kelvin: Iterable[float], chosen: Sequence[str]) -> None:
-    """Refuse a plot before any work is done where there would be no curve in it."""
+    """Raise CloudkitError if a plot would have no curve."""
     if trained.heads and not trained.thermal:
         raise CloudkitError(
-            f"nothing to plot: what model {trained.name} predicts has no curve over temperature; omit --plot"
+            f"nothing to plot: the quantities of model {trained.name} do not depend on temperature; omit --plot"
         )
     from cloudkit.predict.materials import THERMAL
 
     flat = next((name for name in chosen if name not in (DENSITY, *THERMAL)), None)
     if flat:
         raise CloudkitError(
-            f"nothing to plot: {flat} has no curve over temperature; --plot draws {', '.join((*THERMAL, DENSITY))}"
+            f"nothing to plot: {flat} does not depend on temperature; --plot draws {', '.join((*THERMAL, DENSITY))}"
         )
     if any(name != DENSITY for name in chosen or ["heat_capacity"]) and len(set(kelvin)) < 2:
         raise CloudkitError(
-            "nothing to plot: curves need two temperatures or more; give --temperatures 0:600:10"
+            "nothing to plot: curves need two or more temperatures, such as --temperatures 0:600:10"
         )
 
 
 class _Counted:
-    """Records on their way, counted."""
+    """Count records while iterating over them."""
 
     def __init__(self, records: "Iterator[Encoded]", bar: Bar) -> None:
         self.count, self._records, self._bar = 0, records, bar
@@ -246,7 +248,7 @@ class _Counted:
             self._bar.advance()
             yield record
         if not self.count:
-            raise CloudkitError("the given folders hold no files, so there is nothing to predict")
+            raise CloudkitError("nothing to predict: the folders contain no files")
 
 
 def _write(
@@ -255,7 +257,7 @@ def _write(
     ledger: Write | None,
     as_json: bool,
 ) -> tuple[int, int]:
-    """Send each batch to where it belongs; how many inputs have no values, and how many values there are."""
+    """Write each batch; return the numbers of failed inputs and of rows."""
     failed = rows = 0
     for table, failures in batches:
         if count := len(table["id"]):
@@ -291,7 +293,7 @@ def _shape(table: "Columns", chosen: Sequence[str], wide: bool) -> "Columns":
 
 @contextmanager
 def _writer(output: Path, columns: Sequence[str] | None) -> Iterator[Keep]:
-    """Write batches to a file that appears complete at the end. columns: None for those of the first batch."""
+    """Write batches to a file that appears only when complete. columns: None to take those of the first batch."""
     from cloudkit.io import column_writer
 
     with replacing(output, "wb") as file, ExitStack() as stack:
@@ -307,12 +309,12 @@ def _writer(output: Path, columns: Sequence[str] | None) -> Iterator[Keep]:
             writers[0]({name: table[name] for name in names})
 
         yield write
-        if not writers and columns:  # a table without rows has its first line
+        if not writers and columns:  # no rows: write the header only
             stack.enter_context(column_writer(file, output.suffix, columns, TEXTS))
 
 
 def _shown(as_json: bool) -> Keep:
-    """Batches on standard output: JSON lines, or one table without its empty columns."""
+    """Print batches on standard output: JSON lines, or one table without empty columns."""
     header = True
 
     def show(table: "Columns") -> None:
@@ -342,7 +344,7 @@ def _is_empty(column: "npt.NDArray[Any]") -> bool:
 def write_sheets(
     model: str, inputs: Sequence[str], column: str | None, temperatures: str | None, page: Path
 ) -> int:
-    """Write PAGE, or PAGE with the crystal's name before the suffix where there are several; the exit code."""
+    """Write PAGE, or one PAGE-ID.html per crystal if there are several; return the exit code."""
     check_target(page, (".html",))
     from cloudkit.predict import load, parse_temperatures
     from cloudkit.predict.inputs import as_failure, encode_named
@@ -351,7 +353,7 @@ def write_sheets(
     trained = load(model)
     kelvin = parse_temperatures(temperatures) if temperatures else None
     if kelvin is not None and len(kelvin) != 1:
-        raise CloudkitError(f"a data sheet has one temperature; {temperatures} are {len(kelvin)}")
+        raise CloudkitError(f"a data sheet has one temperature, but {temperatures} gives {len(kelvin)}")
     at = None if kelvin is None else float(kelvin[0])
     trained.predict_columns([], at)  # refuses what the model cannot do at all, once
     given = list(Notes().pass_on(encode_named(inputs, column)))
@@ -371,5 +373,5 @@ def write_sheets(
 
 
 def _plain(name: str) -> str:
-    """A name as part of a file's name."""
+    """Return a name that is safe in file names."""
     return re.sub(r"[^\w.+-]+", "_", name).removesuffix(".cif")

@@ -1,4 +1,4 @@
-"""`cloudkit predict --top`: the best of many candidates, with their uncertainty and novelty."""
+"""`cloudkit predict --top`: rank candidates, with uncertainty and novelty."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +32,7 @@ def rank_inputs(
     failures: Path | None,
     as_json: bool,
 ) -> int:
-    """Rank, write and show; the exit code."""
+    """Rank the inputs, write and print the best; return the exit code."""
     if page:
         check_target(page, (".html",))
     from cloudkit.corpus import Reference, rank
@@ -43,7 +43,7 @@ def rank_inputs(
 
     kelvin = None if temperatures is None else parse_temperatures(temperatures)
     if kelvin is not None and len(kelvin) != 1:
-        raise CloudkitError(f"--top ranks at one temperature; {temperatures} are {len(kelvin)}")
+        raise CloudkitError(f"--top ranks at one temperature, but {temperatures} gives {len(kelvin)}")
     trained, known = load(model), Reference(reference)
     with counting("candidates") as bar:
 
@@ -79,10 +79,10 @@ def rank_inputs(
         for failure in found.failures[:MAX_SHOWN]:
             say_failure(failure.id, failure)
         if len(found.failures) > MAX_SHOWN:
-            say(f"... and {len(found.failures) - MAX_SHOWN:,} more; --failures FILE keeps all")
+            say(f"... and {len(found.failures) - MAX_SHOWN:,} more; --failures FILE writes them all")
     by = f" by {found.quantity}" if found.quantity else ""
     say(
-        f"{found.predicted:,} predicted, {len(found.failures):,} failed; {found.kept:,} fit the condition, {found.novel:,} of them new "
-        f"compared with {known.rows:,} known crystals; the best {len(rows)}{by} are listed"
+        f"{found.predicted:,} predicted, {len(found.failures):,} failed; {found.kept:,} meet the condition, {found.novel:,} of them "
+        f"not among the {known.rows:,} known crystals; listed: the best {len(rows)}{by}"
     )
     return 1 if found.failures else 0

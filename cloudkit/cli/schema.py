@@ -13,8 +13,8 @@ SUFFIX = ".schema.json"
 
 
 def command(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", autocompletion=complete_schemas, help="Which schema; without it, their names.", show_default=False)] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The names as a JSON list (a schema is JSON anyway).")] = False,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", autocompletion=complete_schemas, help="Schema to print; without it, list the names.", show_default=False)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the names as a JSON list (schemas are always JSON).")] = False,
 ) -> None:  # fmt: skip
     """Print a JSON Schema, for editors and other tools.
 
@@ -34,10 +34,10 @@ def command(
             emit("\n".join(known))
         return
     if name not in known:
-        raise CloudkitError(f"no schema '{name}'; there are: {', '.join(known)}")
+        raise CloudkitError(f"no schema '{name}'; choose from {', '.join(known)}")
     emit(read_schema(name).rstrip())
 
 
 def read_schema(name: str) -> str:
-    """The text of a schema that ships."""
+    """Return the text of a shipped schema."""
     return resources.files(PACKAGE).joinpath(name + SUFFIX).read_text("utf-8")

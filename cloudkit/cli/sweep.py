@@ -1,4 +1,4 @@
-"""`cloudkit sweep`: a spec at every point of its grid, the runs in a table, and a scaling law through them."""
+"""`cloudkit sweep`: build a spec at every point of a grid and fit a scaling law."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 
 def command(
-    spec: Annotated[str, typer.Argument(metavar="SPEC", autocompletion=complete_sweeps, help="A spec file with the key `sweep`, or a preset's name, such as scaling.")],
+    spec: Annotated[str, typer.Argument(metavar="SPEC", autocompletion=complete_sweeps, help="Spec file with the key `sweep`, or a preset such as scaling.")],
     changes: Changes = None,
     out: Out = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every point, list them, build nothing.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Runs and law as one JSON document.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and list the points; build nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print runs and law as one JSON document.")] = False,
 ) -> None:  # fmt: skip
     """Build a spec at every point of its grid; finished runs are reused.
 
-    Prints a table of parameters, training crystals and error on the crystals held out, the best run with its test error, and a law
-    with its confidence intervals:
-    loss = floor + A / parameters^alpha + B / crystals^beta. Writes sweep.csv, sweep.json and sweep.svg next to the runs.
+    Prints parameters, training crystals and validation error of each run, the best run with its test error, and a scaling law with
+    confidence intervals: loss = floor + A / parameters^alpha + B / crystals^beta. Writes sweep.csv, sweep.json and sweep.svg next
+    to the runs.
 
     \b
     Example:
@@ -35,12 +35,12 @@ def command(
 
     folder = out or Path("runs") / load_spec(spec, changes or []).name
     if folder.exists() and not folder.is_dir():
-        raise CloudkitError(f"{folder} is a file; --out names the folder of the runs")
+        raise CloudkitError(f"{folder} is a file; choose a folder with --out")
     grid = points(spec, changes or [])
     if dry_run:
         for point in grid:
             emit(", ".join(f"{key} = {value}" for key, value in point.settings.items()))
-        say(f"{len(grid)} runs would go to {folder}")
+        say(f"{len(grid)} runs would be written to {folder}")
         return
     with going_on() as bar:
         result = sweep(grid, folder, progress=bar, log=say)
@@ -49,21 +49,21 @@ def command(
 
 
 def _named_best(result: "SweepResult") -> str:
-    """The best run, how it was chosen, and its test error, which is that of no other run."""
+    """Return lines on the best run: how it was chosen, and its test error."""
     best = result.best
     sizes = ("parameters", "crystals", "measure", "loss", "validation", "folder")
     settings = ", ".join(f"{key} = {value}" for key, value in best.items() if key not in sizes)
     where = f"{settings} ({result.folder / best['folder']})"
     if result.validated:
-        return f"best by the crystals held out: {where}\n{result.measure}: {best['loss']:.4g}"
+        return f"best validation error: {where}\n{result.measure}: {best['loss']:.4g}"
     return (
-        f"least {result.measure}: {where}, {best['loss']:.4g}\n"
-        "The spec holds out no crystals (validation_fraction: 0), so this choice has seen the test rows: expect a larger error."
+        f"smallest {result.measure}: {where}, {best['loss']:.4g}\n"
+        "The spec holds out no crystals (validation_fraction: 0), so the test rows chose this run: expect a larger error on new ones."
     )
 
 
 def show(result: "SweepResult", as_json: bool) -> None:
-    """Print the runs, the best of them and the law."""
+    """Print the runs, the best run and the law."""
     if as_json:
         law = (
             None

@@ -1,4 +1,4 @@
-"""What a person sees: lines, notes, failures and progress on standard error, results on standard output, and what TAB offers."""
+"""Terminal output: messages, notes, failures and progress on standard error, results on standard output, tab completion."""
 
 import functools
 import json
@@ -32,7 +32,7 @@ def _stderr() -> "Console":
 
 
 def say(text: str) -> None:
-    """One or more lines on standard error, as they are; rich, which is slow to import, only where it draws a bar."""
+    """Print lines on standard error; rich, which is slow to import, is used only while it draws a bar."""
     if "rich.console" in sys.modules:
         _stderr().print(text)
     else:
@@ -40,22 +40,22 @@ def say(text: str) -> None:
 
 
 def complain(text: str) -> None:
-    """An error on standard error."""
+    """Print an error on standard error."""
     say(f"error: {text}")
 
 
 def emit(text: str) -> None:
-    """A line of the result on standard output."""
+    """Print a line of the result on standard output."""
     sys.stdout.write(text + "\n")
 
 
 def emit_json(value: Any, indent: int | None = None) -> None:
-    """A JSON document on standard output, on one line unless indented; NaN and infinity become null."""
+    """Print a JSON document on standard output, on one line unless indented; NaN and infinity become null."""
     emit(to_json(value, indent))
 
 
 def to_json(value: Any, indent: int | None = None) -> str:
-    """JSON that every reader accepts: UTF-8, NaN and infinity as null."""
+    """Return strict JSON: UTF-8, with NaN and infinity as null."""
     return json.dumps(_finite(value), ensure_ascii=False, indent=indent, allow_nan=False)
 
 
@@ -68,9 +68,9 @@ def _finite(value: Any) -> Any:
 
 
 def emit_table(header: Sequence[str] | None, rows: Sequence[Sequence[object]]) -> None:
-    """Columns on standard output, numbers to the right; without a header line for the rest of a long table.
+    """Print a table on standard output, numbers aligned right; header None continues a long table.
 
-    Without rows nothing is written: what follows says why.
+    Prints nothing if there are no rows.
     """
     if not rows:
         return
@@ -108,7 +108,7 @@ class Bar:
         self._drawing = threading.Lock()
 
     def start(self, label: str, total: int | None = None, done: int = 0) -> None:
-        """Begin at `done` of `total` steps; without a total it only counts, and a single step has no amount."""
+        """Begin at `done` of `total` steps; without a total, only count; a single step shows no numbers."""
         self.stop()
         self._label, self._total, self._done, self._shown = label, total, done, 0.0
         if not sys.stderr.isatty():
@@ -121,7 +121,7 @@ class Bar:
             self._draw()
 
     def advance(self, steps: int = 1, note: str = "") -> None:
-        """`steps` more are done; `note` is shown after the label."""
+        """Advance by `steps`; show `note` after the label."""
         self._done += steps
         bar, now = self._bar, time.monotonic()
         if bar is not None and now - self._shown >= BLINK:
@@ -129,7 +129,7 @@ class Bar:
             bar.update(bar.task_ids[0], completed=self._done, description=f"{self._label} {note}".rstrip())
 
     def _draw(self) -> None:
-        """Put the bar on the terminal; what draws it takes longer to import than most commands take."""
+        """Draw the bar; rich takes longer to import than most commands take to run."""
         from rich import progress
 
         with self._drawing:
@@ -150,7 +150,7 @@ class Bar:
             self._bar = bar
 
     def stop(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._timer is not None:
             self._timer.cancel()
         with self._drawing:
@@ -162,7 +162,7 @@ class Bar:
 
 @contextmanager
 def counting(what: str) -> Iterator[Bar]:
-    """A bar that counts; it is taken away at the end, also by an error."""
+    """Show a counting bar; remove it at the end, also after an error."""
     bar = Bar()
     bar.start(what)
     try:
@@ -173,7 +173,7 @@ def counting(what: str) -> Iterator[Bar]:
 
 @contextmanager
 def going_on() -> Iterator[Bar]:
-    """A bar, shown at once, for work that the same command resumes: Ctrl-C takes it away, says so and ends with exit code 130."""
+    """Show a bar at once, for resumable work; Ctrl-C removes it, says how to resume, and exits with 130."""
     bar = Bar(patience=0.0)
     try:
         yield bar
@@ -186,8 +186,8 @@ def going_on() -> Iterator[Bar]:
 
 
 class Notes:
-    """What was left out or assumed, and what contradicts: the first note of each kind is shown, all are counted, and all are
-    written where a writer of rows (id, note) is given.
+    """Notes on structures (assumptions, omissions, contradictions): print the first of each kind, count all, and write all if
+    there is a writer of rows (id, note).
     """
 
     def __init__(self, write: Callable[[dict[str, object]], None] | None = None) -> None:
@@ -196,7 +196,7 @@ class Notes:
         self._kinds: set[str] = set()
 
     def add(self, row: "Encoded") -> None:
-        """Count the notes on a structure, and show those that are the first of their kind."""
+        """Count the notes on a structure and print those that are the first of their kind."""
         self.structures += bool(row.notes)
         for note in row.notes:
             self.count += 1
@@ -208,22 +208,22 @@ class Notes:
                 say(f"note: {row.id}: {note}")
 
     def pass_on(self, rows: "Iterable[Encoded]") -> "Iterator[Encoded]":
-        """The rows as they come, with their notes added; at the end of them, the report."""
+        """Yield the rows, adding their notes; report at the end."""
         for row in rows:
             self.add(row)
             yield row
         self.report()
 
     def report(self) -> None:
-        """Say how many more there were than shown."""
+        """Print how many more notes there are."""
         more = self.count - len(self._kinds)
         if more:
-            kept = "" if self._write else "; cloudkit encode --notes FILE writes all"
-            say(f"... and {more:,} more notes like these, on {self.structures:,} structures in all{kept}")
+            kept = "" if self._write else "; cloudkit encode --notes FILE writes them all"
+            say(f"... and {more:,} more notes like these, on {self.structures:,} structures in total{kept}")
 
 
 class Failed(Protocol):
-    """What is said of an input that failed."""
+    """Why an input failed."""
 
     @property
     def code(self) -> str:
@@ -235,7 +235,7 @@ class Failed(Protocol):
 
 
 def say_failure(name: str, failure: Failed) -> None:
-    """One line on standard error."""
+    """Print one line on standard error."""
     hint = getattr(failure, "hint", "")
     say(f"{name}: {failure.code}: {failure.message}" + (f" ({hint})" if hint else ""))
 
@@ -244,12 +244,12 @@ PACKAGE = Path(__file__).parents[1]
 
 
 def complete_presets(incomplete: str) -> list[str]:
-    """Names of presets, found without importing what knows them; a file's name is completed by the shell."""
+    """Complete names of presets without importing cloudkit.modelspec; the shell completes file names."""
     return _complete(incomplete, (path.stem for path in (PACKAGE / "modelspec/presets").glob("*.yaml")))
 
 
 def complete_sweeps(incomplete: str) -> list[str]:
-    """Names of presets that have a grid."""
+    """Complete names of presets with a grid."""
     found = (PACKAGE / "modelspec/presets").glob("*.yaml")
     return _complete(
         incomplete, (path.stem for path in found if "\nsweep:" in path.read_text(encoding="utf-8"))
@@ -257,12 +257,12 @@ def complete_sweeps(incomplete: str) -> list[str]:
 
 
 def complete_predictors(incomplete: str) -> list[str]:
-    """What `predict` takes: models that predict values, and all of them together."""
+    """Complete models for `predict`: those of `complete_models`, and materials."""
     return sorted([*complete_models(incomplete), *_complete(incomplete, ["materials"])])
 
 
 def complete_models(incomplete: str) -> list[str]:
-    """Names of models that ship with cloudkit and predict values, and finished runs."""
+    """Complete shipped models that predict values, and finished runs."""
     specs = (PACKAGE / "models/shipped").glob("*/spec.yaml")
     shipped = (path.parent.name for path in specs if "kind: finetune" in path.read_text(encoding="utf-8"))
     runs = (str(path.parent) for path in Path().glob("runs/*/model.safetensors"))
@@ -270,7 +270,7 @@ def complete_models(incomplete: str) -> list[str]:
 
 
 def complete_schemas(incomplete: str) -> list[str]:
-    """Names of JSON Schemas."""
+    """Complete names of JSON Schemas."""
     folder = PACKAGE / "schemas"
     folder = folder if folder.is_dir() else PACKAGE.parent / "schemas"
     return _complete(incomplete, (path.name.partition(".")[0] for path in folder.glob("*.schema.json")))

@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from cloudkit.tokens import Tokenizer
 
 ALL_SHOWN_BY: Final = "`cloudkit validate --json`"
-Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="X.npy", help="Packed arrays: ids (uint16) in X.npy, offsets (int64) in X.offsets.npy; row i is ids[offsets[i]:offsets[i+1]].")]  # fmt: skip
+Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="X.npy", help="Write packed arrays: ids (uint16) to X.npy, offsets (int64) to X.offsets.npy; row i is ids[offsets[i]:offsets[i+1]].")]  # fmt: skip
 
 
 def command(
     strings: Strings = None,
     file: File = None,
     column: Column = None,
-    vocab: Annotated[Literal["compact", "cloud"], typer.Option(help="compact: a token per symbol; cloud: the published ids.")] = "compact",
+    vocab: Annotated[Literal["compact", "cloud"], typer.Option(help="compact: one token per symbol; cloud: the published vocabulary.")] = "compact",
     output: Output = None,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON lines with row, text, ids and tokens; with -o, the counts.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON lines with row, text, ids and tokens; with -o, only the counts.")] = False,
 ) -> None:  # fmt: skip
-    """Turn SCOPE strings into token ids, [CLS] ... [SEP], one JSON list per line.
+    """Convert SCOPE strings to token ids, [CLS] ... [SEP], one JSON list per line.
 
-    `compact` refuses invalid strings: they are listed, and their row is null (in arrays: empty), so rows stay in step.
+    The compact vocabulary rejects invalid strings: they are listed, and their row is null (empty in arrays).
 
     \b
     Example:
@@ -56,12 +56,12 @@ def command(
         failures.report()
         _print(tokenizer, texts, {row - 1 for row in refused}, as_json)
     if refused or output:
-        say(f"{count - len(refused):,} tokenized, {len(refused):,} refused")
+        say(f"{count - len(refused):,} tokenized, {len(refused):,} rejected")
     raise typer.Exit(1 if refused else 0)
 
 
 def _refused(tokenizer: "Tokenizer", texts: Texts, failures: Failures) -> Iterator[int]:
-    """Rows (from 0) of strings that have no ids, listed on standard error."""
+    """Yield rows (from 0) of strings without ids, and list them on standard error."""
     for row, text in enumerate(texts.texts):
         try:
             tokenizer.encode(text)
@@ -81,7 +81,7 @@ def _print(tokenizer: "Tokenizer", texts: Texts, refused: set[int], as_json: boo
 
 
 def _save(tokenizer: "Tokenizer", parts: Iterable[Texts], output: Path) -> tuple[int, list[int]]:
-    """Both arrays, or neither; a refused row is empty. The number of rows, and those refused (from 1)."""
+    """Write both arrays or neither; rejected rows are empty. Return the number of rows, and the rejected rows (from 1)."""
     from cloudkit.data import token_writer
 
     count, refused, failures = 0, list[int](), Failures(ALL_SHOWN_BY)
@@ -102,7 +102,7 @@ def _save(tokenizer: "Tokenizer", parts: Iterable[Texts], output: Path) -> tuple
 def _without(
     tokenizer: "Tokenizer", texts: list[str], refused: set[int]
 ) -> "tuple[NDArray[np.uint16], NDArray[np.int64]]":
-    """Packed ids in which refused rows are empty."""
+    """Return packed ids in which rejected rows are empty."""
     import numpy as np
 
     kept = [row for row in range(len(texts)) if row not in refused]

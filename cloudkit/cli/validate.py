@@ -1,4 +1,4 @@
-"""`cloudkit validate`: what is wrong with strings, with a caret in the terminal, as JSON elsewhere."""
+"""`cloudkit validate`: errors and warnings of strings, with carets or as JSON."""
 
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -14,7 +14,7 @@ MAX_SHOWN = 20  # findings in the terminal; --json has all
 
 
 class Findings(NamedTuple):
-    """(row from 0, what was found) of all strings, in order; `schema` holds breaches of the JSON Schema."""
+    """(row from 0, finding) of all strings, in order; `schema` has violations of the JSON Schema."""
 
     diagnostics: "list[tuple[int, Diagnostic]]"
     schema: list[tuple[int, str]]
@@ -24,11 +24,13 @@ def command(
     strings: Strings = None,
     file: File = None,
     column: Column = None,
-    schema: Annotated[bool, typer.Option("--schema", help="Also hold each valid string's tree against the JSON Schema (10 ms each).")] = False,
-    deep: Annotated[bool, typer.Option("--deep", help="Also warn of reduced strings that no ordered crystal can have (W402) and of orbit strings that are not canonical (W404).")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="All findings as one JSON document.")] = False,
+    schema: Annotated[bool, typer.Option("--schema", help="Also validate the trees of valid strings with the JSON Schema (10 ms each).")] = False,
+    deep: Annotated[bool, typer.Option("--deep", help="Also warn about reduced strings that no ordered crystal can have (W402) and orbit strings that are not canonical (W404).")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all findings as one JSON document.")] = False,
 ) -> None:  # fmt: skip
-    """Check SCOPE strings against grammar, tables and semantics. Warnings leave a string valid.
+    """Check SCOPE strings against grammar, tables and semantics.
+
+    A string with warnings only is valid. The exit code is 1 if a string is invalid.
 
     \b
     Example:
@@ -52,7 +54,7 @@ def command(
 
 
 def diagnose(texts: Texts, schema: bool = False, deep: bool = False) -> Findings:
-    """All findings; `schema` and `deep` look at the strings without errors only."""
+    """Return all findings; `schema` and `deep` apply to strings without errors."""
     from cloudkit.scope import check_deep, check_tree, parse, to_tree, validate_batch
 
     found, batch = Findings([], []), validate_batch(texts.texts)
@@ -70,7 +72,7 @@ def diagnose(texts: Texts, schema: bool = False, deep: bool = False) -> Findings
 
 
 def show(texts: Texts, found: Findings) -> None:
-    """The first findings, errors before warnings, each with its place and a caret; then how many more there are."""
+    """Print the first findings, errors before warnings, each with a caret, then the number of others."""
     from cloudkit.scope import render
 
     ordered = sorted(found.diagnostics, key=lambda finding: finding[1].severity)

@@ -57,7 +57,7 @@ def encode_corpus(
     found = find_units(inputs, size)
     first = next(found, None)
     if first is None:
-        raise CloudkitError("the given folders hold no files, so there is nothing to encode")
+        raise CloudkitError("nothing to encode: the folders contain no files")
     with locked(folder):
         manifest, damaged = Manifest.resume(folder, options.spec | {"shard_size": size})
         finished = set(manifest.shards)

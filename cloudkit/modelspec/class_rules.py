@@ -12,7 +12,7 @@ from cloudkit.modelspec.yaml_tree import Finding, KeyPath, dotted
 from cloudkit.units import QUANTITIES
 
 CLASS_METRICS: Final = get_args(ClassMetric)
-TWO: Final = "is for two classes, and there are"
+TWO: Final = "is for two classes only, and there are"
 
 
 def classification_heads(draft: Draft) -> Iterator[tuple[str, Draft]]:
@@ -29,7 +29,9 @@ def classes_are_named(draft: Draft) -> Iterator[Finding]:
         path, classes = ("heads", name), items(head, "classes")
         positive, output = head.get("positive"), head.get("output")
         if output in QUANTITIES:
-            message = f"heads.{name}.output = '{output}' is the name of a number; give what is classified another one"
+            message = (
+                f"heads.{name}.output = '{output}' is the name of a numeric quantity; choose another name"
+            )
             yield Finding((*path, "output"), message)
         if isinstance(positive, str) and positive not in classes:
             message = f"heads.{name}.positive = '{positive}' is not one of its classes"
@@ -42,7 +44,7 @@ def classes_are_named(draft: Draft) -> Iterator[Finding]:
             wanted = ", ".join(str(one) for one in classes)
             yield Finding(
                 (*path, "class_weights"),
-                f"heads.{name}.class_weights needs one weight for each class: {wanted}",
+                f"heads.{name}.class_weights needs a weight for each class: {wanted}",
             )
 
 
@@ -62,16 +64,14 @@ def _cuts(path: KeyPath, cuts: list[object], head: Draft) -> Iterator[Finding]:
         return
     if kind != "classification":
         yield Finding(
-            path, f"{dotted(path)} make classes of numbers, and a {kind} head learns numbers; remove them"
+            path, f"{dotted(path)} turn numbers into classes, but a {kind} head learns numbers; remove them"
         )
     elif classes and len(cuts) != len(classes) - 1:
-        message = (
-            f"{dotted(path)} has {len(cuts)} numbers for {len(classes)} classes; it takes {len(classes) - 1}"
-        )
+        message = f"{dotted(path)} has {len(cuts)} numbers; {len(classes)} classes need {len(classes) - 1}"
         yield Finding(path, message)
     numbers = [cut for cut in cuts if isinstance(cut, int | float)]
     if any(low >= high for low, high in pairwise(numbers)):
-        yield Finding(path, f"{dotted(path)} must ascend")
+        yield Finding(path, f"{dotted(path)} must be in ascending order")
 
 
 def thresholds_have_their_crystals(draft: Draft) -> Iterator[Finding]:
@@ -82,10 +82,10 @@ def thresholds_have_their_crystals(draft: Draft) -> Iterator[Finding]:
             continue
         chosen = isinstance(head.get("threshold"), str) and head["threshold"] != "none"
         if chosen and task.get("validation_fraction") == 0:
-            message = f"tasks.{index}.validation_fraction = 0: the head's threshold is chosen on crystals held out; set it, such as 0.1"
+            message = f"tasks.{index}.validation_fraction = 0: the head's threshold is chosen on held-out crystals; use 0.1, for instance"
             yield Finding(("tasks", index, "validation_fraction"), message)
         if task.get("loss") in ("l2", "huber"):
-            message = f"tasks.{index}.loss = '{task['loss']}' is of numbers; a classification head learns by cross-entropy; remove it"
+            message = f"tasks.{index}.loss = '{task['loss']}' is for numbers; classification heads always use cross-entropy; remove it"
             yield Finding(("tasks", index, "loss"), message)
 
 
@@ -115,9 +115,7 @@ def stratified_folds_have_classes(draft: Draft) -> Iterator[Finding]:
         ]
         kind = head_of(draft, task).get("kind")
         if parted and isinstance(kind, str) and kind != "classification":
-            message = (
-                f"folds.stratified: tasks.{index} has a {kind} head, and strata are classes; set it to false"
-            )
+            message = f"folds.stratified needs classes, but tasks.{index} has a {kind} head; set it to false"
             yield Finding(("folds", "stratified"), message)
             return
 

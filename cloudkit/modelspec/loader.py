@@ -121,7 +121,7 @@ def resolve_files(tree: Node, folder: Path, *, check: bool) -> list[Finding]:
         written, base = node.value, Path.cwd() if node.mark.file == SET else folder.absolute()
         message = _missing(base / Path(written)) if check and "\0" not in written else None
         if "\0" in written or message:
-            end = message or "it holds a zero character"
+            end = message or "it contains a null character"
             findings.append(Finding(path, f"{dotted(path)} = '{written}': {end}"))
         node.value = str(base / written)
     return findings
@@ -153,10 +153,10 @@ def _missing(file: Path) -> str | None:
         if file.is_file():
             return None
         if file.is_dir():
-            return f"{file} is a folder; name one file"
+            return f"{file} is a folder, not a file"
         names = sorted(other.name for other in file.parent.iterdir() if other.is_file())[:1000]
     except OSError:  # a folder that is missing, closed to us, or a name too long
-        return f"no such file; looked for {file}"
+        return f"no such file: {file}"
     near = nearest_name(file.name, names)
     return f"no such file in {file.parent}" + (f"; did you mean '{near}'?" if near else "")
 
@@ -184,7 +184,7 @@ def load_spec(source: str | Path, overrides: Sequence[str] = (), *, check_files:
     kind = _kind(path)
     if kind == "file" and (form := classify(path.name)):
         raise CloudkitError(
-            f"{source} is a file of data ({form}), and a spec is a YAML file that names its data; start one with "
+            f"{source} is a data file ({form}), not a YAML spec; to write a spec for it, run "
             "`cloudkit new my.yaml --preset property`"
         )
     if kind == "file":
@@ -194,9 +194,7 @@ def load_spec(source: str | Path, overrides: Sequence[str] = (), *, check_files:
             template(str(source)), f"{source} (preset)", Path(), overrides, check_files=check_files
         )
     if kind == "folder":
-        raise CloudkitError(
-            f"{source} is a folder; name a spec file in it or a preset: {', '.join(presets())}"
-        )
+        raise CloudkitError(f"{source} is a folder; give a spec file or a preset: {', '.join(presets())}")
     hint = missing_hint(str(source))
     said = f"no file or preset '{source}'"
     raise CloudkitError(
@@ -210,7 +208,7 @@ def parse_spec(
     """Read a spec from text; `file` is its name in messages, `folder` where its data paths count from."""
     tree, problems = read(text, Mark(file, 1, 1))
     if not isinstance(tree.value, dict):
-        what = "is empty" if tree.value is None else "holds no keys"
+        what = "is empty" if tree.value is None else "has no keys"
         raise SpecError(
             [*problems, Problem(*tree.mark, f"the spec {what}; `cloudkit new FILE` writes one to start from")]
         )
@@ -237,7 +235,7 @@ def _read_file(path: Path) -> str:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line, column = position(raw[: error.start].decode("utf-8-sig"))
-        problem = Problem(str(path), line, column, "not text in UTF-8; is this a spec file?")
+        problem = Problem(str(path), line, column, "not UTF-8 text; is this a spec file?")
         raise SpecError([problem]) from None
 
 

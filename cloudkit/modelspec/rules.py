@@ -97,7 +97,7 @@ def targets_fit(draft: Draft) -> Iterator[Finding]:
             head = head_of(draft, task)
             if task.get("kind") == "pretrain" and head.get("kind") != "regression":
                 if data["targets"]:
-                    why = "this pretrain task reads no labels; remove them, add a regression head or make it finetune"
+                    why = "a pretrain task without a regression head reads no labels; remove them or use kind: finetune"
                     yield Finding(path, f"{dotted(path)}: {why}")
                 continue
             if not data["targets"]:
@@ -126,22 +126,22 @@ def _quantity(path: KeyPath, target: Draft, head: Draft, name: str | None) -> It
 def _temperature(path: KeyPath, target: Draft, head: Draft) -> Iterator[Finding]:
     temperature, kind, quantity = target.get("temperature"), head.get("kind"), target.get("quantity")
     if kind == "thermal" and temperature is None and quantity in MOLAR_QUANTITIES:
-        message = f"{dotted(path)} needs a temperature for its thermal head: a number in K or a column's name"
+        message = f"{dotted(path)} needs the key temperature (thermal head): a number in K or a column name"
         yield Finding((*path, "temperature"), message)
     reads_none = kind in ("regression", "classification") or (kind == "thermal" and quantity in SPECTRAL)
     if reads_none and isinstance(temperature, int | float | str):
         who = quantity if kind == "thermal" else f"a {kind} head"
         hint = "remove it or use a thermal head" if kind == "regression" else "remove it"
-        yield Finding((*path, "temperature"), f"{dotted(path)}.temperature: {who} reads none; {hint}")
+        yield Finding((*path, "temperature"), f"{dotted(path)}.temperature: {who} has no temperature; {hint}")
 
 
 def _frequency(path: KeyPath, target: Draft) -> Iterator[Finding]:
     frequency, density = target.get("frequency"), target.get("quantity") == "phonon_density"
     if density and frequency is None:
-        message = f"{dotted(path)} needs the frequency of phonon_density: a number or a column's name"
+        message = f"{dotted(path)} needs the key frequency (phonon_density): a number or a column name"
         yield Finding((*path, "frequency"), message)
     if not density and isinstance(frequency, int | float | str):
-        message = f"{dotted(path)}.frequency: only phonon_density reads one; remove it"
+        message = f"{dotted(path)}.frequency: only phonon_density has a frequency; remove it"
         yield Finding((*path, "frequency"), message)
 
 
@@ -161,13 +161,13 @@ def _modes(path: KeyPath, target: Draft, head: Draft) -> Iterator[Finding]:
         )
         yield Finding(where, message)
     if quantity == "heat_capacity_p" and head.get("cp_minus_cv") is None:
-        message = f"{dotted(where)} = 'heat_capacity_p' needs the head's cp_minus_cv (mol/J), such as 5e-6: Cp = Cv + A Cv² T"
+        message = f"{dotted(where)} = 'heat_capacity_p' needs cp_minus_cv in the head, such as 5e-6 mol/J: Cp = Cv + A Cv² T"
         yield Finding(where, message)
 
 
 def kinds_have_their_labels(draft: Draft) -> Iterator[Finding]:
     """A spectrum of several parameters needs labels of the whole of it, not of one end."""
-    ends = {"debye_temperature": "the slow end", "highest_frequency": "the fast end"}
+    ends = {"debye_temperature": "the low end", "highest_frequency": "the high end"}
     for index, task in mappings(draft, "tasks"):
         head = head_of(draft, task)
         if task.get("kind") != "finetune" or head.get("kind") != "thermal" or head.get("modes") == "debye":
@@ -193,7 +193,7 @@ def _unit(path: KeyPath, target: Draft, data: Draft) -> Iterator[Finding]:
         yield Finding(where, f"{dotted(where)} = '{unit}' is not a unit of {quantity}" + suggest(unit, known))
     elif per_of(unit) != "atom" and section(data, "columns").get("n_atoms", "") is None:
         message = (
-            f"{dotted(where)} = '{unit}' needs the column with the numbers of atoms in data.columns.n_atoms"
+            f"{dotted(where)} = '{unit}' needs data.columns.n_atoms, the column with the number of atoms"
         )
         yield Finding(where, message)
 
@@ -220,7 +220,7 @@ def heads_exist_and_fit(draft: Draft) -> Iterator[Finding]:
                 message = f"tasks.{index}.head = '{name}' is a {kind} head; {task['kind']} needs {one_of(list(wanted))}"
                 yield Finding(path, message + (f": {one_of(fitting)}" if fitting else ""))
         if isinstance(given, list) and (not given or len(set(map(str, given))) < len(given)):
-            yield Finding(path, f"tasks.{index}.head must list different heads, at least one")
+            yield Finding(path, f"tasks.{index}.head must list one or more different heads")
 
 
 def finetuning_is_possible(draft: Draft) -> Iterator[Finding]:
@@ -231,12 +231,12 @@ def finetuning_is_possible(draft: Draft) -> Iterator[Finding]:
             continue
         freeze, ensemble, at = task.get("freeze"), task.get("ensemble"), f"tasks.{index}"
         if isinstance(freeze, int) and isinstance(layers, int) and freeze > layers + 1:
-            message = f"{at}.freeze = {freeze}: an embedding and {layers} layers are {layers + 1} parts; or say encoder"
+            message = f"{at}.freeze = {freeze}: the embedding and {layers} layers make {layers + 1} parts; use at most {layers + 1}, or encoder"
             yield Finding(("tasks", index, "freeze"), message)
         blends = isinstance(ensemble, dict) and ensemble.get("blend") == "extra_trees"
         for key, asked in (("patience", isinstance(task.get("patience"), int)), ("ensemble", blends)):
             if asked and task.get("validation_fraction") == 0:
-                message = f"{at}.{key} needs crystals to watch; set {at}.validation_fraction, such as 0.1"
+                message = f"{at}.{key} needs held-out crystals; set {at}.validation_fraction, such as 0.1"
                 yield Finding(("tasks", index, key), message)
         kind = head_of(draft, task).get("kind")
         if (
@@ -244,10 +244,10 @@ def finetuning_is_possible(draft: Draft) -> Iterator[Finding]:
             and ensemble.get("validation") == "different"
             and kind == "classification"
         ):
-            message = f"{at}.ensemble.validation = 'different' is for regression heads; a threshold is chosen on crystals that no member has seen"
+            message = f"{at}.ensemble.validation = 'different' works with regression heads only; a threshold needs crystals that no member was trained on"
             yield Finding(("tasks", index, "ensemble", "validation"), message)
         if isinstance(ensemble, dict) and kind == "thermal":
-            message = f"{at}.ensemble: a thermal head cannot be an ensemble, since the mean of several sets of modes is not a set of modes"
+            message = f"{at}.ensemble: thermal heads have no ensembles, because a mean of several sets of modes is not a set of modes"
             yield Finding(("tasks", index, "ensemble"), message)
 
 
@@ -264,7 +264,7 @@ def evaluated_heads_are_trained(draft: Draft) -> Iterator[Finding]:
         if task.get("kind") == "finetune":
             trained[name] = trained.get(name, set()) | _quantities(task)
         elif task.get("kind") == "evaluate" and name not in trained:
-            message = f"tasks.{index} evaluates '{name}', which no finetune task before it trains"
+            message = f"tasks.{index} evaluates '{name}', but no earlier finetune task trains it"
             yield Finding(("tasks", index, "head"), message)
         elif task.get("kind") == "evaluate" and (head["kind"] != "thermal" or task.get("baselines")):
             yield from _untrained(index, name, _quantities(task) - trained[name], head)
@@ -283,7 +283,7 @@ def sources_agree(draft: Draft) -> Iterator[Finding]:
             if task.get("kind") == "finetune":
                 first.setdefault(name, source)
             elif source and source != first.get(name, source):
-                message = f"{dotted(path)}.source = '{source}': {name} predicts its first source, '{first[name]}'; evaluate it on that"
+                message = f"{dotted(path)}.source = '{source}': {name} predicts its first source, '{first[name]}'; evaluate it on that source"
                 yield Finding((*path, "source"), message)
             for number, target in mappings(data, "targets"):
                 quantity, unit = target.get("quantity"), target.get("unit")
@@ -297,7 +297,7 @@ def sources_agree(draft: Draft) -> Iterator[Finding]:
                 known = units.setdefault((name, quantity), unit)
                 if unit != known:
                     where = (*path, "targets", number, "unit")
-                    message = f"{dotted(where)} = '{unit}': {quantity} is in '{known}' before; such labels are not converted, give them in one unit"
+                    message = f"{dotted(where)} = '{unit}': an earlier table has {quantity} in '{known}'; these labels are not converted, so use one unit"
                     yield Finding(where, message)
 
 
@@ -308,11 +308,11 @@ def _quantities(task: Draft) -> set[str]:
 
 def _untrained(index: int, name: str, quantities: set[str], head: Draft) -> Iterator[Finding]:
     """Quantities that a head never learned; those that it does not even have are reported elsewhere."""
-    hint = "; 'baselines: []' lets the thermal head predict it alone" if head["kind"] == "thermal" else ""
+    hint = "; with 'baselines: []' the thermal head can still predict it" if head["kind"] == "thermal" else ""
     for quantity in outputs_of(head):
         if quantity in quantities:
             message = (
-                f"tasks.{index} evaluates {quantity}, which no finetune task of '{name}' before it learns"
+                f"tasks.{index} evaluates {quantity}, but no earlier finetune task of '{name}' learns it"
             )
             yield Finding(("tasks", index, "data", "targets"), message + hint)
 
@@ -333,13 +333,15 @@ def vocabulary_fits(draft: Draft) -> Iterator[Finding]:
     tokens, encoder = section(draft, "tokens"), section(draft, "encoder")
     if tokens.get("vocabulary") == "compact" and tokens.get("dialect") == "full":
         message = (
-            "tokens.dialect = 'full' does not fit vocabulary compact (orbit or reduced); use vocabulary cloud"
+            "tokens.dialect = 'full' needs tokens.vocabulary = 'cloud'; compact is for orbit and reduced"
         )
         yield Finding(("tokens", "dialect"), message)
     if tokens.get("vocabulary") == "cloud" and encoder.get("merge") is True:
         yield Finding(("encoder", "merge"), "encoder.merge = true needs tokens.vocabulary = 'compact'")
     if tokens.get("vocabulary") == "cloud" and encoder.get("features") is True:
-        message = "tokens.vocabulary = 'cloud' has no features; set encoder.features = false or use 'compact'"
+        message = (
+            "tokens.vocabulary = 'cloud' has no features; set encoder.features = false, or use 'compact'"
+        )
         yield Finding(("tokens", "vocabulary"), message)
 
 
@@ -347,7 +349,7 @@ def positions_suffice(draft: Draft) -> Iterator[Finding]:
     """There are as many learned positions as tokens, and the padding row is in the vocabulary."""
     length, positions = section(draft, "tokens").get("max_length"), section(draft, "encoder").get("positions")
     if isinstance(length, int) and isinstance(positions, int) and positions < length:
-        message = f"encoder.positions = {positions} is less than tokens.max_length = {length}; raise it or lower the length"
+        message = f"encoder.positions = {positions} is less than tokens.max_length = {length}; raise it or lower max_length"
         yield Finding(("encoder", "positions"), message)
 
 
@@ -359,7 +361,7 @@ def positions_fit(draft: Draft) -> Iterator[Finding]:
         message = f"encoder.positions = '{positions}': merged orbits have no order; set it to none, or encoder.merge = false"
         yield Finding(("encoder", "positions"), message)
     if positions == "rotary" and isinstance(heads, int) and isinstance(width, int) and (width // heads) % 2:
-        message = f"encoder.positions = 'rotary' needs an even width per head, and {width} / {heads} = {width / heads:g}"
+        message = f"encoder.positions = 'rotary' needs an even width per head, but {width} / {heads} = {width / heads:g}"
         yield Finding(("encoder", "positions"), message)
 
 
@@ -367,7 +369,7 @@ def precision_fits(draft: Draft) -> Iterator[Finding]:
     """Sharded weights (fsdp) support the precisions of Lightning's ModelParallelStrategy."""
     run = section(draft, "run")
     if run.get("strategy") == "fsdp" and run.get("precision") in ("16-mixed", "64-true"):
-        message = f"run.precision = '{run['precision']}' does not go with run.strategy = 'fsdp'; use 32-true or bf16-mixed"
+        message = f"run.precision = '{run['precision']}' cannot be combined with run.strategy = 'fsdp'; use 32-true or bf16-mixed"
         yield Finding(("run", "precision"), message)
 
 
@@ -395,7 +397,7 @@ def folds_exist(draft: Draft) -> Iterator[Finding]:
                 yield Finding(path, message)
     count, fold = section(draft, "folds").get("count"), section(draft, "folds").get("fold")
     if isinstance(count, int) and isinstance(fold, int) and fold >= count:
-        yield Finding(("folds", "fold"), f"folds.fold = {fold}: folds are counted from 0 to {count - 1}")
+        yield Finding(("folds", "fold"), f"folds.fold = {fold}: folds are numbered 0 to {count - 1}")
 
 
 def lists_have_no_duplicates(draft: Draft) -> Iterator[Finding]:
@@ -434,9 +436,9 @@ def structures_for_geometry(draft: Draft) -> Iterator[Finding]:
                 and "geometry" in kinds
                 and isinstance(data.get("builtin"), str)
             ):
-                hint = "give a path to a table with a column of structures, and columns: {structure: NAME}"
+                hint = "use the path of a table with structures, and columns: {structure: NAME}"
                 yield Finding(
-                    (*path, "builtin"), f"{dotted(path)}: built-in tables hold no structures; {hint}"
+                    (*path, "builtin"), f"{dotted(path)}: built-in tables have no structures; {hint}"
                 )
 
 

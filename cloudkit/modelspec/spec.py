@@ -53,7 +53,7 @@ class BertEncoder(Part):
         default=None, description="width of the feed-forward layer; null: 4 times width"
     )
     activation: Activation = Field(
-        default="gelu", description="between the two feed-forward maps, and in the masked_tokens head"
+        default="gelu", description="activation of the feed-forward layers and of the masked_tokens head"
     )
     dropout: Share = Field(default=0.1, description="dropout rate")
     attention_dropout: Share = Field(default=0.1, description="dropout rate of attention weights")
@@ -62,10 +62,11 @@ class BertEncoder(Part):
         default=None, description="learned positions; null: as many as tokens.max_length"
     )
     token_types: Count = Field(
-        default=2, description="rows of the table of token types, of which strings use the first"
+        default=2, description="size of the token-type embedding; strings use its first row"
     )
     padding_row: Annotated[int, Field(ge=0)] | None = Field(
-        default=None, description="token whose vector is never trained, as torch's padding_idx; null: none"
+        default=None,
+        description="padding_idx of the token embedding, a row that is never trained; null: none",
     )
     pooling: Literal["cls", "mean", "cls_mean"] = Field(
         default="cls", description="input of the heads: the first token, the mean of all tokens, or both"
@@ -129,12 +130,12 @@ class GeometryHead(Part):
     """Predicts what the structure behind a string looks like; for pretraining on structures."""
 
     kind: Literal["geometry"] = Field(
-        description="distances and neighbours of the structure, from its string"
+        description="geometry of the structure, predicted from its string; for pretraining"
     )
     targets: list[GeometryTarget] = Field(
         default=list(ALL_GEOMETRY),
         min_length=1,
-        description="targets: the first six of each orbit, the last three of the crystal",
+        description="targets: the first six describe each orbit, the last three the crystal",
     )
     hidden: Count | None = Field(
         default=None, description="width of the hidden layer; null: the width of the encoder"
@@ -152,7 +153,7 @@ class RegressionHead(Part):
         default=None, description="width of the hidden layer; null: the width of the encoder"
     )
     transform: Literal["none", "log", "sqrt"] = Field(
-        default="none", description="the scale on which labels are learned; log and sqrt need positive labels"
+        default="none", description="scale on which labels are learned; log and sqrt need positive labels"
     )
     dropout: Share = Field(default=0.1, description="dropout rate of the head's inputs")
 
@@ -165,27 +166,26 @@ MAX_CLASSES: Final = 100
 class ClassificationHead(Part):
     """Predicts which of two or more classes a crystal belongs to, with a probability for each."""
 
-    kind: Literal["classification"] = Field(description="one of several classes, with probabilities")
+    kind: Literal["classification"] = Field(description="two or more classes, with probabilities")
     output: Text = Field(description="name of what is classified; targets refer to it")
     classes: list[Text] = Field(
         min_length=2,
         max_length=MAX_CLASSES,
-        description="the classes as the labels name them; whole numbers and booleans in quotes: ['0', '1'], ['false', 'true']",
+        description="names of the classes, as in the labels; put integers and booleans in quotes: ['0', '1'], ['false', 'true']",
     )
     positive: Text | None = Field(
         default=None,
-        description="of two classes, the one that threshold, F1 and ROC are about; null: the last",
+        description="with two classes, the class that threshold, F1 and ROC refer to; null: the last one",
     )
     class_weights: Literal["none", "balanced"] | dict[str, Positive] = Field(
         default="none",
-        description="how much a label of each class counts in training; balanced: all classes the same in sum; or a weight for each: "
+        description="weight of each class in the loss; balanced: all classes have the same total weight; or a weight for each: "
         "{insulator: 1, metal: 2}",
     )
     threshold: Literal["none", "balanced_accuracy", "f1", "accuracy"] = Field(
         default="none",
-        description="of two classes: the probability from which the positive class is predicted has the best value of this metric on the "
-        "crystals that `validation_fraction` holds out (balanced_accuracy: also of Youden's index); none: 0.5. "
-        "Of more than two classes the most probable is predicted",
+        description="with two classes: predict the positive class from the probability up that maximizes this metric on held-out crystals "
+        "(balanced_accuracy: equivalent to Youden's index); none: 0.5. With more than two classes the most probable one is predicted",
     )
     hidden: Count | None = Field(
         default=None, description="width of the hidden layer; null: the width of the encoder"
@@ -196,7 +196,7 @@ class ClassificationHead(Part):
 class ThermalHead(Part):
     """Predicts vibrational modes; all thermodynamic quantities at any temperature follow from them."""
 
-    kind: Literal["thermal"] = Field(description="vibrational modes, from which all four quantities follow")
+    kind: Literal["thermal"] = Field(description="vibrational modes, which determine all thermal quantities")
     modes: ModeKind = Field(
         default="debye",
         description="form of the phonon spectrum; debye: one Debye temperature; einstein: three frequencies; debye_einstein: "
@@ -224,7 +224,7 @@ Head = Annotated[
 class Target(Part):
     """One column of labels."""
 
-    column: Text = Field(description="column that holds the label")
+    column: Text = Field(description="column of the label")
     quantity: Text = Field(description="what the label is: one of the outputs of the task's head")
     temperature: Annotated[float, Field(ge=0)] | Text | None = Field(
         default=None,
@@ -242,13 +242,13 @@ class Target(Part):
     )
     cuts: list[float] = Field(
         default=[],
-        description="makes classes of a column of numbers, for a classification head: a number up to and with the first cut is of the first "
-        "class, above it of the second, and so on; ascending, one fewer than there are classes",
+        description="turns numbers into classes, for a classification head: numbers up to and including the first cut are the first "
+        "class, numbers above it the second, and so on; ascending, one fewer than the classes",
     )
     missing: Literal["error", "skip"] = Field(
-        default="error", description="rows without this label: refuse the table, or skip the label"
+        default="error", description="rows without this label: raise an error, or skip the label"
     )
-    weight: Positive = Field(default=1.0, description="how much each of these labels counts in training")
+    weight: Positive = Field(default=1.0, description="weight of these labels in the loss")
 
 
 class Columns(Part):
@@ -257,18 +257,18 @@ class Columns(Part):
     text: Text = Field(default="scope", description="column of SCOPE strings")
     n_atoms: Text | None = Field(
         default="n_atoms",
-        description="atoms per cell or formula unit; read where a label's unit is not per atom",
+        description="column with the atoms per cell or formula unit; needed if a label's unit is not per atom",
     )
     id: Text | None = Field(
         default=None,
-        description="column that names the rows; null: id, material_id or name where there is one, else the row number",
+        description="column of row ids; null: id, material_id or name if present, otherwise the row number",
     )
     source: Text | None = Field(
-        default=None, description="column that names where the labels of a row come from; see `source`"
+        default=None, description="column with the source of each row's labels; see `source`"
     )
     structure: Text | None = Field(
         default=None,
-        description="column of structures, as JSON lines hold them, to make the strings (and geometry) from, in place of `text`",
+        description="column of structures (CIF text, JSON, file names) to encode, instead of `text`",
     )
 
 
@@ -277,20 +277,20 @@ class BuiltinData(Part):
 
     builtin: Literal["thermal", "minerals", "prototypes", "phonons"] = Field(description="name of the table")
     part: Literal["train", "test", "all"] = Field(
-        default="all", description="which part; only thermal has train and test"
+        default="all", description="train, test or all; only thermal has a train/test split"
     )
     where: dict[Text, Annotated[list[Any], Field(min_length=1)]] = Field(
         default={},
-        description="only rows whose column has one of these values: {temperature: [298.15], functional: [PBE, PBEsol]}",
+        description="keep only rows with one of these values: {temperature: [298.15], functional: [PBE, PBEsol]}",
     )
     fraction: Annotated[float, Field(gt=0, le=1)] = Field(
         default=1.0,
-        description="fraction of the crystals that is used; a smaller fraction is a subset of a larger one",
+        description="fraction of the crystals to use; smaller fractions are subsets of larger ones",
     )
     source: str = Field(
         default="",
-        description="where the labels come from, such as experiment or PBE. A finetune task predicts its first source; each other one "
-        "has an offset of its own, learned and then left out; empty for phonons: the teachers",
+        description="source of the labels, such as experiment or PBE. A finetune task predicts its first source; every other "
+        "source has a learned offset, which predictions leave out; empty for phonons: one source per potential",
     )
     targets: list[Target] = Field(default=[], description="labels; not for pretrain")
 
@@ -300,21 +300,21 @@ class FileData(Part):
 
     path: Text = Field(description="the file, relative to the folder of the spec")
     part: Literal["train", "test", "all"] = Field(
-        default="all", description="rows of the fold that the key `folds` of the spec names, or all rows"
+        default="all", description="train or test rows of the fold in `folds`, or all rows"
     )
-    columns: Columns = Field(default=Columns(), description="which columns hold what")
+    columns: Columns = Field(default=Columns(), description="names of the columns")
     where: dict[Text, Annotated[list[Any], Field(min_length=1)]] = Field(
         default={},
-        description="only rows whose column has one of these values: {temperature: [298.15], functional: [PBE, PBEsol]}",
+        description="keep only rows with one of these values: {temperature: [298.15], functional: [PBE, PBEsol]}",
     )
     fraction: Annotated[float, Field(gt=0, le=1)] = Field(
         default=1.0,
-        description="fraction of the crystals that is used; a smaller fraction is a subset of a larger one",
+        description="fraction of the crystals to use; smaller fractions are subsets of larger ones",
     )
     source: str = Field(
         default="",
-        description="where the labels come from, such as experiment or PBE. A finetune task predicts its first source; each other one "
-        "has an offset of its own, learned and then left out",
+        description="source of the labels, such as experiment or PBE. A finetune task predicts its first source; every other "
+        "source has a learned offset, which predictions leave out",
     )
     targets: list[Target] = Field(default=[], description="labels; not for pretrain")
 
@@ -335,7 +335,7 @@ Table = Annotated[
 class JointData(Part):
     """Several tables whose labels are learned together; a string in two of them is one crystal."""
 
-    join: list[Table] = Field(min_length=1, description="the tables, each with targets of its own")
+    join: list[Table] = Field(min_length=1, description="the tables, each with its own targets")
 
 
 Data = Annotated[
@@ -374,11 +374,11 @@ class Training(Part):
     )
     exclude_from: list[Table] = Field(
         default=[],
-        description="further tables whose crystals count as those of an evaluate task for `exclude_shared`",
+        description="further tables that `exclude_shared` treats like those of an evaluate task",
     )
     split_by: Literal["random", "composition", "formula", "prototype"] = Field(
         default="random",
-        description="crystals that share this are all trained on or all held out by `validation_fraction`",
+        description="crystals that share this stay together when `validation_fraction` holds some out",
     )
     batch: Count = Field(default=64, description="crystals per step and device")
     bucket_batches: Count = Field(
@@ -408,7 +408,7 @@ class PretrainTask(Training):
 
     kind: Literal["pretrain"] = Field(description="learn from strings or structures")
     head: HeadName | list[HeadName] = Field(
-        description="name of a head in `heads`, or a list: masked_tokens reads strings, geometry structures, regression labels"
+        description="name of a head in `heads`, or a list: masked_tokens learns from strings, geometry from structures, regression from labels"
     )
     epochs: Count = Field(default=20, description="passes over the rows")
     validation_fraction: Share = Field(
@@ -429,13 +429,13 @@ class Ensemble(Part):
     )
     blend: Literal["none", "extra_trees"] = Field(
         default="none",
-        description="extra_trees: mixed with trees on composition and symmetry, in the share with the least error (of classes: log loss) on the "
+        description="extra_trees: average with trees on composition and symmetry, weighted for the smallest error (classes: log loss) on the "
         "crystals that `validation_fraction` holds out",
     )
     validation: Literal["same", "different"] = Field(
         default="same",
-        description="crystals that each member holds out; different: each member others, so that all crystals are trained on by most members, and "
-        "the share of the trees and intervals are fitted to all that any member has held out",
+        description="crystals that each member holds out; different: each member holds out others, so every crystal trains most members, "
+        "and intervals and the weight of the trees are fitted to more held-out crystals",
     )
 
 
@@ -459,30 +459,28 @@ class FinetuneTask(Training):
     )
     layer_decay: Annotated[float, Field(gt=0, le=1)] = Field(
         default=1.0,
-        description="factor of the learning rate from each layer to the one below; head and topmost layer have the whole rate",
+        description="factor of the learning rate from each layer to the one below; the head and the top layer have the full rate",
     )
     patience: Count | None = Field(
         default=None,
-        description="stop after so many epochs without a lower loss on the crystals that `validation_fraction` holds out; null: never",
+        description="stop after this many epochs without a lower validation loss; null: never",
     )
-    ensemble: Ensemble | None = Field(
-        default=None, description="several models whose mean is predicted; null: one model"
-    )
+    ensemble: Ensemble | None = Field(default=None, description="several models, averaged; null: one model")
 
 
 class EvaluateTask(Part):
     """Measures a fine-tuned head and baselines on rows that it has not seen."""
 
     kind: Literal["evaluate"] = Field(description="measure errors")
-    head: HeadName = Field(description="name of a head that a finetune task before this one has trained")
-    data: Data = Field(description="rows with targets that training has not seen")
+    head: HeadName = Field(description="name of a head that an earlier finetune task trains")
+    data: Data = Field(description="rows with targets that are not in the training data")
     baselines: list[Baseline] = Field(
         default=list(ALL_BASELINES),
-        description="models trained on the rows of the finetune task; of classes: mean is the majority, ridge a logistic regression",
+        description="models trained on the rows of the finetune task; with classes, mean is the majority class and ridge a logistic regression",
     )
     metric: Literal["mae", "rmse"] | ClassMetric | None = Field(
         default=None,
-        description="what the model is compared with baselines by; null: mae, of classes roc_auc",
+        description="metric that decides between model and baselines; null: mae, or roc_auc for classes",
     )
 
 
@@ -505,7 +503,7 @@ class Tokens(Part):
     )
     max_length: Annotated[int, Field(ge=4, le=8192)] = Field(
         default=64,
-        description="largest number of tokens per string; a longer string is an error that names the row, never truncated",
+        description="largest number of tokens per string; longer strings are an error and never truncated",
     )
 
 
@@ -515,7 +513,7 @@ class TransformerEncoder(Part):
     kind: Literal["transformer"] = Field(description="kind of encoder")
     size: Size | None = Field(
         default=None,
-        description="tiny, small, base or large: sets layers, heads, width and feedforward, unless they are given too",
+        description="tiny, small, base or large: sets layers, heads, width and feedforward where they are not given",
     )
     layers: Count = Field(default=4, description="number of transformer layers")
     heads: Count = Field(default=4, description="attention heads per layer; must divide width")
@@ -530,28 +528,27 @@ class TransformerEncoder(Part):
     )
     gated: bool = Field(
         default=True,
-        description="feed-forward layers multiply by a gate (Shazeer 2020); false: two plain maps",
+        description="gated feed-forward layers (Shazeer 2020); false: two linear layers",
     )
     activation: Activation = Field(
-        default="silu", description="of the gate, or between the two maps: silu, gelu, gelu_tanh or relu"
+        default="silu", description="activation of the feed-forward layers: silu, gelu, gelu_tanh or relu"
     )
     positions: Literal["none", "learned", "rotary"] | None = Field(
         default=None,
-        description="what is known of the order of tokens: nothing, since orbits are a set; learned vectors of places; rotary "
-        "(Su 2021); null: none for compact, learned for cloud",
+        description="position encoding: none (orbits are a set), learned, or rotary (Su 2021); null: none for compact, learned for cloud",
     )
     features: bool = Field(
         default=True,
-        description="add linear maps of what is known about elements, orbits and groups; for compact",
+        description="add features of elements, orbits and space groups to the embeddings; compact vocabulary only",
     )
     merge: bool = Field(
         default=False,
-        description="one vector per orbit (element, site and share together), equal orbits as one with their count; "
-        "false: one per symbol; for compact",
+        description="one vector per distinct orbit (element, site and occupancy together) with its count; "
+        "false: one vector per symbol; compact vocabulary only",
     )
     pooling: Literal["cls", "mean", "cls_mean", "attention"] = Field(
         default="cls_mean",
-        description="input of the heads: the first token, the mean of the others, both, or both and an attention-weighted mean",
+        description="input of the heads: cls, the first token; mean, the mean of the others; both; or both and an attention-weighted mean",
     )
 
 
@@ -561,19 +558,19 @@ Encoder = Annotated[TransformerEncoder | BertEncoder, Field(discriminator="kind"
 class Run(Part):
     """Where and how the build runs."""
 
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(default=0, description="seed of everything random")
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(default=0, description="random seed")
     precision: Literal["auto", "32-true", "16-mixed", "bf16-mixed", "64-true"] = Field(
         default="auto",
         description="precision as Lightning names it; auto: bf16-mixed on a GPU that supports it, else 32-true",
     )
     devices: Literal["auto"] | Count = Field(
         default="auto",
-        description="devices per node, one process each; auto: as torchrun or SLURM has started",
+        description="devices per node, one process each; auto: as started by torchrun or SLURM",
     )
     nodes: Count = Field(default=1, description="machines, as started by torchrun or SLURM")
     strategy: Literal["auto", "ddp", "fsdp"] = Field(
         default="auto",
-        description="for several processes; auto and ddp: all weights on each device; fsdp: a shard of them on each",
+        description="for several processes; auto and ddp: full weights on each device; fsdp: sharded weights",
     )
     accelerator: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="kind of device")
     checkpoint: Annotated[float, Field(ge=0)] = Field(
@@ -586,7 +583,7 @@ class Sweep(Part):
 
     grid: dict[Text, Annotated[list[Any], Field(min_length=1)]] = Field(
         min_length=1,
-        description="key, as in --set, -> its values: {encoder.width: [32, 64], tasks.0.data.fraction: [0.5, 1.0]}",
+        description="keys, as in --set, and their values: {encoder.width: [32, 64], tasks.0.data.fraction: [0.5, 1.0]}",
     )
 
 
@@ -602,7 +599,7 @@ class Folds(Part):
     )
     stratified: bool = Field(
         default=False,
-        description="each fold has the classes in equal shares, as scikit-learn's StratifiedKFold divides; for a classification head",
+        description="split as scikit-learn's StratifiedKFold, for a classification head: each fold has about the same share of each class",
     )
 
 
@@ -616,16 +613,14 @@ class Spec(Part):
     tokens: Tokens = Field(default=Tokens(), description="how crystals become token ids")
     init_from: Text | None = Field(
         default=None,
-        description="model to start from: a folder that `build` wrote, or the name of a shipped model; same tokens and encoder",
+        description="model to start from, with the same tokens and encoder: a folder written by `build`, or a shipped model",
     )
-    encoder: Encoder = Field(description="the trunk that all heads share")
-    heads: dict[HeadName, Head] = Field(min_length=1, description="name -> what is predicted")
-    tasks: list[Task] = Field(
-        description="what is done, in order; none for a model that was converted from elsewhere"
-    )
+    encoder: Encoder = Field(description="the network that all heads share")
+    heads: dict[HeadName, Head] = Field(min_length=1, description="heads by name")
+    tasks: list[Task] = Field(description="steps of the build, in order; empty for a converted model")
     run: Run = Field(default=Run(), description="where and how the build runs")
     folds: Folds | None = Field(
-        default=None, description="how files are split into folds, for tables with `part: train` or `test`"
+        default=None, description="cross-validation folds of files with `part: train` or `test`"
     )
     sweep: Sweep | None = Field(
         default=None, description="grid of settings that `cloudkit sweep` builds; `build` ignores it"

@@ -135,11 +135,11 @@ MAX_DEPTH: Final = 32
 
 MAX_NODES: Final = 20_000  # an alias counts as often as it is used
 
-TOO_LARGE: Final = f"larger than {MAX_BYTES // 1024} KiB; a spec contains no data"
+TOO_LARGE: Final = f"larger than {MAX_BYTES // 1024} KiB; keep data in separate files"
 
 TOO_DEEP: Final = f"nested deeper than {MAX_DEPTH} levels"
 
-TOO_MANY: Final = f"more than {MAX_NODES} values, counting an alias as often as it is used"
+TOO_MANY: Final = f"more than {MAX_NODES} values, counting aliases each time they are used"
 
 
 class _Loader(yaml.SafeLoader):
@@ -226,7 +226,7 @@ def read(text: str, origin: Mark) -> tuple[Node, list[Problem]]:
         where = error.problem_mark or error.context_mark
         context = f" ({error.context})" if error.context else ""
         if error.context_mark and where is not error.context_mark:
-            context = f" ({error.context}, which starts in line {builder.mark(error.context_mark).line})"
+            context = f" ({error.context}, starting in line {builder.mark(error.context_mark).line})"
         message = f"not valid YAML: {error.problem}{context}"
         raise SpecError([Problem(*(builder.mark(where) if where else origin), message)]) from None
     except yaml.reader.ReaderError as error:

@@ -62,7 +62,7 @@ def test_an_unknown_subject_is_answered_with_those_that_are_known(
 ) -> None:
     answer = cloudkit("bench", "tinny")
     assert answer.code == 2
-    assert "no benchmark 'tinny'; there are: tiny" in answer.err
+    assert "no benchmark 'tinny'; choose from tiny" in answer.err
 
 
 def test_without_a_checkout_it_says_so(cloudkit: Callable[..., Any], checkout: Path) -> None:

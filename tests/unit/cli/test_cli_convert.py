@@ -48,7 +48,7 @@ def test_a_full_string_is_projected_to_reduced_and_to_nothing_richer(cloudkit):
 def test_the_only_candidate_of_rock_salt_is_rock_salt(cloudkit):
     answer = cloudkit("convert", REDUCED, "--to", "orbit")
     assert (answer.code, answer.out) == (0, ROCK_SALT + "\n")
-    assert "argument, row 1: 1 candidate (complete, all ordered crystals of up to 80 atoms" in answer.err
+    assert "argument, row 1: 1 candidate (complete: all ordered crystals of up to 80 atoms" in answer.err
 
 
 def test_candidates_are_ranked_and_each_has_the_given_projection(cloudkit):
@@ -71,7 +71,7 @@ def test_an_unfinished_search_is_marked_incomplete(cloudkit):
     row = json.loads(cloudkit("convert", MANY, "--to", "orbit", "--json", "--top", 1).out)
     assert (row["complete"], row["error"], len(row["strings"])) == (False, None, 1)
     assert row["count"] > 1
-    assert "(incomplete, " in cloudkit("convert", MANY, "--to", "orbit", "--top", 1).err
+    assert "(incomplete: stopped after " in cloudkit("convert", MANY, "--to", "orbit", "--top", 1).err
 
 
 def test_a_reduced_string_that_no_crystal_has_is_a_failure(cloudkit):
@@ -126,8 +126,8 @@ def test_a_model_goes_to_hugging_face_and_comes_back_the_same(cloudkit, tmp_path
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["a", "--to", "hf"], "a model is converted one at a time"),
-        (["a", "b", "--to", "cloudkit", "-o", "out"], "a model is converted one at a time"),
+        (["a", "--to", "hf"], "give one model and an output folder"),
+        (["a", "b", "--to", "cloudkit", "-o", "out"], "give one model and an output folder"),
         (["gone", "--to", "cloudkit", "-o", "out"], "gone/config.json: cannot be read"),
         (["gone", "--to", "hf", "-o", "out"], "no such model folder"),
         ([".", "--to", "hf", "-o", "."], "is not empty"),

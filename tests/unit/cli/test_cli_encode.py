@@ -44,7 +44,7 @@ def test_the_first_note_of_each_kind_is_shown_and_all_are_counted(
     assert answer.code == 0 and len(notes) == 1 < MAX_SHOWN
     assert notes[0].startswith("note: 00.vasp: the POSCAR (VASP 4) names no elements: H, He stand in")
     assert (
-        "... and 21 more notes like these, on 22 structures in all; cloudkit encode --notes FILE writes all\n"
+        "... and 21 more notes like these, on 22 structures in total; cloudkit encode --notes FILE writes them all\n"
         in answer.err
     )
 
@@ -75,7 +75,7 @@ def test_all_notes_are_written_where_asked(cloudkit, tmp_path, tmp_path_factory,
     output = ("-o", out / "shards") if folder else ()
     answer = cloudkit("encode", tmp_path, "--json", "--notes", out / "notes.jsonl", *output)
     notes = read_jsonl(out / "notes.jsonl")
-    assert answer.code == 0 and "... and 2 more notes like these, on 3 structures in all\n" in answer.err
+    assert answer.code == 0 and "... and 2 more notes like these, on 3 structures in total\n" in answer.err
     assert [note["id"] for note in notes] == ["0.vasp", "1.vasp", "2.vasp"]
     assert all("names no elements" in str(note["note"]) for note in notes)
 

@@ -99,7 +99,7 @@ def test_a_member_of_an_archive_is_named_like_a_block(cloudkit, structures, tmp_
         for name in ("one.vasp", "deep/two.vasp"):
             archive.write(structures / "salt.vasp", name)
     answer = cloudkit("explain", tmp_path / "a.zip")
-    assert answer.err.endswith("name one as FILE#BLOCK: a.zip#one.vasp, a.zip#deep/two.vasp\n")
+    assert answer.err.endswith("choose one with FILE#BLOCK: a.zip#one.vasp, a.zip#deep/two.vasp\n")
     document = json.loads(cloudkit("explain", f"{tmp_path / 'a.zip'}#deep/two.vasp", "--json").out)
     assert document["id"] == "a.zip/deep/two.vasp"
 
@@ -108,7 +108,7 @@ def test_one_of_several_structures_is_named_with_its_block(cloudkit, shared):
     file = shared / "data/structures/odd_cif"
     several = next(p for p in sorted(file.iterdir()) if p.read_bytes().count(b"_cell_length_a") > 1)
     answer = cloudkit("explain", several)
-    assert (answer.code, "name one as FILE#BLOCK" in answer.err) == (2, True)
+    assert (answer.code, "choose one with FILE#BLOCK" in answer.err) == (2, True)
     block = answer.err.rstrip().rpartition("#")[2]
     document = json.loads(cloudkit("explain", f"{several}#{block}", "--json").out)
     assert document["id"] == f"{several.name}#{block}"

@@ -275,12 +275,12 @@ def test_a_quantity_without_a_curve_is_not_plotted(cloudkit, tmp_path):
 
 def test_a_plot_of_one_temperature_or_of_another_kind_is_refused(cloudkit, trained, tmp_path):
     answer = cloudkit("predict", trained, ROCK_SALT, "--plot", tmp_path / "a.png")
-    assert answer.code == 2 and "curves need two temperatures or more" in answer.err
+    assert answer.code == 2 and "curves need two or more temperatures" in answer.err
     table = tmp_path / "a.csv"
     answer = cloudkit(
         "predict", trained, ROCK_SALT, "--plot", tmp_path / "a.png", "-t", "300,300", "-o", table
     )
-    assert answer.code == 2 and "curves need two temperatures" in answer.err and not table.exists()
+    assert answer.code == 2 and "curves need two or more temperatures" in answer.err and not table.exists()
     with pytest.raises(CloudkitError, match="what model gap predicts has no curve"):
         _check_curves(SimpleNamespace(name="gap", heads=["gap"], thermal=False), [0, 300], [])
     assert (

@@ -114,9 +114,12 @@ def test_doctor_finds_drafts_of_killed_commands_and_removes_them(cloudkit, tmp_p
         draft.touch()
         os.utime(draft, (0, 0))
     answer = cloudkit("doctor")
-    assert (answer.code, f"1 drafts of killed commands  ->  rm '{dead.name}'" in answer.out) == (1, True)
+    assert (answer.code, f"1 temporary file of killed commands  ->  rm '{dead.name}'" in answer.out) == (
+        1,
+        True,
+    )
     assert dead.exists()
-    assert "fixed: 1 drafts" in cloudkit("doctor", "--fix").out
+    assert "fixed: 1 temporary file" in cloudkit("doctor", "--fix").out
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([alive.name, "mine.tmp"])
 
 
@@ -132,7 +135,7 @@ def test_doctor_finds_a_core_that_is_older_than_its_sources_and_rebuilds_it(clou
     assert doctor.core().value == "compiled"
     os.utime(tmp_path / "csrc/check.c", (200, 200))
     finding = doctor.core()
-    assert finding.value == "compiled before csrc/check.c was changed"
+    assert finding.value == "older than csrc/check.c"
     assert finding.fix.startswith("python -m pip install --no-build-isolation")
     assert "fixed: compiled before" in cloudkit("doctor", "--fix").out
     assert built[0][1:] == finding.fix.split()[1:]
@@ -160,5 +163,5 @@ def test_doctor_finds_installed_files_that_were_changed(monkeypatch, tmp_path):
     monkeypatch.setattr(doctor.metadata, "files", lambda _: found.files)
     assert doctor.files().value == "as installed"
     (tmp_path / "a.py").write_bytes(b"changed")
-    assert doctor.files().value == "1 changed or missing since the installation, the first a.py"
+    assert doctor.files().value == "1 changed or missing since installation; the first is a.py"
     assert "--force-reinstall" in doctor.files().fix

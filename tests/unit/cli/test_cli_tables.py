@@ -92,7 +92,7 @@ def test_columns_that_come_too_late_to_be_written_are_named(cloudkit, tmp_path):
     answer = cloudkit("encode", many, late, "-o", out)
     assert (
         answer.code == 0
-        and "not written: columns that only rows after the first 1,000 have (gap)" in answer.err
+        and "not written: columns that appear only after the first 1,000 rows (gap)" in answer.err
     )
     assert read_table(out).column("K")[-1] == "26"
     answer = cloudkit("encode", late, many, "-o", out)

@@ -107,10 +107,10 @@ def test_a_hostile_file_is_refused_at_once(text: str, message: str) -> None:
     [
         (b"", "1:1  the spec is empty"),
         (b"# only a comment\n", "1:1  the spec is empty"),
-        (b"- a\n", "1:1  the spec holds no keys"),
-        (b"cloudkit", "1:1  the spec holds no keys"),
-        (b"name: x\nb: \xff", "2:4  not text in UTF-8"),
-        (b"\x89PNG\r\n", "1:1  not text in UTF-8"),
+        (b"- a\n", "1:1  the spec has no keys"),
+        (b"cloudkit", "1:1  the spec has no keys"),
+        (b"name: x\nb: \xff", "2:4  not UTF-8 text"),
+        (b"\x89PNG\r\n", "1:1  not UTF-8 text"),
         ("é".encode() * 200_000, "1:1  larger than 256 KiB"),
     ],
 )

@@ -35,7 +35,7 @@ def test_a_folder_does_not_hide_a_preset(tmp_path: Path, monkeypatch: pytest.Mon
         ("a\0b", "no file or preset"),
         (
             ".",
-            ". is a folder; name a spec file in it or a preset: cv300, is_metal, matbench, property, published, scaling, thermal",
+            ". is a folder; give a spec file or a preset: cv300, is_metal, matbench, property, published, scaling, thermal",
         ),
     ],
 )

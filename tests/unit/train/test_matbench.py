@@ -173,7 +173,7 @@ def test_a_part_needs_folds_and_a_fold_lies_below_their_count(tmp_path: Path) ->
     (tmp_path / "matbench_phonons.json.gz").write_bytes(b"")
     with pytest.raises(SpecError, match=r"tasks.0.data.part = 'train' needs the key folds"):
         parse_spec(template("matbench"), "m.yaml", tmp_path, ["folds=null"])
-    with pytest.raises(SpecError, match=r"folds.fold = 5: folds are counted from 0 to 4"):
+    with pytest.raises(SpecError, match=r"folds.fold = 5: folds are numbered 0 to 4"):
         parse_spec(template("matbench"), "m.yaml", tmp_path, ["folds.fold=5"])
 
 

@@ -85,7 +85,7 @@ def test_the_best_run_is_chosen_by_validation_and_named_with_its_test_error_alon
         False,
     )
     said = capsys.readouterr().out
-    assert f"best by the crystals held out: encoder.width = 8 ({project / 'encoder.width=8'})" in said
+    assert f"best validation error: encoder.width = 8 ({project / 'encoder.width=8'})" in said
     assert "2.75" in said and "1.25" not in said and "7.5" in said
     for row in rows:
         row["validation"] = None
