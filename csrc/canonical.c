@@ -1,7 +1,7 @@
 #include "cloudkit/scope.h"
 #include "tables.h"
 
-/* Orbits sorted by (letter, content), cut by letter: those of letter i are contents[start[i]] to contents[start[i + 1]]. */
+/* Orbits sorted by (letter, content), grouped by letter: letter i has contents[start[i]] to contents[start[i + 1]]. */
 typedef struct {
     const uint32_t *contents;
     size_t start[28];
@@ -14,7 +14,7 @@ static int is_smaller(const crystal *c, const uint8_t *a, const uint8_t *b) {
         size_t i = c->start[a[j]], i_end = c->start[a[j] + 1], k = c->start[b[j]], k_end = c->start[b[j] + 1];
         for (; i < i_end && k < k_end; i++, k++)
             if (c->contents[i] != c->contents[k]) return c->contents[i] < c->contents[k];
-        /* the one with more of this letter continues with it, the other with a later one */
+        /* the one with more orbits of this letter continues with it, the other with a later letter */
         if (i < i_end || k < k_end) return i < i_end;
     }
     return 0;

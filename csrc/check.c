@@ -14,14 +14,14 @@ typedef enum {
 
 enum { HALF_HUNDREDTH = 5000 };
 
-typedef struct { size_t count[27], at[27]; } letter_list; /* how often each letter is listed, and first where */
+typedef struct { size_t count[27], at[27]; } letter_list; /* how often each letter is listed, and where first */
 
 typedef struct {
     const char *text;
-    letter_list *letters;     /* of reduced and full; set up with the first symbol */
+    letter_list *letters;     /* of reduced and full; initialized at the first symbol */
     ck_issue *issues;
     size_t cap, n_issues;
-    unsigned level, found[4]; /* level: report only this one, 0 for none; found: issues per hundred of codes */
+    unsigned level, found[4]; /* level: report only this one, 0 for none; found: number of issues per level */
     ck_writer *out;
     place at;
     unsigned group, no_token, repeated; /* repeated: a letter is listed more than once */
@@ -29,9 +29,9 @@ typedef struct {
     uint32_t letters_seen;
     size_t symbols, sites;    /* Wyckoff symbols and species of reduced and full */
     size_t positions, composition;  /* where those parts start */
-    size_t sum, species;      /* of the composition, or of the orbit or site being read */
-    size_t item, item_end;    /* where that one starts, and ends so far */
-    int signs;                /* that one has an oxidation state or an occupancy behind a colon */
+    size_t sum, species;      /* of the composition, or of the current orbit or site */
+    size_t item, item_end;    /* where it starts, and ends so far */
+    int signs;                /* it has an oxidation state or an occupancy after a colon */
     size_t generators_end;
 } scan;
 
@@ -138,7 +138,7 @@ static void take_species(scan *s, token t, size_t offset, size_t length) {
     s->at = t.kind == T_PART_COMMA ? AT_NEXT_PART : AT_NEXT_SITE;
 }
 
-/* What was read as the first element of a composition is the first site of full. */
+/* The token read as the first element of a composition is the first site of full. */
 static void begin_sites(scan *s) {
     size_t last = --s->out->n;
     unsigned element = last < s->out->cap ? s->out->ids[last] : ID_BAR;
@@ -147,7 +147,7 @@ static void begin_sites(scan *s) {
     s->sites = 1;
 }
 
-/* The next token of a part that holds no faults in its blanks; returns the offset behind it. */
+/* The next token of a part without extra spaces; returns the offset after it. */
 static size_t next_word(const char *text, size_t length, size_t *at) {
     while (*at < length && text[*at] == ' ') ++*at;
     size_t end = *at;
@@ -166,7 +166,7 @@ static void check_repeats(scan *s, size_t length) {
     }
 }
 
-/* The end of one species: behind its last part. */
+/* The end of a species: after its last part. */
 static size_t next_species(const char *text, size_t length, size_t *at) {
     size_t end = next_word(text, length, at);
     while (text[end - 1] == ',') {
@@ -176,7 +176,7 @@ static size_t next_species(const char *text, size_t length, size_t *at) {
     return end;
 }
 
-/* A position without free parameters is one orbit: all its sites hold the same. */
+/* A position without free parameters is one orbit: all its sites have the same species. */
 static void check_fixed_sites(scan *s, size_t length) {
     size_t first_at[27], first_length[27] = {0};
     size_t symbol = s->positions, species = s->composition;
@@ -195,8 +195,8 @@ static void check_fixed_sites(scan *s, size_t length) {
     }
 }
 
-/* Sites per multiplicity is the number of orbits times the cells listed, and a position without free parameters is one
- * orbit: the first such tells the cells; what other positions have must be a multiple, or for such positions the same. */
+/* Sites per multiplicity is the number of orbits times the number of cells, and a position without free parameters has one
+ * orbit: the first one gives the number of cells. Other such positions must have the same, all others a multiple. */
 static void check_whole_orbits(scan *s, size_t length) {
     const uint8_t *multiplicity = ck_wyckoff_multiplicity + (s->group - 1) * 27;
     uint32_t fixed = ck_wyckoff_fixed[s->group - 1];
@@ -220,7 +220,7 @@ static void end_sites(scan *s, size_t length) {
     check_whole_orbits(s, length);
 }
 
-/* The grammar: one token at one place. An unexpected token is reported and passed over. */
+/* The grammar: one token in one state. An unexpected token is reported and skipped. */
 static void step(scan *s, size_t offset, size_t length) {
     token t = read_token(s->text + offset, length);
     switch (s->at) {
@@ -320,7 +320,7 @@ static void step(scan *s, size_t offset, size_t length) {
     report(s, CK_UNEXPECTED, offset, length);
 }
 
-/* The usual case at once: text that starts with known generators, " | " behind them. Returns where the body starts. */
+/* The usual case at once: text that starts with known generators and " | ". Returns where the body starts. */
 static size_t skip_generators(scan *s, size_t length) {
     const char *bar = memchr(s->text, '|', length < 80 ? length : 80);
     size_t n = bar ? (size_t)(bar - s->text) : 0;
@@ -343,7 +343,7 @@ static void run(scan *s, size_t length) {
     while (i < length) {
         size_t start = i;
         while (i < length && text[i] == ' ') i++;
-        size_t allowed = start > 0 && i < length; /* one blank between tokens, none at the ends */
+        size_t allowed = start > 0 && i < length; /* one space between tokens, none at the ends */
         if (start + allowed < i) report(s, CK_BLANKS, start + allowed, i - start - allowed);
         start = i;
         while (i < length && text[i] != ' ') i++;
@@ -382,7 +382,7 @@ static void sink(ck_issue *issues, size_t root, size_t n) {
     issues[root] = moved;
 }
 
-/* What concerns a whole part is reported where the part ends. Heapsort: in place, and no text makes it slow. */
+/* Issues of a part are reported at its end, so sort them. Heapsort: in place, and no text makes it slow. */
 static void sort_by_offset(ck_issue *issues, size_t n) {
     size_t sorted = 1;
     while (sorted < n && !comes_before(issues[sorted], issues[sorted - 1])) sorted++;

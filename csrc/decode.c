@@ -5,7 +5,7 @@
 
 enum { WORD = sizeof ck_cloud_text[0] };
 
-/* The first word: no blank before it, and nothing that it could continue. */
+/* The first word: no space before it, and no word that it continues. */
 static size_t put_first(char *out, size_t cap, unsigned id) {
     char word[WORD + 2] = "##";
     size_t length = ck_cloud_text_length[id];
@@ -19,12 +19,12 @@ static size_t put_first(char *out, size_t cap, unsigned id) {
     return length;
 }
 
-static size_t put_token(char *out, unsigned id) { /* room for a whole table entry */
+static size_t put_token(char *out, unsigned id) { /* room for a full table entry */
     memcpy(out, ck_cloud_text[id], WORD);
     return ck_cloud_text_length[id];
 }
 
-/* Is each of four ids in the vocabulary? In each lane of 16 bits, the sum reaches the highest bit where the id is not. */
+/* Are four ids in the vocabulary? In each 16-bit lane, the sum sets the highest bit if the id is not. */
 static int are_known(const uint16_t *ids) {
     const uint64_t lanes = 0x0001000100010001u;
     uint64_t four;

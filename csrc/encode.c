@@ -66,7 +66,7 @@ static void put_word(ck_writer *out, const char *p, size_t n) {
     }
 }
 
-/* Copy the ids of a known generator part; returns the offset of the bar behind it, or 0. */
+/* Copy the ids of known generators; returns the offset of the bar after them, or 0. */
 static size_t put_generators(ck_writer *out, const char *text, size_t length) {
     const char *bar = memchr(text, '|', length < 80 ? length : 80);
     if (bar == NULL || bar - text < 2 || bar[-1] != ' ') return 0;
@@ -99,7 +99,7 @@ ck_status ck_encode_cloud(const char *text, size_t length, uint16_t *ids, size_t
         } else {
             size_t start = i++;
             while (i < length && is_alnum(text[i]) && !match_whole(text + i, length - i, &id)) i++;
-            /* a control character inside a word is removed and joins its halves: Unicode rules */
+            /* removing a control character inside a word joins its halves: Unicode rules */
             if (i < length && (text[i] > 0x7e || (text[i] < 0x20 && !is_space(text[i])))) return CK_NOT_ASCII;
             put_word(&out, text + start, i - start);
         }
@@ -139,7 +139,7 @@ ck_status ck_format(const uint16_t *ids, size_t n_ids, char *out, size_t cap, si
         }
         if (id < (full ? ID_ELEMENT : ID_WYCKOFF) || id >= ID_END) return CK_INVALID;
         int lone = id >= ID_ELEMENT && id < ID_FRACTION && (i + 1 == end || ids[i + 1] < ID_FRACTION);
-        if (lone && listed && !full) return CK_INVALID; /* in a composition each element has its fraction */
+        if (lone && listed && !full) return CK_INVALID; /* in a composition each element has a fraction */
         if (full && id >= ID_FRACTION) {
             if (before == ID_BAR || behind_share) return CK_INVALID;
             put_text(&text, ":", 1);

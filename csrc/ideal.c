@@ -2,7 +2,7 @@
 
 #include "structure.h"
 
-/* Fractional coordinates of the cell given to those of the primitive cell: an integer matrix, since the primitive lattice
+/* Fractional coordinates in the input cell to those in the primitive cell: an integer matrix, because the primitive lattice
  * is finer. */
 static void to_primitive(const ck_crystal *crystal, const solution *s, double *m) {
     double given[9];
@@ -63,7 +63,7 @@ void describe_cell(const work *w, const ck_crystal *crystal, const solution *s, 
     for (int i = 0; i < 3; i++) found->origin[i] = -origin[i];
 }
 
-/* The translation of an operation made exact: a multiple of 1/24 in standard axes. Primitive coordinates. */
+/* The exact translation of an operation: a multiple of 1/24 in standard axes. Primitive coordinates. */
 static void exact_translation(const setting *s, const int8_t *r, const operation *op, const double *back, double *t) {
     double rotated[3], moved[3], standard[3];
     for (int i = 0; i < 3; i++) t[i] = to_real(op->t[i]);
@@ -80,7 +80,7 @@ static void exact_translation(const setting *s, const int8_t *r, const operation
     for (int i = 0; i < 3; i++) t[i] += rotated[i] - moved[i];
 }
 
-/* The mean, over all operations, of what each says about the place of an atom: the inverse applied to its image. */
+/* The mean, over all operations, of the inverse applied to the image of an atom. */
 static void average_place(const work *w, const solution *s, const double (*t)[3], size_t atom, uint64_t *x) {
     const group *g = &w->symmetry;
     double sum[3] = {0, 0, 0};
@@ -107,7 +107,7 @@ void idealize(work *w, const ck_crystal *crystal, const solution *s, double *ide
     for (int i = 0; i < 9; i++) standard[i] = s->setting.to_standard[i];
     invert_real(standard, back);
     for (unsigned k = 0; k < g->n; k++) exact_translation(&s->setting, w->lattice_group.r[g->op[k].rotation].m, &g->op[k], back, t[k]);
-    for (size_t atom = 0; atom < a->n; atom++) { /* w->rotated: the exact places */
+    for (size_t atom = 0; atom < a->n; atom++) { /* w->rotated: the exact positions */
         if (w->orbit[atom] != atom) continue;
         uint64_t x[3], y[3];
         average_place(w, s, (const double(*)[3])t, atom, x);

@@ -27,11 +27,11 @@ static void recompute(step *s, const double *basis) {
         s->v[i] = (double)((wide)basis[3 * i] * (wide)s->c[0] + (wide)basis[3 * i + 1] * (wide)s->c[1] + (wide)basis[3 * i + 2] * (wide)s->c[2]);
 }
 
-/* Subtract the nearest multiple of one vector from another. Returns 0 for nothing to do, -1 where numbers grow too large. */
+/* Subtract the nearest multiple of one vector from another. Returns 0 if it is zero, -1 if numbers grow too large. */
 static int shorten(step *a, const step *b) {
     double length = dot(b->v, b->v);
     if (!(length > 0)) return -1;
-    double q = rint(dot(a->v, b->v) / length * (1 - 1e-9)); /* a tie at one half is left as it is */
+    double q = rint(dot(a->v, b->v) / length * (1 - 1e-9)); /* leave a tie at one half */
     if (q == 0) return 0;
     if (!(fabs(q) < 2147483648.0)) return -1;
     for (int i = 0; i < 3; i++) {
@@ -56,7 +56,7 @@ static int shorten_pairs(step *s) {
     return 1;
 }
 
-/* Selling: make all six products of the superbase (a, b, c, -a-b-c) at most zero. Returns 0 where numbers grow too large. */
+/* Selling: make all six products of the superbase (a, b, c, -a-b-c) at most zero. Returns 0 if numbers grow too large. */
 static int make_obtuse(step *s) {
     double tolerance = 1e-10 * (dot(s[0].v, s[0].v) + dot(s[1].v, s[1].v) + dot(s[2].v, s[2].v));
     for (int i = 0; i < 3; i++) s[3].v[i] = -(s[0].v[i] + s[1].v[i] + s[2].v[i]), s[3].c[i] = -(s[0].c[i] + s[1].c[i] + s[2].c[i]);
@@ -82,7 +82,7 @@ int reduce_basis(double *basis, int64_t *change) {
     step s[7];
     for (int j = 0; j < 3; j++)
         for (int i = 0; i < 3; i++) s[j].v[i] = basis[3 * i + j], s[j].c[i] = i == j;
-    for (int pass = 0; pass < 2; pass++) { /* the second mends what rounding spoilt in a very skewed cell */
+    for (int pass = 0; pass < 2; pass++) { /* the second corrects rounding errors in a very skewed cell */
         if (!shorten_pairs(s)) return 0;
         for (int j = 0; j < 3; j++) recompute(&s[j], basis);
     }
@@ -182,7 +182,7 @@ static void add_rotation(automorphisms *a, const int8_t *u, const int8_t *v, con
     a->slot[slot] = (uint8_t)a->n++;
 }
 
-/* The vectors that the basis vectors of a reduced cell can be turned into; opposite ones are neighbours. */
+/* The vectors onto which a rotation can map the basis vectors of a reduced cell; opposite ones are adjacent. */
 static const int8_t VECTORS[26][3] = {
     {1, 0, 0}, {-1, 0, 0}, {0, 1, 0}, {0, -1, 0}, {0, 0, 1}, {0, 0, -1}, {1, 1, 0}, {-1, -1, 0}, {1, -1, 0}, {-1, 1, 0},
     {1, 0, 1}, {-1, 0, -1}, {1, 0, -1}, {-1, 0, 1}, {0, 1, 1}, {0, -1, -1}, {0, 1, -1}, {0, -1, 1}, {1, 1, 1}, {-1, -1, -1},
@@ -198,18 +198,18 @@ static double product(const vectors *s, int u, int v) {
     return VECTORS[u][0] * s->image[v][0] + VECTORS[u][1] * s->image[v][1] + VECTORS[u][2] * s->image[v][2];
 }
 
-/* How far off, in angstrom, two vectors are from the angle between two others: sin of the difference times their mean length.
- * Negative where it is beyond the tolerance. */
+/* The error, in angstrom, of the angle between two vectors: the sine of its difference from that of two others, times their
+ * mean length. Negative if it exceeds the tolerance. */
 static double angle_distance(const vectors *s, int u, int v, int u0, int v0) {
     double wanted = product(s, u0, v0), found = product(s, u, v), reach = s->length[u0] + s->length[v0];
-    if (fabs(found - wanted) > 3 * s->tolerance * reach) return -1; /* quick no: the cosine alone is too far off */
+    if (fabs(found - wanted) > 3 * s->tolerance * reach) return -1; /* reject early: the cosine alone is too far off */
     double c0 = wanted / (s->length[u0] * s->length[v0]), c = found / (s->length[u] * s->length[v]);
     double sine = sqrt(fmax(0, 1 - c * c)) * c0 - c * sqrt(fmax(0, 1 - c0 * c0));
     double distance = fabs(sine) * 0.5 * sqrt((s->length[u] + s->length[u0]) * (s->length[v] + s->length[v0]));
     return within(distance, s->tolerance) ? distance : -1;
 }
 
-/* A rotation is as far off as its inverse, and out of reach where that is not within the tolerance. */
+/* A rotation has the error of its inverse if that is larger, and is rejected if the inverse exceeds the tolerance. */
 static void pair_inverses(automorphisms *a) {
     for (unsigned r = 0; r < a->n; r++) {
         int k = (int)r;
@@ -233,7 +233,7 @@ static void pair_inverses(automorphisms *a) {
 void find_automorphisms(const lattice *cell, double tolerance, automorphisms *out) {
     vectors s = {.metric = cell->metric, .tolerance = tolerance};
     for (int k = 0; k < 26; k++) {
-        if (k & 1) { /* the opposite of the one before */
+        if (k & 1) { /* the opposite of the previous vector */
             for (int i = 0; i < 3; i++) s.image[k][i] = -s.image[k - 1][i];
             s.length[k] = s.length[k - 1];
             continue;

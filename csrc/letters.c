@@ -1,6 +1,6 @@
 #include "symmetry.h"
 
-/* How far x, in primitive standard axes, is from a Wyckoff position: squared, in lattice units. */
+/* The distance of x, in primitive standard axes, from a Wyckoff position: squared, in lattice units. */
 static double residual_of(const ck_locus *locus, const double *x) {
     const int8_t *k = ck_annihilators[locus->annihilator];
     double sum = 0;
@@ -12,8 +12,8 @@ static double residual_of(const ck_locus *locus, const double *x) {
     return sum;
 }
 
-/* Of the positions with the orbit's multiplicity, the one that some atom of the orbit comes nearest to. No tolerance:
- * which atoms form the orbit is known already. */
+/* Of the positions with the orbit's multiplicity, the one nearest to any atom of the orbit. No tolerance: the atoms of the
+ * orbit are already known. */
 int find_letters(work *w, const atoms *crystal, const setting *s) {
     enum { NO_LETTER = 255 };
     const double exact = 1e-9;

@@ -2,7 +2,7 @@
 
 #include "symmetry.h"
 
-enum { MOST_UNBINNED = 64 }; /* atoms up to which scanning a species is faster than bins */
+enum { MOST_UNBINNED = 64 }; /* with fewer atoms, scanning a species is faster than bins */
 
 /* A ball as a box in fixed point: |d| <= half along each axis, tested with one comparison each. */
 typedef struct { uint64_t half[3], width[3]; double square; } ball;
@@ -11,15 +11,15 @@ static ball ball_of(const atoms *a, double radius) {
     ball b = {.square = radius * radius};
     for (int i = 0; i < 3; i++) {
         double edges = a->cell.reach[i] * radius;
-        int fits = edges < 0.49; /* else all of the cell: the test must hold for any difference */
+        int fits = edges < 0.49; /* otherwise the entire cell: the test must pass for any difference */
         b.half[i] = fits ? (uint64_t)(edges * UNIT) + 2 : UINT64_C(1) << 63;
         b.width[i] = fits ? 2 * b.half[i] : UINT64_MAX;
     }
     return b;
 }
 
-/* Sites of a supercell lie on simple fractions, and so would the faces of its bins: a ball around a site would then overlap
- * eight of them. Bins are moved off by a share of a bin that is far from simple. */
+/* Sites of a supercell are at simple fractions, as are the faces of bins: a ball around a site would then overlap eight
+ * bins. So shift the bins by an irrational-like fraction of a bin. */
 static inline uint32_t bin_along(const work *w, uint64_t x, uint32_t bins) { return (uint32_t)(((x + w->bin_offset) >> 32) * bins >> 32); }
 
 static void fill_bins(work *w, const atoms *a) {
@@ -45,7 +45,7 @@ void begin_matching(work *w, const atoms *a) {
     if (w->binned) fill_bins(w, a);
 }
 
-/* The atom is a better match than the best so far: nearer, and in the ball. */
+/* Is the atom a better match than the best so far: nearer, and in the ball? */
 static inline int is_nearer(const atoms *a, size_t atom, const uint64_t *y, const ball *b, double *best) {
     uint64_t d[3] = {y[0] - a->x[0][atom], y[1] - a->x[1][atom], y[2] - a->x[2][atom]};
     if (!((d[0] + b->half[0] <= b->width[0]) & (d[1] + b->half[1] <= b->width[1]) & (d[2] + b->half[2] <= b->width[2]))) return 0;
@@ -55,7 +55,7 @@ static inline int is_nearer(const atoms *a, size_t atom, const uint64_t *y, cons
     return 1;
 }
 
-/* The bins that a ball's box overlaps, each once. */
+/* The bins that overlap the box of a ball, each once. */
 typedef struct { uint32_t low[3], count[3], n; } bin_range;
 
 static inline bin_range bins_around(const work *w, const uint64_t *y, const ball *b) {
@@ -76,7 +76,7 @@ static inline uint32_t nth_bin(const work *w, const bin_range *r, uint32_t n) {
     return bin;
 }
 
-/* The atom of a species nearest to a place, in the ball around it; -1 for none. */
+/* The atom of a species nearest to a position, within the ball around it; -1 if there is none. */
 static int64_t find_atom(work *w, const atoms *a, uint32_t species, const uint64_t *y, const ball *b) {
     int64_t nearest = -1;
     double best = b->square;
@@ -99,8 +99,8 @@ static int64_t find_atom(work *w, const atoms *a, uint32_t species, const uint64
     return nearest;
 }
 
-/* A hole is a place without an atom of a species within 4 tolerances. An operation within one tolerance that maps an atom
- * to within one of a hole would have its partner within three: so there must be no atom at the hole's pre-image. */
+/* A hole is a position without an atom of a species within 4 tolerances. An operation within one tolerance that maps an atom
+ * to within one tolerance of a hole would have its partner within three: so the pre-image of a hole must have no atom. */
 static int fills_a_hole(work *w, const atoms *a, const int8_t *r, const uint64_t *t, double tolerance) {
     if (w->n_holes == 0) return 0;
     int32_t m[9], inverse[9];
@@ -137,8 +137,8 @@ static void note_hole(work *w, uint32_t species, const uint64_t *y) {
     w->hole_species[0] = species;
 }
 
-/* What is left of the atoms so far: along no direction may it spread by more than two tolerances if the operation is within
- * one. Directions: the axes, and sums and differences of two or three. */
+/* The deviations of the atoms so far: along no direction may they spread by more than two tolerances if the operation is
+ * within one. Directions: the axes, and sums and differences of two or three. */
 enum { N_DIRECTIONS = 13 };
 
 typedef struct {
@@ -156,13 +156,13 @@ static void begin_spread(spread *s, const atoms *a, double tolerance) {
         for (int i = 0; i < 3; i++)
             across[i] = DIRECTIONS[n][0] * a->cell.inverse[i] + DIRECTIONS[n][1] * a->cell.inverse[3 + i] + DIRECTIONS[n][2] * a->cell.inverse[6 + i];
         edges = 2 * tolerance * sqrt(across[0] * across[0] + across[1] * across[1] + across[2] * across[2]);
-        s->low[n] = s->high[n] = 0; /* of the first atom, whose image defines t */
+        s->low[n] = s->high[n] = 0; /* of the first atom, whose image determines t */
         s->lowest[n] = s->highest[n] = 0;
         s->limit[n] = edges < 0.2 ? (uint64_t)(edges * UNIT) + 2 : UINT64_MAX;
     }
 }
 
-/* An atom far off its place spoils many operations: it is looked at first from now on. */
+/* A displaced atom rules out many operations: test it first from now on. */
 static void note_suspect(work *w, uint32_t atom) {
     unsigned k = 0;
     while (k < w->n_suspects && w->suspect[k] != atom) k++;
@@ -172,13 +172,13 @@ static void note_suspect(work *w, uint32_t atom) {
     w->suspect[0] = atom;
 }
 
-/* Take the deviation of an atom from its partner in. */
+/* Include the deviation of an atom from its partner. */
 static int widen(work *w, spread *s, const atoms *a, uint32_t atom, size_t partner, const uint64_t *y) {
     uint64_t d[3] = {a->x[0][partner] - y[0], a->x[1][partner] - y[1], a->x[2][partner] - y[2]};
     uint64_t sums[N_DIRECTIONS] = {d[0], d[1], d[2], d[0] + d[1], d[0] - d[1], d[0] + d[2], d[0] - d[2],
                                    d[1] + d[2], d[1] - d[2], d[0] + d[1] + d[2], d[0] + d[1] - d[2], d[0] - d[1] + d[2], d[1] + d[2] - d[0]};
     for (int n = 0; n < N_DIRECTIONS; n++) {
-        int64_t along = (int64_t)sums[n]; /* wraps only where there is no limit */
+        int64_t along = (int64_t)sums[n]; /* wraps only if there is no limit */
         if (along < s->low[n]) s->low[n] = along, s->lowest[n] = atom;
         if (along > s->high[n]) s->high[n] = along, s->highest[n] = atom;
         if ((uint64_t)s->high[n] - (uint64_t)s->low[n] <= s->limit[n]) continue;
@@ -207,7 +207,7 @@ static int suspects_match(work *w, const atoms *a, const int8_t *r, const uint64
     return 1;
 }
 
-/* Each atom hit once? */
+/* Is each atom hit once? */
 static int is_bijection(work *w, const uint32_t *permutation, size_t n) {
     memset(w->used, 0, n);
     for (size_t i = 0; i < n; i++) {

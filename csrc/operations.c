@@ -2,7 +2,7 @@
 
 #include "symmetry.h"
 
-enum { UNKNOWN, IN, OUT }; /* what is known of a rotation */
+enum { UNKNOWN, IN, OUT }; /* status of a rotation */
 
 typedef struct {
     work *w;
@@ -18,8 +18,8 @@ static double distance_of(const search *s, unsigned r, const uint32_t *permutati
     return fmax(refine(s->w, s->a, s->lattice->r[r].m, permutation, t), s->lattice->distance[r]);
 }
 
-/* The same for an operation that was found, not multiplied: what it leaves and what its inverse leaves. The two differ
- * where the rotation distorts the lattice. */
+/* The same for an operation that was found, not multiplied: the residuals of it and of its inverse. They differ if the
+ * rotation distorts the lattice. */
 static double distance_both_ways(const search *s, unsigned r, const uint32_t *permutation, uint64_t *t) {
     double distance = distance_of(s, r, permutation, t);
     if (s->lattice->order[r] <= 2 || !within(distance, s->w->tolerance)) return distance;
@@ -30,8 +30,8 @@ static double distance_both_ways(const search *s, unsigned r, const uint32_t *pe
 }
 
 /* Look for the translations that make a rotation an operation, trying every atom of the rarest species as the image of its
- * first. Writes the first that is within the tolerance into op and permutation, and returns how many there are: with
- * `all` 0, 1 or 2 (two are not a symmetry), else 0 or 1. *matched: some came within 4 tolerances. */
+ * first. Writes the first one within the tolerance into op and permutation, and returns their number: with `all` 0,
+ * 1 or 2 (two are not a symmetry), otherwise 0 or 1. *matched: one or more were within 4 tolerances. */
 static unsigned find_translations(search *s, unsigned r, int all, operation *op, uint32_t *permutation, int *matched) {
     const atoms *a = s->a;
     work *w = s->w;
@@ -58,8 +58,8 @@ static unsigned find_translations(search *s, unsigned r, int all, operation *op,
     return found;
 }
 
-/* The product of two operations becomes one, if it is not there yet. Returns its index, the number of operations where
- * it was there, and -1 where it is not within the tolerance: then the operations are not a group. */
+/* Add the product of two operations if it is new. Returns its index, the number of operations if it is known, or -1 if it is
+ * not within the tolerance: then the operations are not a group. */
 static int add_product(search *s, unsigned first, unsigned second) {
     group *g = s->g;
     const operation *p = &g->op[first], *q = &g->op[second];
@@ -104,12 +104,12 @@ static void exclude_coset(search *s, unsigned r) {
     }
 }
 
-/* Inversion, and what has an axis of order above 2, generate most and exclude most. */
+/* Inversion and operations of order above 2 generate most and exclude most. */
 static int comes_first(const automorphisms *a, unsigned r) { return a->order[r] > 2 || (a->order[r] == 1 && a->determinant[r] < 0); }
 
 static int grow_group(search *s) {
     group *g = s->g;
-    int may_exclude = !s->w->binned; /* there a match may be refused early, by a hole or the spread */
+    int may_exclude = !s->w->binned; /* a match may be rejected early, by a hole or the spread */
     uint8_t nowhere[MOST_AUTOMORPHISMS] = {0};
     for (int pass = 0; pass < 2; pass++)
         for (unsigned r = 0; r < s->lattice->n; r++) {
@@ -133,8 +133,8 @@ static int grow_group(search *s) {
     return 1;
 }
 
-/* Where the primitive cell almost has a further translation, two operations may share a rotation: look at every one, and
- * see that each rotation has one translation and that they are a group. */
+/* If the primitive cell almost has a further translation, two operations may share a rotation: test all of them, and check
+ * that each rotation has one translation and that they form a group. */
 static int try_all(search *s) {
     group *g = s->g;
     for (unsigned r = 0; r < s->lattice->n; r++) {

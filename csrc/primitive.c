@@ -16,7 +16,7 @@ static uint32_t gcd(uint32_t a, uint32_t b) {
     return a;
 }
 
-/* The greatest common divisor of the species' counts: pure translations act freely, so their number divides it. */
+/* The greatest common divisor of the numbers of atoms per species: pure translations act freely, so their number divides it. */
 static uint32_t common_count(const atoms *a) {
     uint32_t g = 0;
     for (size_t s = 0; s < a->n_species; s++) g = gcd(a->start[s + 1] - a->start[s], g);
@@ -33,7 +33,7 @@ static void find_divisors(uint32_t g, divisors *out) {
     }
 }
 
-/* A translation within the tolerance comes back to the start after m steps, each off by twice the tolerance at most. */
+/* A translation within the tolerance returns to the start after m steps, each off by at most twice the tolerance. */
 static int may_be_periodic(const atoms *a, const uint64_t *t, const divisors *orders, double tolerance) {
     for (uint32_t k = 0; k < orders->n; k++) {
         uint32_t m = orders->d[k];
@@ -51,7 +51,7 @@ static void translation_to(const atoms *a, size_t from, size_t to, uint64_t *t) 
 static int finer_lattice(const lattice *old, const uint64_t *t, int64_t m, lattice *out, int64_t *step) {
     int64_t rows[3][3] = {{m, 0, 0}, {0, m, 0}, {0, 0, m}}, v[3]; /* in units of 1/m */
     for (int k = 0; k < 3; k++) v[k] = (int64_t)rint(to_real(t[k]) * (double)m);
-    for (int k = 0; k < 3; k++) { /* Hermite form: Euclid on each column; what is behind it counts modulo m */
+    for (int k = 0; k < 3; k++) { /* Hermite form: Euclid on each column; the following entries count modulo m */
         while (v[k]) {
             int64_t q = rows[k][k] / v[k];
             for (int j = 0; j < 3; j++) {
@@ -76,8 +76,8 @@ static int finer_lattice(const lattice *old, const uint64_t *t, int64_t m, latti
     return 1;
 }
 
-/* Merge the atoms that a translation of order m carries into each other; each becomes the mean of its m images.
- * Writes the new crystal into `out` and the new index of each atom into w->folded. Returns 0 where it does not act freely. */
+/* Merge the atoms that a translation of order m maps onto each other; each becomes the mean of its m images.
+ * Writes the new crystal into `out` and the new index of each atom into w->folded. Returns 0 if it does not act freely. */
 static int fold(work *w, const atoms *a, const uint32_t *permutation, uint32_t m, atoms *out) {
     uint64_t t[3];
     int64_t step[9];
@@ -114,7 +114,7 @@ static int fold(work *w, const atoms *a, const uint32_t *permutation, uint32_t m
 
 static atoms *other_buffer(work *w, const atoms *a) { return a == &w->buffer[1] ? &w->buffer[2] : &w->buffer[1]; }
 
-/* fold(), and carry the map from sorted sites to primitive atoms, and permutations still to be folded, along. */
+/* fold(), and update the map from sorted sites to primitive atoms and the permutations still to be folded. */
 static atoms *fold_along(work *w, const atoms *a, const uint32_t *permutation, uint32_t m, uint32_t *rows, size_t n_rows) {
     atoms *out = other_buffer(w, a);
     if (!fold(w, a, permutation, m, out)) return NULL;
@@ -132,8 +132,8 @@ static uint32_t cycle_length(const uint32_t *permutation, uint32_t start) {
     return length;
 }
 
-/* Perfect supercells first: fold on a translation that holds far better than asked, and look again in the smaller cell.
- * A supercell of 8,000 atoms is 8 foldings then, not 4,000 translations. Returns NULL where there is none. */
+/* Perfect supercells first: fold on a translation that is far within the tolerance, and search again in the smaller cell.
+ * A supercell of 8,000 atoms then takes 8 foldings, not 4,000 translations. Returns NULL if there is none. */
 static atoms *fold_perfect(work *w, const atoms *a, double tolerance) {
     divisors orders;
     find_divisors(common_count(a), &orders);
@@ -160,8 +160,8 @@ typedef struct {
     uint8_t *reached; /* of the atoms of the first species: the translation to it is in the group */
 } translations;
 
-/* Visit every product of `current` with the elements that the first `level` generators span: mark it as reached, and
- * see that it is within the tolerance. */
+/* Visit every product of `current` with the elements that the first `level` generators span: mark it as reached, and check
+ * that it is within the tolerance. */
 static int visit(work *w, const atoms *a, translations *g, const uint32_t *current, unsigned level) {
     if (level == 0) {
         uint64_t t[3];
@@ -179,7 +179,7 @@ static int visit(work *w, const atoms *a, translations *g, const uint32_t *curre
     return 1;
 }
 
-/* Extend the group by w->trial: all its powers times all that was there. */
+/* Extend the group by w->trial: all its powers times all elements so far. */
 static int extend(work *w, const atoms *a, translations *g) {
     if (g->n == w->most_levels) return 0;
     uint32_t *generator = g->generators + g->n * g->stride, *power = g->walk + g->n * g->stride, order = 1;
@@ -214,7 +214,7 @@ int fold_to_primitive(work *w, atoms **crystal, int *grey) {
     begin_matching(w, a);
     for (uint32_t q = a->start[0] + 1; q < a->start[1]; q++) {
         uint64_t t[3];
-        double radius = *grey ? w->tolerance : 2 * w->tolerance; /* one that is nearly a translation is enough to know */
+        double radius = *grey ? w->tolerance : 2 * w->tolerance; /* one near-translation is enough */
         translation_to(a, a->start[0], q, t);
         if (g.reached[q] || !may_be_periodic(a, t, &orders, radius)) continue;
         if (!match(w, a, IDENTITY, &n_rotated, t, radius, w->trial)) {

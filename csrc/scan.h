@@ -1,4 +1,4 @@
-/* One pass over a SCOPE string: tokens, their ids, and what is wrong. Private to the library. */
+/* One pass over a SCOPE string: tokens, ids and findings. Private to the library. */
 #ifndef CK_SCAN_H
 #define CK_SCAN_H
 
@@ -16,7 +16,7 @@ static inline void put(ck_writer *out, unsigned id) {
     out->n++;
 }
 
-/* Index into the table of a whole generator text, or 0. */
+/* Index of a generator text in the table, or 0. */
 unsigned ck_find_group(const char *text, size_t length);
 
 #endif

@@ -29,7 +29,7 @@ static int32_t gcd(int32_t a, int32_t b) {
 }
 
 /* The shortest lattice vector along the axis of a rotation: a column of the sum of its powers. With `transposed`, the
- * shortest vector of the reciprocal lattice: the normal of the plane across the axis. */
+ * shortest vector of the reciprocal lattice: the normal of the plane perpendicular to the axis. */
 static void axis_of(const int32_t *proper, int order, int transposed, int32_t *axis) {
     int32_t m[9], power[9] = {1, 0, 0, 0, 1, 0, 0, 0, 1}, sum[9] = {0}, next[9];
     for (int i = 0; i < 3; i++)
@@ -95,7 +95,7 @@ static void negate(int32_t *v) {
 
 static void copy(int32_t *to, const int32_t *from) { memcpy(to, from, 3 * sizeof *to); }
 
-/* (u, v) -> (v, -u): the two axes change places, the hand stays. */
+/* (u, v) -> (v, -u): exchanges the two axes and keeps the handedness. */
 static void turn(int32_t *u, int32_t *v) {
     int32_t old[3];
     copy(old, u);
@@ -115,7 +115,7 @@ static int is_lattice_vector(const axes *x, int i, int j, int k, int n) {
     return 1;
 }
 
-/* The axes of all operations of an order, at most 3: their number. proper[k]: a rotation turns about axis k, not only a
+/* The axes of all operations of an order; returns their number, at most 3. proper[k]: axis k has a rotation, not only a
  * rotoinversion. */
 static unsigned list_axes(const found *f, int order, int32_t axis[3][3], int *proper) {
     unsigned n = 0;
@@ -145,7 +145,7 @@ static unsigned first_of_order(const found *f, int order) {
     return k;
 }
 
-/* Each of these chooses the axes of one family and returns the centring, or 0 where the lattice is none of it. */
+/* Each of these chooses the axes of one family and returns the centring, or 0 if the lattice does not belong to it. */
 
 static char choose_cubic(const found *f, int has_fourfold, axes *x) {
     int32_t axis[3][3];
@@ -159,7 +159,7 @@ static char choose_cubic(const found *f, int has_fourfold, axes *x) {
     return volume == 1 ? 'P' : volume == 2 ? 'I' : volume == 4 ? 'F' : 0;
 }
 
-/* Tetragonal, trigonal, hexagonal: a is the shortest vector across the axis, b what the rotation makes of it. */
+/* Tetragonal, trigonal, hexagonal: a is the shortest vector perpendicular to the axis, b its image under the rotation. */
 static char choose_axial(const found *f, int order, axes *x) {
     int32_t m[9], normal[3], longer[3];
     proper_part(f, first_of_order(f, order), m);
@@ -179,7 +179,7 @@ static char choose_axial(const found *f, int order, axes *x) {
     return 'R';
 }
 
-/* The three shortest vectors of the plane, u + v + w = 0, none of their angles acute: unique, so that the cell is. */
+/* The three shortest vectors of the plane, u + v + w = 0, without acute angles: unique, and so is the cell. */
 static void plane_triple(const found *f, int32_t plane[3][3]) {
     int32_t m[9], normal[3];
     proper_part(f, first_of_order(f, 2), m);
@@ -189,8 +189,8 @@ static void plane_triple(const found *f, int32_t plane[3][3]) {
     for (int i = 0; i < 3; i++) plane[2][i] = -plane[0][i] - plane[1][i];
 }
 
-/* a and c are two of the triple, short ones first: choice 0 to 5. Each of the three stands for one class of half lattice
- * vectors in the plane, so that one choice has the centring and the glide of the standard setting. */
+/* a and c are two of the triple, short ones first: choice 0 to 5. Each of the three represents one class of half lattice
+ * vectors in the plane, so one choice has the centring and the glide of the standard setting. */
 static char choose_monoclinic(const found *f, unsigned choice, axes *x) {
     static const uint8_t pair[6][2] = {{0, 1}, {1, 0}, {0, 2}, {2, 0}, {1, 2}, {2, 1}};
     int32_t m[9], plane[3][3];
@@ -203,7 +203,7 @@ static char choose_monoclinic(const found *f, unsigned choice, axes *x) {
     return volume_of(x) == 1 ? 'P' : is_lattice_vector(x, 1, 1, 0, 2) ? 'C' : 0;
 }
 
-/* Two axes of different length in their order. */
+/* Two axes of different length, sorted. */
 static void sort_two(const found *f, int32_t *u, int32_t *v) {
     if (scalar_product(f->metric, u, u) > scalar_product(f->metric, v, v)) turn(u, v);
 }
@@ -233,7 +233,7 @@ static char choose_orthorhombic(const found *f, axes *x) {
         if (!is_lattice_vector(x, 0, 1, 1, 2)) turn(x->a, x->b);
         return 'A';
     }
-    axes old = *x; /* the short one of the two axes of the face first */
+    axes old = *x; /* the shorter of the two axes of the face first */
     if (is_lattice_vector(x, 0, 1, 1, 2)) copy(x->a, old.b), copy(x->b, old.c), copy(x->c, old.a);
     else turn(x->b, x->c);
     return 'C';
@@ -287,7 +287,7 @@ static uint64_t signature_of(const found *f) {
     return sum;
 }
 
-/* The translations of a class's generators, in its primitive standard axes; 0 where one is not among the operations. */
+/* The translations of a class's generators, in its primitive standard axes; 0 if one is not among the operations. */
 static int take_translations(const found *f, const ck_class *class, const int32_t *basis, const int32_t *inverse, double *t) {
     for (int k = 0; k < class->n_generators; k++) {
         int32_t wanted[9], half[9], image[9];
@@ -310,7 +310,7 @@ static int take_translations(const found *f, const ck_class *class, const int32_
     return 1;
 }
 
-/* The key of the class nearest to the part of U t that no choice of origin changes. */
+/* The key of the class nearest to the part of U t that does not depend on the origin. */
 static const ck_key *nearest_key(const ck_class *class, const double *u) {
     const ck_key *best = NULL;
     double least = 1e300;
@@ -349,7 +349,7 @@ static int read_setting(const ck_class *class, const double *t, const int32_t *i
     return 1;
 }
 
-/* The setting in one choice of axes. */
+/* The setting for one choice of axes. */
 static int try_setting(const found *f, unsigned choice, setting *out) {
     axes chosen;
     out->centring = choose_axes(f, choice, &chosen);

@@ -3,7 +3,7 @@
 #include "scan.h"
 #include "structure.h"
 
-/* The species of an element, from its atomic number; length 0 for none. */
+/* The species of an atomic number; length 0 if there is no such element. */
 static ck_species element_species(int32_t number) {
     if (number < 1 || number > 118) return (ck_species){"", 0, 0};
     const char *text = ck_compact_text[ID_ELEMENT + number - 1];
@@ -37,7 +37,7 @@ ck_status ck_encode_structure(const ck_crystal *crystal, const ck_species *speci
     if (crystal->n && crystal->n <= CK_MOST_SITES && !labels_are_known(crystal, species)) return CK_INVALID;
     ck_status status = solve(&w, crystal, symprec, budget, memory, memory_size, &s);
     if (status != CK_OK) return status;
-    /* the engine is done: its arrays are free, but for orbit, orbit_size, letter, source and primitive */
+    /* the engine is done: reuse its arrays except orbit, orbit_size, letter, source and primitive */
     keyed *orbits = (keyed *)w->symmetry.permutation; /* by (letter, rank) */
     uint32_t *contents = w->folded, *order = w->trial;
     uint8_t *letters = w->used, *new_letters = w->reached;

@@ -6,7 +6,7 @@
 
 typedef struct { char *base; size_t used; } region;
 
-/* Cut `bytes` off the region; with no memory behind it only its size is counted. */
+/* Take `bytes` from the region; without memory, only count its size. */
 static void *take(region *r, size_t bytes) {
     void *here = r->base ? r->base + r->used : NULL;
     r->used += (bytes + 7) & ~(size_t)7;
@@ -78,8 +78,8 @@ static uint32_t *find_slot(work *w, uint32_t *table, uint32_t size, const uint32
     return &table[slot];
 }
 
-/* Sort the sites by species, the rarest first, ties by label: fills a->species, a->start and w->source. Returns 0 where
- * labels that share slots spend the budget. */
+/* Sort the sites by species, the rarest first, ties by label: fills a->species, a->start and w->source. Returns 0 if
+ * labels that share slots exhaust the budget. */
 static int sort_by_species(work *w, atoms *a, const int32_t *labels) {
     size_t n = a->n;
     uint32_t size = 2, n_species = 0, *table = w->levels, *label_of = w->orbit, *count = w->orbit_size, *number = w->folded, *rank = w->trial;
@@ -155,7 +155,7 @@ static double occupancy_of(const contacts *c, size_t place) {
     return c->crystal->occupancies ? c->crystal->occupancies[c->crystal->labels[c->w->source[place]]] : 1;
 }
 
-/* Two atoms this near are a fault, unless they are alternatives: occupancies that add up to one site at most. */
+/* Two atoms this close are an error, unless they are alternatives: occupancies that add up to at most one site. */
 static int see_pair(void *context, size_t i, size_t j, double distance) {
     contacts *c = context;
     const atoms *a = &c->w->buffer[0];
@@ -164,8 +164,8 @@ static int see_pair(void *context, size_t i, size_t j, double distance) {
     return distance >= CK_SAME_PLACE && occupancy_of(c, i) + occupancy_of(c, j) <= CK_FULL_SITE;
 }
 
-/* The tolerance that is used: at most an eighth of the shortest distance between atoms of a species, so that no place has
- * two atoms to choose from, and a quarter of that between any two, so that no symmetry puts both on one point. */
+/* The tolerance to use: at most an eighth of the shortest distance between atoms of a species, so that no position has two
+ * candidate atoms, and at most a quarter of that between any two, so that no symmetry maps both onto one point. */
 static ck_status check_contacts(work *w, const ck_crystal *crystal, double symprec, double *tolerance) {
     const atoms *a = &w->buffer[0];
     double shortest = sqrt(fmin(a->cell.metric[0], fmin(a->cell.metric[4], a->cell.metric[8])));
@@ -213,7 +213,7 @@ static void report(const work *w, const solution *s, ck_symmetry *found) {
     for (unsigned k = 0; k < g->n; k++) found->distance = fmax(found->distance, g->op[k].distance);
 }
 
-/* The first site of each orbit, in the order of the input. w->folded holds it by primitive atom. */
+/* The first site of each orbit, in input order; w->folded has it by primitive atom. */
 static void list_orbits(work *w, const solution *s, uint8_t *letters, uint32_t *orbits) {
     for (size_t place = 0; place < w->buffer[0].n; place++) w->trial[w->source[place]] = w->orbit[w->primitive[place]];
     for (size_t i = 0; i < s->crystal->n; i++) w->folded[i] = UINT32_MAX;

@@ -2,16 +2,16 @@
  *
  * The steps, one file each, called in this order by symmetry.c:
  *     lattice.c     a reduced basis; the rotations that the lattice allows
- *     match.c       does an operation map the atoms onto atoms, and how far off
+ *     match.c       does an operation map atoms onto atoms, and with what error
  *     primitive.c   the pure translations, and the crystal folded onto its primitive cell
  *     operations.c  the rotations that are operations, as a group
  *     setting.c     axes, arithmetic class, space group, origin
  *     letters.c     Wyckoff letters of the orbits
- *     ideal.c       cell and positions made exact
+ *     ideal.c       symmetrized cell and positions
  *
  * Column convention: matrices are row-major, x' = M x, and the basis vectors of a cell are the COLUMNS of its basis.
- * Fractional coordinates are 64-bit fixed point in units of 2^-64 of a cell edge: they wrap for free, and the
- * difference of two, read as signed, is that of the nearest images along the axis. */
+ * Fractional coordinates are 64-bit fixed point in units of 2^-64 of a cell edge: they wrap for free, and
+ * the signed difference of two is that of the nearest images along the axis. */
 #ifndef CK_SYMMETRY_H
 #define CK_SYMMETRY_H
 
@@ -32,7 +32,7 @@ typedef struct {
     double reach[3]; /* half-width, in cell edges, of the box around a sphere of radius 1 angstrom: the lengths of a*, b*, c* */
 } lattice;
 
-/* A crystal in fixed point, its atoms sorted by species, the rarest species first. */
+/* A crystal in fixed point, with atoms sorted by species, the rarest species first. */
 typedef struct {
     lattice cell;
     size_t n, n_species;
@@ -47,7 +47,7 @@ typedef struct { int8_t m[9]; } rotation;
 typedef struct {
     unsigned n;
     rotation r[MOST_AUTOMORPHISMS];
-    double distance[MOST_AUTOMORPHISMS]; /* how far off the lattice is, angstrom: the larger of a rotation and its inverse */
+    double distance[MOST_AUTOMORPHISMS]; /* error of the lattice, angstrom: the larger of those of a rotation and its inverse */
     uint8_t inverse[MOST_AUTOMORPHISMS];
     int8_t order[MOST_AUTOMORPHISMS];    /* of the proper part: 1, 2, 3, 4, 6 */
     int8_t determinant[MOST_AUTOMORPHISMS];
@@ -70,18 +70,18 @@ typedef struct {
     uint32_t *permutation;               /* row k: where op[k] puts each atom */
 } group;
 
-/* Places that were found empty of a species; an operation that puts an atom there is not a symmetry. */
+/* Positions without an atom of a species; an operation that maps an atom there is not a symmetry. */
 enum { MOST_HOLES = 8, MOST_SUSPECTS = 256 };
 
-/* The caller's memory, cut into arrays, and what the steps count. */
+/* The caller's memory, divided into arrays, and the counters of the steps. */
 typedef struct {
     double tolerance;          /* of the present level, angstrom */
     uint64_t comparisons, budget;
     /* matching */
     uint64_t *rotated[3];
-    double *shift[3];          /* what is left of each atom after an operation, in cell edges */
+    double *shift[3];          /* deviation of each atom after an operation, in cell edges */
     uint8_t *used;
-    uint32_t *trial;           /* a permutation under test */
+    uint32_t *trial;           /* the permutation being tested */
     /* bins for large cells, about one atom in each */
     int binned;
     uint32_t bins[3], *bin_start, *bin_atom, *bin_of;
@@ -89,12 +89,12 @@ typedef struct {
     unsigned n_holes;
     uint64_t hole[MOST_HOLES][3];
     uint32_t hole_species[MOST_HOLES];
-    unsigned n_suspects;       /* atoms whose deviations have refused an operation, most recent first */
+    unsigned n_suspects;       /* atoms whose deviations ruled out an operation, most recent first */
     uint32_t suspect[MOST_SUSPECTS];
     /* folding */
     atoms buffer[3];
-    uint32_t *source;          /* sorted place -> site of the input */
-    uint32_t *primitive;       /* sorted place -> atom of the primitive cell */
+    uint32_t *source;          /* sorted index -> site of the input */
+    uint32_t *primitive;       /* sorted index -> atom of the primitive cell */
     uint32_t *folded;          /* atom -> atom of the folded cell */
     unsigned most_levels;      /* translations of relative order 2 or more that can generate a group: log2 of the sites */
     uint32_t *levels;          /* 2 * most_levels permutations */
@@ -167,13 +167,13 @@ static inline void place_of(const atoms *a, size_t i, uint64_t *x) {
     for (int k = 0; k < 3; k++) x[k] = a->x[k][i];
 }
 
-/* Is a distance within the tolerance? Rounding must not decide where a file's decimals put it exactly on the limit. */
+/* Is a distance within the tolerance? Rounding must not decide if a file's decimals put it exactly on the limit. */
 static inline int within(double distance, double tolerance) { return distance <= tolerance * (1 + 1e-6); }
 
 /* ---- the steps ---- */
 
 /* Reduce the columns of `basis` in place: the three shortest vectors that span the lattice, right-handed.
- * change: the integer matrix with new = old * change. Returns 0 where the coefficients grow too large or no volume is left. */
+ * change: the integer matrix with new = old * change. Returns 0 if the coefficients grow too large or the volume vanishes. */
 int reduce_basis(double *basis, int64_t *change);
 
 void set_lattice(lattice *cell, const double *basis);
@@ -184,15 +184,15 @@ void find_automorphisms(const lattice *cell, double tolerance, automorphisms *ou
 int find_rotation(const automorphisms *a, const int8_t *m);
 int multiply_rotations(const automorphisms *a, unsigned first, const int8_t *second);
 
-/* Get ready to match atoms of this crystal. */
+/* Prepare to match the atoms of this crystal. */
 void begin_matching(work *w, const atoms *a);
 
 /* Does x -> r x + t map the crystal onto itself, each atom onto one within 4 tolerances? Writes the permutation.
- * Cells of many atoms are also refused where the operation cannot be within one tolerance: that is quick to see.
+ * For cells of many atoms, also 0 if the operation cannot be within one tolerance, which is quick to check.
  * n_rotated: how many atoms of w->rotated hold r x already; set it to 0 for a new r. */
 int match(work *w, const atoms *a, const int8_t *r, size_t *n_rotated, const uint64_t *t, double tolerance, uint32_t *permutation);
 
-/* The best translation for a known permutation, by least squares; returns the largest distance that is left, angstrom. */
+/* The best translation for a known permutation, by least squares; returns the largest remaining distance, angstrom. */
 double refine(work *w, const atoms *a, const int8_t *r, const uint32_t *permutation, uint64_t *t);
 
 /* Call see(context, i, j, distance) for each pair of atoms within `radius`, nearest images only; stop where it returns 0,
@@ -200,13 +200,13 @@ double refine(work *w, const atoms *a, const int8_t *r, const uint32_t *permutat
 int visit_pairs(work *w, const atoms *a, double radius, int (*see)(void *, size_t, size_t, double), void *context);
 
 /* Fold the crystal onto its primitive cell. On return *crystal is one of the buffers, and *grey says that some further
- * translation is within twice the tolerance. Returns 0 where the translations within the tolerance are not a group. */
+ * translation is within twice the tolerance. Returns 0 if the translations within the tolerance are not a group. */
 int fold_to_primitive(work *w, atoms **crystal, int *grey);
 
-/* The operations within the tolerance, one for each rotation. Returns 0 where they are not a group. */
+/* The operations within the tolerance, one for each rotation. Returns 0 if they are not a group. */
 int find_operations(work *w, const atoms *crystal, int grey);
 
-/* What the operations are: the space group, and x_standard = to_standard * x + shift, in primitive standard axes. */
+/* The space group of the operations, and x_standard = to_standard * x + shift, in primitive standard axes. */
 typedef struct {
     unsigned space_group;
     char centring;
@@ -219,7 +219,7 @@ int find_setting(const work *w, const atoms *crystal, setting *out);
 
 void find_orbits(work *w, size_t n);
 
-/* Returns 0 where an orbit has the multiplicity of no Wyckoff position. */
+/* Returns 0 if no Wyckoff position has the multiplicity of an orbit. */
 int find_letters(work *w, const atoms *crystal, const setting *s);
 
 /* Lattice points of a conventional cell, and its primitive axes in conventional ones, in sixths, by columns. */

@@ -1,4 +1,4 @@
-/* One word of a string as a token, by itself: a bar, a Wyckoff symbol, an element, a fraction, a species of full. Private to the library. */
+/* Reads one word of a string as a token: a bar, a Wyckoff symbol, an element, a fraction, a species of full. Private to the library. */
 #ifndef CK_WORD_H
 #define CK_WORD_H
 
@@ -10,7 +10,7 @@ enum { WHOLE = 1000000 }; /* fractions are counted in millionths */
 
 typedef enum { T_OTHER, T_BAR, T_WYCKOFF, T_ELEMENT, T_FRACTION, T_ION, T_PART, T_PART_COMMA } token_kind;
 
-typedef struct {          /* 16 bytes: it travels in registers */
+typedef struct {          /* 16 bytes: passed in registers */
     uint32_t value, share; /* value: multiplicity, element number, or millionths of a fraction; share: of a part, millionths */
     uint8_t kind, letter;  /* kind: a token_kind */
     uint8_t symbol;        /* length of an element's symbol */
@@ -22,7 +22,7 @@ static inline int is_lower(char c) { return c >= 'a' && c <= 'z'; }
 static inline int is_upper(char c) { return c >= 'A' && c <= 'Z'; }
 static inline int is_digit(char c) { return c >= '0' && c <= '9'; }
 
-/* 0.5, 0.25, 1.0: one to `decimals` digits behind the point, no trailing zero but the first. Millionths. */
+/* 0.5, 0.25, 1.0: one to `decimals` decimals, no trailing zero except as the only decimal. Millionths. */
 static inline int read_fraction(const char *p, size_t n, size_t decimals, uint32_t *value) {
     if (n < 3 || n > 2 + decimals || p[1] != '.' || (p[0] != '0' && p[0] != '1')) return 0;
     uint32_t unit = WHOLE / 10;
@@ -34,7 +34,7 @@ static inline int read_fraction(const char *p, size_t n, size_t decimals, uint32
     return *value <= WHOLE && (n == 3 || (p[0] == '0' && p[n - 1] != '0'));
 }
 
-/* The length of an oxidation state: + or -, a number but 1 before it: +, 2-, 0+, 2.5+; 0 for none. */
+/* The length of an oxidation state: a sign, after a number other than 1: +, 2-, 0+, 2.5+; 0 if there is none. */
 static inline size_t read_charge(const char *p, size_t n) {
     size_t i = 0;
     while (i < n && is_digit(p[i])) i++;
@@ -50,7 +50,7 @@ static inline size_t read_charge(const char *p, size_t n) {
     return i + 1;
 }
 
-/* A species of full beyond a plain element: Na+, Fe:0.5 or Fe3+:0.125, the latter two with a comma if more follow. */
+/* A species of full that is not a plain element: Na+, Fe:0.5 or Fe3+:0.125; the latter two end in a comma if more follow. */
 static inline token read_species(const char *p, size_t n) {
     token t = {.symbol = n > 1 && is_lower(p[1]) ? 2 : 1};
     t.value = ck_element_number[(p[0] - 'A') * 27 + (t.symbol == 2 ? p[1] - 'a' + 1 : 0)];
@@ -68,7 +68,7 @@ static inline token read_species(const char *p, size_t n) {
 
 static inline unsigned letter_of(char c) { return c == 'A' ? 26 : (unsigned)(c - 'a'); }
 
-/* What a word of n > 0 bytes is by itself, whatever surrounds it. */
+/* The token of a word of n > 0 bytes, independent of its context. */
 static inline token read_token(const char *p, size_t n) {
     token t = {0};
     if (n == 1 && p[0] == '|') t.kind = T_BAR;

@@ -109,8 +109,8 @@ def codes() -> str:
     strings, structures = "\n".join(of_strings), "\n".join(of_structures)
     head = "| code | meaning |\n| --- | --- |\n"
     return (
-        "# Codes\n\nA code never changes its meaning. E: the string is invalid; W: it is valid, and doubtful; "
-        "S: a structure could not become a string.\n\n"
+        "# Codes\n\nA code never changes its meaning. E: the string is invalid; W: the string is valid but suspicious; "
+        "S: a structure could not be encoded.\n\n"
         f"## Strings\n\n{head}{strings}\n\n## Structures\n\n{head}{structures}\n"
     )
 

@@ -1,4 +1,4 @@
-/* Plain threads for the extension: started for one batch, joined at its end. Without pthreads one thread does it all. */
+/* Threads of the extension: started for one batch, joined at its end. Without pthreads one thread does everything. */
 #ifndef CLOUDKIT_THREADS_H
 #define CLOUDKIT_THREADS_H
 
@@ -12,8 +12,8 @@ static inline void ck_run_threads(void *(*work)(void *), void *shares, size_t si
 #else
 #include <pthread.h>
 
-/* Call work(share) for each of n shares of `size` bytes: the first here, each other in a thread of its own, or here too
- * where no thread can be had. Returns when all are done. Call it without the GIL. */
+/* Call work(share) for each of n shares of `size` bytes: the first in this thread, the others in their own threads, or in
+ * this one if no thread can be created. Returns when all are done. Call it without the GIL. */
 static inline void ck_run_threads(void *(*work)(void *), void *shares, size_t size, size_t n) {
     pthread_t *threads = n > 1 ? malloc(n * sizeof *threads) : NULL;
     size_t started = 1;

@@ -67,7 +67,7 @@ def _cuts(path: KeyPath, cuts: list[object], head: Draft) -> Iterator[Finding]:
             path, f"{dotted(path)} turn numbers into classes, but a {kind} head learns numbers; remove them"
         )
     elif classes and len(cuts) != len(classes) - 1:
-        message = f"{dotted(path)} has {len(cuts)} numbers; {len(classes)} classes need {len(classes) - 1}"
+        message = f"{dotted(path)} has {len(cuts)} of the {len(classes) - 1} values that {len(classes)} classes need"
         yield Finding(path, message)
     numbers = [cut for cut in cuts if isinstance(cut, int | float)]
     if any(low >= high for low, high in pairwise(numbers)):

@@ -120,7 +120,7 @@ def _table(tasks: list[dict[str, Any]], keys: Sequence[str]) -> list[str]:
 def _confusion(task: dict[str, Any]) -> list[str]:
     """What the model took each class for."""
     names = [_cell(name) for name in task["classes"]]
-    lines = [f"| {_cell(quantity_name(task['quantity']))}: true class, taken for | {' | '.join(names)} |"]
+    lines = [f"| {_cell(quantity_name(task['quantity']))}: true class, predicted as | {' | '.join(names)} |"]
     lines.append("| --- " * (len(names) + 1) + "|")
     lines += [
         f"| {name} | {' | '.join(map(str, row))} |"

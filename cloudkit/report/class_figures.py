@@ -36,7 +36,7 @@ def class_section(group: ClassPredictions, threshold: float) -> dict[str, Any]:
     return {
         "title": name[:1].upper() + name[1:],
         "plots": plots,
-        "heads": ["true class, taken for", *group.classes],
+        "heads": ["true class, predicted as", *group.classes],
         "rows": rows,
         "decided": decided,
         "mistakes": mistakes(group),

@@ -79,7 +79,7 @@ double fmin(double x, double y) {
     return x != x || y < x ? y : x;
 }
 
-/* Newton's method, for x >= 0; exact where the root is a whole number. */
+/* Newton's method, for x >= 0; exact if the root is an integer. */
 double cbrt(double x) {
     double root = x > 1 ? x : 1, next = root;
     if (!(x > 0)) return 0;

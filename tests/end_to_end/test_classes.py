@@ -43,7 +43,7 @@ def test_a_table_of_band_gaps_becomes_a_model_that_tells_metals_from_insulators(
         "tasks.1.baselines=[mean]",
     )
     printed = capsys.readouterr().out
-    assert "ROC-AUC" in printed and "mean (majority)" in printed and "true class, taken for" in printed
+    assert "ROC-AUC" in printed and "mean (majority)" in printed and "true class, predicted as" in printed
     run("predict", "runs/is_metal", "gaps.jsonl", "-o", "classes.jsonl")
     rows = [json.loads(line) for line in (tmp_path / "classes.jsonl").read_text().splitlines()]
     classes = {one["id"].split("#")[-1]: one["class"] for one in rows if one["quantity"] == "conductor"}

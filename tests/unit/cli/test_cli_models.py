@@ -270,7 +270,7 @@ def test_a_quantity_without_a_curve_is_not_plotted(cloudkit, tmp_path):
     answer = cloudkit(
         "predict", "materials", ROCK_SALT, "-q", "band_gap", "-t", "0,9", "--plot", tmp_path / "a.png"
     )
-    assert answer.code == 2 and "band_gap has no curve over temperature" in answer.err
+    assert answer.code == 2 and "band_gap does not depend on temperature" in answer.err
 
 
 def test_a_plot_of_one_temperature_or_of_another_kind_is_refused(cloudkit, trained, tmp_path):
@@ -281,7 +281,7 @@ def test_a_plot_of_one_temperature_or_of_another_kind_is_refused(cloudkit, train
         "predict", trained, ROCK_SALT, "--plot", tmp_path / "a.png", "-t", "300,300", "-o", table
     )
     assert answer.code == 2 and "curves need two or more temperatures" in answer.err and not table.exists()
-    with pytest.raises(CloudkitError, match="what model gap predicts has no curve"):
+    with pytest.raises(CloudkitError, match="the quantities of model gap do not depend on temperature"):
         _check_curves(SimpleNamespace(name="gap", heads=["gap"], thermal=False), [0, 300], [])
     assert (
         "use .png or .svg or .pdf"

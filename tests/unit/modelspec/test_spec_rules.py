@@ -39,19 +39,19 @@ BROKEN = [  # (written, changed to, a place in the changed text, the message)
      "tasks.0.data: built-in tables have no structures; use the path of a table with structures, and columns: {structure: NAME}"),
     ("head: mlm", "head: [mlm, mlm]", "head: [mlm, mlm]", "tasks.0.head must list one or more different heads"),
     ("freeze: 1", "freeze: 5", "freeze: 5", "tasks.2.freeze = 5: the embedding and 3 layers make 4 parts; use at most 4, or encoder"),
-    ("freeze: 1", "validation_fraction: 0", "patience: 5", "tasks.2.patience needs crystals to watch; set tasks.2.validation_fraction, such as 0.1"),
-    ("freeze: 1", "validation_fraction: 0", "ensemble:\n      members: 3", "tasks.2.ensemble needs crystals to watch; set tasks.2.validation_fraction, such as 0.1"),
+    ("freeze: 1", "validation_fraction: 0", "patience: 5", "tasks.2.patience needs held-out crystals; set tasks.2.validation_fraction, such as 0.1"),
+    ("freeze: 1", "validation_fraction: 0", "ensemble:\n      members: 3", "tasks.2.ensemble needs held-out crystals; set tasks.2.validation_fraction, such as 0.1"),
     ("loss: huber", "ensemble: {members: 2}", "ensemble: {members", "tasks.1.ensemble: thermal heads have no ensembles, because a mean of several sets of modes is not a set of modes"),
     ("quantity: band_gap", "quantity: entropy", "quantity: entropy", "tasks.2.data.targets.0.quantity = 'entropy' is not an output of head 'gap'; known: band_gap"),
     ("[metal, insulator]", "[metal]", "classes: [metal]", "heads.metal.classes must be a list (at least 2 items, at most 100 items), not a list of 1"),
     ("[metal, insulator]", "[metal, metal]", "classes: [metal", "duplicate 'metal' in heads.metal.classes"),
     ("[metal, insulator]", "[metal, 0]", "classes: [metal", "heads.metal.classes.1 must be text (not empty), not 0; put it in quotes to make it text"),
-    ("[metal, insulator]", "[metal, half, no]", "threshold: f1", "heads.metal.threshold is for two classes, and there are 3; remove it"),
-    ("[metal, insulator]", "[metal, half, no]", "positive: metal", "heads.metal.positive is for two classes, and there are 3; remove it"),
-    ("[metal, insulator]", "[metal, half, no]", "cuts: [0.5]", "tasks.4.data.targets.0.cuts has 1 numbers for 3 classes; it takes 2"),
+    ("[metal, insulator]", "[metal, half, no]", "threshold: f1", "heads.metal.threshold is for two classes only, and there are 3; remove it"),
+    ("[metal, insulator]", "[metal, half, no]", "positive: metal", "heads.metal.positive is for two classes only, and there are 3; remove it"),
+    ("[metal, insulator]", "[metal, half, no]", "cuts: [0.5]", "tasks.4.data.targets.0.cuts has 1 of the 2 values that 3 classes need"),
     ("positive: metal", "positive: metall", "positive: metall", "heads.metal.positive = 'metall' is not one of its classes; did you mean 'metal'?"),
     ("class_weights: balanced", "class_weights: {metal: 2}", "class_weights:", "heads.metal.class_weights needs a weight for each class: metal, insulator"),
-    ("output: conductor", "output: entropy", "output: entropy", "heads.metal.output = 'entropy' is the name of a number; give what is classified another one"),
+    ("output: conductor", "output: entropy", "output: entropy", "heads.metal.output = 'entropy' is the name of a numeric quantity; choose another name"),
     ("cuts: [0.5]", "cuts: [0.5]\n          temperature: 3", "temperature: 3\n", "tasks.4.data.targets.0.temperature: a classification head has no temperature; remove it"),
     ("unit: eV", "unit: eV\n          cuts: [0.1]", "cuts: [0.1]", "tasks.2.data.targets.0.cuts turn numbers into classes, but a regression head learns numbers; remove them"),
     ("validation_fraction: 0.2", "validation_fraction: 0", "validation_fraction: 0\n", "tasks.4.validation_fraction = 0: the head's threshold is chosen on held-out crystals; use 0.1, for instance"),
@@ -83,7 +83,7 @@ def test_a_part_of_a_file_needs_folds(problems, folder) -> None:
 @pytest.mark.parametrize("precision", ["16-mixed", "64-true"])
 def test_divided_weights_know_few_precisions(problems, precision: str) -> None:
     (problem,) = problems(RICH, [f"run.precision={precision}", "run.strategy=fsdp"])
-    assert f"run.precision = '{precision}' does not go with run.strategy = 'fsdp'" in problem
+    assert f"run.precision = '{precision}' cannot be combined with run.strategy = 'fsdp'" in problem
 
 
 def test_a_table_without_labels_cannot_be_learned(problems) -> None:
@@ -96,9 +96,7 @@ def test_a_table_without_labels_cannot_be_learned(problems) -> None:
 def test_a_head_is_evaluated_only_after_it_was_trained(problems) -> None:
     text = RICH.replace("  - kind: evaluate\n    head: thermal", "  - kind: evaluate\n    head: gap")
     text = text.replace("  - kind: finetune\n    head: gap", "  - kind: finetune\n    head: thermal")
-    assert any(
-        "tasks.3 evaluates 'gap', which no finetune task before it trains" in p for p in problems(text)
-    )
+    assert any("tasks.3 evaluates 'gap', but no earlier finetune task trains it" in p for p in problems(text))
 
 
 def test_baselines_need_the_evaluated_quantity_among_the_learned_ones(problems) -> None:
@@ -109,8 +107,8 @@ def test_baselines_need_the_evaluated_quantity_among_the_learned_ones(problems) 
     (problem,) = problems(text)
     assert problem.startswith(f"m.yaml:{line_of(text, '- column: heat_capacity') - 1}:7  ")
     assert problem.endswith(
-        "tasks.3 evaluates entropy, which no finetune task of 'thermal' before it learns; "
-        "'baselines: []' lets the thermal head predict it alone"
+        "tasks.3 evaluates entropy, but no earlier finetune task of 'thermal' learns it; "
+        "with 'baselines: []' the thermal head can still predict it"
     )
 
 
@@ -131,11 +129,11 @@ tasks:
         ("einstein", "phonon_density", "modes/THz/atom", ", frequency: nu", "", "tasks.0.data.targets.0.quantity = 'phonon_density' is not defined for modes: einstein; use debye or spectrum"),
         ("debye_einstein", "phonon_density", "modes/THz/atom", ", frequency: nu", "", "tasks.0.data.targets.0.quantity = 'phonon_density' is not defined for modes: debye_einstein; use debye or spectrum"),
         ("einstein", "debye_temperature", "K", "", "", "tasks.0.data.targets.0.quantity = 'debye_temperature' is not defined for modes: einstein; use debye, debye_einstein or spectrum"),
-        ("spectrum", "debye_temperature", "K", "", "", "modes: spectrum cannot be learned from debye_temperature (the slow end) alone; add labels of heat_capacity or another molar quantity, or use modes: debye"),
-        ("spectrum", "highest_frequency", "1/cm", "", "", "modes: spectrum cannot be learned from highest_frequency (the fast end) alone; add labels of heat_capacity or another molar quantity, or use modes: debye"),
+        ("spectrum", "debye_temperature", "K", "", "", "modes: spectrum cannot be learned from debye_temperature (the low end) alone; add labels of heat_capacity or another molar quantity, or use modes: debye"),
+        ("spectrum", "highest_frequency", "1/cm", "", "", "modes: spectrum cannot be learned from highest_frequency (the high end) alone; add labels of heat_capacity or another molar quantity, or use modes: debye"),
         ("debye", "debye_temperature", "THzz", "", "", "tasks.0.data.targets.0.unit = 'THzz' is not a unit of debye_temperature; did you mean 'THz'?"),
-        ("debye", "debye_temperature", "K", ", temperature: 300", "", "tasks.0.data.targets.0.temperature: debye_temperature reads none; remove it"),
-        ("debye", "heat_capacity_p", "J/mol_atom/K", ", temperature: 300", "", "tasks.0.data.targets.0.quantity = 'heat_capacity_p' needs the head's cp_minus_cv (mol/J), such as 5e-6: Cp = Cv + A Cv² T"),
+        ("debye", "debye_temperature", "K", ", temperature: 300", "", "tasks.0.data.targets.0.temperature: debye_temperature has no temperature; remove it"),
+        ("debye", "heat_capacity_p", "J/mol_atom/K", ", temperature: 300", "", "tasks.0.data.targets.0.quantity = 'heat_capacity_p' needs cp_minus_cv in the head, such as 5e-6 mol/J: Cp = Cv + A Cv² T"),
         ("debye", "heat_capacity_p", "J/mol_atom/K", ", temperature: 300", ", cp_minus_cv: 5e-6", None),
         ("debye", "debye_temperature", "meV", "", "", None),
         ("spectrum", "phonon_density", "modes/cm-1/cell", ", frequency: nu, frequency_unit: 1/cm", "", None),
@@ -157,11 +155,13 @@ def test_strata_of_folds_are_classes(problems) -> None:
     text = RICH.replace("stratified: false", "stratified: true").replace(
         "unit: eV", "unit: eV\n      part: train"
     )
-    message = "folds.stratified: tasks.2 has a regression head, and strata are classes; set it to false"
+    message = "folds.stratified needs classes, but tasks.2 has a regression head; set it to false"
     assert any(message in problem for problem in problems(text))
 
 
 def test_cuts_ascend(problems) -> None:
     text = RICH.replace("[metal, insulator]", "[a, b, c]").replace("cuts: [0.5]", "cuts: [1, 0]")
     text = text.replace("    positive: metal\n", "").replace("    threshold: f1\n", "")
-    assert [one.partition("  ")[2] for one in problems(text)] == ["tasks.4.data.targets.0.cuts must ascend"]
+    assert [one.partition("  ")[2] for one in problems(text)] == [
+        "tasks.4.data.targets.0.cuts must be in ascending order"
+    ]

@@ -43,7 +43,7 @@ def test_an_unknown_size_is_refused_with_the_known_ones() -> None:
         (["encoder.merge=true", "encoder.positions=rotary"],
          "--set:3  encoder.positions = 'rotary': merged orbits have no order; set it to none, or encoder.merge = false"),
         (["encoder.width=20", "encoder.positions=rotary"],
-         "--set:3  encoder.positions = 'rotary' needs an even width per head, and 20 / 4 = 5"),
+         "--set:3  encoder.positions = 'rotary' needs an even width per head, but 20 / 4 = 5"),
         (["tokens.vocabulary=cloud", "encoder.features=false", "encoder.merge=true"],
          "--set:4  encoder.merge = true needs tokens.vocabulary = 'compact'"),
     ],

@@ -53,7 +53,7 @@ def test_all_missing_files_are_reported_together_with_the_nearest_name(folder: P
         parse_spec(RICH, "m.yaml", folder)
     assert [problem.message for problem in caught.value.problems] == [
         f"tasks.1.data.path = 'cv.csv': no such file in {folder}; did you mean 'cv_.csv'?",
-        f"tasks.2.data.path = 'gap.csv': {folder / 'gap.csv'} is a folder; name one file",
+        f"tasks.2.data.path = 'gap.csv': {folder / 'gap.csv'} is a folder, not a file",
     ]
 
 

@@ -62,9 +62,11 @@ def test_two_classes_are_told_apart_and_everything_is_written_down(make: Make) -
     )
     report, card = (folder / "report.html").read_text(), (folder / "card.md").read_text()
     assert (
-        "ROC of halide" in report and "Reliability of halide" in report and "true class, taken for" in report
+        "ROC of halide" in report
+        and "Reliability of halide" in report
+        and "true class, predicted as" in report
     )
-    assert "ROC-AUC" in card and "true class, taken for" in card
+    assert "ROC-AUC" in card and "true class, predicted as" in card
 
 
 def test_the_same_seed_gives_the_same_probabilities_and_threshold_and_another_seed_others(make: Make) -> None:

@@ -250,7 +250,7 @@ def test_an_ensemble_that_was_stopped_goes_on_and_ends_alike(folder: Path) -> No
     ("changes", "message"),
     [
         (["tasks.0.freeze=4"], "tasks.0.freeze = 4: an embedding and 2 layers are 3 parts; or say encoder"),
-        (["tasks.0.patience=2", "tasks.0.validation_fraction=0"], "tasks.0.patience needs crystals to watch; set tasks.0.validation_fraction"),
+        (["tasks.0.patience=2", "tasks.0.validation_fraction=0"], "tasks.0.patience needs held-out crystals; set tasks.0.validation_fraction"),
         ([BOTH, "tasks.0.validation_fraction=0"], "tasks.0.ensemble needs crystals to watch"),
         (["tasks.0.layer_decay=1.5"], "tasks.0.layer_decay must be"),
         (["tasks.0.freeze=all"], "tasks.0.freeze must be"),
