@@ -170,7 +170,7 @@ def test_candidates_are_ranked_by_formation_energy_first(
     names = [head.partition(">")[2].partition("<")[0] for head in heads]
     assert names[2:8] == ["formula", "sites", "novelty", "formation energy (eV/atom)", "±", "band gap (eV)"]
     formulas = [row["formula"] for row in rows]
-    assert ("once for each way" in page.read_text()) == (len(set(formulas)) < len(formulas))
+    assert ("once for each arrangement" in page.read_text()) == (len(set(formulas)) < len(formulas))
     with pytest.raises(SystemExit) as ended:
         main([*ranked, "--highest", "--json"])
     found = [json.loads(line)["value"] for line in capsys.readouterr().out.splitlines()]
