@@ -166,7 +166,7 @@ def _modes(path: KeyPath, target: Draft, head: Draft) -> Iterator[Finding]:
 
 
 def kinds_have_their_labels(draft: Draft) -> Iterator[Finding]:
-    """A spectrum of several parameters needs labels of the whole of it, not of one end."""
+    """A spectrum of several parameters needs labels of more than one end of it."""
     ends = {"debye_temperature": "the low end", "highest_frequency": "the high end"}
     for index, task in mappings(draft, "tasks"):
         head = head_of(draft, task)
