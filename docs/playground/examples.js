@@ -64,5 +64,5 @@ export const EXAMPLES = [
   ["Quartz, CIF", QUARTZ],
   ["Mixed site, CIF", MIXED],
   ["Perovskite, string", "1 4 b O O O c O O O d O O O e O O O 0 | Sr 1a Ti 1b O 3c"],
-  ["String with mistakes", "1 6 a O D D a D O D b O O O c O O O d O O O e O O O 0 | Nb 4a Xx 4b Cl 8h"],
+  ["Invalid string", "1 6 a O D D a D O D b O O O c O O O d O O O e O O O 0 | Nb 4a Xx 4b Cl 8h"],
 ];

@@ -80,14 +80,14 @@ function textOfAddress() {
 
 async function copyLink(text, say) {
   if (text.length > LONGEST_LINK) {
-    say(`The text has ${text.length} characters, too many for an address.`);
+    say(`The text has ${text.length} characters, too many for a link.`);
     return;
   }
   history.replaceState(null, "", `#text=${encodeURIComponent(text)}`);
   try {
     await navigator.clipboard.writeText(location.href);
-    say("Copied an address of this page with the text in it.");
+    say("Copied a link to this page with the text.");
   } catch {
-    say("The address of the page now holds the text: copy it from there.");
+    say("The address of the page now contains the text: copy it from there.");
   }
 }

@@ -20,7 +20,7 @@ export const colourOf = (orbit) => COLOURS[orbit % COLOURS.length];
 export function drawCell({ lattice, sites, names }) {
   const atoms = sites.flatMap((site) => images(site.place).map((place) => ({ ...site, place })));
   if (atoms.length > MOST_ATOMS) return null;
-  const label = `The cell with ${sites.length} ${sites.length === 1 ? "atom" : "atoms"}, coloured by orbit. Arrow keys turn it.`;
+  const label = `The cell with ${sites.length} ${sites.length === 1 ? "atom" : "atoms"}, coloured by orbit. Use the arrow keys to rotate it.`;
   const svg = element("svg", { viewBox: `0 0 ${SIZE} ${SIZE}`, role: "img", "aria-label": label, tabindex: 0, class: "pg-cell" });
   const view = { turn: 0.42, tilt: 0.24 };
   const draw = () => svg.replaceChildren(...shapes(lattice, atoms, names, view));

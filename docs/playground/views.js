@@ -11,9 +11,9 @@ import { contentText } from "./scope.js";
 
 const EXPLAINED = {
   generators: () => "the space group, by its generators",
-  element: (dialect) => ({ orbit: "the element on each orbit", full: "what is on each site", reduced: "the elements" })[dialect],
-  fraction: (dialect) => (dialect === "orbit" ? "its share, where a site is mixed or partly filled" : "its fraction of all atoms"),
-  wyckoff: () => "the Wyckoff position: how many atoms in the conventional cell, and its letter",
+  element: (dialect) => ({ orbit: "the element on each orbit", full: "the species of each site", reduced: "the elements" })[dialect],
+  fraction: (dialect) => (dialect === "orbit" ? "its occupancy on a mixed or partially occupied site" : "its fraction of all atoms"),
+  wyckoff: () => "the Wyckoff position: its multiplicity in the conventional cell, and its letter",
 };
 const MOST_ROWS = 200, MOST_TOKENS = 500, LONGEST_COLOURED = 6_000; // more would take the browser long to lay out
 const WRONG_LABELS = { 39: 21, 131: 130 }; // clause 3.3 of the standard
@@ -99,7 +99,7 @@ function findingsList({ text, findings }) {
 function canonicalNote({ text, canonical }, say) {
   if (text === canonical) return null;
   return h("div", { class: "pg-note" },
-    h("p", {}, "The string is valid, but another order or other letters describe the same crystal. Its canonical form, one for each crystal:"),
+    h("p", {}, "The string is valid, but another order or other letters describe the same crystal. The canonical form is the same for every description:"),
     h("p", {}, h("code", {}, canonical), " ", copyButton(canonical, "the canonical string", say)));
 }
 
@@ -170,7 +170,7 @@ function tokenParts({ compact, cloud }) {
   const part = (title, tokens, none) =>
     tokens.length ? [h("h4", {}, `${title}: ${tokens.length} tokens`), chips(tokens)] : [h("h4", {}, title), h("p", {}, none)];
   return [
-    part("Compact vocabulary, one token for each symbol", compact, "The string has a word that this vocabulary lacks."),
+    part("Compact vocabulary, one token per symbol", compact, "The string has a word that this vocabulary lacks."),
     part("Published vocabulary (CLOUD), 564 tokens", cloud, "The string has a character that this vocabulary lacks."),
   ];
 }
@@ -178,7 +178,7 @@ function tokenParts({ compact, cloud }) {
 function dialectParts({ scope, dialects }, say) {
   const names = { full: "full: every site of the primitive cell", reduced: "reduced: positions and composition, without their pairing" };
   const found = Object.entries(dialects);
-  if (!found.length) return h("p", {}, `The dialect ${scope.dialect} has the least information: it cannot become another one.`);
+  if (!found.length) return h("p", {}, `The dialect ${scope.dialect} has the least information: it cannot be converted to another one.`);
   return found.map(([name, text]) => [
     h("div", { class: "pg-title" }, h("h4", {}, names[name]), copyButton(text, `the ${name} string`, say)),
     h("div", { class: "pg-box" }, h("code", { class: "pg-string" }, text)),
@@ -191,7 +191,7 @@ function cellList({ cell, symprec, distance, orbits }) {
     ["Conventional cell", `a ${length(cell.a)}, b ${length(cell.b)}, c ${length(cell.c)}`],
     ["Its angles", `α ${angle(cell.alpha)}, β ${angle(cell.beta)}, γ ${angle(cell.gamma)}`],
     ["Its volume", `${cell.volume.toFixed(2)} Å³`],
-    ["Atoms in the cell given", String(orbits.length)],
+    ["Atoms in the input cell", String(orbits.length)],
     ["Same string for", `tolerances from ${least} to ${length(symprec)}: the operations move no atom by more than the first`],
   ];
   return h("dl", { class: "pg-pairs" }, pairs.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));

@@ -154,7 +154,7 @@ def test_everything_is_reached_by_the_keyboard_in_the_order_of_the_page(page: Pa
         "Quartz, CIF",
         "Mixed site, CIF",
         "Perovskite, string",
-        "String with mistakes",
+        "Invalid string",
     ]
     assert "Tokens" in reached
 
