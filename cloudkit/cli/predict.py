@@ -76,7 +76,7 @@ def command(
 ) -> None:  # fmt: skip
     """Predict properties, with units and 80 % intervals.
 
-    The output has the columns id, temperature (K), quantity, value, unit, lower and upper.
+    The output has the columns id, temperature (K), quantity, value, unit, lower, upper and note.
 
     \b
     Example:
