@@ -256,8 +256,8 @@ def test_a_plot_has_a_panel_for_each_chosen_quantity_and_tables_have_only_these(
     ("arguments", "reason"),
     [
         (["-q", "entropi"], "did you mean 'entropy'?"),
-        (["-q", "phonon_density"], "add --plot FILE"),
-        (["-q", "entropy", "--top", "3"], "--top ranks --by QUANTITY"),
+        (["-q", "phonon_density"], "use --plot FILE"),
+        (["-q", "entropy", "--top", "3"], "for --top, use --by QUANTITY"),
         (["-q", "entropy", "--page", "a.html"], "a data sheet shows all quantities"),
     ],
 )
