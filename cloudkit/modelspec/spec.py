@@ -429,8 +429,8 @@ class Ensemble(Part):
     )
     blend: Literal["none", "extra_trees"] = Field(
         default="none",
-        description="extra_trees: average with trees on composition and symmetry, weighted for the smallest error (classes: log loss) on the "
-        "crystals that `validation_fraction` holds out",
+        description="extra_trees: average with trees on composition, symmetry and, if `init_from` is a geometry model, the geometry that it predicts; "
+        "weighted for the smallest error (classes: log loss) on the crystals that `validation_fraction` holds out",
     )
     validation: Literal["same", "different"] = Field(
         default="same",

@@ -1,7 +1,8 @@
 """Trees that an ensemble averages with its networks, stored as plain arrays: a model folder contains no pickle.
 
-Extra trees on the features of strings (cloudkit.predict.features), one forest per output, fitted to the labels of the
-networks. Their weight is chosen on held-out crystals.
+Extra trees on the features of strings (cloudkit.predict.features) and on the geometry that the pretrained model, from which the
+networks start, reads out of them (cloudkit.predict.geometry); one forest per output, fitted to the labels of the networks. Their
+weight is chosen on held-out crystals.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from cloudkit.data import Tokens
 from cloudkit.errors import ModelError, require
 from cloudkit.predict.arrays import read_arrays
-from cloudkit.predict.features import feature_names, features
+from cloudkit.predict.geometry import GeometryModel, count_tree_inputs, read_geometry, tree_inputs
 
 if TYPE_CHECKING:
     from cloudkit.models import CloudModel
@@ -46,8 +47,8 @@ class Forest:
     right: NDArray[np.int32]
     value: NDArray[np.float32]
 
-    def is_sound(self) -> bool:
-        """Return whether children follow their parents, so that each path ends in a leaf, and all indices are in range."""
+    def is_sound(self, inputs: int) -> bool:
+        """Return whether the trees read that many inputs at most, children follow their parents, so that each path ends in a leaf, and all indices are in range."""
         count, inner = len(self.feature), self.feature >= 0
         columns = (
             self.threshold,
@@ -61,7 +62,7 @@ class Forest:
         return bool(
             (below > np.flatnonzero(inner)).all()
             and (below < count).all()
-            and (self.feature < len(feature_names())).all()
+            and (self.feature < inputs).all()
             and ((self.roots >= 0) & (self.roots < count)).all()
         )
 
@@ -78,13 +79,13 @@ class Forest:
         return total / len(self.roots)
 
 
-def fit_forest(texts: Sequence[str], value: Array, seed: int, weight: Array | None = None) -> Forest:
-    """Fit extra trees, with the settings of the baseline, to labels (n,) or (n, classes) of strings with weights (n,)."""
+def fit_forest(x: Array, value: Array, seed: int, weight: Array | None = None) -> Forest:
+    """Fit extra trees, with the settings of the baseline, to labels (n,) or (n, classes) with weights (n,) at x (n, columns)."""
     trees = require("sklearn.ensemble", "train").ExtraTreesRegressor(
         N_TREES, max_features=0.5, random_state=seed
     )
     center, scale = label_scale(value)
-    trees.fit(features(texts), (value - center) / scale, sample_weight=weight)
+    trees.fit(x, (value - center) / scale, sample_weight=weight)
     parts: list[tuple[Any, ...]] = []
     start = 0
     for one in (tree.tree_ for tree in trees.estimators_):
@@ -119,17 +120,24 @@ class Blend:
 
     share: Array
     forests: tuple[Forest, ...]
+    geometry: GeometryModel | None = None
+
+    def predict(self, texts: Sequence[str]) -> list[Array]:
+        """What each forest says of strings: (n,), or (n, classes) for classes."""
+        inputs = tree_inputs(texts, self.geometry)
+        return [forest.predict(inputs) for forest in self.forests]
 
     def mix_classes(self, probability: Array, texts: Sequence[str]) -> Array:
         """Average probabilities (n, classes) of networks with those of the trees."""
-        (share,), (forest,) = self.share.tolist(), self.forests
-        return np.asarray((1 - share) * probability + share * forest.predict(features(texts)))
+        (share,), (trees,) = self.share.tolist(), self.predict(texts)
+        return np.asarray((1 - share) * probability + share * trees)
 
     def save(self, path: Path) -> None:
         """Write the arrays to an .npz file."""
         arrays: dict[str, Any] = {"share": self.share}
         for index, forest in enumerate(self.forests):
             arrays |= {f"{name}.{index}": getattr(forest, name) for name in _COLUMNS}
+        arrays |= self.geometry.arrays() if self.geometry else {}
         np.savez_compressed(path, **arrays)
 
     @classmethod
@@ -139,11 +147,13 @@ class Blend:
         try:
             share = arrays["share"].astype(np.float64)
             forests = tuple(Forest(*(arrays[f"{name}.{i}"] for name in _COLUMNS)) for i in range(share.size))
-        except (KeyError, ValueError) as error:
+            geometry = read_geometry(arrays)
+        except (KeyError, ValueError, ModelError) as error:
             raise ModelError(f"{path} does not hold trees ({error}); copy the model folder again") from None
-        if share.ndim != 1 or not all(map(Forest.is_sound, forests)):
+        inputs = count_tree_inputs(geometry)
+        if share.ndim != 1 or not all(forest.is_sound(inputs) for forest in forests):
             raise ModelError(f"{path} does not hold trees (invalid nodes); copy the model folder again")
-        return cls(share, forests)
+        return cls(share, forests, geometry)
 
 
 def blend_path(folder: Path, head: str) -> Path:

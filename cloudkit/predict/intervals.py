@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from cloudkit.data import Tokens
 from cloudkit.errors import require
 from cloudkit.models.widths import Interval
-from cloudkit.predict.features import features
 
 if TYPE_CHECKING:
     from cloudkit.models import CloudModel
@@ -28,8 +27,7 @@ def mix_members(
     """
     mean = members.mean(axis=0)
     if blend is not None:
-        inputs = features(tokenizer.decode_batch(tokens.ids, tokens.offsets))
-        trees = np.stack([forest.predict(inputs) for forest in blend.forests], axis=1)
+        trees = np.stack(blend.predict(tokenizer.decode_batch(tokens.ids, tokens.offsets)), axis=1)
         mean = (1 - blend.share) * mean + blend.share * trees
         members = np.concatenate([members, trees[None]])
     return mean, np.std([rescale(member) for member in members], axis=0)

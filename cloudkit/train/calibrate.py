@@ -37,7 +37,7 @@ from cloudkit.predict.ensembles import (
     fit_forest,
     predict_classes,
 )
-from cloudkit.predict.features import features
+from cloudkit.predict.geometry import GeometryModel, tree_inputs
 from cloudkit.predict.intervals import mixed_values
 
 Array = NDArray[np.float64]
@@ -124,12 +124,13 @@ def source_offsets(
 
 
 def fit_held_out(
-    model: CloudModel, task: FinetuneTask, tokens: Tokens, crystals: Crystals, splits: Splits, seed: int
-) -> tuple[Blend | None, dict[str, float]]:
+    model: CloudModel, task: FinetuneTask, tokens: Tokens, crystals: Crystals, splits: Splits, seed: int,
+    geometry: GeometryModel | None = None,
+) -> tuple[Blend | None, dict[str, float]]:  # fmt: skip
     """Fit what is fitted to crystals held out, if there are any: the 80 % intervals of a head, and the share of its trees.
 
-    splits: the crystals that all networks, or each network of an ensemble, were trained on, and those they held out.
-    Returns the trees, and the mean absolute error of each quantity on the crystals held out, in the unit of the labels.
+    splits: the crystals that all networks, or each network of an ensemble, were trained on, and those they held out. geometry: what
+    the trees read next to composition and symmetry. Returns the trees, and the mean absolute error of each quantity on the crystals held out, in the unit of the labels.
     """
     head = model.heads[task.head]
     if not len(splits[0][1]):
@@ -137,7 +138,7 @@ def fit_held_out(
     held_out = [calibration_rows(crystals.of(valid)) for _, valid in splits]
     blend, found = None, predict_unseen(model, task.head, tokens, held_out)
     if task.ensemble and task.ensemble.blend == "extra_trees":
-        blend, found = fit_blend(crystals, splits, held_out, found, seed)
+        blend, found = fit_blend(crystals, splits, held_out, found, seed, geometry)
     if isinstance(head, Thermal):
         fit_thermal_widths(model, task.head, tokens, crystals, splits[0])
     elif isinstance(head, Regression):
@@ -163,17 +164,19 @@ def validation_errors(held_out: Sequence[Crystals], found: Array) -> dict[str, f
 
 
 def fit_threshold(
-    model: CloudModel, task: FinetuneTask, metric: str, tokens: Tokens, crystals: Crystals, train: Rows, valid: Rows, seed: int
+    model: CloudModel, task: FinetuneTask, metric: str, tokens: Tokens, crystals: Crystals, split: tuple[Rows, Rows], seed: int,
+    geometry: GeometryModel | None = None,
 ) -> tuple[Blend | None, dict[str, dict[str, float]]]:  # fmt: skip
     """Choose the threshold of a classification head by a metric on the crystals held out; return the trees of its ensemble, and
     what training.json says: the log loss on these crystals, and the threshold with the value of the metric.
     """
+    train, valid = split
     head, held_out, blend = model.heads[task.head], calibration_rows(crystals.of(valid)), None
     assert isinstance(head, Classification)
     label = held_out.value.astype(np.int64)
     if task.ensemble and task.ensemble.blend == "extra_trees" and len(valid):
         networks = predict_probabilities(model, task.head, tokens)[held_out.crystal]
-        blend = fit_class_blend(head, networks, crystals.of(train), held_out, seed)
+        blend = fit_class_blend(head, networks, crystals.of(train), held_out, seed, geometry)
     if not len(label):
         return blend, {}
     found = predict_classes(model, blend, task.head, tokens)[held_out.crystal]
@@ -186,14 +189,15 @@ def fit_threshold(
 
 
 def fit_class_blend(
-    head: Classification, networks: NDArray[np.float64], train: Crystals, held_out: Crystals, seed: int
-) -> Blend:
+    head: Classification, networks: NDArray[np.float64], train: Crystals, held_out: Crystals, seed: int,
+    geometry: GeometryModel | None = None,
+) -> Blend:  # fmt: skip
     """Fit trees to the classes of `train`, and choose their share by log loss on crystals that neither has seen."""
-    label = train.value.astype(np.int64)
-    forest = fit_forest([train.texts[row] for row in train.crystal], np.eye(len(head.classes))[label], seed)
-    trees = forest.predict(features([held_out.texts[row] for row in held_out.crystal]))
+    inputs, label = tree_inputs(train.texts, geometry), train.value.astype(np.int64)
+    forest = fit_forest(inputs[train.crystal], np.eye(len(head.classes))[label], seed)
+    trees = forest.predict(inputs[held_out.crystal])
     share = choose_class_share(networks, trees, held_out.value.astype(np.int64))
-    return Blend(np.array([share]), (forest,))
+    return Blend(np.array([share]), (forest,), geometry)
 
 
 def predict_unseen(model: CloudModel, head: str, tokens: Tokens, held_out: Sequence[Crystals]) -> Array:
@@ -206,40 +210,43 @@ def predict_unseen(model: CloudModel, head: str, tokens: Tokens, held_out: Seque
 
 
 def fit_blend(
-    crystals: Crystals, splits: Splits, held_out: Sequence[Crystals], networks: Array, seed: int
-) -> tuple[Blend, Array]:
+    crystals: Crystals, splits: Splits, held_out: Sequence[Crystals], networks: Array, seed: int,
+    geometry: GeometryModel | None = None,
+) -> tuple[Blend, Array]:  # fmt: skip
     """Fit trees to the labels that networks are trained on, with the share that errs least on labels which neither has seen.
 
     networks (observations,): their values of the labels of `held_out`. Returns also the means of networks and trees for these.
     """
-    forests = [fit_forests(crystals.of(train), seed) for train, _ in splits]
-    trees = np.concatenate([predict_forests(*pair) for pair in zip(forests, held_out, strict=True)])
+    inputs = tree_inputs(crystals.texts, geometry)
+    forests = [fit_forests(inputs, crystals.of(train), seed) for train, _ in splits]
+    trees = np.concatenate([predict_forests(*pair, inputs) for pair in zip(forests, held_out, strict=True)])
     quantity, value = _joined(held_out, "quantity"), _joined(held_out, "value")
     share = np.zeros(len(crystals.quantities))
     for index in np.unique(quantity):
         mine = quantity == index
         share[index] = choose_share(networks[mine], trees[mine], value[mine])
-    last = forests[0] if len(splits) == 1 else fit_forests(crystals.of(join_splits(splits)[0]), seed)
-    return Blend(share, last), (1 - share[quantity]) * networks + share[quantity] * trees
+    last = forests[0] if len(splits) == 1 else fit_forests(inputs, crystals.of(join_splits(splits)[0]), seed)
+    return Blend(share, last, geometry), (1 - share[quantity]) * networks + share[quantity] * trees
 
 
-def fit_forests(train: Crystals, seed: int) -> tuple[Forest, ...]:
-    """Trees for each quantity, fitted to all labels with their weights."""
+def fit_forests(inputs: Array, train: Crystals, seed: int) -> tuple[Forest, ...]:
+    """Trees for each quantity, fitted to all labels with their weights; inputs (crystals, columns)."""
     weight, forests = train.weight_of(), []
     for index in range(len(train.quantities)):
-        mine = train.quantity == index
-        texts = [train.texts[row] for row in train.crystal[mine]]
-        uneven = len(np.unique(weight[mine])) > 1
-        forests.append(fit_forest(texts, train.value[mine], seed, weight[mine] if uneven else None))
+        own = train.quantity == index
+        uneven = len(np.unique(weight[own])) > 1
+        forests.append(
+            fit_forest(inputs[train.crystal[own]], train.value[own], seed, weight[own] if uneven else None)
+        )
     return tuple(forests)
 
 
-def predict_forests(forests: Sequence[Forest], rows: Crystals) -> Array:
+def predict_forests(forests: Sequence[Forest], rows: Crystals, inputs: Array) -> Array:
     """What the trees of each quantity say of some labels (observations,)."""
     found = np.zeros(len(rows.crystal))
     for index, forest in enumerate(forests):
-        mine = rows.quantity == index
-        found[mine] = forest.predict(features([rows.texts[row] for row in rows.crystal[mine]]))
+        own = rows.quantity == index
+        found[own] = forest.predict(inputs[rows.crystal[own]])
     return found
 
 

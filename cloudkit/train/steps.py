@@ -26,6 +26,8 @@ from cloudkit.models import (
     build_model,
     save_weights,
 )
+from cloudkit.models.runtime.layers import read_safetensors
+from cloudkit.models.runtime.runtime import read_spec
 from cloudkit.modelspec import (
     ClassificationHead,
     FinetuneTask,
@@ -37,6 +39,7 @@ from cloudkit.modelspec import (
     targets_of,
 )
 from cloudkit.predict.ensembles import Blend, blend_path, load_blends, predict_classes
+from cloudkit.predict.geometry import GeometryModel, geometry_of
 from cloudkit.predict.intervals import predict_intervals
 from cloudkit.predict.model import ROOM_TEMPERATURE
 from cloudkit.tokens import Tokenizer
@@ -103,6 +106,19 @@ class BuildContext:
         model = build_model(self.spec, self.tokenizer())
         model.load_state_dict(self.weights(stage), strict=False)
         return model
+
+    def geometry(self, stage: Stage) -> GeometryModel | None:
+        """The model that a stage starts from, if its last task pretrained a geometry head: what trees read next to features."""
+        before = stage.reads.get("model")
+        if before:
+            spec = self.spec.model_copy(update={"tasks": [before.task]})
+            return geometry_of(
+                spec.model_dump(mode="json"), read_safetensors(self.store.path(before) / "model.safetensors")
+            )
+        folder = init_folder(self.spec)
+        if folder is None:
+            return None
+        return geometry_of(read_spec(folder / "spec.yaml"), read_safetensors(folder / "model.safetensors"))
 
     def blend(self, stage: Stage) -> Blend | None:
         """The trees of the head that a stage evaluates, if it has some."""
@@ -191,7 +207,7 @@ def finetune(build: BuildContext, stage: Stage, folder: Path) -> None:
         mean = torch.stack(offsets).mean(0)
         facts["offsets"] = source_offsets(model.heads[task.head], crystals.sources, mean)
         crystals = subtract_offsets(model.heads[task.head], crystals, mean)
-    blend, found = _fit_held_out(build, task, model, tokens, crystals, splits)
+    blend, found = _fit_held_out(build, stage, model, tokens, crystals, splits)
     if blend is not None:
         blend.save(blend_path(folder, task.head))
     head = model.heads[task.head]
@@ -288,13 +304,16 @@ def _fit_member(
 
 
 def _fit_held_out(
-    build: BuildContext, task: FinetuneTask, model: CloudModel, tokens: Tokens, crystals: Crystals, splits: list[tuple[Rows, Rows]],
+    build: BuildContext, stage: Stage, model: CloudModel, tokens: Tokens, crystals: Crystals, splits: list[tuple[Rows, Rows]],
 ) -> tuple[Blend | None, dict[str, Any]]:  # fmt: skip
     """Fit to the crystals held out what is not learned by gradient steps; the trees of an ensemble, and facts for training.json."""
+    task: FinetuneTask = stage.task
     described, seed = build.spec.heads[task.head], build.spec.run.seed
+    has_trees = task.ensemble is not None and task.ensemble.blend == "extra_trees"
+    geometry = build.geometry(stage) if has_trees else None
     if isinstance(described, ClassificationHead):
-        return fit_threshold(model, task, described.threshold, tokens, crystals, *splits[0], seed)
-    blend, errors = fit_held_out(model, task, tokens, crystals, splits, seed)
+        return fit_threshold(model, task, described.threshold, tokens, crystals, splits[0], seed, geometry)
+    blend, errors = fit_held_out(model, task, tokens, crystals, splits, seed, geometry)
     return blend, {"validation_mae": errors} if errors else {}
 
 

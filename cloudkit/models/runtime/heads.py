@@ -6,10 +6,11 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cloudkit.data import CRYSTAL_TARGETS
+from cloudkit.data import CRYSTAL_TARGETS, ORBIT_TARGETS
 from cloudkit.kernels.solids_numpy import Thermodynamics, debye, einstein
 from cloudkit.models.runtime.layers import Array as Floats
 from cloudkit.models.runtime.layers import Linear, Weights, silu
+from cloudkit.models.runtime.network import OrbitStates
 from cloudkit.models.widths import Interval, WidthInputs, Widths
 
 MAX_STATISTIC: Final = 4.0  # standardized statistics are clipped to ±4
@@ -272,17 +273,32 @@ def _like(values: Array, other: Any) -> Any:
 
 
 class GeometryHead:
-    """Crystal targets of a geometry head, such as the volume per atom."""
+    """Targets of orbits and of crystals (cloudkit.structure.geometry), such as bond lengths and the volume per atom."""
 
     def __init__(self, head: Mapping[str, Any], weights: Weights, name: str) -> None:
+        self.of_orbits = [target for target in ORBIT_TARGETS if target in head["targets"]]
         self.targets = [target for target in CRYSTAL_TARGETS if target in head["targets"]]
-        self.hidden, self.last = Linear(weights, f"{name}.crystal.0"), Linear(weights, f"{name}.crystal.2")
-        count = len(self.targets)
-        self.center = weights[f"{name}.center"][-count:].astype(np.float64)
-        self.spread = weights[f"{name}.spread"][-count:].astype(np.float64)
+        self.orbit = Linear(weights, f"{name}.orbit.0"), Linear(weights, f"{name}.orbit.2")
+        self.crystal = Linear(weights, f"{name}.crystal.0"), Linear(weights, f"{name}.crystal.2")
+        self.center, self.spread = weights[f"{name}.center"], weights[f"{name}.spread"]
 
-    def crystals(self, pooled: Floats, target: str) -> Array:
-        """Predict one target (strings,) in the unit of cloudkit.structure.geometry."""
-        column = self.targets.index(target)
-        scaled: Array = self.last(silu(self.hidden(pooled)))[:, column].astype(np.float64)
-        return scaled * self.spread[column] + self.center[column]
+    def crystals(self, pooled: Floats, target: str | None = None) -> Array:
+        """Predict all targets of crystals (strings, targets) or one (strings,), in the units of cloudkit.structure.geometry."""
+        hidden, last = self.crystal
+        center, spread = (
+            part[len(self.of_orbits) :].astype(np.float64) for part in (self.center, self.spread)
+        )
+        found: Array = last(silu(hidden(pooled))) * spread + center
+        return found if target is None else found[:, self.targets.index(target)]
+
+    def summary(self, pooled: Floats, orbits: OrbitStates) -> Array:
+        """Predict the mean over atoms, minimum and maximum of each orbit target, then the crystal targets: (strings, columns)."""
+        hidden, last = self.orbit
+        count = len(self.of_orbits)
+        scaled = last(silu(hidden(orbits.states))) * self.spread[:count] + self.center[:count]
+        return np.concatenate([orbits.summary(scaled, len(pooled)), self.crystals(pooled)], axis=1)
+
+    @property
+    def columns(self) -> int:
+        """Number of columns of `summary`."""
+        return 3 * len(self.of_orbits) + len(self.targets)

@@ -3,9 +3,9 @@
 Everything that depends on a single token is a table over the vocabulary, computed when the model is read.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,53 @@ from cloudkit.models.runtime.layers import Array, Layer, Linear, Norm, Weights
 Indices = NDArray[np.int64]
 BATCH_TOKENS: Final = 4096  # so that activations stay in the cache of a core
 MIN_DENOMINATOR: Final = 1e-6
+
+
+class OrbitStates(NamedTuple):
+    """Orbits of a batch: states (n, width), index of the string (n,), ascending, and share (n,) of its atoms."""
+
+    states: Array
+    string: Indices
+    share: Array
+
+    def summary(self, values: Array, count: int) -> Array:
+        """Return mean over atoms, minimum and maximum of values (n, columns) in each string: (count, 3 columns)."""
+        total = np.bincount(self.string, weights=self.share, minlength=count)
+        weight = (self.share / np.maximum(total, MIN_DENOMINATOR)[self.string]).astype(np.float32)[:, None]
+        ends = (_extreme(how, values, self.string, count) for how in (np.minimum, np.maximum))
+        return np.concatenate([_sums(values * weight, self.string, count), *ends], axis=1)
+
+
+class Rows(NamedTuple):
+    """Output of the layers for a batch: a row for each token, or with merged orbits for each distinct orbit.
+
+    embedded, states (rows, width); row_share (rows,), share (tokens,): of the atoms of the crystal; offsets (strings + 1,): where
+    the rows of a string begin; first (strings,): row of its first token; order (strings,): the strings in the order of their rows.
+    """
+
+    embedded: Array
+    states: Array
+    row_share: Array
+    share: Array
+    offsets: Indices
+    first: Indices
+    order: Indices
+
+    def mean(self, values: Array, weight: Array) -> Array:
+        """Return weighted means (strings, columns) of values (rows, columns) with weight (rows,)."""
+        starts = self.offsets[:-1]
+        total = np.maximum(np.add.reduceat(weight, starts), MIN_DENOMINATOR)
+        share = weight / np.repeat(total, np.diff(self.offsets))
+        out = np.empty((len(starts), values.shape[1]), dtype=np.float32)
+        out[self.order] = np.add.reduceat(values * share[:, None], starts, axis=0)
+        return out
+
+    def orbits(self) -> "OrbitStates":
+        """Return the rows that are orbits, ordered by string."""
+        string = np.repeat(self.order, np.diff(self.offsets))
+        chosen = np.flatnonzero(self.row_share > 0)
+        chosen = chosen[np.argsort(string[chosen], kind="stable")]
+        return OrbitStates(self.states[chosen], string[chosen], self.row_share[chosen])
 
 
 class Network:
@@ -40,6 +87,7 @@ class Network:
         if self.merge:
             self.group, self.letter = site_indices(vocabulary, self.kind.astype(np.uint8))
             self.count = weights[name + "count.weight"][:, 0]
+            self.role = weights[name + "roles.weight"][ELEMENT_KIND]
             if encoder["features"]:
                 self.sites, self.site = site_table().astype(np.float32), Linear(weights, name + "site")
         else:
@@ -64,6 +112,26 @@ class Network:
 
         Equal strings are computed once, so that their values do not depend on their position in a batch.
         """
+        return self._map(ids, offsets, lambda layout: self._pooled(layout, self._rows(layout)))
+
+    def read_orbits(
+        self, ids: NDArray[Any], offsets: Indices, read: Callable[[Array, OrbitStates], NDArray[Any]]
+    ) -> NDArray[Any]:
+        """Apply `read` to the inputs of value heads and the states of the orbits: (strings, columns) for packed ids."""
+
+        def of_batch(layout: Layout) -> NDArray[Any]:
+            rows = self._rows(layout)
+            orbits = rows.orbits()
+            if self.merge:
+                orbits = orbits._replace(states=orbits.states + self.role)
+            return read(self._pooled(layout, rows), orbits)
+
+        return self._map(ids, offsets, of_batch)
+
+    def _map(
+        self, ids: NDArray[Any], offsets: Indices, of_batch: Callable[[Layout], NDArray[Any]]
+    ) -> NDArray[Any]:
+        """Apply a function (layout) -> (strings, columns) to the distinct strings in batches, and repeat its rows for equal strings."""
         data, ends = np.ascontiguousarray(ids), offsets.tolist()
         numbers: dict[bytes, int] = {}
         indices = [
@@ -71,13 +139,16 @@ class Network:
         ]
         unique = np.array(indices, dtype=np.int64)
         first = np.unique(unique, return_index=True)[1]
-        out = np.empty((len(first), self.pooled_width), dtype=np.float32)
-        for chosen, part, bounds in _batches(data, offsets, first):
-            out[chosen] = self._pooled(lay_out(part, bounds, self.kinds, self.dialect, self.merge))
-        return out[unique]
+        chosen, values = [], []
+        for place, part, bounds in _batches(data, offsets, first):
+            chosen.append(place)
+            values.append(of_batch(lay_out(part, bounds, self.kinds, self.dialect, self.merge)))
+        if not chosen:
+            return np.empty((0, self.pooled_width), dtype=np.float32)
+        return np.concatenate(values)[np.argsort(np.concatenate(chosen))][unique]
 
-    def _pooled(self, layout: Layout) -> Array:
-        """Pool one batch."""
+    def _rows(self, layout: Layout) -> Rows:
+        """Run the layers on one batch."""
         share = self._shares(layout)
         embedded, row_share = self._embed(layout, share)
         orbits, bias = layout.orbits, None
@@ -88,22 +159,24 @@ class Network:
         x = embedded
         for layer in self.layers:
             x = layer(x, offsets, bias)
-        states = self.norm(x)
         first = layout.offsets[:-1] if orbits is None else orbits.first
         # order of the strings in the rows: with merged orbits, by number of rows
-        order = np.argsort(first, kind="stable") if orbits is not None else None
+        order = np.arange(layout.count) if orbits is None else np.argsort(first, kind="stable")
+        return Rows(embedded, self.norm(x), row_share, share, offsets, first, order)
+
+    def _pooled(self, layout: Layout, rows: Rows) -> Array:
         parts = []
         if self.pooling != "mean":
-            parts.append(states[first])
+            parts.append(rows.states[rows.first])
         if self.pooling != "cls":
-            parts.append(_mean(states, row_share, offsets, order))
+            parts.append(rows.mean(rows.states, rows.row_share))
         if self.score is not None:
-            weight = row_share * np.exp(np.clip(self.score(states)[:, 0], -9, 9))
-            parts.append(_mean(states, weight, offsets, order))
+            weight = rows.row_share * np.exp(np.clip(self.score(rows.states)[:, 0], -9, 9))
+            parts.append(rows.mean(rows.states, weight))
         elif self.pooling != "cls":
-            parts.append(_mean(embedded, row_share, offsets, order))
-        pooled: Array = np.concatenate([*parts, self._statistics(layout, share)], axis=1)
-        return pooled
+            parts.append(rows.mean(rows.embedded, rows.row_share))
+        found: Array = np.concatenate([*parts, self._statistics(layout, rows.share)], axis=1)
+        return found
 
     def _shares(self, layout: Layout) -> Array:
         """Return the atomic fraction of each element token in its crystal (tokens,); 0 for other tokens."""
@@ -228,17 +301,4 @@ def _reduce(how: np.ufunc, values: Array, index: Indices, count: int) -> Array:
     if len(index):
         starts = np.flatnonzero(np.diff(index, prepend=-1))
         out[index[starts]] = how.reduceat(values, starts, axis=0)
-    return out
-
-
-def _mean(values: Array, weight: Array, offsets: Indices, order: Indices | None) -> Array:
-    """Return weighted means (strings, width) of values (rows, width) with weight (rows,); order: string of each run of rows."""
-    starts = offsets[:-1]
-    total = np.maximum(np.add.reduceat(weight, starts), MIN_DENOMINATOR)
-    share = weight / np.repeat(total, np.diff(offsets))
-    means: Array = np.add.reduceat(values * share[:, None], starts, axis=0)
-    if order is None:
-        return means
-    out = np.empty_like(means)
-    out[order] = means
     return out

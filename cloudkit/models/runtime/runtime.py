@@ -105,6 +105,10 @@ class Runtime:
                     for index in range(members - 1)
                 ]
 
+    def geometry(self, head: str, ids: NDArray[Any], offsets: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Predict the geometry of packed strings (strings, columns), as GeometryHead.summary returns it."""
+        return self.network.read_orbits(ids, offsets, self.geometry_heads[head].summary)
+
     def regress(
         self, head: str, ids: NDArray[Any], offsets: NDArray[np.int64], pooled: Array | None = None
     ) -> NDArray[np.float64]:

@@ -21,6 +21,7 @@ from cloudkit.models import (
     predict_values,
     save_model,
 )
+from cloudkit.models.features import ELEMENT_KIND
 from cloudkit.models.runtime import RegressionHead, Runtime, read_runtime, read_safetensors, shipped
 from cloudkit.models.runtime.heads import N_PARAMETERS
 from cloudkit.models.runtime.runtime import reason_for_torch
@@ -79,6 +80,30 @@ def test_shipped_models_pool_thousands_of_strings_as_in_torch(name: str) -> None
     assert len(tokens) > 1000
     assert_close(runtime.network.pool(tokens.ids, tokens.offsets), pool(model, tokens).numpy())
     assert runtime.parameters_count == model.parameters_count
+
+
+def test_geometry_is_read_out_of_strings_as_in_torch() -> None:
+    """Of the targets of orbits: mean by share of the atoms, least and greatest; then the targets of the crystal."""
+    folder = shipped()["geometry"]
+    runtime, model = read_runtime(folder), load_model(folder)
+    texts = strings("orbit")[:400]
+    tokens = packed(runtime, texts)
+    inputs = model.inputs(tokens.ids, tokens.offsets)
+    with torch.inference_mode():
+        encoded = model(inputs)
+        places = torch.nonzero(model.kind_of(inputs.ids) == ELEMENT_KIND)[:, 0]
+        orbits, crystals = model.heads["shape"](encoded.states[places], encoded.pooled)
+        share, string = model.shares(inputs)[places, None], inputs.sequence[places]
+    center, spread = model.heads["shape"].center.numpy(), model.heads["shape"].spread.numpy()
+    count = orbits.shape[1]
+    orbits = orbits.numpy() * spread[:count] + center[:count]
+    crystals = crystals.numpy() * spread[count:] + center[count:]
+    wanted = []
+    for row in range(len(texts)):
+        own = string.numpy() == row
+        mean = (orbits[own] * share.numpy()[own]).sum(axis=0)
+        wanted.append([*mean, *orbits[own].min(axis=0), *orbits[own].max(axis=0), *crystals[row]])
+    assert_close(runtime.geometry("shape", tokens.ids, tokens.offsets), np.array(wanted))
 
 
 @pytest.mark.parametrize("name", shipped())

@@ -19,13 +19,13 @@ TEXTS = [f"{ROCK_SALT} | {a} 4a {b} 4b" for a in ("Li", "Na", "K", "Rb") for b i
 @pytest.fixture
 def kept(tmp_path: Path) -> Path:
     """Sound trees in a file."""
-    forest = fit_forest(TEXTS, np.arange(12.0), seed=0)
+    forest = fit_forest(features(TEXTS), np.arange(12.0), seed=0)
     Blend(np.array([0.5]), (forest,)).save(tmp_path / "trees.npz")
     return tmp_path / "trees.npz"
 
 
 def test_trees_are_the_same_in_every_unit() -> None:
-    plain, small = (fit_forest(TEXTS, unit * np.arange(12.0), seed=0) for unit in (1.0, 1e-13))
+    plain, small = (fit_forest(features(TEXTS), unit * np.arange(12.0), seed=0) for unit in (1.0, 1e-13))
     known = features(TEXTS)
     assert small.predict(known) == pytest.approx(1e-13 * plain.predict(known), rel=1e-5, abs=1e-19)
 

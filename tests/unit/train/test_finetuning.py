@@ -14,6 +14,7 @@ from cloudkit.errors import ModelError, SpecError
 from cloudkit.evaluate.task_data import join_splits, read_task_data, split_members
 from cloudkit.io import read_table
 from cloudkit.models import predict_values
+from cloudkit.models.runtime import read_runtime, shipped
 from cloudkit.modelspec import FinetuneTask, parse_spec
 from cloudkit.predict.ensembles import choose_share, fit_forest
 from cloudkit.predict.features import features
@@ -144,7 +145,7 @@ def test_trees_in_a_model_folder_predict_as_those_of_sklearn() -> None:
     texts = [str(text) for text in dict.fromkeys(columns["scope"])]
     value = np.random.default_rng(0).normal(size=len(texts))
     half = len(texts) // 2
-    forest = fit_forest(texts[:half], value[:half], seed=3)
+    forest = fit_forest(features(texts[:half]), value[:half], seed=3)
     trees = ExtraTreesRegressor(300, max_features=0.5, random_state=3).fit(
         features(texts[:half]), value[:half]
     )
@@ -172,6 +173,25 @@ def test_trees_are_mixed_in_and_kept_in_the_folder_of_the_model(folder: Path) ->
     (made / "trees-value.npz").write_bytes(b"no archive")
     with pytest.raises(ModelError, match=r"cannot read .*trees-value\.npz"):
         cloudkit.load(made)
+
+
+def test_trees_read_the_geometry_that_the_pretrained_model_predicts(folder: Path) -> None:
+    encoder = "{kind: transformer, layers: 3, heads: 4, width: 96, feedforward: 192, dropout: 0.05, merge: true, pooling: attention}"
+    made = tuned(folder, "informed", "init_from=geometry", f"encoder={encoder}", BOTH)
+    table, model = read_table(made / "predictions.csv"), cloudkit.load(made)
+    blend = model.blends["value"]
+    assert blend.geometry is not None
+    assert max(forest.feature.max() for forest in blend.forests) >= features(table.text("scope")).shape[1]
+    found = model.predict(table.text("scope"))["value"].to_numpy()
+    assert found == pytest.approx(table.numbers("prediction"), abs=1e-6)
+    # the geometry is the pretrained model's, not that of the encoder which labels have changed since
+    runtime = read_runtime(shipped()["geometry"])
+    tokens = runtime.tokenizer.encode_batch(table.text("scope"))
+    assert blend.geometry.read(table.text("scope")) == pytest.approx(runtime.geometry("shape", *tokens))
+
+
+def test_trees_of_a_model_without_a_geometry_head_read_features_alone(folder: Path) -> None:
+    assert cloudkit.load(tuned(folder, "plain", BOTH)).blends["value"].geometry is None
 
 
 DIFFERENT = "tasks.0.ensemble={members: 3, blend: extra_trees, validation: different}"
@@ -218,7 +238,7 @@ def test_the_share_of_the_trees_is_chosen_on_what_each_member_has_held_out(folde
         networks = predict_values(
             model.network, "value", tokens, rows.crystal, rows.quantity, rows.temperature, [index]
         )
-        forest = fit_forest([crystals.texts[row] for row in known.crystal], known.value, 0)
+        forest = fit_forest(features([crystals.texts[row] for row in known.crystal]), known.value, 0)
         trees = forest.predict(features([crystals.texts[row] for row in rows.crystal]))
         for column, values in zip(found, (networks, trees, rows.value), strict=True):
             column.extend(values.tolist())
