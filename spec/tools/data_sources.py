@@ -43,7 +43,7 @@ figures or computed, are softer or harder than the crystal. tests/unit/builtin_d
 
 `id` is the name of NCrystal's material, `n_atoms` counts the conventional cell, `temperature` is in K, heat capacity and entropy are in
 J/mol_atom/K, internal and free energy in J/mol_atom. `part` is test where the first 8 bytes of the SHA-256 of the reduced formula,
-as a big-endian number, are divisible by 5: polymorphs share a part, and nothing was tuned. Hydrogen has its natural isotopes;
+as a big-endian number, are divisible by 3: polymorphs share a part, and nothing was tuned. Hydrogen has its natural isotopes;
 enriched compounds are left out, because SCOPE writes D as H and two sets of numbers would share a string.""",
     "minerals": """Package licence: MIT; the database file inside the wheel (`amcsd_cif1.db`, whose hash is the source hash) is a trimmed copy
 of the American Mineralogist Crystal Structure Database. Cite R. T. Downs and M. Hall-Wallace, American Mineralogist 88 (2003) 247.
