@@ -84,12 +84,12 @@ def test_n_atoms_counts_the_conventional_cell(tables: dict[str, Rows]) -> None:
     assert {name: found[name] for name in known} == known
 
 
-def test_all_rows_of_a_formula_are_in_one_part_and_a_fifth_is_test(tables: dict[str, Rows]) -> None:
+def test_all_rows_of_a_formula_are_in_one_part_and_a_third_is_test(tables: dict[str, Rows]) -> None:
     parts: dict[str, set[str]] = {}
     for row in tables["thermal"]:
         parts.setdefault(row["formula"], set()).add(row["part"])
     assert all(len(part) == 1 for part in parts.values())
-    assert 0.1 < sum(part == {"test"} for part in parts.values()) / len(parts) < 0.3
+    assert 0.25 < sum(part == {"test"} for part in parts.values()) / len(parts) < 0.45
 
 
 def test_prototypes_have_the_space_group_of_their_label_unless_their_example_is_more_symmetric(

@@ -91,9 +91,9 @@ def test_geometry_is_read_out_of_strings_as_in_torch() -> None:
     inputs = model.inputs(tokens.ids, tokens.offsets)
     with torch.inference_mode():
         encoded = model(inputs)
-        places = torch.nonzero(model.kind_of(inputs.ids) == ELEMENT_KIND)[:, 0]
+        places = np.flatnonzero(model.tokenizer.kinds[inputs.ids.numpy()] == ELEMENT_KIND)
         orbits, crystals = model.heads["shape"](encoded.states[places], encoded.pooled)
-        share, string = model.shares(inputs)[places, None], inputs.sequence[places]
+        share, string = model.encoder.embedding.shares(inputs)[places, None], inputs.sequence[places]
     center, spread = model.heads["shape"].center.numpy(), model.heads["shape"].spread.numpy()
     count = orbits.shape[1]
     orbits = orbits.numpy() * spread[:count] + center[:count]
