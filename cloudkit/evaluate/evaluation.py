@@ -14,7 +14,7 @@ from cloudkit.evaluate.baselines import BASELINES, fit_predict
 from cloudkit.evaluate.class_evaluation import ClassRows, ClassScores, compare_classes, judge_of
 from cloudkit.evaluate.coverage import measure_intervals
 from cloudkit.evaluate.display import errors_html
-from cloudkit.evaluate.metrics import summarize
+from cloudkit.evaluate.metrics import paired_gain, summarize
 from cloudkit.evaluate.task_data import (
     as_target,
     calibration_rows,
@@ -227,7 +227,10 @@ def _score(
         "rows": len(rows),
     }
     metrics |= measure("prediction")
-    metrics["baselines"] = {name: measure(name) for name in baselines if known}
+    metrics["baselines"] = {}
+    for name in baselines if known else ():
+        gain, half_width = paired_gain(target, columns["prediction"], columns[name], texts)
+        metrics["baselines"][name] = {**measure(name), "gain": gain, "gain_half_width": half_width}
     return Scores(metrics, [test.ids[i] for i in test.crystal[rows]], texts, columns)
 
 

@@ -74,7 +74,17 @@ def _gain(measure: Measure, better: dict[str, Any], worse: dict[str, Any], words
     small, large = measure.of(better), measure.of(worse)
     if measure.higher or small is None or large is None:
         return ""
-    return f" ({100 * (1 - small / large if large else 0):.0f} % {words})"
+    return f" ({100 * (1 - small / large if large else 0):.0f} % {words}{_margin(measure, worse, better)})"
+
+
+def _margin(measure: Measure, *scores: dict[str, Any]) -> str:
+    """The difference of the mean absolute errors with its 95 % interval, and whether it could be chance."""
+    known = next((one for one in scores if "gain" in one), None)
+    if measure.key != "mae" or known is None:
+        return ""
+    gain, half = known["gain"], known["gain_half_width"]
+    clear = "more than chance" if abs(gain) > half else "which may be chance"
+    return f": {format_number(abs(gain))} ± {format_number(half)}, {clear}"
 
 
 def _by_rmse(task: dict[str, Any], baselines: dict[str, Any]) -> list[str]:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from cloudkit.errors import DataError
-from cloudkit.evaluate.metrics import mae, rmse, summarize
+from cloudkit.evaluate.metrics import mae, paired_gain, rmse, summarize
 
 
 def test_hand_computed_errors():
@@ -28,3 +28,15 @@ def test_columns_without_a_meaningful_error_are_refused(target, prediction):
     for measure in (mae, rmse):
         with pytest.raises(DataError):
             measure(target, prediction)
+
+
+def test_the_interval_of_a_paired_gain_holds_the_true_gain_in_95_of_100_samples() -> None:
+    rng, inside = np.random.default_rng(0), 0
+    crystals = [f"crystal {row // 5}" for row in range(200)]  # five rows each, whose errors are alike
+    for _ in range(400):
+        own, rival = (
+            np.abs(np.repeat(rng.normal(size=40), 5) + 0.1 * rng.normal(size=200)) for _ in range(2)
+        )
+        gain, half_width = paired_gain(np.zeros(200), own, 1.5 + rival, crystals)
+        inside += abs(gain - 1.5) <= half_width
+    assert 0.9 < inside / 400 < 0.98

@@ -89,6 +89,16 @@ def test_the_page_says_whether_trees_or_the_model_win(tmp_path):
     assert "This model has the smallest error" in won and "better than this model" not in won
 
 
+def test_the_verdict_says_whether_the_difference_from_the_best_baseline_may_be_chance():
+    baseline = {"mae": 1.0, "gain": 0.2, "gain_half_width": 0.1}
+    task = {"mae": 0.8, "quantity": "K_VRH", "unit": "GPa", "baselines": {"ridge": baseline}}
+    assert "(20 % less error here: 0.200 ± 0.100, more than chance)" in verdict(task)
+    baseline["gain_half_width"] = 0.3
+    assert "which may be chance" in verdict(task)
+    lost = task | {"mae": 1.5, "baselines": {"ridge": baseline | {"gain": -0.5}}}
+    assert "(33 % less error: 0.500 ± 0.300, more than chance)" in verdict(lost)
+
+
 def test_each_quantity_has_its_own_verdict_and_rmse_is_named_where_it_disagrees(tmp_path):
     folder = make_run(tmp_path / "run", model_error=0.4, tree_error=1.0)
     metrics = json.loads((folder / "metrics.json").read_text())
