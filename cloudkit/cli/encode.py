@@ -209,7 +209,8 @@ def _shards(
             if ledger:
                 ledger(entry)
             elif number < MAX_SHOWN:
-                say(f"{entry['id']}: {entry['code']}: {entry['message']}")
+                hint = f" ({entry['hint']})" if entry["hint"] else ""
+                say(f"{entry['id']}: {entry['code']}: {entry['message']}{hint}")
     failed = report.counts["failed"]
     if failed > MAX_SHOWN and not failures:
         say(f"... and {failed - MAX_SHOWN:,} more, in {folder}/*.failures.jsonl")

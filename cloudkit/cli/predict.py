@@ -49,7 +49,7 @@ Keep = Callable[["Columns"], None]
 Inputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help="Structure files and folders, tables (.csv, .jsonl, .parquet, folders of shards), SCOPE strings; - for a structure on standard input.")]  # fmt: skip
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="OUT", help="A .csv, .jsonl or .parquet file. [default: a table on standard output]")]  # fmt: skip
 Quantities = Annotated[list[str] | None, typer.Option("--quantity", "-q", metavar="NAME", help="Quantities to print or plot, separated by commas; can be repeated. phonon_density works with --plot only. [default: all, and heat_capacity for --plot]", show_default=False)]  # fmt: skip
-Plot = Annotated[Path | None, typer.Option("--plot", metavar="F", help="Plot curves of the first crystals with 80 % intervals, one panel per quantity, to a .png, .svg or .pdf file.")]  # fmt: skip
+Plot = Annotated[Path | None, typer.Option("--plot", metavar="F", help="Plot curves of the first crystals with 80 % intervals, one panel per quantity, to a .png, .svg or .pdf file. Values are printed only with -o or --json.")]  # fmt: skip
 Measured = Annotated[Path | None, typer.Option("--measured", metavar="F", help="Measured points to add to --plot: a table with the columns id, temperature, value and optionally quantity, unit, n_atoms.")]  # fmt: skip
 Failures = Annotated[Path | None, typer.Option("--failures", metavar="FILE", help="JSON lines with id, code and message of each failure. [default: standard error]")]  # fmt: skip
 
@@ -137,7 +137,7 @@ def command(
         given = _Counted(rows, bar)
         batches = trained.predict_columns(given, kelvin, per)
         names = None if wide else trained.columns
-        show = stack.enter_context(_writer(output, names)) if output else _shown(as_json)
+        show = stack.enter_context(_writer(output, names)) if output else _shown(as_json, not plot)
         keeps.append(lambda table: show(_shape(table, chosen, wide)))
         ledger = stack.enter_context(table_writer(failures, LEDGER)) if failures else None
         failed, values = _write(batches, keeps, ledger, as_json and not output)
@@ -145,6 +145,7 @@ def command(
         say(f"note: {trained.caveat}")
     if plot and drawing:
         drawing.save(plot)
+        say(f"picture: {plot}")
     if as_json and output:
         emit_json({"predicted": given.count - failed, "failed": failed, "output": str(output)})
     if failed or output or plot:
@@ -313,8 +314,8 @@ def _writer(output: Path, columns: Sequence[str] | None) -> Iterator[Keep]:
             stack.enter_context(column_writer(file, output.suffix, columns, TEXTS))
 
 
-def _shown(as_json: bool) -> Keep:
-    """Print batches on standard output: JSON lines, or one table without empty columns."""
+def _shown(as_json: bool, listed: bool) -> Keep:
+    """Print batches on standard output: JSON lines, or one table without empty columns; notes only unless listed."""
     header = True
 
     def show(table: "Columns") -> None:
@@ -328,6 +329,8 @@ def _shown(as_json: bool) -> Keep:
             for name, note in dict.fromkeys(zip(table["id"].tolist(), table["note"].tolist(), strict=True)):
                 if note:
                     say(f"note: {name}: {note}")
+        if not listed:
+            return
         shown = [name for name, column in table.items() if name != "note" and not _is_empty(column)]
         emit_table(
             shown if header else None, list(zip(*(table[name].tolist() for name in shown), strict=True))

@@ -198,7 +198,7 @@ def load_spec(source: str | Path, overrides: Sequence[str] = (), *, check_files:
     hint = missing_hint(str(source))
     said = f"no file or preset '{source}'"
     raise CloudkitError(
-        f"{said}; a spec is a YAML file. {hint}" if hint else said + suggest(str(source), presets())
+        f"{said}; a spec is a YAML file; {hint}" if hint else said + suggest(str(source), presets())
     )
 
 

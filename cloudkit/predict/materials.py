@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from cloudkit.data import Tokens
 from cloudkit.encoding import Encoded
+from cloudkit.errors import ModelError, suggest
 from cloudkit.models.runtime import Runtime, read_runtime, shipped
 from cloudkit.models.runtime.heads import GeometryHead
 from cloudkit.models.widths import Interval
@@ -224,8 +225,15 @@ def load(path: str | Path) -> Model | Materials:
     >>> table.loc[0, ["quantity", "unit"]].tolist()
     ['heat_capacity', 'J/mol_atom/K']
     """
-    if str(path) == NAME and not Path(path).exists():
+    folder = Path(path)
+    if str(path) == NAME and not folder.exists():
         return Materials()
+    if folder.is_file():
+        raise ModelError(
+            f"{path} is a file, not a model; the model comes first, such as: cloudkit predict materials {path}"
+        )
+    if not folder.exists() and str(path) not in shipped():
+        raise ModelError(f"{path}: no such model folder{suggest(path, (NAME, *shipped()))}")
     return Model(path)
 
 

@@ -93,11 +93,13 @@ def _by_rmse(task: dict[str, Any], baselines: dict[str, Any]) -> list[str]:
     if main_measure(task).key != "mae" or not all("rmse" in scores for scores in everyone.values()):
         return []
     first, second = (_best(everyone, MEASURES[key]) for key in ("mae", "rmse"))
-    if everyone[second]["rmse"] >= everyone[first]["rmse"]:
+    values = [format_number(everyone[name]["rmse"]) for name in (second, first)]
+    if everyone[second]["rmse"] >= everyone[first]["rmse"] or values[0] == values[1]:
         return []
     verb = "are" if second.endswith("trees") else "is"
-    values = " against ".join(format_number(everyone[name]["rmse"]) for name in (second, first))
-    return [f"By RMSE, which large errors dominate, {baseline_name(second)} {verb} ahead: {values}."]
+    return [
+        f"By RMSE, which large errors dominate, {baseline_name(second)} {verb} ahead: {' against '.join(values)}."
+    ]
 
 
 def _coverage(task: dict[str, Any]) -> list[str]:

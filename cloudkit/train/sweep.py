@@ -110,7 +110,9 @@ def points(source: str, changes: Sequence[str] = ()) -> list[Point]:
     """
     spec = load_spec(source, changes)
     if spec.sweep is None:
-        raise CloudkitError(f"{source} has no key 'sweep'; add sweep: {{grid: {{encoder.width: [32, 64]}}}}")
+        raise CloudkitError(
+            f"{source} has no key 'sweep'; add sweep: {{grid: {{encoder.width: [32, 64]}}}}, as the preset scaling has it"
+        )
     found = []
     for values in itertools.product(*spec.sweep.grid.values()):
         settings = dict(zip(spec.sweep.grid, values, strict=True))

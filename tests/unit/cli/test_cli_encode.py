@@ -166,6 +166,12 @@ def test_every_file_of_a_folder_is_in_exactly_one_output(cloudkit, shared, tmp_p
     assert all(row["code"] and str(row["message"]).strip() for row in failed)
 
 
+def test_failures_of_shards_are_shown_with_their_hints(cloudkit, tmp_path):
+    (tmp_path / "strings.csv").write_text(f"scope\n{ROCK_SALT}\n")
+    answer = cloudkit("encode", tmp_path / "strings.csv", "-o", tmp_path / "out")
+    assert "(column scope holds strings already: predict, build, audit and validate read them)" in answer.err
+
+
 def test_shards_keep_the_columns_of_the_tables_that_they_come_from(cloudkit, structures, tmp_path):
     files = ["lost.vasp", "salt.vasp"] * 3 + ["lost.vasp"]
     lines = ["id,file,gap,remark", *(f"c{n},{file},{0.5 * n},x" for n, file in enumerate(files))]

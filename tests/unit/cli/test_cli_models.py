@@ -221,6 +221,8 @@ def test_a_plot_shows_several_crystals_and_the_points_that_were_measured(cloudki
     )
     assert cloudkit(*arguments).code == 0
     assert picture.read_bytes().startswith(b"\x89PNG")
+    answer = cloudkit(*arguments)
+    assert answer.out == "" and f"picture: {picture}" in answer.err
     points.write_text("id,temperature,value\nother,100,20\n")
     answer = cloudkit(*arguments)
     assert answer.code == 2 and "measured points of other, which is not drawn; drawn: 1, 2" in answer.err
