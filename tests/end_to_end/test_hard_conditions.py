@@ -139,7 +139,7 @@ def test_of_ten_thousand_files_each_is_a_row_or_an_entry_of_the_ledger(tmp_path:
         os.link(folder / "0.cif", folder / f"{number}.cif")
     command = ["encode", "many", "-o", "out.csv", "--failures", "bad.jsonl"]
     ((code, said),) = run_all(tmp_path, (command,))
-    assert (code, said) == (1, f"1 encoded, {MANY - 1:,} failed, listed in bad.jsonl\n")
+    assert (code, said) == (1, f"1 encoded, {MANY - 1:,} failed; failures in bad.jsonl\n")
     assert len((tmp_path / "bad.jsonl").read_text().splitlines()) == MANY - 1
 
 

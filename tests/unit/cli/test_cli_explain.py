@@ -55,7 +55,7 @@ def test_the_text_has_a_line_per_tolerance_and_the_letters(cloudkit, structures)
 def test_the_range_of_symprec_is_that_of_the_whole_ladder(cloudkit):
     assert "symprec 0 to 0.1 Å or more" in cloudkit("explain", "-", stdin=POSCAR).out
     assert "symprec 0 to 0.01 Å\n" in cloudkit("explain", "-", stdin=BENT).out
-    assert "symprec 0.021 to 0.1 Å at least\n" in cloudkit("explain", "-", "--symprec", "0.1", stdin=BENT).out
+    assert "symprec 0.021 to 0.1 Å or more\n" in cloudkit("explain", "-", "--symprec", "0.1", stdin=BENT).out
 
 
 @pytest.mark.parametrize("poscar", [POSCAR, SWAPPED])

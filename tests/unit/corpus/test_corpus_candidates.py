@@ -157,11 +157,11 @@ def test_candidates_are_ranked_by_formation_energy_first(
     candidates, best, page = tmp_path / "c.csv", tmp_path / "top.csv", tmp_path / "top.html"
     with pytest.raises(SystemExit) as ended:
         main(["enumerate", "perovskite", "-e", "Ca,Sr,Ba,Ti,Zr,Hf", "-e", "O=O", "-o", str(candidates)])
-    assert ended.value.code == 0 and "left out as not charge-neutral" in capsys.readouterr().err
+    assert ended.value.code == 0 and "left out because they are not charge-neutral" in capsys.readouterr().err
     ranked = ["predict", "materials", str(candidates), "--top", "5", "--where", "band_gap > 1"]
     with pytest.raises(SystemExit) as ended:
         main([*ranked, "-o", str(best), "--page", str(page)])
-    assert ended.value.code == 0 and "by formation_energy are listed" in capsys.readouterr().err
+    assert ended.value.code == 0 and "by formation_energy\n" in capsys.readouterr().err
     rows = list(csv.DictReader(best.open(newline="")))
     energies = [float(row["value"]) for row in rows]
     assert energies == sorted(energies) and {row["quantity"] for row in rows} == {"formation_energy"}
@@ -210,12 +210,12 @@ def test_the_discovery_loop_ends_in_a_page_of_the_best(
     with pytest.raises(SystemExit) as ended:
         main([*ranked[:3], "--top", "5", "--where", "value > 1000"])
     answer = capsys.readouterr()
-    assert ended.value.code == 0 and "0 fit the condition" in answer.err and answer.out == ""
+    assert ended.value.code == 0 and "0 meet the condition" in answer.err and answer.out == ""
     with pytest.raises(SystemExit) as ended:
         main([*ranked[:2], "1 6 | Na 4a", "--top", "5"])
     answer = capsys.readouterr()
     assert ended.value.code == 1 and "0 predicted, 1 failed" in answer.err
-    assert answer.err.endswith("the best 0 are listed\n")
+    assert answer.err.endswith("listed: the best 0\n")
     with pytest.raises(SystemExit) as ended:
         main([*ranked[:3], "--top", "5", "--where", "nonsense > 1"])
     assert (ended.value.code, "nonsense" in capsys.readouterr().err) == (2, True)

@@ -269,9 +269,9 @@ def test_an_ensemble_that_was_stopped_goes_on_and_ends_alike(folder: Path) -> No
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        (["tasks.0.freeze=4"], "tasks.0.freeze = 4: an embedding and 2 layers are 3 parts; or say encoder"),
+        (["tasks.0.freeze=4"], "tasks.0.freeze = 4: the embedding and 2 layers make 3 parts; use at most 3, or encoder"),
         (["tasks.0.patience=2", "tasks.0.validation_fraction=0"], "tasks.0.patience needs held-out crystals; set tasks.0.validation_fraction"),
-        ([BOTH, "tasks.0.validation_fraction=0"], "tasks.0.ensemble needs crystals to watch"),
+        ([BOTH, "tasks.0.validation_fraction=0"], "tasks.0.ensemble needs held-out crystals"),
         (["tasks.0.layer_decay=1.5"], "tasks.0.layer_decay must be"),
         (["tasks.0.freeze=all"], "tasks.0.freeze must be"),
         (["tasks.0.ensemble={members: 0}"], "tasks.0.ensemble.members must be"),
@@ -288,5 +288,5 @@ def test_what_cannot_be_done_is_said_before_anything_is_read(
 def test_a_thermal_head_is_no_ensemble(folder: Path) -> None:
     text = SPEC.replace("kind: regression, outputs: [cv]", "kind: thermal")
     text = text.replace("quantity: cv}", "quantity: heat_capacity, temperature: 300, unit: J/mol_atom/K}")
-    with pytest.raises(SpecError, match="a thermal head cannot be an ensemble"):
+    with pytest.raises(SpecError, match="thermal heads have no ensembles"):
         parse_spec(text, "m.yaml", folder, ["tasks.0.ensemble={members: 2}"])
