@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cloudkit.corpus import queries
-from cloudkit.corpus.facts import Choice, Source, gather_facts
+from cloudkit.corpus.facts import ColumnNames, Source, gather_facts
 from cloudkit.corpus.queries import quoted
 from cloudkit.errors import CloudkitError, require
 from cloudkit.io import atomic_path, locked
@@ -40,7 +40,7 @@ def audit(
     """
     require("duckdb", "corpus")
     with _work_folder(dedupe) as folder:
-        sources = gather_facts(inputs, folder, Choice(text, labels, part), report, step)
+        sources = gather_facts(inputs, folder, ColumnNames(text, labels, part), report, step)
         if not any(source.rows > source.invalid for source in sources):
             shown = [f"; the first, {name}: {why}" for source in sources for name, why in source.shown]
             raise CloudkitError(f"no valid string in {', '.join(inputs)}{shown[0] if shown else ''}")

@@ -75,8 +75,8 @@ class Row(NamedTuple):
     labels: Mapping[str, float]
 
 
-class Choice(NamedTuple):
-    """What the command line says about columns; None: found by name or kind."""
+class ColumnNames(NamedTuple):
+    """The columns of strings, of labels and of the split, as the command line names them; None: found by name or kind."""
 
     text: str | None = None
     labels: Sequence[str] | None = None
@@ -84,7 +84,7 @@ class Choice(NamedTuple):
 
 
 def gather_facts(
-    inputs: Sequence[str], folder: Path, choice: Choice, whole: bool, step: Callable[[int], object]
+    inputs: Sequence[str], folder: Path, named: ColumnNames, whole: bool, step: Callable[[int], object]
 ) -> list[Source]:
     """Write ``facts.parquet`` and ``labels.parquet`` into a folder; return a summary of each input.
 
@@ -99,7 +99,7 @@ def gather_facts(
         for number, given in enumerate(inputs):
             source = Source(given)
             sources.append(source)
-            for row in read_rows(given, choice):
+            for row in read_rows(given, named):
                 source.rows += 1
                 place += 1
                 known = _facts(row, source, tokenizer if whole else None)
@@ -169,7 +169,7 @@ def _length(tokenizer: Tokenizer, text: str) -> int | None:
         return None
 
 
-def read_rows(given: str, choice: Choice) -> Iterator[Row]:
+def read_rows(given: str, named: ColumnNames) -> Iterator[Row]:
     """The rows of a table, a folder of shards, or of files of structures."""
     if not is_table(given):
         for found in encode_files([given]):
@@ -179,22 +179,20 @@ def read_rows(given: str, choice: Choice) -> Iterator[Row]:
     for batch in read_batches(given):
         table = Table(given, batch, range(first, first + len(next(iter(batch.values()), []))))
         if len(table):
-            yield from _table_rows(table, choice, first)
+            yield from _table_rows(table, named, first)
         first += len(table)
 
 
-def _table_rows(table: Table, choice: Choice, first: int) -> Iterator[Row]:
+def _table_rows(table: Table, named: ColumnNames, first: int) -> Iterator[Row]:
     columns, count = table.columns, len(table)
-    part = choice.part or next((name for name in ("split", "part") if name in columns), None)
+    part = named.part or next((name for name in ("split", "part") if name in columns), None)
     parts = table.column(part) if part else [None] * count
-    held = find_held(table, choice.text)
+    held = find_held(table, named.text)
     found = encode_table_rows(table, held, table.ids())
     skip = {*NO_LABELS, *STRUCTURE_COLUMNS, *LATTICES, held.column, part}
-    names = (
-        list(choice.labels) if choice.labels is not None else [name for name in columns if name not in skip]
-    )
+    names = list(named.labels) if named.labels is not None else [name for name in columns if name not in skip]
     numbers = {name: values for name in names if (values := _numbers(table.column(name))) is not None}
-    if choice.labels is not None and len(numbers) < len(names):
+    if named.labels is not None and len(numbers) < len(names):
         _refuse_label(table, next(name for name in names if name not in numbers), first)
     for row, (one, value) in enumerate(zip(found, parts, strict=True)):
         labels = {name: float(values[row]) for name, values in numbers.items() if values[row] == values[row]}

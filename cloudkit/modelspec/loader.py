@@ -9,7 +9,6 @@ from pydantic import ValidationError
 from cloudkit.errors import CloudkitError, Problem, SpecError, suggest
 from cloudkit.io.formats import classify
 from cloudkit.io.paths import missing_hint
-from cloudkit.modelspec.class_rules import CLASS_RULES
 from cloudkit.modelspec.rules import RULES
 from cloudkit.modelspec.schema_check import Shape, check_keys, findings, nearest_name
 from cloudkit.modelspec.spec import SIZES, Spec, json_schema
@@ -245,19 +244,19 @@ def _check(
     """The second half of `parse_spec`; raises SpecError with `problems` and all that is found here."""
     shape = Shape(json_schema())
     problems += apply_overrides(tree, texts, shape)
+    missing = resolve_files(tree, folder, check=check_files)
     check_keys(shape, shape.root, tree)
     fill_size(tree)
     spec, wrong = _validate(tree, shape)
     draft = shape.filled(shape.root, tree)
-    wrong += [finding for rule in (*RULES, *CLASS_RULES) for finding in rule(draft)]
-    wrong += resolve_files(tree, folder, check=check_files)
+    wrong += [finding for rule in RULES for finding in rule(draft)] + missing
     problems += [
         Problem(*(at or locate(tree, path)), message) for path, message, at in shape.findings + wrong
     ]
     if problems or spec is None:
         unique = sorted(dict.fromkeys(problems), key=lambda p: (p.file == SET, p.line, p.column))
         raise SpecError(unique)
-    return Spec.model_validate(plain(tree))
+    return spec
 
 
 def _validate(tree: Node, shape: Shape) -> tuple[Spec | None, list[Finding]]:

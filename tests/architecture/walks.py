@@ -4,7 +4,8 @@
 
 A file is left when all of its functions that the command has called have ended and a function of another file is called: a caller
 that waits, or a generator that has more to give, keeps its file open. The walk returns where it later calls a function of that
-file for the first time. What runs when a module is imported, and what constructors and special methods do, does not count.
+file for the first time. What runs when a module is imported, what constructors and special methods do, and functions inside
+another, which are read with it, do not count.
 """
 
 import dis
@@ -80,7 +81,7 @@ class Walk:
         self._called.add(code)
         begun = id(frame) in self._handed_out
         self._handed_out.discard(id(frame))
-        if code.co_name.startswith(("__", "<")):
+        if code.co_name.startswith(("__", "<")) or "<locals>" in name:
             return
         if file not in self.files:
             self.files.append(file)
