@@ -69,7 +69,7 @@ def predict(name: str, crystals: Crystals, joint: Crystals, train: NDArray[np.in
     texts = [crystals.texts[i] for i in crystals.crystal]
     kind = name.removesuffix(PHONONS)
     if kind in BASELINES:
-        seen = known.of(rows)
+        seen = known.select(rows)
         labels = seen.temperature, seen.value
         return fit_predict(
             kind, [seen.texts[i] for i in seen.crystal], *labels, texts, crystals.temperature, seed=seed

@@ -19,7 +19,7 @@ from conftest import SHARED
 from cloudkit.data.geometry import encode_table
 from cloudkit.io import read_table
 from cloudkit.report.charts import standalone
-from cloudkit.train import SweepResult, points, sweep
+from cloudkit.train import SweepResult, grid_points, sweep
 from cloudkit.train.sweep import Point, fit_law, plot
 
 RESULTS, RUNS = Path(__file__).parents[1] / "results", Path("runs/scaling")
@@ -64,7 +64,7 @@ def main() -> None:
         write_table(RUNS / "mp20.csv.part")
         (RUNS / "mp20.csv.part").replace(RUNS / "mp20.csv")
     (RUNS / "spec.yaml").write_text(SPEC)
-    grid = points(str(RUNS / "spec.yaml"))
+    grid = grid_points(str(RUNS / "spec.yaml"))
     if not options.finished:
         sweep(grid, RUNS / "runs", log=lambda line: print(line, flush=True))
     write_results(finished(grid), len(grid))

@@ -44,14 +44,14 @@ def command(
 
 def show_errors(task: dict[str, Any]) -> None:
     """Print the errors on one quantity as in metrics.json, the model first, then baselines from the best."""
-    from cloudkit.evaluate.metrics import measures_of, standings
+    from cloudkit.evaluate.metrics import measures_of, ranked_scores
 
     unit = f" in {task['unit']}" if task.get("unit") else ""
     emit(f"{task['quantity']}{unit}, {task['rows']:,} rows")
     shown = measures_of(task)
     rows = [
         (name if scores is task else _called(name, task), *(_value(one, scores) for one in shown))
-        for name, scores in standings(task)
+        for name, scores in ranked_scores(task)
     ]
     emit_table(["", *(HEADS.get(one.key, one.label) for one in shown)], rows)
     if "classes" in task:

@@ -29,10 +29,10 @@ def command(
     Example:
       cloudkit matbench phonons --data phonons.jsonl.gz --column last_phdos_peak --set run.seed=1
     """
-    from cloudkit.train import data_file, fold_specs, matbench, task_name
+    from cloudkit.train import find_data_file, fold_specs, matbench, task_name
 
     name = task_name(task)
-    specs = fold_specs(spec, name, data_file(name, data), column, changes or [])
+    specs = fold_specs(spec, name, find_data_file(name, data), column, changes or [])
     with going_on() as bar:
         found = matbench(name, specs, out or Path("runs") / name, progress=bar, log=say)
     if found.scores:

@@ -31,12 +31,12 @@ def command(
       cloudkit sweep scaling --out runs/scaling
     """
     from cloudkit.modelspec import load_spec
-    from cloudkit.train import points, sweep
+    from cloudkit.train import grid_points, sweep
 
     folder = out or Path("runs") / load_spec(spec, changes or []).name
     if folder.exists() and not folder.is_dir():
         raise CloudkitError(f"{folder} is a file; choose a folder with --out")
-    grid = points(spec, changes or [])
+    grid = grid_points(spec, changes or [])
     if dry_run:
         for point in grid:
             emit(", ".join(f"{key} = {value}" for key, value in point.settings.items()))

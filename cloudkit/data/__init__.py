@@ -13,10 +13,10 @@ from cloudkit.data.batches import (
     tokenize,
 )
 from cloudkit.data.builtin_tables import BUILTIN, builtin_path, read_builtin
-from cloudkit.data.classes import read_strata, spellings
+from cloudkit.data.classes import read_strata
 from cloudkit.data.crystals import Crystals, join_crystals
-from cloudkit.data.folds import take_fold, take_fraction, take_part, take_where
-from cloudkit.data.geometry import CRYSTAL_TARGETS, ORBIT_TARGETS, Shapes, geometry_columns
+from cloudkit.data.folds import take_fraction, take_part, take_where
+from cloudkit.data.geometry import CRYSTAL_TARGETS, ORBIT_TARGETS
 from cloudkit.data.reading import Target, read_crystals
 from cloudkit.data.repeats import error_floor, repeated_labels
 
@@ -26,22 +26,18 @@ __all__ = [
     "ORBIT_TARGETS",
     "Batch",
     "Crystals",
-    "Shapes",
     "Target",
     "Tokens",
     "builtin_path",
     "epoch_batches",
     "error_floor",
-    "geometry_columns",
     "join_crystals",
     "make_batch",
     "read_builtin",
     "read_crystals",
     "read_strata",
     "repeated_labels",
-    "spellings",
     "split_crystals",
-    "take_fold",
     "take_fraction",
     "take_part",
     "take_where",

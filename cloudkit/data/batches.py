@@ -1,6 +1,6 @@
-"""Packed token ids and batches of them: no padding, strings of equal length side by side.
+"""Packed token ids and batches of them: no padding, sorted by length.
 
-Which crystals form which batch depends on (seed, epoch) alone, so that an interrupted run resumes with the same batches.
+Batches depend on (seed, epoch) only, so that an interrupted run resumes with the same batches.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,16 +19,29 @@ from cloudkit.io.atomic import atomic_write
 Value = TypeVar("Value", bound=np.generic)
 
 
-class Encodes(Protocol):
-    """What is needed of a tokenizer."""
+class BatchEncoder(Protocol):
+    """The part of a tokenizer that `tokenize` needs."""
 
     def encode_batch(self, texts: Sequence[str]) -> tuple[NDArray[np.uint16], NDArray[np.int64]]:
-        """Ids and offsets of strings, as `Tokens` holds them."""
+        """Encode strings to ids (tokens,) and offsets (strings + 1,)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Packed ids: string i is ``ids[offsets[i]:offsets[i + 1]]``; ids (tokens,) uint16, offsets (strings + 1,) int64."""
+    """Packed ids: string i is ``ids[offsets[i]:offsets[i + 1]]``.
+
+    Attributes
+    ----------
+    ids : ndarray of uint16
+        (tokens,).
+    offsets : ndarray of int64
+        (strings + 1,).
+
+    Examples
+    --------
+    >>> Tokens(np.array([2, 7, 3, 2, 3], np.uint16), np.array([0, 3, 5])).lengths
+    array([3, 2])
+    """
 
     ids: NDArray[np.uint16]
     offsets: NDArray[np.int64]
@@ -42,14 +55,14 @@ class Tokens:
         return np.diff(self.offsets)
 
     def save(self, path: Path) -> None:
-        """Write ids to `path` (x.npy) and its offsets (x.offsets.npy)."""
+        """Write ids to `path` (x.npy) and offsets to x.offsets.npy."""
         with token_writer(path) as write:
             write(self.ids, self.offsets)
 
     @classmethod
     def load(cls, path: Path) -> "Tokens":
-        """Read what `save` and `cloudkit tokenize -o` write, memory-mapped; DataError where the two files do not fit."""
-        arrays = (np.load(one, mmap_mode="r", allow_pickle=False) for one in (path, offsets_path(path)))
+        """Memory-map what `save` and `cloudkit tokenize -o` write. Raises DataError if the two files do not fit together."""
+        arrays = (np.load(file, mmap_mode="r", allow_pickle=False) for file in (path, offsets_path(path)))
         tokens = cls(*arrays)
         if tokens.ids.dtype != np.uint16 or len(tokens.ids) != tokens.offsets[-1]:
             raise DataError(
@@ -60,10 +73,24 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Some crystals and all their observations, ready for a model.
+    """Strings of some crystals with all their observations.
 
-    crystals (sequences,): which crystals, shortest string first. ids (tokens,) int64, offsets (sequences + 1,) int64.
-    sequence, quantity, temperature, value, source, weight (observations,): place in this batch, then as in Crystals.
+    Attributes
+    ----------
+    crystals : ndarray of int64
+        (strings,), indices of the crystals, shortest string first.
+    ids, offsets : ndarray of int64
+        (tokens,) and (strings + 1,), packed ids.
+    sequence : ndarray of int64
+        (observations,), index of the string in the batch.
+    quantity, temperature, value, source, weight : ndarray
+        (observations,), as in `Crystals`.
+
+    Examples
+    --------
+    >>> tokens = Tokens(np.array([2, 7, 3, 2, 3], np.uint16), np.array([0, 3, 5]))
+    >>> make_batch(tokens, np.array([0, 1])).crystals
+    array([1, 0])
     """
 
     crystals: NDArray[np.int64]
@@ -79,21 +106,45 @@ class Batch:
 
 def tokenize(
     texts: Sequence[str],
-    tokenizer: Encodes,
+    tokenizer: BatchEncoder,
     max_length: int,
     name: str = "data",
     ids: Sequence[str] | None = None,
 ) -> Tokens:
-    """Ids of all texts, packed.
+    """Tokenize strings.
 
-    Raises DataError that shows the first text longer than `max_length` tokens; name: of the data, ids: of the texts
-    (their row numbers unless given).
+    Parameters
+    ----------
+    texts : sequence of str
+        Valid for the tokenizer.
+    tokenizer : BatchEncoder
+        A `Tokenizer`.
+    max_length : int
+        Tokens of the longest string that is allowed.
+    name, ids
+        Name of the data and ids of the strings, for messages; default row numbers.
+
+    Returns
+    -------
+    Tokens
+        Packed ids.
+
+    Raises
+    ------
+    DataError
+        If a string is longer than `max_length`; the message shows the first.
+
+    Examples
+    --------
+    >>> from cloudkit.tokens import Tokenizer
+    >>> tokenize(["0 0 0 | Si 1a", "0 0 0 | C 1a"], Tokenizer("compact"), 64).lengths
+    array([5, 5])
     """
     tokens = Tokens(*tokenizer.encode_batch(texts))
-    long = np.flatnonzero(tokens.lengths > max_length)
-    if len(long):
-        first, longest = int(long[0]), int(tokens.lengths.max())
-        more = f" (and {len(long) - 1} more)" if len(long) > 1 else ""
+    too_long = np.flatnonzero(tokens.lengths > max_length)
+    if len(too_long):
+        first, longest = int(too_long[0]), int(tokens.lengths.max())
+        more = f" (and {len(too_long) - 1} more)" if len(too_long) > 1 else ""
         where = f"row {first + 1}" if ids is None else f"row or id {ids[first]}"
         raise DataError(
             f"{name}: the string of {where} has {tokens.lengths[first]} tokens{more}, more than "
@@ -103,8 +154,31 @@ def tokenize(
 
 
 def make_batch(tokens: Tokens, chosen: NDArray[np.int64], crystals: Crystals | None = None) -> Batch:
-    """Pack the chosen strings, sorted by length, with the observations of their crystals (none without `crystals`)."""
-    lengths = tokens.offsets[chosen + 1] - tokens.offsets[chosen]  # not those of all: there may be millions
+    """Pack some strings, sorted by length, with the observations of their crystals.
+
+    Parameters
+    ----------
+    tokens : Tokens
+        All strings.
+    chosen : ndarray of int64
+        Indices of the strings.
+    crystals : Crystals, optional
+        Labels of all strings; default none.
+
+    Returns
+    -------
+    Batch
+        The strings `chosen`.
+
+    Examples
+    --------
+    >>> tokens = Tokens(np.array([2, 7, 3, 2, 3], np.uint16), np.array([0, 3, 5]))
+    >>> make_batch(tokens, np.array([1])).ids
+    array([2, 3])
+    """
+    lengths = (
+        tokens.offsets[chosen + 1] - tokens.offsets[chosen]
+    )  # of these only: there may be millions of strings
     order = np.argsort(lengths, kind="stable")
     chosen, lengths = chosen[order], lengths[order]
     ids, offsets = _gather(tokens.ids, tokens.offsets[chosen], lengths)
@@ -118,7 +192,7 @@ def make_batch(tokens: Tokens, chosen: NDArray[np.int64], crystals: Crystals | N
     sequence = np.repeat(np.arange(len(chosen)), np.diff(bounds))
     return Batch(
         chosen, ids.astype(np.int64), offsets, sequence, crystals.quantity[rows], crystals.temperature[rows],
-        crystals.value[rows], crystals.source_of()[rows], crystals.weight_of()[rows],
+        crystals.value[rows], crystals.source_index()[rows], crystals.label_weight()[rows],
     )  # fmt: skip
 
 
@@ -130,10 +204,31 @@ def epoch_batches(
     lengths: NDArray[np.int64] | None = None,
     group: int = 1,
 ) -> list[NDArray[np.int64]]:
-    """The chosen crystals in the order of one epoch, cut into batches of at most `size`.
+    """Shuffle crystals for one epoch and cut them into batches.
 
-    group: so many batches are drawn together and sorted by `lengths` (crystals,) among themselves, so that strings of equal
-    length meet; then the batches are shuffled. Fewer runs of equal length are fewer calls of attention on a CPU.
+    Parameters
+    ----------
+    chosen : ndarray of int64
+        Indices of the crystals.
+    size : int
+        Crystals per batch.
+    seed, epoch : int
+        Determine the order.
+    lengths : ndarray of int64, optional
+        (crystals,), tokens of all strings.
+    group : int
+        Batches that are drawn together and sorted by length, and then shuffled: fewer distinct lengths per batch are fewer calls
+        of attention on a CPU.
+
+    Returns
+    -------
+    list of ndarray of int64
+        Indices of each batch.
+
+    Examples
+    --------
+    >>> [len(batch) for batch in epoch_batches(np.arange(5), size=2, seed=0, epoch=0)]
+    [2, 2, 1]
     """
     draw = np.random.default_rng([seed, epoch])
     order = draw.permutation(chosen)
@@ -142,15 +237,35 @@ def epoch_batches(
     pools = [order[start : start + size * group] for start in range(0, len(order), size * group)]
     order = np.concatenate([pool[np.argsort(lengths[pool], kind="stable")] for pool in pools])
     batches = [order[start : start + size] for start in range(0, len(order), size)]
-    return [batches[place] for place in draw.permutation(len(batches)).tolist()]
+    return [batches[index] for index in draw.permutation(len(batches)).tolist()]
 
 
 def split_crystals(
     count: int, fraction: float, seed: int, part: int = 0
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Split crystals 0 … count - 1 into training and validation; both sorted, neither empty unless it must be.
+    """Split crystals 0 … count - 1 at random into training and validation.
 
-    part: which of the parts that one after the other would be held out, beginning anew after the last.
+    Parameters
+    ----------
+    count : int
+        Number of crystals.
+    fraction : float
+        Fraction held out, at least one crystal if above 0.
+    seed : int
+        Determines the order.
+    part : int
+        Which of the consecutive parts of that order is held out, cyclic.
+
+    Returns
+    -------
+    train, valid : ndarray of int64
+        Sorted indices.
+
+    Examples
+    --------
+    >>> train, valid = split_crystals(10, 0.2, seed=0)
+    >>> len(train), len(valid)
+    (8, 2)
     """
     held_out = min(round(count * fraction) or (fraction > 0), count - 1)
     order = np.roll(np.random.default_rng([seed, count]).permutation(count), -part * held_out)
@@ -160,7 +275,7 @@ def split_crystals(
 def _gather(
     values: NDArray[Value], start: NDArray[np.int64], length: NDArray[np.int64]
 ) -> tuple[NDArray[Value], NDArray[np.int64]]:
-    """Join the slices ``values[start : start + length]``; the joined array and its offsets (slices + 1,)."""
+    """Concatenate the slices ``values[start : start + length]``; return the array and its offsets (slices + 1,)."""
     offsets = np.concatenate([[0], np.cumsum(length)])
     index = np.arange(offsets[-1]) + np.repeat(start - offsets[:-1], length)
     return values[index], offsets
@@ -171,15 +286,31 @@ HEADER: Final = 128  # bytes of the header of a .npy file with one axis
 
 
 def offsets_path(path: Path) -> Path:
-    """The file of offsets that goes with a file of ids."""
+    """Return the file of offsets of a file of ids."""
     return path.with_suffix(".offsets.npy")
 
 
 @contextmanager
 def token_writer(path: Path) -> Iterator[Write]:
-    """Yield a function that appends packed ids (tokens,) and their offsets (n + 1,), which begin with 0.
+    """Write packed ids incrementally; both files appear, complete, when the block ends without an error.
 
-    Both files are there, whole, when the block ends well.
+    Parameters
+    ----------
+    path : Path
+        File of the ids (x.npy); offsets go to x.offsets.npy.
+
+    Yields
+    ------
+    callable
+        Appends packed ids (tokens,) with offsets (n + 1,) that start at 0.
+
+    Examples
+    --------
+    >>> with token_writer(Path("ids.npy")) as write:
+    ...     write(np.array([2, 7, 3], np.uint16), np.array([0, 3]))
+    ...     write(np.array([2, 3], np.uint16), np.array([0, 2]))
+    >>> Tokens.load(Path("ids.npy")).lengths
+    array([3, 2])
     """
     tokens = rows = 0
     with atomic_write(offsets_path(path)) as offsets, atomic_write(path) as ids:
@@ -200,7 +331,7 @@ def token_writer(path: Path) -> Iterator[Write]:
 
 
 def _write_header(file: IO[bytes], kind: Any, length: int) -> None:
-    """The header that NumPy would have written first; it leaves room for any length."""
+    """Write the header of a .npy file, padded to HEADER bytes."""
     file.seek(0)
     head = {"descr": np.lib.format.dtype_to_descr(np.dtype(kind)), "fortran_order": False, "shape": (length,)}
     np.lib.format.write_array_header_1_0(file, head)

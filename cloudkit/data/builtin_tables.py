@@ -1,4 +1,4 @@
-"""The tables that ship with cloudkit."""
+"""Built-in tables."""
 
 from pathlib import Path
 from typing import Final
@@ -15,16 +15,57 @@ PARTS: Final = ("train", "test", "all")
 
 
 def builtin_path(name: str) -> Path:
-    """The file of a built-in table; DataError for an unknown name."""
+    """Return the file of a built-in table.
+
+    Parameters
+    ----------
+    name : str
+        One of BUILTIN.
+
+    Returns
+    -------
+    Path
+        A .csv.gz file.
+
+    Raises
+    ------
+    DataError
+        For an unknown name.
+
+    Examples
+    --------
+    >>> builtin_path("thermal").name
+    'thermal.csv.gz'
+    """
     if name not in BUILTIN:
-        raise DataError(f"there is no built-in data '{name}'; there are {', '.join(BUILTIN)}")
+        raise DataError(f"unknown built-in data '{name}'; choose from {', '.join(BUILTIN)}")
     return Path(__file__).parent / "builtin" / f"{name}.csv.gz"
 
 
 def read_builtin(name: str, part: str = "all") -> Table:
-    """A table that ships with cloudkit; `part` is train, test or all (where the table has a column ``part``).
+    """Read a built-in table.
 
-    phonons: thermal values at a few temperatures instead of the frequencies.
+    Parameters
+    ----------
+    name : str
+        One of BUILTIN. `phonons` has thermal quantities at eight temperatures in place of its frequencies.
+    part : {"all", "train", "test"}
+        Part of the table, if it has a column ``part``.
+
+    Returns
+    -------
+    Table
+        The rows of the part.
+
+    Raises
+    ------
+    DataError
+        For an unknown name or part.
+
+    Examples
+    --------
+    >>> read_builtin("minerals").name
+    'builtin minerals'
     """
     table = read_table(builtin_path(name))
     table = Table(f"builtin {name}", table.columns)
@@ -33,8 +74,8 @@ def read_builtin(name: str, part: str = "all") -> Table:
     if part == "all":
         return table
     if part not in PARTS or "part" not in table.columns:
-        known = PARTS if "part" in table.columns else PARTS[-1:]
-        raise DataError(f"{table.name} has no part '{part}'; there is {', '.join(known)}")
+        parts = PARTS if "part" in table.columns else PARTS[-1:]
+        raise DataError(f"{table.name} has no part '{part}'; choose from {', '.join(parts)}")
     return table.where([value == part for value in table.column("part")])
 
 
@@ -43,10 +84,10 @@ QUANTITIES: Final = ("heat_capacity", "internal_energy", "entropy", "free_energy
 
 
 def thermal_rows(table: Table) -> Table:
-    """A row for each crystal and temperature in place of a row with frequencies for each crystal.
+    """Replace phonon frequencies by thermal quantities: one row per crystal and temperature.
 
-    The column `frequencies` (quantiles of the density of states in THz, separated by blanks) gives way to `temperature` (K) and
-    QUANTITIES, harmonic and per mole of atoms, in the units of the built-in table thermal.
+    The column `frequencies` (quantiles of the density of states in THz, separated by spaces) becomes `temperature` (K) and
+    QUANTITIES, harmonic, per mole of atoms, in the units of the built-in table thermal.
     """
     frequencies = [str(text).split() for text in table.column("frequencies")]
     values = oscillators(np.array(frequencies, dtype=np.float64), np.array(TEMPERATURES))
@@ -57,13 +98,13 @@ def thermal_rows(table: Table) -> Table:
     }
     kelvin: list[object] = [*TEMPERATURES]
     columns["temperature"] = kelvin * len(table)
-    for name, found in zip(QUANTITIES, values, strict=True):
-        columns[name] = list(found.ravel().tolist())
+    for name, part in zip(QUANTITIES, values, strict=True):
+        columns[name] = list(part.ravel().tolist())
     return Table(table.name, columns)
 
 
 def oscillators(thz: NDArray[np.float64], kelvin: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
-    """Cv, U, S and F (crystals, temperatures) of harmonic oscillators of equal weight; zero-point energy included.
+    """Compute Cv, U, S and F (crystals, temperatures) of equally weighted harmonic oscillators, with zero-point energy.
 
     thz (crystals, oscillators): frequencies above 0. kelvin (temperatures,): above 0.
     """

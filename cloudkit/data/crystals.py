@@ -1,6 +1,6 @@
-"""Strings and labels in memory and on disk: one entry per distinct SCOPE string, any number of labelled values for each.
+"""Strings and labels in memory and on disk: one entry per distinct SCOPE string, with any number of labels.
 
-A crystal with a heat capacity at forty temperatures is one string and forty observations.
+A crystal with heat capacities at forty temperatures is one string with forty observations.
 """
 
 import csv
@@ -12,20 +12,42 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cloudkit.data.geometry import Shapes, pack, unknown
+from cloudkit.data.geometry import PackedGeometry, missing_geometry, pack_geometry
 
 
 @dataclass(frozen=True, slots=True)
 class Crystals:
-    """Distinct strings and what is known about them; observations are sorted by crystal.
+    """Distinct strings with their observations (labels), which are sorted by crystal.
 
-    texts, ids (crystals,): the string, and the identifier of its first row.
-    crystal, quantity (observations,) int64: index into `texts` and into `quantities`.
-    temperature (observations,): in K, NaN where it has no meaning. value (observations,): per atom, canonical units.
-    notes: what was done to the data, for the build to say. geometry: of the structures, where it was read.
-    sources: names of where labels come from; source (observations,): index into them; weight (observations,): how much a label
-    counts in training. Without them all labels are of one source and weight.
-    classes: the names of the classes of each quantity that has classes; the value of its label is the number of one, from 0.
+    Attributes
+    ----------
+    texts, ids : list of str
+        (crystals,), the string, and the id of its first row.
+    quantities : tuple of str
+        Names of the quantities.
+    crystal, quantity : ndarray of int64
+        (observations,), indices into `texts` and `quantities`.
+    temperature : ndarray of float64
+        (observations,), in K; frequency in K for a density; NaN for quantities without one.
+    value : ndarray of float64
+        (observations,), per atom, in canonical units; the index of a class for quantities with classes.
+    notes : tuple of str
+        Changes to the data, reported by a build.
+    geometry : PackedGeometry, optional
+        Geometry of the structures.
+    sources : tuple of str
+        Names of the sources of the labels.
+    source, weight : ndarray, optional
+        (observations,), index into `sources` and weight in the loss; default one source, equal weights.
+    classes : mapping
+        Quantity -> names of its classes.
+
+    Examples
+    --------
+    >>> one, kelvin, cv = np.zeros(2, np.int64), np.array([100.0, 300.0]), np.array([11.0, 23.0])
+    >>> crystals = Crystals(["0 0 0 | Si 1a"], ["a"], ("heat_capacity",), one, one, kelvin, cv)
+    >>> len(crystals), crystals.labels_at(300)
+    (1, {0: {'heat_capacity': 23.0}})
     """
 
     texts: list[str]
@@ -36,18 +58,18 @@ class Crystals:
     temperature: NDArray[np.float64]
     value: NDArray[np.float64]
     notes: tuple[str, ...] = ()
-    geometry: Shapes | None = None
+    geometry: PackedGeometry | None = None
     sources: tuple[str, ...] = ("",)
     source: NDArray[np.int64] | None = None
     weight: NDArray[np.float64] | None = None
     classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def source_of(self) -> NDArray[np.int64]:
-        """`source`, zeros where there is one source."""
+    def source_index(self) -> NDArray[np.int64]:
+        """Return the source of each label (observations,); zeros if there is one source."""
         return np.zeros(len(self.crystal), np.int64) if self.source is None else self.source
 
-    def weight_of(self) -> NDArray[np.float64]:
-        """`weight`, ones where all labels count alike."""
+    def label_weight(self) -> NDArray[np.float64]:
+        """Return the weight of each label (observations,); ones by default."""
         return np.ones(len(self.crystal)) if self.weight is None else self.weight
 
     def __len__(self) -> int:
@@ -63,8 +85,8 @@ class Crystals:
             quantity=self.quantity,
             temperature=self.temperature,
             value=self.value,
-            source=self.source_of(),
-            weight=self.weight_of(),
+            source=self.source_index(),
+            weight=self.label_weight(),
         )
         if self.geometry is not None:
             self.geometry.save(folder)
@@ -76,8 +98,8 @@ class Crystals:
         }
         (folder / "crystals.json").write_text(json.dumps(head, indent=1), encoding="utf-8")
 
-    def of(self, chosen: NDArray[np.int64]) -> "Crystals":
-        """The same with the observations of the chosen crystals only."""
+    def select(self, chosen: NDArray[np.int64]) -> "Crystals":
+        """Keep the observations of some crystals only."""
         keep = np.isin(self.crystal, chosen)
         return replace(
             self,
@@ -85,21 +107,21 @@ class Crystals:
             quantity=self.quantity[keep],
             temperature=self.temperature[keep],
             value=self.value[keep],
-            source=self.source_of()[keep],
-            weight=self.weight_of()[keep],
+            source=self.source_index()[keep],
+            weight=self.label_weight()[keep],
         )
 
     def strata(self) -> NDArray[np.int64] | None:
-        """The class of each crystal (crystals,), the first where it has several, -1 without one; None unless all labels are classes."""
+        """Return the class of each crystal (crystals,), the first of several, -1 without one; None unless all labels are classes."""
         if set(self.quantities) != set(self.classes):
             return None
-        found = np.full(len(self), -1, np.int64)
-        found[self.crystal[::-1]] = self.value[::-1].astype(np.int64)
-        return found if self.classes else None
+        label = np.full(len(self), -1, np.int64)
+        label[self.crystal[::-1]] = self.value[::-1].astype(np.int64)
+        return label if self.classes else None
 
-    def of_first_source(self) -> "Crystals":
-        """The same with the observations of the first source only."""
-        keep = self.source_of() == 0
+    def first_source(self) -> "Crystals":
+        """Keep the observations of the first source only."""
+        keep = self.source_index() == 0
         columns = {
             name: getattr(self, name)[keep] for name in ("crystal", "quantity", "temperature", "value")
         }
@@ -107,26 +129,24 @@ class Crystals:
             self,
             **columns,
             sources=self.sources[:1],
-            source=self.source_of()[keep],
-            weight=self.weight_of()[keep],
+            source=self.source_index()[keep],
+            weight=self.label_weight()[keep],
         )
 
     def labels_at(self, temperature: float) -> dict[int, dict[str, float]]:
-        """Return crystal -> quantity -> label, at a temperature in K (within 10 K) or without one, from the first source that
-        has it.
-        """
-        away = np.nan_to_num(np.abs(self.temperature - temperature))
-        found: dict[int, dict[str, float]] = {}
-        for row in np.lexsort((away, self.source_of())).tolist():
-            if away[row] <= 10:
-                labels = found.setdefault(int(self.crystal[row]), {})
-                labels.setdefault(self.quantities[self.quantity[row]], float(self.value[row]))
-        return found
+        """Return crystal -> quantity -> label within 10 K of a temperature in K, or without one; the first source wins."""
+        distance = np.nan_to_num(np.abs(self.temperature - temperature))
+        labels: dict[int, dict[str, float]] = {}
+        for row in np.lexsort((distance, self.source_index())).tolist():
+            if distance[row] <= 10:
+                of_crystal = labels.setdefault(int(self.crystal[row]), {})
+                of_crystal.setdefault(self.quantities[self.quantity[row]], float(self.value[row]))
+        return labels
 
     def renumbered(self, outputs: Sequence[str]) -> "Crystals":
-        """The same with `quantity` counting from another list of names, such as the outputs of a head."""
-        places = np.array([outputs.index(name) for name in self.quantities], dtype=np.int64)
-        return replace(self, quantities=tuple(outputs), quantity=places[self.quantity])
+        """Let `quantity` index another list of names, such as the outputs of a head."""
+        index = np.array([outputs.index(name) for name in self.quantities], dtype=np.int64)
+        return replace(self, quantities=tuple(outputs), quantity=index[self.quantity])
 
     @classmethod
     def load(cls, folder: Path) -> "Crystals":
@@ -144,7 +164,7 @@ class Crystals:
                 arrays["temperature"],
                 arrays["value"],
                 tuple(head["notes"]),
-                Shapes.load(folder),
+                PackedGeometry.load(folder),
                 tuple(head["sources"]),
                 arrays["source"],
                 arrays["weight"],
@@ -153,16 +173,34 @@ class Crystals:
 
 
 def join_crystals(parts: Sequence[Crystals]) -> Crystals:
-    """Several sets as one: equal strings are one crystal, named as in the first set that has it; quantities and sources are united."""
+    """Merge several sets; equal strings become one crystal with the id of the first set.
+
+    Parameters
+    ----------
+    parts : sequence of Crystals
+        At least one.
+
+    Returns
+    -------
+    Crystals
+        All observations, with the union of quantities and sources.
+
+    Examples
+    --------
+    >>> none, empty = np.empty(0, np.int64), np.empty(0)
+    >>> parts = [Crystals([text], [text], (), none, none, empty, empty) for text in ("0 0 0 | Si 1a", "0 0 0 | C 1a")]
+    >>> join_crystals([*parts, parts[0]]).ids
+    ['0 0 0 | Si 1a', '0 0 0 | C 1a']
+    """
     texts = list(dict.fromkeys(text for part in parts for text in part.texts))
-    place = {text: index for index, text in enumerate(texts)}
+    position = {text: index for index, text in enumerate(texts)}
     names = {text: id for part in reversed(parts) for text, id in zip(part.texts, part.ids, strict=True)}
     quantities = tuple(dict.fromkeys(name for part in parts for name in part.quantities))
     numbered = [part.renumbered(quantities) for part in parts]
     sources = tuple(dict.fromkeys(name for part in parts for name in part.sources))
-    source = [np.array([sources.index(name) for name in part.sources])[part.source_of()] for part in parts]
+    source = [np.array([sources.index(name) for name in part.sources])[part.source_index()] for part in parts]
     crystal = np.concatenate(
-        [np.array([place[text] for text in part.texts], dtype=np.int64)[part.crystal] for part in numbered]
+        [np.array([position[text] for text in part.texts], dtype=np.int64)[part.crystal] for part in numbered]
     )
     order = np.argsort(crystal, kind="stable")
     columns = {
@@ -179,18 +217,18 @@ def join_crystals(parts: Sequence[Crystals]) -> Crystals:
         geometry=_join_shapes(parts, texts),
         sources=sources,
         source=np.concatenate(source)[order],
-        weight=np.concatenate([part.weight_of() for part in parts])[order],
+        weight=np.concatenate([part.label_weight() for part in parts])[order],
         classes={name: classes for part in parts for name, classes in part.classes.items()},
         **columns,
     )
 
 
-def _join_shapes(parts: Sequence[Crystals], texts: Sequence[str]) -> Shapes | None:
-    """Geometry of all texts, from the first set that has it; None where no set has any."""
-    known = {
+def _join_shapes(parts: Sequence[Crystals], texts: Sequence[str]) -> PackedGeometry | None:
+    """Collect the geometry of all texts from the first set that has it; None if no set has any."""
+    rows = {
         text: part.geometry.row(index)
         for part in reversed(parts)
         if part.geometry is not None
         for index, text in enumerate(part.texts)
     }
-    return pack([known.get(text) or unknown(text) for text in texts]) if known else None
+    return pack_geometry([rows.get(text) or missing_geometry(text) for text in texts]) if rows else None

@@ -1,4 +1,4 @@
-"""Parts of a table: shares, and folds of a cross-validation."""
+"""Subsets of a table: fractions, filters, and folds of a cross-validation."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -12,21 +12,54 @@ from cloudkit.io.tables import Table
 
 
 def take_fraction(table: Table, column: str, fraction: float) -> Table:
-    """The rows of a share of the distinct values of a column, at least one, chosen by a hash of the value.
+    """Select a fraction of the distinct values of a column, by their hashes, with all their rows.
 
-    So rows of one crystal stay together, and a smaller share lies within a larger one.
+    So rows of one crystal stay together, and a smaller fraction is a subset of a larger one.
+
+    Parameters
+    ----------
+    table, column
+        Table, and name of a column.
+    fraction : float
+        Above 0, at most 1; at least one value is kept.
+
+    Returns
+    -------
+    Table
+        In the order of the table.
+
+    Examples
+    --------
+    >>> table = Table("t.csv", {"scope": ["a", "b", "a", "b"]})
+    >>> len(take_fraction(table, "scope", 0.5))
+    2
     """
     if fraction == 1:
         return table
     hashes = [hashlib.sha256(str(value).encode()).digest() for value in table.column(column)]
     kept = set(sorted(set(hashes))[: max(1, round(fraction * len(set(hashes))))])
-    return table.where([one in kept for one in hashes])
+    return table.where([digest in kept for digest in hashes])
 
 
 def take_where(table: Table, where: Mapping[str, Sequence[object]]) -> Table:
-    """The rows whose columns have one of the values given for each; numbers are compared as numbers, all else as text.
+    """Select the rows whose columns have one of the allowed values.
 
-    Raises DataError for a column that is not there, or if no row is left.
+    Parameters
+    ----------
+    table : Table
+        The table.
+    where : mapping
+        Column -> allowed values; numbers are compared as numbers, everything else as text.
+
+    Returns
+    -------
+    Table
+        At least one row.
+
+    Raises
+    ------
+    DataError
+        If a column is missing or no row is left.
 
     Examples
     --------
@@ -38,8 +71,8 @@ def take_where(table: Table, where: Mapping[str, Sequence[object]]) -> Table:
         wanted = {_comparable(value) for value in values}
         kept = table.where([_comparable(value) in wanted for value in table.column(name)])
         if not len(kept):
-            said = ", ".join(map(str, values))
-            raise DataError(f"{table.name}: no row has {name} = {said}; correct `where`")
+            allowed = ", ".join(map(str, values))
+            raise DataError(f"{table.name}: no row has {name} = {allowed}; correct `where`")
         table = kept
     return table
 
@@ -52,7 +85,7 @@ def _comparable(value: object) -> float | str:
 
 
 class FoldSettings(Protocol):
-    """How a file is divided: the key `folds` of a spec."""
+    """The key `folds` of a spec."""
 
     count: int
     seed: int
@@ -63,36 +96,62 @@ class FoldSettings(Protocol):
 def take_part(
     table: Table, part: str, folds: FoldSettings | None, strata: NDArray[np.int64] | None = None
 ) -> Table:
-    """The rows of a part (train or test) of the fold that `folds` names; all rows without one, or for the part all.
+    """Select the training or test rows of a fold.
 
-    strata (rows,): the class of each row, for folds that are stratified.
+    Parameters
+    ----------
+    table : Table
+        The table.
+    part : {"train", "test", "all"}
+        Which rows.
+    folds : FoldSettings or None
+        Number of folds, seed, and fold; None: all rows.
+    strata : ndarray of int64, optional
+        (rows,), class of each row, for stratified folds.
+
+    Returns
+    -------
+    Table
+        In the order of the table.
+
+    Raises
+    ------
+    DataError
+        If there are fewer rows than folds.
+
+    Examples
+    --------
+    >>> from cloudkit.modelspec import Folds
+    >>> table = Table("t.csv", {"x": list(range(10))})
+    >>> len(take_part(table, "test", Folds(count=5)))
+    2
     """
     if folds is None or part == "all":
         return table
     if folds.stratified and strata is not None:
-        mine = stratified_folds(table.name, strata, folds.count, folds.seed) == folds.fold
-        return table.where((mine == (part == "test")).tolist())
+        is_test = stratified_folds(table.name, strata, folds.count, folds.seed) == folds.fold
+        return table.where((is_test == (part == "test")).tolist())
     return take_fold(table, folds.count, folds.seed, folds.fold, part)
 
 
 def take_fold(table: Table, count: int, seed: int, fold: int, part: str) -> Table:
-    """The rows of one fold (`part` test) or of the others (train), in their order.
+    """Select the rows of one fold (`part` test) or of the others (train), in their order.
 
-    As scikit-learn's ``KFold(count, shuffle=True, random_state=seed)`` divides them. Raises DataError for fewer rows than folds.
+    Same folds as scikit-learn's ``KFold(count, shuffle=True, random_state=seed)``. Raises DataError for fewer rows than folds.
     """
     rows = len(table)
     if rows < count:
         raise DataError(f"{table.name}: {rows} rows cannot be split into {count} folds")
     order = np.arange(rows)
     np.random.RandomState(seed).shuffle(order)
-    mine = np.array_split(order, count)[fold]
-    return table.where((np.isin(np.arange(rows), mine) == (part == "test")).tolist())
+    test = np.array_split(order, count)[fold]
+    return table.where((np.isin(np.arange(rows), test) == (part == "test")).tolist())
 
 
 def stratified_folds(name: str, strata: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
-    """The fold of each row (rows,), from 0, with the strata in equal shares in each.
+    """Return the stratified fold of each row (rows,).
 
-    As scikit-learn's ``StratifiedKFold(count, shuffle=True, random_state=seed)`` divides them. name: of the table, for messages.
+    Same folds as scikit-learn's ``StratifiedKFold(count, shuffle=True, random_state=seed)``. name: of the table, for messages.
     Raises DataError for fewer rows than folds.
 
     Examples
@@ -104,12 +163,12 @@ def stratified_folds(name: str, strata: NDArray[np.int64], count: int, seed: int
     if rows < count:
         raise DataError(f"{name}: {rows} rows cannot be split into {count} folds")
     _, first, code = np.unique(strata, return_index=True, return_inverse=True)
-    of = np.argsort(np.argsort(first))[code]  # numbered as they first occur
-    ordered = np.sort(of)
-    shares = np.array([np.bincount(ordered[fold::count], minlength=len(first)) for fold in range(count)])
+    stratum = np.argsort(np.argsort(first))[code]  # numbered in order of first occurrence
+    ordered = np.sort(stratum)
+    counts = np.array([np.bincount(ordered[fold::count], minlength=len(first)) for fold in range(count)])
     draw, folds = np.random.RandomState(seed), np.empty(rows, np.int64)
     for number in range(len(first)):
-        own = np.arange(count).repeat(shares[:, number])
-        draw.shuffle(own)
-        folds[of == number] = own
+        shuffled = np.arange(count).repeat(counts[:, number])
+        draw.shuffle(shuffled)
+        folds[stratum == number] = shuffled
     return folds

@@ -1,7 +1,7 @@
-"""Geometry of structures with their strings: in tables as columns, in memory as packed rows.
+"""Geometry of structures: columns of a table of strings, packed rows in memory.
 
-A column of OF_ORBITS holds one number per element that the string writes, in its order: a list, or text with blanks
-between the numbers (CSV). A column of OF_CRYSTALS holds one number. `cloudkit encode --geometry` writes such tables.
+A cell of a column in OF_ORBITS holds one number per element in the string, in its order: a list, or text separated by spaces (CSV).
+A cell of a column in OF_CRYSTALS holds one number. `cloudkit encode --geometry` writes such tables.
 """
 
 import math
@@ -26,8 +26,8 @@ CRYSTAL_TARGETS: Final = tuple(OF_CRYSTALS)
 
 
 @dataclass(frozen=True, slots=True)
-class Shapes:
-    """elements (elements of all strings, 6), offsets (crystals + 1,), crystals (crystals, 3); NaN where not known."""
+class PackedGeometry:
+    """elements (elements of all strings, 6), offsets (crystals + 1,), crystals (crystals, 3); NaN if missing."""
 
     elements: Array
     offsets: NDArray[np.int64]
@@ -40,33 +40,33 @@ class Shapes:
         )
 
     @classmethod
-    def load(cls, folder: Path) -> "Shapes | None":
-        """Read what `save` wrote, None where there is no such file."""
+    def load(cls, folder: Path) -> "PackedGeometry | None":
+        """Read what `save` wrote; None if there is no such file."""
         if not (folder / "geometry.npz").exists():
             return None
         with np.load(folder / "geometry.npz", allow_pickle=False) as arrays:
             return cls(arrays["elements"], arrays["offsets"], arrays["crystals"])
 
     def row(self, crystal: int) -> tuple[Array, Array]:
-        """Rows of the elements of one crystal, and its own."""
+        """Return the rows of the elements of one crystal (n, 6), and the row of the crystal (3,)."""
         return self.elements[self.offsets[crystal] : self.offsets[crystal + 1]], self.crystals[crystal]
 
 
-def pack(rows: Sequence[tuple[Array, Array]]) -> Shapes:
-    """One entry per crystal: (elements, 6) and (3,)."""
+def pack_geometry(rows: Sequence[tuple[Array, Array]]) -> PackedGeometry:
+    """Pack one entry per crystal: (elements, 6) and (3,)."""
     counts = [len(elements) for elements, _ in rows]
-    elements = np.concatenate([np.empty((0, len(ORBIT_TARGETS))), *(one for one, _ in rows)])
-    crystals = np.array([one for _, one in rows]).reshape(-1, len(CRYSTAL_TARGETS))
-    return Shapes(elements, np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), crystals)
+    elements = np.concatenate([np.empty((0, len(ORBIT_TARGETS))), *(part for part, _ in rows)])
+    crystals = np.array([crystal for _, crystal in rows]).reshape(-1, len(CRYSTAL_TARGETS))
+    return PackedGeometry(elements, np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), crystals)
 
 
-def unknown(text: str) -> tuple[Array, Array]:
-    """The rows of a string without a structure."""
+def missing_geometry(text: str) -> tuple[Array, Array]:
+    """Return NaN rows for a string without a structure."""
     return np.full((count_elements(text), len(ORBIT_TARGETS)), np.nan), np.full(len(CRYSTAL_TARGETS), np.nan)
 
 
 def count_elements(text: str) -> int:
-    """How many elements a string writes."""
+    """Count the element tokens of a string."""
     scope = parse(text)
     if scope.dialect == "reduced":
         return len(scope.fractions)
@@ -74,7 +74,7 @@ def count_elements(text: str) -> int:
 
 
 def geometry_columns(geometry: Geometry) -> dict[str, Any]:
-    """One row of a table: lists for orbits, numbers for the crystal."""
+    """Convert geometry to cells of a table: lists for orbits, numbers for the crystal."""
     columns: dict[str, Any] = {
         name: geometry.orbits[:, index].tolist() for index, name in enumerate(ORBIT_TARGETS)
     }
@@ -84,33 +84,33 @@ def geometry_columns(geometry: Geometry) -> dict[str, Any]:
 def encode_table(
     table: Table, held: Held, id: str | None, dialect: str, geometry: bool
 ) -> tuple[Table, list[str]]:
-    """The table with a column ``scope`` made from its structures, with geometry if asked; rows that fail are left out.
+    """Add a column ``scope`` encoded from structures, and optionally geometry; rows that fail are left out.
 
-    The notes say how many were, and why the first one.
+    Returns notes with the number of failures and the first of them.
     """
     options = EncodeOptions(dialect, geometry=geometry)
-    found = list(encode_table_rows(table, held, table.ids(id), options))
-    failed = [row for row in found if row.error is not None]
-    if len(failed) == len(found):
+    rows = list(encode_table_rows(table, held, table.ids(id), options))
+    failed = [row for row in rows if row.error is not None]
+    if len(failed) == len(rows):
         raise DataError(
             f"{table.name}: column '{held.column}': no structure could be read; the first: {failed[0].error}"
         )
-    kept = table.where([row.error is None for row in found])
+    kept = table.where([row.error is None for row in rows])
     columns: dict[str, list[object]] = {name: v for name, v in kept.columns.items() if name != held.column}
-    columns["scope"] = [row.scope for row in found if row.error is None]
+    columns["scope"] = [row.scope for row in rows if row.error is None]
     if geometry:
-        made = [geometry_columns(row.geometry) for row in found if row.geometry is not None]
-        columns |= {name: [row[name] for row in made] for name in (*ORBIT_TARGETS, *CRYSTAL_TARGETS)}
+        cells = [geometry_columns(row.geometry) for row in rows if row.geometry is not None]
+        columns |= {name: [row[name] for row in cells] for name in (*ORBIT_TARGETS, *CRYSTAL_TARGETS)}
     note = (
-        f"{table.name}: {len(failed)} of {len(found)} structures have no string and are left out; the first: "
+        f"{table.name}: {len(failed)} of {len(rows)} structures have no string and are left out; the first: "
     )
     return replace(kept, columns=columns), [f"{note}{failed[0].id}: {failed[0].error}"] if failed else []
 
 
-def read_shapes(table: Table, texts: Sequence[str], place: Mapping[str, int]) -> Shapes:
-    """Geometry of the distinct strings in `place`; rows with the same string are averaged.
+def read_geometry(table: Table, texts: Sequence[str], place: Mapping[str, int]) -> PackedGeometry:
+    """Read the geometry of the distinct strings in `place`; rows with the same string are averaged.
 
-    Raises DataError where a column is missing or does not fit its string.
+    Raises DataError if a column is missing or does not fit its string.
     """
     whole = {name: table.column(name) for name in (*ORBIT_TARGETS, *CRYSTAL_TARGETS)}
     rows: list[list[tuple[Array, Array]]] = [[] for _ in place]
@@ -119,13 +119,13 @@ def read_shapes(table: Table, texts: Sequence[str], place: Mapping[str, int]) ->
         orbits = [_numbers(table, name, row, whole[name][row], counts[text]) for name in ORBIT_TARGETS]
         crystal = [float(_numbers(table, name, row, whole[name][row], 1)[0]) for name in CRYSTAL_TARGETS]
         rows[place[text]].append((np.array(orbits).T, np.array(crystal)))
-    return pack(
-        [(np.mean([e for e, _ in own], axis=0), np.mean([c for _, c in own], axis=0)) for own in rows]
+    return pack_geometry(
+        [(np.mean([e for e, _ in same], axis=0), np.mean([c for _, c in same], axis=0)) for same in rows]
     )
 
 
 def _numbers(table: Table, name: str, row: int, value: object, count: int) -> list[float]:
-    """A cell as `count` numbers; NaN or null where one is not known."""
+    """Parse a cell to `count` numbers; null becomes NaN."""
     parts: Sequence[object] = (
         value.split() if isinstance(value, str) else value if isinstance(value, list) else [value]
     )

@@ -1,4 +1,4 @@
-"""Tables to crystals: every string checked and brought to one dialect, every label a finite number per atom."""
+"""Tables to crystals: strings are validated and converted to one dialect, labels to finite numbers per atom."""
 
 import math
 from collections.abc import Sequence
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cloudkit.data.classes import is_missing, names_classes, read_classes
+from cloudkit.data.classes import holds_class_names, is_missing, read_classes
 from cloudkit.data.crystals import Crystals
-from cloudkit.data.geometry import encode_table, read_shapes
+from cloudkit.data.geometry import encode_table, read_geometry
 from cloudkit.encoding.table_rows import LATTICES, Held, find_held
 from cloudkit.errors import DataError, ScopeError
 from cloudkit.io.chunks import STRUCTURE_COLUMNS
@@ -30,12 +30,31 @@ Observed = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A column of labels. temperature: in K, the name of a column that holds it, or None where it has no meaning.
+    """A column of labels.
 
-    frequency: the same for labels of a density, in frequency_unit. most: the largest value per atom that a label may have.
-    missing: "skip" passes over rows without this label, "error" refuses them. weight: how much its labels count in training.
-    classes: their names, where labels are classes; the value of such a label is the number of its class, from 0. cuts: where a
-    column of numbers is cut into classes (cloudkit.data.classes).
+    Attributes
+    ----------
+    column, quantity, unit : str
+        Column of the table, quantity, and unit of its labels.
+    temperature : float, str or None
+        In K, or the column that holds it; None for quantities without one.
+    frequency, frequency_unit : float, str or None; str
+        The same for labels of a density.
+    most : float
+        Largest value per atom that is accepted.
+    missing : {"error", "skip"}
+        Whether rows without this label are an error or skipped.
+    weight : float
+        Weight of its labels in the loss.
+    classes : tuple of str
+        Names of the classes, if labels are classes.
+    cuts : tuple of float
+        Edges by which a column of numbers is binned into classes.
+
+    Examples
+    --------
+    >>> Target("gap", "band_gap", unit="eV").missing
+    'error'
     """
 
     column: str
@@ -64,24 +83,51 @@ def read_crystals(
     geometry: bool = False,
     source: str | None = None,
 ) -> Crystals:
-    """Check a table and turn it into strings of one dialect and labels per atom.
+    """Read strings of one dialect and labels per atom from a table.
 
-    text, id, n_atoms: names of columns; text defaults to ``scope`` or the only column of text, id to one of ID_COLUMNS or the
-    row's number;
-    n_atoms is read where a unit is not per atom.
-    any_text: let strings pass that are not SCOPE (the cloud vocabulary takes any text).
-    structure: a column of structures, texts of files or names of files to make the strings from; without it and without a column
-    of strings it is found (`find_held`). geometry: read its columns, or compute them.
-    source: a column that names where the labels of a row come from.
-    Raises DataError naming file, row and column.
+    Parameters
+    ----------
+    table : Table
+        The table.
+    text, id, n_atoms : str, optional
+        Columns of strings (default ``scope``, else the only column of text), ids (default one of ID_COLUMNS, else row numbers) and
+        atoms, which is read if a unit is not per atom.
+    targets : sequence of Target
+        Columns of labels.
+    dialect : str
+        Strings of other dialects are projected to it.
+    any_text : bool
+        Whether text that is not SCOPE is accepted, as for the cloud vocabulary.
+    structure : str, optional
+        Column of structures, texts of files or file names, which are encoded; default found automatically if there are no strings.
+    geometry : bool
+        Whether geometry is read, or computed from the structures.
+    source : str, optional
+        Column that names the source of the labels of a row.
+
+    Returns
+    -------
+    Crystals
+        One entry per distinct string.
+
+    Raises
+    ------
+    DataError
+        Naming file, row and column of the first error.
+
+    Examples
+    --------
+    >>> table = Table("gaps.csv", {"scope": ["0 0 0 | Si 1a", "0 0 0 | C 1a"], "gap": [1.1, 5.5]})
+    >>> read_crystals(table, targets=[Target("gap", "band_gap", unit="eV")]).value
+    array([1.1, 5.5])
     """
-    said: list[str] = []
+    encode_notes: list[str] = []
     held = find_crystals(table, text, structure)
     if held.structures:
-        text, (table, said) = "scope", encode_table(table, held, id, dialect, geometry)
+        text, (table, encode_notes) = "scope", encode_table(table, held, id, dialect, geometry)
     else:
         text = held.column or "scope"
-    texts, projected, odd = _strings(table, text, dialect, any_text)
+    texts, projected, invalid = _strings(table, text, dialect, any_text)
     place = {name: index for index, name in enumerate(dict.fromkeys(texts))}
     rows = np.array([place[name] for name in texts], dtype=np.int64)
     first = {index: row for row, index in reversed(list(enumerate(rows.tolist())))}
@@ -94,7 +140,7 @@ def read_crystals(
     counts = [len(part[0]) for part in parts]
     quantity = np.repeat(numbers, counts).astype(np.int64)
     row = np.concatenate([part[0] for part in parts]) if parts else np.empty(0, np.int64)
-    sources, own = _sources(table, source)
+    sources, source_index = _sources(table, source)
     weight = np.repeat([target.weight for target in targets], counts).astype(np.float64)
     temperature, value = (np.concatenate([p[i] for p in parts]) if parts else np.empty(0) for i in (1, 2))
     if geometry and projected:
@@ -102,22 +148,25 @@ def read_crystals(
             f"{table.name}: {projected} strings are of another dialect than the spec's '{dialect}', and geometry cannot be "
             f"carried over; encode with --dialect {dialect} --geometry"
         )
-    shapes = read_shapes(table, texts, place) if geometry else None
-    notes = [*said, *_skipped(table, targets, parts)]
+    shapes = read_geometry(table, texts, place) if geometry else None
+    notes = [*encode_notes, *_skipped(table, targets, parts)]
     notes += [f"{table.name}: {projected} strings projected to the {dialect} dialect"] if projected else []
-    notes += [f"{table.name}: {odd} strings are not valid SCOPE and are taken as plain text"] if odd else []
+    notes += (
+        [f"{table.name}: {invalid} strings are not valid SCOPE and are taken as plain text"]
+        if invalid
+        else []
+    )
     return Crystals(
         list(place), [names[first[i]] for i in range(len(place))], quantities, crystal[order], quantity[order],
-        temperature[order], value[order], tuple(notes), shapes, sources, own[row[order]], weight[order],
+        temperature[order], value[order], tuple(notes), shapes, sources, source_index[row[order]], weight[order],
         {target.quantity: target.classes for target in targets if target.classes},
     )  # fmt: skip
 
 
 def find_crystals(table: Table, text: str | None = None, structure: str | None = None) -> Held:
-    """Where the crystals of a table are: structures in the column `structure`, else strings or structures in `text` where it is
-    there or not the default, else as `find_held` finds them.
+    """Find the crystals of a table: structures in column `structure`, else column `text`, else what `find_held` finds.
 
-    Raises DataError where there is no such column.
+    Raises DataError if there is no such column.
     """
     if structure is not None:
         table.column(structure)
@@ -125,21 +174,21 @@ def find_crystals(table: Table, text: str | None = None, structure: str | None =
     default = text is None or text == "scope"
     if default and "scope" not in table.columns:
         names = (*STRUCTURE_COLUMNS, *LATTICES)
-        found = text is None or any(name in table.columns for name in names)
-        return find_held(table, None if found else text)
+        has_structures = text is None or any(name in table.columns for name in names)
+        return find_held(table, None if has_structures else text)
     return find_held(table, text or "scope")
 
 
 def _skipped(table: Table, targets: Sequence[Target], parts: Sequence[Observed]) -> list[str]:
-    """A note for each column some of whose labels are missing."""
+    """Note the columns with missing labels."""
     counts = [(target.column, len(table) - len(part[0])) for target, part in zip(targets, parts, strict=True)]
     return [f"{table.name}: {count} rows have no label in column '{name}'" for name, count in counts if count]
 
 
 def _strings(table: Table, column: str, dialect: str, any_text: bool) -> tuple[list[str], int, int]:
-    """The strings in `dialect`, how many were projected to it, how many are not SCOPE."""
+    """Return the strings in `dialect`, the number of projected ones, and the number of those that are not SCOPE."""
     done: dict[str, str] = {}
-    projected = odd = 0
+    projected = invalid = 0
     texts = table.text(column)
     for row, text in enumerate(texts):
         if text in done:
@@ -151,13 +200,13 @@ def _strings(table: Table, column: str, dialect: str, any_text: bool) -> tuple[l
             done[text] = text if found == dialect or isinstance(found, ScopeError) else project(text, dialect)
         except ScopeError as error:
             raise DataError(f"{table.name}: row {table.number(row)}, column '{column}': {error}") from None
-        odd += isinstance(found, ScopeError)
+        invalid += isinstance(found, ScopeError)
         projected += done[text] != text
-    return [done[text] for text in texts], projected, odd
+    return [done[text] for text in texts], projected, invalid
 
 
 def _dialect(text: str) -> str | ScopeError:
-    """The dialect of a valid string, or what is wrong with it."""
+    """Return the dialect of a valid string, or the error."""
     try:
         return parse(text).dialect
     except ScopeError as error:
@@ -165,7 +214,7 @@ def _dialect(text: str) -> str | ScopeError:
 
 
 def _sources(table: Table, column: str | None) -> tuple[tuple[str, ...], NDArray[np.int64]]:
-    """Names of sources in the order in which they occur, and of each row the index into them."""
+    """Return the names of the sources in order of occurrence, and the index of each row's source."""
     if column is None:
         return ("",), np.zeros(len(table), np.int64)
     texts = table.text(column)
@@ -174,7 +223,7 @@ def _sources(table: Table, column: str | None) -> tuple[tuple[str, ...], NDArray
 
 
 def _observe(table: Table, target: Target, n_atoms: str | None) -> Observed:
-    """Rows with a label, temperature (of a density: frequency in K) and value per atom of one column of labels."""
+    """Return the rows with a label, their temperature (for a density, frequency in K), and their value per atom."""
     kept = np.arange(len(table))
     if target.missing == "skip":
         kept = np.array([i for i, v in enumerate(table.column(target.column)) if not is_missing(v)], np.int64)
@@ -204,40 +253,40 @@ def _observe(table: Table, target: Target, n_atoms: str | None) -> Observed:
 
 
 def _numbers(table: Table, column: str) -> NDArray[np.float64]:
-    """Labels as numbers; DataError says what learns labels of text."""
+    """Read labels as numbers; for labels of text, DataError suggests a classification head."""
     try:
         return table.numbers(column)
     except DataError as error:
-        if not names_classes(table, column):
+        if not holds_class_names(table, column):
             raise
         raise DataError(f"{error}; labels of text are classes: use a head of kind classification") from None
 
 
-def _coordinate(table: Table, given: float | str | None, wanted: str) -> NDArray[np.float64]:
-    """Where on its curve each label lies (rows,): a column's numbers or one for all; NaN where it has no meaning."""
-    if isinstance(given, str):
-        return table.numbers(given, lambda value: 0 <= value < math.inf, wanted)
-    return np.full(len(table), np.nan if given is None else float(given))
+def _coordinate(table: Table, at: float | str | None, expected: str) -> NDArray[np.float64]:
+    """Return the temperature or frequency of each label (rows,): a column, one number for all, or NaN."""
+    if isinstance(at, str):
+        return table.numbers(at, lambda value: 0 <= value < math.inf, expected)
+    return np.full(len(table), np.nan if at is None else float(at))
 
 
 def _check_limits(table: Table, target: Target, value: NDArray[np.float64]) -> None:
-    """Refuse heat capacities that no harmonic mode has: above 3R, or as far below 0, by more than the head's tolerance."""
+    """Raise DataError for heat capacities above 3R, or below 0, by more than the tolerance of the head."""
     wrong = np.flatnonzero((value > target.most) | (value < DULONG_PETIT - target.most))
     if len(wrong):
         row, found = int(wrong[0]), value[wrong[0]]
         more = f" (and {len(wrong) - 1} more rows)" if len(wrong) > 1 else ""
         where = f"{table.name}: row {table.number(row)}, column '{target.column}'"
-        said = f"{where}: {target.quantity} is {found:.4g} {canonical_unit(target.quantity)}"
+        message = f"{where}: {target.quantity} is {found:.4g} {canonical_unit(target.quantity)}"
         if found < 0:
-            raise DataError(f"{said}{more}, and no harmonic mode takes less than 0; is a sign wrong?")
+            raise DataError(f"{message}{more}, but harmonic heat capacities are not below 0; check the sign")
         raise DataError(
-            f"{said}{more}, more than {target.most:.4g}, the harmonic limit 3R and the head's tolerance; is it Cp (heat_capacity_p), "
-            f"or is the number of atoms or the unit wrong?"
+            f"{message}{more}, more than {target.most:.4g}, the harmonic limit 3R with the head's tolerance; is it Cp "
+            "(heat_capacity_p), or is the number of atoms or the unit wrong?"
         )
 
 
 def _atoms(table: Table, target: Target, column: str | None) -> list[float] | list[None]:
-    """Atoms in what each label is given for; None for all where the label does not need it."""
+    """Return the number of atoms that each label refers to; None if the unit is per atom."""
     if column is None or target.quantity not in QUANTITIES or per_of(target.unit) == "atom":
         return [None] * len(table)
     counts: list[float] = table.numbers(column, lambda n: 0 < n < math.inf, "a number above 0").tolist()

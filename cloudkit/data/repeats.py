@@ -1,4 +1,4 @@
-"""Labels that repeat or contradict each other: the same crystal, quantity and temperature, labelled more than once."""
+"""Repeated and contradicting labels: the same crystal, quantity and temperature, labelled more than once."""
 
 from typing import NamedTuple
 
@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from cloudkit.data.crystals import Crystals
 from cloudkit.units import QUANTITIES, canonical_unit
 
-SAME = 1e-6  # labels that differ by less, relatively, say the same
+RELATIVE_TOLERANCE = 1e-6  # labels that differ by less, relatively, say the same
 
 
 class Repeats(NamedTuple):
-    """Labels (n,) in groups that should say the same, sorted by group and value; the groups (g,) begin at `starts`."""
+    """Labels (n,) in groups that should agree, sorted by group and value; the groups (g,) start at `starts`."""
 
     rows: NDArray[np.int64]
     value: NDArray[np.float64]
@@ -21,27 +21,60 @@ class Repeats(NamedTuple):
 
     @property
     def median(self) -> NDArray[np.float64]:
-        """The best that a model can say of each group (g,)."""
+        """Median of each group (g,), the best prediction by absolute error."""
         middle = self.starts + self.counts // 2
         return (self.value[self.starts + (self.counts - 1) // 2] + self.value[middle]) / 2
 
     @property
     def floor(self) -> float:
-        """The mean distance of labels from the median of their group: no model's mean absolute error is smaller."""
+        """Mean distance of labels from the median of their group, a lower bound of the mean absolute error of any model."""
         return (
             float(np.abs(self.value - np.repeat(self.median, self.counts)).mean()) if len(self.value) else 0.0
         )
 
 
 def repeated_labels(crystals: Crystals) -> list[str]:
-    """A note for each quantity with repeated labels: how many, how far apart, and the error that no model can go below."""
+    """Describe repeated labels: how many, how far apart, and the error floor that they cause.
+
+    Parameters
+    ----------
+    crystals : Crystals
+        With labels.
+
+    Returns
+    -------
+    list of str
+        One note per quantity with repeated labels.
+
+    Examples
+    --------
+    >>> zero, none = np.zeros(2, np.int64), np.full(2, np.nan)
+    >>> crystals = Crystals(["0 0 0 | Si 1a"], ["a"], ("band_gap",), zero, zero, none, np.array([1.0, 1.0]))
+    >>> repeated_labels(crystals)
+    ['1 of 2 labels of band_gap repeat a label of the same crystal, and agree']
+    """
     return [note for index in range(len(crystals.quantities)) if (note := _note(crystals, index))]
 
 
 def error_floor(crystals: Crystals) -> dict[str, float]:
-    """Return the smallest mean absolute error of any model that reads strings, for each quantity; 0 if no label repeats.
+    """Compute the smallest mean absolute error that a model of strings can have.
 
-    Of classes it is the share of labels that differ from the most frequent one of their string.
+    Parameters
+    ----------
+    crystals : Crystals
+        With labels.
+
+    Returns
+    -------
+    dict of str to float
+        By quantity, per atom in canonical units; for classes the fraction of labels that differ from the most frequent one of
+        their string. 0 if no label repeats.
+
+    Examples
+    --------
+    >>> zero, none = np.zeros(2, np.int64), np.full(2, np.nan)
+    >>> error_floor(Crystals(["0 0 0 | Si 1a"], ["a"], ("band_gap",), zero, zero, none, np.array([1.0, 2.0])))
+    {'band_gap': 0.5}
     """
     floors = {}
     for index, name in enumerate(crystals.quantities):
@@ -55,10 +88,10 @@ def error_floor(crystals: Crystals) -> dict[str, float]:
 
 
 def _group(crystals: Crystals, rows: NDArray[np.int64], by_source: bool) -> NDArray[np.int64]:
-    """The group of each row: its crystal and temperature, and where asked for its source."""
+    """Return the group of each row: its crystal and temperature, and optionally its source."""
     keys = [crystals.crystal[rows].astype(np.float64), np.nan_to_num(crystals.temperature[rows], nan=-1.0)]
     if by_source:
-        keys.append(crystals.source_of()[rows].astype(np.float64))
+        keys.append(crystals.source_index()[rows].astype(np.float64))
     _, group = np.unique(np.stack(keys), axis=1, return_inverse=True)
     return group.ravel()  # NumPy 2.0.0 keeps the axis
 
@@ -75,33 +108,36 @@ def _note(crystals: Crystals, index: int) -> str | None:
     if not len(rows) or labels.counts.max() == 1:
         return None
     name = crystals.quantities[index]
-    found = f"{int((labels.counts - 1).sum())} of {len(rows)} labels of {name} are of a crystal that has one already"
+    note = (
+        f"{int((labels.counts - 1).sum())} of {len(rows)} labels of {name} repeat a label of the same crystal"
+    )
     if name in crystals.classes:
-        return found + _contradictions(crystals.value[rows], group)
+        return note + _contradictions(crystals.value[rows], group)
     least, most = labels.value[labels.starts], labels.value[labels.starts + labels.counts - 1]
-    apart = most - least > SAME * np.abs(labels.median)
+    apart = most - least > RELATIVE_TOLERANCE * np.abs(labels.median)
     if not apart.any():
-        return f"{found}, and say the same"
+        return f"{note}, and agree"
     unit = f" {canonical_unit(name)}" if name in QUANTITIES else ""
     worst = int(np.argmax(most - least))
     crystal = crystals.ids[int(crystals.crystal[rows][labels.rows][labels.starts[worst]])]
     return (
-        f"{found}; {int(apart.sum())} contradict, most of all {crystal} ({least[worst]:.4g} and {most[worst]:.4g}{unit}): "
-        f"no model's mean absolute error can be below {labels.floor:.3g}{unit} here"
+        f"{note}; {int(apart.sum())} contradict it, most of all {crystal} ({least[worst]:.4g} and {most[worst]:.4g}{unit}): "
+        f"no model can have a mean absolute error below {labels.floor:.3g}{unit} on them"
     )
 
 
 def _contradictions(classes: NDArray[np.float64], group: NDArray[np.int64]) -> str:
-    """How many groups of labels name several classes, and how often the best guess can be right."""
+    """Describe groups of labels with several classes, and the best possible accuracy."""
     right = most_frequent(classes, group)
-    apart = sum(len(np.unique(classes[group == one])) > 1 for one in np.flatnonzero(np.bincount(group) > 1))
+    repeated = np.flatnonzero(np.bincount(group) > 1)
+    apart = sum(len(np.unique(classes[group == index])) > 1 for index in repeated)
     if not apart:
-        return ", and say the same"
-    return f"; {apart} crystals have several classes: no model can be right more often than {100 * right / len(classes):.4g} % here"
+        return ", and agree"
+    return f"; {apart} crystals have several classes: no model can be right more often than {100 * right / len(classes):.4g} % on them"
 
 
 def most_frequent(classes: NDArray[np.float64], group: NDArray[np.int64]) -> int:
-    """How many labels are of the most frequent class of their group.
+    """Count the labels that are of the most frequent class of their group.
 
     Examples
     --------

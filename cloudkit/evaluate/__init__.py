@@ -1,4 +1,4 @@
-"""A trained model against labels: metrics, baselines trained on the same rows, and what the model has seen before."""
+"""Evaluation of trained models: metrics, baselines trained on the same rows, and leakage."""
 
 from cloudkit.evaluate.baselines import BASELINES, fit_predict
 from cloudkit.evaluate.evaluation import Evaluation, Scores, compare, evaluate

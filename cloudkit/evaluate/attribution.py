@@ -1,8 +1,7 @@
-"""How much each orbit changes a prediction: predictions with and without the orbit (occlusion, Zeiler 2014).
+"""Attribution of a prediction to orbits: predictions with and without each orbit (occlusion, Zeiler 2014).
 
-The string without an orbit is another crystal, which may not exist; the change shows how the model uses the orbit, not what
-nature does. Changes do not add up to the prediction. Only orbit strings say which sites belong together. Of classes it is the
-probability of the true class that changes.
+The string without an orbit is another, possibly hypothetical crystal; the change shows how the model uses the orbit, not physics.
+Changes do not add up to the prediction. Only for orbit strings; for classes, changes are those of the probability of the true class.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,19 +19,19 @@ from cloudkit.scope import Scope, parse
 
 Array = NDArray[np.float64]
 MAX_ORBITS: Final = 12  # of one crystal
-ROOM_TEMPERATURE: Final = 300.0  # K; of several temperatures, the nearest to this one is shown
+ROOM_TEMPERATURE: Final = 300.0  # K; the nearest temperature to it is shown
 
 
 def attribution(
     model: CloudModel, blends: Mapping[str, Blend], lines: Sequence[dict[str, Any]]
 ) -> dict[str, Any]:
-    """Return the changes for the crystals of median and of largest error of the first quantity; {} if there are none."""
+    """Attribute the predictions of two crystals, of median and of largest error, of the first quantity; {} if there are none."""
     rows = [line for line in lines if (line["head"], line["quantity"]) == _key(lines[0])] if lines else []
     nearest: dict[str, dict[str, Any]] = {}
     for row in rows:
         if row["id"] not in nearest or _distance(row) < _distance(nearest[row["id"]]):
             nearest[row["id"]] = row
-    split = {name: found for name, row in nearest.items() if (found := without_each(row["scope"]))}
+    split = {name: parts for name, row in nearest.items() if (parts := without_each(row["scope"]))}
     ranked = sorted(split, key=lambda name: abs(_error(nearest[name])))
     if not ranked:
         return {}
@@ -42,7 +41,7 @@ def attribution(
 
 
 def without_each(text: str) -> list[tuple[str, str]]:
-    """(orbit, string without it) for each of two or more orbits of an orbit string; [] for other strings."""
+    """Return (orbit, string without it) for each orbit of an orbit string with several; [] for other strings."""
     try:
         scope = parse(text)
     except ScopeError:
@@ -59,7 +58,7 @@ def without_each(text: str) -> list[tuple[str, str]]:
 def _crystal(
     model: CloudModel, blends: Mapping[str, Blend], row: dict[str, Any], parts: list[tuple[str, str]]
 ) -> dict[str, Any]:
-    """One crystal and how its orbits change its prediction."""
+    """Return one crystal with the changes of its prediction by each orbit."""
     texts = [row["scope"], *(text for _, text in parts)]
     tokens = tokenize(texts, model.tokenizer, model.spec.tokens.max_length)
     whole, *less = _predict(model, blends.get(row["head"]), row, tokens).tolist()
@@ -73,15 +72,15 @@ def _crystal(
 
 
 def _predict(model: CloudModel, blend: Blend | None, row: dict[str, Any], tokens: Tokens) -> Array:
-    """What the model says of each string (strings,): the value of a row's quantity, or the probability of its true class."""
+    """Predict the quantity of a row, or the probability of its true class, for each string (strings,)."""
     module, count = model.heads[row["head"]], len(tokens)
     if isinstance(module, Classification):
-        found: Array = predict_classes(model, blend, row["head"], tokens)
-        return found[:, module.classes.index(row["target"])]
-    place = model.value_head(row["head"]).outputs.index(row["quantity"])
+        probability: Array = predict_classes(model, blend, row["head"], tokens)
+        return probability[:, module.classes.index(row["target"])]
+    output = model.value_head(row["head"]).outputs.index(row["quantity"])
     kelvin = float(row["temperature"]) if row["temperature"] != "" else np.nan
-    where = np.arange(count), np.full(count, place), np.full(count, kelvin)
-    return predict_mean(model, blend, row["head"], tokens, *where)
+    queries = np.arange(count), np.full(count, output), np.full(count, kelvin)
+    return predict_mean(model, blend, row["head"], tokens, *queries)
 
 
 def _key(line: dict[str, Any]) -> tuple[str, str]:

@@ -1,8 +1,8 @@
 """Baselines trained on the same rows as a model: mean, ridge, extra trees, boosted trees.
 
-Labels over temperature are fitted as curves if all training crystals share one temperature grid, else with the
-temperature as an input. The settings were chosen by 5-fold cross-validation on the training part of the built-in `thermal`
-table (2026-11): extra trees 0.033 of 3R on Cv(T), boosted trees 0.036 (as curves 0.043), ridge 0.040, mean curve 0.121.
+Labels over temperature are fitted as curves if all training crystals share one temperature grid, else with temperature as a
+feature. Settings were chosen by 5-fold cross-validation on the training part of the built-in table `thermal` (2026-11): extra
+trees 0.033 of 3R on Cv(T), boosted trees 0.036 (as curves 0.043), ridge 0.040, mean curve 0.121.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,8 +16,8 @@ from cloudkit.predict.ensembles import label_scale
 from cloudkit.predict.features import features
 
 Array = npt.NDArray[np.float64]
-MEAN_GRID: Final = 200  # temperatures at which the mean curve is held, at most
-ALPHAS: Final = np.logspace(-1, 5, 13)  # penalties that ridge chooses from
+MEAN_GRID: Final = 200  # maximum number of temperatures of the mean curve
+ALPHAS: Final = np.logspace(-1, 5, 13)  # candidate penalties of ridge
 SCALES: Final = (
     25.0,
     50.0,
@@ -29,7 +29,7 @@ SCALES: Final = (
 
 
 class Rows(NamedTuple):
-    """Observations: texts and temperature (n,) in K; all zero where the labels have no temperature."""
+    """Observations: texts, and temperature (n,) in K, all zero if labels have no temperature."""
 
     texts: Sequence[str]
     temperature: Array
@@ -53,11 +53,34 @@ def fit_predict(
     *,
     seed: int = 0,
 ) -> Array:
-    """Train one baseline and predict the test observations, (n_test,), in the unit of the training values.
+    """Train a baseline and predict test observations.
 
-    One row per observation; texts are orbit or reduced strings; temperature (n,) in K, None or NaN where it has no meaning.
-    name: one of BASELINES. Outside the training temperatures, curves keep their end values.
-    Raises CloudkitError for an unknown name, DataError for empty or uneven columns, ScopeError for invalid text.
+    Parameters
+    ----------
+    name : str
+        One of BASELINES.
+    train_texts, test_texts : sequence of str
+        Orbit or reduced strings, one per observation.
+    train_temperature, test_temperature : array_like or None
+        (n,) in K; None or NaN for quantities without one. Outside the training range, curves are constant.
+    train_value : array_like
+        (n_train,), labels.
+    seed : int
+        For trees.
+
+    Returns
+    -------
+    ndarray of float64
+        (n_test,), in the unit of the labels.
+
+    Raises
+    ------
+    CloudkitError
+        For an unknown name.
+    DataError
+        For empty columns or columns of different lengths.
+    ScopeError
+        For invalid text.
 
     Examples
     --------
@@ -80,19 +103,19 @@ def _rows(texts: Sequence[str], temperature: Any) -> Rows:
     kelvin = np.full(len(texts), np.nan) if temperature is None else np.asarray(temperature, dtype=np.float64)
     if kelvin.shape != (len(texts),):
         raise DataError(f"{len(texts)} strings need as many temperatures, found shape {kelvin.shape}")
-    known = np.isfinite(kelvin)
-    if known.any() and not known.all():
+    finite = np.isfinite(kelvin)
+    if finite.any() and not finite.all():
         raise DataError(
-            f"{np.count_nonzero(~known)} of {kelvin.size} rows have no temperature and the others have one"
+            f"{np.count_nonzero(~finite)} of {kelvin.size} rows have no temperature and the others have one"
         )
-    return Rows(texts, np.where(known, kelvin, 0.0))
+    return Rows(texts, np.where(finite, kelvin, 0.0))
 
 
 def as_curves(rows: Rows, value: Array) -> Curves | None:
-    """Labels as one curve per distinct string (repeated labels averaged); None unless all have the same temperatures."""
+    """Return labels as one curve per distinct string, repeated labels averaged; None unless all share one temperature grid."""
     texts = list(dict.fromkeys(rows.texts))
-    place = {text: index for index, text in enumerate(texts)}
-    crystal = np.array([place[text] for text in rows.texts])
+    position = {text: index for index, text in enumerate(texts)}
+    crystal = np.array([position[text] for text in rows.texts])
     grid, at = np.unique(rows.temperature, return_inverse=True)
     if grid.size * len(texts) > len(rows.texts):
         return None
@@ -105,7 +128,7 @@ def as_curves(rows: Rows, value: Array) -> Curves | None:
 
 
 def _read_off(grid: Array, curves: Array, temperature: Array) -> Array:
-    """Row i of `curves` (n, t) at temperature i, linear between grid points and constant outside."""
+    """Interpolate row i of `curves` (n, t) at temperature i; linear, constant outside of the grid."""
     right = np.clip(np.searchsorted(grid, temperature), 1, max(grid.size - 1, 1))
     if grid.size == 1:
         return curves[:, 0]
@@ -116,28 +139,28 @@ def _read_off(grid: Array, curves: Array, temperature: Array) -> Array:
 
 
 def _mean(train: Rows, value: Array, test: Rows, seed: int) -> Array:
-    """The mean over crystals of their curves, each interpolated and counted only between its own ends."""
+    """Average the curves of all crystals, each over its range of temperatures only."""
     grid = np.unique(train.temperature)
     if grid.size > MEAN_GRID:
         grid = np.unique(np.quantile(grid, np.linspace(0, 1, MEAN_GRID)))
-    place: dict[str, list[int]] = {}
+    by_text: dict[str, list[int]] = {}
     for row, text in enumerate(train.texts):
-        place.setdefault(text, []).append(row)
+        by_text.setdefault(text, []).append(row)
     total, count = np.zeros(grid.size), np.zeros(grid.size)
-    for rows in place.values():
-        own, at = np.unique(train.temperature[rows], return_inverse=True)
+    for rows in by_text.values():
+        kelvin, at = np.unique(train.temperature[rows], return_inverse=True)
         mean = np.bincount(at, value[rows]) / np.bincount(at)
-        inside = (grid >= own[0]) & (grid <= own[-1])
-        total[inside] += np.interp(grid[inside], own, mean)
+        inside = (grid >= kelvin[0]) & (grid <= kelvin[-1])
+        total[inside] += np.interp(grid[inside], kelvin, mean)
         count += inside
-    known = count > 0
-    if not known.any():  # every crystal has one temperature of its own, none of which is on the thinned grid
+    covered = count > 0
+    if not covered.any():  # each crystal has a single temperature, none of which is on the thinned grid
         return np.full(test.temperature.shape, value.mean())
-    return np.interp(test.temperature, grid[known], total[known] / count[known])
+    return np.interp(test.temperature, grid[covered], total[covered] / count[covered])
 
 
 def _fit_curves(model: Any, train: Curves, test: Rows) -> Array:
-    """Fit all grid points at once, then interpolate the predicted curves at the test temperatures."""
+    """Fit all grid points jointly, then interpolate the predicted curves at the test temperatures."""
     model.fit(features(train.texts), train.value if train.grid.size > 1 else train.value[:, 0])
     distinct = {text: index for index, text in enumerate(dict.fromkeys(test.texts))}
     predicted = np.asarray(model.predict(features(list(distinct)))).reshape(len(distinct), train.grid.size)
@@ -153,7 +176,7 @@ def _ridge(train: Rows, value: Array, test: Rows, seed: int) -> Array:
     curves, join = as_curves(train, value), require("sklearn.pipeline", "train").make_pipeline
     if curves is not None:
         return _fit_curves(join(scale.StandardScaler(), linear.RidgeCV(ALPHAS)), curves, test)
-    # Rows of one crystal stay together while the penalty is chosen, or it would be far too small.
+    # rows of one crystal are in one fold, else the chosen penalty would be far too small
     selection = require("sklearn.model_selection", "train")
     folds = selection.GroupKFold(max(2, min(5, len(set(train.texts)))))
     options = {"cv": folds, "scoring": "neg_mean_absolute_error"}
@@ -164,7 +187,7 @@ def _ridge(train: Rows, value: Array, test: Rows, seed: int) -> Array:
 
 
 def _products(rows: Rows) -> Array:
-    """Products of the features with a constant and smooth functions of temperature."""
+    """Return products of the features with a constant and smooth functions of temperature."""
     kelvin = rows.temperature[:, None]
     basis = np.concatenate([np.ones_like(kelvin), kelvin / (kelvin + np.array(SCALES))], axis=1)
     ones = np.column_stack([np.ones(len(rows.texts)), features(rows.texts)])

@@ -1,4 +1,4 @@
-"""Predicted classes compared with labels, and with baselines that are trained, and given a threshold, on the same rows."""
+"""Evaluation of class probabilities, with baselines trained and thresholded on the same rows."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from cloudkit.predict.features import features
 
 Array = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
-PENALTY: Final = 0.01  # inverse strength of the penalty of the logistic regression
+INVERSE_PENALTY: Final = 0.01  # inverse strength of the penalty of the logistic regression
 
 
 def predict_baseline(
@@ -28,30 +28,30 @@ def predict_baseline(
     *,
     seed: int = 0,
 ) -> Array:
-    """Train one baseline on strings and numbers of classes (n,), and return probabilities (n_test, classes).
+    """Train a baseline on strings and class indices (n,), and return test probabilities (n_test, classes).
 
-    A class that no training row has gets the probability 0. Raises CloudkitError for an unknown name.
+    Classes without training rows get probability 0. Raises CloudkitError for an unknown name.
 
     Examples
     --------
     >>> predict_baseline("mean", ["0 0 0 | Si 1a", "0 0 0 | C 1a"], np.array([0, 0]), ["0 0 0 | Ge 1a"], 2).tolist()
     [[1.0, 0.0]]
     """
-    if name != "mean" and name not in MAKERS:
-        raise CloudkitError(f"unknown baseline '{name}'" + suggest(name, ("mean", *MAKERS)))
+    if name != "mean" and name not in CLASSIFIERS:
+        raise CloudkitError(f"unknown baseline '{name}'" + suggest(name, ("mean", *CLASSIFIERS)))
     present = np.unique(label)
     out = np.zeros((len(test_texts), classes))
     if name == "mean" or len(present) == 1:
         out[:] = np.bincount(label, minlength=classes) / len(label)
         return out
-    model = MAKERS[name](seed).fit(features(train_texts), label)
+    model = CLASSIFIERS[name](seed).fit(features(train_texts), label)
     out[:, present] = model.predict_proba(features(test_texts))
     return out
 
 
 def _logistic(seed: int) -> Any:
     linear, scale = require("sklearn.linear_model", "train"), require("sklearn.preprocessing", "train")
-    model = linear.LogisticRegression(C=PENALTY, max_iter=1000)
+    model = linear.LogisticRegression(C=INVERSE_PENALTY, max_iter=1000)
     return require("sklearn.pipeline", "train").make_pipeline(scale.StandardScaler(), model)
 
 
@@ -64,30 +64,30 @@ def _boosted_trees(seed: int) -> Any:
     return require("sklearn.ensemble", "train").HistGradientBoostingClassifier(random_state=seed, **options)
 
 
-MAKERS: Final[dict[str, Callable[[int], Any]]] = {
+CLASSIFIERS: Final[dict[str, Callable[[int], Any]]] = {
     "ridge": _logistic,
     "extra_trees": _extra_trees,
     "boosted_trees": _boosted_trees,
 }
 
 DEFAULT_METRIC: Final = "roc_auc"
-EVEN: Final = 0.5  # threshold where none was chosen
+DEFAULT_THRESHOLD: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """How classes are decided and compared.
+    """How classes are predicted and compared.
 
     Attributes
     ----------
     output, classes
-        What is classified, and the names of its classes.
+        Quantity, and names of its classes.
     positive
-        The number of the class that threshold, F1 and ROC are about.
+        Index of the positive class, for threshold, F1 and ROC.
     tuned_by
-        The metric that thresholds are chosen for; "none": they are 0.5.
+        Metric by which thresholds are chosen; "none": 0.5.
     metric
-        What the model is compared with baselines by.
+        Metric by which the model is compared with baselines.
     """
 
     output: str
@@ -97,27 +97,27 @@ class Judge:
     metric: str
 
     def tuned(self, label: Labels, probability: Array) -> float:
-        """The threshold chosen on rows that training has not seen."""
+        """Choose the threshold on held-out rows."""
         if self.tuned_by == "none" or not len(label):
-            return EVEN
+            return DEFAULT_THRESHOLD
         return choose_threshold(label, probability[:, self.positive], self.positive, self.tuned_by)[0]
 
 
 def judge_of(head: ClassificationHead, metric: str | None = None) -> Judge:
-    """The judge of a head of a spec."""
+    """Return the Judge of a head of a spec."""
     positive = head.classes.index(head.positive or head.classes[-1])
     return Judge(head.output, tuple(head.classes), positive, head.threshold, metric or DEFAULT_METRIC)
 
 
 class ClassRows(NamedTuple):
-    """Labelled crystals that baselines are trained on, and those on which their thresholds are chosen."""
+    """Crystals that baselines are trained on, and held-out ones on which their thresholds are chosen."""
 
     train: Crystals
     held_out: Crystals
 
 
 class Column(NamedTuple):
-    """What the model or a baseline says: probability (rows, classes), the class it decides for (rows,), and from which threshold."""
+    """Predictions of the model or a baseline: probability (rows, classes), predicted class (rows,), and threshold."""
 
     probability: Array
     decided: Labels
@@ -126,7 +126,7 @@ class Column(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ClassScores:
-    """One head of classes: `metrics` as an entry of "tasks" in metrics.json; label (rows,); the model's column first, then the baselines'."""
+    """Scores of a classification head: `metrics`, an entry of "tasks" in metrics.json; label (rows,); columns of model and baselines."""
 
     metrics: dict[str, Any]
     judge: Judge
@@ -146,7 +146,7 @@ def compare_classes(
     baselines: Sequence[str],
     seed: int = 0,
 ) -> ClassScores:
-    """Score probabilities (observations of `test`, classes) together with those of baselines; without `rows` there are none."""
+    """Score probabilities (observations of `test`, classes), and baselines trained on `rows` unless None."""
     test = test.renumbered([judge.output])
     texts, label = observations(test)
     columns = {"prediction": Column(probability, decide(probability, judge.positive, threshold), threshold)}
@@ -162,8 +162,10 @@ def compare_classes(
         "metric": judge.metric,
     }
     scores = {
-        name: summarize_classes(label, one.probability, positive=judge.positive, threshold=one.threshold)
-        for name, one in columns.items()
+        name: summarize_classes(
+            label, column.probability, positive=judge.positive, threshold=column.threshold
+        )
+        for name, column in columns.items()
     }
     metrics |= scores.pop("prediction")
     metrics["baselines"] = scores
@@ -171,16 +173,16 @@ def compare_classes(
 
 
 def observations(crystals: Crystals) -> tuple[list[str], Labels]:
-    """The string and the number of the class of each label."""
+    """Return the string and the class index of each label."""
     return [crystals.texts[i] for i in crystals.crystal], crystals.value.astype(np.int64)
 
 
 def _baseline(name: str, judge: Judge, rows: ClassRows, texts: list[str], seed: int) -> Column:
-    """Train a baseline, and choose its threshold as the model's was."""
+    """Train a baseline, and choose its threshold like that of the model."""
     (train_texts, train_label), (held_texts, held_label) = map(observations, rows)
-    found = predict_baseline(
+    probability = predict_baseline(
         name, train_texts, train_label, [*texts, *held_texts], len(judge.classes), seed=seed
     )
-    tested, held = found[: len(texts)], found[len(texts) :]
-    threshold = judge.tuned(held_label, held)
-    return Column(tested, decide(tested, judge.positive, threshold), threshold)
+    test, held_out = probability[: len(texts)], probability[len(texts) :]
+    threshold = judge.tuned(held_label, held_out)
+    return Column(test, decide(test, judge.positive, threshold), threshold)

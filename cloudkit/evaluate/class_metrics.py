@@ -1,6 +1,6 @@
-"""Metrics of classes: ROC-AUC, balanced accuracy, F1, accuracy, log loss, Brier score, expected calibration error.
+"""Classification metrics: ROC-AUC, balanced accuracy, F1, accuracy, log loss, Brier score, expected calibration error.
 
-Labels are numbers of classes, from 0; probabilities are (rows, classes) and add up to 1 in each row.
+Labels are class indices (rows,); probabilities are (rows, classes), with rows that add up to 1.
 """
 
 from collections.abc import Callable
@@ -14,15 +14,15 @@ from cloudkit.predict.classes import decide
 
 Array = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
-BINS: Final = 10  # of equal width, in which calibration is measured
-SMALLEST: Final = float(
+N_BINS: Final = 10  # of equal width, in which calibration is measured
+MIN_PROBABILITY: Final = float(
     np.finfo(np.float64).eps
 )  # probability that a logarithm is taken of, as in scikit-learn
 SCORES: Final = ("roc_auc", "balanced_accuracy", "f1", "accuracy", "log_loss", "brier", "calibration_error")
 
 
 class Reliability(NamedTuple):
-    """Rows in bins of predicted probability: its mean, how often it came true, and the rows of each bin that has some, (bins,)."""
+    """Reliability diagram: mean predicted probability, observed frequency and number of rows of each non-empty bin, (bins,)."""
 
     predicted: Array
     observed: Array
@@ -30,7 +30,7 @@ class Reliability(NamedTuple):
 
 
 def confusion(label: Labels, decided: Labels, classes: int) -> Labels:
-    """How many rows of each class (first axis) were taken for each class (second axis).
+    """Return the confusion matrix: rows of each true class (first axis) by predicted class (second axis).
 
     Examples
     --------
@@ -41,16 +41,16 @@ def confusion(label: Labels, decided: Labels, classes: int) -> Labels:
 
 
 def roc_curve(is_positive: npt.NDArray[np.bool_], score: Array) -> tuple[Array, Array]:
-    """Shares (thresholds,) of the negative and of the positive rows whose score is at least a threshold, from (0, 0) to (1, 1)."""
+    """Return false and true positive rates (thresholds,), from (0, 0) to (1, 1)."""
     order = np.argsort(-score, kind="stable")
-    last = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)  # rows of equal score together
+    last = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)  # ties share a threshold
     hits = np.cumsum(is_positive[order])[last]
     misses = last + 1 - hits
     return np.append(0.0, misses / misses[-1]), np.append(0.0, hits / hits[-1])
 
 
 def roc_auc(label: Labels, probability: Array, positive: int) -> float | None:
-    """Area under the ROC curve; of more than two classes the mean of each against the rest. None where a class has no row or all.
+    """Return the area under the ROC curve; for more than two classes the one-vs-rest mean. None if a class has no rows, or all.
 
     Examples
     --------
@@ -59,72 +59,72 @@ def roc_auc(label: Labels, probability: Array, positive: int) -> float | None:
     """
     count = probability.shape[1]
     areas = []
-    for place in [positive] if count == 2 else range(count):
-        mine = label == place
-        if mine.all() or not mine.any():
+    for index in [positive] if count == 2 else range(count):
+        is_positive = label == index
+        if is_positive.all() or not is_positive.any():
             return None
-        across, up = roc_curve(mine, probability[:, place])
-        areas.append(float((np.diff(across) * (up[1:] + up[:-1]) / 2).sum()))
+        false_rate, true_rate = roc_curve(is_positive, probability[:, index])
+        areas.append(float((np.diff(false_rate) * (true_rate[1:] + true_rate[:-1]) / 2).sum()))
     return float(np.mean(areas))
 
 
 def balanced_accuracy(table: Labels) -> float:
-    """The mean over the classes that have rows of the share predicted as such; table: as of `confusion`."""
+    """Return the mean recall of the classes that have rows; table: of `confusion`."""
     rows = table.sum(axis=1)
     return float((np.diag(table)[rows > 0] / rows[rows > 0]).mean())
 
 
 def f1(table: Labels, positive: int) -> float:
-    """F1 of the positive one of two classes, or the mean of all classes that were there or predicted."""
+    """Return the F1 of the positive class of two, or the macro average over all classes that occur or are predicted."""
     both = table.sum(axis=0) + table.sum(axis=1)
     each = 2 * np.diag(table) / np.maximum(both, 1)
     return float(each[positive]) if len(table) == 2 else float(each[both > 0].mean())
 
 
 def accuracy(table: Labels) -> float:
-    """The share of rows predicted right."""
+    """Return the fraction of correct predictions."""
     return float(np.trace(table) / table.sum())
 
 
 def log_loss(label: Labels, probability: Array) -> float:
-    """Mean negative logarithm, in nats, of the probability given to the true class."""
-    own = probability[np.arange(len(label)), label]
-    return float(-np.log(own.clip(SMALLEST, 1)).mean())
+    """Return the mean cross-entropy in nats."""
+    true = probability[np.arange(len(label)), label]
+    return float(-np.log(true.clip(MIN_PROBABILITY, 1)).mean())
 
 
 def brier(label: Labels, probability: Array) -> float:
-    """Mean squared error of the probabilities: of two classes that of one of them, of more the sum over all (Brier 1950)."""
+    """Return the mean squared error of the probabilities: of one of two classes, or summed over more (Brier 1950)."""
     squares = np.square(probability - np.eye(probability.shape[1])[label]).sum(axis=1)
     return float(squares.mean() / (2 if probability.shape[1] == 2 else 1))
 
 
 def reliability(label: Labels, probability: Array, positive: int) -> Reliability:
-    """How often probabilities come true, in bins of equal width: of two classes that of the positive one, of more the largest."""
+    """Bin probabilities, of the positive class of two or the largest of more, and count how often they are correct."""
     if probability.shape[1] == 2:
         stated, true = probability[:, positive], label == positive
     else:
         stated, true = probability.max(axis=1), probability.argmax(axis=1) == label
-    place = np.minimum((stated * BINS).astype(np.int64), BINS - 1)
-    rows = np.bincount(place, minlength=BINS)
+    bins = np.minimum((stated * N_BINS).astype(np.int64), N_BINS - 1)
+    rows = np.bincount(bins, minlength=N_BINS)
     filled = rows > 0
-    sums = (np.bincount(place, weights, minlength=BINS)[filled] for weights in (stated, true.astype(float)))
+    sums = (np.bincount(bins, weights, minlength=N_BINS)[filled] for weights in (stated, true.astype(float)))
     predicted, observed = (total / rows[filled] for total in sums)
     return Reliability(predicted, observed, rows[filled])
 
 
 def calibration_error(label: Labels, probability: Array, positive: int) -> float:
-    """Expected calibration error: the mean distance of stated from observed frequency, by rows (Naeini 2015)."""
-    found = reliability(label, probability, positive)
-    return float(np.average(np.abs(found.predicted - found.observed), weights=found.rows))
+    """Return the expected calibration error: mean |predicted - observed| frequency, weighted by rows (Naeini 2015)."""
+    bins = reliability(label, probability, positive)
+    return float(np.average(np.abs(bins.predicted - bins.observed), weights=bins.rows))
 
 
 def summarize_classes(
     label: Labels, probability: Array, *, positive: int, threshold: float
 ) -> dict[str, Any]:
-    """Return all metrics of one column of predictions, ready for metrics.json.
+    """Return all metrics of one column of predictions, for metrics.json.
 
-    Keys: SCORES (roc_auc is left out where a class has no row or all), threshold and confusion.
-    Raises DataError for no rows, and for probabilities that are not finite.
+    Keys: SCORES (without roc_auc if a class has no rows, or all), threshold and confusion.
+    Raises DataError if there are no rows, or a probability is not finite.
     """
     if not len(label) or probability.shape[0] != len(label):
         raise DataError(
@@ -142,15 +142,15 @@ def summarize_classes(
         "brier": brier(label, probability),
         "calibration_error": calibration_error(label, probability, positive),
     }
-    known = {name: score for name, score in scores.items() if score is not None}
-    return {**known, "threshold": threshold, "confusion": table.tolist()}
+    defined = {name: score for name, score in scores.items() if score is not None}
+    return {**defined, "threshold": threshold, "confusion": table.tolist()}
 
 
 def choose_threshold(label: Labels, score: Array, positive: int, metric: str) -> tuple[float, float]:
-    """The probability of the positive one of two classes from which to predict it, and the value of the metric there.
+    """Choose the probability from which the positive class of two is predicted; return it and the value of the metric.
 
-    metric: balanced_accuracy, f1 or accuracy. Thresholds lie midway between neighbouring probabilities; of equally good ones the
-    nearest to 0.5 is taken.
+    metric: balanced_accuracy, f1 or accuracy. Candidates lie midway between neighbouring probabilities; ties are broken in favour
+    of the nearest to 0.5.
 
     Examples
     --------
@@ -162,8 +162,8 @@ def choose_threshold(label: Labels, score: Array, positive: int, metric: str) ->
         "f1": lambda table: f1(table, positive),
         "accuracy": accuracy,
     }
-    known = np.unique(score)
-    cuts = np.unique(np.concatenate([[0.5], (known[1:] + known[:-1]) / 2]))
+    distinct = np.unique(score)
+    cuts = np.unique(np.concatenate([[0.5], (distinct[1:] + distinct[:-1]) / 2]))
     tables = _confusions(label == positive, score, cuts, positive)
     values = np.array([measures[metric](table) for table in tables])
     best = np.flatnonzero(values >= values.max() - 1e-12)
@@ -172,11 +172,12 @@ def choose_threshold(label: Labels, score: Array, positive: int, metric: str) ->
 
 
 def _confusions(is_positive: npt.NDArray[np.bool_], score: Array, cuts: Array, positive: int) -> Labels:
-    """The confusion of two classes at each threshold, (cuts, 2, 2)."""
-    mine, others = np.sort(score[is_positive]), np.sort(score[~is_positive])
-    missed, passed = np.searchsorted(mine, cuts), np.searchsorted(others, cuts)
+    """Return the confusion matrix of two classes at each threshold, (cuts, 2, 2)."""
+    positives, negatives = np.sort(score[is_positive]), np.sort(score[~is_positive])
+    false_negative, true_negative = np.searchsorted(positives, cuts), np.searchsorted(negatives, cuts)
     table = np.empty((len(cuts), 2, 2), dtype=np.int64)
-    rest = 1 - positive
-    table[:, positive, rest], table[:, positive, positive] = missed, len(mine) - missed
-    table[:, rest, rest], table[:, rest, positive] = passed, len(others) - passed
+    negative = 1 - positive
+    table[:, positive, negative] = false_negative
+    table[:, positive, positive] = len(positives) - false_negative
+    table[:, negative, negative], table[:, negative, positive] = true_negative, len(negatives) - true_negative
     return table

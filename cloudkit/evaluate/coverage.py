@@ -1,4 +1,4 @@
-"""Do intervals hold what they promise? Coverage of 80 % intervals, of narrow and wide ones and of kinds of crystals."""
+"""Coverage of 80 % prediction intervals, overall, of narrow and wide ones, and by class of compounds and crystal system."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -13,7 +13,7 @@ from cloudkit.tables import ELEMENT, SPACE_GROUPS
 Array = NDArray[np.float64]
 THIRDS: Final = ("narrowest", "middle", "widest")
 CRYSTALS_PER_THIRD: Final = 10
-SMALLEST_KIND: Final = 20  # crystals of a kind of its own
+MIN_CRYSTALS_PER_KIND: Final = 20
 FAMILIES: Final = {  # by the most electronegative element
     "H": "hydrides",
     "N": "nitrides",
@@ -23,7 +23,7 @@ FAMILIES: Final = {  # by the most electronegative element
     **dict.fromkeys(("P", "As", "Sb", "Bi"), "pnictides"),
     **dict.fromkeys(("B", "C", "Si", "Ge"), "carbides, borides, silicides"),
 }
-OTHERS: Final = "of metals alone"
+INTERMETALLICS: Final = "of metals alone"
 
 
 def measure_intervals(texts: Sequence[str], columns: Mapping[str, Array]) -> dict[str, Any]:
@@ -57,15 +57,15 @@ def _kinds(texts: Sequence[str], crystals: Array) -> Iterator[dict[str, Any]]:
     for place in (0, 1):
         kinds = np.array([kinds_of(text)[place] for text in texts])
         for name in dict.fromkeys(
-            (*FAMILIES.values(), OTHERS) if place == 0 else sorted(set(kinds.tolist()))
+            (*FAMILIES.values(), INTERMETALLICS) if place == 0 else sorted(set(kinds.tolist()))
         ):
             rows = np.flatnonzero(kinds == name)
-            if len(rows) >= SMALLEST_KIND:
+            if len(rows) >= MIN_CRYSTALS_PER_KIND:
                 yield _measures(str(name), crystals[rows])
 
 
 def kinds_of(text: str) -> tuple[str, str]:
-    """Family of compounds and crystal system of a string, each empty for what is no valid string.
+    """Return the class of compounds and the crystal system of a string; "" if the string is invalid.
 
     Examples
     --------
@@ -77,7 +77,7 @@ def kinds_of(text: str) -> tuple[str, str]:
     except ScopeError:
         return "", ""
     anion = max(scope.composition, key=lambda symbol: (_electronegativity(symbol), symbol))
-    return FAMILIES.get(anion, OTHERS), SPACE_GROUPS[scope.space_group - 1].crystal_system
+    return FAMILIES.get(anion, INTERMETALLICS), SPACE_GROUPS[scope.space_group - 1].crystal_system
 
 
 def _electronegativity(symbol: str) -> float:

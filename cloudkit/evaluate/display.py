@@ -1,10 +1,10 @@
-"""Names of quantities and baselines, and short strings, as reports show them."""
+"""Display names of quantities and baselines, and short strings, for reports."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from cloudkit.errors import ScopeError
-from cloudkit.evaluate.metrics import measures_of, standings
+from cloudkit.evaluate.metrics import measures_of, ranked_scores
 from cloudkit.html import table, titled
 from cloudkit.scope import parse, reduced_formula
 from cloudkit.tables import SPACE_GROUP_BY_GENERATORS
@@ -29,7 +29,7 @@ CLASS_BASELINE_NAMES: Final = {"mean": "majority", "ridge": "logistic regression
 
 
 def quantity_name(quantity: str) -> str:
-    """The name of a quantity in reports: words for names such as band_gap; symbols such as K_VRH stay as they are.
+    """Return the display name of a quantity; symbols such as K_VRH are unchanged.
 
     Examples
     --------
@@ -40,7 +40,7 @@ def quantity_name(quantity: str) -> str:
 
 
 def baseline_name(name: str, task: Mapping[str, Any] | None = None) -> str:
-    """The name of a baseline in reports; task: what it was evaluated on, as metrics.json holds it.
+    """Return the display name of a baseline; task: an entry of "tasks" in metrics.json.
 
     Examples
     --------
@@ -53,7 +53,7 @@ def baseline_name(name: str, task: Mapping[str, Any] | None = None) -> str:
 
 
 def probability_column(name: str, baseline: str = "") -> str:
-    """The column of predictions.csv that holds the probability of a class, of the model or of a baseline.
+    """Return the column of predictions.csv with the probability of a class, of the model or a baseline.
 
     Examples
     --------
@@ -64,7 +64,7 @@ def probability_column(name: str, baseline: str = "") -> str:
 
 
 def short_scope(text: str) -> str:
-    """A SCOPE string with the symbol of its space group in place of the generators.
+    """Replace the generators of a SCOPE string by the symbol of its space group.
 
     Examples
     --------
@@ -77,7 +77,7 @@ def short_scope(text: str) -> str:
 
 
 def formula_of(text: str) -> str:
-    """The reduced formula of a SCOPE string; empty for other text.
+    """Return the reduced formula of a SCOPE string; "" for other text.
 
     Examples
     --------
@@ -90,21 +90,22 @@ def formula_of(text: str) -> str:
         return ""
 
 
-LEFT_OUT = ("share_of_3R", "mae_over_mad", "coverage_of_80")  # of the short table
+HIDDEN_MEASURES = ("share_of_3R", "mae_over_mad", "coverage_of_80")  # not in the short table
 
 
 def errors_html(tasks: Iterable[dict[str, Any]]) -> str:
-    """The errors of each evaluated quantity, the model's and those of its baselines from the best; as in metrics.json."""
-    return "".join(map(_one, tasks)) or titled("nothing was evaluated")
+    """Tabulate the errors of the model and its baselines, from the best, for each evaluated quantity."""
+    return "".join(map(_task_html, tasks)) or titled("nothing was evaluated")
 
 
-def _one(task: dict[str, Any]) -> str:
+def _task_html(task: dict[str, Any]) -> str:
     unit = f" in {task['unit']}" if task.get("unit") else ""
-    shown = [one for one in measures_of(task) if one.key not in LEFT_OUT]
+    shown = [measure for measure in measures_of(task) if measure.key not in HIDDEN_MEASURES]
     rows = [
-        (baseline_name(name, task), *(one.of(scores) for one in shown)) for name, scores in standings(task)
+        (baseline_name(name, task), *(measure.of(scores) for measure in shown))
+        for name, scores in ranked_scores(task)
     ]
     return titled(
         f"{quantity_name(task['quantity'])}{unit}, {task['rows']:,} rows",
-        table(("", *(one.label for one in shown)), rows),
+        table(("", *(measure.label for measure in shown)), rows),
     )

@@ -1,4 +1,4 @@
-"""A trained model compared with labels it has not seen, and with baselines trained on its training rows."""
+"""Evaluation of a trained model on a table of labels, with baselines trained on its training rows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -47,9 +47,21 @@ ALL_BASELINES: Final = tuple(BASELINES)
 
 
 class Scores(NamedTuple):
-    """One quantity of one head: `metrics` as an entry of "tasks" in metrics.json; the columns are (rows,), per atom.
+    """Scores of one quantity of one head.
 
-    columns: "temperature", "target", "prediction" and one per baseline; ids and texts (rows,) name the crystals.
+    Attributes
+    ----------
+    metrics : dict
+        Entry of "tasks" in metrics.json.
+    ids, texts : list of str
+        (rows,), ids and strings of the crystals.
+    columns : dict of str to ndarray
+        (rows,), per atom: temperature, target, prediction, and one per baseline.
+
+    Examples
+    --------
+    >>> Scores({"quantity": "band_gap", "mae": 0.3}, ["a"], ["0 0 0 | Si 1a"], {"target": np.array([1.1])}).metrics["mae"]
+    0.3
     """
 
     metrics: dict[str, Any]
@@ -59,7 +71,13 @@ class Scores(NamedTuple):
 
 
 class Evaluation(NamedTuple):
-    """Scores of all quantities, and notes on how they were obtained."""
+    """Scores of all quantities, and notes on the data; shown as tables in notebooks.
+
+    Examples
+    --------
+    >>> Evaluation([], ["no baselines"]).notes
+    ['no baselines']
+    """
 
     scores: "list[Scores | ClassScores]"
     notes: list[str]
@@ -78,30 +96,57 @@ def evaluate(
     n_atoms: str | None = None,
     baselines: Sequence[str] = ALL_BASELINES,
 ) -> Evaluation:
-    """Compare a model with the labels of a table, and with baselines trained on the same rows as the model.
+    """Evaluate a model on the labels of a table, with baselines trained on the same rows as the model.
 
-    data: a .csv, .jsonl or .parquet file, or the name of built-in data with an optional part, such as "thermal:test".
-    text, id, n_atoms: columns; targets: columns of labels. By default labels are in the columns that the spec's finetune
-    task names, else in columns that have the name of a quantity, in canonical units per atom.
-    Raises DataError if the data cannot be read, names no label, or a string is too long for the model.
+    Parameters
+    ----------
+    model : Model
+        From `cloudkit.load`.
+    data : str, Path or Table
+        A .csv, .jsonl or .parquet file, or built-in data with an optional part, such as "thermal:test".
+    targets : sequence of Target
+        Columns of labels; default those of the finetune task in the spec, else columns named after a quantity, in canonical units
+        per atom.
+    text, id, n_atoms : str, optional
+        Columns of strings, ids and atoms.
+    baselines : sequence of str
+        Names in BASELINES.
+
+    Returns
+    -------
+    Evaluation
+        Scores of each quantity, and notes.
+
+    Raises
+    ------
+    DataError
+        If the data cannot be read or has no labels, or a string is too long for the model.
+
+    Examples
+    --------
+    >>> from cloudkit.predict import load
+    >>> table = Table("k.csv", {"scope": ["1 4 b O O O c O O O d O O O e O O O 0 | Cs 1a Cl 1b"], "bulk_modulus": [18.2]})
+    >>> evaluation = evaluate(load("elastic"), table, baselines=[])
+    >>> evaluation.scores[0].metrics["quantity"], evaluation.scores[0].metrics["rows"]
+    ('bulk_modulus', 1)
     """
     table = data if isinstance(data, Table) else open_data(data)
     scores, notes = list[Scores | ClassScores](), list[str]()
     for head in model.heads:
-        wanted = _limited(model, head, _targets(model, head, table, targets))
-        if wanted:
+        limited = _limited(model, head, _targets(model, head, table, targets))
+        if limited:
             test = read_crystals(
-                table, targets=wanted, dialect=model.spec.tokens.dialect, id=id,
+                table, targets=limited, dialect=model.spec.tokens.dialect, id=id,
                 text=text or _text_column(model, head, table), n_atoms=n_atoms or _column(table, "n_atoms"),
             )  # fmt: skip
-            rows, learned, said = _finetune_rows(model, head)
-            notes += [*test.notes, *said, *_overlap(learned, test)]
+            rows, learned, row_notes = _finetune_rows(model, head)
+            notes += [*test.notes, *row_notes, *_overlap(learned, test)]
             if isinstance(model.spec.heads[head], ClassificationHead):
                 scores.append(_classified(model, head, rows, test, baselines))
                 notes += _absent(test)
                 continue
             train = None if rows is None else rows.train
-            units = {one.quantity: one.unit for one in wanted}
+            units = {target.quantity: target.unit for target in limited}
             ends = predict_crystals(model, head, test)
             compared = compare(head, train, test, ends.value, baselines, model.spec.run.seed, units)
             add_intervals(compared, test, ends)
@@ -113,13 +158,13 @@ def evaluate(
 
 
 def open_data(name: str | Path) -> Table:
-    """Read a file, or built-in data such as ``thermal`` or ``thermal:test`` if no file has that name."""
+    """Read a file, else built-in data such as ``thermal`` or ``thermal:test``."""
     builtin, _, part = str(name).partition(":")
     if builtin in BUILTIN and not Path(name).exists():
         return read_builtin(builtin, part or "all")
     if part and not Path(name).exists():
         raise DataError(
-            f"{name}: no such file, and no built-in data '{builtin}'; there are {', '.join(BUILTIN)}"
+            f"{name}: no such file, and no built-in data '{builtin}'; choose from {', '.join(BUILTIN)}"
         )
     if hint := missing_hint(str(name)):
         raise DataError(f"{name}: no such file; {hint}")
@@ -131,12 +176,12 @@ def open_data(name: str | Path) -> Table:
 
 
 def predict_crystals(model: Model, head: str, crystals: Crystals) -> Interval:
-    """The model's value (observations,) of each labelled value, per atom, with its interval."""
+    """Predict each label (observations,), per atom, with its interval."""
     tokens = tokenize(crystals.texts, model.network.tokenizer, model.spec.tokens.max_length)
     outputs = model.network.value_head(head).outputs
-    place = np.array([outputs.index(name) for name in crystals.quantities], dtype=np.int64)
+    index = np.array([outputs.index(name) for name in crystals.quantities], dtype=np.int64)
     return predict_intervals(
-        model.network, model.blends.get(head), head, tokens, crystals.crystal, place[crystals.quantity],
+        model.network, model.blends.get(head), head, tokens, crystals.crystal, index[crystals.quantity],
         crystals.temperature,
     )  # fmt: skip
 
@@ -144,30 +189,32 @@ def predict_crystals(model: Model, head: str, crystals: Crystals) -> Interval:
 def _classified(
     model: Model, head: str, rows: ClassRows | None, test: Crystals, baselines: Sequence[str]
 ) -> ClassScores:
-    """The scores of a classification head."""
-    described, module, seed = model.spec.heads[head], model.network.heads[head], model.spec.run.seed
-    assert isinstance(described, ClassificationHead) and isinstance(module, Classification)
+    """Score a classification head."""
+    declared, module, seed = model.spec.heads[head], model.network.heads[head], model.spec.run.seed
+    assert isinstance(declared, ClassificationHead) and isinstance(module, Classification)
     tokens = tokenize(test.texts, model.network.tokenizer, model.spec.tokens.max_length)
-    found = predict_classes(model.network, model.blends.get(head), head, tokens)[test.crystal]
-    asked = (one.metric for one in model.spec.tasks if isinstance(one, EvaluateTask) and one.head == head)
-    judge = judge_of(described, next(asked, None))
-    return compare_classes(head, judge, float(module.threshold), rows, test, found, baselines, seed)
+    probability = predict_classes(model.network, model.blends.get(head), head, tokens)[test.crystal]
+    metrics = (
+        task.metric for task in model.spec.tasks if isinstance(task, EvaluateTask) and task.head == head
+    )
+    judge = judge_of(declared, next(metrics, None))
+    return compare_classes(head, judge, float(module.threshold), rows, test, probability, baselines, seed)
 
 
 def _absent(test: Crystals) -> list[str]:
-    """A note for each class without a row, which leaves ROC-AUC undefined."""
+    """Note each class without rows, which leaves ROC-AUC undefined."""
     ((name, classes),) = test.classes.items()
     counts = np.bincount(test.value.astype(np.int64), minlength=len(classes))
     return [
-        f"no row is of class '{classes[place]}' of {name}: ROC-AUC is not defined"
-        for place in np.flatnonzero(counts == 0).tolist()
+        f"no row is of class '{classes[index]}' of {name}: ROC-AUC is not defined"
+        for index in np.flatnonzero(counts == 0).tolist()
     ]
 
 
 def add_intervals(scores: Sequence[Scores], test: Crystals, ends: Interval) -> None:
-    """Add intervals (observations of `test`,) to the columns of scores, and how many labels they hold to their metrics.
+    """Add intervals (observations of `test`,) to the columns of scores, and their coverage to the metrics.
 
-    A quantity that lacks an interval for some observation gets nothing.
+    Quantities with an observation without an interval are skipped.
     """
     for score in scores:
         rows = np.flatnonzero(test.quantity == test.quantities.index(score.metrics["quantity"]))
@@ -186,10 +233,36 @@ def compare(
     seed: int = 0,
     units: Mapping[str, str] | None = None,
 ) -> list[Scores]:
-    """Score predictions (observations of `test`,), quantity by quantity, together with baselines trained on `train`.
+    """Score predictions of a head, quantity by quantity, together with baselines.
 
-    Without `train` there are no baselines, and MAD is relative to the mean of the test labels. units: of labels that have no
-    canonical unit.
+    Parameters
+    ----------
+    head : str
+        Name of the head.
+    train : Crystals or None
+        Rows that baselines are trained on; None: no baselines, and MAD relative to the mean of the test labels.
+    test : Crystals
+        Labels.
+    prediction : ndarray
+        (observations of `test`,), per atom.
+    baselines : sequence of str
+        Names in BASELINES.
+    seed : int
+        For trees.
+    units : mapping, optional
+        Units of quantities without a canonical unit.
+
+    Returns
+    -------
+    list of Scores
+        One per quantity.
+
+    Examples
+    --------
+    >>> zero, none = np.zeros(1, np.int64), np.full(1, np.nan)
+    >>> test = Crystals(["0 0 0 | Si 1a"], ["a"], ("band_gap",), zero, zero, none, np.array([1.0]))
+    >>> compare("gap", None, test, np.array([1.5]), [])[0].metrics["mae"]
+    0.5
     """
     scores = [_score(head, name, train, test, prediction, baselines, seed) for name in test.quantities]
     for score in scores:
@@ -209,8 +282,8 @@ def _score(
     rows, texts, temperature, target = _observations(test, quantity)
     columns = {"temperature": temperature, "target": target, "prediction": prediction[rows]}
     mean = float(target.mean())
-    known = train is not None and quantity in train.quantities
-    if train is not None and known:
+    has_baselines = train is not None and quantity in train.quantities
+    if train is not None and has_baselines:
         _, seen, kelvin, labels = _observations(train, quantity)
         mean = float(labels.mean())
         columns |= {
@@ -228,14 +301,14 @@ def _score(
     }
     metrics |= measure("prediction")
     metrics["baselines"] = {}
-    for name in baselines if known else ():
+    for name in baselines if has_baselines else ():
         gain, half_width = paired_gain(target, columns["prediction"], columns[name], texts)
         metrics["baselines"][name] = {**measure(name), "gain": gain, "gain_half_width": half_width}
     return Scores(metrics, [test.ids[i] for i in test.crystal[rows]], texts, columns)
 
 
 def _observations(crystals: Crystals, quantity: str) -> tuple[npt.NDArray[np.int64], list[str], Array, Array]:
-    """Rows of one quantity, with their strings, temperatures and values."""
+    """Return the rows of one quantity, with their strings, temperatures and values."""
     rows = np.flatnonzero(crystals.quantity == crystals.quantities.index(quantity))
     texts = [crystals.texts[i] for i in crystals.crystal[rows]]
     return rows, texts, crystals.temperature[rows], crystals.value[rows]
@@ -247,11 +320,11 @@ def _finetune(model: Model, head: str) -> FinetuneTask:
     )
 
 
-def _targets(model: Model, head: str, table: Table, given: Sequence[Target]) -> list[Target]:
-    """The labels of one head: as given, as the spec names them, or columns with the name of a quantity."""
+def _targets(model: Model, head: str, table: Table, targets: Sequence[Target]) -> list[Target]:
+    """Return the labels of one head: `targets`, else those of the spec and columns named after a quantity."""
     outputs = model.network.value_head(head).outputs
-    if given:
-        return [target for target in given if target.quantity in outputs]
+    if targets:
+        return [target for target in targets if target.quantity in outputs]
     classes = classes_of([model.spec.heads[head]])
     named = [as_target(target, classes) for target in targets_of(_finetune(model, head).data)]
     found = [target for target in named if target.column in table.columns]
@@ -269,13 +342,13 @@ def _targets(model: Model, head: str, table: Table, given: Sequence[Target]) -> 
 
 
 def _limited(model: Model, head: str, targets: Sequence[Target]) -> list[Target]:
-    """The same with what the head allows of labels, as in training."""
+    """Set the limits of labels that the head has in training."""
     most = harmonic_limits([model.spec.heads[head]])
-    return [replace(one, most=most.get(one.quantity, one.most)) for one in targets]
+    return [replace(target, most=most.get(target.quantity, target.most)) for target in targets]
 
 
 def _check_unit(table: Table, target: Target) -> None:
-    """Raise DataError if a column `unit` gives another unit than the one in which the only column of labels is read."""
+    """Raise DataError if a column `unit` differs from the unit in which the only column of labels is read."""
     for row, unit in enumerate(table.columns.get("unit", ()) if target.unit else ()):
         if unit not in (target.unit, "", None):
             raise DataError(
@@ -288,33 +361,35 @@ def _column(table: Table, name: str) -> str | None:
 
 
 def _text_column(model: Model, head: str, table: Table) -> str | None:
-    """The spec's column of strings if the table has it; else the table decides."""
+    """Return the column of strings in the spec if the table has it, else None."""
     files = [data for data in tables_of(_finetune(model, head).data) if not isinstance(data, BuiltinData)]
     return next((data.columns.text for data in files if data.columns.text in table.columns), None)
 
 
 def _finetune_rows(model: Model, head: str) -> tuple[ClassRows | None, set[str], list[str]]:
-    """The rows that a head was trained on, on which baselines are trained too, and those held out; all their strings; notes.
+    """Return the rows that a head was trained on, and baselines are, and the held-out ones; all their strings; notes.
 
-    Without the rows, and with a note, if their files no longer exist.
+    None and a note if their files no longer exist.
     """
     spec, task = model.spec, _finetune(model, head)
     try:
         rows = read_task_data(spec, task.data)
         excluded = [
-            one.data for one in spec.tasks if isinstance(one, EvaluateTask) and task.exclude_shared != "none"
+            other.data
+            for other in spec.tasks
+            if isinstance(other, EvaluateTask) and task.exclude_shared != "none"
         ] + list(task.exclude_from)
         evaluated = [text for data in excluded for text in read_task_data(spec, data).texts]
         train, held_out = join_splits(split_members(task, rows, evaluated, spec.run.seed))
     except DataError as error:
         note = f"no baselines: the rows that {model.name} was trained on cannot be read ({error})"
         return None, set(), [note]
-    found = ClassRows(rows.of(train), calibration_rows(rows.of(held_out)))
+    found = ClassRows(rows.select(train), calibration_rows(rows.select(held_out)))
     return found, {rows.texts[index] for index in (*train, *held_out)}, []
 
 
 def _overlap(learned: set[str], test: Crystals) -> list[str]:
-    """A warning if strings of the test rows were among those for training or validation."""
+    """Warn if strings of the test rows were also used for training or validation."""
     shared = len(set(test.texts) & learned)
     if not shared:
         return []

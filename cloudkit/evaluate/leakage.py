@@ -1,7 +1,7 @@
-"""Which crystals a model has seen: by string, or by composition and space group.
+"""Leakage: which crystals a model was trained on, by string, or by composition and space group.
 
-Crystals that were trained on with labels (geometry counts as one) are kept as hashes, the first 8 bytes of SHA-256, in
-``seen.npz``, so that a model folder can tell later which rows of a new table it has seen.
+Crystals trained on with labels (geometry counts as a label) are stored in ``seen.npz`` as hashes, the first 8 bytes of SHA-256, so
+that rows of a new table can be checked against a model folder.
 """
 
 import hashlib
@@ -27,10 +27,10 @@ class Seen(NamedTuple):
     compositions: Hashes
 
     def marks(self, texts: Sequence[str]) -> npt.NDArray[np.bool_]:
-        """Mask (n,) of the strings whose crystals were seen, by string or by composition and space group."""
-        asked = hash_texts(texts, sort=False)
-        by_string = np.isin(asked.strings, self.strings)
-        return np.asarray(by_string | np.isin(asked.compositions, self.compositions))
+        """Return a mask (n,) of the strings that were seen, by string or by composition and space group."""
+        hashes = hash_texts(texts, sort=False)
+        by_string = np.isin(hashes.strings, self.strings)
+        return np.asarray(by_string | np.isin(hashes.compositions, self.compositions))
 
     def save(self, path: Path) -> None:
         """Write both arrays as uint64."""
@@ -38,15 +38,15 @@ class Seen(NamedTuple):
 
 
 def hash_texts(texts: Iterable[str], *, sort: bool = True) -> Seen:
-    """Return the hashes of strings, sorted and distinct unless `sort` is False."""
-    given = list(texts)
-    strings = np.array([_hash(text) for text in given], dtype=np.uint64)
-    compositions = np.array([_hash(composition_key(text)) for text in given], dtype=np.uint64)
+    """Hash strings; the hashes are sorted and distinct unless `sort` is False."""
+    texts = list(texts)
+    strings = np.array([_hash(text) for text in texts], dtype=np.uint64)
+    compositions = np.array([_hash(composition_key(text)) for text in texts], dtype=np.uint64)
     return Seen(np.unique(strings), np.unique(compositions)) if sort else Seen(strings, compositions)
 
 
 def load_seen(folder: Path) -> Seen:
-    """Return what the model in a folder has seen; empty if it has no record."""
+    """Read the crystals that the model in a folder has seen; empty if it has no record."""
     if not (folder / SEEN).is_file():
         return hash_texts([])
     arrays = read_arrays(folder / SEEN)
@@ -58,7 +58,7 @@ def load_seen(folder: Path) -> Seen:
 
 
 def join_seen(parts: Sequence[Seen]) -> Seen:
-    """Return the union of several."""
+    """Return the union of several sets."""
     return Seen(
         np.unique(np.concatenate([part.strings for part in parts])),
         np.unique(np.concatenate([part.compositions for part in parts])),
@@ -66,7 +66,7 @@ def join_seen(parts: Sequence[Seen]) -> Seen:
 
 
 def composition_key(text: str) -> str:
-    """Composition to two decimals, as in reduced strings, and space group; text that is not SCOPE is its own key.
+    """Return composition, to two decimals as in reduced strings, and space group; text that is not SCOPE unchanged.
 
     Examples
     --------
@@ -82,7 +82,7 @@ def composition_key(text: str) -> str:
 
 
 def formula_key(text: str) -> str:
-    """Composition to two decimals: polymorphs share it. Text that is not SCOPE is its own key."""
+    """Return the composition to two decimals, shared by polymorphs; text that is not SCOPE unchanged."""
     try:
         return composition_text(parse(text))
     except ScopeError:
@@ -90,16 +90,14 @@ def formula_key(text: str) -> str:
 
 
 def composition_text(scope: Scope) -> str:
-    """Fractions of the elements to two decimals, sorted by symbol: the same for all dialects of a crystal."""
+    """Return the atomic fractions to two decimals, sorted by symbol, equal for all dialects of a crystal."""
     counts = scope.composition
-    whole = sum(counts.values()) or 1.0
-    return " ".join(f"{element}{counts[element] / whole:.2f}" for element in sorted(counts))
+    total = sum(counts.values()) or 1.0
+    return " ".join(f"{element}{counts[element] / total:.2f}" for element in sorted(counts))
 
 
 def prototype_key(text: str) -> str:
-    """Space group and Wyckoff symbols without their elements: crystals of one kind of arrangement. Text that is not
-    SCOPE is its own key.
-    """
+    """Return space group and Wyckoff symbols without elements, shared by a prototype; text that is not SCOPE unchanged."""
     try:
         scope = parse(text)
     except ScopeError:

@@ -1,4 +1,4 @@
-"""Metrics of predictions: MAE, RMSE and MAD; and how reports show metrics, those of classes too (class_metrics.py)."""
+"""Regression metrics (MAE, RMSE, MAD), and display of all metrics in reports."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ Array = npt.NDArray[np.float64]
 
 
 def errors_of(target: Any, prediction: Any) -> Array:
-    """prediction - target, both (n,); raises DataError if they differ in length, are empty or not finite."""
+    """Return prediction - target, both (n,). Raises DataError if they differ in length, are empty or not finite."""
     y, p = np.asarray(target, dtype=np.float64), np.asarray(prediction, dtype=np.float64)
     if y.shape != p.shape or y.ndim != 1 or y.size == 0:
         raise DataError(
@@ -27,7 +27,7 @@ def errors_of(target: Any, prediction: Any) -> Array:
 
 
 def mae(target: Any, prediction: Any) -> float:
-    """Mean absolute error.
+    """Return the mean absolute error.
 
     Examples
     --------
@@ -38,7 +38,7 @@ def mae(target: Any, prediction: Any) -> float:
 
 
 def rmse(target: Any, prediction: Any) -> float:
-    """Root of the mean squared error.
+    """Return the root mean square error.
 
     Examples
     --------
@@ -79,15 +79,15 @@ def paired_gain(
 
 
 def mad(target: Any, train_mean: float) -> float:
-    """Mean |target - mean of the training labels| over the test rows: the error of predicting their mean."""
+    """Return the mean |target - mean training label| over the test rows, the error of predicting that mean."""
     return float(np.abs(np.asarray(target, dtype=np.float64) - train_mean).mean())
 
 
 def summarize(target: Any, prediction: Any, *, quantity: str, train_mean: float) -> dict[str, float]:
-    """Return all metrics of one column of per-atom predictions, ready for metrics.json.
+    """Return all metrics of one column of per-atom predictions, for metrics.json.
 
-    Keys: mae, rmse, mae_over_mad (left out if the labels do not vary), and share_of_3R
-    for heat capacities, whose limit at high temperature is 3R per mole of atoms.
+    Keys: mae, rmse, mae_over_mad (unless all labels are equal), and share_of_3R for heat capacities, whose high-temperature limit is
+    3R per mole of atoms.
     """
     measures: dict[str, Callable[[Any, Any], float]] = {"mae": mae, "rmse": rmse}
     out = {name: measure(target, prediction) for name, measure in measures.items()}
@@ -100,7 +100,7 @@ def summarize(target: Any, prediction: Any, *, quantity: str, train_mean: float)
 
 
 class Measure(NamedTuple):
-    """A metric as reports show it. higher: whether more is better; text: its name within a sentence."""
+    """A metric in reports. higher: whether higher is better; text: its name within a sentence."""
 
     key: str
     label: str
@@ -108,19 +108,19 @@ class Measure(NamedTuple):
     higher: bool = False
 
     def of(self, scores: dict[str, Any]) -> float | None:
-        """Its value among the scores of a model or baseline; None where it is not defined."""
+        """Return its value in the scores of a model or baseline; None if it is not defined."""
         value = scores.get(self.key)
         return None if value is None else float(value)
 
     def loss(self, scores: dict[str, Any]) -> float:
-        """Its value, such that less is better; infinite where it is not defined."""
+        """Return its value as a loss, lower is better; infinite if it is not defined."""
         value = self.of(scores)
         return math.inf if value is None else -value if self.higher else value
 
 
 MEASURES: Final = {
-    one.key: one
-    for one in (
+    measure.key: measure
+    for measure in (
         Measure("mae", "MAE", "mean absolute error"),
         Measure("rmse", "RMSE", "root mean square error"),
         Measure("share_of_3R", "MAE / 3R", "share of 3R"),
@@ -138,18 +138,18 @@ MEASURES: Final = {
 
 
 def measures_of(task: dict[str, Any]) -> list[Measure]:
-    """The metrics that an evaluated quantity has, as metrics.json holds them."""
-    every = [task, *task.get("baselines", {}).values()]
-    return [one for key, one in MEASURES.items() if any(key in scores for scores in every)]
+    """Return the metrics of an evaluated quantity, an entry of "tasks" in metrics.json."""
+    columns = [task, *task.get("baselines", {}).values()]
+    return [measure for key, measure in MEASURES.items() if any(key in scores for scores in columns)]
 
 
 def main_measure(task: dict[str, Any]) -> Measure:
-    """What the model is compared with baselines by."""
+    """Return the metric by which the model is compared with baselines."""
     return MEASURES[task.get("metric", "mae")]
 
 
-def standings(task: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """(name, scores) of an evaluated quantity, as metrics.json has it: the model first, then its baselines from the best."""
+def ranked_scores(task: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Return (name, scores) of the model, then of its baselines from the best; task: an entry of "tasks" in metrics.json."""
     measure = main_measure(task)
-    rivals = sorted(task.get("baselines", {}).items(), key=lambda item: measure.loss(item[1]))
-    return [("this model", task), *rivals]
+    baselines = sorted(task.get("baselines", {}).items(), key=lambda item: measure.loss(item[1]))
+    return [("this model", task), *baselines]

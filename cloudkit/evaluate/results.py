@@ -1,4 +1,4 @@
-"""The files of an evaluate task: metrics.json, and predictions.csv with the predictions of the model and of its baselines."""
+"""The files of an evaluate task: metrics.json, and predictions.csv with predictions of the model and its baselines."""
 
 import csv
 import json
@@ -38,17 +38,17 @@ def write_evaluation(
     Parameters
     ----------
     train, test
-        The crystals that the head was fitted to, and those that it is evaluated on.
+        Training and test crystals of the head.
     ends
         Predictions of the observations of `test`, per atom, with their intervals.
     learned
-        Strings that were trained on or held out; by default those of `train`.
+        Strings that were trained on or held out; default those of `train`.
     seen
-        What the model saw with labels before its fine-tuning.
+        Crystals that the model was trained on with labels before fine-tuning.
     units
-        Of labels that have no canonical unit, by quantity.
+        Units of quantities without a canonical unit.
     metric
-        What the model is compared with baselines by; by default the mean absolute error.
+        Metric by which the model is compared with baselines; default the mean absolute error.
     """
     scores = compare(head, train, test, ends.value, baselines, seed, units)
     add_intervals(scores, test, ends)
@@ -73,7 +73,7 @@ def write_class_evaluation(
     learned: Sequence[str] | None = None,
     seen: Seen | None = None,
 ) -> None:
-    """Write ``metrics.json`` and ``predictions.csv`` of one evaluate task of classes; arguments as of `write_evaluation`."""
+    """Write ``metrics.json`` and ``predictions.csv`` of a classification task; arguments as in `write_evaluation`."""
     counts, marks = _overlap(train, test, learned, seen)
     metrics = [{**scores.metrics, **counts, **_new_class_crystals(scores, test.crystal, marks)}]
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=1), encoding="utf-8")
@@ -83,7 +83,7 @@ def write_class_evaluation(
 def _overlap(
     train: Crystals, test: Crystals, learned: Sequence[str] | None, seen: Seen | None
 ) -> tuple[dict[str, Any], NDArray[np.bool_]]:
-    """How many crystals there are, and how many of them the model knows; the mask (crystals,) of those seen before."""
+    """Count the crystals, and those that the model was trained on; return the mask (crystals,) of those seen before."""
     counts: dict[str, Any] = {"crystals": len(test), "train_crystals": len(np.unique(train.crystal))}
     counts["crystals_in_training"] = len(set(test.texts) & set(train.texts if learned is None else learned))
     marks = np.zeros(len(test), bool) if seen is None else seen.marks(test.texts)
@@ -92,7 +92,7 @@ def _overlap(
 
 
 def _class_lines(scores: ClassScores, seen: NDArray[np.bool_]) -> Iterator[dict[str, Any]]:
-    """One line per label: the true and the predicted class, and the probability of each class."""
+    """Yield one line per label: true and predicted class, and the probability of each class."""
     judge = scores.judge
     known = {"head": scores.metrics["head"], "quantity": judge.output, "unit": ""}
     for row, (name, text) in enumerate(zip(scores.ids, scores.texts, strict=True)):
@@ -101,7 +101,7 @@ def _class_lines(scores: ClassScores, seen: NDArray[np.bool_]) -> Iterator[dict[
         for who, column in scores.columns.items():
             baseline = "" if who == "prediction" else who
             line[who] = judge.classes[column.decided[row]]
-            names = (probability_column(one, baseline) for one in judge.classes)
+            names = (probability_column(label, baseline) for label in judge.classes)
             line |= dict(zip(names, column.probability[row].tolist(), strict=True))
         yield {**line, "seen": "yes" if seen[row] else "no"}
 
@@ -109,7 +109,7 @@ def _class_lines(scores: ClassScores, seen: NDArray[np.bool_]) -> Iterator[dict[
 def _new_crystals(
     score: Scores, crystal: NDArray[np.int64], marks: NDArray[np.bool_]
 ) -> dict[str, dict[str, float]]:
-    """The error on the crystals that pretraining has not seen, where it has seen some of them."""
+    """Return the error on the crystals that were not seen before, if some were."""
     rows = ~marks[crystal]
     if rows.all() or not rows.any():
         return {}
@@ -120,7 +120,7 @@ def _new_crystals(
 def _new_class_crystals(
     scores: ClassScores, crystal: NDArray[np.int64], marks: NDArray[np.bool_]
 ) -> dict[str, dict[str, float]]:
-    """The same by the metric of the task, where it is defined."""
+    """Return the metric of the task on the crystals that were not seen before, if some were."""
     rows = ~marks[crystal]
     if rows.all() or not rows.any():
         return {}
@@ -133,7 +133,7 @@ def _new_class_crystals(
 
 
 def write_lines(path: Path, lines: list[dict[str, Any]]) -> None:
-    """A CSV file with the columns of all lines, empty if a line has no such column."""
+    """Write a CSV file with the columns of all lines; missing cells are empty."""
     names = list(dict.fromkeys(name for line in lines for name in line))
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, names, restval="")
@@ -142,7 +142,7 @@ def write_lines(path: Path, lines: list[dict[str, Any]]) -> None:
 
 
 def _lines(score: Scores) -> Iterator[dict[str, Any]]:
-    """One line per observation; the temperature is empty where it has no meaning."""
+    """Yield one line per observation; the temperature is empty for quantities without one."""
     known = {
         "head": score.metrics["head"],
         "quantity": score.metrics["quantity"],

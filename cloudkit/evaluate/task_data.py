@@ -1,6 +1,6 @@
-"""The data of a task, read as its spec says and split into crystals to train on and crystals to hold out.
+"""Reading the data of a task, and splitting it into training and held-out crystals.
 
-A build reads its data here; an evaluation of its model later reads the same training rows here.
+Used by builds, and by evaluations of their models, which read the same training rows again.
 """
 
 import math
@@ -47,8 +47,10 @@ from cloudkit.modelspec import Target as SpecTarget
 from cloudkit.units import DULONG_PETIT
 
 Rows = NDArray[np.int64]
-FEWEST: Final = 5  # held-out crystals of the first source from which intervals and thresholds are taken
-KEYS: Final[dict[str, Callable[[str], str]]] = {
+MIN_HELD_OUT: Final = (
+    5  # held-out crystals of the first source; with fewer, intervals and thresholds use all sources
+)
+GROUP_KEYS: Final[dict[str, Callable[[str], str]]] = {
     "string": str,
     "composition": composition_key,
     "formula": formula_key,
@@ -59,7 +61,7 @@ KEYS: Final[dict[str, Callable[[str], str]]] = {
 def read_task_data(spec: Spec, data: Data) -> Crystals:
     """Read the rows of a task from all its tables: strings of the spec's dialect and labels per atom.
 
-    Raises DataError naming file, row and column of an error.
+    Raises DataError naming file, row and column.
     """
     limits, geometry = label_limits(spec, data), wants_geometry(spec, data)
     classes = label_classes(spec, data)
@@ -75,39 +77,39 @@ def _table_name(table: BuiltinData | FileData) -> str:
 
 
 def wants_geometry(spec: Spec, data: Data) -> bool:
-    """Whether a task with a geometry head reads this data."""
+    """Return whether a task with a geometry head reads this data."""
     names = [name for task in spec.tasks if task.data == data for name in heads_of(task)]
     return any(isinstance(spec.heads[name], GeometryHead) for name in names)
 
 
 def label_classes(spec: Spec, data: Data) -> dict[str, tuple[str, ...]]:
-    """The names of the classes of each quantity that the heads reading this data classify."""
+    """Return the classes of each quantity that heads classify from this data."""
     return classes_of(spec.heads[name] for task in spec.tasks if task.data == data for name in heads_of(task))
 
 
 def classes_of(heads: Iterable[Head]) -> dict[str, tuple[str, ...]]:
-    """The names of the classes of each quantity that is classified."""
+    """Return the classes of each quantity that is classified."""
     return {head.output: tuple(head.classes) for head in heads if isinstance(head, ClassificationHead)}
 
 
 def label_limits(spec: Spec, data: Data) -> dict[str, float]:
-    """The largest label per atom of each quantity that the heads reading this data allow."""
+    """Return the largest label per atom of each quantity that heads accept from this data."""
     return harmonic_limits(
         spec.heads[name] for task in spec.tasks if task.data == data for name in heads_of(task)
     )
 
 
 def harmonic_limits(heads: Iterable[Head]) -> dict[str, float]:
-    """The largest label per atom of each limited quantity: Cv of harmonic modes, where a thermal head reads it."""
+    """Return the largest label per atom of each limited quantity: harmonic Cv, for thermal heads."""
     factors = [1 + head.tolerance for head in heads if isinstance(head, ThermalHead)]
     return {"heat_capacity": min(factors) * DULONG_PETIT} if factors else {}
 
 
 def as_target(target: SpecTarget, classes: Mapping[str, tuple[str, ...]], most: float = math.inf) -> Target:
-    """A target of a spec as `read_crystals` takes it."""
+    """Convert a target of a spec to that of `read_crystals`."""
     cuts = tuple(target.cuts)
-    given = target.model_dump(exclude={"cuts"})
-    return Target(**given, most=most, classes=classes.get(target.quantity, ()), cuts=cuts)
+    keys = target.model_dump(exclude={"cuts"})
+    return Target(**keys, most=most, classes=classes.get(target.quantity, ()), cuts=cuts)
 
 
 def _read_table(
@@ -117,7 +119,7 @@ def _read_table(
     classes: Mapping[str, tuple[str, ...]],
     geometry: bool,
 ) -> Crystals:
-    targets = [as_target(one, classes, limits.get(one.quantity, math.inf)) for one in data.targets]
+    targets = [as_target(target, classes, limits.get(target.quantity, math.inf)) for target in data.targets]
     dialect = spec.tokens.dialect
     if isinstance(data, BuiltinData):
         table, text, id, n_atoms = read_builtin(data.builtin, data.part), "scope", "id", "n_atoms"
@@ -147,13 +149,13 @@ def _read_table(
 
 
 def _strata(table: Table, targets: Sequence[Target]) -> Rows | None:
-    """The classes of the rows of a table, of its first target that has some."""
+    """Return the class of each row, by the first target with classes."""
     first = next((target for target in targets if target.classes), None)
     return None if first is None else read_strata(table, first.column, first.classes, first.cuts)
 
 
 def _of_source(crystals: Crystals, name: str) -> Crystals:
-    """All labels as of one source, where the spec names it."""
+    """Assign all labels to one source, if the spec names it."""
     if not name:
         return crystals
     return replace(crystals, sources=(name,), source=np.zeros(len(crystals.crystal), np.int64))
@@ -162,14 +164,14 @@ def _of_source(crystals: Crystals, name: str) -> Crystals:
 def split_members(
     task: PretrainTask | FinetuneTask, crystals: Crystals, evaluated: Sequence[str], seed: int
 ) -> list[tuple[Rows, Rows]]:
-    """As `split_task`, once for all networks of a task, or once for each if the members of an ensemble hold out different crystals."""
+    """Split once for all networks of a task, or once per member if members of an ensemble hold out different crystals."""
     ensemble = task.ensemble if isinstance(task, FinetuneTask) else None
     count = ensemble.members if ensemble and ensemble.validation == "different" else 1
     return [split_task(task, crystals, evaluated, seed, part) for part in range(count)]
 
 
 def join_splits(splits: Sequence[tuple[Rows, Rows]]) -> tuple[Rows, Rows]:
-    """The crystals that any member is trained on, and those that all hold out, both sorted."""
+    """Return the crystals that any member is trained on, and those that all hold out, both sorted."""
     train = np.unique(np.concatenate([train for train, _ in splits]))
     return train, np.setdiff1d(np.concatenate([held_out for _, held_out in splits]), train)
 
@@ -181,17 +183,16 @@ def split_task(
     seed: int,
     which: int = 0,
 ) -> tuple[Rows, Rows]:
-    """Indices of the crystals to train on and to hold out, both sorted; where labels are classes, the same share of each is held out.
+    """Return the sorted indices of training and held-out crystals; for classes, the split is stratified.
 
-    which: of the parts that could be held out one after the other.
-
-    Crystals that share the task's `exclude_shared` with a string of `evaluated` are in neither. With a `split_by` other than
-    random, all crystals of one group are on the same side. Raises DataError if `exclude_shared` leaves no crystals.
+    Crystals that share the task's `exclude_shared` with a string of `evaluated` are in neither. With `split_by` other than random,
+    all crystals of a group are on the same side. which: index of the consecutive part that is held out. Raises DataError if
+    `exclude_shared` leaves no crystals.
     """
     texts, strata = crystals.texts, crystals.strata()
     kept = np.arange(len(texts))
     if task.exclude_shared != "none":
-        key = KEYS[task.exclude_shared]
+        key = GROUP_KEYS[task.exclude_shared]
         excluded = {key(text) for text in evaluated}
         kept = np.array(
             [index for index in kept.tolist() if key(texts[index]) not in excluded], dtype=np.int64
@@ -202,12 +203,14 @@ def split_task(
             "crystal of an evaluate task; give the task other rows, or a narrower exclude_shared"
         )
     if task.split_by == "random" or not task.validation_fraction:
-        parts = [kept] if strata is None else [kept[strata[kept] == one] for one in np.unique(strata[kept])]
+        parts = (
+            [kept] if strata is None else [kept[strata[kept] == label] for label in np.unique(strata[kept])]
+        )
         split = [split_crystals(len(part), task.validation_fraction, seed, which) for part in parts]
         train = [part[rows] for part, (rows, _) in zip(parts, split, strict=True)]
         valid = [part[rows] for part, (_, rows) in zip(parts, split, strict=True)]
         return np.sort(np.concatenate(train)), np.sort(np.concatenate(valid))
-    groups = [KEYS[task.split_by](texts[index]) for index in kept.tolist()]
+    groups = [GROUP_KEYS[task.split_by](texts[index]) for index in kept.tolist()]
     names, of = np.unique(groups, return_inverse=True)
     order = np.random.default_rng([seed, len(kept)]).permutation(len(names))
     wanted = max(1, round(task.validation_fraction * len(kept)))
@@ -221,6 +224,6 @@ def split_task(
 
 
 def calibration_rows(held_out: Crystals) -> Crystals:
-    """Held-out labels that intervals and thresholds are fitted to: of the first source, which the model predicts, if it has enough crystals."""
-    first = held_out.of_first_source()
-    return first if len(np.unique(first.crystal)) >= FEWEST else held_out
+    """Return the held-out labels for intervals and thresholds: of the first source, if it has MIN_HELD_OUT crystals, else all."""
+    first = held_out.first_source()
+    return first if len(np.unique(first.crystal)) >= MIN_HELD_OUT else held_out

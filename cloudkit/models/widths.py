@@ -58,7 +58,7 @@ class WidthInputs(NamedTuple):
     length: NDArray[np.int64]
     spread: Array
 
-    def of(self, rows: Any) -> "WidthInputs":
+    def select(self, rows: Any) -> "WidthInputs":
         """Select crystals by index."""
         return WidthInputs(*(part[rows] for part in self))
 

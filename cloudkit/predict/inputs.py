@@ -58,9 +58,24 @@ class ModelInput(NamedTuple):
 
 
 def encode_named(inputs: Sequence[str], column: str | None = None) -> Iterator[Encoded]:
-    """Encode what a command line names, in order: strings, rows of tables, and structures of files and folders.
+    """Encode the inputs of a command line, in order: strings, rows of tables, and structures of files and folders.
 
-    The id of a string is its position, from 1. `column` is that of tables which holds strings, structures or names of files.
+    Parameters
+    ----------
+    inputs : sequence of str
+        Strings and paths; the id of a string is its position, from 1.
+    column : str, optional
+        Column of tables with strings, structures or file names; default found automatically.
+
+    Yields
+    ------
+    Encoded
+        One per string, row or structure.
+
+    Examples
+    --------
+    >>> [row.id for row in encode_named(["0 0 0 | Si 1a", "salt.vasp"])]
+    ['1', 'salt.vasp']
     """
     names = file_names(inputs)
     return (

@@ -1,4 +1,4 @@
-"""From a spec to a trained, evaluated and documented model; build.py tells the story."""
+"""From a spec to a trained, evaluated and documented model; start reading in build.py."""
 
 from cloudkit.errors import require
 
@@ -6,24 +6,20 @@ require("torch", "train")
 require("lightning", "train")
 
 from cloudkit.train.build import BuildResult, build  # noqa: E402 - the hint above comes first
-from cloudkit.train.matbench import MatbenchResult, data_file, fold_specs, matbench, task_name  # noqa: E402
-from cloudkit.train.stages import Stage, StageResult  # noqa: E402
-from cloudkit.train.sweep import SweepResult, points, sweep  # noqa: E402
-from cloudkit.train.trainer import Progress, Silent  # noqa: E402
+from cloudkit.train.matbench import MatbenchResult, find_data_file, fold_specs, matbench, task_name  # noqa: E402
+from cloudkit.train.sweep import SweepResult, grid_points, sweep  # noqa: E402
+from cloudkit.train.trainer import Progress  # noqa: E402
 
 __all__ = [
     "BuildResult",
     "MatbenchResult",
     "Progress",
-    "Silent",
-    "Stage",
-    "StageResult",
     "SweepResult",
     "build",
-    "data_file",
+    "find_data_file",
     "fold_specs",
+    "grid_points",
     "matbench",
-    "points",
     "sweep",
     "task_name",
 ]

@@ -1,4 +1,4 @@
-"""The artifact of a build: weights, spec, metrics, predictions, report and card, gathered from its stages."""
+"""The artifact of a build: weights, spec, metrics, predictions, report and model card, collected from its stages."""
 
 import csv
 import filecmp
@@ -33,10 +33,7 @@ def write_artifact(
     learned: Iterable[tuple[str, dict[str, float]]],
     folder: Path,
 ) -> None:
-    """Write spec, weights, vocabulary, metrics, curves, predictions, times, report and card of a build into `folder`.
-
-    learned: the strings of the training crystals with their labels by quantity; written as the known crystals of the model.
-    """
+    """Write spec, weights, vocabulary, metrics, curves, predictions, times, report and model card of a build to `folder`."""
     (folder / "spec.yaml").write_text(dump(spec), encoding="utf-8")
     (folder / "vocab.txt").write_bytes(vocabulary_text(model.tokenizer).encode())
     save_weights(model.state_dict(), folder / "model.safetensors")
@@ -63,9 +60,9 @@ def write_artifact(
 
 
 def publish(made: Path, out: Path) -> bool:
-    """Copy the files of a finished artifact into the folder of the run, each atomically; return whether any changed.
+    """Copy the files of a finished artifact to the folder of the run, each atomically; return whether any changed.
 
-    Optional files of an earlier build are removed: its trees would otherwise be mixed into the predictions.
+    Optional files of an earlier build are removed, since old trees would be blended into the predictions.
     """
     changed = False
     for old in [
@@ -87,7 +84,7 @@ def publish(made: Path, out: Path) -> bool:
 def _metrics(
     spec: Spec, model: CloudModel, results: Sequence[StageResult], evaluated: Sequence[StageResult]
 ) -> dict[str, Any]:
-    """The content of metrics.json: scores, and what is needed to judge them."""
+    """Return the content of metrics.json: scores, and settings, notes and versions to interpret them."""
     trained = {
         title: _json(result, "training.json")
         for title, result in _with_titles(results)
@@ -110,7 +107,7 @@ def _metrics(
 
 
 def _curves(results: Sequence[StageResult]) -> Iterator[dict[str, Any]]:
-    """The rows of all learning curves, each with the title of its stage."""
+    """Yield the rows of all learning curves with the title of their stage."""
     for title, result in _with_titles(results):
         if result.stage.kind in TRAINING:
             name = f"{result.stage.kind} {result.stage.label}"
@@ -119,7 +116,7 @@ def _curves(results: Sequence[StageResult]) -> Iterator[dict[str, Any]]:
 
 
 def _with_titles(results: Sequence[StageResult]) -> Iterator[tuple[str, StageResult]]:
-    """Each stage with its title: kind and label, numbered from the second of the same name."""
+    """Yield each stage with its title: kind and label, numbered from the second of the same name."""
     counts = Counter[str]()
     for result in results:
         name = f"{result.stage.kind} {result.stage.label}"

@@ -24,7 +24,7 @@ from cloudkit.train.devices import make_fabric, threads_for
 from cloudkit.train.dry_run import estimate_costs
 from cloudkit.train.stages import Stage, StageResult, StageStore, plan_stages
 from cloudkit.train.steps import STEPS, BuildContext
-from cloudkit.train.trainer import Progress, Silent, checkpoint_place
+from cloudkit.train.trainer import Progress, Silent, describe_checkpoint
 
 Log = Callable[[str], None]
 SHOWN_CHANGES: Final = 4
@@ -33,18 +33,24 @@ DATA_STAGES: Final = ("encode", "tokenize")  # kinds of stages that only read an
 
 @dataclass(frozen=True, slots=True)
 class BuildResult:
-    """What a build did.
+    """The result of a build.
 
     Attributes
     ----------
-    folder
-        The folder of the run.
-    stages
-        The result of each stage, in order.
-    metrics
-        The content of metrics.json; of a dry run the number of parameters and the costs.
-    leads
-        Whether this process reports; the others have no metrics.
+    folder : Path
+        Folder of the run.
+    stages : tuple of StageResult
+        Result of each stage, in order.
+    metrics : dict
+        Content of metrics.json; for a dry run the number of parameters and the costs.
+    leads : bool
+        Whether this is rank 0; the other processes have no metrics.
+
+    Examples
+    --------
+    >>> result = BuildResult(Path("runs/thermal"), (), {"tasks": []})
+    >>> result.folder.name, result.did_nothing
+    ('thermal', True)
     """
 
     folder: Path
@@ -71,28 +77,35 @@ def build(
     dry_run: bool = False,
     log: Log = lambda line: None,
 ) -> BuildResult:
-    """Run the stages of a spec in the folder `out` and leave the artifact there.
+    """Run the stages of a spec in the folder `out` and write the trained model and its report there.
 
-    All data is read and checked before training; an error in it leaves nothing behind. An interruption (Ctrl-C, a kill) keeps
-    checkpoints from which the next build resumes.
+    All data is read and checked before training; if it has an error, nothing is written. An interrupted build (Ctrl-C, kill) keeps
+    its checkpoints, and the next build resumes from them.
 
     Parameters
     ----------
-    spec
+    spec : Spec
         From `load_spec` or `parse_spec`.
-    out
-        The folder of the run; made if it does not exist.
-    dry_run
-        Read and check the data, and report which stages would run and what they would cost; write nothing.
-    log
+    out : str or Path
+        Folder of the run, created if missing.
+    progress : Progress, optional
+        Receives the progress of training.
+    dry_run : bool
+        Read and check the data, and report which stages would run at what cost; write nothing.
+    log : callable
         Called with one line per stage and note.
+
+    Returns
+    -------
+    BuildResult
+        Folder, results of the stages, and metrics.
 
     Raises
     ------
     DataError
-        For data that cannot be read or does not fit the heads.
+        If data cannot be read or does not fit the heads.
     CloudkitError
-        For a spec that trains nothing, or a diverged training.
+        If the spec has no training task, or training diverges.
 
     Examples
     --------
@@ -102,7 +115,7 @@ def build(
     ['encode', 'encode', 'tokenize', 'tokenize', 'finetune', 'evaluate', 'report']
     """
     if not any(isinstance(task, PretrainTask | FinetuneTask) for task in spec.tasks):
-        raise CloudkitError("the spec trains nothing: tasks needs a pretrain or finetune task")
+        raise CloudkitError("the spec has no training task: tasks needs a pretrain or finetune task")
     check_init(spec)
     out = Path(out)
     if out.exists() and not out.is_dir():
@@ -114,7 +127,7 @@ def build(
     context = BuildContext(spec, StageStore(out / "stages", fabric), progress or Silent(), fabric, stages)
     if dry_run:
         return _dry_run(spec, out, stages, context.store, log)
-    with _removed_on_error(out), context.store.lock():
+    with _remove_on_error(out), context.store.lock():
         results = _prepare_data(context, stages, log)
     with context.store.lock(), threads_for(spec.encoder.width):
         return _train_and_publish(context, out, stages, results, log)
@@ -162,15 +175,15 @@ def _train_and_publish(
 def _dry_run(spec: Spec, out: Path, stages: list[Stage], store: StageStore, log: Log) -> BuildResult:
     """Check the data in memory, and report what a build would do and cost."""
     crystals = {stage.name: read_task_data(spec, stage.task) for stage in stages if stage.kind == "encode"}
-    for one in crystals.values():
-        _log_notes(one.notes, log)
+    for data in crystals.values():
+        _log_notes(data.notes, log)
     check_tasks(spec, stages, crystals)
     _log_notes(scale_notes(stages, spec, crystals), log)
     _log_notes(leak_notes(stages, crystals), log)
     metrics, lines = estimate_costs(spec, stages, crystals)
     results = [
-        StageResult(one, store.path(one), "reused" if store.is_done(one) else "planned", 0.0)
-        for one in stages
+        StageResult(stage, store.path(stage), "reused" if store.is_done(stage) else "planned", 0.0)
+        for stage in stages
     ]
     for result in results:
         _log_result(result, log)
@@ -180,8 +193,8 @@ def _dry_run(spec: Spec, out: Path, stages: list[Stage], store: StageStore, log:
 
 
 @contextmanager
-def _removed_on_error(out: Path) -> Iterator[None]:
-    """Remove the folder of the run if this build made it and its data has an error."""
+def _remove_on_error(out: Path) -> Iterator[None]:
+    """Remove the folder of the run if this build created it and its data has an error."""
     fresh = not out.exists()
     try:
         yield
@@ -203,11 +216,11 @@ def _run(context: BuildContext, stage: Stage, log: Log) -> StageResult:
 
 
 def _log_reason(build: BuildContext, stage: Stage, log: Log) -> None:
-    """Say why a stage runs in a folder where it has run before."""
+    """Log why a stage runs again in a folder where it has run before."""
     name = f"{stage.kind} {stage.label}"
     if folder := build.store.checkpoint(stage):
         member = f" of {folder.name.replace('-', ' ')}" if folder.name.startswith("member-") else ""
-        log(f"{name}: resumes at {checkpoint_place(folder)}{member}")
+        log(f"{name}: resumes at {describe_checkpoint(folder)}{member}")
     elif changes := build.store.changes(stage, build.plan):
         more = f", and {len(changes) - SHOWN_CHANGES} more" if len(changes) > SHOWN_CHANGES else ""
         log(f"{name}: runs again, because {', '.join(changes[:SHOWN_CHANGES])}{more}")

@@ -1,4 +1,4 @@
-"""What heads take from crystals besides gradient steps: scales from the training crystals, trees and intervals from held-out ones."""
+"""Fits besides gradient steps: scales of heads on training crystals; trees, intervals and thresholds on held-out ones."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -43,21 +43,21 @@ from cloudkit.predict.intervals import mixed_values
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
 Splits = Sequence[tuple[Rows, Rows]]
-SHARES = (0.1, 0.3, 0.5, 0.7, 0.9)  # of the labels of a crystal, whose bands are taken
-FEWEST_OF_FIRST = 30  # held-out crystals of the first source from which the band of a thermal head is taken
+LABEL_QUANTILES = (0.1, 0.3, 0.5, 0.7, 0.9)  # of the labels of a crystal, whose bands are taken
+MIN_FIRST_SOURCE = 30  # held-out crystals of the first source from which the band of a thermal head is taken
 
 
 def fit_scales(
     model: CloudModel, names: Sequence[str], tokens: Tokens, crystals: Crystals, train: Rows
 ) -> Crystals:
-    """Set the scales of several heads from the training crystals; return the crystals with labels numbered as the heads read them."""
+    """Set the scales of several heads from the training crystals; return the crystals with quantities numbered as the outputs."""
     for name in names:
         head = model.heads[name]
         if isinstance(head, Geometry):
             assert crystals.geometry is not None
             parts = [crystals.geometry.row(int(row)) for row in train]
-            elements, whole = np.concatenate([e for e, _ in parts]), np.stack([c for _, c in parts])
-            head.fit_scale(torch.from_numpy(elements), torch.from_numpy(whole))
+            elements, rows = np.concatenate([e for e, _ in parts]), np.stack([c for _, c in parts])
+            head.fit_scale(torch.from_numpy(elements), torch.from_numpy(rows))
         elif isinstance(head, ValueHead):
             crystals = crystals.renumbered(head.outputs)
             fit_value_scales(model, head, tokens, crystals, train)
@@ -68,7 +68,7 @@ def fit_value_scales(
     model: CloudModel, head: ValueHead, tokens: Tokens, crystals: Crystals, train: Rows
 ) -> None:
     """Set the scales of a value head from the training crystals; quantities are numbered as its outputs."""
-    fitted = crystals.of(train)
+    fitted = crystals.select(train)
     head.fit_scale(torch.tensor(fitted.quantity), torch.tensor(fitted.value))
     head.fit_inputs(pool(model, tokens)[torch.tensor(train), model.encoder.pooled_width :])
 
@@ -76,7 +76,7 @@ def fit_value_scales(
 def head_module(
     model: CloudModel, name: str, crystals: Crystals, train: Rows
 ) -> HeadModel | MultiSourceModel:
-    """The encoder and a head as training sees them, with an offset per source where labels come from several sources."""
+    """Return the training module of a head, with an offset per source if labels come from several sources."""
     sources, head = len(crystals.sources), model.value_head(name)
     if sources == 1:
         return HeadModel(model, name)
@@ -88,10 +88,10 @@ def head_module(
 
 @torch.no_grad()
 def fit_offsets(module: MultiSourceModel, head: Regression, crystals: Crystals, train: Rows) -> None:
-    """Set each source's offset to its median difference from the first source on crystals that both label, 0 without any."""
-    fitted = crystals.of(train)
+    """Initialize the offset of each source with its median difference from the first on shared crystals, 0 if there are none."""
+    fitted = crystals.select(train)
     labels = head.standardize(torch.tensor(fitted.value), torch.tensor(fitted.quantity)).numpy()
-    source = fitted.source_of()
+    source = fitted.source_index()
     for output in range(len(head.outputs)):
         known = (fitted.quantity == output) & (source == 0)
         first = dict(zip(fitted.crystal[known].tolist(), labels[known].tolist(), strict=True))
@@ -109,8 +109,9 @@ def fit_offsets(module: MultiSourceModel, head: Regression, crystals: Crystals, 
 def source_offsets(
     head: nn.Module, sources: Sequence[str], offset: Tensor
 ) -> dict[str, float | dict[str, float]]:
-    """How much each source differs from the first: for a thermal head the factor of all frequencies, else the offset of
-    each output on the scale on which labels are learned, of classes that of each logit.
+    """Report how each source differs from the first.
+
+    For a thermal head the factor of all frequencies, else the offset of each output on the transformed scale, or of each logit.
     """
     if isinstance(head, Thermal):
         return {name: float(row.exp()) for name, row in zip(sources[1:], offset, strict=True)}
@@ -127,15 +128,15 @@ def fit_held_out(
     model: CloudModel, task: FinetuneTask, tokens: Tokens, crystals: Crystals, splits: Splits, seed: int,
     geometry: GeometryModel | None = None,
 ) -> tuple[Blend | None, dict[str, float]]:  # fmt: skip
-    """Fit what is fitted to crystals held out, if there are any: the 80 % intervals of a head, and the share of its trees.
+    """Fit the 80 % intervals of a head, and the weight of its trees, on held-out crystals, if there are any.
 
-    splits: the crystals that all networks, or each network of an ensemble, were trained on, and those they held out. geometry: what
-    the trees read next to composition and symmetry. Returns the trees, and the mean absolute error of each quantity on the crystals held out, in the unit of the labels.
+    splits: (train, held-out) crystals of all networks, or of each network of an ensemble. geometry: features of the trees besides
+    composition and symmetry. Returns the trees, and the mean absolute error of each quantity on held-out crystals.
     """
     head = model.heads[task.head]
     if not len(splits[0][1]):
         return None, {}
-    held_out = [calibration_rows(crystals.of(valid)) for _, valid in splits]
+    held_out = [calibration_rows(crystals.select(valid)) for _, valid in splits]
     blend, found = None, predict_unseen(model, task.head, tokens, held_out)
     if task.ensemble and task.ensemble.blend == "extra_trees":
         blend, found = fit_blend(crystals, splits, held_out, found, seed, geometry)
@@ -147,15 +148,13 @@ def fit_held_out(
 
 
 def _joined(held_out: Sequence[Crystals], name: str) -> NDArray[Any]:
-    """A column of the observations of several sets of crystals."""
+    """Concatenate a column of the observations of several sets of crystals."""
     return np.concatenate([getattr(rows, name) for rows in held_out])
 
 
 def validation_errors(held_out: Sequence[Crystals], found: Array) -> dict[str, float]:
-    """The mean absolute error of each quantity on labels of the first source: what runs of different losses and scales are
-    compared by.
-    """
-    first = np.concatenate([rows.source_of() for rows in held_out]) == 0
+    """Compute the mean absolute error of each quantity on labels of the first source, comparable between runs."""
+    first = np.concatenate([rows.source_index() for rows in held_out]) == 0
     quantity, errors = _joined(held_out, "quantity"), np.abs(found - _joined(held_out, "value"))
     return {
         held_out[0].quantities[number]: float(errors[first & (quantity == number)].mean())
@@ -167,16 +166,17 @@ def fit_threshold(
     model: CloudModel, task: FinetuneTask, metric: str, tokens: Tokens, crystals: Crystals, split: tuple[Rows, Rows], seed: int,
     geometry: GeometryModel | None = None,
 ) -> tuple[Blend | None, dict[str, dict[str, float]]]:  # fmt: skip
-    """Choose the threshold of a classification head by a metric on the crystals held out; return the trees of its ensemble, and
-    what training.json says: the log loss on these crystals, and the threshold with the value of the metric.
+    """Choose the threshold of a classification head by a metric on held-out crystals.
+
+    Returns the trees of its ensemble, and entries of training.json: log loss, threshold and value of the metric.
     """
     train, valid = split
-    head, held_out, blend = model.heads[task.head], calibration_rows(crystals.of(valid)), None
+    head, held_out, blend = model.heads[task.head], calibration_rows(crystals.select(valid)), None
     assert isinstance(head, Classification)
     label = held_out.value.astype(np.int64)
     if task.ensemble and task.ensemble.blend == "extra_trees" and len(valid):
         networks = predict_probabilities(model, task.head, tokens)[held_out.crystal]
-        blend = fit_class_blend(head, networks, crystals.of(train), held_out, seed, geometry)
+        blend = fit_class_blend(head, networks, crystals.select(train), held_out, seed, geometry)
     if not len(label):
         return blend, {}
     found = predict_classes(model, blend, task.head, tokens)[held_out.crystal]
@@ -192,7 +192,7 @@ def fit_class_blend(
     head: Classification, networks: NDArray[np.float64], train: Crystals, held_out: Crystals, seed: int,
     geometry: GeometryModel | None = None,
 ) -> Blend:  # fmt: skip
-    """Fit trees to the classes of `train`, and choose their share by log loss on crystals that neither has seen."""
+    """Fit trees to the classes of `train`, and choose their weight by log loss on held-out crystals."""
     inputs, label = tree_inputs(train.texts, geometry), train.value.astype(np.int64)
     forest = fit_forest(inputs[train.crystal], np.eye(len(head.classes))[label], seed)
     trees = forest.predict(inputs[held_out.crystal])
@@ -201,7 +201,7 @@ def fit_class_blend(
 
 
 def predict_unseen(model: CloudModel, head: str, tokens: Tokens, held_out: Sequence[Crystals]) -> Array:
-    """Values (observations,) of the labels that were held out, by all networks, or by the one that held them out."""
+    """Predict held-out labels (observations,), with all networks, or with the one that held them out."""
     members = [None] if len(held_out) == 1 else [[index] for index in range(len(held_out))]
     return np.concatenate([
         predict_values(model, head, tokens, rows.crystal, rows.quantity, rows.temperature, chosen)
@@ -213,25 +213,27 @@ def fit_blend(
     crystals: Crystals, splits: Splits, held_out: Sequence[Crystals], networks: Array, seed: int,
     geometry: GeometryModel | None = None,
 ) -> tuple[Blend, Array]:  # fmt: skip
-    """Fit trees to the labels that networks are trained on, with the share that errs least on labels which neither has seen.
+    """Fit trees to the training labels of the networks, and choose their weight by the error on held-out labels.
 
-    networks (observations,): their values of the labels of `held_out`. Returns also the means of networks and trees for these.
+    networks (observations,): their predictions of `held_out`. Returns the trees, and the blended predictions.
     """
     inputs = tree_inputs(crystals.texts, geometry)
-    forests = [fit_forests(inputs, crystals.of(train), seed) for train, _ in splits]
+    forests = [fit_forests(inputs, crystals.select(train), seed) for train, _ in splits]
     trees = np.concatenate([predict_forests(*pair, inputs) for pair in zip(forests, held_out, strict=True)])
     quantity, value = _joined(held_out, "quantity"), _joined(held_out, "value")
     share = np.zeros(len(crystals.quantities))
     for index in np.unique(quantity):
         mine = quantity == index
         share[index] = choose_share(networks[mine], trees[mine], value[mine])
-    last = forests[0] if len(splits) == 1 else fit_forests(inputs, crystals.of(join_splits(splits)[0]), seed)
+    last = (
+        forests[0] if len(splits) == 1 else fit_forests(inputs, crystals.select(join_splits(splits)[0]), seed)
+    )
     return Blend(share, last, geometry), (1 - share[quantity]) * networks + share[quantity] * trees
 
 
 def fit_forests(inputs: Array, train: Crystals, seed: int) -> tuple[Forest, ...]:
-    """Trees for each quantity, fitted to all labels with their weights; inputs (crystals, columns)."""
-    weight, forests = train.weight_of(), []
+    """Fit trees for each quantity to all labels with their weights; inputs (crystals, columns)."""
+    weight, forests = train.label_weight(), []
     for index in range(len(train.quantities)):
         own = train.quantity == index
         uneven = len(np.unique(weight[own])) > 1
@@ -242,7 +244,7 @@ def fit_forests(inputs: Array, train: Crystals, seed: int) -> tuple[Forest, ...]
 
 
 def predict_forests(forests: Sequence[Forest], rows: Crystals, inputs: Array) -> Array:
-    """What the trees of each quantity say of some labels (observations,)."""
+    """Predict labels (observations,) with the trees of their quantities."""
     found = np.zeros(len(rows.crystal))
     for index, forest in enumerate(forests):
         own = rows.quantity == index
@@ -251,8 +253,8 @@ def predict_forests(forests: Sequence[Forest], rows: Crystals, inputs: Array) ->
 
 
 def subtract_offsets(head: nn.Module, crystals: Crystals, offset: Tensor) -> Crystals:
-    """The labels of further sources as the first source would have them, by the offsets that a regression head has learned."""
-    source = crystals.source_of()
+    """Convert labels of further sources to the first source, by the learned offsets of a regression head."""
+    source = crystals.source_index()
     if not isinstance(head, Regression):
         return crystals
     other, value = np.flatnonzero(source), crystals.value.copy()
@@ -267,14 +269,14 @@ def fit_regression_widths(
     model: CloudModel, name: str, tokens: Tokens, crystals: Crystals, splits: Splits, held_out: Sequence[Crystals], found: Array,
     blend: Blend | None,
 ) -> None:  # fmt: skip
-    """Fit the widths of a regression head to the labels held out and their predictions `found` (observations,).
+    """Fit the widths of a regression head to held-out labels and their predictions `found` (observations,).
 
-    Where each network holds out other crystals, a crystal's distance is that from the training crystals of the network that
-    held it out, and neither states nor the spread of the members count: the other networks have seen the crystal.
+    If each network holds out other crystals, the distance of a crystal is measured from the training crystals of the network that
+    held it out, and hidden states and spread of the members are not used, since the other networks were trained on the crystal.
     """
     head = model.heads[name]
     assert isinstance(head, Regression)
-    trained = [np.unique(crystals.of(train).crystal) for train, _ in splits]
+    trained = [np.unique(crystals.select(train).crystal) for train, _ in splits]
     parts = [
         _hidden(network, model, tokens, rows, own)
         for network, rows, own in zip(model.networks(name), trained, held_out, strict=False)
@@ -304,38 +306,38 @@ def fit_regression_widths(
 def _hidden(
     network: HeadModel, model: CloudModel, tokens: Tokens, train: Rows, rows: Crystals
 ) -> tuple[Array, Array]:
-    """States that the head of a network reads, of its training crystals (n, hidden) and of the labels `rows` (observations, hidden)."""
+    """Return hidden states of the head of a network, for its training crystals (n, hidden) and for labels (observations, hidden)."""
     assert isinstance(network.head, IntervalHead)
-    found = network.head.hidden(pool(model, tokens, member=network)).double().cpu().numpy()
-    return found[train], found[rows.crystal]
+    hidden = network.head.hidden(pool(model, tokens, member=network)).double().cpu().numpy()
+    return hidden[train], hidden[rows.crystal]
 
 
 def fit_thermal_widths(
     model: CloudModel, name: str, tokens: Tokens, crystals: Crystals, split: tuple[Rows, Rows]
 ) -> None:
-    """Fit the widths of a thermal head to the crystals held out.
+    """Fit the widths of a thermal head to held-out crystals.
 
-    Which crystals are hard is learned from all labels held out, less what each further source differs by at the median. The
-    band holds labels of the first source, if there are FEWEST_OF_FIRST crystals with one: of fewer it would be mostly chance.
+    Expected errors are fitted to all held-out labels, after subtracting the median difference of each further source. The band is
+    fitted to labels of the first source, if at least MIN_FIRST_SOURCE crystals have one.
     """
     head, pooled = model.heads[name], pool(model, tokens)
     assert isinstance(head, Thermal)
-    held_out, rows = crystals.of(split[1]), np.unique(crystals.of(split[1]).crystal)
+    held_out, rows = crystals.select(split[1]), np.unique(crystals.select(split[1]).crystal)
     with torch.inference_mode():
         value = head.raw_outputs(pooled)[:, :1].double().cpu().numpy()
     states = make_width_inputs(head, pooled, tokens, value)
     labels = _thermal_labels(head, pooled, held_out)
     labels = labels._replace(crystal=np.searchsorted(rows, labels.crystal))
     head.set_widths(
-        fit_widths(states.hidden[np.unique(crystals.of(split[0]).crystal)], states.of(rows), {0: labels})
+        fit_widths(
+            states.hidden[np.unique(crystals.select(split[0]).crystal)], states.select(rows), {0: labels}
+        )
     )
 
 
 def _thermal_labels(head: Thermal, pooled: torch.Tensor, held_out: Crystals) -> Labels:
-    """Of each crystal and source, how far the factor on all frequencies that fits its labels best is from 1, in logarithms, and
-    the factors that shares of its labels need.
-    """
-    source = held_out.source_of()
+    """Return, per crystal and source, |ln| of the best-fitting factor on all frequencies, and the factors that cover its labels."""
+    source = held_out.source_index()
     parts: list[tuple[Rows, Array, Array, Rows]] = []
     for index in np.unique(source).tolist():
         own = source == index
@@ -349,16 +351,16 @@ def _thermal_labels(head: Thermal, pooled: torch.Tensor, held_out: Crystals) -> 
         known = (pooled[torch.from_numpy(rows)], *map(torch.from_numpy, labels))
         best, needed = head.best_factors(*known).double().numpy(), head.covering_factors(*known).numpy()
         shares = np.stack(
-            [np.quantile(needed[place == row], SHARES, method="nearest") for row in range(len(rows))]
+            [np.quantile(needed[place == row], LABEL_QUANTILES, method="nearest") for row in range(len(rows))]
         )
         parts.append((rows, best, shares, np.full(len(rows), index)))
     crystal, off, needs, of = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    is_first = of == 0 if (of == 0).sum() >= FEWEST_OF_FIRST else np.ones(len(of), dtype=bool)
+    is_first = of == 0 if (of == 0).sum() >= MIN_FIRST_SOURCE else np.ones(len(of), dtype=bool)
     return Labels(crystal, np.abs(_centered(off, of)), is_first, needs)
 
 
 def _centered(off: Array, source: Rows) -> Array:
-    """Differences less their median over each source but the first, whose differences count as they are."""
+    """Subtract the median of each source except the first."""
     out = off.copy()
     for index in np.unique(source[source > 0]).tolist():
         out[source == index] -= np.median(off[source == index])

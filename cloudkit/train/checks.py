@@ -1,4 +1,4 @@
-"""What a build checks before it trains: the model to start from, the labels and strings of each task, and leaks between tasks."""
+"""Checks before training: the model of `init_from`, labels and strings of each task, and leaks between tasks."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,35 +19,35 @@ from cloudkit.tokens import Tokenizer
 if TYPE_CHECKING:
     from cloudkit.train.stages import Stage
 
-DECADES: Final = 20.0  # ratio of the 99 % to the 1 % quantile above which labels are worth a logarithm
-MAY_DIFFER: Final = {
+MAX_RATIO: Final = 20.0  # ratio of the 99 % to the 1 % quantile above which labels are worth a logarithm
+SHAPE_INDEPENDENT_KEYS: Final = {
     "dropout",
     "kind",
     "size",
 }  # keys of an encoder that do not change the shape of its weights
 
-FEWEST_LABELS: Final = 2  # of a class: one to train on, one to hold out
+MIN_LABELS_PER_CLASS: Final = 2  # of a class: one to train on, one to hold out
 
 
 def init_folder(spec: Spec) -> Path | None:
-    """The folder of the model that `init_from` names, None without one. A folder takes precedence over a shipped name.
+    """Return the folder of the model in `init_from`, None if it is not set. A folder takes precedence over a shipped name.
 
     Raises ModelError if there is neither.
     """
     if spec.init_from is None:
         return None
-    folder, known = Path(spec.init_from), shipped()
+    folder, models = Path(spec.init_from), shipped()
     if folder.is_dir():
         return folder
-    if spec.init_from in known:
-        return known[spec.init_from]
+    if spec.init_from in models:
+        return models[spec.init_from]
     raise ModelError(
-        f"init_from = '{spec.init_from}': no such model folder; models that ship with cloudkit: {', '.join(known) or 'none'}"
+        f"init_from = '{spec.init_from}': no such model folder; models that ship with cloudkit: {', '.join(models) or 'none'}"
     )
 
 
 def check_init(spec: Spec) -> None:
-    """Raise ModelError with the keys in which the spec differs from the model that `init_from` names."""
+    """Raise ModelError with the keys in which the spec differs from the model of `init_from`."""
     folder = init_folder(spec)
     if folder is None:
         return
@@ -57,8 +57,14 @@ def check_init(spec: Spec) -> None:
         raise ModelError(
             f"init_from = '{spec.init_from}': {folder} is not a finished model ({error})"
         ) from None
-    mine = spec.tokens.model_dump(exclude={"max_length"}), spec.encoder.model_dump(exclude=MAY_DIFFER)
-    theirs = other.tokens.model_dump(exclude={"max_length"}), other.encoder.model_dump(exclude=MAY_DIFFER)
+    mine = (
+        spec.tokens.model_dump(exclude={"max_length"}),
+        spec.encoder.model_dump(exclude=SHAPE_INDEPENDENT_KEYS),
+    )
+    theirs = (
+        other.tokens.model_dump(exclude={"max_length"}),
+        other.encoder.model_dump(exclude=SHAPE_INDEPENDENT_KEYS),
+    )
     wrong = [
         f"{part}.{key} is {ours.get(key)} here and {its.get(key)} there"
         for part, ours, its in zip(("tokens", "encoder"), mine, theirs, strict=True)
@@ -75,9 +81,9 @@ def check_init(spec: Spec) -> None:
 
 
 def load_init_weights(spec: Spec) -> dict[str, Tensor]:
-    """Weights of the model that `init_from` names: its encoder, and heads of the same name and description; empty without one.
+    """Load the encoder of the model in `init_from`, and its heads that are declared equally; {} if it is not set.
 
-    Raises ModelError for weights that are damaged or do not fit the model's own spec.
+    Raises ModelError for weights that are damaged or do not fit the spec of that model.
     """
     folder = init_folder(spec)
     if folder is None:
@@ -95,9 +101,9 @@ def load_init_weights(spec: Spec) -> dict[str, Tensor]:
 
 
 def check_tasks(spec: Spec, stages: Sequence["Stage"], crystals: Mapping[str, Crystals]) -> None:
-    """Check what tasks require of their data; crystals: by the name of the stage that read them.
+    """Check the data of all tasks; crystals: by the name of the stage that read them.
 
-    Raises DataError for labels that a head cannot learn or be measured on, and for strings that baselines cannot read.
+    Raises DataError for labels that a head cannot be trained or evaluated on, and for strings that baselines cannot read.
     """
     for stage in stages:
         if isinstance(stage.task, FinetuneTask):
@@ -124,7 +130,7 @@ def _check_evaluated(spec: Spec, stage: "Stage", crystals: Mapping[str, Crystals
 
 
 def _check_texts(name: str, crystals: Crystals) -> None:
-    """Baselines read composition and symmetry from a string, so it must be valid SCOPE whatever the vocabulary accepts."""
+    """Raise DataError for strings that are not valid SCOPE, from which baselines read composition and symmetry."""
     for id, text in zip(crystals.ids, crystals.texts, strict=True):
         try:
             parse(text)
@@ -135,7 +141,7 @@ def _check_texts(name: str, crystals: Crystals) -> None:
 
 
 def _check_labels(spec: Spec, task: FinetuneTask, crystals: Crystals) -> None:
-    """A logarithm or square root needs labels above 0."""
+    """Raise DataError for labels not above 0 if their logarithm or square root is learned."""
     head = spec.heads[task.head]
     wrong = np.flatnonzero(crystals.value <= 0)
     if not isinstance(head, RegressionHead) or head.transform == "none" or not len(wrong):
@@ -149,11 +155,11 @@ def _check_labels(spec: Spec, task: FinetuneTask, crystals: Crystals) -> None:
 
 
 def _check_classes(stage: "Stage", own: Crystals, crystals: Mapping[str, Crystals], seed: int) -> None:
-    """Each class occurs twice or more, is trained on, and occurs among the rows that the head is evaluated on."""
+    """Raise DataError for a class that occurs less than twice, or that is not among the training rows."""
     task: FinetuneTask = stage.task
     ((name, classes),) = own.classes.items()
     counts = np.bincount(own.value.astype(np.int64), minlength=len(classes))
-    for place in np.flatnonzero(counts < FEWEST_LABELS).tolist():
+    for place in np.flatnonzero(counts < MIN_LABELS_PER_CLASS).tolist():
         often = "once" if counts[place] else "nowhere"
         raise DataError(
             f"{stage.reads['crystals'].label}: class '{classes[place]}' of {name} occurs {often} among {len(own.value):,} labels; a class needs "
@@ -161,7 +167,7 @@ def _check_classes(stage: "Stage", own: Crystals, crystals: Mapping[str, Crystal
         )
     evaluated = [crystals[one.name].texts for key, one in stage.reads.items() if key.startswith("excluded_")]
     train, _ = split_task(task, own, [text for texts in evaluated for text in texts], seed)
-    left = set(own.of(train).value.astype(int).tolist())
+    left = set(own.select(train).value.astype(int).tolist())
     for place in (place for place in range(len(classes)) if place not in left):
         raise DataError(
             f"{stage.reads['crystals'].label}: no row of class '{classes[place]}' of {name} is left to train on: all {counts[place]} are held out or "
@@ -170,7 +176,7 @@ def _check_classes(stage: "Stage", own: Crystals, crystals: Mapping[str, Crystal
 
 
 def _check_evaluated_classes(label: str, test: Crystals) -> None:
-    """Raise DataError for rows to evaluate on that lack a class: metrics of classes compare all of them."""
+    """Raise DataError if a class is missing among the rows to evaluate on, since metrics need all classes."""
     ((name, classes),) = test.classes.items()
     counts = np.bincount(test.value.astype(np.int64), minlength=len(classes))
     for place in np.flatnonzero(counts == 0).tolist():
@@ -181,7 +187,7 @@ def _check_evaluated_classes(label: str, test: Crystals) -> None:
 
 
 def scale_notes(stages: Sequence["Stage"], spec: Spec, crystals: Mapping[str, Crystals]) -> Iterator[str]:
-    """A note for each quantity of positive labels over decades that is learned as it is: a logarithm weighs small ones too."""
+    """Note quantities with positive labels over more than a decade that are learned without a logarithm."""
     for stage in stages:
         head = spec.heads[stage.task.head] if isinstance(stage.task, FinetuneTask) else None
         if not isinstance(head, RegressionHead) or head.transform != "none":
@@ -191,7 +197,7 @@ def scale_notes(stages: Sequence["Stage"], spec: Spec, crystals: Mapping[str, Cr
             continue
         for number, name in enumerate(found.quantities):
             low, high = np.quantile(found.value[found.quantity == number], (0.01, 0.99))
-            if high >= DECADES * low:
+            if high >= MAX_RATIO * low:
                 yield (
                     f"labels of {name} are positive and spread from {low:.3g} to {high:.3g}; with heads.{stage.task.head}.transform: log "
                     "errors count relative to the label, and predictions and intervals stay above 0"
@@ -199,7 +205,7 @@ def scale_notes(stages: Sequence["Stage"], spec: Spec, crystals: Mapping[str, Cr
 
 
 def leak_notes(stages: Sequence["Stage"], crystals: Mapping[str, Crystals]) -> Iterator[str]:
-    """Notes on each evaluate task: crystals shared with its training rows, and the error floor of repeated labels."""
+    """Note, for each evaluate task, crystals shared with its training rows, and the error floor of repeated labels."""
     for stage in stages:
         if not isinstance(stage.task, EvaluateTask):
             continue

@@ -1,7 +1,7 @@
-"""Where and how training computes: processes, devices, precision, and weights sharded over devices (FSDP).
+"""Processes, devices and precision of training, and weights sharded over devices (FSDP).
 
-Inputs of a network are never converted to the training precision: token ids and positions are integers in a packed layout that
-Lightning cannot copy, and 298.15 K would round to 298 K in bfloat16.
+Inputs are never converted to the training precision: token ids and positions are integers in a packed layout that Lightning cannot
+copy, and 298.15 K would be rounded to 298 K in bfloat16.
 """
 
 import copy
@@ -26,31 +26,31 @@ from cloudkit.errors import CloudkitError
 from cloudkit.modelspec import Run
 
 SINGLE_THREAD_WIDTH: Final = 256  # encoder.width below which one CPU thread is used
-TIMEOUT: Final = timedelta(hours=12)  # the leader may read and evaluate that long while the others wait
+TIMEOUT: Final = timedelta(hours=12)  # the other processes wait while rank 0 reads and evaluates
 
 
 class Processes(NamedTuple):
-    """Number of processes of a build: on this machine, and in all."""
+    """Number of processes of a build: on this machine, and in total."""
 
     local: int
     world: int
 
 
 def launched_processes() -> Processes:
-    """The processes that torchrun or SLURM has started, from their environment variables; else one."""
-    known = os.environ.get
+    """Count the processes that torchrun or SLURM has started, from their environment variables; else one."""
+    variable = os.environ.get
     if "TORCHELASTIC_RUN_ID" in os.environ:
-        return Processes(int(known("LOCAL_WORLD_SIZE", "1")), int(known("WORLD_SIZE", "1")))
-    if "SLURM_PROCID" in os.environ and known("SLURM_JOB_NAME") not in ("bash", "interactive"):
-        world = int(known("SLURM_NTASKS", "1"))
-        return Processes(world // int(known("SLURM_NNODES", "1")), world)
+        return Processes(int(variable("LOCAL_WORLD_SIZE", "1")), int(variable("WORLD_SIZE", "1")))
+    if "SLURM_PROCID" in os.environ and variable("SLURM_JOB_NAME") not in ("bash", "interactive"):
+        world = int(variable("SLURM_NTASKS", "1"))
+        return Processes(world // int(variable("SLURM_NNODES", "1")), world)
     return Processes(1, 1)
 
 
 def make_fabric(run: Run) -> Fabric:
     """Return a Lightning Fabric for `run`; precision `auto` is bf16-mixed on a GPU that supports it, else 32-true.
 
-    Raises CloudkitError if the spec asks for a GPU where there is none, or for another number of processes than were started.
+    Raises CloudkitError if the spec needs a GPU and there is none, or if its number of processes differs from those started.
     """
     if run.accelerator == "cuda" and not torch.cuda.is_available():
         built = "this torch is built without CUDA" if torch.version.cuda is None else "torch finds none"
@@ -79,7 +79,7 @@ def make_fabric(run: Run) -> Fabric:
 
 @contextmanager
 def _warnings_only(name: str) -> Iterator[None]:
-    """Silence the information messages of a logger inside the block."""
+    """Silence messages of a logger below warnings inside the block."""
     logger = logging.getLogger(name)
     level = logger.level
     logger.setLevel(logging.WARNING)
@@ -101,7 +101,7 @@ def _check_processes(run: Run, found: Processes) -> None:
 
 
 def _make_strategy(run: Run, found: Processes, backend: str | None) -> Strategy:
-    """All weights on each device (DDP), or a shard of them on each (FSDP)."""
+    """Make DDP, with all weights on each device, or FSDP, with a shard on each."""
     if run.strategy == "fsdp":
         return ModelParallelStrategy(
             shard_module, data_parallel_size=found.world, tensor_parallel_size=1, timeout=TIMEOUT, process_group_backend=backend
@@ -114,7 +114,7 @@ def _make_strategy(run: Run, found: Processes, backend: str | None) -> Strategy:
 def threads_for(width: int) -> Iterator[None]:
     """Use one CPU thread inside the block for encoders narrower than SINGLE_THREAD_WIDTH.
 
-    A second thread gains little there, and waits long on a busy machine. The number of threads is restored afterwards.
+    A second thread hardly helps them, and slows them down on a busy machine. The number of threads is restored afterwards.
     """
     before = torch.get_num_threads()
     if width < SINGLE_THREAD_WIDTH:
@@ -136,28 +136,28 @@ class _Double(DoublePrecision):
 
 
 def make_precision(name: str, device: str) -> Precision:
-    """The Lightning plugin for `run.precision` on a kind of device, cpu or cuda."""
+    """Return the Lightning plugin for `run.precision` on a device type, cpu or cuda."""
     if name == "16-mixed" or name == "bf16-mixed":
         return _Mixed(name, device)
     return _Double() if name == "64-true" else Precision()
 
 
 def scales_loss(precision: Precision) -> bool:
-    """Whether the loss is scaled so that small gradients do not underflow (16-mixed)."""
+    """Return whether the loss is scaled so that small gradients do not underflow (16-mixed)."""
     return isinstance(precision, MixedPrecision) and precision.scaler is not None
 
 
 def reset_scaler(precision: Precision) -> None:
-    """Start from the initial loss scale, whatever was trained before in this process."""
+    """Reset the loss scale to its initial value, since an earlier training run may have changed it."""
     if scales_loss(precision):
         precision.load_state_dict(GradScaler(precision.device).state_dict())
 
 
 def shard_module(module: nn.Module, mesh: DeviceMesh) -> nn.Module:
-    """Shard the weights of a training module over the devices of a mesh, in place: each layer by itself, the rest as one.
+    """Shard the weights of a training module over a device mesh, in place: one unit per layer, and one for the rest.
 
-    A pass gathers the weights of a layer and frees them again, also those of the rest. The mesh is that of a
-    ModelParallelStrategy, whose second dimension (tensors) has one device.
+    A pass gathers the weights of a unit and frees them again. The mesh is that of a ModelParallelStrategy, with one device in its
+    tensor dimension.
     """
     for layer in module.encoder.layers:
         fully_shard(layer, mesh=mesh["data_parallel"])
@@ -166,7 +166,7 @@ def shard_module(module: nn.Module, mesh: DeviceMesh) -> nn.Module:
 
 
 def ema_copy(fabric: Fabric, module: nn.Module) -> nn.Module:
-    """A frozen copy of a module for the EMA weights, in the precision and sharding that `fabric` gives the module."""
+    """Make a frozen copy of a module for the EMA weights, with the precision and sharding of `fabric`."""
     strategy = fabric.strategy
     frozen = strategy.precision.convert_module(copy.deepcopy(module).requires_grad_(False).eval())
     frozen = fabric.to_device(frozen)
@@ -177,22 +177,22 @@ def ema_copy(fabric: Fabric, module: nn.Module) -> nn.Module:
 
 @torch.no_grad()
 def update_ema(ema: nn.Module, module: nn.Module, decay: float) -> None:
-    """Move the EMA weights towards those of the module: ema = decay * ema + (1 - decay) * weight."""
+    """Update the EMA weights: ema = decay * ema + (1 - decay) * weight."""
     torch._foreach_lerp_(list(ema.parameters()), list(module.parameters()), 1 - decay)
 
 
 def gather_full_state(tensors: Mapping[str, Tensor], keep: bool = True) -> dict[str, Tensor]:
-    """Gather sharded tensors on the CPU. All processes must call it; those that do not `keep` the result get none."""
-    found = {}
+    """Gather sharded tensors on the CPU. All processes must call it; {} unless `keep`."""
+    state = {}
     for name, tensor in tensors.items():
         gathered = tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
         if keep:
-            found[name] = gathered.detach().cpu()
-    return found
+            state[name] = gathered.detach().cpu()
+    return state
 
 
 def shard_like(tensor: Tensor, like: Any) -> Tensor:
-    """Shard a full tensor, the same in each process, as `like` of the same shape is sharded."""
+    """Shard a full tensor, equal in all processes, like another of the same shape."""
     if not isinstance(like, DTensor) or tensor.shape != like.shape:
         return tensor
     return distribute_tensor(tensor.to(like.device), like.device_mesh, like.placements, src_data_rank=None)

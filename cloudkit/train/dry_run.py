@@ -1,4 +1,4 @@
-"""What a build would cost: parameters, operations and bytes per string, counted on real strings of the data."""
+"""Estimated cost of a build: parameters, operations and bytes per string, counted on strings of the data."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -16,8 +16,8 @@ from cloudkit.train.calibrate import head_module
 from cloudkit.train.objectives import label_loss, mixed_loss
 from cloudkit.train.stages import TRAINING, Stage
 
-SAMPLE: Final = 16  # strings that are counted, spread evenly over all lengths
-COPIES: Final = 5  # of the parameters while training: weights, gradients, two moments, EMA
+SAMPLE_SIZE: Final = 16  # strings, spread evenly over all lengths
+PARAMETER_COPIES: Final = 5  # in training: weights, gradients, two moments, EMA
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +27,13 @@ class Cost:
     Attributes
     ----------
     strings, epochs
-        Strings in its data; epochs of all members of an ensemble together.
+        Strings in its data; epochs, summed over the members of an ensemble.
     tokens, ids
-        Tokens of a mean string, and bytes of its ids on disk.
+        Mean tokens per string, and mean bytes of its ids on disk.
     forward, step
-        Floating-point operations of matrix products per string (a multiply-add counts two), without and with the backward pass.
+        Floating-point operations of matrix products per string (a multiply-add counts as two), without and with the backward pass.
     activations
-        Bytes per string that are kept for the backward pass.
+        Bytes per string that are saved for the backward pass.
     """
 
     stage: str
@@ -46,7 +46,7 @@ class Cost:
     activations: float
 
     def line(self) -> str:
-        """The cost as one line of text."""
+        """Format the cost as one line of text."""
         total = self.step * self.strings * self.epochs
         return (
             f"{self.stage}: {self.tokens:.1f} tokens in {self.ids:.0f} bytes per string; forward {_short(self.forward, 'FLOP')}, with "
@@ -58,9 +58,9 @@ class Cost:
 def estimate_costs(
     spec: Spec, stages: Sequence[Stage], crystals: Mapping[str, Crystals]
 ) -> tuple[dict[str, Any], list[str]]:
-    """Tokenize the data in memory, and count what training on it would cost.
+    """Tokenize the data in memory and count the cost of training on it.
 
-    crystals: by the name of the stage that reads them. Returns the numbers for `BuildResult.metrics`, and lines of text.
+    crystals: by the name of the stage that reads them. Returns `BuildResult.metrics`, and lines of text.
     """
     tokenizer = Tokenizer(spec.tokens.vocabulary)
     tokens = {
@@ -85,35 +85,35 @@ def estimate_costs(
 
 def _parameters_line(model: CloudModel) -> str:
     count = model.parameters_count
-    weights, training = _short(4.0 * count, "B"), _short(4.0 * count * COPIES, "B")
+    weights, training = _short(4.0 * count, "B"), _short(4.0 * count * PARAMETER_COPIES, "B")
     return f"parameters: {count:,}; {weights} in float32, {training} while training"
 
 
 def training_cost(model: CloudModel, stage: Stage, crystals: Crystals, tokens: Tokens) -> Cost:
-    """Count one step of a pretrain or finetune stage on a sample of its strings; the model is not changed."""
+    """Count one step of a pretrain or finetune stage on a sample of its strings, without changing the model."""
     task: PretrainTask | FinetuneTask = stage.task
     lengths = tokens.lengths
     order = np.argsort(lengths, kind="stable")
-    rows = order[np.linspace(0, len(order) - 1, min(SAMPLE, len(order))).round().astype(np.int64)]
+    rows = order[np.linspace(0, len(order) - 1, min(SAMPLE_SIZE, len(order))).round().astype(np.int64)]
     if isinstance(task, FinetuneTask):
         head = model.value_head(task.head)
-        known = crystals.renumbered(head.outputs)
-        loss = label_loss(model, head, tokens, known, task.loss)
-        module: Any = head_module(model, task.head, known, rows)
+        labels = crystals.renumbered(head.outputs)
+        loss = label_loss(model, head, tokens, labels, task.loss)
+        module: Any = head_module(model, task.head, labels, rows)
     else:
         loss = mixed_loss(model, heads_of(task), tokens, crystals)
         module = MultiTaskModel(model, heads_of(task))
-    kept: dict[int, int] = {}
+    saved: dict[int, int] = {}
     weights = {parameter.untyped_storage().data_ptr() for parameter in module.parameters()}
 
-    def keep(tensor: torch.Tensor) -> torch.Tensor:
+    def save(tensor: torch.Tensor) -> torch.Tensor:
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in weights:
-            kept[storage.data_ptr()] = storage.nbytes()
+            saved[storage.data_ptr()] = storage.nbytes()
         return tensor
 
     with FlopCounterMode(display=False) as counter, torch.random.fork_rng(devices=[]):
-        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        with torch.autograd.graph.saved_tensors_hooks(save, lambda tensor: tensor):
             value, _ = loss(module.train(), rows, 0)
         forward = counter.get_total_flops()
         value.backward()
@@ -124,7 +124,7 @@ def training_cost(model: CloudModel, stage: Stage, crystals: Crystals, tokens: T
     )  # per token of the sample, times tokens of a mean string
     return Cost(
         f"{stage.kind} {stage.label}", len(tokens), times * task.epochs, float(lengths.mean()),
-        float(lengths.mean() * tokens.ids.itemsize), forward * scale, counter.get_total_flops() * scale, sum(kept.values()) * scale,
+        float(lengths.mean() * tokens.ids.itemsize), forward * scale, counter.get_total_flops() * scale, sum(saved.values()) * scale,
     )  # fmt: skip
 
 

@@ -29,7 +29,7 @@ Array = NDArray[np.float64]
 
 
 class _Crystals(BaseEstimator):
-    """Base of estimators whose X is structures or strings instead of a table of numbers."""
+    """Base class of estimators whose X is structures or strings instead of a numeric array."""
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -39,7 +39,7 @@ class _Crystals(BaseEstimator):
 
 
 class _Built(_Crystals):
-    """Base of estimators that are fitted by a build of the preset `property`; subclasses have these parameters."""
+    """Base class of estimators that are fitted by a build of the preset `property`; subclasses define these parameters."""
 
     epochs: int
     learning_rate: float
@@ -48,38 +48,38 @@ class _Built(_Crystals):
     changes: str | Sequence[str]
     random_state: Any
 
-    def _as_changes(self, known: dict[str, Any]) -> list[str]:
-        """Values of keys, the common parameters and the user's changes as changes of the preset."""
+    def _as_changes(self, keys: dict[str, Any]) -> list[str]:
+        """Return overrides of the preset: the values of keys, the common parameters and the user's changes."""
         seed = self.random_state
         if not isinstance(seed, int):
             seed = int(check_random_state(seed).randint(2**31))
-        known = {
+        keys = {
             "init_from": self.init_from,
-            **known,
+            **keys,
             "tasks.0.epochs": self.epochs,
             "tasks.0.learning_rate": self.learning_rate,
             "tasks.0.validation_fraction": self.validation_fraction,
             "run.seed": seed,
         }
         changes = [self.changes] if isinstance(self.changes, str) else self.changes
-        return [*(f"{key}={json.dumps(value)}" for key, value in known.items()), *changes]
+        return [*(f"{key}={json.dumps(value)}" for key, value in keys.items()), *changes]
 
     def _build(self, changes: list[str], names: list[str], texts: list[str], rows: list[list[Any]]) -> Model:
-        """Build the first task of the preset `property` on a table ``labels.csv`` of strings and labels, in a folder that is removed."""
-        with tempfile.TemporaryDirectory(prefix="cloudkit-fit-") as kept:
-            folder = Path(kept)
+        """Build the first task of the preset `property` on a table of strings and labels, in a temporary folder."""
+        with tempfile.TemporaryDirectory(prefix="cloudkit-fit-") as temporary:
+            folder = Path(temporary)
             with (folder / "labels.csv").open("w", newline="", encoding="utf-8") as file:
                 lines = ([text, *row] for text, row in zip(texts, rows, strict=True))
                 csv.writer(file).writerows([["scope", *names], *lines])
             spec = parse_spec(template("property"), type(self).__name__, folder, changes)
             spec = spec.model_copy(update={"tasks": spec.tasks[:1]})
             model = Model(build(spec, folder / "model").folder)
-            _ = model.network  # read before its folder is removed
+            _ = model.network  # load before the folder is removed
         return model
 
 
 def _labels(targets: list[dict[str, str]]) -> dict[str, Any]:
-    """All rows of the table, with these columns of labels."""
+    """Return overrides that read all rows of the table, with these columns of labels."""
     return {"tasks.0.data.part": "all", "tasks.0.data.targets": targets, "tasks.1.data.targets": targets}
 
 
@@ -89,20 +89,24 @@ def _check_lengths(texts: list[str], labels: Any) -> None:
 
 
 class CloudRegressor(RegressorMixin, _Built):
-    """A network on SCOPE strings, started from the geometry model that ships, fitted to one or several labels.
+    """A network on SCOPE strings, fine-tuned from the shipped geometry model on one or several labels.
 
     Parameters
     ----------
-    epochs, learning_rate, transform
-        As in a spec: passes over the rows; the largest learning rate; "none", "log" or "sqrt" (labels above 0).
-    init_from
-        The model to start from: a shipped one, a folder that `cloudkit build` wrote, or None.
-    validation_fraction
-        Fraction of the crystals held out to choose the best epoch and to set the intervals; 0: neither.
-    changes
-        One or more further changes of the preset `property`, such as ``["tasks.0.batch=32", "encoder.dropout=0.1"]``.
-    random_state
-        Seed of everything random.
+    epochs : int
+        Passes over the training rows.
+    learning_rate : float
+        Peak learning rate.
+    transform : {"none", "log", "sqrt"}
+        Transform of the labels; log and sqrt need labels above 0.
+    init_from : str or None
+        Initial weights: a shipped model, or a folder that `cloudkit build` wrote.
+    validation_fraction : float
+        Fraction of the crystals held out for early stopping and intervals; 0: neither.
+    changes : str or sequence of str
+        Further overrides of the preset `property`, such as ``["tasks.0.batch=32", "encoder.dropout=0.1"]``.
+    random_state : int, RandomState or None
+        Seed.
 
     Attributes
     ----------
@@ -135,18 +139,18 @@ class CloudRegressor(RegressorMixin, _Built):
     def fit(self, X: Any, y: Any) -> Self:
         """Train on structures or SCOPE strings X (n,) and labels y (n,) or (n, outputs).
 
-        Raises CloudkitError naming the first of X without a string, SpecError for invalid parameters.
+        Raises CloudkitError naming the first input without a string, SpecError for invalid parameters.
         """
         texts, labels = as_strings(X, "orbit"), check_array(y, ensure_2d=False, dtype=np.float64)
         _check_lengths(texts, labels)
         table = labels.reshape(len(texts), -1)
-        names = [f"value{place}" for place in range(table.shape[1])]
+        names = [f"value{index}" for index in range(table.shape[1])]
         self.model_: Model = self._build(self._changes(names), names, texts, table.tolist())
         self.flat_, self.outputs_ = labels.ndim == 1, table.shape[1]
         return self
 
     def _changes(self, names: Sequence[str]) -> list[str]:
-        """The parameters as changes of the preset."""
+        """Return the parameters as overrides of the preset."""
         targets = [{"column": name, "quantity": name} for name in names]
         return self._as_changes(
             {
@@ -157,11 +161,11 @@ class CloudRegressor(RegressorMixin, _Built):
         )
 
     def predict(self, X: Any) -> Array:
-        """Values (n,), or (n, outputs) if it was fitted to several labels."""
+        """Predict values (n,), or (n, outputs) if fitted to several labels."""
         return self._shaped(self._predicted(X)[0])
 
     def predict_interval(self, X: Any) -> tuple[Array, Array]:
-        """Lower and upper ends, shaped as `predict`, of intervals that hold 80 % of new crystals' labels.
+        """Predict the lower and upper ends of 80 % prediction intervals, shaped like `predict`.
 
         NaN if fewer than four crystals were held out (`validation_fraction`).
         """
@@ -181,25 +185,27 @@ class CloudRegressor(RegressorMixin, _Built):
 
 
 class CloudClassifier(ClassifierMixin, _Built):
-    """A network on SCOPE strings, started from the geometry model that ships, fitted to classes.
+    """A network on SCOPE strings, fine-tuned from the shipped geometry model on classes.
 
     Parameters
     ----------
-    epochs, learning_rate
-        As in a spec: passes over the rows; the largest learning rate.
-    class_weight
-        None, "balanced" (all classes count the same in sum) or a weight for each class: ``{"metal": 1, "insulator": 2}``.
-    threshold
-        Of two classes: the probability from which the second of `classes_` is predicted is chosen for this metric on the crystals held
-        out: "balanced_accuracy", "f1" or "accuracy"; "none": 0.5, as scikit-learn's classifiers decide.
-    init_from
-        The model to start from: a shipped one, a folder that `cloudkit build` wrote, or None.
-    validation_fraction
-        Fraction of the crystals of each class held out to choose the best epoch and the threshold; 0: neither.
-    changes
-        One or more further changes of the preset `property`, such as ``["tasks.0.ensemble={members: 3, blend: extra_trees}"]``.
-    random_state
-        Seed of everything random.
+    epochs : int
+        Passes over the training rows.
+    learning_rate : float
+        Peak learning rate.
+    class_weight : dict, "balanced" or None
+        Weight per class, such as ``{"metal": 1, "insulator": 2}``; "balanced": equal total weight of all classes.
+    threshold : {"none", "balanced_accuracy", "f1", "accuracy"}
+        Metric by which the probability that the second of two classes needs is chosen on held-out crystals; "none": 0.5, as in
+        scikit-learn.
+    init_from : str or None
+        Initial weights: a shipped model, or a folder that `cloudkit build` wrote.
+    validation_fraction : float
+        Fraction of the crystals of each class held out for early stopping and the threshold; 0: neither.
+    changes : str or sequence of str
+        Further overrides of the preset `property`, such as ``["tasks.0.ensemble={members: 3, blend: extra_trees}"]``.
+    random_state : int, RandomState or None
+        Seed.
 
     Attributes
     ----------
@@ -237,26 +243,27 @@ class CloudClassifier(ClassifierMixin, _Built):
     def fit(self, X: Any, y: Any) -> Self:
         """Train on structures or SCOPE strings X (n,) and classes y (n,): text, integers or booleans.
 
-        Raises CloudkitError naming the first of X without a string, for one class or more than 100, and for a class that occurs
-        once; ValueError for y that is not of classes; SpecError for invalid parameters.
+        Raises CloudkitError naming the first input without a string, for one class or more than 100, and for a class that occurs
+        once; ValueError if y is continuous; SpecError for invalid parameters.
         """
         texts, labels = as_strings(X, "orbit"), column_or_1d(y, warn=True)
         _check_lengths(texts, labels)
         check_classification_targets(labels)
-        self.classes_, places = np.unique(labels, return_inverse=True)
+        self.classes_, indices = np.unique(labels, return_inverse=True)
         if not 2 <= len(self.classes_) <= MAX_CLASSES:
             raise CloudkitError(f"y has {len(self.classes_)} classes; from 2 to {MAX_CLASSES} can be learned")
         names = _class_names(self.classes_)
-        rows = [[names[place]] for place in places.tolist()]
+        rows = [[names[index]] for index in indices.tolist()]
         self.model_: Model = self._build(self._changes(names), ["class"], texts, rows)
         return self
 
     def _changes(self, names: list[str]) -> list[str]:
-        """The parameters as changes of the preset."""
+        """Return the parameters as overrides of the preset."""
         weights = self.class_weight
         if isinstance(weights, dict):
             weights = {
-                name: weights.get(one, 1.0) for name, one in zip(names, self.classes_.tolist(), strict=True)
+                name: weights.get(label, 1.0)
+                for name, label in zip(names, self.classes_.tolist(), strict=True)
             }
         head = {
             "kind": "classification",
@@ -269,17 +276,17 @@ class CloudClassifier(ClassifierMixin, _Built):
         return self._as_changes({"heads.value": head, **_labels(targets)})
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """The class (n,) of each crystal."""
+        """Predict classes (n,)."""
         _, decided = self._predicted(X)
-        found: NDArray[Any] = self.classes_[decided]
-        return found
+        labels: NDArray[Any] = self.classes_[decided]
+        return labels
 
     def predict_proba(self, X: Any) -> Array:
-        """Probabilities (n, classes), in the order of `classes_`."""
+        """Predict probabilities (n, classes), in the order of `classes_`."""
         return self._predicted(X)[0]
 
     def _predicted(self, X: Any) -> tuple[Array, NDArray[np.int64]]:
-        """Probabilities (n, classes) and the numbers of the predicted classes (n,)."""
+        """Predict probabilities (n, classes) and the indices of classes (n,)."""
         check_is_fitted(self)
         inputs, names = list(as_iterable(X)), _class_names(self.classes_)
         table = self.model_.predict(inputs)
@@ -291,20 +298,20 @@ class CloudClassifier(ClassifierMixin, _Built):
 
 
 def _class_names(classes: NDArray[Any]) -> list[str]:
-    """Classes as text that a table holds; their numbers where that would not tell them apart."""
-    names = [str(one).strip() for one in classes.tolist()]
+    """Return the classes as text, or their indices if the text is ambiguous."""
+    names = [str(label).strip() for label in classes.tolist()]
     return (
-        names if all(names) and len(set(names)) == len(names) else [str(place) for place in range(len(names))]
+        names if all(names) and len(set(names)) == len(names) else [str(index) for index in range(len(names))]
     )
 
 
 class CloudFeaturizer(TransformerMixin, _Crystals):
-    """Features of crystals from a trained encoder: the inputs of its heads. There is nothing to fit.
+    """Features of crystals from a trained encoder, the inputs of its heads; `fit` only loads the model.
 
     Parameters
     ----------
     model : str
-        A model that ships ("geometry", "thermal") or a folder that `cloudkit build` wrote.
+        A shipped model ("geometry", "thermal", …) or a folder that `cloudkit build` wrote.
 
     Examples
     --------
@@ -316,18 +323,18 @@ class CloudFeaturizer(TransformerMixin, _Crystals):
         self.model = model
 
     def fit(self, X: Any = None, y: Any = None) -> Self:
-        """Read the model; X and y are ignored."""
+        """Load the model; X and y are ignored."""
         self.model_: Model = Model(self.model)
         return self
 
     def transform(self, X: Any) -> NDArray[np.float32]:
-        """Features (n, width) of structures or SCOPE strings X (n,). Raises CloudkitError naming the first without a string."""
+        """Compute features (n, width) of structures or SCOPE strings X (n,). Raises CloudkitError for inputs without a string."""
         check_is_fitted(self)
         return self.model_.embed(X)
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
-        """Names (width,) of the features: the name of the model and a number."""
+        """Return the names (width,) of the features: the name of the model and a number."""
         check_is_fitted(self)
         return np.array(
-            [f"{self.model_.name}{place}" for place in range(self.model_.network.pooled_width)], dtype=object
+            [f"{self.model_.name}{index}" for index in range(self.model_.network.pooled_width)], dtype=object
         )

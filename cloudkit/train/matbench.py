@@ -1,7 +1,7 @@
-"""`matbench`: a spec built on the official folds of a Matbench task, with results in the format of the package `matbench`.
+"""`matbench`: build a spec on the official folds of a Matbench task, with results in the format of the package `matbench`.
 
-Matbench v0.1 (Dunn 2020): five folds over the rows of a data set, in its order. The regression tasks on structures are supported;
-tasks on compositions have no crystal to encode.
+Matbench v0.1 (Dunn 2020): five folds over the rows of a data set. Regression tasks on structures are supported; tasks on
+compositions have no crystals to encode.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ RESULTS: Final = "results.json"
 
 
 class MatbenchTask(NamedTuple):
-    """Column of the labels, their unit, number of rows (matbench_v0.1_dataset_metadata.json of matbench 0.6)."""
+    """Column and unit of the labels, and number of rows (matbench_v0.1_dataset_metadata.json of matbench 0.6)."""
 
     target: str
     unit: str
@@ -57,7 +57,24 @@ TASKS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class MatbenchResult:
-    """Scores of each fold by name, the number of parameters, and the file of results that Matbench reads."""
+    """The results of a Matbench task.
+
+    Attributes
+    ----------
+    task : str
+        Full name of the task.
+    scores : list of dict
+        mae, rmse, mape and max_error of each fold.
+    parameters : int
+        Number of parameters of a model.
+    file : Path
+        Results in the format of Matbench.
+
+    Examples
+    --------
+    >>> MatbenchResult("matbench_phonons", [{"mae": 40.0}], 393_365, Path("results.json")).scores[0]["mae"]
+    40.0
+    """
 
     task: str
     scores: list[dict[str, float]]
@@ -66,23 +83,67 @@ class MatbenchResult:
 
 
 def task_name(name: str) -> str:
-    """The full name of a task; raises CloudkitError with the nearest known name for an unknown one."""
+    """Complete the name of a task.
+
+    Parameters
+    ----------
+    name : str
+        With or without "matbench_".
+
+    Returns
+    -------
+    str
+        With "matbench_".
+
+    Raises
+    ------
+    CloudkitError
+        For an unknown task, with the nearest name.
+
+    Examples
+    --------
+    >>> task_name("phonons")
+    'matbench_phonons'
+    """
     full = name if name.startswith("matbench_") else f"matbench_{name}"
     if full not in TASKS:
-        known = [known.removeprefix("matbench_") for known in TASKS]
+        names = [task.removeprefix("matbench_") for task in TASKS]
         raise CloudkitError(
             f"no Matbench regression task on structures is called '{name}'"
-            + suggest(name.removeprefix("matbench_"), known)
+            + suggest(name.removeprefix("matbench_"), names)
         )
     return full
 
 
-def data_file(name: str, given: Path | None = None) -> Path:
-    """The data file of a task: the given one, else that of matminer. Raises CloudkitError if there is none."""
-    if given is not None:
-        if not given.is_file():
-            raise CloudkitError(f"{given}: no such file")
-        return given.absolute()
+def find_data_file(name: str, file: Path | None = None) -> Path:
+    """Find the data file of a task: `file`, else the one that matminer downloaded.
+
+    Parameters
+    ----------
+    name : str
+        Full name of the task.
+    file : Path, optional
+        The file.
+
+    Returns
+    -------
+    Path
+        Absolute.
+
+    Raises
+    ------
+    CloudkitError
+        If there is no such file.
+
+    Examples
+    --------
+    >>> find_data_file("matbench_phonons", Path("strings.csv")).name
+    'strings.csv'
+    """
+    if file is not None:
+        if not file.is_file():
+            raise CloudkitError(f"{file}: no such file")
+        return file.absolute()
     homes = [Path(os.environ["MATMINER_DATA"]).expanduser()] if "MATMINER_DATA" in os.environ else []
     package = importlib.util.find_spec("matminer")
     if package is not None and package.origin:
@@ -100,25 +161,52 @@ def data_file(name: str, given: Path | None = None) -> Path:
 def fold_specs(
     source: str, name: str, file: Path, column: str | None = None, changes: Sequence[str] = ()
 ) -> list[Spec]:
-    """The spec of each official fold, with `file` as the path of its tables with a part.
+    """Make the spec of each official fold.
 
-    column: of the labels, if the file does not name it as the task does. Raises SpecError, and CloudkitError for a spec that does
-    not evaluate one target on the part test.
+    Parameters
+    ----------
+    source : str
+        File or preset; its tables with a `part` read the data of the task.
+    name : str
+        Full name of the task.
+    file : Path
+        Data of the task.
+    column : str, optional
+        Column of the labels, if it is not named as in Matbench.
+    changes : sequence of str
+        Overrides such as ``tasks.0.epochs=10``.
+
+    Returns
+    -------
+    list of Spec
+        One per fold.
+
+    Raises
+    ------
+    SpecError
+        If the spec is invalid.
+    CloudkitError
+        If it does not evaluate exactly one target on the part test.
+
+    Examples
+    --------
+    >>> [spec.folds.fold for spec in fold_specs("matbench", "matbench_phonons", Path("strings.csv"))]
+    [0, 1, 2, 3, 4]
     """
-    given = load_spec(source, changes, check_files=False)
+    base = load_spec(source, changes, check_files=False)
     task, official = TASKS[name], Folds()
     more = [f"name={json.dumps(name)}"]
-    for index in (i for i, one in enumerate(given.tasks) if _parted(one.data)):
+    for index in (i for i, parted in enumerate(base.tasks) if _parted(parted.data)):
         below = f"tasks.{index}.data"
         more += [f"{below}.path={json.dumps(str(file))}"]
         more += [f"{below}.targets.0.column={json.dumps(column or task.target)}"]
         more += [f"{below}.targets.0.unit={json.dumps(task.unit)}"]
     folds = [official.model_copy(update={"fold": fold}) for fold in range(official.count)]
-    specs = [load_spec(source, [*changes, *more, f"folds={one.model_dump_json()}"]) for one in folds]
-    asked = [one for one in specs[0].tasks if isinstance(one, EvaluateTask) and _parted(one.data)]
-    if [len(one.data.targets) for one in asked if isinstance(one.data, FileData)] != [1]:
+    specs = [load_spec(source, [*changes, *more, f"folds={fold.model_dump_json()}"]) for fold in folds]
+    evaluated = [task for task in specs[0].tasks if isinstance(task, EvaluateTask) and _parted(task.data)]
+    if [len(task.data.targets) for task in evaluated if isinstance(task.data, FileData)] != [1]:
         raise CloudkitError(
-            f"{source}: a spec for Matbench has one evaluate task with one target on data of part: test, found {len(asked)}; "
+            f"{source}: a spec for Matbench has one evaluate task with one target on data of part: test, found {len(evaluated)}; "
             "start from cloudkit new --preset matbench"
         )
     return specs
@@ -131,15 +219,40 @@ def matbench(
     progress: Progress | None = None,
     log: Callable[[str], None] = lambda line: None,
 ) -> MatbenchResult:
-    """Build every fold in a folder of `out`, and write their predictions to results.json; finished folds are reused.
+    """Build all folds in subfolders of `out` and write their predictions to results.json; finished folds are reused.
 
-    Raises DataError if the file has another number of rows than the task.
+    Parameters
+    ----------
+    name : str
+        Full name of the task.
+    specs : sequence of Spec
+        From `fold_specs`.
+    out : Path
+        Folder of the results.
+    progress, log
+        As in `build`.
+
+    Returns
+    -------
+    MatbenchResult
+        Scores of each fold.
+
+    Raises
+    ------
+    DataError
+        If the file does not have the number of rows of the task.
+
+    Examples
+    --------
+    >>> matbench("matbench_phonons", fold_specs("matbench", "matbench_phonons", Path("strings.csv")), Path("out"))
+    Traceback (most recent call last):
+    cloudkit.errors.DataError: ...strings.csv: matbench_phonons has 1265 rows, found 1; the folds need all rows of the data set in its order
     """
     data = _tested(specs[0])
     table = read_table(data.path)
     if len(table) != TASKS[name].rows:
         raise DataError(
-            f"{data.path}: {name} has {TASKS[name].rows} rows, found {len(table)}; the folds are those of the whole data set in its order"
+            f"{data.path}: {name} has {TASKS[name].rows} rows, found {len(table)}; the folds need all rows of the data set in its order"
         )
     labels = table.numbers(data.targets[0].column)
     texts, ids = _strings(specs[0], data, table), _ids(name, len(table))
@@ -150,13 +263,13 @@ def matbench(
         if not built.leads:
             continue
         rows = _test_rows(len(table), spec)
-        found, unread = _predicted(built, rows, texts, labels)
-        scores.append(score(labels[rows], found))
+        prediction, failed = _predictions(built, rows, texts, labels)
+        scores.append(score(labels[rows], prediction))
         parameters = built.metrics["parameters"]
-        facts = {"parameters": parameters, "seed": spec.run.seed, "rows_without_string": unread}
+        settings = {"parameters": parameters, "seed": spec.run.seed, "rows_without_string": failed}
         results[f"fold_{number}"] = {
-            "data": dict(zip((ids[row] for row in rows), found.tolist(), strict=True)),
-            "parameters": facts,
+            "data": dict(zip((ids[row] for row in rows), prediction.tolist(), strict=True)),
+            "parameters": settings,
             "scores": scores[-1],
             "uncertainty": None,
         }
@@ -166,9 +279,9 @@ def matbench(
     return MatbenchResult(name, scores, parameters, out / RESULTS)
 
 
-def score(target: Array, found: Array) -> dict[str, float]:
-    """The four scores of a regression task: mean, root mean square, mean relative and largest error."""
-    error = np.abs(found - target)
+def score(target: Array, prediction: Array) -> dict[str, float]:
+    """Compute the four scores of a regression task: mean, root mean square, mean relative and largest error."""
+    error = np.abs(prediction - target)
     large = np.abs(target) > MIN_LABEL
     return {
         "mae": float(error.mean()),
@@ -179,7 +292,7 @@ def score(target: Array, found: Array) -> dict[str, float]:
 
 
 def official(name: str, results: dict[str, Any], user: dict[str, Any]) -> dict[str, Any]:
-    """The document that MatbenchBenchmark.to_file writes for one task, with its hash."""
+    """Return the document that MatbenchBenchmark.to_file writes for one task, with its hash."""
     task = {"@module": "matbench.task", "@class": "MatbenchTask"}
     task |= {"benchmark_name": BENCHMARK, "dataset_name": name}
     document = {
@@ -200,13 +313,13 @@ def _parted(data: object) -> bool:
 
 
 def _tested(spec: Spec) -> FileData:
-    """The table of the test rows."""
-    asked = [one.data for one in spec.tasks if isinstance(one, EvaluateTask)]
-    return next(one for one in asked if isinstance(one, FileData) and _parted(one))
+    """Return the table of the test rows."""
+    tables = [task.data for task in spec.tasks if isinstance(task, EvaluateTask)]
+    return next(table for table in tables if isinstance(table, FileData) and _parted(table))
 
 
 def _ids(name: str, rows: int) -> list[str]:
-    """Matbench's names of the rows: mb-phonons-0001, …"""
+    """Return the ids that Matbench gives rows: mb-phonons-0001, …"""
     digits, short = len(str(rows)), name.removeprefix("matbench_").replace("_", "-")
     return [f"mb-{short}-{row + 1:0{digits}d}" for row in range(rows)]
 
@@ -217,22 +330,22 @@ def _test_rows(rows: int, spec: Spec) -> NDArray[np.int64]:
 
 
 def _strings(spec: Spec, data: FileData, table: Table) -> dict[int, str]:
-    """The string of each row in the dialect of the model; structures without a string are left out."""
+    """Return the string of each row in the dialect of the model; structures that fail are left out."""
     dialect = spec.tokens.dialect
     if data.columns.structure is None:
         texts = table.text(data.columns.text)
         return {row: project(text, dialect) for row, text in enumerate(texts)}
     numbered = Table(table.name, {**table.columns, "row": list(range(len(table)))})
-    made, _ = encode_table(numbered, Held(data.columns.structure, True), None, dialect, geometry=False)
-    return dict(zip(map(int, made.numbers("row")), made.text("scope"), strict=True))
+    encoded, _ = encode_table(numbered, Held(data.columns.structure, True), None, dialect, geometry=False)
+    return dict(zip(map(int, encoded.numbers("row")), encoded.text("scope"), strict=True))
 
 
-def _predicted(
+def _predictions(
     built: BuildResult, rows: NDArray[np.int64], texts: dict[int, str], labels: Array
 ) -> tuple[Array, int]:
-    """Predictions of the rows of a fold, and how many of them have no string; those get the mean label of the other rows."""
+    """Return the predictions of a fold, and the number of rows without a string, which get the mean training label."""
     table = read_table(built.folder / "predictions.csv")
-    known = dict(zip(table.text("scope"), table.numbers("prediction").tolist(), strict=True))
+    values = dict(zip(table.text("scope"), table.numbers("prediction").tolist(), strict=True))
     mean = float(np.delete(labels, rows).mean())
-    unread = [row for row in rows.tolist() if texts.get(row) not in known]
-    return np.array([known.get(texts.get(row, ""), mean) for row in rows.tolist()]), len(unread)
+    failed = [row for row in rows.tolist() if texts.get(row) not in values]
+    return np.array([values.get(texts.get(row, ""), mean) for row in rows.tolist()]), len(failed)

@@ -1,4 +1,4 @@
-"""Losses: cross-entropy of masked tokens, errors of geometry and of labels, or the sum of several."""
+"""Losses: cross-entropy of masked tokens, errors of geometry and labels, or a sum of them."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -23,55 +23,56 @@ ERRORS: dict[str, Callable[..., Tensor]] = {
 def mixed_loss(
     model: CloudModel, names: Sequence[str], tokens: Tokens, crystals: Crystals, error: str = "l1"
 ) -> Loss:
-    """The sum of the losses of several heads, from one pass over the strings; the seed decides which tokens are masked.
+    """Return the summed loss of several heads, from one forward pass; the seed determines which tokens are masked.
 
     masked_tokens: cross-entropy (nats) of the masked tokens, which are masked for the other heads too. geometry: Huber loss of
-    the scaled targets. Value heads: `error` (l1, l2 or huber) of the scaled labels.
+    standardized targets. Value heads: `error` (l1, l2 or huber) of standardized labels.
     """
     masked = [name for name in names if isinstance(model.heads[name], MaskedTokens)]
 
     def loss(module: nn.Module, rows: Rows, seed: int) -> tuple[Tensor, float]:
         batch = make_batch(tokens, rows, crystals)
         inputs = model.inputs(batch.ids, batch.offsets)
-        shown, asked, wanted = inputs, dict[str, tuple[Tensor, ...]](), dict[str, Any]()
+        visible, queries, labels = inputs, dict[str, tuple[Tensor, ...]](), dict[str, Any]()
         for name in names:
             head = model.heads[name]
             if isinstance(head, MaskedTokens):
-                changed, places = head.mask(inputs, draw_tokens(batch.crystals, batch.offsets, seed))
-                shown, asked[name], wanted[name] = inputs.with_ids(changed), (places,), inputs.ids[places]
+                ids, positions = head.mask(inputs, draw_tokens(batch.crystals, batch.offsets, seed))
+                visible, queries[name] = inputs.with_ids(ids), (positions,)
+                labels[name] = inputs.ids[positions]
             elif isinstance(head, Geometry):
-                asked[name] = ((model.token_kinds(inputs.ids) == ELEMENT_KIND).nonzero()[:, 0],)
-                wanted[name] = _geometry_of(crystals, batch.crystals, inputs.ids.device)
+                queries[name] = ((model.token_kinds(inputs.ids) == ELEMENT_KIND).nonzero()[:, 0],)
+                labels[name] = _geometry_of(crystals, batch.crystals, inputs.ids.device)
             else:
-                *asked_values, value = _tensors(batch, inputs.ids.device)
-                asked[name], wanted[name] = tuple(asked_values), value
-        found, parts = module(shown, asked), []
+                *query, value = _tensors(batch, inputs.ids.device)
+                queries[name], labels[name] = tuple(query), value
+        outputs, parts = module(visible, queries), []
         for name in names:
             head = model.heads[name]
             if isinstance(head, Geometry):
-                parts.append(head.loss(found[name], *wanted[name]))
+                parts.append(head.loss(outputs[name], *labels[name]))
             elif isinstance(head, MaskedTokens):
-                parts.append(functional.cross_entropy(found[name].float(), wanted[name]))
+                parts.append(functional.cross_entropy(outputs[name].float(), labels[name]))
             else:
                 assert isinstance(head, ValueHead)
-                labelled = head.standardize(wanted[name], asked[name][1])
+                target = head.standardize(labels[name], queries[name][1])
                 parts.append(
-                    ERRORS[error](found[name].float(), labelled) if len(labelled) else found[name].sum()
+                    ERRORS[error](outputs[name].float(), target) if len(target) else outputs[name].sum()
                 )
-        weight = len(asked[masked[0]][0]) if masked else len(rows)
+        weight = len(queries[masked[0]][0]) if masked else len(rows)
         return torch.stack(parts).sum(), weight
 
     return loss
 
 
 def draw_tokens(crystals: Rows, offsets: Rows, seed: int) -> Tensor:
-    """Three random numbers in [0, 1) per token, (3, tokens), that follow from (seed, crystal, position) alone.
+    """Return three random numbers in [0, 1) per token, (3, tokens), that depend on (seed, crystal, position) only.
 
-    Which tokens of a crystal are masked then depends neither on its batch nor on its process. SplitMix64 (Steele 2014).
+    So masking depends neither on the batch nor on the process. SplitMix64 (Steele 2014).
     """
     lengths = np.diff(offsets)
-    place = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
-    word = np.repeat(_mix(crystals.astype(np.uint64) + _mix(np.uint64(seed))), lengths) + place.astype(
+    position = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
+    word = np.repeat(_mix(crystals.astype(np.uint64) + _mix(np.uint64(seed))), lengths) + position.astype(
         np.uint64
     )
     words = [_mix(word + np.uint64(number << 32)) for number in range(3)]
@@ -87,17 +88,17 @@ def _mix(word: Any) -> Any:
 
 
 def _geometry_of(crystals: Crystals, chosen: Rows, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Geometry of some crystals in their order: (elements, 6) and (crystals, 3)."""
-    shapes = crystals.geometry
-    assert shapes is not None, "a geometry head needs structures"
-    elements = np.concatenate([shapes.row(int(crystal))[0] for crystal in chosen])
-    return torch.from_numpy(elements).to(device), torch.from_numpy(shapes.crystals[chosen]).to(device)
+    """Return the geometry of some crystals in their order: (elements, 6) and (crystals, 3)."""
+    geometry = crystals.geometry
+    assert geometry is not None, "a geometry head needs structures"
+    elements = np.concatenate([geometry.row(int(crystal))[0] for crystal in chosen])
+    return torch.from_numpy(elements).to(device), torch.from_numpy(geometry.crystals[chosen]).to(device)
 
 
 def label_loss(model: CloudModel, head: ValueHead, tokens: Tokens, crystals: Crystals, error: str) -> Loss:
-    """The weighted mean error (l1, l2 or huber; of classes cross-entropy) of the labels of some crystals on the scale of the head.
+    """Return the weighted mean error (l1, l2 or huber; cross-entropy for classes) of standardized labels.
 
-    With labels of several sources, the module that the loss is computed with is a MultiSourceModel.
+    For labels of several sources, the module passed to the loss is a MultiSourceModel.
     """
     measure = ERRORS[error]
 

@@ -1,7 +1,7 @@
-"""Stages of a build: the plan, the cache key of each stage, and the folder in which finished stages are kept.
+"""Stages of a build: the plan, the cache key of each stage, and the store of finished stages.
 
-A stage is one cached step: it reads a part of the spec, data files and other stages, and writes one folder. Its key hashes all
-of these and the code that makes it, so a stage of the same key is made once.
+A stage is one cached step: it reads a part of the spec, data files and other stages, and writes one folder. Its key is a hash of
+these inputs and of the code, so each key is computed once.
 """
 
 import hashlib
@@ -43,7 +43,7 @@ from cloudkit.train.trainer import BEST, CHECKPOINT, OutOfMemory
 
 Kind = Literal["encode", "tokenize", "pretrain", "finetune", "evaluate", "report"]
 Status = Literal["done", "reused", "planned"]
-TRAINING: Final = ("pretrain", "finetune")  # kinds of stages in which all processes take part
+TRAINING: Final = ("pretrain", "finetune")  # kinds of stages that all processes run
 
 _MODEL_CODE: Final = (
     "cloudkit.models",
@@ -122,7 +122,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class StageResult:
-    """How a stage ended. seconds: how long it took to make, in this build or in an earlier one."""
+    """The result of a stage; seconds: its run time, in this build or an earlier one."""
 
     stage: Stage
     folder: Path
@@ -131,9 +131,9 @@ class StageResult:
 
 
 def plan_stages(spec: Spec) -> list[Stage]:
-    """Return the stages of a build in running order: all data first, so that its errors come before training.
+    """Plan the stages of a build in running order: all data first, so that its errors come before training.
 
-    Raises DataError for a data file that cannot be opened.
+    Raises DataError if a data file cannot be opened.
     """
     encoded = {index: _encode_stage(spec, task.data) for index, task in enumerate(spec.tasks)}
     tokens = {index: _tokenize_stage(spec, stage) for index, stage in encoded.items()}
@@ -151,7 +151,7 @@ def _stage(kind: Kind, label: str, parts: Mapping[str, Any], task: Any = None, *
 
 
 def flatten_json(value: Any, name: str = "") -> dict[str, str]:
-    """JSON as dotted name -> text of each value that is not a mapping or a list.
+    """Flatten JSON to dotted name -> JSON text of each leaf.
 
     Examples
     --------
@@ -164,7 +164,7 @@ def flatten_json(value: Any, name: str = "") -> dict[str, str]:
         items = enumerate(value)
     else:
         return {name: json.dumps(value)}
-    return {k: v for key, one in items for k, v in flatten_json(one, f"{name}.{key}".strip(".")).items()}
+    return {k: v for key, item in items for k, v in flatten_json(item, f"{name}.{key}".strip(".")).items()}
 
 
 def _encode_stage(spec: Spec, data: Data) -> Stage:
@@ -184,7 +184,7 @@ def _encode_stage(spec: Spec, data: Data) -> Stage:
 
 
 def _name_and_hash(table: BuiltinData | FileData) -> tuple[str, str]:
-    """The name of a table in messages, and the hash of its file."""
+    """Return the name of a table for messages, and the hash of its file and of the files that it names."""
     if isinstance(table, BuiltinData):
         path, name = builtin_path(table.builtin), f"{table.builtin} {table.part}"
     else:
@@ -196,19 +196,19 @@ def _name_and_hash(table: BuiltinData | FileData) -> tuple[str, str]:
         raise DataError(f"cannot read {path}: {error.strerror}") from None
     named = _files_in(path, table) if isinstance(table, FileData) else []
     if named:
-        hashes = [file_hash(one) if one.is_file() else "missing" for one in named]
+        hashes = [file_hash(file) if file.is_file() else "missing" for file in named]
         content = hashlib.sha256(" ".join([content, *hashes]).encode()).hexdigest()
     return name, content
 
 
 def _files_in(path: Path, data: FileData) -> list[Path]:
-    """The files of structures that a table names: their content decides the strings as much as its own."""
+    """Return the structure files that a table names, whose content determines the strings too."""
     text, structure = data.columns.text, data.columns.structure
     try:
         first = Table(str(path), next(iter(read_batches(path, size=100)), {}))
         held = find_crystals(first, text, structure)
         return named_files(read_table(path), held) if named_files(first, held) else []
-    except DataError:  # reading the table says what is wrong, with the row
+    except DataError:  # raised again, with the row, when the table is read
         return []
 
 
@@ -219,7 +219,7 @@ def _tokenize_stage(spec: Spec, encoded: Stage) -> Stage:
 
 
 def _excluded_stages(spec: Spec, index: int, encoded: dict[int, Stage]) -> dict[str, Stage]:
-    """The stages whose crystals `exclude_shared` keeps out of a training task: of all evaluate tasks, and of `exclude_from`."""
+    """Return the stages whose crystals `exclude_shared` excludes from a training task: evaluate tasks and `exclude_from`."""
     task = spec.tasks[index]
     if isinstance(task, EvaluateTask) or task.exclude_shared == "none":
         return {}
@@ -231,7 +231,7 @@ def _excluded_stages(spec: Spec, index: int, encoded: dict[int, Stage]) -> dict[
 def _task_stages(
     spec: Spec, encoded: dict[int, Stage], tokens: dict[int, Stage], excluded: dict[int, dict[str, Stage]]
 ) -> Iterator[Stage]:
-    """The stages of the tasks; each training starts from the weights of the one before."""
+    """Yield the stages of the tasks; each training stage starts from the weights of the previous one."""
     model: dict[str, Stage] = {}
     folder = init_folder(spec)
     initial = file_hash(folder / "model.safetensors") if folder else None
@@ -259,7 +259,7 @@ def _task_stages(
 
 
 def _training_key(spec: Spec, task: Task) -> dict[str, Any]:
-    """What the weights depend on: not the names of other heads, not the path of the data."""
+    """Return the settings that determine the weights, without the other heads and the paths of data."""
     return {
         "task": _task_key(task),
         "tokens": spec.tokens.model_dump(mode="json"),
@@ -276,23 +276,23 @@ def _task_key(task: Task) -> dict[str, Any]:
 
 
 def _report_stage(spec: Spec, tasks: list[Stage]) -> Stage:
-    """Reads all tasks; `model`: the stage whose weights the artifact holds."""
-    made = {f"task_{index}": stage for index, stage in enumerate(tasks)}
+    """Return the report stage, which reads all tasks; `model`: the stage with the final weights."""
+    reads = {f"task_{index}": stage for index, stage in enumerate(tasks)}
     last = [stage for stage in tasks if stage.kind != "evaluate"][-1]
-    return _stage("report", spec.name, {"spec": spec.model_dump(mode="json")}, None, **made, model=last)
+    return _stage("report", spec.name, {"spec": spec.model_dump(mode="json")}, None, **reads, model=last)
 
 
 def make_key(kind: Kind, parts: object, reads: Mapping[str, Stage]) -> str:
-    """12 hexadecimal digits from the spec's part (JSON), the keys of what is read, and the code."""
+    """Hash a part of the spec (JSON), the keys of the stages that are read, and the code, to 12 hexadecimal digits."""
     content = [kind, parts, {name: stage.name for name, stage in reads.items()}, code_hash(CODE[kind])]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
 
 @cache
 def code_hash(modules: tuple[str, ...]) -> str:
-    """SHA-256 over the files of some modules; of a package all sources, templates and compiled modules in it.
+    """Compute the SHA-256 of the files of modules; for a package, of all its sources, templates and compiled modules.
 
-    Raises ModuleNotFoundError for a name that cannot be imported: a module that moved must not leave the keys silently.
+    Raises ModuleNotFoundError for a name that cannot be imported, so that a moved module cannot drop out of the keys unnoticed.
     """
     root = Path(cloudkit.__file__).parent
     files = sorted({file for module in modules for file in module_files(module)})
@@ -302,7 +302,7 @@ def code_hash(modules: tuple[str, ...]) -> str:
 
 
 def module_files(name: str) -> list[Path]:
-    """The file of a module, or the files of a package; raises ModuleNotFoundError for a name that cannot be imported."""
+    """Return the file of a module, or the files of a package. Raises ModuleNotFoundError if it cannot be imported."""
     spec = importlib.util.find_spec(name)
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(f"no module named '{name}', listed in CODE of {__name__}", name=name)
@@ -313,10 +313,10 @@ def module_files(name: str) -> list[Path]:
 
 
 class StageStore:
-    """The folder `stages` of a run: finished stages, each made once, by one build at a time.
+    """The folder `stages` of a run; used by one build at a time.
 
     A finished stage is a folder ``<kind>-<key>``; an unfinished one ends in ``.part`` and is resumed if it has a checkpoint.
-    Of several processes the leader makes the stages, and all take part in training.
+    Rank 0 runs all stages; the other processes take part in training only.
     """
 
     def __init__(self, folder: Path, fabric: Fabric | None = None) -> None:
@@ -324,39 +324,37 @@ class StageStore:
         self.leads = fabric is None or bool(fabric.is_global_zero)
 
     def path(self, stage: Stage) -> Path:
-        """The folder of a finished stage."""
+        """Return the folder of a finished stage."""
         return self.folder / stage.name
 
     def is_done(self, stage: Stage) -> bool:
-        """Whether this build or an earlier one has finished a stage."""
+        """Return whether this build or an earlier one has finished a stage."""
         return (self.path(stage) / "stage.json").is_file()
 
     def changes(self, stage: Stage, plan: Iterable[Stage]) -> list[str]:
-        """What differs between a stage of a plan and the most similar finished one, of its kind and label, that is not in the
-        plan; empty without one.
-        """
-        planned = {one.name for one in plan}
+        """Describe how a stage differs from the most similar earlier one of its kind and label; [] if there is none."""
+        planned = {other.name for other in plan}
         earlier = [
             _record(path)
             for path in self.folder.glob(f"{stage.kind}-*/stage.json")
             if path.parent.name not in planned
         ]
-        found = [
+        differences = [
             _differences(record["inputs"], stage.inputs)
             for record in earlier
             if record["label"] == stage.label and "inputs" in record
         ]
-        return min(found, key=len, default=[])
+        return min(differences, key=len, default=[])
 
     def checkpoint(self, stage: Stage) -> Path | None:
-        """The folder of the newest checkpoint that an interrupted build has left of a stage; None without one."""
-        found = self._part(stage).glob(f"**/{CHECKPOINT}")
-        newest = max(found, key=lambda path: path.stat().st_mtime, default=None)
+        """Return the folder of the newest checkpoint that an interrupted build left of a stage; None if there is none."""
+        checkpoints = self._part(stage).glob(f"**/{CHECKPOINT}")
+        newest = max(checkpoints, key=lambda path: path.stat().st_mtime, default=None)
         return newest and newest.parent
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Keep other builds out of this run; the system lifts the lock when the process ends."""
+        """Lock the run for other builds; the operating system releases the lock when the process ends."""
         if not self.leads:
             yield
             return
@@ -365,9 +363,9 @@ class StageStore:
             yield
 
     def make(self, stage: Stage, step: Callable[[Stage, Path], None]) -> StageResult:
-        """Return a finished stage, or run `step` into a ``.part`` folder and rename it.
+        """Return a finished stage, or run `step` in a ``.part`` folder and rename it.
 
-        An interruption and OutOfMemory keep the folder with its checkpoint; any other error removes it.
+        After an interruption or OutOfMemory the folder and its checkpoint are kept; after any other error it is removed.
         """
         final = self.path(stage)
         if self._from_leader(self.is_done(stage)):
@@ -375,13 +373,13 @@ class StageStore:
         if self.leads:
             self._make(stage, step)
         elif stage.kind in TRAINING:
-            self._barrier()  # until the leader has cleared the folder
+            self._barrier()  # wait until rank 0 has cleared the folder
             step(stage, self._part(stage))
         self._barrier()
         return StageResult(stage, final, "done", _seconds(final))
 
     def _make(self, stage: Stage, step: Callable[[Stage, Path], None]) -> None:
-        """The leader's share of `make`."""
+        """Run a stage on rank 0."""
         part = self._part(stage)
         if not (part / CHECKPOINT).exists():
             shutil.rmtree(part, ignore_errors=True)
@@ -424,7 +422,7 @@ class StageStore:
             self.fabric.barrier()
 
     def _from_leader(self, value: bool) -> bool:
-        """The leader's value, in all processes."""
+        """Broadcast a value from rank 0."""
         return bool(self.fabric.broadcast(value)) if self.fabric is not None else value
 
 
@@ -433,17 +431,17 @@ def _seconds(folder: Path) -> float:
 
 
 def _record(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return found
+    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return record
 
 
 def _differences(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
-    """Each input that is not what it was: keys of the spec with both values, files and stages by name."""
+    """Describe each changed input: keys of the spec with both values, files and stages by name."""
     names = [name for name in (*new, *(old.keys() - new.keys())) if old.get(name) != new.get(name)]
     return [_difference(name, old.get(name), new.get(name)) for name in names]
 
 
 def _difference(name: str, old: str | None, new: str | None) -> str:
-    if not (re.fullmatch(r"[\w.]+", name) and old and new):  # a hash says nothing
+    if not (re.fullmatch(r"[\w.]+", name) and old and new):  # hashes are not shown
         return f"{name} changed"
     return f"{name} was {old} and is {new}"

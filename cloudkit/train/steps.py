@@ -64,7 +64,7 @@ Rows = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class BuildContext:
-    """What the steps of one build share: the spec, the finished stages, the progress bar, the devices and all stages."""
+    """Shared by the steps of one build: spec, store of stages, progress, Fabric, and the plan."""
 
     spec: Spec
     store: StageStore
@@ -73,36 +73,36 @@ class BuildContext:
     plan: Sequence[Stage]
 
     def tokenizer(self) -> Tokenizer:
-        """The tokenizer of the spec's vocabulary."""
+        """Return the tokenizer of the spec's vocabulary."""
         return Tokenizer(self.spec.tokens.vocabulary)
 
     def crystals(self, stage: Stage) -> Crystals:
-        """The strings and labels that a stage reads."""
+        """Load the strings and labels that a stage reads."""
         return Crystals.load(self.store.path(stage.reads["crystals"]))
 
     def tokens(self, stage: Stage) -> Tokens:
-        """The packed token ids that a stage reads."""
+        """Load the packed token ids that a stage reads."""
         return Tokens.load(self.store.path(stage.reads["tokens"]) / TOKENS)
 
     def splits(self, stage: Stage, crystals: Crystals) -> list[tuple[Rows, Rows]]:
-        """Indices of the crystals that a training stage trains on, and of those that it holds out; several if members differ in them."""
+        """Return (train, held-out) crystals of a training stage; several pairs if the members of an ensemble differ."""
         excluded = [s for name, s in stage.reads.items() if name.startswith("excluded_")]
-        evaluated = [text for one in excluded for text in Crystals.load(self.store.path(one)).texts]
+        evaluated = [text for other in excluded for text in Crystals.load(self.store.path(other)).texts]
         return split_members(stage.task, crystals, evaluated, self.spec.run.seed)
 
     def split(self, stage: Stage, crystals: Crystals) -> tuple[Rows, Rows]:
-        """Indices of the crystals that any network of a training stage trains on, and of those that all hold out."""
+        """Return the crystals that any network of a training stage trains on, and those that all hold out."""
         return join_splits(self.splits(stage, crystals))
 
     def weights(self, stage: Stage) -> dict[str, Tensor]:
-        """The weights that a stage starts from: of the training before it, or of `init_from`; empty without either."""
+        """Return the initial weights of a stage: of the training stage before it, else of `init_from`, else {}."""
         before = stage.reads.get("model")
         if before:
             return load_file(self.store.path(before) / "model.safetensors")
         return load_init_weights(self.spec)
 
     def model(self, stage: Stage) -> CloudModel:
-        """The model that a stage starts from, on the CPU."""
+        """Return the initial model of a stage, on the CPU."""
         model = build_model(self.spec, self.tokenizer())
         model.load_state_dict(self.weights(stage), strict=False)
         return model
@@ -121,44 +121,44 @@ class BuildContext:
         return geometry_of(read_spec(folder / "spec.yaml"), read_safetensors(folder / "model.safetensors"))
 
     def blend(self, stage: Stage) -> Blend | None:
-        """The trees of the head that a stage evaluates, if it has some."""
+        """Load the trees of the head that a stage evaluates, if any."""
         folder, head = self.store.path(stage.reads["train_split"]), stage.task.head
         return load_blends(folder, [head]).get(head)
 
     def fitted_rows(self, stage: Stage) -> tuple[Crystals, Crystals, list[str]]:
-        """The labels that the head of an evaluate stage was trained on, those that were held out, and all their strings."""
+        """Return the training labels of the head of an evaluate stage, its held-out labels, and all their strings."""
         rows = Crystals.load(self.store.path(stage.reads["train_crystals"]))
         train, held_out = self.split(stage.reads["train_split"], rows)
-        return rows.of(train), rows.of(held_out), [rows.texts[index] for index in (*train, *held_out)]
+        return rows.select(train), rows.select(held_out), [rows.texts[index] for index in (*train, *held_out)]
 
     def learned_crystals(self) -> Iterator[tuple[str, dict[str, float]]]:
         """Yield the strings of the crystals that heads were fitted to, with their labels near 298 K."""
         for stage in (stage for stage in self.plan if stage.kind == "finetune"):
             crystals = self.crystals(stage)
             train, _ = self.split(stage, crystals)
-            labels = crystals.of(train).labels_at(ROOM_TEMPERATURE)
+            labels = crystals.select(train).labels_at(ROOM_TEMPERATURE)
             yield from ((crystals.texts[index], labels.get(index, {})) for index in train.tolist())
 
     def seen_before(self, stage: Stage) -> Seen:
-        """The crystals that were trained on with labels before a training stage."""
+        """Return the crystals that were trained on with labels before a training stage."""
         before = stage.reads.get("model")
         folder = self.store.path(before) if before else init_folder(self.spec)
         return hash_texts([]) if folder is None else load_seen(folder)
 
 
 def encode(build: BuildContext, stage: Stage, folder: Path) -> None:
-    """Data files -> distinct strings of the spec's dialect and labels per atom."""
+    """Read data files to distinct strings of the spec's dialect and labels per atom."""
     read_task_data(build.spec, stage.task).save(folder)
 
 
 def tokenize_strings(build: BuildContext, stage: Stage, folder: Path) -> None:
-    """Strings -> packed token ids."""
+    """Tokenize strings to packed ids."""
     crystals, limit = build.crystals(stage), build.spec.tokens.max_length
     tokenize(crystals.texts, build.tokenizer(), limit, stage.label, crystals.ids).save(folder / TOKENS)
 
 
 def pretrain(build: BuildContext, stage: Stage, folder: Path) -> None:
-    """Train the encoder with one or several heads at once."""
+    """Train the encoder with one or several heads jointly."""
     model, crystals, tokens = build.model(stage), build.crystals(stage), build.tokens(stage)
     task: PretrainTask = stage.task
     names = heads_of(task)
@@ -178,7 +178,7 @@ def pretrain(build: BuildContext, stage: Stage, folder: Path) -> None:
 
 
 def finetune(build: BuildContext, stage: Stage, folder: Path) -> None:
-    """Fit a head, or an ensemble, to labels; then fit its trees and intervals to the crystals held out."""
+    """Train a head, or an ensemble, on labels; then fit its trees and intervals on held-out crystals."""
     model, crystals, tokens = build.model(stage), build.crystals(stage), build.tokens(stage)
     task: FinetuneTask = stage.task
     splits = build.splits(stage, crystals)
@@ -270,7 +270,7 @@ STEPS: Final[dict[str, Callable[[BuildContext, Stage, Path], None]]] = {
 
 
 def train_config(task: PretrainTask | FinetuneTask, run: Run) -> TrainConfig:
-    """Training settings derived from a task; only fine-tuning keeps the best epoch, freezes and slows layers."""
+    """Derive training settings from a task; keeping the best epoch, freezing and layer decay are for fine-tuning only."""
     config = TrainConfig(
         task.epochs, task.batch, task.learning_rate, task.weight_decay, task.warmup, task.max_grad_norm, run.seed,
         ema_decay=task.ema_decay, keep_best=task.kind == "finetune", bucket_batches=task.bucket_batches, checkpoint=run.checkpoint,
@@ -282,7 +282,7 @@ def train_config(task: PretrainTask | FinetuneTask, run: Run) -> TrainConfig:
 
 
 def _make_member(build: BuildContext, stage: Stage, index: int) -> CloudModel:
-    """A further network of an ensemble, with the initial weights of the first where there are any."""
+    """Make a further network of an ensemble, with the initial weights of the stage, if any."""
     network = build_member(build.spec, build.tokenizer(), stage.task.head, index)
     network.load_state_dict(build.weights(stage), strict=False)
     return network
@@ -292,7 +292,7 @@ def _fit_member(
     build: BuildContext, model: CloudModel, task: FinetuneTask, folder: Path, crystals: Crystals, tokens: Tokens,
     train: Rows, valid: Rows, index: int, label: str,
 ) -> tuple[dict[str, Tensor], Curve]:  # fmt: skip
-    """Train one network of a head; its EMA weights and learning curve."""
+    """Train one network of a head; return its EMA weights and learning curve."""
     head = model.value_head(task.head)
     fit_value_scales(model, head, tokens, crystals, train)
     run = build.spec.run.model_copy(update={"seed": build.spec.run.seed + index})
@@ -318,7 +318,7 @@ def _fit_held_out(
 
 
 def _calibrated(head: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """What was fitted to crystals held out: the widths of intervals, or the threshold of classes."""
+    """Yield the buffers fitted on held-out crystals: interval widths, or the threshold of classes."""
     return (
         (name, tensor)
         for name, tensor in head.named_buffers()
@@ -330,8 +330,8 @@ def _write_seen(build: BuildContext, stage: Stage, crystals: Crystals, train: Ro
     """Write which crystals were trained on with labels so far; geometry counts as a label, masked tokens do not."""
     heads = [build.spec.heads[name] for name in heads_of(stage.task)]
     labelled = any(not isinstance(head, MaskedTokensHead) for head in heads)
-    own = hash_texts([crystals.texts[index] for index in train] if labelled else [])
-    join_seen([build.seen_before(stage), own]).save(folder / SEEN)
+    new = hash_texts([crystals.texts[index] for index in train] if labelled else [])
+    join_seen([build.seen_before(stage), new]).save(folder / SEEN)
 
 
 def _write_counts(folder: Path, train: Rows, valid: Rows, **facts: Any) -> None:
@@ -344,12 +344,12 @@ def _write_json(path: Path, value: object) -> None:
 
 
 def _member_names(weights: dict[str, Tensor], head: str, index: int) -> dict[str, Tensor]:
-    """Weights of a HeadModel under their names in the model as a further network of an ensemble."""
+    """Rename weights of a HeadModel to those of a further network of an ensemble."""
     return {f"members.{head}.{index - 1}.{name}": tensor for name, tensor in weights.items()}
 
 
 def _model_names(weights: dict[str, Tensor], head: str) -> dict[str, Tensor]:
-    """Weights of a HeadModel under their names in the model."""
+    """Rename weights of a HeadModel to those of the model."""
     return {
         f"heads.{head}{name.removeprefix('head')}" if name.startswith("head.") else name: tensor
         for name, tensor in weights.items()

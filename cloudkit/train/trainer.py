@@ -1,9 +1,8 @@
 """The training loop: AdamW, warmup and cosine decay, gradient clipping, EMA of the weights, timed checkpoints.
 
-All randomness of a step follows from (seed, step), so a checkpoint needs no generator states: a resumed run ends with the
-weights of an uninterrupted one. Several processes take `batch` crystals each per step and weight their losses by how many
-terms these average, so that they follow the curve of one process with a batch that many times larger (except for dropout,
-which each draws for itself).
+All random numbers of a step are derived from (seed, step), so checkpoints hold no generator states, and a resumed run ends with
+the weights of an uninterrupted one. With n processes, each takes `batch` crystals per step, and losses are weighted by their number
+of terms, so that training equals that of one process with n times the batch (except for dropout, which differs per process).
 """
 
 import json
@@ -37,7 +36,7 @@ from cloudkit.train.devices import (
 )
 
 Rows = NDArray[np.int64]
-# (module, crystals, seed) -> mean loss, and its weight in means over batches: the number of its terms
+# (module, crystals, seed) -> mean loss, and its number of terms, the weight in means over batches
 Loss = Callable[[nn.Module, Rows, int], tuple[Tensor, float]]
 
 CHECKPOINT, BEST = "checkpoint.safetensors", "best.safetensors"
@@ -46,13 +45,25 @@ ALLOCATOR_MESSAGES: Final = ("out of memory", "can't allocate memory", "not enou
 
 
 class Progress(Protocol):
-    """How training reports progress; the command line shows it as a bar."""
+    """Progress protocol: how training reports progress; the command line shows it as a bar.
+
+    Examples
+    --------
+    >>> class Printed:
+    ...     def start(self, label, total, done=0):
+    ...         print(label, total)
+    ...     def advance(self, steps=1, note=""): ...
+    ...     def stop(self): ...
+    >>> progress: Progress = Printed()
+    >>> progress.start("finetune thermal", 500)
+    finetune thermal 500
+    """
 
     def start(self, label: str, total: int, done: int = 0) -> None:
-        """Begin a stage of `total` steps, of which `done` were done before an interruption."""
+        """Begin a stage of `total` steps, `done` of them finished before an interruption."""
 
     def advance(self, steps: int = 1, note: str = "") -> None:
-        """Report `steps` more; `note` is a short state such as ``epoch 3, valid 0.12``."""
+        """Report `steps` more; `note` is a short status such as ``epoch 3, valid 0.12``."""
 
     def stop(self) -> None:
         """End the stage."""
@@ -72,7 +83,7 @@ class Silent:
 
 
 class OutOfMemory(CloudkitError):
-    """The device has too little memory. The checkpoint is kept, since a run with more memory can resume from it."""
+    """The device ran out of memory; the checkpoint is kept, so that a run with more memory can resume."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,23 +95,23 @@ class TrainConfig:
     batch
         Crystals per step and process.
     warmup
-        Fraction of the steps in which the learning rate rises.
+        Fraction of the steps with linearly increasing learning rate.
     max_grad_norm
-        The gradient is clipped to this norm.
+        Norm to which gradients are clipped.
     ema_decay
         Decay per step of the moving average of the weights.
     keep_best
-        End with the epoch of least validation loss instead of the last.
+        Return the weights of the epoch with the lowest validation loss instead of the last.
     bucket_batches
         Batches that are drawn together and sorted by length.
     checkpoint
         Seconds between two checkpoints within an epoch.
     freeze
-        How many of `layer_groups` are not trained, from below; -1: all but the heads.
+        Number of `layer_groups` that are frozen, from the embedding upward; -1: all but the heads.
     layer_decay
         Factor of the learning rate from one layer group to the one below.
     patience
-        Epochs without a better validation loss after which training stops.
+        Epochs without improvement of the validation loss after which training stops.
     """
 
     epochs: int
@@ -128,15 +139,15 @@ class TrainState:
     Attributes
     ----------
     ema
-        A frozen copy of the module with the exponential moving average of its weights.
+        A frozen copy (the EMA weights).
     leads
         Whether this process writes.
     epoch, step, losses
-        Epochs done; steps done in the current one, and their losses.
+        Finished epochs; finished steps of the current epoch, and their losses.
     curves
         One row per epoch.
     best
-        Smallest validation loss so far.
+        Lowest validation loss so far.
     """
 
     module: nn.Module
@@ -159,7 +170,7 @@ class TrainState:
             save_weights(tensors, folder / CHECKPOINT, {"state": json.dumps(head)})
 
     def save_best(self, folder: Path) -> None:
-        """Write the EMA weights as the best so far; call it before `save`, so that every checkpoint has them."""
+        """Write the EMA weights as the best so far; call it before `save`, so that all checkpoints have them."""
         tensors = gather_full_state(self.ema.state_dict(), self.leads)
         if self.leads:
             save_weights(tensors, folder / BEST)
@@ -174,9 +185,9 @@ class TrainState:
         for name, value in head.items():
             setattr(self, name, value)
         for prefix, module in (("module.", self.module), ("ema.", self.ema)):
-            own = module.state_dict()
-            kept = _with_prefix(prefix, tensors).items()
-            module.load_state_dict({name: shard_like(tensor, own[name]) for name, tensor in kept})
+            like = module.state_dict()
+            saved = _with_prefix(prefix, tensors).items()
+            module.load_state_dict({name: shard_like(tensor, like[name]) for name, tensor in saved})
         weights = [weight for group in self.optimizer.param_groups for weight in group["params"]]
         moments: dict[int, dict[str, Tensor]] = {}
         for name, tensor in _with_prefix("optimizer.", tensors).items():
@@ -185,14 +196,14 @@ class TrainState:
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
 
     def out_of_patience(self, patience: int | None) -> bool:
-        """Whether the validation loss has not improved for `patience` epochs."""
+        """Return whether the validation loss has not improved for `patience` epochs."""
         losses = [row["valid_loss"] for row in self.curves]
         if patience is None or not losses or None in losses:
             return False
         return len(losses) - 1 - losses.index(min(losses)) >= patience
 
     def weights(self, folder: Path) -> dict[str, Tensor]:
-        """The EMA weights of the best epoch if one was saved, else of the last; empty in processes that do not lead."""
+        """Return the EMA weights of the best epoch if one was saved, else of the last; {} except on rank 0."""
         last = gather_full_state(self.ema.state_dict(), self.leads)
         return load_file(folder / BEST) if self.leads and (folder / BEST).exists() else last
 
@@ -200,20 +211,20 @@ class TrainState:
         moments = self.optimizer.state_dict()["state"]
         parts = {"module": self.module.state_dict(), "ema": self.ema.state_dict()}
         parts["optimizer"] = {
-            f"{index}.{name}": tensor for index, one in moments.items() for name, tensor in one.items()
+            f"{index}.{name}": tensor for index, state in moments.items() for name, tensor in state.items()
         }
-        return {f"{part}.{name}": tensor for part, some in parts.items() for name, tensor in some.items()}
+        return {f"{part}.{name}": tensor for part, state in parts.items() for name, tensor in state.items()}
 
 
 def _read_head(folder: Path) -> dict[str, Any]:
-    """What a checkpoint says about itself."""
+    """Read the header of a checkpoint."""
     with safe_open(folder / CHECKPOINT, "pt") as file:
         head: dict[str, Any] = json.loads(file.metadata()["state"])
     return head
 
 
-def checkpoint_place(folder: Path) -> str:
-    """Where the checkpoint in a folder resumes, as text."""
+def describe_checkpoint(folder: Path) -> str:
+    """Describe where the checkpoint in a folder resumes."""
     head = _read_head(folder)
     return f"epoch {head['epoch'] + 1}" + (f", step {head['step'] + 1}" if head["step"] else "")
 
@@ -239,9 +250,9 @@ def fit(
     Parameters
     ----------
     train, valid
-        Indices of the crystals to train on, and of those on which the loss is only measured.
+        Indices of the training and validation crystals.
     folder
-        Where checkpoints are written, and resumed from.
+        Folder of the checkpoints, from which training resumes.
     lengths
         Tokens of each string, (crystals,), for `config.bucket_batches`.
 
@@ -254,7 +265,7 @@ def fit(
 
     Notes
     -----
-    Of several processes only the leader writes and returns weights. torch's global generator is restored at the end.
+    Only rank 0 writes and returns weights. torch's global generator is restored at the end.
     """
     with _isolated_rng(fabric):
         ema = ema_copy(fabric, module)
@@ -271,7 +282,7 @@ def fit(
             loop.run_epoch()
             _finish_epoch(loop, _validate(loop, valid))
         progress.stop()
-        fabric.barrier()  # the leader has written everything
+        fabric.barrier()  # rank 0 has written everything
         return state.weights(folder), state.curves
 
 
@@ -285,7 +296,7 @@ def _isolated_rng(fabric: Fabric) -> Iterator[None]:
 
 @dataclass(slots=True)
 class _Loop:
-    """What the steps of one training share."""
+    """Variables shared by the steps of one training run."""
 
     fabric: Fabric
     wrapped: Any
@@ -299,7 +310,7 @@ class _Loop:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Steps of one epoch."""
+        """Number of steps of one epoch."""
         return math.ceil(len(self.train) / (self.config.batch * self.fabric.world_size))
 
     def run_epoch(self) -> None:
@@ -324,9 +335,9 @@ class _Loop:
                 saved = time.monotonic()
 
     def run_step(self, rows: Rows, due: bool) -> tuple[float, bool]:
-        """One optimizer step on the crystals `rows`, of which this process takes its share.
+        """Run one optimizer step on this process's share of the crystals `rows`.
 
-        Returns the loss over all of them, and whether a checkpoint is due in any process (only the leader looks at the clock).
+        Returns the loss over all of them, and whether a checkpoint is due (only rank 0 looks at the clock).
         """
         fabric, state, config = self.fabric, self.state, self.config
         number = state.epoch * self.steps_per_epoch + state.step
@@ -348,24 +359,24 @@ class _Loop:
 
 
 def _shard_rows(fabric: Fabric, rows: Rows) -> Rows:
-    """The rows of this process; all rows if there are fewer than processes, so that none has an empty batch."""
+    """Return the rows of this process, or all rows if there are fewer than processes, so that no batch is empty."""
     return rows[fabric.global_rank :: fabric.world_size] if len(rows) >= fabric.world_size else rows
 
 
 def _weight_loss(fabric: Fabric, value: Tensor, count: float, due: bool) -> tuple[float, float, bool]:
-    """The factor of a loss that makes the mean over processes a mean over all terms; that mean; whether any is due."""
+    """Return the loss weight that makes the mean over processes a mean over all terms, that mean, and whether any is due."""
     if fabric.world_size == 1:
         return 1.0, float(value.detach()), due
-    total, number, asked = _sum_over_processes(fabric, float(value.detach()) * count, count, float(due))
-    return count * fabric.world_size / number, total / number, asked > 0
+    total, number, any_due = _sum_over_processes(fabric, float(value.detach()) * count, count, float(due))
+    return count * fabric.world_size / number, total / number, any_due > 0
 
 
 def _sum_over_processes(fabric: Fabric, *numbers: float) -> list[float]:
-    """Sums of numbers over all processes, in one exchange."""
+    """Sum each number over all processes, in one all-reduce."""
     if fabric.world_size == 1:
         return list(numbers)
-    own = torch.tensor(numbers, dtype=torch.float64, device=fabric.device)
-    return list(fabric.all_reduce(own, reduce_op="sum").tolist())
+    local = torch.tensor(numbers, dtype=torch.float64, device=fabric.device)
+    return list(fabric.all_reduce(local, reduce_op="sum").tolist())
 
 
 def _freeze(module: nn.Module, config: TrainConfig) -> None:
@@ -375,7 +386,7 @@ def _freeze(module: nn.Module, config: TrainConfig) -> None:
 
 
 def _make_optimizer(module: nn.Module, config: TrainConfig, fabric: Fabric) -> torch.optim.AdamW:
-    """AdamW with weight decay on matrices only; `lr_scale` of a group follows from its depth."""
+    """Make an AdamW with weight decay on matrices only; `lr_scale` of a group depends on its depth."""
     parts = layer_groups(module)
     groups: list[dict[str, Any]] = []
     for above, part in enumerate(reversed(parts[config.freeze :])):
@@ -394,7 +405,7 @@ def _derive_seed(*parts: int) -> int:
 
 
 def _lr_factor(step: int, steps: int, warmup: float) -> float:
-    """Factor of the learning rate: linear warmup over a fraction of the steps, then cosine decay to 0."""
+    """Return the learning rate factor: linear warmup over a fraction of the steps, then cosine decay to 0."""
     rise = warmup * steps
     if step < rise:
         return (step + 1) / (rise + 1)
@@ -403,10 +414,10 @@ def _lr_factor(step: int, steps: int, warmup: float) -> float:
 
 @torch.no_grad()
 def _validate(loop: _Loop, rows: Rows) -> float | None:
-    """Mean loss over the validation crystals with the EMA weights; None without validation crystals.
+    """Return the mean loss over the validation crystals with the EMA weights; None if there are none.
 
-    Processes take turns at batches. All run the same number of passes, since sharded weights are gathered together: a process
-    without a batch in the last turn repeats the first one and does not count it.
+    Batches are distributed round-robin. All processes run the same number of passes, since gathering sharded weights is collective:
+    a process without a batch in the last round repeats the first one, uncounted.
     """
     fabric, size, total, count = loop.fabric, loop.config.batch, 0.0, 0.0
     starts = range(0, len(rows), size)
@@ -425,8 +436,8 @@ def _finish_epoch(loop: _Loop, valid_loss: float | None) -> None:
     state, config = loop.state, loop.config
     train_loss = sum(state.losses) / len(state.losses)
     if not math.isfinite(train_loss) or not math.isfinite(valid_loss or 0.0):
-        found = f"training loss {train_loss}, validation loss {valid_loss}"
-        raise CloudkitError(f"training diverged in epoch {state.epoch + 1} ({found}); lower learning_rate")
+        values = f"training loss {train_loss}, validation loss {valid_loss}"
+        raise CloudkitError(f"training diverged in epoch {state.epoch + 1} ({values}); lower learning_rate")
     state.epoch, state.step, state.losses = state.epoch + 1, 0, []
     losses = {"train_loss": train_loss, "valid_loss": valid_loss}
     state.curves.append({"epoch": state.epoch, "step": state.epoch * loop.steps_per_epoch, **losses})
@@ -438,7 +449,7 @@ def _finish_epoch(loop: _Loop, valid_loss: float | None) -> None:
 
 @contextmanager
 def translate_out_of_memory(where: str, batch: int) -> Iterator[None]:
-    """Raise OutOfMemory, with the place and a hint, for the memory errors of Python's and torch's allocators."""
+    """Translate memory errors of Python and torch to OutOfMemory, with the step and a hint."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:

@@ -140,7 +140,7 @@ def add_baselines(quantity: str, changes: list[str], rows: list[dict[str, str]])
     spec = load_spec("thermal", [*changes, *learned])
     task, crystals = spec.tasks[0], read_task_data(spec, spec.tasks[0].data)
     chosen, _ = split_task(task, crystals, [row["scope"] for row in rows], spec.run.seed)
-    train = crystals.of(chosen)
+    train = crystals.select(chosen)
     known = [train.texts[row] for row in train.crystal]
     texts, kelvin = [row["scope"] for row in rows], np.array([float(row["temperature"]) for row in rows])
     for column, name in (("trees", "boosted_trees"), ("mean", "mean")):

@@ -21,6 +21,8 @@ HERE = {  # files of the folder in which examples run
 OPTIONAL = ("torch", "triton", "pyarrow", "duckdb", "ray", "urllib3")  # of extras
 WITH_EXAMPLES = (
     "cloudkit",
+    "cloudkit.data",
+    "cloudkit.evaluate",
     "cloudkit.encoding",
     "cloudkit.io",
     "cloudkit.models",
@@ -29,6 +31,7 @@ WITH_EXAMPLES = (
     "cloudkit.scope",
     "cloudkit.structure",
     "cloudkit.tokens",
+    "cloudkit.train",
 )
 
 

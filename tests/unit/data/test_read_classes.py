@@ -82,8 +82,8 @@ def test_contradicting_classes_bound_how_often_a_model_can_be_right() -> None:
     crystals = read_crystals(table, targets=[Target("label", "kind", classes=("no", "yes"))])
     (note,) = repeated_labels(crystals)
     assert note == (
-        "2 of 4 labels of kind are of a crystal that has one already; 1 crystals have several classes: no model can be right "
-        "more often than 75 % here"
+        "2 of 4 labels of kind repeat a label of the same crystal; 1 crystals have several classes: no model can be right "
+        "more often than 75 % on them"
     )
 
 

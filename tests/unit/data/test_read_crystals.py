@@ -129,7 +129,7 @@ def test_a_heat_capacity_above_what_harmonic_modes_can_have_is_refused_with_its_
 
 def test_a_heat_capacity_below_zero_is_refused_with_its_row_but_for_noise() -> None:
     limited = replace(CV, most=26.2)
-    with pytest.raises(DataError, match=r"row 2, column 'cv': heat_capacity is -30 .* is a sign wrong\?"):
+    with pytest.raises(DataError, match=r"row 2, column 'cv': heat_capacity is -30 .* check the sign"):
         read_crystals(table(cv=["80", "-60", "160"]), n_atoms="n", targets=[limited])
     assert (
         read_crystals(table(cv=["80", "-0.02", "160"]), n_atoms="n", targets=[limited]).value.min() == -0.01

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cloudkit.evaluate.coverage import CRYSTALS_PER_THIRD, SMALLEST_KIND, kinds_of, measure_intervals
+from cloudkit.evaluate.coverage import CRYSTALS_PER_THIRD, MIN_CRYSTALS_PER_KIND, kinds_of, measure_intervals
 from cloudkit.tables import generator_text
 
 CUBIC, TRICLINIC = generator_text(225), generator_text(1)
@@ -34,14 +34,14 @@ def test_few_crystals_have_a_coverage_and_no_thirds() -> None:
 
 
 def test_kinds_need_enough_crystals() -> None:
-    oxides = [f"{TRICLINIC} | Na 1a" + " O 1a" * (1 + index) for index in range(SMALLEST_KIND)]
-    others = [f"{CUBIC} | Na 4a" + " Cl 4b" * (1 + index) for index in range(SMALLEST_KIND - 1)]
+    oxides = [f"{TRICLINIC} | Na 1a" + " O 1a" * (1 + index) for index in range(MIN_CRYSTALS_PER_KIND)]
+    others = [f"{CUBIC} | Na 4a" + " Cl 4b" * (1 + index) for index in range(MIN_CRYSTALS_PER_KIND - 1)]
     count = len(oxides) + len(others)
     off = np.array([0.0] * len(oxides) + [9.0] * len(others))
     found = measure_intervals(oxides + others, columns(np.ones(count), off))
     assert [(one["name"], one["crystals"], one["coverage"]) for one in found["intervals"]["kinds"]] == [
-        ("oxides", SMALLEST_KIND, 1.0),
-        ("triclinic", SMALLEST_KIND, 1.0),
+        ("oxides", MIN_CRYSTALS_PER_KIND, 1.0),
+        ("triclinic", MIN_CRYSTALS_PER_KIND, 1.0),
     ]
 
 

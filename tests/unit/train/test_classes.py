@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 from cloudkit.errors import DataError
 from cloudkit.evaluate.class_metrics import SCORES, choose_threshold
 from cloudkit.modelspec import load_spec
-from cloudkit.train import build, points, sweep
+from cloudkit.train import build, grid_points, sweep
 
 from .class_examples import CATIONS, HALIDE, KIND, PAIRS, SPEC, THREE, Make, write_labels
 
@@ -179,7 +179,7 @@ def test_labels_that_no_head_can_learn_or_be_measured_on_are_one_message_before_
 def test_a_sweep_measures_what_is_missing_to_a_perfect_score_and_chooses_by_log_loss(tmp_path: Path) -> None:
     (tmp_path / "kinds.yaml").write_text(SPEC + "sweep: {grid: {tasks.0.epochs: [1, 8]}}\n")
     write_labels(tmp_path / "kinds.csv", HALIDE)
-    found = sweep(points(str(tmp_path / "kinds.yaml")), tmp_path / "swept")
+    found = sweep(grid_points(str(tmp_path / "kinds.yaml")), tmp_path / "swept")
     tasks = [task_of(tmp_path / "swept" / row["folder"]) for row in found.rows]
     assert found.measure == "1 - ROC-AUC of halide" and found.validated
     assert [row["loss"] for row in found.rows] == [1 - task["roc_auc"] for task in tasks]

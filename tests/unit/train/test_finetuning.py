@@ -234,7 +234,7 @@ def test_the_share_of_the_trees_is_chosen_on_what_each_member_has_held_out(folde
     tokens = tokenize(crystals.texts, Tokenizer("compact"), 64)
     found: list[list[float]] = [[], [], []]
     for index, (train, held_out) in enumerate(splits):
-        rows, known = crystals.of(held_out), crystals.of(train)
+        rows, known = crystals.select(held_out), crystals.select(train)
         networks = predict_values(
             model.network, "value", tokens, rows.crystal, rows.quantity, rows.temperature, [index]
         )

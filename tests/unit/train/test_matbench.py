@@ -16,11 +16,12 @@ from sklearn import metrics
 from sklearn.model_selection import KFold
 
 import cloudkit
-from cloudkit.data import read_builtin, take_fold
+from cloudkit.data import read_builtin
+from cloudkit.data.folds import take_fold
 from cloudkit.errors import CloudkitError, DataError, SpecError
 from cloudkit.io import Table
 from cloudkit.modelspec import parse_spec, template
-from cloudkit.train import build, data_file, fold_specs, matbench, task_name
+from cloudkit.train import build, find_data_file, fold_specs, matbench, task_name
 
 ROOT = Path(__file__).resolve().parents[3]
 SHARED = Path(os.environ.get("CLOUDKIT_SHARED", ROOT.parent / "shared")) / "data"
@@ -152,9 +153,9 @@ def test_a_fold_of_the_phonons_of_matbench_reads_structures(tmp_path: Path) -> N
 
 def test_a_data_set_is_found_where_matminer_keeps_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MATMINER_DATA", str(home))
-    assert data_file("matbench_jdft2d") == home / "matbench_jdft2d.json.gz"
+    assert find_data_file("matbench_jdft2d") == home / "matbench_jdft2d.json.gz"
     with pytest.raises(CloudkitError, match=r"the data of matbench_phonons was not found .* --data"):
-        data_file("matbench_phonons")
+        find_data_file("matbench_phonons")
 
 
 def test_what_matbench_cannot_be_run_on_is_said(home: Path, tmp_path: Path) -> None:

@@ -54,13 +54,13 @@ def test_joined_labels_keep_their_source_and_weight(tmp_path: Path) -> None:
     assert both.sources == ("x", "y")
     assert both.crystal.tolist() == [0, 1, 1, 2]
     assert both.value.tolist() == [1, 2, 3, 4]
-    assert both.source_of().tolist() == [0, 0, 1, 1]
-    assert both.weight_of().tolist() == [1, 1, 0.5, 0.5]
+    assert both.source_index().tolist() == [0, 0, 1, 1]
+    assert both.label_weight().tolist() == [1, 1, 0.5, 0.5]
     both.save(tmp_path)
     again = Crystals.load(tmp_path)
     assert again.sources == both.sources
-    assert again.source_of().tolist() == [0, 0, 1, 1]
-    assert again.of(np.array([1])).weight_of().tolist() == [1, 0.5]
+    assert again.source_index().tolist() == [0, 0, 1, 1]
+    assert again.select(np.array([1])).label_weight().tolist() == [1, 0.5]
 
 
 @pytest.fixture(scope="module")

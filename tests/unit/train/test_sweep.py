@@ -11,7 +11,7 @@ from cloudkit.cli.sweep import show
 from cloudkit.data import take_fraction
 from cloudkit.errors import CloudkitError, SpecError
 from cloudkit.io import Table
-from cloudkit.train import SweepResult, points, sweep
+from cloudkit.train import SweepResult, grid_points, sweep
 from cloudkit.train.sweep import best_run, fit_law
 
 SIZES = [a.ravel() for a in np.meshgrid([1e4, 3e4, 1e5, 3e5], [300.0, 1e3, 3e3, 1e4], indexing="ij")]
@@ -55,7 +55,7 @@ def test_a_sweep_builds_each_point_and_again_does_nothing(project: Path) -> None
     path = project / "tiny.yaml"
     path.write_text(path.read_text() + f"sweep: {{grid: {grid}}}\n")
     changes = ["tasks.0.epochs=1", "tasks.1.epochs=1", "tasks.2.baselines=[]"]
-    found = sweep(points(str(path), changes), project / "swept")
+    found = sweep(grid_points(str(path), changes), project / "swept")
     assert [(row["encoder.width"], row["tasks.1.data.fraction"], row["crystals"]) for row in found.rows] == [
         (4, 0.5, 8), (4, 1.0, 16), (8, 0.5, 8), (8, 1.0, 16),
     ]  # fmt: skip
@@ -67,7 +67,7 @@ def test_a_sweep_builds_each_point_and_again_does_nothing(project: Path) -> None
     assert (project / "swept/sweep.svg").read_text().count("parameters") >= 2
     assert found.validated and found.best == min(found.rows, key=lambda row: float(row["validation"]))
     lines: list[str] = []
-    again = sweep(points(str(path), changes), project / "swept", log=lines.append)
+    again = sweep(grid_points(str(path), changes), project / "swept", log=lines.append)
     assert again.rows == found.rows
     assert all("unchanged" in line for line in lines if not line.startswith("run "))
 
@@ -101,16 +101,16 @@ def test_a_grid_that_is_wrong_is_refused_before_the_first_run(project: Path) -> 
     path = project / "tiny.yaml"
     text = path.read_text()
     with pytest.raises(CloudkitError, match="has no key 'sweep'"):
-        points(str(path))
+        grid_points(str(path))
     path.write_text(text + "sweep: {grid: {encoder.width: [8, 7]}}\n")
     with pytest.raises(SpecError, match=r"encoder.heads = 2 does not divide encoder.width = 7"):
-        points(str(path))
+        grid_points(str(path))
     path.write_text(text + "sweep: {grid: {encoder.widht: [8]}}\n")
     with pytest.raises(SpecError, match="unknown key 'widht' in encoder; did you mean 'width'"):
-        points(str(path))
+        grid_points(str(path))
     path.write_text(text + "sweep: {grid: {encoder.width: [8, 8]}}\n")
     with pytest.raises(CloudkitError, match=r"duplicate point in sweep\.grid: encoder\.width=8"):
-        points(str(path))
+        grid_points(str(path))
 
 
 def test_a_smaller_fraction_lies_within_a_larger_and_keeps_the_rows_of_a_crystal_together() -> None:
