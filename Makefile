@@ -132,6 +132,7 @@ picture: $(VENV)/.test
 # The data sheet in README and front page, light and dark, from the models that ship: headless Chromium takes it.
 SHOT = chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1120,1345
 sheet-picture: $(VENV)/.train
+	mkdir -p build
 	$(BIN)/cloudkit predict materials docs/examples/crystals/corundum.cif --page build/sheet.html
 	$(SHOT) --blink-settings=preferredColorScheme=1 --screenshot=docs/sheet.png build/sheet.html
 	$(SHOT) --blink-settings=preferredColorScheme=0 --screenshot=docs/sheet-dark.png build/sheet.html
