@@ -86,6 +86,11 @@ class CloudModel(nn.Module):
         merge = not isinstance(encoder, BertEncoder) and encoder.merge
         return make_inputs(ids, offsets, kinds, self.spec.tokens.dialect, merge).to(device)
 
+    def token_kinds(self, ids: Tensor) -> Tensor:
+        """Return the kinds (tokens,) of compact ids, constants of cloudkit.models.features."""
+        kinds = torch.from_numpy(self.tokenizer.kinds.astype(np.int64))
+        return kinds.to(ids.device)[ids]
+
     def value_head(self, name: str) -> ValueHead:
         """Return a head that predicts numbers."""
         head = self.heads[name]

@@ -61,6 +61,8 @@ class _Built(_Crystals):
             "tasks.0.validation_fraction": self.validation_fraction,
             "run.seed": seed,
         }
+        if not self.validation_fraction:
+            keys["tasks.0.ensemble"] = None  # the weight of the preset's trees is chosen on held-out crystals
         changes = [self.changes] if isinstance(self.changes, str) else self.changes
         return [*(f"{key}={json.dumps(value)}" for key, value in keys.items()), *changes]
 

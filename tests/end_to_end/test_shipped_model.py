@@ -44,9 +44,9 @@ def test_a_folder_of_that_name_wins(tmp_path, monkeypatch) -> None:
 
 def test_an_unknown_name_lists_what_ships() -> None:
     with pytest.raises(
-        ModelError, match="ships with: elastic, electronic, geometry, lattice, optical, thermal"
+        ModelError, match="known: materials, elastic, electronic, geometry, lattice, optical, thermal"
     ):
-        load("thermic")
+        load("nothing")
 
 
 def test_values_are_float64_of_the_modes() -> None:

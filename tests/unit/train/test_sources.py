@@ -105,7 +105,7 @@ def test_a_dry_run_counts_a_fit_of_several_sources(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("quantity: v, weight: 0.5}", "quantity: v, unit: meV}", "'meV': v is in 'eV' before; such labels are not converted"),
+        ("quantity: v, weight: 0.5}", "quantity: v, unit: meV}", "'meV': an earlier table has v in 'eV'; these labels are not converted"),
         ("{path: test.csv,", "{path: test.csv, source: computed,", "'computed': value predicts its first source, 'measured'"),
     ],
 )  # fmt: skip

@@ -94,7 +94,7 @@ def test_the_best_run_is_chosen_by_validation_and_named_with_its_test_error_alon
         False,
     )
     said = capsys.readouterr().out
-    assert "encoder.width = 4" in said and "this choice has seen the test rows" in said
+    assert "encoder.width = 4" in said and "the test rows chose this run" in said
 
 
 def test_a_grid_that_is_wrong_is_refused_before_the_first_run(project: Path) -> None:
