@@ -40,7 +40,10 @@ def test_a_model_has_no_error_on_its_own_predictions(model):
 
 
 def test_labels_that_no_harmonic_mode_has_are_refused(model):
-    for wrong, said in ((-24.0, "-24 J/mol_atom/K, and no harmonic mode"), (193.0, "more than 26.19")):
+    for wrong, said in (
+        (-24.0, "-24 J/mol_atom/K, but harmonic heat capacities are not below 0"),
+        (193.0, "more than 26.19"),
+    ):
         table = own_labels(model)
         table.columns["heat_capacity"][1] = wrong
         with pytest.raises(DataError, match=f"own: row 2, column 'heat_capacity': .* {said}"):

@@ -109,7 +109,7 @@ def test_train_and_test_of_the_builtin_thermal_data_share_no_formula() -> None:
 
 
 def test_an_unknown_builtin_or_part_is_refused() -> None:
-    with pytest.raises(DataError, match="there are thermal, minerals, prototypes, phonons"):
+    with pytest.raises(DataError, match="choose from thermal, minerals, prototypes, phonons"):
         read_builtin("thermals")
-    with pytest.raises(DataError, match="no part 'train'; there is all"):
+    with pytest.raises(DataError, match="no part 'train'; choose from all"):
         read_builtin("minerals", "train")

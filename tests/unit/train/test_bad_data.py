@@ -137,7 +137,7 @@ def test_labels_that_repeat_or_contradict_are_said_before_training_with_the_erro
     assert note.startswith(
         f"note: train.csv: 2 of {len(rows) + 2} labels of heat_capacity repeat a label of the same crystal"
     )
-    assert f"; 1 contradict, most of all {first['name']} (" in note
+    assert f"; 1 contradict it, most of all {first['name']} (" in note
     assert note.endswith(f"no model can have a mean absolute error below {floor:.3g} J/mol_atom/K on them")
     training = next(i for i, line in enumerate(lines) if line.startswith("pretrain"))
     assert lines.index(note) < training
