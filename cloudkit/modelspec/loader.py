@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from cloudkit.errors import CloudkitError, Problem, SpecError, suggest
 from cloudkit.io.formats import classify
 from cloudkit.io.paths import missing_hint
-from cloudkit.modelspec.rules import RULES
+from cloudkit.modelspec.rules import check_rules
 from cloudkit.modelspec.schema_check import Shape, check_keys, findings, nearest_name
 from cloudkit.modelspec.spec import SIZES, Spec, json_schema
 from cloudkit.modelspec.yaml_tree import (
@@ -248,8 +248,7 @@ def _check(
     check_keys(shape, shape.root, tree)
     fill_size(tree)
     spec, wrong = _validate(tree, shape)
-    draft = shape.filled(shape.root, tree)
-    wrong += [finding for rule in RULES for finding in rule(draft)] + missing
+    wrong += check_rules(shape, tree) + missing
     problems += [
         Problem(*(at or locate(tree, path)), message) for path, message, at in shape.findings + wrong
     ]

@@ -1,6 +1,6 @@
 """Rules that involve several keys of a spec: the encoder, the data, tasks and their heads, targets and their units, classes.
 
-Rules read a draft, made by `Shape.filled`: plain dicts with all defaults, in which UNKNOWN replaces what is absent or already
+Rules read a draft, made by `make_draft`: plain dicts with all defaults, in which UNKNOWN replaces what is absent or already
 reported. They say nothing about values of the wrong type, so all rules run however broken the rest is.
 """
 
@@ -10,14 +10,36 @@ from math import log
 from typing import Any, Final, get_args
 
 from cloudkit.errors import suggest
-from cloudkit.modelspec.schema_check import nearest_name, one_of
+from cloudkit.modelspec.schema_check import Schema, Shape, nearest_name, one_of
 from cloudkit.modelspec.spec import ClassMetric
-from cloudkit.modelspec.yaml_tree import Finding, KeyPath, dotted
+from cloudkit.modelspec.yaml_tree import Finding, KeyPath, Node, dotted
 from cloudkit.units import MOLAR_QUANTITIES, QUANTITIES, canonical_unit, per_of, units_of
 
 Draft = dict[str, Any]
 
+UNKNOWN: Final = object()  # replaces in a draft a value that is absent or already reported
+
 LABELLED = ("regression", "classification", "thermal")  # kinds of heads that learn labels
+
+
+def check_rules(shape: Shape, tree: Node) -> list[Finding]:
+    """Apply all rules to a checked tree."""
+    draft = make_draft(shape, shape.root, tree)
+    return [finding for rule in RULES for finding in rule(draft)]
+
+
+def make_draft(shape: Shape, schema: Schema, node: Node, path: KeyPath = ()) -> Any:
+    """Plain data with defaults for absent keys; UNKNOWN where there is none or the value was reported."""
+    if path in shape.bad:
+        return UNKNOWN
+    found = shape.variant(schema, node)
+    if isinstance(node.value, list):
+        return [make_draft(shape, shape.member(found, i), m, (*path, i)) for i, m in enumerate(node.value)]
+    if not isinstance(node.value, dict):
+        return node.value
+    defaults = {name: value.get("default", UNKNOWN) for name, value in found.get("properties", {}).items()}
+    given = {k: make_draft(shape, shape.member(found, k), m, (*path, k)) for k, m in node.value.items()}
+    return {**defaults, **given}
 
 
 def section(draft: Draft, name: str) -> Draft:

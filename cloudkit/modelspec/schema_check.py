@@ -13,16 +13,6 @@ from cloudkit.modelspec.yaml_tree import Finding, KeyPath, Node, child, dotted, 
 Schema = dict[str, Any]
 
 
-class _Unknown:
-    """Replaces in a draft a value that is absent or already reported."""
-
-    def __repr__(self) -> str:
-        return "UNKNOWN"
-
-
-UNKNOWN = _Unknown()
-
-
 class Shape:
     """The schema, the findings of comparing a tree with it, and in `bad` the paths whose value was reported."""
 
@@ -69,27 +59,12 @@ class Shape:
         keys = node.value if isinstance(node.value, dict) else {}
         kind = keys["kind"].value if "kind" in keys else None
         for branch in branches:
-            if branch["properties"].get("kind", {}).get("const", UNKNOWN) == kind:
+            if kind is not None and branch["properties"].get("kind", {}).get("const") == kind:
                 return branch
             if "discriminator" not in schema and any(key in keys for key in branch["required"]):
                 return branch
         merged = {name: value for branch in branches for name, value in branch["properties"].items()}
         return {"properties": merged, "required": [key for branch in branches for key in branch["required"]]}
-
-    def filled(self, schema: Schema, node: Node, path: KeyPath = ()) -> Any:
-        """Plain data with defaults for absent keys; UNKNOWN where there is none or the value was reported."""
-        if path in self.bad:
-            return UNKNOWN
-        found = self.variant(schema, node)
-        if isinstance(node.value, list):
-            return [self.filled(self.member(found, i), m, (*path, i)) for i, m in enumerate(node.value)]
-        if not isinstance(node.value, dict):
-            return node.value
-        defaults = {
-            name: value.get("default", UNKNOWN) for name, value in found.get("properties", {}).items()
-        }
-        given = {k: self.filled(self.member(found, k), m, (*path, k)) for k, m in node.value.items()}
-        return {**defaults, **given}
 
 
 def nearest_name(name: str, known: Iterable[str]) -> str | None:

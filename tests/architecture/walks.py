@@ -3,8 +3,8 @@
     python -m tests.architecture.walks encode crystal.cif
 
 A file is left when all of its functions that the command has called have ended and a function of another file is called: a caller
-that waits, or a generator that has more to give, keeps its file open. The walk returns where it later calls a function of that
-file for the first time. What runs when a module is imported, what constructors and special methods do, and functions inside
+that waits, or a generator that has more to give, keeps its file open. The walk returns where another file later calls a function
+of that file for the first time. What runs when a module is imported, what constructors and special methods do, and functions inside
 another, which are read with it, do not count.
 """
 
@@ -19,10 +19,7 @@ from typing import NamedTuple
 import cloudkit
 
 PACKAGE = Path(cloudkit.__file__).parent
-OPTIMIZED, GENERATOR = (
-    1,
-    32,
-)  # of co_flags: a function, and not the body of a module or class; one that yields
+OPTIMIZED, GENERATOR = 1, 32  # of co_flags: a function, not the body of a module or class; one that yields
 YIELD = dis.opmap["YIELD_VALUE"]
 
 
@@ -85,8 +82,8 @@ class Walk:
             return
         if file not in self.files:
             self.files.append(file)
-        elif is_new and not self._open[file] and file != self._last:
-            self.returns.append(Return(file, name, caller_of(frame)))
+        elif is_new and not self._open[file] and file not in (self._last, caller := caller_of(frame)):
+            self.returns.append(Return(file, name, caller))
         if is_new:
             self._last = file
         if not begun:
