@@ -1,4 +1,4 @@
-"""Every error a user can meet, in one tree, and the one place that knows the distribution's name.
+"""All errors that cloudkit raises for its users, in one tree, and helpers for their messages.
 
 CloudkitError                what went wrong, in a sentence; the command line prints it and exits with 2
 ├── OptionError              an option of a function with an unknown or impossible value
@@ -21,6 +21,18 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, NamedTuple
 
+__all__ = [  # the errors; the functions below are for cloudkit itself
+    "CloudkitError",
+    "DataError",
+    "FetchError",
+    "MissingExtra",
+    "ModelError",
+    "OptionError",
+    "Problem",
+    "ScopeError",
+    "SpecError",
+    "StructureError",
+]
 DISTRIBUTION: Final = "cloudkit-scope"
 
 
@@ -39,13 +51,31 @@ class CloudkitError(Exception):
 
 
 class OptionError(CloudkitError, ValueError):
-    """An option of a function with an unknown or impossible value; the message lists the allowed ones."""
+    """An option of a function with an unknown or impossible value; the message lists the allowed ones.
+
+    Examples
+    --------
+    >>> from cloudkit.encoding import EncodeOptions
+    >>> EncodeOptions(dialect="short")
+    Traceback (most recent call last):
+    cloudkit.errors.OptionError: unknown dialect 'short'; choose one of: orbit, reduced, full
+    """
 
 
 class StructureError(CloudkitError, ValueError):
     """A structure that cannot be turned into a string.
 
-    code: stable identifier such as "S203"; hint: how to fix it, possibly empty.
+    Parameters
+    ----------
+    code
+        Stable identifier, such as "S203".
+    message, hint
+        What is wrong, and how to fix it (may be empty).
+
+    Examples
+    --------
+    >>> print(StructureError("S201", "two sites overlap", "remove one"))
+    S201: two sites overlap (remove one)
     """
 
     def __init__(self, code: str, message: str, hint: str = "") -> None:
@@ -59,7 +89,24 @@ class StructureError(CloudkitError, ValueError):
 
 
 class ScopeError(CloudkitError, ValueError):
-    """Text that is not valid SCOPE; `diagnostics` lists everything wrong with it, by offset."""
+    """Text that is not valid SCOPE.
+
+    Parameters
+    ----------
+    message
+        Text with a marker below the first error.
+    diagnostics
+        All errors (`cloudkit.Diagnostic`), by offset.
+
+    Examples
+    --------
+    >>> import cloudkit
+    >>> try:
+    ...     cloudkit.parse("1 0 0 | Na 1a Xx 1a")
+    ... except ScopeError as error:
+    ...     print(error.diagnostics[0].code)
+    E202
+    """
 
     def __init__(self, message: str, diagnostics: Sequence[Any] = ()) -> None:
         super().__init__(message)
@@ -67,7 +114,13 @@ class ScopeError(CloudkitError, ValueError):
 
 
 class Problem(NamedTuple):
-    """One error in a model spec, at `line` and `column` (both from 1) of `file`."""
+    """One error in a model spec; line and column count from 1.
+
+    Examples
+    --------
+    >>> print(Problem("model.yaml", 3, 7, "unknown key 'head'"))
+    model.yaml:3:7  unknown key 'head'
+    """
 
     file: str
     line: int
@@ -79,7 +132,18 @@ class Problem(NamedTuple):
 
 
 class SpecError(CloudkitError, ValueError):
-    """A model spec with errors; `problems` holds all of them, in order of appearance."""
+    """A model spec with errors.
+
+    Parameters
+    ----------
+    problems
+        All errors, in order of appearance.
+
+    Examples
+    --------
+    >>> SpecError([Problem("model.yaml", 3, 7, "unknown key 'head'")]).problems[0].line
+    3
+    """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("\n".join(map(str, problems)))
@@ -87,19 +151,56 @@ class SpecError(CloudkitError, ValueError):
 
 
 class DataError(CloudkitError, ValueError):
-    """A data file, column or label that cannot be used; the message names file, row and column."""
+    """A data file, column or label that cannot be used; the message names file, row and column.
+
+    Examples
+    --------
+    >>> from cloudkit.io import read_table
+    >>> read_table("strings.csv").column("cv")
+    Traceback (most recent call last):
+    cloudkit.errors.DataError: strings.csv: there is no column 'cv'; known: id, scope
+    """
 
 
 class FetchError(CloudkitError):
-    """A provider that cannot be reached or sends nonsense, or a folder that cannot take its data."""
+    """A provider that cannot be reached or sends an invalid answer, or a folder that cannot store its data.
+
+    Examples
+    --------
+    >>> from cloudkit.fetch import Client
+    >>> Client().get("ftp://example.org")
+    Traceback (most recent call last):
+    cloudkit.errors.FetchError: ftp://example.org: not an http or https address
+    """
 
 
 class ModelError(CloudkitError, ValueError):
-    """A model folder with a missing or damaged file."""
+    """A model folder with a missing or damaged file; the message names it.
+
+    Examples
+    --------
+    >>> import cloudkit
+    >>> cloudkit.load("runs/none")
+    Traceback (most recent call last):
+    cloudkit.errors.ModelError: runs/none: no such model folder; known: materials, ...
+    """
 
 
 class MissingExtra(CloudkitError, ImportError):
-    """An optional package that is not installed; the message has the command that installs it."""
+    """An optional package that is not installed; the message has the command that installs it.
+
+    Parameters
+    ----------
+    module
+        Name of the package to import.
+    extra
+        Extra of cloudkit that installs it.
+
+    Examples
+    --------
+    >>> print(MissingExtra("duckdb", "corpus"))
+    this needs duckdb, which is not installed: pip install 'cloudkit-scope[corpus]'
+    """
 
     def __init__(self, module: str, extra: str) -> None:
         super().__init__(
@@ -123,14 +224,52 @@ def check_many(given: object, single: str) -> None:
 
 
 def nearest(name: object, known: Iterable[str], count: int = 1, cutoff: float = 0.6) -> list[str]:
-    """The known names most like a misspelt one, best first; [] if none is close."""
+    """Return the known names most like a misspelt one.
+
+    Parameters
+    ----------
+    name, known
+        The misspelt name, and all known ones.
+    count
+        Largest number of names.
+    cutoff
+        Smallest similarity, 0 to 1, as in `difflib.get_close_matches`.
+
+    Returns
+    -------
+    list of str
+        Best first.
+
+    Examples
+    --------
+    >>> nearest("entropi", ["entropy", "free_energy"])
+    ['entropy']
+    """
     from difflib import get_close_matches  # only on the way to an error message
 
     return get_close_matches(name, list(known), count, cutoff) if isinstance(name, str) else []
 
 
 def suggest(name: object, known: Iterable[str], cutoff: float = 0.6) -> str:
-    """The end of an error message about an unknown name: the nearest known one, or all of them."""
+    """Return the end of an error message about an unknown name: the nearest known one, or all of them.
+
+    Parameters
+    ----------
+    name, known
+        The unknown name, and all known ones.
+    cutoff
+        Smallest similarity, 0 to 1, as in `difflib.get_close_matches`.
+
+    Returns
+    -------
+    str
+        Starts with a semicolon.
+
+    Examples
+    --------
+    >>> suggest("entropi", ["entropy"]), suggest("x", ["entropy", "volume"])
+    ("; did you mean 'entropy'?", '; known: entropy, volume')
+    """
     names = list(known)
     if near := nearest(name, names, cutoff=cutoff):
         return f"; did you mean '{near[0]}'?"
@@ -138,13 +277,13 @@ def suggest(name: object, known: Iterable[str], cutoff: float = 0.6) -> str:
 
 
 def unwritable(path: Path, error: OSError, what: str = "place") -> CloudkitError:
-    """The error for a file or folder that cannot be opened for writing."""
+    """Return the error for a file or folder that cannot be opened for writing."""
     return CloudkitError(f"{path}: cannot be written ({error.strerror}); choose another {what}")
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Note on an error of the system (a full disk) which file was being written and that the old one is unchanged."""
+    """Note on an error of the system, such as a full disk, which file was being written and that the old one is unchanged."""
     try:
         yield
     except OSError as error:
@@ -153,17 +292,39 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def require(module: str, extra: str) -> ModuleType:
-    """Import an optional module, or raise MissingExtra with the command that installs it."""
+    """Import an optional module.
+
+    Parameters
+    ----------
+    module, extra
+        Name of the module, and extra of cloudkit that installs it.
+
+    Returns
+    -------
+    module
+        The module `module`, also if its name has dots.
+
+    Raises
+    ------
+    MissingExtra
+        With the command that installs it.
+
+    Examples
+    --------
+    >>> require("no_such_module", "train")
+    Traceback (most recent call last):
+    cloudkit.errors.MissingExtra: this needs no_such_module, which is not installed: pip install 'cloudkit-scope[train]'
+    """
     try:
-        return whole_import(module)
+        return import_uninterrupted(module)
     except ModuleNotFoundError as error:
         if error.name is None or not module.startswith(error.name):
             raise
         raise MissingExtra(module, extra) from error
 
 
-def whole_import(module: str) -> ModuleType:
-    """Import a module, holding back Ctrl-C: interrupting the start of a compiled module would end the process."""
+def import_uninterrupted(module: str) -> ModuleType:
+    """Import a module and delay Ctrl-C meanwhile: interrupting the start of a compiled module would end the process."""
     if found := sys.modules.get(module):  # None: marked as not importable
         return found
     with _interrupt_later():

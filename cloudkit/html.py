@@ -16,6 +16,8 @@ def table(
 
     Parameters
     ----------
+    heads
+        Names of the columns; no header if all are empty.
     rows
         Cells: numbers are aligned right, floats have three significant digits, None is a dash. A cell with an ``__html__``
         method, such as markupsafe's Markup, is inserted as it is.
@@ -23,6 +25,11 @@ def table(
         Names of columns in a fixed-width font.
     kind, highlight
         CSS class of the table; index of the row of class "model".
+
+    Returns
+    -------
+    str
+        HTML.
 
     Examples
     --------
@@ -59,7 +66,17 @@ def _cell(value: object, code: bool) -> str:
 
 
 def format_number(value: float | None) -> str:
-    """Return a number with three significant digits, without an exponent where that is readable; a dash for None.
+    """Return a number with three significant digits, without an exponent where that is readable.
+
+    Parameters
+    ----------
+    value
+        None and NaN are a dash.
+
+    Returns
+    -------
+    str
+        With thousands separators and a true minus sign.
 
     Examples
     --------
@@ -77,10 +94,44 @@ def format_number(value: float | None) -> str:
 
 
 def titled(title: str, *parts: str) -> str:
-    """Return HTML parts under a line of text in bold."""
+    """Return HTML parts under a title in bold.
+
+    Parameters
+    ----------
+    title
+        Text, which is escaped.
+    *parts
+        HTML.
+
+    Returns
+    -------
+    str
+        HTML.
+
+    Examples
+    --------
+    >>> titled("NaCl", paragraph("< 5 eV"))
+    '<div><strong>NaCl</strong><p>&lt; 5 eV</p></div>'
+    """
     return f"<div><strong>{escape(title)}</strong>{''.join(parts)}</div>"
 
 
 def paragraph(text: str) -> str:
-    """Return a paragraph of escaped text."""
+    """Return a paragraph of text, which is escaped.
+
+    Parameters
+    ----------
+    text
+        Not HTML.
+
+    Returns
+    -------
+    str
+        HTML.
+
+    Examples
+    --------
+    >>> paragraph("< 5 eV")
+    '<p>&lt; 5 eV</p>'
+    """
     return f"<p>{escape(text)}</p>"

@@ -48,11 +48,33 @@ _CANONICAL: Final = {"debye_temperature": "K", "highest_frequency": "THz", "phon
 
 
 class UnitError(CloudkitError, ValueError):
-    """A unit that does not exist or does not fit its quantity."""
+    """A unit that does not exist or does not fit its quantity.
+
+    Examples
+    --------
+    >>> parse_unit("kJ/mol_atoms")
+    Traceback (most recent call last):
+    cloudkit.units.UnitError: unknown unit 'kJ/mol_atoms'; did you mean 'kJ/mol_atom'?
+    """
 
 
 class Unit(NamedTuple):
-    """`factor` turns a number in this unit into J/mol (per kelvin where `per_kelvin`) of `per`."""
+    """A unit of a molar quantity.
+
+    Attributes
+    ----------
+    factor : float
+        Number of J/mol, or J/mol/K if `per_kelvin`, in one of this unit.
+    per : "atom", "formula" or "cell"
+        What a mole counts.
+    per_kelvin : bool
+        Whether the unit is one of heat capacity and entropy.
+
+    Examples
+    --------
+    >>> parse_unit("kJ/mol_cell").factor
+    1000.0
+    """
 
     factor: float
     per: Per
@@ -60,7 +82,23 @@ class Unit(NamedTuple):
 
 
 def units_of(quantity: str) -> list[str]:
-    """All unit strings that a quantity accepts; [] for an unknown quantity."""
+    """List the unit strings that a quantity accepts.
+
+    Parameters
+    ----------
+    quantity
+        A name of QUANTITIES.
+
+    Returns
+    -------
+    list of str
+        Empty for an unknown quantity.
+
+    Examples
+    --------
+    >>> units_of("debye_temperature")
+    ['K', 'THz', '1/cm', 'cm-1', 'meV', 'eV', 'J']
+    """
     if QUANTITIES.get(quantity) == "quantum":
         return list(QUANTA)
     if QUANTITIES.get(quantity) == "density":
@@ -73,18 +111,50 @@ def units_of(quantity: str) -> list[str]:
 
 
 def canonical_unit(quantity: str, per: Per = "atom") -> str:
-    """The unit in which cloudkit reports a quantity; "" for a unitless one."""
+    """Return the unit in which cloudkit reports a quantity.
+
+    Parameters
+    ----------
+    quantity
+        A name of QUANTITIES.
+    per
+        What molar quantities are counted per.
+
+    Returns
+    -------
+    str
+        Empty for an unknown quantity.
+
+    Examples
+    --------
+    >>> canonical_unit("entropy", per="cell"), canonical_unit("highest_frequency")
+    ('J/mol_cell/K', 'THz')
+    """
     if quantity not in MOLAR_QUANTITIES:
         return _CANONICAL.get(quantity, "").replace("/atom", f"/{per}")
     return f"J/mol_{per}" + ("/K" if MOLAR_QUANTITIES[quantity] else "")
 
 
 def parse_unit(text: str) -> Unit:
-    """Parse a unit string such as ``J/mol_cell/K``, ``kJ/mol_atom`` or ``meV/atom``.
+    """Parse the unit of a molar quantity.
 
-    Raises UnitError, with the nearest known unit.
+    Parameters
+    ----------
+    text
+        Such as ``J/mol_cell/K``, ``kJ/mol_atom`` or ``meV/atom``.
 
-    >>> from cloudkit.units import parse_unit
+    Returns
+    -------
+    Unit
+        Its factor to J/mol or J/mol/K.
+
+    Raises
+    ------
+    UnitError
+        With the nearest known unit.
+
+    Examples
+    --------
     >>> parse_unit("kJ/mol_cell")
     Unit(factor=1000.0, per='cell', per_kelvin=False)
     """
@@ -99,19 +169,52 @@ def parse_unit(text: str) -> Unit:
 
 
 def per_of(unit: str) -> Per:
-    """What an amount is per: atom, formula unit or cell; "atom" for any other unit."""
+    """Read off a unit what it counts per.
+
+    Parameters
+    ----------
+    unit
+        A unit string; need not be a known one.
+
+    Returns
+    -------
+    "atom", "formula" or "cell"
+        "atom" for units that do not count per anything, such as K.
+
+    Examples
+    --------
+    >>> per_of("J/mol_cell/K"), per_of("modes/THz/formula"), per_of("K")
+    ('cell', 'formula', 'atom')
+    """
     return next(
         (per for per in PER if unit.endswith((f"_{per}", f"_{per}/K", f"/{per}", f"/{per}/K"))), "atom"
     )
 
 
 def to_per_atom(value: float, unit: str, quantity: str, n_atoms: float | None = None) -> float:
-    """Convert one label to its canonical unit per atom; labels of unknown quantities are returned unchanged.
+    """Convert a label to its canonical unit per atom.
 
-    n_atoms: atoms in the cell or formula unit of the label; required unless the unit is per atom.
-    Raises UnitError if the unit does not fit the quantity or `n_atoms` is missing.
+    Parameters
+    ----------
+    value, unit
+        The label and its unit.
+    quantity
+        A name of QUANTITIES; labels of other quantities are returned unchanged.
+    n_atoms
+        Atoms in the cell or formula unit of the label; required unless the unit is per atom.
 
-    >>> from cloudkit.units import to_per_atom
+    Returns
+    -------
+    float
+        The label in ``canonical_unit(quantity)``.
+
+    Raises
+    ------
+    UnitError
+        If the unit does not fit the quantity or `n_atoms` is missing.
+
+    Examples
+    --------
     >>> to_per_atom(100.0, "J/mol_cell/K", "heat_capacity", n_atoms=4)
     25.0
     """
@@ -121,12 +224,33 @@ def to_per_atom(value: float, unit: str, quantity: str, n_atoms: float | None = 
     if per == "atom":
         return value * factor
     if n_atoms is None or not (math.isfinite(n_atoms) and n_atoms > 0):
-        raise UnitError(f"a label in '{unit}' needs the number of atoms per {per} (> 0), got {n_atoms}")
+        raise UnitError(f"a label in '{unit}' needs the number of atoms per {per} (> 0), found {n_atoms}")
     return value * factor / n_atoms
 
 
 def to_kelvin(value: float, unit: str) -> float:
-    """A frequency as a temperature, h nu / k. Raises UnitError unless the unit is one of QUANTA."""
+    """Convert a frequency to a temperature, h nu / k.
+
+    Parameters
+    ----------
+    value, unit
+        The frequency and its unit, one of QUANTA.
+
+    Returns
+    -------
+    float
+        In K.
+
+    Raises
+    ------
+    UnitError
+        If the unit is unknown.
+
+    Examples
+    --------
+    >>> round(to_kelvin(10, "THz"), 1)
+    479.9
+    """
     if unit not in QUANTA:
         raise UnitError(f"unknown unit of frequency '{unit}'; known: {', '.join(QUANTA)}")
     return value * QUANTA[unit]

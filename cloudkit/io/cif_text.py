@@ -7,7 +7,7 @@ from bisect import bisect_right
 from functools import cache
 from typing import Any, Final
 
-from cloudkit.errors import StructureError, whole_import
+from cloudkit.errors import StructureError, import_uninterrupted
 
 COORDINATES: Final = (
     ("_atom_site_fract_x", "_atom_site_fract_y", "_atom_site_fract_z"),
@@ -34,7 +34,7 @@ _QUOTE_OVER_LINES = re.compile(
 @cache
 def import_gemmi() -> Any:
     """The module gemmi, imported on first use."""
-    return whole_import("gemmi")
+    return import_uninterrupted("gemmi")
 
 
 def parse_blocks(text: str) -> list[tuple[str, Any]]:

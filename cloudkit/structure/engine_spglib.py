@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from cloudkit.errors import StructureError, whole_import
+from cloudkit.errors import StructureError, import_uninterrupted
 from cloudkit.structure.symmetry import Cell, SymmetryDataset
 from cloudkit.tables import LETTERS
 
@@ -43,7 +43,7 @@ FUNCTION: Final = (
 
 
 def _spglib() -> ModuleType:
-    return whole_import("spglib")
+    return import_uninterrupted("spglib")
 
 
 @contextmanager

@@ -14,13 +14,29 @@ CENTERING_POINTS: Final = {
     "I": 2,
     "R": 3,
     "F": 4,
-}  # lattice points of a conventional cell
+}  # lattice points per conventional cell
 
 
 class WyckoffPosition(NamedTuple):
-    """One Wyckoff position; `multiplicity` is that of the conventional cell, `representative` its first coordinates.
+    """One Wyckoff position of a space group.
 
-    site_symmetry: the oriented symbol of International Tables A, such as "4mm" or "mm2..".
+    Attributes
+    ----------
+    letter : str
+        One of LETTERS.
+    multiplicity : int
+        Points per conventional cell.
+    degrees_of_freedom : int
+        Free coordinates, 0 to 3.
+    site_symmetry : str
+        Oriented symbol of International Tables A, such as "4mm" or "mm2..".
+    representative : str
+        Its first coordinates.
+
+    Examples
+    --------
+    >>> SPACE_GROUPS[224].position("c")
+    WyckoffPosition(letter='c', multiplicity=8, degrees_of_freedom=0, site_symmetry='-43m', representative='1/4,1/4,1/4')
     """
 
     letter: str
@@ -38,8 +54,24 @@ class WyckoffPosition(NamedTuple):
 class SpaceGroup(NamedTuple):
     """One of the 230 space-group types in its standard setting (International Tables A, origin choice 2, hexagonal R).
 
-    generators: the published generator string without spaces, the label in SCOPE strings;
-    correct_generators: a string that generates the group (differs in 39 and 131).
+    Attributes
+    ----------
+    number, symbol : int, str
+        Number and Hermann-Mauguin symbol.
+    generators : str
+        Published generator string without spaces, the label in SCOPE strings.
+    correct_generators : str
+        A string that generates the group (differs in 39 and 131).
+    point_group, centering, crystal_system : str
+        Such as "m-3m", "F", "cubic".
+    wyckoff : tuple of WyckoffPosition
+        By letter, from "a".
+
+    Examples
+    --------
+    >>> group = SPACE_GROUPS[224]
+    >>> group.symbol, group.point_group, group.position("a").symbol
+    ('Fm-3m', 'm-3m', '4a')
     """
 
     number: int
@@ -52,7 +84,7 @@ class SpaceGroup(NamedTuple):
     wyckoff: tuple[WyckoffPosition, ...]
 
     def position(self, letter: str) -> WyckoffPosition:
-        """The Wyckoff position of a letter; raises KeyError if the group has none."""
+        """Return the Wyckoff position of a letter; raise KeyError if the group has none."""
         index = LETTERS.find(letter)
         if len(letter) != 1 or not 0 <= index < len(self.wyckoff):
             raise KeyError(f"space group {self.number} has no Wyckoff letter '{letter}'")
@@ -62,9 +94,27 @@ class SpaceGroup(NamedTuple):
 class Element(NamedTuple):
     """One chemical element; unknown properties are NaN.
 
-    mass in u; electronegativity on Pauling's scale; order: rank by (electronegativity, symbol), the order of elements
-    in SCOPE; radii in Å; ionization_energy and electron_affinity in eV; melting_point in K; molar_volume in cm³/mol.
-    oxidation_states: those that occur in the ICSD, in rising order.
+    Attributes
+    ----------
+    mass : float
+        In u.
+    electronegativity : float
+        On Pauling's scale.
+    order : int
+        Rank by (electronegativity, symbol), the order of elements in SCOPE.
+    covalent_radius, atomic_radius : float
+        In Å.
+    ionization_energy, electron_affinity : float
+        In eV.
+    melting_point, molar_volume : float
+        In K, in cm³/mol.
+    oxidation_states : tuple of int
+        Those that occur in the ICSD, ascending.
+
+    Examples
+    --------
+    >>> ELEMENT["Fe"].number, ELEMENT["Fe"].mass, ELEMENT["Fe"].block
+    (26, 55.845, 'd')
     """
 
     number: int
@@ -107,20 +157,66 @@ SPACE_GROUP_BY_GENERATORS: Final = dict(zip(GENERATOR_TEXTS, SPACE_GROUPS, stric
 
 
 def generator_text(number: int) -> str:
-    """The generator part of a SCOPE string, characters separated by spaces; `number` is 1 to 230."""
+    """Return the generator part of a SCOPE string.
+
+    Parameters
+    ----------
+    number
+        Space group, 1 to 230.
+
+    Returns
+    -------
+    str
+        Characters separated by spaces.
+
+    Examples
+    --------
+    >>> generator_text(2)
+    '1 0 0'
+    """
     return GENERATOR_TEXTS[number - 1]
 
 
 @cache
 def letter_permutations(number: int) -> tuple[str, ...]:
-    """How the affine normalizer of a space group renames its Wyckoff letters: LETTERS[i] becomes s[i] in each string s.
+    """Return how the affine normalizer of a space group renames its Wyckoff letters.
 
-    The identity comes first; the strings form a group (derived in spec/tools/build_normalizer.py).
+    Parameters
+    ----------
+    number
+        Space group, 1 to 230.
+
+    Returns
+    -------
+    tuple of str
+        In each string s, LETTERS[i] becomes s[i]. The identity comes first; the strings form a group (derived in
+        spec/tools/build_normalizer.py).
+
+    Examples
+    --------
+    >>> letter_permutations(221)[1][:4]
+    'badc'
     """
     return tuple(_generated.NORMALIZER[number - 1].split())
 
 
 @cache
 def origin_shift_permutations(number: int) -> tuple[str, ...]:
-    """The `letter_permutations` that come from shifts of the origin alone."""
+    """Return the `letter_permutations` that come from shifts of the origin alone.
+
+    Parameters
+    ----------
+    number
+        Space group, 1 to 230.
+
+    Returns
+    -------
+    tuple of str
+        The identity comes first.
+
+    Examples
+    --------
+    >>> len(origin_shift_permutations(47)), len(letter_permutations(47))
+    (8, 48)
+    """
     return tuple(_generated.ORIGIN_SHIFTS[number - 1].split())

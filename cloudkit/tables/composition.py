@@ -9,14 +9,14 @@ Species = tuple[tuple[str, float], ...]  # ((element, occupancy), ...) of one si
 
 
 def sort_species(species: Species) -> Species:
-    """The same species with its elements by electronegativity, then symbol."""
+    """Sort the elements of a site by electronegativity, then symbol."""
     if len(species) == 1:
         return species
     return tuple(sorted(species, key=lambda item: ELEMENT[item[0]].order))
 
 
 def sum_left_to_right(numbers: Iterable[float]) -> float:
-    """The plain floating-point sum. sum() of Python 3.12 and later rounds differently, and no string may depend on that."""
+    """Add floats one after the other. Python 3.12 changed how sum() rounds, and strings must not depend on that."""
     total = 0.0
     for number in numbers:
         total += number
@@ -24,7 +24,7 @@ def sum_left_to_right(numbers: Iterable[float]) -> float:
 
 
 def whole_numbers(amounts: Mapping[str, float]) -> dict[str, int] | None:
-    """The same ratios as the smallest whole numbers; None unless all amounts are whole numbers above 0 (within 1e-6)."""
+    """Reduce amounts to the smallest whole numbers; None unless all are whole numbers above 0 (within 1e-6)."""
     counts = {element: round(amount) for element, amount in amounts.items()}
     if any(
         abs(counts[element] - amount) > 1e-6 or not counts[element] for element, amount in amounts.items()
@@ -35,5 +35,5 @@ def whole_numbers(amounts: Mapping[str, float]) -> dict[str, int] | None:
 
 
 def round_fraction(value: float) -> float:
-    """NumPy's rounding to two decimals: scale, round half to even, unscale (Python's own rounds the exact decimal)."""
+    """Round to two decimals as NumPy does: scale, round half to even, unscale (Python rounds the exact decimal)."""
     return round(value * 100.0) / 100.0

@@ -1,4 +1,4 @@
-"""The examples in docstrings run, and every name of the public API of text has one."""
+"""The examples in docstrings run, and every public function and class has one."""
 
 import doctest
 import inspect
@@ -24,14 +24,18 @@ WITH_EXAMPLES = (
     "cloudkit.data",
     "cloudkit.evaluate",
     "cloudkit.encoding",
+    "cloudkit.errors",
+    "cloudkit.html",
     "cloudkit.io",
     "cloudkit.models",
     "cloudkit.models.runtime",
     "cloudkit.predict",
     "cloudkit.scope",
     "cloudkit.structure",
+    "cloudkit.tables",
     "cloudkit.tokens",
     "cloudkit.train",
+    "cloudkit.units",
 )
 
 
@@ -62,14 +66,19 @@ def test_the_examples_in_the_docstrings_of_a_module_run(
 
 
 def public(package: str) -> Iterator[object]:
-    """The public functions and classes of a package; without those that need an extra which is not installed."""
+    """Yield the public functions and classes of a package; without those that need an extra which is not installed.
+
+    A module without ``__all__`` has those that it defines.
+    """
     module = import_module(package)
-    for name in module.__all__:
+    exported = getattr(module, "__all__", None)
+    for name in exported or [name for name in vars(module) if not name.startswith("_")]:
         try:
             one = getattr(module, name)
         except ImportError:
             continue
-        if str(getattr(one, "__module__", "")).startswith("cloudkit."):
+        home = str(getattr(one, "__module__", ""))
+        if home.startswith("cloudkit.") if exported else home == package:
             yield one
 
 
