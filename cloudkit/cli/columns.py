@@ -115,18 +115,18 @@ def stream_texts(file: str, column: str | None = None) -> Iterator[Texts]:
 
 def _texts(file: str, column: str | None, table: "Table", first: int) -> Texts:
     """Return the strings of some rows of a table, encoding structures if needed."""
-    from cloudkit.encoding.table_rows import encode_table_rows, find_held
+    from cloudkit.encoding.table_rows import encode_table_rows, find_crystal_column
     from cloudkit.io.tables import ID_COLUMNS
 
-    held = find_held(table, column)
+    crystals = find_crystal_column(table, column)
     ids = table.ids() if set(ID_COLUMNS) & table.columns.keys() else None
-    if held.structures:
-        return _as_texts(file, encode_table_rows(table, held, table.ids()), first)
-    assert held.column is not None
-    values = table.column(held.column)
+    if crystals.structures:
+        return _as_texts(file, encode_table_rows(table, crystals, table.ids()), first)
+    assert crystals.name is not None
+    values = table.column(crystals.name)
     for row, value in enumerate(values, start=first + 1):
         if not isinstance(value, str | None):
-            raise DataError(f"{file}: row {row}, column '{held.column}': expected text, found {value!r}")
+            raise DataError(f"{file}: row {row}, column '{crystals.name}': expected text, found {value!r}")
     return Texts(file, [str(value or "") for value in values], ids, first)
 
 

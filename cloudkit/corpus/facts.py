@@ -11,8 +11,8 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from cloudkit.encoding import encode_files
-from cloudkit.encoding.table_rows import LATTICES, encode_table_rows, find_held
+from cloudkit.encoding import Encoded, encode_files
+from cloudkit.encoding.table_rows import LATTICES, encode_table_rows, find_crystal_column
 from cloudkit.errors import CloudkitError, DataError, ScopeError
 from cloudkit.io import (
     Table,
@@ -52,6 +52,9 @@ FACTS: Final[dict[str, type]] = {
 LABELS: Final[dict[str, type]] = {"place": int, "name": str, "value": float}
 NO_LABELS: Final = ("id", "row", "number", "space_group", "symprec", "n_atoms", "copies", "temperature")
 MAX_SHOWN: Final = 20
+LabelledRow = tuple[
+    Encoded, str | None, Mapping[str, float]
+]  # a row, the part of the data that it is in, its labels
 
 
 @dataclass(slots=True)
@@ -63,16 +66,6 @@ class Source:
     invalid: int = 0
     shown: list[tuple[str, str]] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
-
-
-class Row(NamedTuple):
-    """One row of an input: a string, or why there is none."""
-
-    id: str
-    text: str | None
-    error: CloudkitError | None
-    part: str | None
-    labels: Mapping[str, float]
 
 
 class ColumnNames(NamedTuple):
@@ -99,7 +92,7 @@ def gather_facts(
         for number, given in enumerate(inputs):
             source = Source(given)
             sources.append(source)
-            for row in read_rows(given, named):
+            for row, part, values in read_rows(given, named):
                 source.rows += 1
                 place += 1
                 known = _facts(row, source, tokenizer if whole else None)
@@ -111,24 +104,24 @@ def gather_facts(
                         "source": number,
                         "row": source.rows,
                         "id": row.id,
-                        "part": row.part,
+                        "part": part,
                         **known,
                     }
                 )
-                for name, value in row.labels.items():
+                for name, value in values.items():
                     labels({"place": place, "name": name, "value": value})
-                source.labels += [name for name in row.labels if name not in source.labels]
+                source.labels += [name for name in values if name not in source.labels]
                 if source.rows % 100 == 0:
                     step(100)
     return sources
 
 
-def _facts(row: Row, source: Source, tokenizer: Tokenizer | None) -> dict[str, Any] | None:
+def _facts(row: Encoded, source: Source, tokenizer: Tokenizer | None) -> dict[str, Any] | None:
     """Facts of one string; None if it is invalid, which the source counts."""
     try:
-        if row.text is None:
+        if row.scope is None:
             raise row.error or CloudkitError("no string")
-        scope = parse(row.text)
+        scope = parse(row.scope)
     except CloudkitError as error:
         source.invalid += 1
         if len(source.shown) < MAX_SHOWN:
@@ -169,11 +162,10 @@ def _length(tokenizer: Tokenizer, text: str) -> int | None:
         return None
 
 
-def read_rows(given: str, named: ColumnNames) -> Iterator[Row]:
+def read_rows(given: str, named: ColumnNames) -> Iterator[LabelledRow]:
     """The rows of a table, a folder of shards, or of files of structures."""
     if not is_table(given):
-        for found in encode_files([given]):
-            yield Row(found.id, found.scope, found.error, None, {})
+        yield from ((row, None, {}) for row in encode_files([given]))
         return
     first = 1
     for batch in read_batches(given):
@@ -183,20 +175,20 @@ def read_rows(given: str, named: ColumnNames) -> Iterator[Row]:
         first += len(table)
 
 
-def _table_rows(table: Table, named: ColumnNames, first: int) -> Iterator[Row]:
+def _table_rows(table: Table, named: ColumnNames, first: int) -> Iterator[LabelledRow]:
     columns, count = table.columns, len(table)
     part = named.part or next((name for name in ("split", "part") if name in columns), None)
     parts = table.column(part) if part else [None] * count
-    held = find_held(table, named.text)
-    found = encode_table_rows(table, held, table.ids())
-    skip = {*NO_LABELS, *STRUCTURE_COLUMNS, *LATTICES, held.column, part}
+    crystals = find_crystal_column(table, named.text)
+    encoded = encode_table_rows(table, crystals, table.ids())
+    skip = {*NO_LABELS, *STRUCTURE_COLUMNS, *LATTICES, crystals.name, part}
     names = list(named.labels) if named.labels is not None else [name for name in columns if name not in skip]
     numbers = {name: values for name in names if (values := _numbers(table.column(name))) is not None}
     if named.labels is not None and len(numbers) < len(names):
         _refuse_label(table, next(name for name in names if name not in numbers), first)
-    for row, (one, value) in enumerate(zip(found, parts, strict=True)):
-        labels = {name: float(values[row]) for name, values in numbers.items() if values[row] == values[row]}
-        yield Row(one.id, one.scope, one.error, None if value is None else str(value), labels)
+    for index, (row, value) in enumerate(zip(encoded, parts, strict=True)):
+        labels = {name: float(v[index]) for name, v in numbers.items() if v[index] == v[index]}
+        yield row, None if value is None else str(value), labels
 
 
 def _refuse_label(table: Table, name: str, first: int) -> None:

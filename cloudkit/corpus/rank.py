@@ -136,11 +136,11 @@ class Reference:
         self.formulas: set[str] = set()
         self.rows = 0
         for given in files or [str(builtin_path(name)) for name in REFERENCE]:
-            for row in read_rows(given, ColumnNames(labels=())):
-                if row.text is None:
+            for row, _, _ in read_rows(given, ColumnNames(labels=())):
+                if row.scope is None:
                     continue
                 self.rows += 1
-                text, formula = _identity(parse(row.text))
+                text, formula = _identity(parse(row.scope))
                 self.texts.add(text)
                 self.formulas.add(formula)
 

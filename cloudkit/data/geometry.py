@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloudkit.encoding import EncodeOptions
-from cloudkit.encoding.table_rows import Held, encode_table_rows
+from cloudkit.encoding.table_rows import CrystalColumn, encode_table_rows
 from cloudkit.errors import DataError
 from cloudkit.io.tables import Table
 from cloudkit.scope import parse
@@ -82,21 +82,21 @@ def geometry_columns(geometry: Geometry) -> dict[str, Any]:
 
 
 def encode_table(
-    table: Table, held: Held, id: str | None, dialect: str, geometry: bool
+    table: Table, column: CrystalColumn, id: str | None, dialect: str, geometry: bool
 ) -> tuple[Table, list[str]]:
     """Add a column ``scope`` encoded from structures, and optionally geometry; rows that fail are left out.
 
     Returns notes with the number of failures and the first of them.
     """
     options = EncodeOptions(dialect, geometry=geometry)
-    rows = list(encode_table_rows(table, held, table.ids(id), options))
+    rows = list(encode_table_rows(table, column, table.ids(id), options))
     failed = [row for row in rows if row.error is not None]
     if len(failed) == len(rows):
         raise DataError(
-            f"{table.name}: column '{held.column}': no structure could be read; the first: {failed[0].error}"
+            f"{table.name}: column '{column.name}': no structure could be read; the first: {failed[0].error}"
         )
     kept = table.where([row.error is None for row in rows])
-    columns: dict[str, list[object]] = {name: v for name, v in kept.columns.items() if name != held.column}
+    columns: dict[str, list[object]] = {name: v for name, v in kept.columns.items() if name != column.name}
     columns["scope"] = [row.scope for row in rows if row.error is None]
     if geometry:
         cells = [geometry_columns(row.geometry) for row in rows if row.geometry is not None]

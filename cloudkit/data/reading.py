@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from cloudkit.data.classes import holds_class_names, is_missing, read_classes
 from cloudkit.data.crystals import Crystals
 from cloudkit.data.geometry import encode_table, read_geometry
-from cloudkit.encoding.table_rows import LATTICES, Held, find_held
+from cloudkit.encoding.table_rows import LATTICES, CrystalColumn, find_crystal_column
 from cloudkit.errors import DataError, ScopeError
 from cloudkit.io.chunks import STRUCTURE_COLUMNS
 from cloudkit.io.tables import Table
@@ -122,11 +122,11 @@ def read_crystals(
     array([1.1, 5.5])
     """
     encode_notes: list[str] = []
-    held = find_crystals(table, text, structure)
-    if held.structures:
-        text, (table, encode_notes) = "scope", encode_table(table, held, id, dialect, geometry)
+    column = find_crystals(table, text, structure)
+    if column.structures:
+        text, (table, encode_notes) = "scope", encode_table(table, column, id, dialect, geometry)
     else:
-        text = held.column or "scope"
+        text = column.name or "scope"
     texts, projected, invalid = _strings(table, text, dialect, any_text)
     place = {name: index for index, name in enumerate(dict.fromkeys(texts))}
     rows = np.array([place[name] for name in texts], dtype=np.int64)
@@ -163,20 +163,20 @@ def read_crystals(
     )  # fmt: skip
 
 
-def find_crystals(table: Table, text: str | None = None, structure: str | None = None) -> Held:
-    """Find the crystals of a table: structures in column `structure`, else column `text`, else what `find_held` finds.
+def find_crystals(table: Table, text: str | None = None, structure: str | None = None) -> CrystalColumn:
+    """Find the crystals of a table: structures in column `structure`, else column `text`, else what `find_crystal_column` finds.
 
     Raises DataError if there is no such column.
     """
     if structure is not None:
         table.column(structure)
-        return Held(structure, True)
+        return CrystalColumn(structure, True)
     default = text is None or text == "scope"
     if default and "scope" not in table.columns:
         names = (*STRUCTURE_COLUMNS, *LATTICES)
         has_structures = text is None or any(name in table.columns for name in names)
-        return find_held(table, None if has_structures else text)
-    return find_held(table, text or "scope")
+        return find_crystal_column(table, None if has_structures else text)
+    return find_crystal_column(table, text or "scope")
 
 
 def _skipped(table: Table, targets: Sequence[Target], parts: Sequence[Observed]) -> list[str]:

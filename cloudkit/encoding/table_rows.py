@@ -22,35 +22,41 @@ LATTICES: Final = (
 )  # of rows that are structures as a whole
 
 
-class Held(NamedTuple):
-    """Where the crystals of a table are. column: None where whole rows are structures; structures: whether they have to be
-    encoded, rather than being strings.
+class CrystalColumn(NamedTuple):
+    """The column of a table with its crystals.
+
+    Attributes
+    ----------
+    name : str or None
+        None if whole rows are structures.
+    structures : bool
+        Whether it has structures, which are encoded, rather than strings.
     """
 
-    column: str | None
+    name: str | None
     structures: bool
 
 
-def find_held(table: Table, column: str | None = None) -> Held:
-    """Where the crystals of a table are: in `column`, or else in one called as such columns are (scope, cif, structure, file, …).
+def find_crystal_column(table: Table, column: str | None = None) -> CrystalColumn:
+    """Find the crystals of a table: in `column`, else in a column with a usual name (scope, cif, structure, file, …).
 
-    Raises DataError where there is no such column, or no way to tell which it is.
+    Raises DataError if there is no such column, or if several columns could be meant.
 
     Examples
     --------
-    >>> find_held(Table("t", {"id": ["a"], "cif": ["a.cif"]}))
-    Held(column='cif', structures=True)
-    >>> find_held(Table("t", {"scope": ["0 0 0 | Si 1a"], "y": ["1"]}))
-    Held(column='scope', structures=False)
+    >>> find_crystal_column(Table("t", {"id": ["a"], "cif": ["a.cif"]}))
+    CrystalColumn(name='cif', structures=True)
+    >>> find_crystal_column(Table("t", {"scope": ["0 0 0 | Si 1a"], "y": ["1"]}))
+    CrystalColumn(name='scope', structures=False)
     """
     if column is None:
         column = next((name for name in ("scope", *STRUCTURE_COLUMNS) if name in table.columns), None)
         if column is None and any(name in table.columns for name in LATTICES):
-            return Held(None, True)
+            return CrystalColumn(None, True)
         column = column or table.text_column()
     values = table.column(column)
     first = next((value for value in values if value is not None and value != ""), None)
-    return Held(column, _is_structure(first, column))
+    return CrystalColumn(column, _is_structure(first, column))
 
 
 def _is_structure(value: object, column: str) -> bool:
@@ -63,21 +69,21 @@ def _is_structure(value: object, column: str) -> bool:
 
 
 def encode_table_rows(
-    table: Table, held: Held, ids: Sequence[str], options: EncodeOptions | None = None
+    table: Table, column: CrystalColumn, ids: Sequence[str], options: EncodeOptions | None = None
 ) -> Iterator[Encoded]:
     """One row for each row of a table, in order. Strings pass unchecked; names of files are relative to the folder of the table.
 
     Examples
     --------
     >>> table = Table("t", {"scope": ["0 0 0 | Si 1a"]})
-    >>> [row.scope for row in encode_table_rows(table, find_held(table), ["si"])]
+    >>> [row.scope for row in encode_table_rows(table, find_crystal_column(table), ["si"])]
     ['0 0 0 | Si 1a']
     """
-    if not held.structures:
-        assert held.column is not None
-        texts = table.column(held.column)
+    if not column.structures:
+        assert column.name is not None
+        texts = table.column(column.name)
         return (Encoded(id, str(text) if text else None) for id, text in zip(ids, texts, strict=True))
-    return encode_records(_records(table, held, ids), options)
+    return encode_records(_records(table, column, ids), options)
 
 
 def encode_table_file(path: str, column: str | None = None) -> Iterator[Encoded]:
@@ -85,16 +91,16 @@ def encode_table_file(path: str, column: str | None = None) -> Iterator[Encoded]
 
     Raises DataError for a file that is not a table, has no rows or no column of crystals.
     """
-    held, done = None, 0
+    crystals, done = None, 0
     for batch in read_batches(path):
         count = len(next(iter(batch.values()), []))
         if not count:
             continue
         table = Table(path, batch, range(done + 1, done + count + 1))
-        fresh = held is None
-        held = held or find_held(table, column)
-        rows = encode_table_rows(table, held, table.ids())
-        if fresh and held.structures and held.column == "scope":
+        is_first = crystals is None
+        crystals = crystals or find_crystal_column(table, column)
+        rows = encode_table_rows(table, crystals, table.ids())
+        if is_first and crystals.structures and crystals.name == "scope":
             first = next(rows)
             note = "column 'scope' holds structures, not strings; they are encoded"
             yield first._replace(notes=(note, *first.notes))
@@ -142,21 +148,21 @@ def find_kept_columns(
     return chain(first, rest), columns
 
 
-def named_files(table: Table, held: Held) -> list[Path]:
+def named_files(table: Table, column: CrystalColumn) -> list[Path]:
     """The files that the cells of a table name, in order; none where they hold texts, strings or objects."""
-    if held.column is None or not held.structures:
+    if column.name is None or not column.structures:
         return []
     folder = Path(table.name).parent
-    texts = [value for value in table.column(held.column) if isinstance(value, str)]
-    chunks = [cell_chunk("", text, held.column, folder) for text in texts]
+    texts = [value for value in table.column(column.name) if isinstance(value, str)]
+    chunks = [cell_chunk("", text, column.name, folder) for text in texts]
     return [Path(chunk.path) for chunk in chunks if chunk.path]
 
 
-def _records(table: Table, held: Held, ids: Sequence[str]) -> Iterator[Record]:
-    if held.column is not None:
+def _records(table: Table, column: CrystalColumn, ids: Sequence[str]) -> Iterator[Record]:
+    if column.name is not None:
         folder = Path(table.name).parent
-        for id, value in zip(ids, table.column(held.column), strict=True):
-            yield read_cell(id, value, held.column, folder)
+        for id, value in zip(ids, table.column(column.name), strict=True):
+            yield read_cell(id, value, column.name, folder)
         return
     names = list(table.columns)
     for id, values in zip(ids, zip(*table.columns.values(), strict=True), strict=True):

@@ -132,9 +132,9 @@ def _read_table(
     whole = read_table(data.path)
     strata = _strata(whole, targets) if spec.folds and spec.folds.stratified else None
     table = take_where(take_part(whole, data.part, spec.folds, strata), data.where)
-    held = find_crystals(table, data.columns.text, data.columns.structure)
+    column = find_crystals(table, data.columns.text, data.columns.structure)
     read = read_crystals(
-        take_fraction(table, held.column or next(iter(table.columns)), data.fraction),
+        take_fraction(table, column.name or next(iter(table.columns)), data.fraction),
         text=data.columns.text,
         id=data.columns.id,
         n_atoms=data.columns.n_atoms,

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from cloudkit.data import take_part
 from cloudkit.data.geometry import encode_table
-from cloudkit.encoding.table_rows import Held
+from cloudkit.encoding.table_rows import CrystalColumn
 from cloudkit.errors import DISTRIBUTION, CloudkitError, DataError, suggest
 from cloudkit.io import Table, read_table
 from cloudkit.modelspec import EvaluateTask, FileData, Folds, Spec, load_spec
@@ -336,7 +336,9 @@ def _strings(spec: Spec, data: FileData, table: Table) -> dict[int, str]:
         texts = table.text(data.columns.text)
         return {row: project(text, dialect) for row, text in enumerate(texts)}
     numbered = Table(table.name, {**table.columns, "row": list(range(len(table)))})
-    encoded, _ = encode_table(numbered, Held(data.columns.structure, True), None, dialect, geometry=False)
+    encoded, _ = encode_table(
+        numbered, CrystalColumn(data.columns.structure, True), None, dialect, geometry=False
+    )
     return dict(zip(map(int, encoded.numbers("row")), encoded.text("scope"), strict=True))
 
 

@@ -206,8 +206,8 @@ def _files_in(path: Path, data: FileData) -> list[Path]:
     text, structure = data.columns.text, data.columns.structure
     try:
         first = Table(str(path), next(iter(read_batches(path, size=100)), {}))
-        held = find_crystals(first, text, structure)
-        return named_files(read_table(path), held) if named_files(first, held) else []
+        column = find_crystals(first, text, structure)
+        return named_files(read_table(path), column) if named_files(first, column) else []
     except DataError:  # raised again, with the row, when the table is read
         return []
 
