@@ -44,7 +44,7 @@ def command(
 
     if output.exists() and not output.is_dir():
         raise CloudkitError(f"{output} is a file; name a folder")
-    client = Client(attempts, seconds, say=lambda text: say(f"the provider {text}"))
+    client = Client(attempts, seconds, on_failure=lambda text: say(f"the provider {text}"))
     with counting("structures") as bar:
         outcomes = [
             _fetch(url, output, client, filter, page_limit, shard_rows, bar) for url in dict.fromkeys(urls)

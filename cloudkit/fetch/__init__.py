@@ -1,6 +1,6 @@
-"""Structures from OPTIMADE providers into Parquet shards. The only package that talks to a network.
+"""Structures from OPTIMADE providers into Parquet shards. The only package that uses the network.
 
-http (one page, with patience) -> optimade (pages to rows) -> folder (rows to shards, each with the place to go on from)
+http (one page, with retries) -> optimade (pages to rows) -> folder (rows to shards, each with the link to resume from)
 """
 
 from cloudkit.fetch.harvest import Outcome, fetch_optimade

@@ -1,7 +1,7 @@
 """A folder of shards. The state of a fetch is in the shards themselves, so a shard and its state are one rename.
 
-The shards of a URL are NAME-00000.parquet, NAME-00001.parquet, … without gaps. Each holds, as Parquet metadata, where to go on
-after it.
+The shards of a URL are NAME-00000.parquet, NAME-00001.parquet, … without gaps. The Parquet metadata of each has the link to
+the page after it.
 """
 
 import hashlib
@@ -26,8 +26,10 @@ KEY: Final = "cloudkit.fetch"
 
 @dataclass(frozen=True)
 class State:
-    """What is known after a shard. next: the page to go on with, None at the end. page: pages that are done. stated: how many
-    structures the provider said there are; repeated: entries that came a second time and were left out.
+    """Progress of a fetch after a shard.
+
+    next: link to the next page, None at the end; page: number of pages read; stated: number of structures according to the
+    provider; repeated: duplicate entries, which are left out; short: the provider announces more pages without a link.
     """
 
     url: str
@@ -49,12 +51,12 @@ class Shards:
         self.folder, self.url = folder, url
         self.name = re.sub(r"[^A-Za-z0-9.]+", "-", url.partition("://")[2]).strip("-.")
         self.paths: list[Path] = []
-        self.seen = Seen()
+        self.ids = IdSet()
 
     def resume(self, start: State) -> tuple[State, str]:
-        """The state to go on from, `start` where there is none, and what had to be repaired (or "").
+        """Return the state to resume from (`start` without shards), and which shard was damaged ("" if none).
 
-        Raises FetchError where the shards there belong to another request or do not follow each other.
+        Raises FetchError if the shards belong to another request or one is missing.
         """
         for draft in self.folder.glob(f".{self.name}-*.part"):
             draft.unlink()
@@ -62,10 +64,12 @@ class Shards:
         state, repaired = start, ""
         for number, path in enumerate(found):
             if path != self._path(number):
-                raise FetchError(f"{self._path(number)} is missing, but {path.name} is there; move it away")
+                raise FetchError(
+                    f"{self._path(number)} is missing, but {path.name} exists; move {path.name} away"
+                )
             try:
                 state = _read_state(path, start)
-                self.seen.add(structure_ids(path))
+                self.ids.add(structure_ids(path))
             except StructureError as error:
                 if path != found[-1]:
                     raise FetchError(f"{error.message}; delete it and the shards after it") from error
@@ -75,14 +79,14 @@ class Shards:
         return state, repaired
 
     def write(self, rows: Sequence[dict[str, Any]], state: State) -> None:
-        """One more shard, whole or not at all; raises FetchError where the disk is full."""
+        """Write one more shard atomically; raise FetchError if the disk is full."""
         path = self._path(len(self.paths))
         try:
             with atomic_path(path, path.with_name(f".{path.stem}.part")) as draft, draft.open("wb") as file:
                 write_structures(file, rows, {KEY: json.dumps({"schema": SCHEMA, **asdict(state)})})
         except OSError as error:
             raise FetchError(
-                f"{path} cannot be written: {error.strerror}; what was finished is kept"
+                f"{path} cannot be written: {error.strerror}; finished shards are kept, run it again to resume"
             ) from error
         self.paths.append(path)
 
@@ -93,28 +97,30 @@ class Shards:
 def _read_state(path: Path, start: State) -> State:
     text = structure_metadata(path).get(KEY)
     if text is None:
-        raise FetchError(f"{path} was not written by fetch; move it away or choose another folder")
+        raise FetchError(f"{path} was not written by `cloudkit fetch`; move it away or choose another folder")
     kept = json.loads(text)
     schema = kept.pop("schema", None)
     if schema != SCHEMA:
-        raise FetchError(f"{path} is of schema {schema}, this version writes {SCHEMA}; choose another folder")
+        raise FetchError(
+            f"{path} has schema {schema}, but this version writes {SCHEMA}; choose another folder"
+        )
     state = State(**kept)
     if (state.url, state.filter) != (start.url, start.filter):
         raise FetchError(
-            f"{path} was fetched from {state.url} with the filter '{state.filter}'; choose another folder, or the same request"
+            f"{path} was fetched from {state.url} with the filter '{state.filter}'; choose another folder, or repeat that request"
         )
     return state
 
 
-class Seen:
-    """Ids that came before, 8 bytes each: sorted, with the newest in a separate set."""
+class IdSet:
+    """Set of ids as hashes of 8 bytes: a sorted array, and the newest in a Python set."""
 
     def __init__(self) -> None:
         self._old: NDArray[np.uint64] = np.empty(0, np.uint64)
         self._new: set[int] = set()
 
     def add(self, ids: Sequence[str]) -> list[bool]:
-        """Remember ids; whether each is new."""
+        """Add ids; return whether each is new."""
         digests = [int.from_bytes(hashlib.blake2b(id.encode(), digest_size=8).digest(), "big") for id in ids]
         asked = np.array(digests, np.uint64)
         at = np.searchsorted(self._old, asked)
@@ -132,7 +138,7 @@ class Seen:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep other fetches out of a folder, which is made where it is missing; raises FetchError."""
+    """Create a folder if it is missing, and lock it; raise FetchError if another fetch has it."""
     fresh = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -141,7 +147,7 @@ def locked(folder: Path) -> Iterator[None]:
         raise FetchError(f"{folder} cannot be used as a folder: {error.strerror}") from error
     try:
         if not take_lock(handle):
-            raise FetchError(f"another fetch is writing to {folder}; wait for it, or end it")
+            raise FetchError(f"another fetch is writing to {folder}; wait for it or stop it")
         yield
     finally:
         os.close(handle)

@@ -1,4 +1,4 @@
-"""One JSON document from a server that may be busy, slow, broken or gone. Transport and schedule are urllib3's."""
+"""One JSON document from a server that may be busy, slow, broken or gone. Requests and pauses between retries are urllib3's."""
 
 import json
 import time
@@ -8,19 +8,39 @@ from typing import Any, Final
 from cloudkit.errors import FetchError, require
 
 ATTEMPTS: Final = 8
-UNKNOWN_HOST_ATTEMPTS: Final = 2  # a name that is not found rarely appears a minute later
-SECONDS: Final = 120.0  # for one answer, from the first byte to the last
-MAX_PAUSE: Final = 600.0  # seconds; a server that asks for more is left alone
+UNKNOWN_HOST_ATTEMPTS: Final = 2  # an unknown name rarely becomes known within a minute
+SECONDS: Final = 120.0  # for one answer
+MAX_PAUSE: Final = 600.0  # seconds; the fetch ends if a server asks for a longer one
 MAX_BYTES: Final = 1 << 28  # of one answer
-BUSY: Final = (408, 425, 429, 500, 502, 503, 504)  # answers after which the same question may be asked again
+RETRY_STATUS: Final = (408, 425, 429, 500, 502, 503, 504)
 CHUNK: Final = 1 << 16
 
 
 class Client:
-    """Asks a URL again after failures that may pass, with pauses that grow, vary, and honour Retry-After.
+    """Requests JSON documents, and retries after transient failures with exponential backoff, jitter and Retry-After.
 
-    attempts: for one document. seconds: for one attempt. pause: the unit of the pauses, in seconds. say: called
-    with every failure, before the pause.
+    Parameters
+    ----------
+    attempts
+        Largest number of requests for one document.
+    seconds
+        Time limit of one answer.
+    pause
+        First pause in s; each is about twice the one before.
+    on_failure
+        Called with a message before each pause.
+
+    Raises
+    ------
+    MissingExtra
+        Without urllib3 (extra `fetch`).
+
+    Examples
+    --------
+    >>> client = Client(attempts=3)
+    >>> client.get("example.org/structures")
+    Traceback (most recent call last):
+    cloudkit.errors.FetchError: example.org/structures: not an http or https address
     """
 
     def __init__(
@@ -28,10 +48,10 @@ class Client:
         attempts: int = ATTEMPTS,
         seconds: float = SECONDS,
         pause: float = 1.0,
-        say: Callable[[str], None] = lambda text: None,
+        on_failure: Callable[[str], None] = lambda text: None,
     ) -> None:
         self._urllib3 = require("urllib3", "fetch")
-        self._attempts, self._seconds, self._say = attempts, seconds, say
+        self._attempts, self._seconds, self._on_failure = attempts, seconds, on_failure
         self._schedule = self._urllib3.Retry(
             total=None, backoff_factor=pause, backoff_jitter=pause, backoff_max=60.0, redirect=5
         )
@@ -43,23 +63,23 @@ class Client:
         )
 
     def get(self, url: str) -> dict[str, Any]:
-        """The JSON object at `url`. Raises FetchError where there is none after all attempts, or where asking again would
-        not help.
-        """
+        """Return the JSON object at `url`; raise FetchError after the last attempt, or at once if a retry would not help."""
         if not url.startswith(("http://", "https://")):
             raise FetchError(f"{url[:200]}: not an http or https address")
         schedule = self._schedule
         for attempt in range(1, self._attempts + 1):
             try:
                 return self._ask(url)
-            except _Passing as error:
+            except _TransientError as error:
                 if attempt >= min(self._attempts, error.attempts):
                     raise FetchError(f"{url}: {error}; asked {attempt} times") from error
                 schedule = schedule.increment("GET", url, error=error)
                 pause = schedule.get_backoff_time() if error.retry_after is None else error.retry_after
                 if pause > MAX_PAUSE:
-                    raise FetchError(f"{url}: {error}; it asks to come back in {pause:,.0f} s") from error
-                self._say(
+                    raise FetchError(
+                        f"{url}: {error}; it asks to come back in {pause:,.0f} s; run the command again then"
+                    ) from error
+                self._on_failure(
                     f"{error}; trying again in {pause:.1f} s (attempt {attempt + 1} of {min(self._attempts, error.attempts)})"
                 )
                 time.sleep(pause)
@@ -72,20 +92,20 @@ class Client:
             try:
                 body = b"".join(self._read(response, deadline, url))
             finally:
-                response.close()  # a connection whose answer was read to the end is back in the pool
+                response.close()  # a connection that was read to the end is back in the pool
         except self._urllib3.exceptions.HTTPError as error:
             if isinstance(getattr(error, "reason", error), self._urllib3.exceptions.NameResolutionError):
-                raise _Passing(_unknown_host(url), attempts=UNKNOWN_HOST_ATTEMPTS) from error
-            raise _Passing(f"no answer: {_reason(error)}") from error
-        if response.status in BUSY:
+                raise _TransientError(_unknown_host(url), attempts=UNKNOWN_HOST_ATTEMPTS) from error
+            raise _TransientError(f"no answer: {_reason(error)}") from error
+        if response.status in RETRY_STATUS:
             wanted = response.headers.get("Retry-After")
-            raise _Passing(f"answered {response.status}", self._retry_after(wanted))
+            raise _TransientError(f"answered {response.status}", self._retry_after(wanted))
         if response.status != 200:
             raise FetchError(f"{url}: answered {response.status}{_details(body)}")
         try:
             document = json.loads(body)
         except (ValueError, RecursionError) as error:
-            raise _Passing(f"the answer is not JSON: {error}") from error
+            raise _TransientError(f"the answer is not JSON: {error}") from error
         if not isinstance(document, dict):
             raise FetchError(f"{url}: the answer is not a JSON object, so this is not an OPTIMADE provider")
         return document
@@ -94,7 +114,7 @@ class Client:
         size = 0
         while chunk := response.read1(
             CHUNK
-        ):  # what is there, so that the time is looked at while an answer drips
+        ):  # does not wait for a full chunk, so slow answers hit the deadline
             size += len(chunk)
             if size > MAX_BYTES:
                 raise FetchError(
@@ -102,7 +122,7 @@ class Client:
                 )
             if time.monotonic() > deadline:
                 response.close()
-                raise _Passing(f"the answer took longer than {self._seconds:g} s")
+                raise _TransientError(f"the answer took longer than {self._seconds:g} s")
             yield chunk
 
     def _retry_after(self, wanted: str | None) -> float | None:
@@ -112,10 +132,8 @@ class Client:
             return None
 
 
-class _Passing(Exception):
-    """A failure after which asking again may help; retry_after: the pause that the server asks for, in seconds; attempts: how
-    often it is worth asking.
-    """
+class _TransientError(Exception):
+    """A failure after which a retry may help. retry_after: pause that the server asks for, in s; attempts: their largest number."""
 
     def __init__(self, message: str, retry_after: float | None = None, attempts: int = 1 << 30) -> None:
         super().__init__(message)
@@ -124,18 +142,18 @@ class _Passing(Exception):
 
 def _unknown_host(url: str) -> str:
     host = url.split("/")[2]
-    return f"no host is called {host}: is the address right, and is there a network?"
+    return f"no host is called {host}: is the address right and the network up?"
 
 
 def _reason(error: Exception) -> str:
-    """The innermost reason of urllib3's nested exceptions."""
+    """Return the innermost reason of urllib3's nested exceptions."""
     while isinstance(reason := getattr(error, "reason", None), Exception):
         error = reason
     return str(error)
 
 
 def _details(body: bytes) -> str:
-    """What an OPTIMADE answer says about its errors."""
+    """Return the errors that an OPTIMADE answer lists."""
     try:
         errors = json.loads(body)["errors"]
         return ": " + "; ".join(str(error.get("detail") or error.get("title")) for error in errors)[:500]

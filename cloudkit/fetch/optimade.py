@@ -11,14 +11,16 @@ from cloudkit.fetch.http import Client
 from cloudkit.io import OPTIMADE_FIELDS, as_structure_table, plain_text
 
 FIELDS: Final = ("id", *OPTIMADE_FIELDS, "last_modified")
-MAX_IDLE: Final = 10  # pages in a row without anything new, after which the links are taken for a circle
+MAX_IDLE: Final = 10  # pages in a row without a new entry, after which the fetch ends
 
 Row = dict[str, Any]
 
 
 class Page(NamedTuple):
-    """rows: one per entry, with `error` where it is malformed. stated: how many structures the provider says there are in
-    all, if it does. next: the link to the next page, None at the end. short: there is more, but no link to it.
+    """One page of a list of structures.
+
+    rows: one per entry, with `error` if it is malformed; stated: number of structures in all according to the provider;
+    next: link to the next page, None at the end; short: the provider announces more pages without a link.
     """
 
     rows: list[Row]
@@ -29,7 +31,7 @@ class Page(NamedTuple):
 
 
 def first_link(url: str, filter: str, page_limit: int | None) -> str:
-    """The address of the first page: `url` may be a base URL, one with its version, or that of the structures."""
+    """Return the address of the first page; `url` is a base URL, with or without version, or that of the structures."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.netloc or parts.query:
         raise FetchError(f"{url}: give the base URL of a provider, such as https://example.org/optimade")
@@ -41,11 +43,11 @@ def first_link(url: str, filter: str, page_limit: int | None) -> str:
 
 
 def read_page(client: Client, link: str, number: int) -> Page:
-    """The page at a link; raises FetchError where there is none or it is not that of a list of structures."""
+    """Return the page at a link; raise FetchError if there is none or it is not a list of structures."""
     document = client.get(link)
     entries, meta = document.get("data"), document.get("meta")
     if not isinstance(entries, list) or not isinstance(meta, dict):
-        raise FetchError(f"{link}: the answer has no list of structures ('data') or no 'meta'")
+        raise FetchError(f"{link}: the answer lacks the list 'data' or 'meta'; is this an OPTIMADE provider?")
     provider = _text(_mapping(meta.get("provider")).get("prefix") or urlsplit(link).netloc)
     received = datetime.now(UTC).isoformat(timespec="seconds")
     head = {"provider": provider, "fetched": received}
@@ -53,7 +55,7 @@ def read_page(client: Client, link: str, number: int) -> Page:
     following = _next(document, link)
     stated = meta.get("data_returned")
     return Page(
-        _typed(rows),
+        _mark_malformed(rows),
         provider,
         stated if type(stated) is int else None,
         following,
@@ -70,7 +72,7 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 
 def _next(document: Mapping[str, Any], link: str) -> str | None:
-    """links.next, which is a text, an object with `href`, or nothing."""
+    """Return links.next, which may be a string or an object with `href`."""
     found = _mapping(document.get("links")).get("next")
     found = found.get("href") if isinstance(found, dict) else found
     if not found:
@@ -78,35 +80,35 @@ def _next(document: Mapping[str, Any], link: str) -> str | None:
     try:
         following = urljoin(link, found) if isinstance(found, str) else ""
         known = urlsplit(following).scheme in ("http", "https") and following == _text(following)
-    except ValueError:  # brackets that hold no IPv6 address
+    except ValueError:  # brackets without an IPv6 address
         known = False
     if not known:
         raise FetchError(f"{link}: the link to the next page is not an address: {_text(found)[:200]}")
     return following
 
 
-def _row(entry: Any, head: Row, place: str) -> Row:
-    """An entry with its fields as they came."""
+def _row(entry: Any, head: Row, label: str) -> Row:
+    """Return an entry with its fields unchanged."""
     attributes = _mapping(_mapping(entry).get("attributes"))
     name = _mapping(entry).get("id") or attributes.get("id")
     if not isinstance(name, str | int):
-        return {**head, "id": place, "error": f"{place} has no id: {_text(entry)[:200]}"}
+        return {**head, "id": label, "error": f"{label} has no id: {_text(entry)[:200]}"}
     if not attributes:
-        return {**head, "id": _text(name), "error": f"{place} has no attributes: {_text(entry)[:200]}"}
+        return {**head, "id": _text(name), "error": f"{label} has no attributes: {_text(entry)[:200]}"}
     fields = {field: attributes.get(field) for field in FIELDS[1:]}
     return {**head, **fields, "id": _text(name)}
 
 
-def _typed(rows: list[Row]) -> list[Row]:
-    """The same rows; those that do not fit the columns are replaced by what is wrong with them."""
+def _mark_malformed(rows: list[Row]) -> list[Row]:
+    """Replace rows that do not fit the columns by the error."""
     try:
         as_structure_table(rows)
     except ValueError:
-        return list(_one_by_one(rows))
+        return list(_check_rows(rows))
     return rows
 
 
-def _one_by_one(rows: list[Row]) -> Iterator[Row]:
+def _check_rows(rows: list[Row]) -> Iterator[Row]:
     for row in rows:
         wrong = [field for field in FIELDS[1:] if not _fits({field: row.get(field)})]
         if wrong:

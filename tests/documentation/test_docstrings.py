@@ -25,6 +25,7 @@ WITH_EXAMPLES = (
     "cloudkit.evaluate",
     "cloudkit.encoding",
     "cloudkit.errors",
+    "cloudkit.fetch",
     "cloudkit.html",
     "cloudkit.io",
     "cloudkit.models",

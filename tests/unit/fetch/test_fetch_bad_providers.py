@@ -149,13 +149,13 @@ def test_an_answer_that_drips_is_given_up_at_the_time_limit(tmp_path: Path) -> N
         (fail(404), "answered 404: no"),
         (lambda handler, number: send(handler, b"<html>"), "not JSON"),
         (lambda handler, number: send(handler, [1]), "not an OPTIMADE provider"),
-        (lambda handler, number: send(handler, {"data": {}, "meta": {}}), "no list of structures"),
+        (lambda handler, number: send(handler, {"data": {}, "meta": {}}), "lacks the list 'data'"),
         (pages(page([entry("a")], "file:///etc/passwd")), "not an address"),
         (pages(page([entry("a")], 7)), "not an address"),
         (pages(page([entry("a")], "http://[")), "not an address"),
         (pages(page([entry("a")], "http://\ud800/")), "not an address"),
-        (pages(page([entry("a")], "/v1/structures?at=0"), page([])), "in a circle"),
-        (pages(*(page([]) for _ in range(12))), "brought nothing new"),
+        (pages(page([entry("a")], "/v1/structures?at=0"), page([])), "form a loop"),
+        (pages(*(page([]) for _ in range(12))), "had nothing new"),
         (pages(page([entry("a")], returned=5)), "promised 5 structures and sent 1 different"),
         (pages(page([entry("a")], more_data_available=True)), "no link to the next page"),
     ],
@@ -240,7 +240,7 @@ def test_a_folder_of_another_request_or_schema_is_refused(
         with pytest.raises(FetchError, match="choose another folder"):
             fetch_optimade(url, tmp_path, client(), filter="nsites=1")
         monkeypatch.setattr(folder, "SCHEMA", 2)
-        with pytest.raises(FetchError, match="is of schema 1"):
+        with pytest.raises(FetchError, match="has schema 1"):
             fetch_optimade(url, tmp_path, client())
 
 
@@ -260,9 +260,9 @@ def test_what_is_no_base_url_is_refused(tmp_path: Path, url: str) -> None:
 
 
 def test_ids_are_remembered_beyond_the_newest() -> None:
-    seen = folder.Seen()
+    ids = folder.IdSet()
     names = [str(i) for i in range(250_000)]
-    assert all(seen.add(names[:120_000]))
-    assert all(seen.add(names[120_000:]))
-    assert not any(seen.add(names[::97]))
-    assert seen.add(["new", "new"]) == [True, False]
+    assert all(ids.add(names[:120_000]))
+    assert all(ids.add(names[120_000:]))
+    assert not any(ids.add(names[::97]))
+    assert ids.add(["new", "new"]) == [True, False]
