@@ -1,4 +1,4 @@
-"""The figures of the report of a build, each an SVG made from what the run's folder holds (see report/charts.py)."""
+"""Figures of the report of a build, each an SVG drawn from the files of the run (see charts.py)."""
 
 from typing import Any, Final
 
@@ -12,51 +12,51 @@ from cloudkit.report.page import Figure
 from cloudkit.report.run_folder import Predictions
 from cloudkit.units import DULONG_PETIT
 
-MAX_MARKS: Final = 1500  # points beyond which marks lie on top of each other
-ACROSS: Final = 32  # discs side by side
-SIZES: Final = 5  # of discs (charts.css: .n1 to .n5)
+MAX_POINTS: Final = 1500  # more are drawn as a density, because points would hide each other
+HEXAGONS_ACROSS: Final = 32
+DISC_SIZES: Final = 5  # charts.css: .n1 to .n5
 
 
-def cloud(x: Array, y: Array, low: float, high: float, look: str) -> list[Series]:
-    """Points of a square from `low` to `high` on both axes: as they are, or many as a density whose legend is its scale.
+def _cloud(x: Array, y: Array, low: float, high: float, look: str) -> list[Series]:
+    """Return points of a square from `low` to `high` on both axes as one series, or as a density if there are many.
 
-    Every point counts in the hexagon around the disc; each series is a class of counts, few first.
+    In a density, a disc is as large as the number of points in its hexagon; each series is a range of numbers, ascending.
     """
-    if x.size <= MAX_MARKS:
+    if x.size <= MAX_POINTS:
         return [Series(x, y, "", look, "cloud")]
-    size = (high - low) / ACROSS
-    places, counts = _hexagons((x - low) / size, (y - low) / size)
-    edges = np.unique(np.round(np.geomspace(1, counts.max() + 1, SIZES + 1)).astype(int))
+    size = (high - low) / HEXAGONS_ACROSS
+    centers, counts = _hexagons((x - low) / size, (y - low) / size)
+    edges = np.unique(np.round(np.geomspace(1, counts.max() + 1, DISC_SIZES + 1)).astype(int))
     out = []
     for number, (first, end) in enumerate(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)):
-        at = low + size * places[(counts >= first) & (counts < end)]
-        words = f"{first:,}" if end - first == 1 else f"{first:,}–{end - 1:,}"
-        kind = f"n{SIZES - len(edges) + 2 + number}"
-        out.append(Series(at[:, 0], at[:, 1], words, look, kind))
+        at = low + size * centers[(counts >= first) & (counts < end)]
+        label = f"{first:,}" if end - first == 1 else f"{first:,}–{end - 1:,}"
+        kind = f"n{DISC_SIZES - len(edges) + 2 + number}"
+        out.append(Series(at[:, 0], at[:, 1], label, look, kind))
     return [*out[:-1], out[-1]._replace(label=f"{out[-1].label} rows")]
 
 
 def _hexagons(x: Array, y: Array) -> tuple[Array, npt.NDArray[np.int64]]:
-    """Centers (n, 2) of the hexagons, one unit wide, that hold points, and how many each holds (n,).
+    """Return the centers (n, 2) of the hexagons, one unit wide, that contain points, and the number of points in each (n,).
 
-    They are two lattices of rectangles, the second amid the first: a point belongs to the nearer of its two centers.
+    The centers form two rectangular lattices, the second at the centers of the first; a point belongs to the nearer center.
     """
     unit = np.array([1.0, np.sqrt(3.0)])
     points = np.stack([x, y], axis=1) / unit
     centers = np.stack([np.round(points), np.floor(points) + 0.5])
     first, second = (((points - centers) * unit) ** 2).sum(axis=2)
     chosen = np.where((first <= second)[:, None], *centers)
-    places, counts = np.unique(chosen, axis=0, return_counts=True)
-    return places * unit, counts
+    found, counts = np.unique(chosen, axis=0, return_counts=True)
+    return found * unit, counts
 
 
 LOOKS: Final = {"mean": "e", "ridge": "c", "extra_trees": "b", "boosted_trees": "d"}
-PANELS: Final = 6  # crystals in the gallery of curves
-BINS: Final = 40  # temperatures in the chart of errors
+MAX_CRYSTALS: Final = 6  # in the gallery of curves
+MAX_TEMPERATURES: Final = 40  # in the chart of errors; more are binned
 
 
 def learning_curves(curves: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    """(stage, svg) for every stage that trained: training and validation loss over its epochs."""
+    """Draw training and validation loss over the epochs of each stage that trained; return (stage, svg)."""
     out = []
     for stage in dict.fromkeys(str(row["stage"]) for row in curves):
         rows = [row for row in curves if str(row["stage"]) == stage]
@@ -78,21 +78,21 @@ def _column(rows: list[dict[str, Any]], name: str) -> Array:
 
 
 def is_dense(group: Predictions) -> bool:
-    """Whether the rows are drawn as a density."""
-    return len(group.ids) > MAX_MARKS
+    """Return whether the rows are drawn as a density."""
+    return len(group.ids) > MAX_POINTS
 
 
 def parity(group: Predictions, baseline: str | None = None) -> str:
-    """Prediction against reference, of the model or of one baseline: one cloud per crystal, or the density of many rows."""
+    """Draw predictions of the model or a baseline against references: one series per crystal, or the density of many rows."""
     column = group.prediction if baseline is None else group.baselines[baseline]
     look = "a" if baseline is None else LOOKS.get(baseline, "d")
     both = np.concatenate([group.target, group.prediction, *group.baselines.values()])
     room = 0.03 * float(np.ptp(both)) or 1.0
     ends = float(both.min()) - room, float(both.max()) + room
     if is_dense(group):
-        series = cloud(group.target, column, *ends, look)
+        series = _cloud(group.target, column, *ends, look)
     else:
-        named = group.rows_of().items()
+        named = group.rows_by_crystal().items()
         series = [Series(group.target[rows], column[rows], "", look, "cloud", name) for name, rows in named]
     who = "model" if baseline is None else baseline_name(baseline)
     what = f"{quantity_name(group.quantity)} ({group.unit})" if group.unit else quantity_name(group.quantity)
@@ -101,7 +101,7 @@ def parity(group: Predictions, baseline: str | None = None) -> str:
 
 
 def error_over_temperature(group: Predictions) -> str:
-    """Mean absolute error of the model and of each baseline at each temperature; "" for fewer than three."""
+    """Draw the mean absolute error of the model and each baseline over temperature; "" for fewer than three temperatures."""
     if np.unique(group.temperature[np.isfinite(group.temperature)]).size < 3:
         return ""
     names = {"model": group.prediction} | group.baselines
@@ -115,11 +115,11 @@ def error_over_temperature(group: Predictions) -> str:
 
 
 def _by_temperature(temperature: Array, error: Array) -> tuple[Array, Array]:
-    """Mean error per temperature, or per bin of temperatures where there are many."""
+    """Return the mean error at each temperature, or in bins if there are many."""
     at, group = np.unique(temperature, return_inverse=True)
-    if at.size > BINS:
-        edges = np.quantile(at, np.linspace(0, 1, BINS + 1))
-        group = np.clip(np.searchsorted(edges, temperature, side="right") - 1, 0, BINS - 1)
+    if at.size > MAX_TEMPERATURES:
+        edges = np.quantile(at, np.linspace(0, 1, MAX_TEMPERATURES + 1))
+        group = np.clip(np.searchsorted(edges, temperature, side="right") - 1, 0, MAX_TEMPERATURES - 1)
         at = (edges[1:] + edges[:-1]) / 2
     count = np.bincount(group, minlength=at.size)
     mean = np.bincount(group, error, minlength=at.size) / np.maximum(count, 1)
@@ -127,13 +127,17 @@ def _by_temperature(temperature: Array, error: Array) -> tuple[Array, Array]:
 
 
 def crystal_curves(group: Predictions) -> list[Figure]:
-    """The curves of crystals from the best to the worst predicted, evenly spaced by the rank of their error."""
+    """Draw curves of crystals from the best to the worst predicted, evenly spaced by the rank of their error."""
     error = np.abs(group.error())
     crystals = [
-        (float(error[rows].mean()), name, rows) for name, rows in group.rows_of().items() if rows.size > 2
+        (float(error[rows].mean()), name, rows)
+        for name, rows in group.rows_by_crystal().items()
+        if rows.size > 2
     ]
     crystals.sort(key=lambda one: one[:2])
-    chosen = np.unique(np.linspace(0, len(crystals) - 1, min(PANELS, len(crystals))).round().astype(int))
+    chosen = np.unique(
+        np.linspace(0, len(crystals) - 1, min(MAX_CRYSTALS, len(crystals))).round().astype(int)
+    )
     return [_crystal(group, *crystals[index]) for index in chosen.tolist()]
 
 

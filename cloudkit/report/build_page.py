@@ -1,4 +1,4 @@
-"""run folder -> report.html: what a build measured, drew and used, as one page."""
+"""run folder -> report.html: scores, figures, data and spec of a build on one page."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -24,9 +24,32 @@ SMALLEST_CLASS: Final = 2  # crystals of a class in the tables of residuals
 
 
 def write_report(folder: Path) -> Path:
-    """Write ``report.html`` from the files in the folder of a run, and return its path.
+    """Write ``report.html`` into the folder of a run.
 
-    Sections whose files are missing are left out. Raises ModelError naming a damaged file.
+    Parameters
+    ----------
+    folder
+        With spec.yaml and metrics.json; sections whose files are missing are left out.
+
+    Returns
+    -------
+    Path
+        Path of the page.
+
+    Raises
+    ------
+    ModelError
+        Naming a missing or damaged file.
+
+    Examples
+    --------
+    >>> from cloudkit.modelspec import template
+    >>> run = Path("run")
+    >>> run.mkdir()
+    >>> for name, text in (("spec.yaml", template("thermal")), ("metrics.json", '{"tasks": []}')):
+    ...     _ = (run / name).write_text(text)
+    >>> write_report(run).name
+    'report.html'
     """
     run = read_run(folder)
     main, tasks = _main_quantity(run), run.metrics["tasks"]
@@ -62,7 +85,7 @@ def _main_quantity(run: RunFolder) -> Predictions | None:
 
 
 def _threshold(tasks: list[dict[str, Any]], group: ClassPredictions) -> float:
-    """The probability from which the positive class of a quantity is predicted."""
+    """Return the probability from which the positive class of a quantity is predicted."""
     key = group.head, group.quantity
     return next(float(task["threshold"]) for task in tasks if (task["head"], task["quantity"]) == key)
 
@@ -72,7 +95,7 @@ def _no_break(text: str) -> str:
 
 
 def _scores(task: dict[str, Any]) -> dict[str, Any]:
-    """The sentences and scores of the model and its baselines; a bar shows what they are compared by relative to the largest."""
+    """Return sentences and scores of the model and its baselines; bars show the main metric relative to the largest."""
     rows = {"this model": task} | {
         baseline_name(name, task): scores for name, scores in task.get("baselines", {}).items()
     }
@@ -87,21 +110,21 @@ def _scores(task: dict[str, Any]) -> dict[str, Any]:
         "heads": ["", *(one.label for one in shown), " "],
         "intervals": [(*row[:2], f"{100 * row[2]:.0f} %", *row[3:]) for row in interval_rows(task)],
         "rows": [
-            [name, *(one.of(scores) for one in shown), Bar(sizes[name] / largest)]
+            [name, *(one.of(scores) for one in shown), _Bar(sizes[name] / largest)]
             for name, scores in rows.items()
         ],
     }
 
 
-class Bar(float):
-    """A share of a whole, shown as a bar."""
+class _Bar(float):
+    """A fraction, shown as a bar."""
 
     def __html__(self) -> str:
         return f'<span class="bar"><i style="width:{100 * self:.1f}%"></i></span>'
 
 
 def _quantity(group: Predictions, gallery: bool) -> dict[str, Any]:
-    """The figures of one quantity on the held-out rows; gallery: with the curves of single crystals."""
+    """Return the figures of one quantity on the held-out rows; gallery: with curves of single crystals."""
     name = quantity_name(group.quantity)
     best = min(group.baselines, key=lambda name: _mae(group, group.baselines[name]), default=None)
     marks = "every held-out row"
@@ -123,11 +146,11 @@ def _mae(group: Predictions, column: Array) -> float:
 
 
 def _largest_errors(group: Predictions) -> dict[str, Any]:
-    """The crystals with the largest mean error."""
+    """Return the table of crystals with the largest mean errors."""
     error = np.abs(group.error())
     crystals = [
         (float(error[rows].mean()), name, int(rows[error[rows].argmax()]))
-        for name, rows in group.rows_of().items()
+        for name, rows in group.rows_by_crystal().items()
     ]
     crystals.sort(reverse=True)
     kelvin = np.isfinite(group.temperature).any()
@@ -154,7 +177,7 @@ def _largest_errors(group: Predictions) -> dict[str, Any]:
 
 
 def _residuals(group: Predictions) -> list[tuple[str, list[tuple[str, int, float, float]]]]:
-    """Residuals by element and by space group, classes with the largest sum of errors first."""
+    """Return residuals by element and by space group, those with the largest sum of errors first."""
     parts = [("element", _elements), ("space group", _space_group)]
     found = [(name, _classes(group, classes_of)) for name, classes_of in parts]
     return [(name, rows) for name, rows in found if rows]
@@ -163,10 +186,10 @@ def _residuals(group: Predictions) -> list[tuple[str, list[tuple[str, int, float
 def _classes(
     group: Predictions, classes_of: Callable[[str], Iterable[str]]
 ) -> list[tuple[str, int, float, float]]:
-    """(class, crystals, mean error, mean absolute error) of each class that is large enough."""
+    """Return (class, crystals, mean error, mean absolute error) of each class with enough crystals."""
     error = group.error()
     members: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    for rows in group.rows_of().values():
+    for rows in group.rows_by_crystal().values():
         own = float(error[rows].mean()), float(np.abs(error[rows]).mean())
         for label in classes_of(group.scopes[int(rows[0])]):
             members[label].append(own)
@@ -194,7 +217,7 @@ def _space_group(text: str) -> list[str]:
 
 
 def _attribution(found: dict[str, Any]) -> dict[str, Any] | None:
-    """The content of attribution.json as the template reads it."""
+    """Return the content of attribution.json as the template reads it."""
     if not found:
         return None
     crystals = [

@@ -1,4 +1,4 @@
-"""run folder -> card.md: what the model is, its data, its errors and its limits (model cards, Mitchell 2019)."""
+"""run folder -> card.md: description, data, errors and limits of a model (model cards, Mitchell 2019)."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,19 +26,42 @@ SOURCES: Final = {  # built-in data in one line each; all of it in cloudkit/data
 
 
 def write_card(folder: Path) -> Path:
-    """Write `folder`/card.md from spec.yaml and metrics.json in `folder`, and return its path.
+    """Write ``card.md``, the model card, into the folder of a run.
 
-    Raises ModelError naming a damaged file.
+    Parameters
+    ----------
+    folder
+        With spec.yaml and metrics.json.
+
+    Returns
+    -------
+    Path
+        Path of the card.
+
+    Raises
+    ------
+    ModelError
+        Naming a missing or damaged file.
+
+    Examples
+    --------
+    >>> from cloudkit.modelspec import template
+    >>> run = Path("run")
+    >>> run.mkdir()
+    >>> for name, text in (("spec.yaml", template("thermal")), ("metrics.json", '{"tasks": []}')):
+    ...     _ = (run / name).write_text(text)
+    >>> write_card(run).read_text().splitlines()[0]
+    '# thermal'
     """
     run = read_run(folder)
     spec = load_spec(folder / "spec.yaml", check_files=False)
-    parts = [_what(run, spec), _data(spec), _metrics(run), _limits(spec), _use(spec)]
+    parts = [_description(run, spec), _data(spec), _metrics(run), _limits(spec), _use(spec)]
     path = folder / "card.md"
     path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     return path
 
 
-def _what(run: RunFolder, spec: Spec) -> str:
+def _description(run: RunFolder, spec: Spec) -> str:
     tokens, encoder = spec.tokens, spec.encoder
     size = (
         f", {run.metrics['parameters']:,} parameters"
@@ -77,7 +100,7 @@ def _row(task: Task, data: BuiltinData | FileData) -> str:
 
 
 def _cell(text: str) -> str:
-    """Text escaped for a cell of a Markdown table."""
+    """Escape text for a cell of a Markdown table."""
     return text.replace("\\", "\\\\").replace("|", "\\|").replace("`", "'").replace("\n", " ")
 
 
@@ -100,7 +123,7 @@ def _metrics(run: RunFolder) -> str:
 
 
 def _table(tasks: list[dict[str, Any]], keys: Sequence[str]) -> list[str]:
-    """The scores of some quantities and of their baselines."""
+    """Tabulate the scores of some quantities and of their baselines."""
     if not tasks:
         return []
     heads = ["quantity", "rows", "", *(MEASURES[key].label for key in keys)]
@@ -118,7 +141,7 @@ def _table(tasks: list[dict[str, Any]], keys: Sequence[str]) -> list[str]:
 
 
 def _confusion(task: dict[str, Any]) -> list[str]:
-    """What the model took each class for."""
+    """Tabulate predicted against true classes."""
     names = [_cell(name) for name in task["classes"]]
     lines = [f"| {_cell(quantity_name(task['quantity']))}: true class, predicted as | {' | '.join(names)} |"]
     lines.append("| --- " * (len(names) + 1) + "|")
@@ -133,7 +156,7 @@ def _confusion(task: dict[str, Any]) -> list[str]:
 
 
 def _intervals(tasks: list[dict[str, Any]]) -> list[str]:
-    """How many labels lie within their intervals, of narrow and wide ones and of kinds of crystals."""
+    """Tabulate the coverage of intervals, by their width and by kind of crystal."""
     rows = [
         f"| {_cell(quantity_name(task['quantity']))} | {name} | {count} | {100 * inside:.0f} % | {format_number(width)} | {format_number(mae)} |"
         for task in tasks

@@ -1,7 +1,7 @@
-"""Small line and point charts as SVG text: the figures of report.html and of `evaluate` and `predict --plot`.
+"""Small charts as SVG text, for pages: lines, points, bars and bands.
 
-A chart is a string without outside references. Its colours are CSS classes (charts.css), so one drawing serves light
-and dark; every series also has its own dash or marker, so it reads without colour. Same input, same bytes.
+A chart refers to nothing outside. Its colours are CSS classes (charts.css), so one drawing works in light and dark mode;
+each series also has its own dash or marker. Equal input gives equal bytes.
 """
 
 import math
@@ -22,12 +22,13 @@ GLYPH: Final = 6.2  # mean width of a character at 11 px
 
 
 class Series(NamedTuple):
-    """One curve or cloud. look: "ref", "a", ... "e"; kind: "line", "dots" (filled), "cloud" (see-through), "rings", "area"
-    (the outline of a filled area: a band runs along its lower end and back along the upper one), or
-    "n1" ... "n5" (dots that grow and darken, see `cloud` in build_figures.py), "bars" (as wide as they fit) and "whiskers": upright
-    strokes between the two points of each pair.
+    """One series of points (n,).
 
-    label: entry of the legend ("" for none); hover: text shown over a cloud in a browser.
+    label: entry of the legend; look: color, "ref" or "a" to "e"; hover: text that a browser shows over it. kind:
+
+    - "line", "dots" (filled), "cloud" (transparent), "rings", or "n1" to "n5": dots of growing size
+    - "area": outline of a filled area; a band runs along its lower end and back along the upper one
+    - "bars" and "whiskers": vertical strokes between the two points of each pair
     """
 
     x: Array
@@ -39,7 +40,7 @@ class Series(NamedTuple):
 
 
 class Axis(NamedTuple):
-    """One axis: its label, its ends (found from the data where None), and whether it is logarithmic."""
+    """One axis; ends that are None follow from the data."""
 
     label: str
     low: float | None = None
@@ -48,7 +49,7 @@ class Axis(NamedTuple):
 
 
 class Scale(NamedTuple):
-    """Maps data to pixels: `low` to `start`, `high` to `end`; low and high are logarithms where `log`."""
+    """Maps data to pixels: `low` to `start`, `high` to `end`; low and high are logarithms if `log`."""
 
     low: float
     high: float
@@ -57,13 +58,13 @@ class Scale(NamedTuple):
     log: bool
 
     def __call__(self, values: Array) -> Array:
-        """Pixels of data."""
+        """Return the pixels of data."""
         data = np.log10(values) if self.log else values
         return self.start + (data - self.low) / (self.high - self.low) * (self.end - self.start)
 
 
 def ticks(low: float, high: float, about: int = 6) -> list[float]:
-    """Round numbers (1, 2 or 5 times a power of ten) from low to high, roughly `about` of them."""
+    """Return about `about` round numbers (1, 2 or 5 times a power of ten) from low to high."""
     raw = (high - low) / about
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw * 0.999)
@@ -72,7 +73,7 @@ def ticks(low: float, high: float, about: int = 6) -> list[float]:
 
 
 def drawable(series: Series, log_x: bool, log_y: bool) -> Series:
-    """The series without points that the axes cannot show: not finite, or not positive on a logarithmic axis."""
+    """Remove points that are not finite, or not positive on a logarithmic axis."""
     x, y = np.asarray(series.x, dtype=np.float64), np.asarray(series.y, dtype=np.float64)
     keep = np.isfinite(x) & np.isfinite(y)
     keep &= ((x > 0) | (not log_x)) & ((y > 0) | (not log_y))
@@ -80,7 +81,7 @@ def drawable(series: Series, log_x: bool, log_y: bool) -> Series:
 
 
 def scale(axis: Axis, columns: Sequence[Array], start: float, end: float) -> Scale:
-    """The scale from `start` to `end` (pixels) that holds all columns, with a little room where the axis leaves its end open."""
+    """Return the scale from `start` to `end` (pixels) that fits all columns, with a margin at ends that the axis leaves open."""
     data = np.concatenate([*columns, np.array([v for v in (axis.low, axis.high) if v is not None])])
     if data.size == 0:
         data = np.array([1.0, 10.0])
@@ -118,7 +119,7 @@ def _number(value: float) -> str:
 
 
 def axes(across: Scale, up: Scale, x_label: str, y_label: str) -> list[str]:
-    """Grid lines, tick numbers and the two labels."""
+    """Draw grid lines, tick labels and axis labels."""
     left, right, bottom, top = across.start, across.end, up.start, up.end
     out = []
     for value in _tick_values(up):
@@ -140,7 +141,7 @@ def axes(across: Scale, up: Scale, x_label: str, y_label: str) -> list[str]:
 
 
 def rule_lines(lines: Sequence[tuple[str, float]], across: Scale, up: Scale) -> list[str]:
-    """Horizontal reference lines with their names."""
+    """Draw horizontal reference lines with their names."""
     out = []
     for label, value in lines:
         at = float(up(np.array([value]))[0])
@@ -152,7 +153,7 @@ def rule_lines(lines: Sequence[tuple[str, float]], across: Scale, up: Scale) -> 
 
 
 def path(x: Array, y: Array, join: str = "L") -> str:
-    """Path data through the points (pixels), or the same little mark `join` at each of them."""
+    """Return SVG path data through the points (pixels), or with the mark `join` at each of them."""
     points = [f"{a:.1f} {b:.1f}" for a, b in zip(x, y, strict=True)]
     if join == "L":
         return "M" + "L".join(points) if points else ""
@@ -160,7 +161,7 @@ def path(x: Array, y: Array, join: str = "L") -> str:
 
 
 def mark(series: Series, across: Scale, up: Scale) -> str:
-    """One series drawn on two scales."""
+    """Draw one series."""
     x, y = across(series.x), up(series.y)
     hover = f"<title>{escape(series.hover)}</title>" if series.hover else ""
     return _shape(series, x, y).replace("/>", f">{hover}</path>") if hover else _shape(series, x, y)
@@ -182,12 +183,12 @@ def _shape(series: Series, x: Array, y: Array) -> str:
 
 
 def _bar_width(x: Array) -> float:
-    """Width of bars at x (pixels) that leaves a gap between neighbors."""
+    """Return a width of bars at x (pixels) that leaves gaps between them."""
     return float(min(16.0, 0.75 * np.diff(np.unique(x)).min(initial=20.0)))
 
 
 def legend(series: Sequence[Series]) -> tuple[list[str], float]:
-    """The legend above the plot, wrapped to the width of the plot; and where the plot begins."""
+    """Draw the legend above the plot, wrapped to its width; return it and the top of the plot (pixels)."""
     named = list({one.label: one for one in series if one.label}.values())
     out: list[str] = []
     at, row = LEFT, 0
@@ -218,7 +219,7 @@ SQUARE: Final = (
 
 @cache
 def css() -> str:
-    """The style that every chart needs, once per page."""
+    """Return the style that charts need, once per page."""
     return files("cloudkit.report").joinpath("charts.css").read_text(encoding="utf-8")
 
 
@@ -234,7 +235,29 @@ def chart(
 ) -> str:
     """Draw series on common axes.
 
-    rules: (label, y), horizontal reference lines; diagonal: draw the line y = x, on a square plot.
+    Parameters
+    ----------
+    series, x, y
+        Data and axes.
+    title
+        Text for screen readers.
+    rules
+        Horizontal reference lines, (label, y).
+    diagonal
+        Draw the line y = x, on a square plot.
+    height
+        In pixels, of the whole chart; a legend takes its rows from the plot.
+
+    Returns
+    -------
+    str
+        SVG, to be used with `css`.
+
+    Examples
+    --------
+    >>> x = np.array([1.0, 2.0])
+    >>> chart([Series(x, x)], Axis("x"), Axis("y"), title="y over x")[:15]
+    '<svg class="ck"'
     """
     kept = [drawable(one, x.log, y.log) for one in series]
     names, top = legend(series)
@@ -253,7 +276,7 @@ def chart(
 
 
 def standalone(svg: str) -> str:
-    """The same chart as a file of its own: its style inside, on a plain background."""
+    """Return a chart as the text of an .svg file, with its style and a background."""
     paper = "svg.ck{background:#fff}@media (prefers-color-scheme:dark){svg.ck{background:#12161d}}"
     start = svg.index(">") + 1
     return (

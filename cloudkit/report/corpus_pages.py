@@ -1,4 +1,4 @@
-"""Pages about many strings: the report of an audit, and the best candidates of a search."""
+"""Pages about many strings: the report of an audit, and the best candidates by a model."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -16,13 +16,30 @@ if TYPE_CHECKING:
     from cloudkit.corpus import Ranking, RankOptions
 
 MAX_CONFLICTS: Final = 20  # rows of conflicting labels that are listed
-FEWEST_DRAWN: Final = 3  # conflicts; the table shows fewer better than a plot
-SIZES: Final = (1, 2, 4, 10, 30)  # strings from which a dot of the map is larger
-LEAST: Final = 0.7  # where bars of counts begin
+MIN_PLOTTED: Final = 3  # conflicts; a table shows fewer better than a plot
+DOT_SIZES: Final = (1, 2, 4, 10, 30)  # numbers of strings from which a dot of the map is larger
+BAR_START: Final = 0.7  # of bars of counts, on a logarithmic axis
 
 
 def audit_page(report: Mapping[str, Any]) -> str:
-    """Return a page with what `audit` found."""
+    """Render the report of `cloudkit.corpus.audit` as a page.
+
+    Parameters
+    ----------
+    report
+        Result of `audit`.
+
+    Returns
+    -------
+    str
+        Self-contained HTML.
+
+    Examples
+    --------
+    >>> from cloudkit.corpus import audit
+    >>> "1 of 230 occur" in audit_page(audit(["strings.csv"]))
+    True
+    """
     names = [entry["file"] for entry in report["files"]]
     keys = ("file", "rows", "invalid", "strings", "dialects")
     groups = report["space_groups"]
@@ -44,7 +61,7 @@ def audit_page(report: Mapping[str, Any]) -> str:
             ]
             for entry in report["labels"]
         ],
-        label_plots=[_conflicts(entry) for entry in report["labels"] if len(entry["worst"]) >= FEWEST_DRAWN],
+        label_plots=[_conflicts(entry) for entry in report["labels"] if len(entry["worst"]) >= MIN_PLOTTED],
         worst_labels=[
             [
                 entry["label"], one["formula"], one["space_group"], one["copies"], float(one["lowest"]), float(one["highest"]),
@@ -74,7 +91,7 @@ def _pairs(pairs: Iterable[Mapping[str, Any]], extra: Sequence[str] = ()) -> lis
 
 
 def _conflicts(entry: Mapping[str, Any]) -> Figure:
-    """Lowest against highest label of the strings whose labels differ most."""
+    """Plot lowest against highest label of the strings whose labels differ most."""
     low, high = (np.array([one[key] for one in entry["worst"]], float) for key in ("lowest", "highest"))
     title = f"{entry['label']}: the {len(entry['worst'])} widest conflicts"
     svg = chart(
@@ -97,7 +114,7 @@ def _coverage(report: Mapping[str, Any]) -> list[Figure]:
 
 
 def _pair_map(counts: Mapping[str, Mapping[int, int]]) -> str:
-    """A dot for each element and space group that occur together."""
+    """Draw a dot for each element and space group that occur together."""
     points = np.array(
         [
             (ELEMENT[symbol].number, group, n)
@@ -106,10 +123,10 @@ def _pair_map(counts: Mapping[str, Mapping[int, int]]) -> str:
         ],
         float,
     ).reshape(-1, 3)
-    level = np.searchsorted(SIZES, points[:, 2], side="right")
+    level = np.searchsorted(DOT_SIZES, points[:, 2], side="right")
     series = [
         Series(points[level == size, 0], points[level == size, 1], kind=f"n{size}")
-        for size in range(1, len(SIZES) + 1)
+        for size in range(1, len(DOT_SIZES) + 1)
     ]
     return chart(
         series,
@@ -120,15 +137,15 @@ def _pair_map(counts: Mapping[str, Mapping[int, int]]) -> str:
 
 
 def _counts(counts: Mapping[int, int], label: str) -> str:
-    """Bars on a logarithmic scale that begins below 1, so that a single string shows."""
-    bars = [(at, end) for at, count in counts.items() for end in (LEAST, count)]
+    """Draw bars on a logarithmic axis that starts below 1, so that a single string is visible."""
+    bars = [(at, end) for at, count in counts.items() for end in (BAR_START, count)]
     x, y = np.array(bars, float).reshape(-1, 2).T
-    strings = Axis("strings", LEAST, log=True)
+    strings = Axis("strings", BAR_START, log=True)
     return chart([Series(x, y, kind="bars")], Axis(label), strings, title=f"strings by {label}")
 
 
 def _ranges(numbers: Iterable[int]) -> str:
-    """Whole numbers in words: "1 to 3, 7"."""
+    """Write whole numbers as ranges: "1 to 3, 7"."""
     runs: list[list[int]] = []
     for number in numbers:
         if runs and number == runs[-1][-1] + 1:
@@ -138,14 +155,36 @@ def _ranges(numbers: Iterable[int]) -> str:
     return ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs)
 
 
-def rank_page(ranking: "Ranking", wanted: "RankOptions", model: str) -> str:
-    """Return a page of the best candidates: formula, sites, prediction ± half of its 80 % interval, all other quantities."""
+def rank_page(ranking: "Ranking", options: "RankOptions", model: str) -> str:
+    """Render the result of `cloudkit.corpus.rank` as a page.
+
+    Parameters
+    ----------
+    ranking, options
+        Result of `rank`, and its options.
+    model
+        Name of the model.
+
+    Returns
+    -------
+    str
+        Self-contained HTML: a plot, and a table with formula, sites, prediction ± half of its 80 % interval, and all other
+        quantities.
+
+    Examples
+    --------
+    >>> from cloudkit.corpus import RankOptions, Ranking
+    >>> from pandas import DataFrame
+    >>> page = rank_page(Ranking(DataFrame(columns=["formula"]), "band_gap", "eV"), RankOptions(), "electronic")
+    >>> "of 0 candidates" in page
+    True
+    """
     best: Any = ranking.table.to_dict("records")
     name = quantity_name(ranking.quantity)
     others = sorted(
         (quantity for quantity in ranking.units if quantity != ranking.quantity),
         key=lambda quantity: (  # those of the condition first, thermal values last
-            ranking.column(quantity) not in (wanted.where or ""),
+            ranking.column(quantity) not in (options.where or ""),
             quantity in QUANTITIES,
         ),
     )
@@ -162,8 +201,8 @@ def rank_page(ranking: "Ranking", wanted: "RankOptions", model: str) -> str:
     ]  # fmt: skip
     plots = [Figure("", "Predictions by rank.", _plot(ranking, name))] if rows else []
     return render(
-        "rank.html", title=f"{name}, {model}", kind="candidates", ranking=ranking, where=wanted.where,
-        order="lowest" if wanted.is_rising(ranking.quantity) else "highest", quantity=name, heads=heads, rows=rows,
+        "rank.html", title=f"{name}, {model}", kind="candidates", ranking=ranking, where=options.where,
+        order="lowest" if options.is_rising(ranking.quantity) else "highest", quantity=name, heads=heads, rows=rows,
         plots=plots, repeated=len({row["formula"] for row in best}) < len(best),
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Predicted curves over temperature, and densities of states, as a picture file, with intervals and measured points. Drawn by matplotlib, which writes PNG and PDF."""
+"""Plots of predicted curves over temperature and phonon densities, with intervals and measured points; by matplotlib."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,19 +18,37 @@ if TYPE_CHECKING:
 MAX_CURVES: Final = 8  # crystals in one picture; more cannot be distinguished
 COLORS: Final = ("#1d5fd1", "#b4500b", "#1b7f4b", "#8a3fb0", "#c2185b", "#00838f", "#6b5b00", "#6b7482")
 DASHES: Final = ("-", (0, (7, 2)), (0, (2, 1.5)), (0, (8, 2, 2, 2)), (0, (1, 1)))
-DRAWN: Final = (
-    *QUANTITIES,
-    "heat_capacity_p",
-)  # quantities that a curve is drawn for; measured Cp is laid over Cv
+DRAWN: Final = (*QUANTITIES, "heat_capacity_p")  # quantities with a curve; measured Cp is drawn over Cv
 Array = npt.NDArray[np.float64]
 Points = dict[tuple[str, str], list[tuple[float, float]]]  # (id, quantity) -> (T in K, value)
 
 
 def read_points(path: Path, per: Per = "atom") -> Points:
-    """Read measured points: columns id, temperature, value, and optionally quantity (heat_capacity), unit, n_atoms.
+    """Read measured points of curves.
 
-    The unit is that of the prediction (J/mol_atom/K) unless given; another is converted, with n_atoms where it is per cell or formula.
-    Raises DataError naming file, row and column.
+    Parameters
+    ----------
+    path
+        Table with the columns id, temperature (K), value, and optionally quantity (by default heat_capacity), unit, and
+        n_atoms if a unit is per cell or formula.
+    per
+        What the curves are per; values in other units are converted if it is "atom".
+
+    Returns
+    -------
+    dict
+        (id, quantity) -> list of (temperature, value).
+
+    Raises
+    ------
+    DataError
+        Naming file, row and column.
+
+    Examples
+    --------
+    >>> _ = Path("points.csv").write_text("id,temperature,value\\nsalt,300,24.9\\n")
+    >>> read_points(Path("points.csv"))
+    {('salt', 'heat_capacity'): [(300.0, 24.9)]}
     """
     table = read_table(path)
     quantities, units = (_texts(table, name) for name in ("quantity", "unit"))
@@ -57,12 +75,12 @@ def read_points(path: Path, per: Per = "atom") -> Points:
 
 
 def _texts(table: Table, name: str) -> list[str]:
-    """A column of text, "" in all rows where there is none."""
+    """Return a column of text; "" in all rows if it is missing."""
     return table.text(name) if name in table.columns else [""] * len(table)
 
 
 def _atoms(table: Table, row: int) -> float | None:
-    """Number of atoms of the cell or formula of one row, None if the table does not say."""
+    """Return the number of atoms per cell or formula of one row; None without such a column."""
     if "n_atoms" not in table.columns:
         return None
     found = table.column("n_atoms")[row]
@@ -80,9 +98,23 @@ def _converted(value: float, unit: str, quantity: str, per: Per, atoms: float | 
 
 
 class CurvePlot:
-    """Collects the first crystals of a stream of tables, and draws them.
+    """Collects the first MAX_CURVES crystals of a stream of tables, and draws them.
 
-    temperatures: their number for each crystal. quantities: one panel each, by default the heat capacity; those of the points follow.
+    Parameters
+    ----------
+    temperatures
+        Number of temperatures of each crystal.
+    points
+        Measured points, from `read_points`.
+    quantities
+        One panel each, by default the heat capacity; then those of the points.
+
+    Examples
+    --------
+    >>> from cloudkit.predict import load
+    >>> plot = CurvePlot(temperatures=2)
+    >>> plot.add(load("thermal").predict("1 0 0 | Si 1a", temperatures=[100, 300]))
+    >>> plot.save(Path("cv.svg"))
     """
 
     def __init__(
@@ -95,7 +127,7 @@ class CurvePlot:
         self._left_out = 0
 
     def add(self, table: "pd.DataFrame") -> None:
-        """Take one table of `Model.predict`; crystals beyond the first few are counted, not drawn."""
+        """Add one table of `Model.predict`; crystals beyond the first MAX_CURVES are counted, not drawn."""
         crystals = table.groupby("quantity").cumcount() // self.temperatures  # ids need not be unique
         for _, rows in table.groupby(crystals):
             if len(self._ids) < MAX_CURVES:
@@ -105,12 +137,12 @@ class CurvePlot:
                 self._left_out += 1
 
     def save(self, path: Path) -> None:
-        """Draw to a .png, .svg or .pdf. Raises CloudkitError without crystals, and for points of a crystal that is not drawn."""
+        """Write a .png, .svg or .pdf; raise CloudkitError without crystals, and for points of a crystal that is not drawn."""
         if not self._tables and not self._densities:
             raise CloudkitError("nothing to plot: no crystal has values")
-        strangers = {name for name, _ in self.points} - set(self._ids)
-        if strangers:
-            names = ", ".join(sorted(strangers))
+        unknown = {name for name, _ in self.points} - set(self._ids)
+        if unknown:
+            names = ", ".join(sorted(unknown))
             raise CloudkitError(
                 f"measured points of {names}, which is not drawn; drawn: {', '.join(self._ids)}"
             )
@@ -133,7 +165,7 @@ class CurvePlot:
             figure.savefig(file, format=path.suffix[1:])
 
     def add_density(self, name: str, thz: Array, density: Array) -> None:
-        """Take the phonon density of states of a crystal (frequencies,) in modes/THz/atom; NaN: it has none."""
+        """Add the phonon density of states of a crystal (frequencies,) in modes/THz/atom; NaN is ignored."""
         if not np.isnan(density).all():
             self._densities.append((name, thz, density))
 
@@ -187,7 +219,7 @@ class CurvePlot:
 
 
 def _look(index: int) -> dict[str, Any]:
-    """Color and dashes of one of the curves."""
+    """Return color and dashes of a curve."""
     return {
         "color": COLORS[index % len(COLORS)],
         "linestyle": DASHES[index % len(DASHES)],
@@ -196,7 +228,7 @@ def _look(index: int) -> dict[str, Any]:
 
 
 def _finish(axes: Any, x: str, y: str, note: str | None) -> None:
-    """Labels, grid and legend of a panel."""
+    """Add labels, grid and legend to a panel."""
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     axes.margins(x=0)

@@ -14,9 +14,19 @@ FAINTEST: Final = 0.12  # opacity of an element that occurs once
 
 
 def element_map(counts: Mapping[str, int], what: str) -> str:
-    """Draw the periodic table, each element the darker the more often it occurs, on a logarithmic scale.
+    """Draw the periodic table; elements that occur more often are darker, on a logarithmic scale.
 
-    counts: by symbol; `what` is counted. The exact number is shown over an element in a browser.
+    Parameters
+    ----------
+    counts
+        Symbol -> number; a browser shows it over the element.
+    what
+        What is counted, in the plural.
+
+    Returns
+    -------
+    str
+        SVG.
 
     Examples
     --------

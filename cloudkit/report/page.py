@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Figure(NamedTuple):
-    """A figure of a page: its title and caption, "" for none, and its SVG."""
+    """A figure of a page; title and caption may be empty."""
 
     title: str
     caption: str
@@ -22,7 +22,7 @@ class Figure(NamedTuple):
 
 
 def render(template: str, **values: Any) -> str:
-    """Return the page that a template of ``templates/`` makes of some values; every text in it is escaped."""
+    """Render a template of ``templates/``; text is escaped."""
     return _environment().get_template(template).render(**values)
 
 

@@ -1,4 +1,4 @@
-"""The files of a finished run, read for its report and card. Nothing outside the folder is read."""
+"""The files of a finished run, read for its report and card; files outside the folder are not read."""
 
 import csv
 import json
@@ -34,7 +34,7 @@ COLUMNS: Final = (
 
 
 class Predictions(NamedTuple):
-    """Held-out rows of one quantity of one head; all columns (rows,), temperature NaN where it has no meaning."""
+    """Held-out rows of one quantity of one head; arrays are (rows,), temperature in K or NaN."""
 
     head: str
     quantity: str
@@ -47,11 +47,11 @@ class Predictions(NamedTuple):
     baselines: dict[str, Array]
 
     def error(self) -> Array:
-        """prediction - target."""
+        """Return prediction - target, (rows,)."""
         return self.prediction - self.target
 
-    def rows_of(self) -> dict[str, npt.NDArray[np.int64]]:
-        """Row numbers of each crystal, in order of first appearance."""
+    def rows_by_crystal(self) -> dict[str, npt.NDArray[np.int64]]:
+        """Return the row numbers of each crystal, by first appearance."""
         found: dict[str, list[int]] = {}
         for row, name in enumerate(self.ids):
             found.setdefault(name, []).append(row)
@@ -59,7 +59,10 @@ class Predictions(NamedTuple):
 
 
 class ClassPredictions(NamedTuple):
-    """Held-out rows of one classified quantity: numbers of classes (rows,), probabilities (rows, classes) of model and baselines."""
+    """Held-out rows of one classified quantity.
+
+    label, decided: index of the true and the predicted class (rows,); probability, baselines: (rows, classes).
+    """
 
     head: str
     quantity: str
@@ -75,8 +78,9 @@ class ClassPredictions(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """The files of a run. `metrics`, `timing` and `attribution` as JSON holds them; `curves` one entry per recorded epoch;
-    `predictions` of numbers and `classified` of classes.
+    """Content of the files of a run.
+
+    metrics, timing, attribution: as in JSON; curves: one entry per recorded epoch; predictions of numbers, classified of classes.
     """
 
     name: str
@@ -91,7 +95,7 @@ class RunFolder:
 
 
 def read_run(folder: Path) -> RunFolder:
-    """Read a run's folder; raises ModelError naming a missing spec.yaml or metrics.json, or any damaged file."""
+    """Read the folder of a run; raise ModelError naming a missing spec.yaml or metrics.json, or a damaged file."""
     metrics, timing = _json(folder, "metrics.json", {}), _json(folder, "timing.json", {})
     curves = _json(folder, "curves.json", [])
     if not (folder / "metrics.json").is_file() or not isinstance(metrics.get("tasks"), list):
@@ -123,7 +127,7 @@ def _text(path: Path) -> str:
 
 
 def _json(folder: Path, name: str, empty: Any) -> Any:
-    """The content of a JSON file of the type of `empty`, which is returned if there is no file."""
+    """Read a JSON file whose content has the type of `empty`, which is returned if there is no file."""
     path = folder / name
     if not path.is_file():
         return empty
@@ -132,14 +136,16 @@ def _json(folder: Path, name: str, empty: Any) -> Any:
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{path}: not JSON ({error}); run `cloudkit build` for this folder again") from None
     if not isinstance(found, type(empty)):
-        raise ModelError(f"{path}: expected a JSON {type(empty).__name__}, found {type(found).__name__}")
+        raise ModelError(
+            f"{path}: expected a JSON {type(empty).__name__}, found {type(found).__name__}; run `cloudkit build` again"
+        )
     return found
 
 
 def _predictions(
     folder: Path, tasks: list[dict[str, Any]]
 ) -> tuple[list[Predictions], list[ClassPredictions]]:
-    """Rows of numbers and of classes, by head and quantity; tasks: as metrics.json holds them."""
+    """Read rows of numbers and of classes, by head and quantity; tasks: those of metrics.json."""
     path = folder / "predictions.csv"
     if not path.is_file():
         return [], []
@@ -172,7 +178,7 @@ def _group(head: str, quantity: str, rows: list[dict[str, str]]) -> Predictions:
 def _classified(task: dict[str, Any], rows: list[dict[str, str]]) -> ClassPredictions:
     classes = [str(name) for name in task["classes"]]
 
-    def places(column: str) -> npt.NDArray[np.int64]:
+    def indices(column: str) -> npt.NDArray[np.int64]:
         return np.array([classes.index(row[column]) for row in rows], dtype=np.int64)
 
     def probabilities(baseline: str = "") -> Array:
@@ -182,7 +188,7 @@ def _classified(task: dict[str, Any], rows: list[dict[str, str]]) -> ClassPredic
     return ClassPredictions(
         task["head"], task["quantity"], classes, classes.index(task["positive"]),
         [row["id"] for row in rows], [row["scope"] for row in rows],
-        places("target"), places("prediction"), probabilities(), {name: probabilities(name) for name in task["baselines"]},
+        indices("target"), indices("prediction"), probabilities(), {name: probabilities(name) for name in task["baselines"]},
     )  # fmt: skip
 
 
@@ -200,7 +206,7 @@ def _finite(rows: list[dict[str, str]], column: str) -> Array:
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Nested JSON as "outer inner" -> text, for a two-column table."""
+    """Flatten nested JSON to "outer inner" -> text, for a table of two columns."""
     out: dict[str, str] = {}
     for key, value in values.items():
         name = f"{prefix}{key}"

@@ -1,4 +1,4 @@
-"""The data sheet of a crystal: everything that a model predicts for it, on one page."""
+"""The data sheet of a crystal: all predictions of a model on one page."""
 
 from typing import Final
 
@@ -13,7 +13,7 @@ from cloudkit.report.page import Figure, render
 from cloudkit.tables import SPACE_GROUPS
 from cloudkit.units import DULONG_PETIT
 
-WORDS: Final = {
+NAMES: Final = {
     "heat_capacity": "heat capacity Cv",
     "heat_capacity_p": "heat capacity Cp",
     "internal_energy": "internal energy U",
@@ -25,7 +25,7 @@ WORDS: Final = {
     "metal_probability": "probability of a metal",
     "formation_energy": "formation energy",
 }
-LABELS: Final = {  # quantities of the table of known crystals, and their heads
+LABELS: Final = {  # quantities of the table of nearest crystals, and names of its rows
     "bulk_modulus": "K (GPa)",
     "shear_modulus": "G (GPa)",
     "debye_temperature": "Debye (K)",
@@ -35,7 +35,7 @@ LABELS: Final = {  # quantities of the table of known crystals, and their heads
     "refractive_index": "index",
 }
 MAX_LABELS: Final = 7  # columns of labels in the table of nearest crystals
-SAME: Final = 1e-3  # distance below which two compositions are equal
+SAME_DISTANCE: Final = 1e-3  # distance below which two compositions are equal
 STRING_ALONE: Final = "The model reads the string alone: two crystals with the same string get the same values, whatever their volume."
 INTERVALS: Final = "Intervals hold 80 % of the labels of compositions that training has not seen, of easy and of hard crystals; one value in five lies outside."
 ERRORS: Final = "Errors are means over such crystals (command: cloudkit models)."
@@ -47,7 +47,25 @@ HARMONIC: Final = "Thermal values are harmonic: no magnetism, electrons, melting
 
 
 def sheet_page(sheet: Sheet) -> str:
-    """Return the data sheet of a crystal as a self-contained page."""
+    """Render the data sheet of a crystal as a page.
+
+    Parameters
+    ----------
+    sheet
+        Result of `cloudkit.predict.Model.sheet`.
+
+    Returns
+    -------
+    str
+        Self-contained HTML.
+
+    Examples
+    --------
+    >>> from cloudkit.predict import load
+    >>> page = sheet_page(load("materials").sheet("1 4 b O O O c O O O d O O O e O O O 0 | Cs 1a Cl 1b"))
+    >>> "<title>CsCl" in page, page.count("<figure")
+    (True, 3)
+    """
     return render(
         "sheet.html",
         title=sheet.formula,
@@ -78,19 +96,19 @@ def _rows(sheet: Sheet) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
     for name, (value, low, high) in sheet.table.items():
         ends = "–" if np.isnan(low) else f"{format_number(low)} to {format_number(high)}"
-        word = WORDS.get(name, name.replace("_", " "))
+        label = NAMES.get(name, name.replace("_", " "))
         shown = sheet.classes[name].name if name in sheet.classes else None if np.isnan(value) else value
-        rows.append((word, shown, _unit(sheet.units[name]), ends, *sheet.errors.get(name, (None, None))))
+        rows.append((label, shown, _unit(sheet.units[name]), ends, *sheet.errors.get(name, (None, None))))
     return rows
 
 
 def _unit(unit: str) -> Markup:
-    """A unit that may be broken after each of its parts, on narrow screens."""
+    """Return a unit that may be broken after each of its parts, for narrow screens."""
     return Markup(str(escape(unit)).replace("/", "/<wbr>").replace("_", "_<wbr>"))
 
 
 def _labels(sheet: Sheet) -> dict[str, str]:
-    """The quantities whose labels the table of nearest crystals shows, and their names in it."""
+    """Return the quantities of the table of nearest crystals, and the names of its rows."""
     if sheet.model == NAME:
         return LABELS
     names = [name for name in sheet.table if any(name in one.labels for one in sheet.nearest)][:MAX_LABELS]
@@ -103,7 +121,7 @@ def _labels(sheet: Sheet) -> dict[str, str]:
 
 
 def _nearest(sheet: Sheet) -> list[tuple[str, ...]]:
-    """Rows of the table of nearest crystals, which has a column for each."""
+    """Return the rows of the table of nearest crystals, which has a column for each."""
     near = sheet.nearest
     return [
         ("space group", *(str(one.space_group) for one in near)),
@@ -122,7 +140,7 @@ def _label(sheet: Sheet, name: str, label: float | None) -> str:
 
 
 def _limits(sheet: Sheet) -> list[str]:
-    """What holds for all crystals of the model."""
+    """Return the limits that all crystals of the model have."""
     limits = [STRING_ALONE]
     if sheet.model == NAME:
         limits += [f"{INTERVALS} {ERRORS}", COMPUTED]
@@ -132,9 +150,9 @@ def _limits(sheet: Sheet) -> list[str]:
 
 
 def _doubts(sheet: Sheet) -> list[str]:
-    """What is uncertain of this crystal."""
+    """Return reasons to doubt the values of this crystal."""
     found = [f"Unlike the training crystals: {text}." for text in sheet.unlike]
-    if any(one.same_sites and one.distance < SAME for one in sheet.nearest):
+    if any(one.same_sites and one.distance < SAME_DISTANCE for one in sheet.nearest):
         found.append(
             "This crystal is among those that training has seen: its values are recalled, not predicted."
         )
@@ -142,7 +160,7 @@ def _doubts(sheet: Sheet) -> list[str]:
 
 
 def _family_doubts(sheet: Sheet) -> list[str]:
-    """What the values of the shipped models say together."""
+    """Return doubts that follow from the values of the shipped models together."""
     found = []
     metal = sheet.table["metal_probability"][0]
     if 0.2 < metal < 0.8:

@@ -1,4 +1,4 @@
-"""The metrics of one quantity in sentences: the error of the model, and whether a baseline beats it."""
+"""The metrics of one quantity in sentences: the error of the model, and whether a baseline is better."""
 
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ MODEL: Final = "this model"
 
 
 def lead(task: dict[str, Any]) -> str:
-    """The error of the model on the rows of one evaluated quantity, and what training has seen of them."""
+    """State the error of the model on the rows of one evaluated quantity, and what training has seen of them."""
     where = f"On {task['rows']:,} rows" + (f" of {task['crystals']:,} crystals" if "crystals" in task else "")
     what = _classified(task) if "classes" in task else _off(task)
     if trained := task.get("crystals_in_training"):
@@ -39,8 +39,9 @@ def _classified(task: dict[str, Any]) -> str:
 
 
 def verdict(task: dict[str, Any]) -> str:
-    """Whether a baseline trained on the same rows is better by the metric of the task, and by how much; RMSE where it
-    disagrees with the mean absolute error; the share of labels within their intervals.
+    """State whether a baseline trained on the same rows is better by the metric of the task, and by how much.
+
+    Adds RMSE if it disagrees with the mean absolute error, and the coverage of intervals.
     """
     baselines = task.get("baselines", {})
     if not baselines:
@@ -70,7 +71,7 @@ def _by_metric(task: dict[str, Any], baselines: dict[str, Any]) -> str:
 
 
 def _gain(measure: Measure, better: dict[str, Any], worse: dict[str, Any], words: str) -> str:
-    """By which share an error is smaller; nothing of metrics that are not errors."""
+    """State by which share an error is smaller; "" for metrics that are not errors."""
     small, large = measure.of(better), measure.of(worse)
     if measure.higher or small is None or large is None:
         return ""
@@ -78,7 +79,7 @@ def _gain(measure: Measure, better: dict[str, Any], worse: dict[str, Any], words
 
 
 def _margin(measure: Measure, *scores: dict[str, Any]) -> str:
-    """The difference of the mean absolute errors with its 95 % interval, and whether it could be chance."""
+    """State the difference of the mean absolute errors with its 95 % interval, and whether it may be chance."""
     known = next((one for one in scores if "gain" in one), None)
     if measure.key != "mae" or known is None:
         return ""
@@ -88,7 +89,7 @@ def _margin(measure: Measure, *scores: dict[str, Any]) -> str:
 
 
 def _by_rmse(task: dict[str, Any], baselines: dict[str, Any]) -> list[str]:
-    """A sentence where the mean absolute error decides and another has the smallest root mean square error."""
+    """State who has the smallest RMSE, if that is not who has the smallest mean absolute error."""
     everyone = {MODEL: task, **baselines}
     if main_measure(task).key != "mae" or not all("rmse" in scores for scores in everyone.values()):
         return []
@@ -118,7 +119,7 @@ def _coverage(task: dict[str, Any]) -> list[str]:
 
 
 def interval_rows(task: dict[str, Any]) -> list[tuple[str, int, float, float, float]]:
-    """(crystals, their number, share of labels inside, mean width, mean absolute error) of thirds and kinds of crystals."""
+    """Return (crystals, number, coverage, mean width, mean absolute error) of thirds and kinds of crystals."""
     found = task.get("intervals", {})
     rows = [(f"{one['name']} third", one) for one in found.get("thirds", [])]
     rows += [(one["name"], one) for one in found.get("kinds", [])]

@@ -31,6 +31,7 @@ WITH_EXAMPLES = (
     "cloudkit.models",
     "cloudkit.models.runtime",
     "cloudkit.predict",
+    "cloudkit.report",
     "cloudkit.scope",
     "cloudkit.structure",
     "cloudkit.tables",
