@@ -55,7 +55,7 @@ def main() -> None:
     compact = packed_model(args.layers, "orbit", "compact")
     reduced = tokenize(read_reduced_strings(), published.tokenizer, 64)
     orbits = tokenize(read_orbit_strings(), compact.tokenizer, 512)
-    kept = Kept(f"{args.precision}-{args.layers}-{args.threads}")
+    kept = OutputHook(f"{args.precision}-{args.layers}-{args.threads}")
     difference = kept.number(f"states of {args.check}", lambda: compare_states(theirs, reduced, args.check))
     cast = torch.autocast("cpu", torch.bfloat16) if args.precision == "bf16" else nullcontext()
     clock = time.process_time if args.threads == 1 else time.perf_counter
@@ -81,7 +81,7 @@ def main() -> None:
     print(text)
 
 
-class Kept:
+class OutputHook:
     """What earlier runs of this script have measured, in a file that git ignores."""
 
     def __init__(self, name: str) -> None:
@@ -136,7 +136,7 @@ def measure(
     ours: dict[str, tuple[CloudModel, Tokens]],
     rounds: int,
     clock: Callable[[], float],
-    kept: Kept,
+    kept: OutputHook,
     until: float,
 ) -> dict[str, list[float]]:
     """Seconds of each round of each contender, in turn; the first step of a contender in a process only warms up."""

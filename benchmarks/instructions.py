@@ -153,7 +153,7 @@ def table(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def grown(found: dict[str, Any], kept: dict[str, Any]) -> list[str]:
+def regressions(found: dict[str, Any], kept: dict[str, Any]) -> list[str]:
     """The steps that take more instructions than they may."""
     if found["compiler"] != kept["compiler"]:
         print(f"not compared: the kept counts are of {kept['compiler']}")
@@ -178,7 +178,7 @@ def main() -> int:
     print(table(found))
     if arguments.write:
         KEPT.write_text(json.dumps(found, indent=1) + "\n")
-    worse = grown(found, json.loads(KEPT.read_text())) if arguments.check else []
+    worse = regressions(found, json.loads(KEPT.read_text())) if arguments.check else []
     print("\n".join(worse), end="\n" if worse else "", file=sys.stderr)
     return bool(worse)
 

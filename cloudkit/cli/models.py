@@ -7,7 +7,7 @@ import typer
 from cloudkit.cli.terminal import emit, emit_json, emit_table
 
 if TYPE_CHECKING:
-    from cloudkit.predict.known import About, Quantity
+    from cloudkit.predict.about import About, Quantity
 
 NOTE: Final = """
 MAE: mean absolute error on compositions that are not in the training data; of trees: the same for trees trained on the same rows.
@@ -28,7 +28,7 @@ def command(
       cloudkit models elastic
     """
     from cloudkit.errors import CloudkitError, suggest
-    from cloudkit.predict.known import about_shipped
+    from cloudkit.predict.about import about_shipped
 
     models = about_shipped()
     if name is not None and name not in models:

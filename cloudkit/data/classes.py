@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from cloudkit.errors import DataError
 from cloudkit.io.tables import Table
 
-SHOWN = 6  # names of classes in a message
+MAX_SHOWN = 6  # names of classes in a message
 
 
 def read_classes(
@@ -117,7 +117,9 @@ def _raise_unknown_class(table: Table, column: str, classes: Sequence[str], wron
     """Raise DataError for the first label that is not a class."""
     values = table.column(column)
     first, more = values[wrong[0]], f" (and {len(wrong) - 1} more rows)" if len(wrong) > 1 else ""
-    names = ", ".join(classes[:SHOWN]) + (f" and {len(classes) - SHOWN} more" if len(classes) > SHOWN else "")
+    names = ", ".join(classes[:MAX_SHOWN]) + (
+        f" and {len(classes) - MAX_SHOWN} more" if len(classes) > MAX_SHOWN else ""
+    )
     where = f"{table.name}: row {table.number(wrong[0])}, column '{column}'"
     hint = ""
     if all(_is_number(values[row]) for row in wrong):

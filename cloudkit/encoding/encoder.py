@@ -11,7 +11,7 @@ from cloudkit.encoding.options import EncodeOptions
 from cloudkit.encoding.text import geometry_of, group_notes, scope_text, species_table
 from cloudkit.errors import OptionError, StructureError, check_many
 from cloudkit.io import Columns, Record, as_crystal, as_record, read_structures
-from cloudkit.io.record import NOTHING
+from cloudkit.io.record import NO_COLUMNS
 from cloudkit.scope.project import project
 from cloudkit.structure import Crystal, Geometry
 from cloudkit.structure.engine_native import fault
@@ -57,7 +57,7 @@ class Encoded(NamedTuple):
     error: StructureError | None = None
     geometry: Geometry | None = None
     notes: tuple[str, ...] = ()
-    kept: Mapping[str, object] = NOTHING
+    kept: Mapping[str, object] = NO_COLUMNS
 
 
 class Batch(NamedTuple):

@@ -31,7 +31,7 @@ def attribution(
     for row in rows:
         if row["id"] not in nearest or _distance(row) < _distance(nearest[row["id"]]):
             nearest[row["id"]] = row
-    split = {name: parts for name, row in nearest.items() if (parts := without_each(row["scope"]))}
+    split = {name: parts for name, row in nearest.items() if (parts := drop_each_orbit(row["scope"]))}
     ranked = sorted(split, key=lambda name: abs(_error(nearest[name])))
     if not ranked:
         return {}
@@ -40,7 +40,7 @@ def attribution(
     return {"quantity": rows[0]["quantity"], "unit": rows[0]["unit"], "crystals": shown}
 
 
-def without_each(text: str) -> list[tuple[str, str]]:
+def drop_each_orbit(text: str) -> list[tuple[str, str]]:
     """Return (orbit, string without it) for each orbit of an orbit string with several; [] for other strings."""
     try:
         scope = parse(text)

@@ -127,7 +127,7 @@ def as_curves(rows: Rows, value: Array) -> Curves | None:
     return Curves(texts, grid, mean.reshape(len(texts), grid.size))
 
 
-def _read_off(grid: Array, curves: Array, temperature: Array) -> Array:
+def _interpolate(grid: Array, curves: Array, temperature: Array) -> Array:
     """Interpolate row i of `curves` (n, t) at temperature i; linear, constant outside of the grid."""
     right = np.clip(np.searchsorted(grid, temperature), 1, max(grid.size - 1, 1))
     if grid.size == 1:
@@ -164,7 +164,7 @@ def _fit_curves(model: Any, train: Curves, test: Rows) -> Array:
     model.fit(features(train.texts), train.value if train.grid.size > 1 else train.value[:, 0])
     distinct = {text: index for index, text in enumerate(dict.fromkeys(test.texts))}
     predicted = np.asarray(model.predict(features(list(distinct)))).reshape(len(distinct), train.grid.size)
-    return _read_off(train.grid, predicted[[distinct[text] for text in test.texts]], test.temperature)
+    return _interpolate(train.grid, predicted[[distinct[text] for text in test.texts]], test.temperature)
 
 
 def _with_temperature(rows: Rows) -> Array:

@@ -75,7 +75,7 @@ DEFAULT_THRESHOLD: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
+class ClassCriteria:
     """How classes are predicted and compared.
 
     Attributes
@@ -84,7 +84,7 @@ class Judge:
         Quantity, and names of its classes.
     positive
         Index of the positive class, for threshold, F1 and ROC.
-    tuned_by
+    threshold_metric
         Metric by which thresholds are chosen; "none": 0.5.
     metric
         Metric by which the model is compared with baselines.
@@ -93,20 +93,20 @@ class Judge:
     output: str
     classes: tuple[str, ...]
     positive: int
-    tuned_by: str
+    threshold_metric: str
     metric: str
 
-    def tuned(self, label: Labels, probability: Array) -> float:
+    def choose_threshold(self, label: Labels, probability: Array) -> float:
         """Choose the threshold on held-out rows."""
-        if self.tuned_by == "none" or not len(label):
+        if self.threshold_metric == "none" or not len(label):
             return DEFAULT_THRESHOLD
-        return choose_threshold(label, probability[:, self.positive], self.positive, self.tuned_by)[0]
+        return choose_threshold(label, probability[:, self.positive], self.positive, self.threshold_metric)[0]
 
 
-def judge_of(head: ClassificationHead, metric: str | None = None) -> Judge:
-    """Return the Judge of a head of a spec."""
+def class_criteria(head: ClassificationHead, metric: str | None = None) -> ClassCriteria:
+    """Return the ClassCriteria of a head of a spec."""
     positive = head.classes.index(head.positive or head.classes[-1])
-    return Judge(head.output, tuple(head.classes), positive, head.threshold, metric or DEFAULT_METRIC)
+    return ClassCriteria(head.output, tuple(head.classes), positive, head.threshold, metric or DEFAULT_METRIC)
 
 
 class ClassRows(NamedTuple):
@@ -116,7 +116,7 @@ class ClassRows(NamedTuple):
     held_out: Crystals
 
 
-class Column(NamedTuple):
+class ClassPrediction(NamedTuple):
     """Predictions of the model or a baseline: probability (rows, classes), predicted class (rows,), and threshold."""
 
     probability: Array
@@ -129,16 +129,16 @@ class ClassScores:
     """Scores of a classification head: `metrics`, an entry of "tasks" in metrics.json; label (rows,); columns of model and baselines."""
 
     metrics: dict[str, Any]
-    judge: Judge
+    criteria: ClassCriteria
     ids: list[str]
     texts: list[str]
     label: Labels
-    columns: dict[str, Column]
+    columns: dict[str, ClassPrediction]
 
 
 def compare_classes(
     head: str,
-    judge: Judge,
+    criteria: ClassCriteria,
     threshold: float,
     rows: ClassRows | None,
     test: Crystals,
@@ -147,29 +147,33 @@ def compare_classes(
     seed: int = 0,
 ) -> ClassScores:
     """Score probabilities (observations of `test`, classes), and baselines trained on `rows` unless None."""
-    test = test.renumbered([judge.output])
+    test = test.renumbered([criteria.output])
     texts, label = observations(test)
-    columns = {"prediction": Column(probability, decide(probability, judge.positive, threshold), threshold)}
+    columns = {
+        "prediction": ClassPrediction(
+            probability, decide(probability, criteria.positive, threshold), threshold
+        )
+    }
     if rows is not None:
-        columns |= {name: _baseline(name, judge, rows, texts, seed) for name in baselines}
+        columns |= {name: _baseline(name, criteria, rows, texts, seed) for name in baselines}
     metrics: dict[str, Any] = {
         "head": head,
-        "quantity": judge.output,
+        "quantity": criteria.output,
         "unit": "",
         "rows": len(label),
-        "classes": list(judge.classes),
-        "positive": judge.classes[judge.positive],
-        "metric": judge.metric,
+        "classes": list(criteria.classes),
+        "positive": criteria.classes[criteria.positive],
+        "metric": criteria.metric,
     }
     scores = {
         name: summarize_classes(
-            label, column.probability, positive=judge.positive, threshold=column.threshold
+            label, column.probability, positive=criteria.positive, threshold=column.threshold
         )
         for name, column in columns.items()
     }
     metrics |= scores.pop("prediction")
     metrics["baselines"] = scores
-    return ClassScores(metrics, judge, [test.ids[i] for i in test.crystal], texts, label, columns)
+    return ClassScores(metrics, criteria, [test.ids[i] for i in test.crystal], texts, label, columns)
 
 
 def observations(crystals: Crystals) -> tuple[list[str], Labels]:
@@ -177,12 +181,14 @@ def observations(crystals: Crystals) -> tuple[list[str], Labels]:
     return [crystals.texts[i] for i in crystals.crystal], crystals.value.astype(np.int64)
 
 
-def _baseline(name: str, judge: Judge, rows: ClassRows, texts: list[str], seed: int) -> Column:
+def _baseline(
+    name: str, criteria: ClassCriteria, rows: ClassRows, texts: list[str], seed: int
+) -> ClassPrediction:
     """Train a baseline, and choose its threshold like that of the model."""
     (train_texts, train_label), (held_texts, held_label) = map(observations, rows)
     probability = predict_baseline(
-        name, train_texts, train_label, [*texts, *held_texts], len(judge.classes), seed=seed
+        name, train_texts, train_label, [*texts, *held_texts], len(criteria.classes), seed=seed
     )
     test, held_out = probability[: len(texts)], probability[len(texts) :]
-    threshold = judge.tuned(held_label, held_out)
-    return Column(test, decide(test, judge.positive, threshold), threshold)
+    threshold = criteria.choose_threshold(held_label, held_out)
+    return ClassPrediction(test, decide(test, criteria.positive, threshold), threshold)

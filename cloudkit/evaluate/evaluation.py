@@ -11,7 +11,7 @@ import numpy.typing as npt
 from cloudkit.data import BUILTIN, Crystals, Target, read_builtin, read_crystals, tokenize
 from cloudkit.errors import DataError
 from cloudkit.evaluate.baselines import BASELINES, fit_predict
-from cloudkit.evaluate.class_evaluation import ClassRows, ClassScores, compare_classes, judge_of
+from cloudkit.evaluate.class_evaluation import ClassRows, ClassScores, class_criteria, compare_classes
 from cloudkit.evaluate.coverage import measure_intervals
 from cloudkit.evaluate.display import errors_html
 from cloudkit.evaluate.metrics import paired_gain, summarize
@@ -197,8 +197,8 @@ def _classified(
     metrics = (
         task.metric for task in model.spec.tasks if isinstance(task, EvaluateTask) and task.head == head
     )
-    judge = judge_of(declared, next(metrics, None))
-    return compare_classes(head, judge, float(module.threshold), rows, test, probability, baselines, seed)
+    criteria = class_criteria(declared, next(metrics, None))
+    return compare_classes(head, criteria, float(module.threshold), rows, test, probability, baselines, seed)
 
 
 def _absent(test: Crystals) -> list[str]:

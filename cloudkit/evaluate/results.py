@@ -93,15 +93,15 @@ def _overlap(
 
 def _class_lines(scores: ClassScores, seen: NDArray[np.bool_]) -> Iterator[dict[str, Any]]:
     """Yield one line per label: true and predicted class, and the probability of each class."""
-    judge = scores.judge
-    known = {"head": scores.metrics["head"], "quantity": judge.output, "unit": ""}
+    criteria = scores.criteria
+    known = {"head": scores.metrics["head"], "quantity": criteria.output, "unit": ""}
     for row, (name, text) in enumerate(zip(scores.ids, scores.texts, strict=True)):
         line = {**known, "id": name, "formula": formula_of(text), "scope": text, "temperature": ""}
-        line["target"] = judge.classes[scores.label[row]]
+        line["target"] = criteria.classes[scores.label[row]]
         for who, column in scores.columns.items():
             baseline = "" if who == "prediction" else who
-            line[who] = judge.classes[column.decided[row]]
-            names = (probability_column(label, baseline) for label in judge.classes)
+            line[who] = criteria.classes[column.decided[row]]
+            names = (probability_column(label, baseline) for label in criteria.classes)
             line |= dict(zip(names, column.probability[row].tolist(), strict=True))
         yield {**line, "seen": "yes" if seen[row] else "no"}
 
@@ -124,11 +124,11 @@ def _new_class_crystals(
     rows = ~marks[crystal]
     if rows.all() or not rows.any():
         return {}
-    column, judge = scores.columns["prediction"], scores.judge
+    column, criteria = scores.columns["prediction"], scores.criteria
     found = summarize_classes(
-        scores.label[rows], column.probability[rows], positive=judge.positive, threshold=column.threshold
+        scores.label[rows], column.probability[rows], positive=criteria.positive, threshold=column.threshold
     )
-    known = {judge.metric: found[judge.metric]} if judge.metric in found else {}
+    known = {criteria.metric: found[criteria.metric]} if criteria.metric in found else {}
     return {"new_crystals": {"crystals": len(np.unique(crystal[rows])), **known}}
 
 

@@ -171,7 +171,7 @@ def _check_list(path: str) -> None:
             raise _too_many()
 
 
-class _Metered:
+class _LimitedReader:
     """A file that may be read for `left` more bytes: a tar header can claim to be of any length."""
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -189,7 +189,7 @@ def _tar_members(path: str) -> Iterator[tuple[str, IO[bytes] | StructureError]]:
     packed = Path(path).stat().st_size
     plain = path.lower().endswith(".tar")
     with Path(path).open("rb") if plain else cast(IO[bytes], gzip.open(path)) as file:
-        metered = _Metered(file)
+        metered = _LimitedReader(file)
         with tarfile.open(fileobj=cast(Any, metered), mode="r|") as archive:
             for number, info in enumerate(archive):
                 if number == MAX_MEMBERS:

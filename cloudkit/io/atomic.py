@@ -10,7 +10,7 @@ from typing import IO, Any, Final
 
 from cloudkit.errors import CloudkitError, unwritable, writing
 
-DRAFT: Final = ".draft"  # end of the name of what is not finished
+DRAFT_SUFFIX: Final = ".draft"  # end of the name of what is not finished
 
 
 @contextmanager
@@ -39,7 +39,7 @@ def atomic_path(path: Path, draft: Path | None = None) -> Iterator[Path]:
     >>> Path("made.txt").read_text()
     'whole'
     """
-    draft = draft or path.with_name(path.name + DRAFT)
+    draft = draft or path.with_name(path.name + DRAFT_SUFFIX)
     try:
         with writing(path):
             yield draft

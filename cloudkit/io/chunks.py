@@ -15,12 +15,12 @@ from cloudkit.io.paths import (
     MAX_TEXT,
     UNREADABLE,
     decode,
+    describe_read_error,
     limited_lines,
     read_limited,
-    say_unreadable,
     too_long,
 )
-from cloudkit.io.record import NOTHING
+from cloudkit.io.record import NO_COLUMNS
 from cloudkit.io.tables import long_fields
 
 LINES: Final = 32  # of a file of JSON lines in one chunk, or frames of an extended XYZ file
@@ -73,7 +73,7 @@ class Chunk(NamedTuple):
     whole: bool = True
     structures: int = 1
     damage: tuple[str, str, str] | None = None
-    kept: Mapping[str, object] = NOTHING
+    kept: Mapping[str, object] = NO_COLUMNS
 
 
 def damaged(name: str, error: StructureError) -> Chunk:
@@ -111,7 +111,7 @@ def split_file(
     except StructureError as error:
         yield damaged(name, error)
     except UNREADABLE as error:
-        yield damaged(name, StructureError("S101", say_unreadable(name, error)))
+        yield damaged(name, StructureError("S101", describe_read_error(name, error)))
 
 
 def split_rows(name: str, rows: Iterable[Mapping[str, Any]]) -> Iterator[Chunk]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cloudkit.errors import StructureError
 from cloudkit.io.cif_text import CARTESIAN, COORDINATES, import_gemmi, parse_blocks
-from cloudkit.io.facts import Stated
+from cloudkit.io.facts import StatedGroup
 from cloudkit.io.record import Record, record_of
 from cloudkit.structure.crystal import Crystal
 
@@ -111,7 +111,7 @@ def _refuse_modulated(block: Any) -> None:
 
 
 @cache
-def _readers() -> tuple[Callable[[Any], Crystal | None], Callable[..., tuple[Crystal, Stated | None]]]:
+def _readers() -> tuple[Callable[[Any], Crystal | None], Callable[..., tuple[Crystal, StatedGroup | None]]]:
     """The quick and the readable reader; they import gemmi, so on first use."""
     from cloudkit.io.cif_fast import read_plain_block
     from cloudkit.io.cif_sites import read_sites

@@ -10,10 +10,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cloudkit.io.cif_rows import SPECIAL_TAGS, WHOLE
-from cloudkit.io.cif_sites import CROWDED
+from cloudkit.io.cif_rows import FULL_SITES, SPECIAL_TAGS
+from cloudkit.io.cif_sites import MIN_DISTANCE
 from cloudkit.io.cif_symmetry import CENTERING_TAGS, HALL_TAGS, NAME_TAGS, NUMBER_TAGS, OPERATION_TAGS
-from cloudkit.io.facts import LARGEST_ROOM, SMALLEST_ROOM, VOLUME, read_formula
+from cloudkit.io.facts import MAX_VOLUME_PER_ATOM, MIN_VOLUME_PER_ATOM, VOLUME_RTOL, read_formula
 from cloudkit.io.site_order import site_key
 from cloudkit.structure.crystal import Crystal, plain_species
 from cloudkit.structure.neighbors import has_contact
@@ -50,8 +50,8 @@ _RANKS: Final = {
     symbol: rank
     for rank, symbol in enumerate(
         sorted(
-            (symbol for symbol, parts in WHOLE.items() if not isnan(site_key(parts).mean)),
-            key=lambda symbol: site_key(WHOLE[symbol]),
+            (symbol for symbol, parts in FULL_SITES.items() if not isnan(site_key(parts).mean)),
+            key=lambda symbol: site_key(FULL_SITES[symbol]),
         )
     )
 }
@@ -70,14 +70,14 @@ def read_plain_block(block: Any) -> Crystal | None:
         GROUP_TAGS,
         P1_NAMES,
         _FORMULAS,
-        VOLUME,
-        SMALLEST_ROOM,
-        LARGEST_ROOM,
+        VOLUME_RTOL,
+        MIN_VOLUME_PER_ATOM,
+        MAX_VOLUME_PER_ATOM,
     )
     if found is None:
         return None
     lattice, positions, labels, symbols = found
-    if has_contact(lattice, positions, CROWDED):
+    if has_contact(lattice, positions, MIN_DISTANCE):
         return None
     return Crystal(lattice, positions, labels, _species(symbols))
 
@@ -99,4 +99,4 @@ _FORMULAS: Final = _Formulas()
 
 @lru_cache(maxsize=4096)
 def _species(symbols: tuple[str, ...]) -> tuple[Species, ...]:
-    return tuple(plain_species(WHOLE[symbol]) for symbol in symbols)
+    return tuple(plain_species(FULL_SITES[symbol]) for symbol in symbols)

@@ -36,7 +36,7 @@ SPECIAL_TAGS: Final = (  # what gives a row another meaning than its symbol and 
     "_cell_modulation_dimension",
     "_atom_site_disorder_group",
 )
-WHOLE: Final[dict[str, Parts]] = {symbol: ((Atom(symbol), 1.0),) for symbol in ELEMENT}
+FULL_SITES: Final[dict[str, Parts]] = {symbol: ((Atom(symbol), 1.0),) for symbol in ELEMENT}
 _SHARE = re.compile(r"\s*([\d.]+)(?:\(\d+\))?\s*([A-Z]\S*)\s*")  # one part of "0.8Nb + 0.2Zr"
 _PARTS = re.compile(r"([A-Z][a-z]?)[:\s]*(0?\.\d+)")  # one part of "Nb0.5Ta0.5"
 
@@ -94,7 +94,7 @@ def read_rows(block: Any, lattice: NDArray[np.float64], notes: list[str]) -> Row
         kind = [distinct[symbol] for symbol in symbols]
         return Rows(
             sites.get("_atom_site_label", symbols),
-            [WHOLE[x] for x in distinct],
+            [FULL_SITES[x] for x in distinct],
             kind,
             _join(axes),
             multiplicities,
@@ -144,7 +144,7 @@ def _multiplicities(block: Any, sites: dict[str, list[str]], n: int) -> list[int
 def _plain_symbols(block: Any, sites: dict[str, list[str]]) -> list[str] | None:
     """The type symbols of a list in which every row is one whole atom of an element, as in most files; else None."""
     symbols = sites.get("_atom_site_type_symbol")
-    if symbols is None or not WHOLE.keys() >= set(symbols):
+    if symbols is None or not FULL_SITES.keys() >= set(symbols):
         return None
     if not {*_raw(block, sites, "_atom_site_occupancy")} <= {"1", "1.0", "1.00", "1.000", "1.0000"}:
         return None

@@ -13,10 +13,10 @@ from cloudkit.errors import StructureError
 from cloudkit.io.cif_rows import Rows, read_rows
 from cloudkit.io.cif_symmetry import Reading, Readings, read_symmetry
 from cloudkit.io.facts import (
-    LARGEST_ROOM,
-    SMALLEST_ROOM,
-    Facts,
-    Stated,
+    MAX_VOLUME_PER_ATOM,
+    MIN_VOLUME_PER_ATOM,
+    StatedFacts,
+    StatedGroup,
     contradictions,
     count_atoms,
     implausible,
@@ -31,9 +31,9 @@ from cloudkit.structure.neighbors import close_pairs, has_contact
 from cloudkit.tables import ELEMENT
 from cloudkit.tables.composition import sum_left_to_right
 
-BOND: Final = 0.55  # of the sum of two covalent radii; no bond is shorter
+MIN_BOND: Final = 0.55  # of the sum of two covalent radii; no bond is shorter
 # Å, instead of that where the file lists all atoms of its cell; the quick reader looks no closer
-CROWDED: Final = 0.85
+MIN_DISTANCE: Final = 0.85
 MAX_CHECKED: Final = 2_000  # sites of a cell up to which bonds are looked at
 FORMULA_TAGS: Final = ("_chemical_formula_sum", "_chemical_formula.sum")
 UNITS_TAGS: Final = ("_cell_formula_units_Z", "_cell.formula_units_Z")
@@ -41,7 +41,9 @@ DENSITY_TAGS: Final = ("_exptl_crystal_density_diffrn", "_exptl_crystal.density_
 VOLUME_TAGS: Final = ("_cell_volume", "_cell.volume")
 
 
-def read_sites(block: Any, lattice: NDArray[np.float64], notes: list[str]) -> tuple[Crystal, Stated | None]:
+def read_sites(
+    block: Any, lattice: NDArray[np.float64], notes: list[str]
+) -> tuple[Crystal, StatedGroup | None]:
     """The crystal of a block with coordinates, and the space group that the block states; adds to `notes` what was left out,
     assumed or contradicts.
 
@@ -72,12 +74,12 @@ def read_sites(block: Any, lattice: NDArray[np.float64], notes: list[str]) -> tu
     ), symmetry.stated
 
 
-def read_facts(block: Any) -> Facts:
+def read_facts(block: Any) -> StatedFacts:
     """What a block states of its crystal."""
     found = (_first(block, tags) for tags in (FORMULA_TAGS, UNITS_TAGS, DENSITY_TAGS, VOLUME_TAGS))
     formula, *numbers = found
     units, density, volume = (read_amount(text) for text in numbers)
-    return Facts(formula, units, density, volume)
+    return StatedFacts(formula, units, density, volume)
 
 
 def _first(block: Any, tags: tuple[str, ...]) -> str:
@@ -94,7 +96,7 @@ def read_amount(text: str) -> float:
     return value if isfinite(value) and value > 0 else 0.0
 
 
-class _Built(NamedTuple):
+class _Attempt(NamedTuple):
     """The sites of the cell by one reading; faults: what the file states otherwise; notes: on what was joined."""
 
     reading: Reading
@@ -105,8 +107,8 @@ class _Built(NamedTuple):
 
 
 def _choose(
-    symmetry: Readings, rows: Rows, lattice: NDArray[np.float64], facts: Facts, notes: list[str]
-) -> _Built:
+    symmetry: Readings, rows: Rows, lattice: NDArray[np.float64], facts: StatedFacts, notes: list[str]
+) -> _Attempt:
     """The reading that the atoms agree with; notes what was assumed, and what no reading explains."""
     tried = _build_all(symmetry.first, rows, lattice, facts)
     fewest = min((len(one.faults) for one in tried), default=0)
@@ -139,16 +141,16 @@ def _choose(
     )
 
 
-def _has_evidence(facts: Facts, rows: Rows) -> bool:
+def _has_evidence(facts: StatedFacts, rows: Rows) -> bool:
     """Whether the file states how many atoms there are in the cell."""
     return bool(facts.formula and facts.formula_units) or facts.density > 0 or any(rows.multiplicities)
 
 
 def _build_all(
-    readings: Sequence[Reading], rows: Rows, lattice: NDArray[np.float64], facts: Facts
-) -> list[_Built]:
+    readings: Sequence[Reading], rows: Rows, lattice: NDArray[np.float64], facts: StatedFacts
+) -> list[_Attempt]:
     """All readings by which the rows make sites; raises the error of the first where none does."""
-    built: list[_Built] = []
+    built: list[_Attempt] = []
     errors: list[StructureError] = []
     for reading in readings:
         try:
@@ -160,7 +162,7 @@ def _build_all(
     return built
 
 
-def _build(reading: Reading, rows: Rows, lattice: NDArray[np.float64], facts: Facts) -> _Built:
+def _build(reading: Reading, rows: Rows, lattice: NDArray[np.float64], facts: StatedFacts) -> _Attempt:
     expanded = expand(lattice, reading.operations, rows.places)
     notes: list[str] = []
     sites = _join_rows(lattice, expanded, rows, notes)
@@ -170,7 +172,7 @@ def _build(reading: Reading, rows: Rows, lattice: NDArray[np.float64], facts: Fa
     )
     faults = contradictions(facts, counts, abs(float(np.linalg.det(lattice))))
     faults += _multiplicity_fault(rows, expanded.counts, len(reading.operations.rotations))
-    return _Built(reading, expanded, sites, faults, notes)
+    return _Attempt(reading, expanded, sites, faults, notes)
 
 
 def _multiplicity_fault(rows: Rows, counts: list[int], order: int) -> list[str]:
@@ -193,7 +195,7 @@ def _hydrogen_notes(rows: Rows, counts: list[int]) -> list[str]:
     return [f"{implied:.4g} hydrogen atoms of the cell are implied without positions; they are left out"]
 
 
-def _crowded_notes(built: _Built, rows: Rows, lattice: NDArray[np.float64]) -> list[str]:
+def _crowded_notes(built: _Attempt, rows: Rows, lattice: NDArray[np.float64]) -> list[str]:
     """A note on the closest two atoms where they are too close to be there together."""
     pairs = _crowded_pairs(built, rows, lattice)
     if not pairs:
@@ -209,22 +211,22 @@ def _crowded_notes(built: _Built, rows: Rows, lattice: NDArray[np.float64]) -> l
     return [f"atoms {rows.labels[i]} and {rows.labels[j]} are {distance:.2f} Å apart: {why}{more}"]
 
 
-def _crowded_pairs(built: _Built, rows: Rows, lattice: NDArray[np.float64]) -> list[tuple[int, int, float]]:
-    """Pairs of rows, hydrogen aside, that are closer than BOND times their covalent radii and full together; with distances."""
+def _crowded_pairs(built: _Attempt, rows: Rows, lattice: NDArray[np.float64]) -> list[tuple[int, int, float]]:
+    """Pairs of rows, hydrogen aside, that are closer than MIN_BOND times their covalent radii and full together; with distances."""
     sites, counts = built.sites, [built.expanded.counts[row] for row in built.sites.rows]
     filled = np.array([sum_left_to_right(x for _, x in parts) for parts in sites.kinds])
     radius = np.array([_radius(parts) for parts in sites.kinds])
-    is_sane = SMALLEST_ROOM < abs(float(np.linalg.det(lattice))) / sum(counts) < LARGEST_ROOM
+    is_sane = MIN_VOLUME_PER_ATOM < abs(float(np.linalg.det(lattice))) / sum(counts) < MAX_VOLUME_PER_ATOM
     if sum(counts) > MAX_CHECKED or not radius.max() or not is_sane:
         return []
     starts = [0, *accumulate(built.expanded.counts)]
     index = np.concatenate([np.arange(starts[row], starts[row + 1]) for row in sites.rows])
     kind, site = np.repeat(np.array(sites.kind), counts), np.repeat(np.array(sites.rows), counts)
     is_listed = len(built.reading.operations.rotations) == 1
-    reach = CROWDED if is_listed else 2 * BOND * float(radius.max())
+    reach = MIN_DISTANCE if is_listed else 2 * MIN_BOND * float(radius.max())
     first, second, distance = close_pairs(lattice, built.expanded.positions[index], reach)
     a, b = kind[first], kind[second]
-    limit = reach if is_listed else BOND * (radius[a] + radius[b])
+    limit = reach if is_listed else MIN_BOND * (radius[a] + radius[b])
     wrong = (distance < limit) & (radius[a] > 0) & (radius[b] > 0)
     wrong &= filled[a] + filled[b] > FULL
     chosen = np.flatnonzero(wrong)

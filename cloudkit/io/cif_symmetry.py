@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloudkit.errors import StructureError
-from cloudkit.io.facts import Stated
+from cloudkit.io.facts import StatedGroup
 from cloudkit.io.operations import Operations, parse_operations
-from cloudkit.io.settings import MONOCLINIC, find_hall, find_named, settings_of, with_code
+from cloudkit.io.settings import MONOCLINIC, find_hall, find_settings, settings_of, with_code
 
-STRAIN: Final = 0.05  # largest relative change of the cell's metric under an operation; 0.001 is common, 0.005 unconstrained
+MAX_STRAIN: Final = 0.05  # largest relative change of the cell's metric under an operation; 0.001 is common, 0.005 unconstrained
 MAGNETIC_TAGS: Final = (
     "_space_group_symop_magn_operation.xyz",
     "_space_group_symop_magn_operation_xyz",
@@ -75,7 +75,7 @@ class Readings(NamedTuple):
     first: tuple[Reading, ...]
     others: tuple[Reading, ...]
     notes: tuple[str, ...]
-    stated: Stated | None
+    stated: StatedGroup | None
 
 
 def read_symmetry(block: Any, lattice: NDArray[np.float64]) -> Readings:
@@ -106,7 +106,7 @@ def read_symmetry(block: Any, lattice: NDArray[np.float64]) -> Readings:
 
 
 def _fitting(
-    listed: Operations | None, group: "_Group", notes: tuple[str, ...], lattice: NDArray[np.float64]
+    listed: Operations | None, group: "_StatedReadings", notes: tuple[str, ...], lattice: NDArray[np.float64]
 ) -> Readings:
     """The readings whose operations are isometries of the cell."""
     stated = group.stated
@@ -142,11 +142,11 @@ def _fitting(
     return Readings((own,), others, notes, stated)
 
 
-def _number(stated: Stated | None) -> int:
+def _number(stated: StatedGroup | None) -> int:
     return stated.number if stated else 0
 
 
-def _name(stated: Stated | None) -> str:
+def _name(stated: StatedGroup | None) -> str:
     return stated.name if stated else ""
 
 
@@ -155,10 +155,10 @@ def fits_cell(operations: Operations, lattice: NDArray[np.float64]) -> bool:
     metric = lattice @ lattice.T
     lengths = np.sqrt(np.diag(metric))
     turned = np.einsum("kji,jl,klm->kim", operations.rotations, metric, operations.rotations)
-    return bool((np.abs(turned - metric) <= STRAIN * np.outer(lengths, lengths)).all())
+    return bool((np.abs(turned - metric) <= MAX_STRAIN * np.outer(lengths, lengths)).all())
 
 
-class _Group(NamedTuple):
+class _StatedReadings(NamedTuple):
     """What Hall symbol, name, number and code say together. others: what the name says where the Hall symbol says otherwise;
     relatives: other settings of the same group; unknown: what was not understood.
     """
@@ -166,17 +166,17 @@ class _Group(NamedTuple):
     readings: tuple[Reading, ...]
     others: tuple[Reading, ...]
     relatives: tuple[Reading, ...]
-    stated: Stated | None
+    stated: StatedGroup | None
     notes: tuple[str, ...]
     unknown: str
 
 
 @lru_cache(maxsize=1024)
-def _stated_group(hall: str, name: str, number: str, code: str) -> _Group:
+def _stated_group(hall: str, name: str, number: str, code: str) -> _StatedReadings:
     """The settings that are meant; the Hall symbol goes before the name, and the name before the number."""
     notes: list[str] = []
     of_hall = find_hall(hall) if hall else None
-    named = find_named(name)
+    named = find_settings(name)
     stated = int(number) if number.isdecimal() and 1 <= int(number) <= 230 else 0
     settings = named.settings
     unknown = f"the space group name '{name}'" if name else f"the space group number '{number}'"
@@ -219,17 +219,17 @@ def _stated_group(hall: str, name: str, number: str, code: str) -> _Group:
         if group
         else ""
     )
-    return _Group(
+    return _StatedReadings(
         readings,
         others,
         relatives,
-        Stated(group.number, text, operations) if group else None,
+        StatedGroup(group.number, text, operations) if group else None,
         tuple(notes),
         unknown,
     )
 
 
-def _listed_fault(listed: Operations, group: _Group) -> str:
+def _listed_fault(listed: Operations, group: _StatedReadings) -> str:
     """How the operations listed contradict the group stated, if they do. A list of fewer operations is not a contradiction: a
     file may list all atoms of its cell, and the group that is found for them is compared later.
     """

@@ -9,7 +9,7 @@ import numpy as np
 
 from cloudkit.errors import StructureError
 from cloudkit.io.objects import HOLDERS, from_arrays, from_mapping
-from cloudkit.io.record import NOTHING, Record, record_of
+from cloudkit.io.record import NO_COLUMNS, Record, record_of
 from cloudkit.structure.crystal import Crystal
 
 NAMES: Final = (
@@ -30,7 +30,7 @@ NO_LABELS: Final = {
     "nperiodic_dimensions",
     "pbc",
 }
-TRUTH: Final = {
+BOOLEANS: Final = {
     "t": True,
     "true": True,
     "1": True,
@@ -169,7 +169,7 @@ def other_columns(row: Mapping[str, Any]) -> Mapping[str, object]:
         for key, value in row.items()
         if isinstance(value, str | int | float) and key not in NO_LABELS
     }
-    return found or NOTHING
+    return found or NO_COLUMNS
 
 
 def row_name(row: Mapping[str, Any], number: str) -> str:
@@ -298,9 +298,9 @@ def _check_periodic(pbc: str) -> None:
     """Refuse a frame that does not repeat along one of its axes. pbc: one truth value, or three, in any spelling."""
     plain = pbc.strip("[](){} ")
     words = list(plain) if re.fullmatch(r"[TFtf01]{3}", plain) else re.split(r"[\s,]+", plain)
-    if len(words) not in (1, 3) or not all(word.lower() in TRUTH for word in words):
+    if len(words) not in (1, 3) or not all(word.lower() in BOOLEANS for word in words):
         raise StructureError("S103", f"pbc is '{pbc}'; three of T or F are expected")
-    if not all(TRUTH[word.lower()] for word in words):
+    if not all(BOOLEANS[word.lower()] for word in words):
         raise StructureError(
             "S113", f"not periodic in three directions: pbc is {pbc}", "set pbc to T T T if the cell repeats"
         )

@@ -13,14 +13,16 @@ from numpy.typing import NDArray
 from cloudkit.errors import StructureError
 
 # Å; images of one atom closer than this are one atom on a special position (0.33 for 1/3 in a 10 Å cell)
-SPECIAL: Final = 0.1
-LARGEST: Final = 4  # entries of crystallographic rotations are -1, 0, 1 in most settings, at most ±4 in all
-EXACT: Final = 1e-5  # fractional; images that coincide after the atom was moved onto its special position
+SPECIAL_DISTANCE: Final = 0.1
+MAX_ENTRY: Final = 4  # entries of crystallographic rotations are -1, 0, 1 in most settings, at most ±4 in all
+SAME_POSITION: Final = (
+    1e-5  # fractional; images that coincide after the atom was moved onto its special position
+)
 TWENTY_FOURTHS: Final = 24  # all translations of space groups are multiples of 1/24
 MAX_OPERATIONS: Final = 384  # the largest group has 192; magnetic lists can hold each operation twice
-LARGEST_DENOMINATOR: Final = 100
-LARGEST_TERM: Final = 1_000  # in a triplet
-LARGEST_UNIT: Final = 2_700  # common denominators beyond it would not fit form_group's keys
+MAX_DENOMINATOR: Final = 100
+MAX_TERM: Final = 1_000  # in a triplet
+MAX_UNIT: Final = 2_700  # common denominators beyond it would not fit form_group's keys
 _Op = tuple[
     tuple[int, ...], tuple[int, ...]
 ]  # nine entries of the rotation, three of the translation in 1/unit
@@ -67,9 +69,9 @@ def _unit(texts: Sequence[str]) -> int:
     """A common denominator of all fractions in some triplets, a multiple of 24: pymatgen writes 5/17, others 0.3333."""
     unit = TWENTY_FOURTHS
     for bottom in {int(b) for text in texts for b in re.findall(r"/\s*(\d{1,4})", text)}:
-        if 0 < bottom <= LARGEST_DENOMINATOR:
+        if 0 < bottom <= MAX_DENOMINATOR:
             unit = int(np.lcm(unit, bottom))
-    return unit if unit <= LARGEST_UNIT else TWENTY_FOURTHS
+    return unit if unit <= MAX_UNIT else TWENTY_FOURTHS
 
 
 def _product(first: _Op, second: _Op, unit: int) -> _Op:
@@ -112,7 +114,7 @@ def _parse_row(part: str, text: str, unit: int) -> tuple[list[int], int]:
         if match[2] and int(match[3]) == 0:
             raise _not_understood(text, "a denominator is 0")
         size = int(match[2]) / int(match[3]) if match[2] else float(match[4] or 1)
-        if size > LARGEST_TERM:
+        if size > MAX_TERM:
             raise _not_understood(text, f"{size:g} is not a number that a triplet may hold")
         value = -size if match[1] == "-" else size
         if match[5]:
@@ -140,7 +142,7 @@ def form_group(
     Translations in 1/unit.
     """
     turn, shift = np.array(rotations, dtype=np.int64), np.mod(np.array(translations, dtype=np.int64), unit)
-    if (np.abs(turn) > LARGEST).any() or not np.isclose(np.abs(np.linalg.det(turn)), 1).all():
+    if (np.abs(turn) > MAX_ENTRY).any() or not np.isclose(np.abs(np.linalg.det(turn)), 1).all():
         return False
     own = np.sort(_keys(turn, shift, unit))
     own = own[np.append(True, own[1:] != own[:-1])]  # as np.unique, which imports numpy.ma
@@ -151,7 +153,7 @@ def form_group(
 
 def _keys(turn: NDArray[np.int64], shift: NDArray[np.int64], unit: int) -> NDArray[np.int64]:
     """One integer per operation."""
-    digits = (turn.reshape(-1, 9) + LARGEST) @ ((2 * LARGEST + 1) ** np.arange(9))
+    digits = (turn.reshape(-1, 9) + MAX_ENTRY) @ ((2 * MAX_ENTRY + 1) ** np.arange(9))
     places: NDArray[np.int64] = digits * unit**3 + shift @ np.array([unit**2, unit, 1])
     return places
 
@@ -166,11 +168,11 @@ class Expanded(NamedTuple):
 def expand(lattice: NDArray[np.float64], operations: Operations, positions: NDArray[np.float64]) -> Expanded:
     """All sites of the cell, row by row, in the order of the operations.
 
-    An atom near a symmetry element is moved onto it: it takes the mean of its images within SPECIAL of it.
+    An atom near a symmetry element is moved onto it: it takes the mean of its images within SPECIAL_DISTANCE of it.
     """
     if len(operations.rotations) == 1:  # the identity
         return Expanded([1] * len(positions), np.mod(positions, 1.0))
-    placed, stabilizer = _settle(lattice, operations, positions)
+    placed, stabilizer = _move_to_special_positions(lattice, operations, positions)
     images = _images(operations, placed)
     sites = [
         images[row] if count == 1 else images[row][_first_of_each(images[row])]
@@ -186,7 +188,7 @@ def _images(operations: Operations, positions: NDArray[np.float64]) -> NDArray[n
     return images
 
 
-def _settle(
+def _move_to_special_positions(
     lattice: NDArray[np.float64], operations: Operations, positions: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Positions (m, 3) moved onto their special positions, and how many operations leave each in place
@@ -196,7 +198,7 @@ def _settle(
     for _ in range(5):
         difference = _images(operations, positions) - positions[:, None]
         difference -= np.round(difference)
-        near = np.linalg.norm(difference @ lattice, axis=2) < SPECIAL
+        near = np.linalg.norm(difference @ lattice, axis=2) < SPECIAL_DISTANCE
         count = near.sum(axis=1)
         positions = positions + (difference * near[:, :, None]).sum(axis=1) / count[:, None]
         if (count == stabilizer).all():
@@ -209,6 +211,6 @@ def _first_of_each(images: NDArray[np.float64]) -> NDArray[np.bool_]:
     """True for the images (k, 3) that no earlier one coincides with."""
     difference = images[:, None] - images[None]
     difference -= np.round(difference)
-    same = np.abs(difference).max(axis=2) < EXACT
+    same = np.abs(difference).max(axis=2) < SAME_POSITION
     first: NDArray[np.bool_] = same.argmax(axis=1) == np.arange(len(images))
     return first

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloudkit.errors import StructureError
-from cloudkit.io.facts import Facts, contradictions, count_atoms
+from cloudkit.io.facts import StatedFacts, contradictions, count_atoms
 from cloudkit.structure.crystal import Crystal, build_numbered
 from cloudkit.structure.elements import Atom, Parts, is_element
 
@@ -47,7 +47,7 @@ def from_optimade(fields: Mapping[str, Any], notes: list[str]) -> Crystal:
     if len(kept) < len(labels):
         notes.append(f"{len(labels) - len(kept)} sites left out: they are vacant")
     crystal = build_numbered(lattice, positions[kept] @ np.linalg.inv(lattice), *_only(labels, parts, kept))
-    facts = Facts(str(fields.get("chemical_formula_reduced") or ""))
+    facts = StatedFacts(str(fields.get("chemical_formula_reduced") or ""))
     sites = zip(
         crystal.species, np.bincount(crystal.labels, minlength=len(crystal.species)).tolist(), strict=True
     )

@@ -169,7 +169,7 @@ def read_bytes(path: str) -> bytes:
         with open_bytes(path) as file:
             return read_limited(file)
     except UNREADABLE as error:
-        raise StructureError("S101", say_unreadable(path, error)) from error
+        raise StructureError("S101", describe_read_error(path, error)) from error
 
 
 def _read_at_once(path: str) -> bytes:
@@ -224,7 +224,7 @@ def missing_hint(name: str) -> str:
     return ""
 
 
-def say_unreadable(path: str, error: Exception) -> str:
+def describe_read_error(path: str, error: Exception) -> str:
     """One of UNREADABLE as a sentence."""
     if isinstance(error, FileNotFoundError):
         hint = missing_hint(Path(path).name if "://" not in str(path) else str(path))

@@ -22,22 +22,22 @@ from cloudkit.io.paths import (
     UNREADABLE,
     InputFile,
     decode,
+    describe_read_error,
     file_names,
     find_files,
     open_bytes,
     read_bytes,
-    say_unreadable,
 )
 from cloudkit.io.record import Record, no_structure, record_of
 from cloudkit.io.vasp import read_output, read_poscar
 from cloudkit.structure.guards import SMALLEST_VOLUME
 
 STANDARD_INPUT: Final = "-"
-FETCHED: Final = 32  # files fetched before the first is parsed
-MAX_FETCHED: Final = 1 << 22  # characters
+READ_AHEAD: Final = 32  # files fetched before the first is parsed
+MAX_READ_AHEAD: Final = 1 << 22  # characters
 
 
-def broken(code: str, what: str, error: Exception) -> StructureError:
+def unexpected_error(code: str, what: str, error: Exception) -> StructureError:
     """What no reader should raise, as the failure of one record, so that the run goes on."""
     return StructureError(
         code, f"{what} cannot be read: {type(error).__name__}: {error}", "please report it, with the input"
@@ -150,7 +150,7 @@ def file_chunks(file: InputFile, column: str | None = None) -> Iterator[Chunk]:
             with open_bytes(path) as content:
                 yield from split_file(name, kind, content, column, Path(path).parent, not file.is_found)
         except UNREADABLE as error:
-            yield damaged(name, StructureError("S101", say_unreadable(path, error)))
+            yield damaged(name, StructureError("S101", describe_read_error(path, error)))
     else:
         yield Chunk(name, path, kind)
 
@@ -204,7 +204,7 @@ def read_chunks(chunks: Iterable[Chunk]) -> Iterator[list[Record]]:
         text = _fetch(chunk)
         fetched.append((chunk, text))
         size += len(text) if isinstance(text, str) else 0
-        if len(fetched) == FETCHED or size > MAX_FETCHED:
+        if len(fetched) == READ_AHEAD or size > MAX_READ_AHEAD:
             yield from (_parse(*one) for one in fetched)
             fetched, size = [], 0
     yield from (_parse(*one) for one in fetched)
@@ -227,8 +227,8 @@ def _parse(chunk: Chunk, text: str | StructureError) -> list[Record]:
     name = "" if chunk.kind == ROWS else chunk.name  # rows come with their ids
     records: list[Record] = []
     try:
-        for record in _found_in(chunk, text):
-            records.append(_within(name, record if chunk.kind == "cif" else _with_room(record)))
+        for record in _read_chunk(chunk, text):
+            records.append(_prefix_id(name, record if chunk.kind == "cif" else _check_volume(record)))
         if not records and chunk.whole:
             records.append(record_of(name, no_structure()))
     except (ImportError, SyntaxError):
@@ -236,11 +236,11 @@ def _parse(chunk: Chunk, text: str | StructureError) -> list[Record]:
     except StructureError as error:
         records.append(record_of(chunk.name, error))
     except Exception as error:
-        records.append(record_of(chunk.name, broken("S103", "the text", error)))
+        records.append(record_of(chunk.name, unexpected_error("S103", "the text", error)))
     return [record._replace(kept=chunk.kept) for record in records] if chunk.kept else records
 
 
-def _with_room(record: Record) -> Record:
+def _check_volume(record: Record) -> Record:
     """The record with a note where its volume per atom is out of all bounds; the reader of CIF looks at that itself."""
     crystal = record.crystal
     if crystal is None or not len(crystal):
@@ -250,7 +250,7 @@ def _with_room(record: Record) -> Record:
     return record._replace(notes=(*record.notes, note)) if note and note not in record.notes else record
 
 
-def _found_in(chunk: Chunk, text: str | StructureError) -> Iterator[Record]:
+def _read_chunk(chunk: Chunk, text: str | StructureError) -> Iterator[Record]:
     """What the reader of a chunk's kind finds in its text, as it comes."""
     if isinstance(text, StructureError):
         raise text
@@ -297,7 +297,7 @@ def _several(read: Reader) -> Reader:
     return reader
 
 
-def _within(name: str, record: Record) -> Record:
+def _prefix_id(name: str, record: Record) -> Record:
     """A record of a file with the file's name before its own."""
     own = record.id
     return record._replace(id=f"{name}#{own}" if name and own else name or own)

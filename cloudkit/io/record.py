@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from cloudkit.errors import StructureError
-from cloudkit.io.facts import Stated
+from cloudkit.io.facts import StatedGroup
 from cloudkit.structure.crystal import Crystal
 from cloudkit.structure.symmetry import CODES
 
-NOTHING: Final[Mapping[str, object]] = {}
+NO_COLUMNS: Final[Mapping[str, object]] = {}
 
 
 class Record(NamedTuple):
@@ -24,7 +24,7 @@ class Record(NamedTuple):
         Why there is no crystal.
     notes : tuple of str
         What was left out or assumed, and what contradicts what the file states.
-    stated : Stated or None
+    stated : StatedGroup or None
         The space group that the file states, to be compared with the one that is found.
     kept : mapping
         The other columns of the row of a table that it comes from.
@@ -41,8 +41,8 @@ class Record(NamedTuple):
     crystal: Crystal | None
     error: StructureError | None = None
     notes: tuple[str, ...] = ()
-    stated: Stated | None = None
-    kept: Mapping[str, object] = NOTHING
+    stated: StatedGroup | None = None
+    kept: Mapping[str, object] = NO_COLUMNS
 
     @property
     def reason(self) -> StructureError:
@@ -51,7 +51,7 @@ class Record(NamedTuple):
 
 
 def record_of(
-    id: str, found: Crystal | StructureError, notes: tuple[str, ...] = (), stated: Stated | None = None
+    id: str, found: Crystal | StructureError, notes: tuple[str, ...] = (), stated: StatedGroup | None = None
 ) -> Record:
     """The record of what a reader made of one structure."""
     if isinstance(found, StructureError):

@@ -18,7 +18,7 @@ _SUFFIX: Final = re.compile(
 _NUMBERED: Final = re.compile(r"\s*\(?\s*no\.?\s*\d+\s*\)?\s*$|\s*\(\d+\)\s*$", re.IGNORECASE)
 
 
-class Named(NamedTuple):
+class NameMatch(NamedTuple):
     """What a name may mean: settings, the usual one first; suffix: what it says of the origin or the axes, if anything."""
 
     settings: tuple[Any, ...]
@@ -26,7 +26,7 @@ class Named(NamedTuple):
 
 
 @lru_cache(maxsize=2048)
-def find_named(text: str) -> Named:
+def find_settings(text: str) -> NameMatch:
     """The settings that a Hermann-Mauguin name may mean; none if it is not understood.
 
     A short monoclinic name ("P 21/b") has a setting for each unique axis, "R -3" one for each choice of axes, and "F d -3 m"
@@ -45,7 +45,7 @@ def find_named(text: str) -> Named:
     fitting = with_code(found, suffix)
     if not fitting and found and found[0].number in MONOCLINIC:  # "P 21/c:c1" is P 1 1 21/a
         fitting = found = with_code(settings_of(found[0].number), suffix) or found
-    return Named(fitting or found, suffix if fitting and len(fitting) < len(found) else "")
+    return NameMatch(fitting or found, suffix if fitting and len(fitting) < len(found) else "")
 
 
 def with_code(settings: tuple[Any, ...], code: str) -> tuple[Any, ...]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cloudkit.errors import DataError
-from cloudkit.io.atomic import DRAFT, atomic_write, file_hash
+from cloudkit.io.atomic import DRAFT_SUFFIX, atomic_write, file_hash
 
 MANIFEST: Final = "manifest.json"
 VERSION: Final = 1
@@ -100,7 +100,9 @@ class Manifest:
         """Raise DataError where a folder is there and holds something else than shards."""
         if not folder.is_dir() or (folder / MANIFEST).exists():
             return
-        strange = [path.name for path in folder.iterdir() if path.name not in (".lock", MANIFEST + DRAFT)]
+        strange = [
+            path.name for path in folder.iterdir() if path.name not in (".lock", MANIFEST + DRAFT_SUFFIX)
+        ]
         if strange:
             raise DataError(f"{folder}: holds {strange[0]} and no {MANIFEST}; name a new or an empty folder")
 
@@ -159,7 +161,7 @@ class Manifest:
         self.save()
         kept = {name for shard in self.shards.values() for name in (shard.name, shard.ledger)}
         for path in self.folder.iterdir():
-            if path.name.endswith((".parquet", LEDGER, DRAFT)) and path.name not in kept:
+            if path.name.endswith((".parquet", LEDGER, DRAFT_SUFFIX)) and path.name not in kept:
                 path.unlink()
         return len(gone)
 

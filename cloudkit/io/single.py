@@ -10,7 +10,7 @@ from cloudkit.errors import StructureError
 from cloudkit.io.chunks import cell_chunk
 from cloudkit.io.objects import from_object
 from cloudkit.io.paths import mode_of
-from cloudkit.io.read import broken, read_chunks, read_structures
+from cloudkit.io.read import read_chunks, read_structures, unexpected_error
 from cloudkit.io.record import Record, no_structure, record_of
 from cloudkit.structure.crystal import Crystal
 
@@ -84,7 +84,7 @@ def as_record(name: str, structure: object) -> Record:
     except (ImportError, SyntaxError):
         raise
     except Exception as error:
-        return Record(name, None, broken("S112", "the object", error))
+        return Record(name, None, unexpected_error("S112", "the object", error))
 
 
 def read_cell(name: str, value: object, column: str, folder: Path | None = None) -> Record:

@@ -17,7 +17,7 @@ from cloudkit.tables import ELEMENTS
 
 MAX_ATOMS: Final = 1_000_000
 LONGEST_LIST: Final = 1_000  # element symbols
-LARGEST: Final = 1e12  # of any number in the file
+MAX_NUMBER: Final = 1e12  # of any number in the file
 
 
 def read_poscar(text: str, notes: list[str]) -> Crystal:
@@ -151,7 +151,7 @@ def _numbers(lines: list[str], at: int, n: int | None) -> list[float]:
             value = float(word.upper().replace("D", "E"))  # Fortran writes and reads 2.8D0
         except ValueError:
             break
-        if not abs(value) < LARGEST:
+        if not abs(value) < MAX_NUMBER:
             raise _broken(at + 1, f"'{word}' is not a sensible number")
         values.append(value)
     if not values or (n is not None and len(values) < n):
@@ -172,7 +172,7 @@ def _broken(line: int, what: str) -> StructureError:
     return StructureError("S103", f"line {line} of the POSCAR: {what}")
 
 
-class _Named(StringIO):
+class _NamedFile(StringIO):
     """A text with the name of a file, next to which ASE looks for constraints of the run; there is nothing next to it."""
 
     name = "/nowhere/OUTCAR"
@@ -190,7 +190,7 @@ def read_output(text: str, form: str) -> Iterator[Record]:
             "S102", "outputs of VASP are read by ASE, which is not installed", str(error)
         ) from error
     try:
-        atoms = ase.read(_Named(text), format=form, index=-1)
+        atoms = ase.read(_NamedFile(text), format=form, index=-1)
     except Exception as error:
         raise StructureError(
             "S103",

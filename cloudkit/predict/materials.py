@@ -17,11 +17,12 @@ from cloudkit.errors import ModelError, suggest
 from cloudkit.models.runtime import Runtime, read_runtime, shipped
 from cloudkit.models.runtime.heads import GeometryHead
 from cloudkit.models.widths import Interval
+from cloudkit.predict.about import SCALAR_QUANTITIES, measured_error
 from cloudkit.predict.inputs import Failure, ModelInput, raise_failures
-from cloudkit.predict.known import SCALAR_QUANTITIES, measured_error, read_known
 from cloudkit.predict.model import ROOM_TEMPERATURE, Model, Predictor
 from cloudkit.predict.sheet import CURVE_TEMPERATURES, DOS_FREQUENCIES, Sheet, trim_density
 from cloudkit.predict.tables import Columns, Values, long_columns
+from cloudkit.predict.training_crystals import read_training_crystals
 from cloudkit.scope import parse, project, reduced_formula
 from cloudkit.units import Per, canonical_unit
 
@@ -101,7 +102,7 @@ class Materials(Predictor):
         found = self.properties([item.text for item in kept], kelvin)
         fits = np.isfinite(found["heat_capacity"].value[:, 0]).tolist()
         notes = [
-            "; ".join([*read_known().unlike(parse(item.text)), *([] if fit else [TOO_LONG])])
+            "; ".join([*read_training_crystals().unlike(parse(item.text)), *([] if fit else [TOO_LONG])])
             for item, fit in zip(kept, fits, strict=True)
         ]
         thermal = Interval(*(np.stack(parts, axis=2) for parts in zip(*map(found.get, THERMAL), strict=True)))
@@ -134,12 +135,12 @@ class Materials(Predictor):
         density = np.full(len(DOS_FREQUENCIES), np.nan)
         if tokens.lengths[0] <= model.max_length:
             density = model.density(model.heads[0], tokens, DOS_FREQUENCIES)[0]
-        known = read_known()
+        trained_on = read_training_crystals()
         return Sheet(
             NAME, record.id, ready.text, reduced_formula(scope), scope.space_group, at, table,  # type: ignore[arg-type]
             {name: unit_of(name) for name in table}, {name: errors_of(name) for name in table}, {},
             CURVE_TEMPERATURES, {name: Interval(*(part[0, 1:] for part in found[name])) for name in THERMAL},
-            *trim_density(density), known.unlike(scope), known.nearest(scope),
+            *trim_density(density), trained_on.unlike(scope), trained_on.nearest(scope),
         )  # fmt: skip
 
     def properties(self, texts: list[str], kelvin: Array) -> dict[str, Interval]:

@@ -16,6 +16,7 @@ from cloudkit.errors import CloudkitError, ModelError, require
 from cloudkit.models.runtime import THERMAL, read_runtime, read_spec, reason_for_torch, shipped
 from cloudkit.models.runtime.runtime import check_folder
 from cloudkit.models.widths import Interval
+from cloudkit.predict.about import run_errors
 from cloudkit.predict.engines import Classified, Engine, NumpyEngine, TorchEngine
 from cloudkit.predict.inputs import (
     Failure,
@@ -26,7 +27,6 @@ from cloudkit.predict.inputs import (
     raise_failures,
     report_failures,
 )
-from cloudkit.predict.known import KnownCrystals, load_known, run_errors
 from cloudkit.predict.sheet import (
     CURVE_TEMPERATURES,
     DOS_FREQUENCIES,
@@ -46,6 +46,7 @@ from cloudkit.predict.tables import (
     with_failures,
 )
 from cloudkit.predict.threads import fast_threads
+from cloudkit.predict.training_crystals import TrainingCrystals, load_training_crystals
 from cloudkit.scope import parse, reduced_formula
 from cloudkit.units import KELVIN_PER_THZ, PER, Per, canonical_unit
 
@@ -305,9 +306,11 @@ class Model(Predictor):
         self.quantities = tuple(name for head in self.heads for name in self._predicted(head))
 
     @cached_property
-    def known(self) -> KnownCrystals | None:
+    def training_crystals(self) -> TrainingCrystals | None:
         """The crystals that it learned from; None if its folder has no record of them."""
-        return load_known(self.folder, [name for head in self.heads for name in self._outputs[head]])
+        return load_training_crystals(
+            self.folder, [name for head in self.heads for name in self._outputs[head]]
+        )
 
     @cached_property
     def network(self) -> "CloudModel":
@@ -418,7 +421,10 @@ class Model(Predictor):
 
     def _table(self, inputs: list[ModelInput], kelvin: Array, per: Per) -> tuple[Columns, list[Failure]]:
         kept, tokens, too_long = self._tokenize(inputs)
-        notes = ["; ".join(self.known.unlike(parse(item.text))) if self.known else "" for item in kept]
+        notes = [
+            "; ".join(self.training_crystals.unlike(parse(item.text))) if self.training_crystals else ""
+            for item in kept
+        ]
         values = [self.values(head, tokens, kelvin) for head in self.heads]
         return long_columns(kept, notes, values, per, self.columns), too_long
 
@@ -447,7 +453,7 @@ class Model(Predictor):
         return Sheet(
             self.name, record.id, ready.text, reduced_formula(scope), scope.space_group, at if curves else np.nan, table, units,
             run_errors(self.folder), classes, CURVE_TEMPERATURES, curves, *trim_density(density),
-            self.known.unlike(scope) if self.known else [], self.known.nearest(scope) if self.known else [],
+            self.training_crystals.unlike(scope) if self.training_crystals else [], self.training_crystals.nearest(scope) if self.training_crystals else [],
         )  # fmt: skip
 
     def values(self, head: str, tokens: Tokens, kelvin: Array) -> Values:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from cloudkit import html
 from cloudkit.models.widths import Interval
-from cloudkit.predict.known import Neighbor
+from cloudkit.predict.training_crystals import Neighbor
 
 Array = npt.NDArray[np.float64]
 CURVE_TEMPERATURES: Final = np.arange(0.0, 1001.0, 10.0)  # K

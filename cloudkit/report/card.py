@@ -10,7 +10,7 @@ from cloudkit.evaluate.display import baseline_name, quantity_name
 from cloudkit.evaluate.metrics import MEASURES
 from cloudkit.html import format_number
 from cloudkit.modelspec import BuiltinData, FileData, Spec, Task, ThermalHead, heads_of, load_spec, tables_of
-from cloudkit.predict.known import pretraining_data
+from cloudkit.predict.about import pretraining_data
 from cloudkit.report.run_folder import RunFolder, read_run
 from cloudkit.report.verdict import interval_rows, lead, verdict
 

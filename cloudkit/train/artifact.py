@@ -19,7 +19,7 @@ from cloudkit.evaluate.results import write_lines
 from cloudkit.models import CloudModel, save_weights, vocabulary_text
 from cloudkit.modelspec import Spec, dump
 from cloudkit.predict.ensembles import load_blends
-from cloudkit.predict.known import KNOWN, save_known
+from cloudkit.predict.training_crystals import CRYSTALS_FILE, save_training_crystals
 from cloudkit.report import write_card, write_report
 from cloudkit.train.stages import TRAINING, StageResult
 
@@ -40,7 +40,7 @@ def write_artifact(
     trained = [result for result in results if result.stage.kind in TRAINING]
     evaluated = [result for result in results if result.stage.kind == "evaluate"]
     shutil.copyfile(trained[-1].folder / SEEN, folder / SEEN)
-    save_known(learned, folder / KNOWN)
+    save_training_crystals(learned, folder / CRYSTALS_FILE)
     for trees in (path for result in trained for path in result.folder.glob("trees-*.npz")):
         shutil.copyfile(trees, folder / trees.name)
     _write_json(folder / "metrics.json", _metrics(spec, model, results, evaluated))

@@ -196,14 +196,14 @@ def fold_specs(
     base = load_spec(source, changes, check_files=False)
     task, official = TASKS[name], Folds()
     more = [f"name={json.dumps(name)}"]
-    for index in (i for i, parted in enumerate(base.tasks) if _parted(parted.data)):
+    for index in (i for i, parted in enumerate(base.tasks) if _has_parts(parted.data)):
         below = f"tasks.{index}.data"
         more += [f"{below}.path={json.dumps(str(file))}"]
         more += [f"{below}.targets.0.column={json.dumps(column or task.target)}"]
         more += [f"{below}.targets.0.unit={json.dumps(task.unit)}"]
     folds = [official.model_copy(update={"fold": fold}) for fold in range(official.count)]
     specs = [load_spec(source, [*changes, *more, f"folds={fold.model_dump_json()}"]) for fold in folds]
-    evaluated = [task for task in specs[0].tasks if isinstance(task, EvaluateTask) and _parted(task.data)]
+    evaluated = [task for task in specs[0].tasks if isinstance(task, EvaluateTask) and _has_parts(task.data)]
     if [len(task.data.targets) for task in evaluated if isinstance(task.data, FileData)] != [1]:
         raise CloudkitError(
             f"{source}: a spec for Matbench has one evaluate task with one target on data of part: test, found {len(evaluated)}; "
@@ -248,7 +248,7 @@ def matbench(
     Traceback (most recent call last):
     cloudkit.errors.DataError: ...strings.csv: matbench_phonons has 1265 rows, found 1; the folds need all rows of the data set in its order
     """
-    data = _tested(specs[0])
+    data = _test_data(specs[0])
     table = read_table(data.path)
     if len(table) != TASKS[name].rows:
         raise DataError(
@@ -275,7 +275,7 @@ def matbench(
         }
     if scores:
         user = {"model": specs[0].name, DISTRIBUTION: version(DISTRIBUTION)}
-        (out / RESULTS).write_text(json.dumps(official(name, results, user)), encoding="utf-8")
+        (out / RESULTS).write_text(json.dumps(official_results(name, results, user)), encoding="utf-8")
     return MatbenchResult(name, scores, parameters, out / RESULTS)
 
 
@@ -291,7 +291,7 @@ def score(target: Array, prediction: Array) -> dict[str, float]:
     }
 
 
-def official(name: str, results: dict[str, Any], user: dict[str, Any]) -> dict[str, Any]:
+def official_results(name: str, results: dict[str, Any], user: dict[str, Any]) -> dict[str, Any]:
     """Return the document that MatbenchBenchmark.to_file writes for one task, with its hash."""
     task = {"@module": "matbench.task", "@class": "MatbenchTask"}
     task |= {"benchmark_name": BENCHMARK, "dataset_name": name}
@@ -308,14 +308,14 @@ def official(name: str, results: dict[str, Any], user: dict[str, Any]) -> dict[s
     return {**document, "hash": digest}
 
 
-def _parted(data: object) -> bool:
+def _has_parts(data: object) -> bool:
     return isinstance(data, FileData) and data.part != "all"
 
 
-def _tested(spec: Spec) -> FileData:
+def _test_data(spec: Spec) -> FileData:
     """Return the table of the test rows."""
     tables = [task.data for task in spec.tasks if isinstance(task, EvaluateTask)]
-    return next(table for table in tables if isinstance(table, FileData) and _parted(table))
+    return next(table for table in tables if isinstance(table, FileData) and _has_parts(table))
 
 
 def _ids(name: str, rows: int) -> list[str]:

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from cloudkit.data import Crystals, Tokens, tokenize
-from cloudkit.evaluate.class_evaluation import ClassRows, compare_classes, judge_of
+from cloudkit.evaluate.class_evaluation import ClassRows, class_criteria, compare_classes
 from cloudkit.evaluate.leakage import SEEN, Seen, hash_texts, join_seen, load_seen
 from cloudkit.evaluate.results import write_class_evaluation, write_evaluation
 from cloudkit.evaluate.task_data import calibration_rows, join_splits, read_task_data, split_members
@@ -253,7 +253,7 @@ def _evaluate_classes(build: BuildContext, stage: Stage, folder: Path) -> None:
     found = predict_classes(model, build.blend(stage), head, build.tokens(stage))[test.crystal]
     train, held_out, learned = build.fitted_rows(stage)
     scores = compare_classes(
-        head, judge_of(described, stage.task.metric), float(module.threshold), ClassRows(train, calibration_rows(held_out)),
+        head, class_criteria(described, stage.task.metric), float(module.threshold), ClassRows(train, calibration_rows(held_out)),
         test, found, stage.task.baselines, build.spec.run.seed,
     )  # fmt: skip
     seen = build.seen_before(stage.reads["train_split"])

@@ -28,7 +28,7 @@ import data_minerals
 import data_phonons
 import data_prototypes
 import data_thermal
-from data_sources import Made, sources_page
+from data_sources import BuiltTable, sources_page
 
 BUILTIN: Final = Path(__file__).resolve().parents[2] / "cloudkit" / "data" / "builtin"
 PHONONS: Final = BUILTIN.parents[3] / "shared" / "data" / "potential_phonons.jsonl.gz"
@@ -49,18 +49,18 @@ def counted(names: Mapping[str, Sequence[str]]) -> dict[str, str]:
     return {f"{reason} ({len(ids)})": ", ".join(ids) for reason, ids in names.items()}
 
 
-def make_thermal() -> Made:
+def make_thermal() -> BuiltTable:
     rows, excluded, source = data_thermal.build()
     data = compressed(data_thermal.COLUMNS, rows)
     crystals = {row[0]: row[-1] for row in rows}
     test = sum(part == "test" for part in crystals.values())
     note = f"{len(crystals)} crystals, {test} of them test, at {len(data_thermal.TEMPERATURES)} temperatures"
-    return Made(
+    return BuiltTable(
         "thermal", f"ncrystal {version('ncrystal')}", source, data, len(rows), note, counted(excluded)
     )
 
 
-def make_minerals(wheel: Path) -> Made:
+def make_minerals(wheel: Path) -> BuiltTable:
     with tempfile.TemporaryDirectory() as folder:
         with zipfile.ZipFile(wheel) as archive:
             database = Path(archive.extract(DATABASE, folder))
@@ -68,16 +68,16 @@ def make_minerals(wheel: Path) -> Made:
         rows, refused = data_minerals.build(database)
     data = compressed(data_minerals.COLUMNS, rows)
     excluded = {f"{reason} ({n})": "" for reason, n in sorted(refused.items())}
-    return Made(
+    return BuiltTable(
         "minerals", f"larixite {LARIXITE}", source, data, len(rows), f"{len(rows)} structures", excluded
     )
 
 
-def make_prototypes() -> Made:
+def make_prototypes() -> BuiltTable:
     rows, failed, source = data_prototypes.build()
     data = compressed(data_prototypes.COLUMNS, rows)
     excluded = {reason: label for label, reason in failed}
-    return Made(
+    return BuiltTable(
         "prototypes",
         f"pymatgen {version('pymatgen')}",
         source,
@@ -88,14 +88,14 @@ def make_prototypes() -> Made:
     )
 
 
-def make_phonons(path: Path) -> Made:
+def make_phonons(path: Path) -> BuiltTable:
     rows, refused, source = data_phonons.build(path)
     data = compressed(data_phonons.COLUMNS, rows)
     teachers = Counter(row[5] for row in rows)
     by = ", ".join(f"{count} by {teacher}" for teacher, count in sorted(teachers.items()))
     note = f"{len({row[2] for row in rows})} crystals, {by}"
     excluded = {f"{reason} ({count})": "" for reason, count in sorted(refused.items())}
-    return Made("phonons", path.name, source, data, len(rows), note, excluded)
+    return BuiltTable("phonons", path.name, source, data, len(rows), note, excluded)
 
 
 def download_larixite(folder: str) -> Path:

@@ -27,9 +27,9 @@ from cloudkit.evaluate.metrics import mae
 from cloudkit.models import save_weights, to_half
 from cloudkit.modelspec import load_spec
 from cloudkit.predict import Model
-from cloudkit.predict.known import MAX_ELEMENTS, site_hash
 from cloudkit.predict.materials import derived_moduli
 from cloudkit.predict.sheet import Interval
+from cloudkit.predict.training_crystals import MAX_ELEMENTS, site_hash
 from cloudkit.scope import parse, reduced_formula
 from cloudkit.tables import ELEMENT
 from cloudkit.tables.composition import whole_numbers
@@ -80,7 +80,7 @@ def main(shared: Path, runs: Path) -> None:
         write_about(name, ship(name, tables, runs / name))
     folder = SHIPPED / "materials"
     folder.mkdir(parents=True, exist_ok=True)
-    save_known(tables, folder / "known.npz")
+    save_training_crystals(tables, folder / "known.npz")
     write_about("materials", {"data": DERIVED, "quantities": measure_derived(tables, runs)})
     size = sum(path.stat().st_size for path in SHIPPED.rglob("*") if path.is_file())
     print(f"{SHIPPED}: {size:,} bytes")
@@ -130,7 +130,7 @@ def ship(name: str, tables: Path, run: Path) -> dict[str, Any]:
 def measure(name: str, tables: Path, run: Path) -> list[dict[str, Any]]:
     """Errors and intervals of the float16 model on the compositions held out, by NumPy; errors of extra trees from the build."""
     model = Model(SHIPPED / name)
-    told = {task["quantity"]: task for task in json.loads((run / "metrics.json").read_text())["tasks"]}
+    results = {task["quantity"]: task for task in json.loads((run / "metrics.json").read_text())["tasks"]}
     with (tables / f"{name}-test.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     tokens = Tokens(*model.tokenizer.encode_batch([row["scope"] for row in rows]))
@@ -150,8 +150,8 @@ def measure(name: str, tables: Path, run: Path) -> list[dict[str, Any]]:
                 "quantity": quantity,
                 "rows": len(there),
                 "mae": mae(columns["target"], columns["prediction"]),
-                "trees_mae": told[quantity]["baselines"]["extra_trees"]["mae"],
-                "mean_mae": told[quantity]["baselines"]["mean"]["mae"],
+                "trees_mae": results[quantity]["baselines"]["extra_trees"]["mae"],
+                "mean_mae": results[quantity]["baselines"]["mean"]["mae"],
                 "coverage_of_80": None,
             }
             if column != "metal":
@@ -175,12 +175,12 @@ def measure_derived(tables: Path, runs: Path) -> list[dict[str, Any]]:
         Interval(*(part[:, 0, place] for part in (ends.value, ends.lower, ends.upper))) for place in (0, 1)
     ]
     with (runs / "elastic" / "predictions.csv").open(newline="", encoding="utf-8") as file:
-        told = {(row["scope"], row["quantity"]): row for row in csv.DictReader(file)}
+        results = {(row["scope"], row["quantity"]): row for row in csv.DictReader(file)}
     rivals = {
         name: derive_moduli(
             *(
                 [
-                    np.array([float(told[text, quantity][name]) for text in texts])
+                    np.array([float(results[text, quantity][name]) for text in texts])
                     for quantity in ("bulk_modulus", "shear_modulus")
                 ]
             )
@@ -266,7 +266,7 @@ training rows.
 
 
 def training_arrays(tables: Path) -> dict[str, Any]:
-    """The training rows of all tables, one for each composition, group and set of sites, as cloudkit.predict.known reads them."""
+    """The training rows of all tables, one for each composition, group and set of sites, as cloudkit.predict.training_crystals reads them."""
     found: dict[tuple[str, int], dict[int, dict[str, float]]] = {}
     amounts: dict[str, dict[str, int]] = {}
     orbits = []
@@ -309,7 +309,7 @@ def training_arrays(tables: Path) -> dict[str, Any]:
     }
 
 
-def save_known(tables: Path, path: Path) -> None:
+def save_training_crystals(tables: Path, path: Path) -> None:
     arrays = training_arrays(tables)
     np.savez_compressed(
         path, **{name: np.array(array, order="F") for name, array in arrays.items()}

@@ -5,7 +5,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 
-class Made(NamedTuple):
+class BuiltTable(NamedTuple):
     """A table. source: SHA-256 of what was read; data: the file; excluded: reason -> names or ''."""
 
     name: str
@@ -77,7 +77,7 @@ of equal weight, in the units of the table thermal; below 50 K the quantiles are
 }
 
 
-def _section(table: Made) -> str:
+def _section(table: BuiltTable) -> str:
     excluded = "\n".join(
         f"- {reason}{': ' if names else ''}{names}" for reason, names in table.excluded.items()
     )
@@ -98,5 +98,5 @@ Left out:
 """
 
 
-def sources_page(made: Iterable[Made]) -> str:
-    return HEAD + "".join(_section(table) for table in made)
+def sources_page(tables: Iterable[BuiltTable]) -> str:
+    return HEAD + "".join(_section(table) for table in tables)

@@ -88,7 +88,7 @@ def label(calculator: Any, structure: Json, most: int) -> Json:
     return {**counts, "thz": [round(float(value), 3) for value in thz], **ends}
 
 
-def wanted(path: Path, done: set[str], part: int, parts: int) -> Iterator[Json]:
+def unlabelled(path: Path, done: set[str], part: int, parts: int) -> Iterator[Json]:
     """The crystals of a part that are not done yet."""
     with path.open(encoding="utf-8") as file:
         for number, line in enumerate(file):
@@ -114,7 +114,7 @@ def main() -> None:
     done = {json.loads(line)["id"] for line in lines}
     calculator = load_calculator(given.calculator, given.options)
     with given.labels.open("a", encoding="utf-8") as file:
-        for record in wanted(given.structures, done, part, parts):
+        for record in unlabelled(given.structures, done, part, parts):
             start = time.process_time()
             try:
                 found = label(calculator, record["structure"], given.most)

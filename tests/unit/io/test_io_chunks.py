@@ -16,7 +16,7 @@ from cloudkit.errors import StructureError
 from cloudkit.io import Record, as_crystal, read_structure_rows, read_structures
 from cloudkit.io.chunks import LINES
 from cloudkit.io.paths import MAX_TEXT
-from cloudkit.io.read import FETCHED, find_chunks
+from cloudkit.io.read import READ_AHEAD, find_chunks
 from cloudkit.structure import Crystal
 
 from ..structure.structure_examples import CUBIC_POSCAR, ROCK_SALT
@@ -337,4 +337,4 @@ def test_rows_are_taken_as_they_are_needed(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "x.parquet").write_bytes(b"")
     monkeypatch.setattr("cloudkit.io.read.read_structure_rows", rows)
     assert next(read_structures([tmp_path])).id == "0"
-    assert len(taken) <= FETCHED * LINES
+    assert len(taken) <= READ_AHEAD * LINES

@@ -13,17 +13,16 @@ from cloudkit.models.runtime import shipped
 from cloudkit.models.widths import Interval
 from cloudkit.modelspec import dump, load_spec
 from cloudkit.predict import Materials, Model, Sheet
+from cloudkit.predict.about import SCALAR_QUANTITIES, about_shipped
 from cloudkit.predict.inputs import encode_inputs
-from cloudkit.predict.known import (
+from cloudkit.predict.materials import MEMBERS, THERMAL, derived_moduli
+from cloudkit.predict.training_crystals import (
     MAX_ELEMENTS,
-    SCALAR_QUANTITIES,
-    KnownCrystals,
-    about_shipped,
-    read_known,
-    save_known,
+    TrainingCrystals,
+    read_training_crystals,
+    save_training_crystals,
     site_hash,
 )
-from cloudkit.predict.materials import MEMBERS, THERMAL, derived_moduli
 from cloudkit.report.sheet import sheet_page
 from cloudkit.scope import parse
 from cloudkit.tables import generator_text
@@ -97,7 +96,7 @@ def test_a_table_of_pandas_has_a_note_and_the_failures(family: Materials) -> Non
 
 
 def test_what_no_training_crystal_has_is_named(family: Materials) -> None:
-    known = read_known()
+    known = read_training_crystals()
     assert known.unlike(parse(ROCK_SALT)) == []
     (mixed,) = (reason for reason in known.unlike(parse(ALLOY)) if "mixed" in reason)
     assert "no training crystal" in mixed
@@ -138,7 +137,7 @@ def test_moduli_of_isotropic_solids_follow_from_two_of_them() -> None:
 
 
 def test_the_nearest_known_crystal_of_one_that_was_learned_is_itself() -> None:
-    known = read_known()
+    known = read_training_crystals()
     first = known.nearest(parse(ROCK_SALT), 3)
     assert [one.distance for one in first] == sorted(one.distance for one in first)
     assert first[0].same_sites and first[0].distance < 0.5 and first[0].labels
@@ -155,7 +154,7 @@ def test_distances_of_compositions_are_work_along_the_mendeleev_numbers() -> Non
         "quantities": np.array(["band_gap"]),
         "most_orbits": np.array(3),
     }
-    known = KnownCrystals(arrays)
+    known = TrainingCrystals(arrays)
     places = {symbol: cloudkit.tables.ELEMENT[symbol].mendeleev_number for symbol in ("Na", "K", "Cl")}
     halved = abs(places["Na"] - places["K"]) / 2
     (itself,), (other,) = known.nearest(parse(ROCK_SALT)), known.nearest(parse(ROCK_SALT.replace("Na", "K")))
@@ -164,7 +163,7 @@ def test_distances_of_compositions_are_work_along_the_mendeleev_numbers() -> Non
 
 
 def test_the_nearest_crystals_are_those_of_a_search_through_all() -> None:
-    known = read_known()
+    known = read_training_crystals()
     for text in (ROCK_SALT, COPPER, ALLOY, f"{generator_text(225)} | Rn 4a Fr 4b"):
         scope = parse(text)
         rows, distance = known.distances(scope)
@@ -181,8 +180,8 @@ def test_known_crystals_are_saved_merged_and_read_again(tmp_path: Path) -> None:
         (ROCK_SALT, {"gap": 6.0, "bulk": 25.0}),
         ("?", {}),
     ]
-    save_known(rows, tmp_path / "known.npz")
-    known = read_known(tmp_path / "known.npz")
+    save_training_crystals(rows, tmp_path / "known.npz")
+    known = read_training_crystals(tmp_path / "known.npz")
     assert len(known) == 2
     salt, alloy = known.nearest(parse(ROCK_SALT))
     assert salt.labels == {"gap": 5.0, "bulk": 25.0} and alloy.formula == "FeNi"
@@ -190,7 +189,7 @@ def test_known_crystals_are_saved_merged_and_read_again(tmp_path: Path) -> None:
     assert [one.formula for one in known.with_labels(["gap"]).nearest(parse(ALLOY))] == ["NaCl"]
     (tmp_path / "other.npz").write_bytes(b"PK")
     with pytest.raises(ModelError, match="cannot read"):
-        read_known(tmp_path / "other.npz")
+        read_training_crystals(tmp_path / "other.npz")
 
 
 def test_a_sheet_holds_numbers_curves_and_a_density_that_integrates_to_three(family: Materials) -> None:

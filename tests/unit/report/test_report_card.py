@@ -3,7 +3,7 @@ import pytest
 from cloudkit.errors import CloudkitError
 from cloudkit.evaluate.display import short_scope
 from cloudkit.html import format_number as number
-from cloudkit.predict.known import pretraining_data
+from cloudkit.predict.about import pretraining_data
 from cloudkit.report.card import write_card
 
 from .report_examples import make_run

@@ -1,12 +1,9 @@
-"""The shipped models: errors, data sources, licences, hashes, and their training crystals.
+"""The training crystals of a model: the nearest ones to a crystal, and how it differs from all of them.
 
 The distance between two compositions is the earth mover's distance of their elements along the Mendeleev numbers (ElMD;
 C. J. Hargreaves et al., Chem. Mater. 32 (2020) 10610). It is about 1 for neighbours such as NaCl and KCl.
 """
 
-import hashlib
-import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
@@ -16,32 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloudkit.errors import ModelError, ScopeError
-from cloudkit.models.runtime.runtime import SHIPPED, read_spec, shipped
+from cloudkit.models.runtime.runtime import SHIPPED
 from cloudkit.predict.arrays import read_arrays
 from cloudkit.scope import Scope, parse
 from cloudkit.tables import ELEMENT, ELEMENTS, Element
 from cloudkit.tables.composition import whole_numbers
-from cloudkit.units import canonical_unit
 
-SCALAR_QUANTITIES: Final = {  # quantity -> unit, in the order of the tables of `materials`
-    "debye_temperature": "K",
-    "thermal_expansion": "1/K",
-    "thermal_conductivity": "W/m/K",
-    "bulk_modulus": "GPa",
-    "shear_modulus": "GPa",
-    "youngs_modulus": "GPa",
-    "poisson_ratio": "",
-    "formation_energy": "eV/atom",
-    "band_gap": "eV",
-    "metal_probability": "",
-    "refractive_index": "",
-}
 FAR_DISTANCE: Final = 2.0  # from the nearest training composition; 2 % of held-out crystals are farther
 OTHER_SITES_PENALTY: Final = 1.0  # added to the distance if the Wyckoff positions differ
 ROUNDING: Final = 1e-2  # bound on rounding errors of sums in float32
-RARE: Final = 5  # crystals; elements and space groups of fewer training crystals are reported
-KNOWN: Final = "known.npz"  # in a model folder
-PATH: Final = SHIPPED / "materials" / KNOWN
+MIN_CRYSTALS: Final = 5  # crystals; elements and space groups of fewer training crystals are reported
+CRYSTALS_FILE: Final = "known.npz"  # in a model folder
 MAX_ELEMENTS: Final = 8
 MENDELEEV_SLOTS: Final = 105  # 0 to 103, and one slot for elements without a Mendeleev number
 
@@ -56,7 +38,7 @@ class Neighbor(NamedTuple):
     labels: Mapping[str, float]
 
 
-class KnownCrystals:
+class TrainingCrystals:
     """Compositions, space groups and labels of training crystals, as arrays with one row per crystal.
 
     numbers, amounts (n, elements): atomic numbers and numbers of atoms, padded with 0. group, sites (n,): space group, and
@@ -75,12 +57,12 @@ class KnownCrystals:
     def __len__(self) -> int:
         return len(self.group)
 
-    def with_labels(self, quantities: Sequence[str]) -> "KnownCrystals":
+    def with_labels(self, quantities: Sequence[str]) -> "TrainingCrystals":
         """Return the crystals that have a label of one of some quantities, with these labels only."""
         columns = [column for column, name in enumerate(self.quantities) if name in quantities]
         rows = ~np.isnan(self.labels[:, columns]).all(axis=1)
         arrays = {name: getattr(self, name)[rows] for name in ("numbers", "amounts", "group", "sites")}
-        return KnownCrystals(arrays | {
+        return TrainingCrystals(arrays | {
             "labels": self.labels[rows][:, columns], "quantities": np.array([self.quantities[column] for column in columns]),
             "most_orbits": np.array(self.most_orbits), "mixed": np.array(self.mixed),
         })  # fmt: skip
@@ -129,10 +111,10 @@ class KnownCrystals:
         reasons = []
         for symbol in scope.composition:
             count = int(self.counts[ELEMENT[symbol].number])
-            if count < RARE:
+            if count < MIN_CRYSTALS:
                 reasons.append(f"{symbol} is in {_count(count)}")
         count = int(self.group_counts[scope.space_group])
-        if count < RARE:
+        if count < MIN_CRYSTALS:
             reasons.append(
                 f"{_count(count)} {'has' if count < 2 else 'have'} space group {scope.space_group}"
             )
@@ -185,26 +167,26 @@ def site_hash(scope: Scope) -> int:
 
 
 @cache
-def read_known(path: Path = PATH) -> KnownCrystals:
+def read_training_crystals(path: Path = SHIPPED / "materials" / CRYSTALS_FILE) -> TrainingCrystals:
     """Read training crystals, by default those of all shipped models. Raises ModelError for a damaged file."""
     arrays = read_arrays(path)
     try:
-        return KnownCrystals(arrays)
+        return TrainingCrystals(arrays)
     except (KeyError, ValueError, TypeError) as error:
         raise ModelError(
             f"{path} does not list training crystals ({error}); copy the model folder again"
         ) from None
 
 
-def load_known(folder: Path, quantities: Sequence[str]) -> KnownCrystals | None:
+def load_training_crystals(folder: Path, quantities: Sequence[str]) -> TrainingCrystals | None:
     """Load the crystals that the model in a folder learned some quantities from; None if it has no record of them."""
-    if (folder / KNOWN).is_file():
-        return read_known(folder / KNOWN)
-    return read_known().with_labels(quantities) if folder.parent == SHIPPED else None
+    if (folder / CRYSTALS_FILE).is_file():
+        return read_training_crystals(folder / CRYSTALS_FILE)
+    return read_training_crystals().with_labels(quantities) if folder.parent == SHIPPED else None
 
 
-def save_known(crystals: Iterable[tuple[str, Mapping[str, float]]], path: Path) -> None:
-    """Write training crystals, given as string and labels by quantity, for `read_known`.
+def save_training_crystals(crystals: Iterable[tuple[str, Mapping[str, float]]], path: Path) -> None:
+    """Write training crystals, given as string and labels by quantity, for `read_training_crystals`.
 
     Strings with the same composition, space group and Wyckoff letters are one crystal, with the first label of each quantity.
     Texts that are not SCOPE strings are omitted.
@@ -255,147 +237,3 @@ def _has_mixed_sites(scope: Scope) -> bool:
 
 def _count(count: int) -> str:
     return {0: "no training crystal", 1: "one training crystal"}.get(count, f"only {count} training crystals")
-
-
-FAMILY: Final = "materials"
-
-
-class Quantity(NamedTuple):
-    """A quantity that a model predicts, with its errors on held-out crystals; None if there are none.
-
-    mae: mean absolute error in `unit`, over `crystals` crystals; trees_mae, mean_mae: that of trees and of the mean label, from
-    the same training rows. coverage: fraction of labels within 80 % intervals; thirds: the same for the crystals with the
-    narrowest, middle and widest intervals; ratio: error of the widest third over that of the narrowest.
-    """
-
-    quantity: str
-    unit: str
-    mae: float | None = None
-    trees_mae: float | None = None
-    mean_mae: float | None = None
-    coverage: float | None = None
-    crystals: int | None = None
-    thirds: tuple[float, ...] = ()
-    ratio: float | None = None
-
-
-class About(NamedTuple):
-    """A shipped model, or the family `materials`, which has no weights.
-
-    data: sources with licences and citations; bytes, sha256: of the weights; card: its model card in Markdown.
-    """
-
-    quantities: list[Quantity]
-    data: list[str]
-    bytes: int
-    sha256: str
-    card: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """Convert to a dict for JSON."""
-        return self._asdict() | {"quantities": [one._asdict() for one in self.quantities]}
-
-
-@cache
-def about_shipped() -> dict[str, About]:
-    """Describe the shipped models by name, then `materials`: the quantities computed from several of them."""
-    found = {name: _about(folder) for name, folder in shipped().items()}
-    return found | {FAMILY: _about(SHIPPED / FAMILY)}
-
-
-def measured_error(quantity: str) -> Quantity | None:
-    """Return the errors of a quantity on held-out crystals."""
-    entries = (entry for about in about_shipped().values() for entry in about.quantities)
-    return next((entry for entry in entries if entry.quantity == quantity), None)
-
-
-def run_errors(folder: Path) -> dict[str, tuple[float | None, float | None]]:
-    """Mean absolute errors on held-out crystals by quantity, of the model in a folder and of the better trees.
-
-    From the evaluate tasks of a build, or from what is recorded about a shipped model.
-    """
-    path = folder / "metrics.json"
-    if not path.is_file():
-        shipped_quantities = _about(folder).quantities if folder.parent == SHIPPED else []
-        return {entry.quantity: (entry.mae, entry.trees_mae) for entry in shipped_quantities}
-    try:
-        tasks = json.loads(path.read_text(encoding="utf-8"))["tasks"]
-        return {
-            task["quantity"]: (task["mae"], _trees_error(task["baselines"]))
-            for task in tasks
-            if "mae" in task
-        }
-    except (KeyError, ValueError, TypeError) as error:
-        raise ModelError(f"{path} is damaged ({error}); build the model again") from None
-
-
-def _trees_error(baselines: Mapping[str, Any]) -> float | None:
-    return min(
-        (float(scores["mae"]) for name, scores in baselines.items() if name.endswith("trees")), default=None
-    )
-
-
-def _about(folder: Path) -> About:
-    about = _read_about(folder)
-    quantities = [_quantity(entry) for entry in about.get("quantities", [])]
-    if not (folder / "model.safetensors").is_file():
-        return About(quantities, about["data"], 0, "", "")
-    weights = (folder / "model.safetensors").read_bytes()
-    card = (folder / "card.md").read_text(encoding="utf-8")
-    data = about.get("data") or _data_of(card)
-    return About(quantities, data, len(weights), hashlib.sha256(weights).hexdigest(), card)
-
-
-def _read_about(folder: Path) -> dict[str, Any]:
-    """Read about.json; {} without one."""
-    path = folder / "about.json"
-    about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return about
-
-
-def pretraining_data(init_from: str | None) -> list[tuple[str, str]]:
-    """List (model, source) for the training data of the model in `init_from` of a spec, and of its own `init_from` in turn.
-
-    Sources come with licence and citation if the model card has them.
-    """
-    found: list[tuple[str, str]] = []
-    names: list[str] = []
-    while init_from is not None and init_from not in names:
-        names.append(init_from)
-        folder = Path(init_from) if Path(init_from).is_dir() else shipped().get(init_from)
-        if folder is None or not (folder / "card.md").is_file():
-            found.append((init_from, "unknown: its folder has no card.md"))
-            break
-        sources = _read_about(folder).get("data") or _data_of(
-            (folder / "card.md").read_text(encoding="utf-8")
-        )
-        found += [(init_from, source) for source in sources]
-        init_from = read_spec(folder / "spec.yaml").get("init_from")
-    return found
-
-
-def _quantity(entry: dict[str, Any]) -> Quantity:
-    name = entry["quantity"]
-    errors = entry["mae"], entry["trees_mae"], entry["mean_mae"], entry["coverage_of_80"]
-    thirds = entry.get("intervals", {}).get("thirds", [])
-    inside = tuple(float(one["coverage"]) for one in thirds)
-    ratio = float(thirds[-1]["mae"] / thirds[0]["mae"]) if thirds else None
-    return Quantity(name, _unit(name), *errors, entry["rows"], inside, ratio)
-
-
-def _unit(name: str) -> str:
-    return canonical_unit(name) or SCALAR_QUANTITIES.get(name, "")
-
-
-def _data_of(card: str) -> list[str]:
-    """Return the section on data of a model card, as lines without markup."""
-    section = re.search(r"^## Data\n(.*?)(?=^## |\Z)", card, re.MULTILINE | re.DOTALL)
-    text = section.group(1) if section else ""
-    if "|" in text:
-        rows = [
-            [cell.strip(" `") for cell in line.strip("| \n").split("|")]
-            for line in text.splitlines()
-            if line.startswith("|")
-        ]
-        return [": ".join(row[2:]) for row in rows[2:]]
-    return [" ".join(text.split())]
