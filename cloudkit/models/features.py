@@ -24,9 +24,8 @@ from cloudkit.tables import (
     WyckoffPosition,
 )
 
-SPECIAL, BAR, SPACE_GROUP, WYCKOFF, ELEMENT_KIND, FRACTION = range(
-    6
-)  # kinds, as Tokenizer.kinds numbers them
+# kinds of tokens, as Tokenizer.kinds numbers them; 0: special tokens, 1: the bar
+SPACE_GROUP, WYCKOFF, ELEMENT_KIND, FRACTION = range(2, 6)
 
 CENTROSYMMETRIC: Final = ("-1", "2/m", "mmm", "4/m", "4/mmm", "-3", "-3m", "6/m", "6/mmm", "m-3", "m-3m")
 SYSTEMS: Final = tuple(dict.fromkeys(group.crystal_system for group in SPACE_GROUPS))
