@@ -9,11 +9,11 @@ from typing import Any, Final
 
 from cloudkit.corpus import queries
 from cloudkit.corpus.facts import ColumnNames, Source, gather_facts
-from cloudkit.corpus.queries import quoted
+from cloudkit.corpus.queries import quote
 from cloudkit.errors import CloudkitError, require
 from cloudkit.io import atomic_path, locked
 
-MEDIANS: Final = 1_000_000  # labels whose medians are worked out at a time
+MAX_MEDIANS: Final = 1_000_000  # labels whose medians are computed together
 FORMATS: Final = {
     ".parquet": "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 100000",
     ".csv": "FORMAT csv, HEADER",
@@ -31,12 +31,43 @@ def audit(
     report: bool = True,
     step: Callable[[int], object] = lambda rows: None,
 ) -> dict[str, Any]:
-    """Audit files of strings (tables, folders of shards) or structures; return a report of plain values, ready for JSON.
+    """Audit files of strings (tables, folders of shards) or structures.
 
-    text, labels, part: names of columns: of the strings (found by name or kind), of the labels (all other columns of
-    numbers), of the parts of a split ("split" or "part"). dedupe: where to write the first row of each distinct string with
-    the number of its copies and the median of its labels; report: False leaves all else out. Needs DuckDB (extra `corpus`).
-    Raises CloudkitError where an input cannot be read.
+    Parameters
+    ----------
+    inputs
+        Files and folders, in memory that does not grow with their size.
+    text
+        Column of the strings; found by name or content by default.
+    labels
+        Columns of labels; by default all other columns of numbers.
+    part
+        Column of the parts of a split; by default "split" or "part".
+    dedupe
+        .parquet, .csv or .jsonl file for the first row of each distinct string, with the number of its copies and the medians
+        of its labels.
+    report
+        False: only `dedupe`.
+    step
+        Called with the number of further rows that were read.
+
+    Returns
+    -------
+    dict
+        Plain values, ready for JSON and for `cloudkit.report.audit_page`.
+
+    Raises
+    ------
+    CloudkitError
+        If an input cannot be read or has no valid string.
+    MissingExtra
+        Without DuckDB (extra `corpus`).
+
+    Examples
+    --------
+    >>> report = audit(["strings.csv"])
+    >>> report["files"][0]["rows"], report["elements"]
+    (1, {'Cl': 1, 'Na': 1})
     """
     require("duckdb", "corpus")
     with _work_folder(dedupe) as folder:
@@ -44,7 +75,7 @@ def audit(
         if not any(source.rows > source.invalid for source in sources):
             shown = [f"; the first, {name}: {why}" for source in sources for name, why in source.shown]
             raise CloudkitError(f"no valid string in {', '.join(inputs)}{shown[0] if shown else ''}")
-        with queries.facts_in(folder) as connection:
+        with queries.open_facts(folder) as connection:
             found: dict[str, Any] = {"files": _files(connection, sources)}
             if report:
                 found |= _report(connection, sources)
@@ -58,7 +89,7 @@ def audit(
 
 def _report(connection: Any, sources: list[Source]) -> dict[str, Any]:
     names = {number: source.name for number, source in enumerate(sources)}
-    clashes = queries.clashes(connection)
+    conflicts = queries.find_conflicts(connection)
     pairs = queries.overlaps(connection)
     for pair in pairs:
         pair["first"], pair["second"] = names[pair["first"]], names[pair["second"]]
@@ -66,7 +97,7 @@ def _report(connection: Any, sources: list[Source]) -> dict[str, Any]:
     return {
         "same_crystal": f"space group and {queries.crystal_key(connection)}",
         "duplicates": queries.duplicates(connection),
-        "labels": [_named(entry, names) for entry in clashes],
+        "labels": [_named(entry, names) for entry in conflicts],
         "overlaps": [{key: value for key, value in pair.items() if key != "source"} for pair in pairs],
         "splits": [_named(entry, names) for entry in splits],
         **queries.coverage(connection),
@@ -89,44 +120,44 @@ def _files(connection: Any, sources: list[Source]) -> list[dict[str, Any]]:
 
 
 def _write_distinct(connection: Any, sources: list[Source], target: Path, folder: Path) -> int:
-    """The first row of each string, in the order of the input; how many there are."""
+    """Write the first row of each string, in the order of the input; return their number."""
     names = list(dict.fromkeys(name for source in sources for name in source.labels))
     columns = ['"' + name.replace('"', '""') + '"' for name in names]
     medians = "".join(
-        f", median(value) FILTER (name = {quoted(name)}) AS {quote}"
-        for name, quote in zip(names, columns, strict=True)
+        f", median(value) FILTER (name = {quote(name)}) AS {column}"
+        for name, column in zip(names, columns, strict=True)
     )
     values = ""
     if names:
         _write_medians(connection, medians, folder)
-        values = f"LEFT JOIN read_parquet({quoted(folder / 'medians-*.parquet')}) m USING (scope)"
+        values = f"LEFT JOIN read_parquet({quote(folder / 'medians-*.parquet')}) m USING (scope)"
     query = (
-        f"SELECT f.id, c.scope, f.space_group, c.copies{''.join(f', m.{quote}' for quote in columns)} "
+        f"SELECT f.id, c.scope, f.space_group, c.copies{''.join(f', m.{column}' for column in columns)} "
         f"FROM ({queries.COPIES}) c JOIN (SELECT place, id, space_group FROM facts) f USING (place) "
         f"{values} ORDER BY c.place"
     )
     with atomic_path(target, folder / f"distinct{target.suffix}") as draft:
         (written,) = connection.execute(
-            f"COPY ({query}) TO {quoted(draft)} ({FORMATS[target.suffix]})"
+            f"COPY ({query}) TO {quote(draft)} ({FORMATS[target.suffix]})"
         ).fetchone()
     return int(written)
 
 
 def _write_medians(connection: Any, medians: str, folder: Path) -> None:
-    """Medians of the labels of each string, some strings at a time: DuckDB holds all values of a median in memory."""
+    """Write medians of the labels of each string, in parts, because DuckDB keeps all values of a median in memory."""
     (count,) = connection.execute("SELECT count(*) FROM labels").fetchone()
-    parts = 1 + count // MEDIANS
+    parts = 1 + count // MAX_MEDIANS
     for part in range(parts):
         query = (
             f"SELECT f.scope{medians} FROM labels JOIN facts f USING (place) "
             f"WHERE hash(f.scope) % {parts} = {part} GROUP BY f.scope"
         )
-        connection.execute(f"COPY ({query}) TO {quoted(folder / f'medians-{part}.parquet')} (FORMAT parquet)")
+        connection.execute(f"COPY ({query}) TO {quote(folder / f'medians-{part}.parquet')} (FORMAT parquet)")
 
 
 @contextmanager
 def _work_folder(target: Path | None) -> Iterator[Path]:
-    """A folder for intermediate facts next to the output, so that the next audit finds and removes what a killed one left."""
+    """Make a folder for intermediate files; next to the output, so that the next audit removes what a killed one left."""
     if target is None:
         with tempfile.TemporaryDirectory(prefix="cloudkit-audit-") as name:
             yield Path(name)

@@ -1,4 +1,4 @@
-"""Candidates: a prototype with its elements exchanged for others, each crystal once, as orbit strings."""
+"""Candidates: a prototype with other elements on its sites, each crystal once, as orbit strings."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +16,22 @@ MAX_ASSIGNMENTS: Final = 50_000_000  # more are almost certainly a typo
 
 
 class Candidate(NamedTuple):
-    """One crystal. id: its formula in the order of the prototype's elements, so that CaTiO3 and TiCaO3 are two."""
+    """One candidate.
+
+    Attributes
+    ----------
+    id : str
+        Formula in the order of the prototype's elements, so CaTiO3 and TiCaO3 are two candidates.
+    scope, space_group : str, int
+        Canonical orbit string, and number of its space group.
+    prototype : str
+        Name of the prototype.
+
+    Examples
+    --------
+    >>> next(iter(enumerate_candidates("rock salt", ["Na=K", "Cl=F,Br"])))[0]
+    'KF'
+    """
 
     id: str
     scope: str
@@ -26,11 +41,11 @@ class Candidate(NamedTuple):
 
 @dataclass(slots=True)
 class Enumeration:
-    """The candidates of a prototype, to be iterated over.
+    """The candidates of a prototype, an iterable.
 
-    Candidates whose charges cannot add up to zero are left out, unless that would leave none, as in alloys.
-    slots: the prototype's elements, each with those that may take its place. The counts are known once the candidates
-    have been taken: assignments tried, those that are charged, those that are the same crystal as another one.
+    Candidates that are not charge-neutral are left out, unless none is neutral, as in alloys. slots: the prototype's elements,
+    each with those that may replace it. After an iteration the counts are set: assignments tried, those with a charge, and
+    those that repeat a crystal.
     """
 
     prototype: Scope
@@ -77,15 +92,20 @@ def enumerate_candidates(prototype: str, elements: Sequence[str], keep_charged: 
     prototype
         An AFLOW label, an orbit string, or a name such as perovskite.
     elements
-        Symbols for any place, separated by commas or blanks ("Sr,Ba"), or for one element of the prototype ("O=F,Cl").
-        An assignment gives different elements to different places; those that are the same crystal count once.
+        Symbols separated by commas or spaces, for any element of the prototype ("Sr,Ba") or for one of them ("O=F,Cl").
+        An assignment replaces different elements by different ones.
     keep_charged
-        Keep also what no choice of oxidation states makes neutral (`is_neutral`).
+        Also keep crystals that no choice of oxidation states makes neutral (`is_neutral`).
+
+    Returns
+    -------
+    Enumeration
+        Iterable of `Candidate`; assignments that give the same crystal count once.
 
     Raises
     ------
     CloudkitError
-        If the prototype or an element is unknown, or a place has no element.
+        If the prototype or an element is unknown, or an element of the prototype has no replacement.
 
     Examples
     --------
@@ -131,22 +151,44 @@ def _slots(places: Sequence[str], elements: Sequence[str]) -> dict[str, tuple[st
     return slots
 
 
-def find_prototype(given: str) -> tuple[str, Scope]:
-    """The name and orbits of a prototype. Raises CloudkitError with the nearest names for an unknown one."""
-    if "|" in given:
-        scope = parse(given)
+def find_prototype(prototype: str) -> tuple[str, Scope]:
+    """Find a prototype.
+
+    Parameters
+    ----------
+    prototype
+        A name such as perovskite or an AFLOW label of a built-in prototype, an AFLOW label with elements, or an orbit string.
+
+    Returns
+    -------
+    str, Scope
+        Label, and parsed string.
+
+    Raises
+    ------
+    CloudkitError
+        With the nearest names for an unknown one.
+
+    Examples
+    --------
+    >>> label, scope = find_prototype("perovskite")
+    >>> label, str(scope)
+    ('AB3C_cP5_221_a_c_b', '1 4 b O O O c O O O d O O O e O O O 0 | Ca 1a Ti 1b O 3c')
+    """
+    if "|" in prototype:
+        scope = parse(prototype)
         if scope.dialect != "orbit":
             raise ScopeError(f"a prototype is an orbit string; this one is {scope.dialect}")
         return "orbit string", scope
-    if ":" in given:
-        return given, parse(from_aflow(given))
-    known = _known()
-    found = known.get(given.casefold())
+    if ":" in prototype:
+        return prototype, parse(from_aflow(prototype))
+    known = _read_prototypes()
+    found = known.get(prototype.casefold())
     if found is None:
-        near = nearest(given.casefold(), known, count=3, cutoff=0.5)
+        near = nearest(prototype.casefold(), known, count=3, cutoff=0.5)
         hint = f"; near: {', '.join(near)}" if near else ""
         raise CloudkitError(
-            f"unknown prototype '{given}'{hint}; give a name or label of the built-in prototypes, an AFLOW label with "
+            f"unknown prototype '{prototype}'{hint}; give a name or label of the built-in prototypes, an AFLOW label with "
             "elements, or an orbit string"
         )
     label, text = found
@@ -154,8 +196,8 @@ def find_prototype(given: str) -> tuple[str, Scope]:
 
 
 @cache
-def _known() -> dict[str, tuple[str, str]]:
-    """Label and string by label, and by the names in use: "(Cubic) Perovskite, E2_1" has four."""
+def _read_prototypes() -> dict[str, tuple[str, str]]:
+    """Return label and string by label and by each common name: "(Cubic) Perovskite, E2_1" has four."""
     table = read_builtin("prototypes")
     known: dict[str, tuple[str, str]] = {}
     for label, names, text in zip(table.text("id"), table.column("name"), table.text("scope"), strict=True):
@@ -178,15 +220,20 @@ def _exchange(prototype: Scope, chosen: Mapping[str, str]) -> Scope:
 
 
 def is_neutral(composition: Mapping[str, float]) -> bool:
-    """Whether one oxidation state of each element makes the charges add up to zero.
+    """Return whether the charges can add up to zero with one oxidation state of each element.
 
-    The states are those of the ICSD (`cloudkit.tables.Element.oxidation_states`); elements with positive states have to
-    be less electronegative than those with negative ones.
+    The states are those of the ICSD (`cloudkit.tables.Element.oxidation_states`); elements with positive states must be less
+    electronegative than those with negative ones.
 
     Parameters
     ----------
     composition
         Symbol -> number of atoms, whole numbers.
+
+    Returns
+    -------
+    bool
+        False for a single element.
 
     Examples
     --------
@@ -203,7 +250,7 @@ def is_neutral(composition: Mapping[str, float]) -> bool:
 
 
 def _charges(elements: Sequence[str], composition: Mapping[str, float], sign: int) -> set[int]:
-    """All charges that some elements can have together, each in one of its states of a sign."""
+    """Return all charges that elements can have together, each in one state with the given sign."""
     sums = {0}
     for element in elements:
         states = [state for state in ELEMENT[element].oxidation_states if state * sign > 0]

@@ -1,4 +1,4 @@
-"""Any number of structures to a folder of shards. Scales to millions; resumable at any moment."""
+"""Structures to a folder of shards. Scales to millions; resumable."""
 
 import hashlib
 import json
@@ -8,24 +8,36 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from cloudkit.corpus.units import UNIT, Unit, find_units
+from cloudkit.corpus.units import UNIT_SIZE, Unit, find_units
 from cloudkit.encoding import Encoded, EncodeOptions, encode_groups
 from cloudkit.encoding.table_rows import find_kept_columns
 from cloudkit.errors import CloudkitError, require
 from cloudkit.io import Manifest, Shard, atomic_write, file_hash, locked, parquet_writer
 
-if TYPE_CHECKING:
-    from cloudkit.encoding import EncodeOptions
-
 COLUMNS: Final = {"id": str, "scope": str, "space_group": int, "engine": str, "symprec": float}
 
 
-class Report(NamedTuple):
-    """counts: given, rows and failed of the whole folder; made: shards of this run; kept: those that were finished before.
+class CorpusResult(NamedTuple):
+    """Result of `encode_corpus`.
 
-    damaged: shards that were damaged and have been remade; gone: shards whose input is no longer there.
+    Attributes
+    ----------
+    counts : dict
+        Numbers of structures given, encoded (rows) and failed, of the whole folder.
+    made, kept : int
+        Shards of this run, and shards that were finished before.
+    damaged : list of str
+        Shards that were damaged and have been made again.
+    gone : int
+        Shards that were removed because their input is gone.
+
+    Examples
+    --------
+    >>> result = CorpusResult({"given": 2, "rows": 1, "failed": 1}, made=1, kept=0, damaged=[], gone=0)
+    >>> result.counts["failed"]
+    1
     """
 
     counts: dict[str, int]
@@ -42,16 +54,45 @@ def encode_corpus(
     *,
     jobs: int = 1,
     pool: str = "local",
-    size: int = UNIT,
+    size: int = UNIT_SIZE,
     step: Callable[[int], object] = lambda structures: None,
     note: Callable[[Encoded], object] = lambda row: None,
-) -> Report:
-    """Encode all structures of the inputs into a folder of shards; finished shards are reused.
+) -> CorpusResult:
+    """Encode structures into a folder of shards; finished shards are reused.
 
-    jobs: threads of the native engine. pool: "local", or "ray" to make shards on the nodes of a Ray cluster that share the folder.
-    size: structures of a shard, about. step: called with the number of structures that were done. note: called with each row
-    that is made here, not on other nodes.
-    Raises CloudkitError where the folder cannot be written; the shards that are finished stay.
+    Parameters
+    ----------
+    inputs
+        Files, folders and patterns.
+    folder
+        Folder of the shards, created if it is missing.
+    options
+        How to encode.
+    jobs
+        Threads of the native engine.
+    pool
+        "local", or "ray" to make shards on the nodes of a Ray cluster, which must share the folder.
+    size
+        Approximate number of structures per shard.
+    step
+        Called with the number of structures of each finished shard.
+    note
+        Called with each row that is encoded in this process.
+
+    Returns
+    -------
+    CorpusResult
+        What was made, and counts of the whole folder.
+
+    Raises
+    ------
+    CloudkitError
+        If the folder cannot be written; finished shards are kept, and the same call resumes.
+
+    Examples
+    --------
+    >>> encode_corpus(["salt.vasp"], Path("shards"), EncodeOptions()).counts
+    {'given': 1, 'rows': 1, 'failed': 0}
     """
     Manifest.check(folder)
     found = find_units(inputs, size)
@@ -80,7 +121,7 @@ def encode_corpus(
                 "again to resume"
             ) from error
     made = len(set(keys) - finished)
-    return Report(manifest.counts, made, len(keys) - made, damaged, gone)
+    return CorpusResult(manifest.counts, made, len(keys) - made, damaged, gone)
 
 
 def _make(
@@ -92,7 +133,7 @@ def _make(
     note: Callable[[Encoded], object],
 ) -> Iterator[Shard]:
     if pool == "ray":
-        return make_on_ray(list(units), folder, options, make_shard)
+        return _make_on_ray(list(units), folder, options)
     return _make_here(units, folder, options, jobs, note)
 
 
@@ -103,7 +144,7 @@ def _make_here(
         try:
             yield make_shard(unit, folder, options, jobs, note)
         except OSError as error:
-            error.add_note(f"while {unit.label} was written")
+            error.add_note(f"while writing {unit.label}")
             raise
 
 
@@ -125,12 +166,12 @@ def make_shard(
 
 
 def write_shard(unit: Unit, encoded: Iterable[Encoded], folder: Path) -> Shard:
-    """The rows of one unit as Parquet and its failures as JSON lines, both whole or not at all."""
+    """Write the rows of one unit as Parquet and its failures as JSON lines, both atomically."""
     rows = failed = 0
     path, ledger = folder / f"{unit.key}.parquet", folder / Shard(unit.key, 0, 0, 0, "").ledger
     digest = hashlib.sha256()
     kept: dict[str, tuple[str, type]] = {}
-    if not unit.path:  # row groups of Parquet keep no other columns, and may be long
+    if not unit.path:  # of Parquet, which may be large, no other columns are kept
         encoded, kept = find_kept_columns(encoded, COLUMNS)
     with ExitStack() as stack:
         file = stack.enter_context(atomic_write(path))
@@ -159,25 +200,38 @@ def write_shard(unit: Unit, encoded: Iterable[Encoded], folder: Path) -> Shard:
 
 
 def _cast(value: object, kind: type) -> object:
-    """A value of a column whose values have several types, as one of its type."""
+    """Convert a value to the type of its column, whose values have several types."""
     return value if value is None or isinstance(value, kind) else kind(value)
 
 
 def read_failures(folder: Path) -> Iterator[dict[str, Any]]:
-    """All entries of the ledgers of a folder of shards, in the order of the input."""
+    """Read the failures of a folder of shards.
+
+    Parameters
+    ----------
+    folder
+        Made by `encode_corpus`.
+
+    Yields
+    ------
+    dict
+        id, code, message and hint, in the order of the input.
+
+    Examples
+    --------
+    >>> _ = Path("empty.cif").write_text("")
+    >>> _ = encode_corpus(["empty.cif"], Path("failed"), EncodeOptions())
+    >>> [failure["code"] for failure in read_failures(Path("failed"))]
+    ['S101']
+    """
     for shard in Manifest.load(folder).shards.values():
         if shard.failed:
             with (folder / shard.ledger).open(encoding="utf-8") as lines:
                 yield from map(json.loads, lines)
 
 
-def make_on_ray(
-    units: list[Unit],
-    folder: Path,
-    options: "EncodeOptions",
-    make_shard: Callable[[Unit, Path, "EncodeOptions"], Shard],
-) -> Iterator[Shard]:
-    """Yield shards as they are finished, in any order. Joins the cluster of $RAY_ADDRESS, or starts one on this machine."""
+def _make_on_ray(units: list[Unit], folder: Path, options: EncodeOptions) -> Iterator[Shard]:
+    """Yield shards as they finish, in any order, from the cluster of $RAY_ADDRESS or one that is started on this machine."""
     if not units:
         return
     ray = require("ray", "cluster")
@@ -187,10 +241,10 @@ def make_on_ray(
     context = data.DataContext.get_current()
     context.enable_progress_bars = False
     context.execution_options.preserve_order = False
-    place = folder.resolve()
+    target = folder.resolve()
 
     def make(row: dict[str, Any]) -> dict[str, Any]:
-        return asdict(make_shard(units[row["item"]], place, options))
+        return asdict(make_shard(units[row["item"]], target, options))
 
     numbers = data.from_items(list(range(len(units))), override_num_blocks=len(units))
     shards = numbers.map(make, num_cpus=1)

@@ -1,6 +1,6 @@
-"""What an audit needs of every string, as two Parquet files that are queried afterwards: facts and labels.
+"""Facts about every string for an audit, as two Parquet files that are queried afterwards: facts and labels.
 
-Each input is read once, some thousand rows at a time, so that its length does not matter.
+Each input is read once, some thousand rows at a time, in bounded memory.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -38,12 +38,12 @@ FACTS: Final[dict[str, type]] = {
     "source": int,
     "row": int,  # of its source, from 1
     "id": str,
-    "scope": str,  # canonical; reduced and full strings, which do not tell equal letters apart, in canonical order
+    "scope": str,  # canonical; reduced and full strings in canonical order only
     "dialect": str,
     "space_group": int,
     "formula": str,
-    "fractions": str,  # atomic fractions to two decimals: a formula that all dialects can say
-    "elements": str,  # with blanks between
+    "fractions": str,  # atomic fractions to two decimals, which all dialects have
+    "elements": str,  # separated by spaces
     "orbits": int,
     "sites": int,  # of the conventional cell; unknown for reduced strings
     "tokens": int,
@@ -52,14 +52,12 @@ FACTS: Final[dict[str, type]] = {
 LABELS: Final[dict[str, type]] = {"place": int, "name": str, "value": float}
 NO_LABELS: Final = ("id", "row", "number", "space_group", "symprec", "n_atoms", "copies", "temperature")
 MAX_SHOWN: Final = 20
-LabelledRow = tuple[
-    Encoded, str | None, Mapping[str, float]
-]  # a row, the part of the data that it is in, its labels
+LabelledRow = tuple[Encoded, str | None, Mapping[str, float]]  # string, part of the split, labels
 
 
 @dataclass(slots=True)
 class Source:
-    """One input. invalid: how many rows have no valid string; shown: the first of them, (id, reason)."""
+    """One input. invalid: number of rows without a valid string; shown: the first of them, (id, reason)."""
 
     name: str
     rows: int = 0
@@ -69,7 +67,7 @@ class Source:
 
 
 class ColumnNames(NamedTuple):
-    """The columns of strings, of labels and of the split, as the command line names them; None: found by name or kind."""
+    """Columns of strings, labels and split; None: found by name or content."""
 
     text: str | None = None
     labels: Sequence[str] | None = None
@@ -77,11 +75,11 @@ class ColumnNames(NamedTuple):
 
 
 def gather_facts(
-    inputs: Sequence[str], folder: Path, named: ColumnNames, whole: bool, step: Callable[[int], object]
+    inputs: Sequence[str], folder: Path, named: ColumnNames, report: bool, step: Callable[[int], object]
 ) -> list[Source]:
     """Write ``facts.parquet`` and ``labels.parquet`` into a folder; return a summary of each input.
 
-    whole: False leaves out what only a report needs: all but place, id, string and space group.
+    report: False leaves out all but place, id, string, dialect and space group.
     """
     tokenizer, sources, place = Tokenizer("compact"), list[Source](), 0
     with ExitStack() as stack:
@@ -95,7 +93,7 @@ def gather_facts(
             for row, part, values in read_rows(given, named):
                 source.rows += 1
                 place += 1
-                known = _facts(row, source, tokenizer if whole else None)
+                known = _facts(row, source, tokenizer if report else None)
                 if known is None:
                     continue
                 facts(
@@ -117,7 +115,7 @@ def gather_facts(
 
 
 def _facts(row: Encoded, source: Source, tokenizer: Tokenizer | None) -> dict[str, Any] | None:
-    """Facts of one string; None if it is invalid, which the source counts."""
+    """Return the facts of one string; None if it is invalid, which the source counts."""
     try:
         if row.scope is None:
             raise row.error or CloudkitError("no string")
@@ -132,14 +130,13 @@ def _facts(row: Encoded, source: Source, tokenizer: Tokenizer | None) -> dict[st
     text = str(scope)
     if tokenizer is None:
         return {"scope": text, "dialect": scope.dialect, "space_group": scope.space_group}
-    poorest = project_scope(scope, "reduced")
-    shares = dict(sorted(poorest.fractions))
+    fractions = dict(sorted(project_scope(scope, "reduced").fractions))
     return {
         "scope": text,
         "dialect": scope.dialect,
         "space_group": scope.space_group,
         "formula": reduced_formula(scope),
-        "fractions": formula_text(shares),
+        "fractions": formula_text(fractions),
         "elements": " ".join(scope.composition),
         "orbits": len(scope.orbits),
         "sites": None if scope.dialect == "reduced" else sum(orbit.multiplicity for orbit in scope.orbits),
@@ -148,14 +145,14 @@ def _facts(row: Encoded, source: Source, tokenizer: Tokenizer | None) -> dict[st
 
 
 def _in_order(scope: Scope) -> Scope:
-    """The canonical order of letters, elements and sites in a dialect that does not say which letters mean the same."""
+    """Sort letters, elements and sites of a dialect in which equivalent letters cannot be recognized."""
     orbits = sorted(scope.orbits, key=lambda o: (LETTERS.index(o.letter), str(o), o.site_text))
     fractions = sorted(scope.fractions, key=lambda share: ELEMENT[share[0]].order)
     return replace(scope, orbits=tuple(orbits), fractions=tuple(fractions))
 
 
 def _length(tokenizer: Tokenizer, text: str) -> int | None:
-    """Tokens of a string; None where the compact vocabulary has none for it (oxidation states)."""
+    """Return the number of tokens; None if the compact vocabulary lacks one (oxidation states)."""
     try:
         return len(tokenizer.encode(text))
     except ScopeError:
@@ -163,7 +160,7 @@ def _length(tokenizer: Tokenizer, text: str) -> int | None:
 
 
 def read_rows(given: str, named: ColumnNames) -> Iterator[LabelledRow]:
-    """The rows of a table, a folder of shards, or of files of structures."""
+    """Read the rows of a table, a folder of shards, or files of structures."""
     if not is_table(given):
         yield from ((row, None, {}) for row in encode_files([given]))
         return
@@ -196,12 +193,12 @@ def _refuse_label(table: Table, name: str, first: int) -> None:
     for row, value in enumerate(table.column(name), start=first):
         if _numbers([value]) is None:
             raise DataError(
-                f"{table.name}: row {row}, column '{name}': a label is a number or empty, found {value!r}"
+                f"{table.name}: row {row}, column '{name}': a label must be a number or empty, found {value!r}"
             )
 
 
 def _numbers(values: Iterable[object]) -> Any:
-    """A column as float64, NaN for a missing value; None if it contains anything else."""
+    """Convert a column to float64, missing values to NaN; None if it contains anything else."""
     out = []
     for value in values:
         if value is None or value == "":

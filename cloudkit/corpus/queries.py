@@ -1,4 +1,4 @@
-"""The questions of an audit, as SQL over the facts of all strings: bounded memory, the rest goes to disk."""
+"""The queries of an audit, SQL over the facts of all strings, in bounded memory."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -7,37 +7,37 @@ from typing import Any, Final
 
 from cloudkit.errors import require
 
-MEMORY: Final = "256MB"  # of DuckDB; what needs more is written to the work folder
-WORST: Final = 20  # groups listed
+MEMORY: Final = "256MB"  # of DuckDB, which writes what needs more to the work folder
+MAX_LISTED: Final = 20  # groups of duplicates or of conflicting labels
 COPIES: Final = "SELECT scope, min(place) AS place, count(*) AS copies FROM facts GROUP BY scope"
 
 
 @contextmanager
-def facts_in(folder: Path) -> Iterator[Any]:
-    """A DuckDB connection with the views `facts` and `labels` of a folder of facts."""
+def open_facts(folder: Path) -> Iterator[Any]:
+    """Open a DuckDB connection with the views `facts` and `labels` of a folder of facts."""
     duckdb = require("duckdb", "corpus")
     settings = {"memory_limit": MEMORY, "threads": 1, "temp_directory": str(folder / "spill")}
     with duckdb.connect(":memory:", config=settings) as connection:
         for name in ("facts", "labels"):
-            file = quoted(folder / f"{name}.parquet")
+            file = quote(folder / f"{name}.parquet")
             connection.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet({file})")
         yield connection
 
 
-def quoted(text: str | Path) -> str:
-    """A text as SQL writes it."""
+def quote(text: str | Path) -> str:
+    """Write text as an SQL literal."""
     return "'" + str(text).replace("'", "''") + "'"
 
 
 def rows(connection: Any, query: str, **values: object) -> list[dict[str, Any]]:
-    """The answer as dictionaries."""
+    """Run a query; return its rows as dictionaries."""
     found = connection.execute(query, values) if values else connection.execute(query)
     names = [column[0] for column in found.description]
     return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
 def sources(connection: Any) -> list[dict[str, Any]]:
-    """Valid rows, distinct strings and dialects of each source."""
+    """Return valid rows, distinct strings and dialects of each source."""
     return rows(
         connection,
         "SELECT source, count(*) AS valid, count(DISTINCT scope) AS strings, "
@@ -46,22 +46,22 @@ def sources(connection: Any) -> list[dict[str, Any]]:
 
 
 def duplicates(connection: Any) -> dict[str, Any]:
-    """How many strings occur more than once over all sources, and the most frequent."""
+    """Count the strings that occur more than once over all sources; list the most frequent."""
     (counts,) = rows(
         connection,
         f"SELECT count(*) AS distinct_strings, coalesce(sum(copies), 0)::BIGINT AS rows, count(*) FILTER (copies > 1) AS repeated, "
         f"coalesce(sum(copies - 1), 0)::BIGINT AS surplus FROM ({COPIES})",
     )
-    worst = rows(
+    most = rows(
         connection,
         f"SELECT c.copies, f.formula, f.space_group, c.scope, f.id FROM ({COPIES} HAVING copies > 1) c JOIN facts f USING (place) "
-        f"ORDER BY copies DESC, c.place LIMIT {WORST}",
+        f"ORDER BY copies DESC, c.place LIMIT {MAX_LISTED}",
     )
-    return counts | {"most": worst}
+    return counts | {"most": most}
 
 
-def clashes(connection: Any) -> list[dict[str, Any]]:
-    """For each source and label: strings with several labels, and the spread of these compared with that of all."""
+def find_conflicts(connection: Any) -> list[dict[str, Any]]:
+    """Find strings with several labels, for each source and label, and compare their spread with that of all labels."""
     found = rows(
         connection,
         """
@@ -82,7 +82,7 @@ def clashes(connection: Any) -> list[dict[str, Any]]:
             SELECT min(formula) AS formula, min(space_group) AS space_group, scope, count(*) AS copies, min(value) AS lowest,
                    max(value) AS highest FROM labels JOIN facts USING (place)
             WHERE source = $source AND name = $label GROUP BY scope HAVING count(*) > 1 AND max(value) > min(value)
-            ORDER BY max(value) - min(value) DESC, scope LIMIT {WORST}
+            ORDER BY max(value) - min(value) DESC, scope LIMIT {MAX_LISTED}
             """,
             source=entry["source"],
             label=entry["label"],
@@ -91,15 +91,15 @@ def clashes(connection: Any) -> list[dict[str, Any]]:
 
 
 def crystal_key(connection: Any) -> str:
-    """The columns that say "same formula and space group": fractions to two decimals where a source says no more."""
+    """Return the column that identifies a formula: fractions to two decimals if a source has no more than these."""
     dialects = {row["dialect"] for row in rows(connection, "SELECT DISTINCT dialect FROM facts")}
     return "fractions" if "reduced" in dialects else "formula"
 
 
 def overlaps(connection: Any, column: str = "source") -> list[dict[str, Any]]:
-    """Pairs of sources that share strings, or formula and space group: how many, and how many rows of each these are.
+    """Find pairs of sources that share strings, or formula and space group, and count these and their rows.
 
-    column: "source" or "part"; parts are those of one source.
+    column: "source", or "part" for the parts of each source.
     """
     key = crystal_key(connection)
     keys = {"string": "scope", "crystal": f"space_group || ' ' || {key}"}

@@ -1,4 +1,4 @@
-"""The best of many candidates by a trained model, with uncertainty and novelty, in bounded memory."""
+"""The best of many candidates by a trained model, with intervals and novelty, in bounded memory."""
 
 import ast
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,7 +16,7 @@ from cloudkit.units import Per
 if TYPE_CHECKING:
     import pandas as pd
 
-PLAIN: Final = (
+ALLOWED_NODES: Final = (
     *(ast.Expression, ast.Name, ast.Load, ast.Constant, ast.List, ast.Tuple, ast.Compare, ast.cmpop),
     *(ast.BoolOp, ast.boolop, ast.UnaryOp, ast.unaryop, ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.BitAnd, ast.BitOr),
 )  # fmt: skip
@@ -25,13 +25,13 @@ MAX_LENGTH: Final = 2000  # characters
 EXAMPLE: Final = "value > 20 and novelty == 'new' and elements.str.contains('O')"
 
 
-def keep_rows(frame: "pd.DataFrame", condition: str) -> "pd.DataFrame":
-    """The rows for which a condition holds. Raises CloudkitError unless it compares columns of the frame with plain values."""
+def _keep_rows(frame: "pd.DataFrame", condition: str) -> "pd.DataFrame":
+    """Keep the rows for which a condition holds; raise CloudkitError unless it only compares columns with plain values."""
     try:
         _check(condition)
         holds = frame.eval(condition, engine="python", local_dict={}, global_dict={})
         if getattr(getattr(holds, "dtype", None), "kind", "") != "b":
-            raise ValueError("it is neither true nor false of a row")
+            raise ValueError("not true or false for each row")
     except Exception as error:
         why = error.msg if isinstance(error, SyntaxError) else error
         columns = ", ".join(map(str, frame.columns))
@@ -43,7 +43,7 @@ def keep_rows(frame: "pd.DataFrame", condition: str) -> "pd.DataFrame":
 
 
 def _check(condition: str) -> None:
-    """Raise ValueError for what is more than comparisons: pandas would call methods that write files."""
+    """Raise ValueError for more than comparisons, because pandas would call methods, such as those that write files."""
     if len(condition) > MAX_LENGTH:
         raise ValueError(f"more than {MAX_LENGTH:,} characters")
     waiting: list[ast.AST] = [ast.parse(condition.strip(), mode="eval")]
@@ -56,7 +56,7 @@ def _check(condition: str) -> None:
                 keywords=[],
             ) if name in TEXT_METHODS:
                 continue
-            case _ if isinstance(node, PLAIN):
+            case _ if isinstance(node, ALLOWED_NODES):
                 waiting.extend(ast.iter_child_nodes(node))
             case _:
                 raise ValueError(f"'{ast.unparse(node)}' is more than a comparison")
@@ -75,19 +75,29 @@ COLUMNS: Final = (
     "temperature",
     "scope",
 )
-REFERENCE: Final = (
-    "minerals",
-    "prototypes",
-)  # built-in sets that novelty is judged by unless others are named
-STABILITY: Final = "formation_energy"  # what candidates are ranked by first
+REFERENCE: Final = ("minerals", "prototypes")  # built-in tables of known crystals
+STABILITY: Final = "formation_energy"
 KNOWN, FORMULA, NEW = "known", "known formula", "new"
 
 
 class RankOptions(NamedTuple):
-    """The ranking criterion.
+    """How to rank candidates.
 
-    quantity: None for the formation energy, or else the first that the model predicts; lowest: whether the lowest values
-    are the best, None for energies alone; where: a condition on the columns.
+    Attributes
+    ----------
+    top : int
+        Number of candidates in the result.
+    quantity : str, optional
+        By default the formation energy, or the first quantity of a model without it.
+    lowest : bool, optional
+        Whether the lowest values are the best; by default only for energies.
+    where : str, optional
+        Condition on the columns, such as "value > 20 and novelty == 'new'".
+
+    Examples
+    --------
+    >>> RankOptions().choose(["band_gap", "formation_energy"]), RankOptions().is_rising("band_gap")
+    ('formation_energy', False)
     """
 
     top: int = 50
@@ -96,22 +106,38 @@ class RankOptions(NamedTuple):
     where: str | None = None
 
     def choose(self, predicted: Sequence[str]) -> str:
-        """The quantity to rank by, of those that are predicted."""
+        """Return the quantity to rank by, of those that are predicted."""
         if self.quantity is not None:
             return self.quantity
         return STABILITY if STABILITY in predicted else next(iter(predicted), "")
 
     def is_rising(self, quantity: str) -> bool:
-        """Whether the best candidates are those of the lowest values."""
+        """Return whether the lowest values are the best."""
         return quantity.endswith("energy") if self.lowest is None else self.lowest
 
 
 @dataclass(slots=True)
 class Ranking:
-    """The best candidates.
+    """Result of `rank`.
 
-    table: the best rows, best first, with COLUMNS, elements and every quantity of the model in a column of its own
-    (`column`); quantity, unit: what they are ranked by; units: quantity -> unit; counts of all candidates.
+    Attributes
+    ----------
+    table : DataFrame
+        Best first; COLUMNS, elements, and a column for each quantity of the model (see `column`).
+    quantity, unit : str
+        What candidates are ranked by.
+    units : dict
+        quantity -> unit.
+    predicted, kept, novel : int
+        Number of all candidates with a prediction, those that meet the condition, and new ones among these.
+    failures : list of Failure
+        Candidates without a prediction.
+
+    Examples
+    --------
+    >>> import pandas
+    >>> Ranking(pandas.DataFrame(), "value", "eV").column("value")
+    'value_predicted'
     """
 
     table: "pd.DataFrame"
@@ -124,12 +150,23 @@ class Ranking:
     failures: list[Failure] = field(default_factory=list)
 
     def column(self, quantity: str) -> str:
-        """The column of `table` that holds a quantity: of its name, unless another column has that."""
+        """Return the column of `table` with a quantity: its name, unless another column has that name."""
         return _column(quantity)
 
 
 class Reference:
-    """Known crystals, by canonical string and by formula."""
+    """Known crystals, by canonical string and by formula.
+
+    Parameters
+    ----------
+    files
+        Tables of strings or structures; by default the built-in minerals and prototypes.
+
+    Examples
+    --------
+    >>> Reference(["strings.csv"]).novelty(parse("1 0 0 | Cl 1a Na 1b"))
+    'known formula'
+    """
 
     def __init__(self, files: Sequence[str] = ()) -> None:
         self.texts: set[str] = set()
@@ -145,7 +182,7 @@ class Reference:
                 self.formulas.add(formula)
 
     def novelty(self, scope: Scope) -> str:
-        """`known`: the same canonical string, or reduced string where that is all that is known; `known formula`; `new`."""
+        """Return "known" (same canonical string, or reduced string if the reference has that), "known formula" or "new"."""
         text, formula = _identity(scope)
         if text in self.texts or (
             scope.dialect != "reduced" and str(project_scope(parse(text), "reduced")) in self.texts
@@ -166,14 +203,45 @@ def _identity(scope: Scope) -> tuple[str, str]:
 def rank(
     model: Predictor,
     inputs: Iterable[Encoded],
-    wanted: RankOptions,
+    options: RankOptions,
     reference: Reference,
     temperature: float | None = None,
     per: Per = "atom",
 ) -> Ranking:
-    """The best candidates of a stream, by value. temperature: in K, for thermal models.
+    """Rank a stream of candidates by a predicted value.
 
-    Raises CloudkitError for a quantity that the model does not predict and for a condition that cannot be evaluated.
+    Parameters
+    ----------
+    model
+        Trained model, from `cloudkit.load`.
+    inputs
+        Encoded structures or strings.
+    options
+        Quantity, order, condition and number of results.
+    reference
+        Known crystals.
+    temperature
+        In K, for thermal models.
+    per
+        What molar quantities are counted per.
+
+    Returns
+    -------
+    Ranking
+        The best candidates, and counts of all.
+
+    Raises
+    ------
+    CloudkitError
+        If the model does not predict the quantity, the condition cannot be evaluated, or there are no candidates.
+
+    Examples
+    --------
+    >>> from cloudkit.encoding import encode_files
+    >>> from cloudkit.predict import load
+    >>> found = rank(load("elastic"), encode_files(["two.extxyz"]), RankOptions(), Reference(["strings.csv"]))
+    >>> list(found.table["formula"]), found.quantity, found.novel
+    (['Po', 'CsCl'], 'bulk_modulus', 2)
     """
     pandas = require("pandas", "train")
     best = Ranking(pandas.DataFrame(columns=list(COLUMNS)), "", "")
@@ -182,25 +250,25 @@ def rank(
         best.failures += [failure._replace(id=held[failure.id].id) for failure in failures]
         if len(table):
             best.units |= dict(zip(table["quantity"], table["unit"], strict=True))
-            best.quantity = best.quantity or wanted.choose(list(best.units))
+            best.quantity = best.quantity or options.choose(list(best.units))
             frame = _wide(table, held, best.quantity, reference)
             best.unit = best.units[best.quantity]
             best.predicted += len(frame)
-            frame = keep_rows(frame, wanted.where) if wanted.where is not None else frame
+            frame = _keep_rows(frame, options.where) if options.where is not None else frame
             best.kept += len(frame)
             best.novel += int((frame["novelty"] == NEW).sum())
             joined = pandas.concat([best.table, frame]) if len(best.table) else frame
-            rising = wanted.is_rising(best.quantity)
-            best.table = joined.sort_values("value", ascending=rising, kind="stable").head(wanted.top)
+            rising = options.is_rising(best.quantity)
+            best.table = joined.sort_values("value", ascending=rising, kind="stable").head(options.top)
         held.clear()
     if not best.predicted and not best.failures:
-        raise CloudkitError("there is nothing to rank")
+        raise CloudkitError("nothing to rank: the input has no structures or strings")
     best.table = best.table.reset_index(drop=True)
     return best
 
 
 def _numbered(inputs: Iterable[Encoded], held: dict[str, Encoded]) -> Iterator[Encoded]:
-    """Records under their number, since ids need not be unique; `held` keeps what is on its way."""
+    """Yield records with their number as id, since ids need not be unique; `held` keeps them until they are predicted."""
     for number, one in enumerate(inputs):
         held[str(number)] = one
         yield one._replace(id=str(number))
@@ -209,7 +277,7 @@ def _numbered(inputs: Iterable[Encoded], held: dict[str, Encoded]) -> Iterator[E
 def _wide(
     table: "pd.DataFrame", held: dict[str, Encoded], quantity: str, reference: Reference
 ) -> "pd.DataFrame":
-    """One row per candidate: the wanted quantity with its band, and all quantities as columns of their own."""
+    """Return one row per candidate: the quantity with its interval, and a column for each quantity."""
     frame = table[table["quantity"] == quantity].set_index("id")
     if not len(frame):
         known = ", ".join(dict.fromkeys(table["quantity"]))

@@ -1,4 +1,4 @@
-"""An input of any size as units of work: each becomes one shard, named by its content."""
+"""Inputs of any size as units of work; each becomes one shard, named by the hash of its content."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,15 +22,15 @@ from cloudkit.io import (
 )
 
 STANDARD_INPUT: Final = "-"
-UNIT: Final = 10_000  # structures after which a unit is full
+UNIT_SIZE: Final = 10_000  # structures
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A part of the input. label: for people. Either some row groups of a Parquet file, called `name` in ids, or
-    chunks as find_chunks gives them.
+    """A part of the input: row groups of a Parquet file, or chunks of `find_chunks`.
 
-    rows: structures in the row groups; first_row: of the file, the first of them. damage: why there is nothing to read.
+    label: in messages; name: of the file in ids; rows: structures in the row groups; first_row: number of the first one in the
+    file; damage: why it cannot be read.
     """
 
     key: str
@@ -44,7 +44,7 @@ class Unit:
     damage: str = ""
 
     def groups_of_structures(self) -> Iterator[Columns | list[Record]]:
-        """The structures, in order; what cannot be read is a record with an error."""
+        """Read the structures in order; those that cannot be read are records with an error."""
         if self.damage:
             fault = StructureError("S101", self.damage, "make or fetch it again")
             return iter([[Record(self.label, None, fault)]])
@@ -53,21 +53,23 @@ class Unit:
         return read_chunks(self.chunks)
 
 
-def find_units(inputs: Iterable[str | Path], size: int = UNIT) -> Iterator[Unit]:
-    """The units of files, folders and patterns, in order. Raises CloudkitError where the same input is named twice."""
+def find_units(inputs: Iterable[str | Path], size: int = UNIT_SIZE) -> Iterator[Unit]:
+    """Find the units of files, folders and patterns, in order; raise CloudkitError if an input is named twice."""
     seen: set[str] = set()
     named = list(map(str, inputs))
     names = file_names(named)
     for given in named:
         for unit in _cut(_found(given, names[given], size), size):
             if unit.key in seen:
-                raise CloudkitError(f"{unit.label} is given twice; its structures would be counted twice")
+                raise CloudkitError(
+                    f"{unit.label} is given twice; its structures would be counted twice; name it once"
+                )
             seen.add(unit.key)
             yield unit
 
 
 def _found(given: str, called: str, size: int) -> Iterator[Unit | Chunk]:
-    """Units of the Parquet files and chunks of all other files."""
+    """Find units of Parquet files, and chunks of other files."""
     if given == STANDARD_INPUT:
         yield from find_chunks([given])
         return
@@ -79,7 +81,7 @@ def _found(given: str, called: str, size: int) -> Iterator[Unit | Chunk]:
 
 
 def _cut(found: Iterable[Unit | Chunk], size: int) -> Iterator[Unit]:
-    """Chunks joined to units of `size` structures or just above; no unit reaches over a Parquet file."""
+    """Join chunks to units of `size` structures or slightly more; a Parquet file ends a unit."""
     waiting: list[Chunk] = []
     count = 0
     for one in found:
@@ -96,7 +98,7 @@ def _cut(found: Iterable[Unit | Chunk], size: int) -> Iterator[Unit]:
 
 
 def _parquet(path: str, name: str, size: int) -> Iterator[Unit]:
-    """Whole row groups, together `size` structures or just above; a file that cannot be read is a unit that fails."""
+    """Find row groups of together `size` structures or slightly more; a file that cannot be read is a unit that fails."""
     try:
         digest, rows = read_footer(path)
     except DataError as error:
@@ -126,7 +128,7 @@ def _chunks(chunks: Sequence[Chunk]) -> Unit:
 
 
 def _stamp(path: str) -> str:
-    """What changes with a file that is read whole: its size and when it was written."""
+    """Return size and time of modification of a file."""
     if not path or not Path(path).exists():
         return ""
     found = Path(path).stat()

@@ -21,6 +21,7 @@ HERE = {  # files of the folder in which examples run
 OPTIONAL = ("torch", "triton", "pyarrow", "duckdb", "ray", "urllib3")  # of extras
 WITH_EXAMPLES = (
     "cloudkit",
+    "cloudkit.corpus",
     "cloudkit.data",
     "cloudkit.evaluate",
     "cloudkit.encoding",

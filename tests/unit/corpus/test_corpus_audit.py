@@ -236,7 +236,7 @@ def test_medians_in_parts_are_those_worked_out_at_once(
     rows = [f"{rock_salt} | {a} 4a {b} 4b,{n * len(a)}\n" for n in range(5) for a, b in pairs]
     (tmp_path / "rows.csv").write_text("scope,energy\n" + "".join(rows))
     for name, most in (("once.csv", 1_000_000), ("parts.csv", 4)):
-        monkeypatch.setattr(sys.modules["cloudkit.corpus.audit"], "MEDIANS", most)
+        monkeypatch.setattr(sys.modules["cloudkit.corpus.audit"], "MAX_MEDIANS", most)
         audit([str(tmp_path / "rows.csv")], dedupe=tmp_path / name, report=False)
     once = (tmp_path / "once.csv").read_bytes()
     assert once == (tmp_path / "parts.csv").read_bytes() and once.count(b"\n") == 1 + len(pairs)

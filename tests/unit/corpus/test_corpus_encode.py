@@ -39,7 +39,7 @@ def content(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != ".lock"}
 
 
-def run(given: Path, folder: Path, **options: object) -> module.Report:
+def run(given: Path, folder: Path, **options: object) -> module.CorpusResult:
     return encode_corpus([given], folder, EncodeOptions(), **({"size": SIZE} | options))  # type: ignore[arg-type]
 
 
@@ -119,7 +119,7 @@ def test_a_full_disk_keeps_what_is_finished_and_the_next_run_goes_on(
     monkeypatch.setattr(module, "write_shard", full)
     with pytest.raises(
         CloudkitError,
-        match=r"No space left on device while a.parquet, row groups 2 to 2 was written; 2 shards are finished",
+        match=r"No space left on device while writing a.parquet, row groups 2 to 2; 2 shards are finished",
     ):
         run(given, tmp_path / "out")
     assert sorted(p.stem for p in (tmp_path / "out").glob("*.parquet")) == sorted(made)
