@@ -21,7 +21,10 @@ Write = Callable[[dict[str, object]], None]
 def check_inputs(inputs: Sequence[str]) -> None:
     """Raise CloudkitError if none of the inputs exists; one missing file among others is a failed record."""
     check_named(inputs)
-    if not any(given == STANDARD_INPUT or _is_string(given) or _exists(given) for given in inputs):
+    if not any(
+        given == STANDARD_INPUT or _is_string(given) or Path(given).exists() or _matches(given)
+        for given in inputs
+    ):
         from cloudkit.io.paths import missing_hint
 
         hint = next(filter(None, map(missing_hint, inputs)), "")
@@ -49,10 +52,6 @@ def check_apart(inputs: Sequence[str], *outputs: Path | None) -> None:
 def _is_string(given: str) -> bool:
     """Whether an input is a SCOPE string, not a file with a bar in its name."""
     return "|" in given and not os.path.exists(given)  # noqa: PTH110  Path.exists raises for a text too long for a name
-
-
-def _exists(given: str) -> bool:
-    return Path(given).exists() or bool(_matches(given))
 
 
 def _matches(pattern: str) -> list[str]:

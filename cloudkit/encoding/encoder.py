@@ -216,7 +216,8 @@ def encode_records(
     """
     if jobs < 1:
         raise OptionError(f"jobs must be at least 1, not {jobs}")
-    return _encode_stream(records, options or EncodeOptions(), jobs)
+    chosen = options or EncodeOptions()
+    return (row for batch in _batches(records, jobs) for row in _encode_batch(batch, chosen, jobs))
 
 
 def encode_groups(
@@ -284,11 +285,6 @@ def encode_files(
     missing.cif None S101
     """
     return encode_records(read_structures(inputs, column=column), options, jobs)
-
-
-def _encode_stream(records: Iterable[Record], options: EncodeOptions, jobs: int) -> Iterator[Encoded]:
-    for batch in _batches(records, jobs):
-        yield from _encode_batch(batch, options, jobs)
 
 
 def _batches(records: Iterable[Record], jobs: int) -> Iterator[list[Record]]:

@@ -26,7 +26,7 @@ def attribution(
     model: CloudModel, blends: Mapping[str, Blend], lines: Sequence[dict[str, Any]]
 ) -> dict[str, Any]:
     """Attribute the predictions of two crystals, of median and of largest error, of the first quantity; {} if there are none."""
-    rows = [line for line in lines if (line["head"], line["quantity"]) == _key(lines[0])] if lines else []
+    rows = [line for line in lines if all(line[name] == lines[0][name] for name in ("head", "quantity"))]
     nearest: dict[str, dict[str, Any]] = {}
     for row in rows:
         if row["id"] not in nearest or _distance(row) < _distance(nearest[row["id"]]):
@@ -81,10 +81,6 @@ def _predict(model: CloudModel, blend: Blend | None, row: dict[str, Any], tokens
     kelvin = float(row["temperature"]) if row["temperature"] != "" else np.nan
     queries = np.arange(count), np.full(count, output), np.full(count, kelvin)
     return predict_mean(model, blend, row["head"], tokens, *queries)
-
-
-def _key(line: dict[str, Any]) -> tuple[str, str]:
-    return line["head"], line["quantity"]
 
 
 def _of_classes(row: dict[str, Any]) -> bool:

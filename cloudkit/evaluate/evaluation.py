@@ -133,11 +133,15 @@ def evaluate(
     table = data if isinstance(data, Table) else open_data(data)
     scores, notes = list[Scores | ClassScores](), list[str]()
     for head in model.heads:
-        limited = _limited(model, head, _targets(model, head, table, targets))
+        largest = harmonic_limits([model.spec.heads[head]])  # the limits of labels that it has in training
+        limited = [
+            replace(target, most=largest.get(target.quantity, target.most))
+            for target in _targets(model, head, table, targets)
+        ]
         if limited:
             test = read_crystals(
                 table, targets=limited, dialect=model.spec.tokens.dialect, id=id,
-                text=text or _text_column(model, head, table), n_atoms=n_atoms or _column(table, "n_atoms"),
+                text=text or _text_column(model, head, table), n_atoms=n_atoms or ("n_atoms" if "n_atoms" in table.columns else None),
             )  # fmt: skip
             rows, learned, row_notes = _finetune_rows(model, head)
             notes += [*test.notes, *row_notes, *_overlap(learned, test)]
@@ -264,15 +268,19 @@ def compare(
     >>> compare("gap", None, test, np.array([1.5]), [])[0].metrics["mae"]
     0.5
     """
-    scores = [_score(head, name, train, test, prediction, baselines, seed) for name in test.quantities]
-    for score in scores:
-        score.metrics["unit"] = score.metrics["unit"] or (units or {}).get(score.metrics["quantity"], "")
-    return scores
+    units = units or {}
+    return [
+        _score(
+            head, name, canonical_unit(name) or units.get(name, ""), train, test, prediction, baselines, seed
+        )
+        for name in test.quantities
+    ]
 
 
 def _score(
     head: str,
     quantity: str,
+    unit: str,
     train: Crystals | None,
     test: Crystals,
     prediction: Array,
@@ -293,12 +301,7 @@ def _score(
     def measure(name: str) -> dict[str, float]:
         return summarize(target, columns[name], quantity=quantity, train_mean=mean)
 
-    metrics: dict[str, Any] = {
-        "head": head,
-        "quantity": quantity,
-        "unit": canonical_unit(quantity),
-        "rows": len(rows),
-    }
+    metrics: dict[str, Any] = {"head": head, "quantity": quantity, "unit": unit, "rows": len(rows)}
     metrics |= measure("prediction")
     metrics["baselines"] = {}
     for name in baselines if has_baselines else ():
@@ -341,12 +344,6 @@ def _targets(model: Model, head: str, table: Table, targets: Sequence[Target]) -
     return found
 
 
-def _limited(model: Model, head: str, targets: Sequence[Target]) -> list[Target]:
-    """Set the limits of labels that the head has in training."""
-    most = harmonic_limits([model.spec.heads[head]])
-    return [replace(target, most=most.get(target.quantity, target.most)) for target in targets]
-
-
 def _check_unit(table: Table, target: Target) -> None:
     """Raise DataError if a column `unit` differs from the unit in which the only column of labels is read."""
     for row, unit in enumerate(table.columns.get("unit", ()) if target.unit else ()):
@@ -354,10 +351,6 @@ def _check_unit(table: Table, target: Target) -> None:
             raise DataError(
                 f"{table.name}: row {table.number(row)}, column 'unit': {target.column} is read in {target.unit}, found {unit!r}; convert it"
             )
-
-
-def _column(table: Table, name: str) -> str | None:
-    return name if name in table.columns else None
 
 
 def _text_column(model: Model, head: str, table: Table) -> str | None:

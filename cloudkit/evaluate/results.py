@@ -28,10 +28,10 @@ def write_evaluation(
     seed: int,
     folder: Path,
     *,
-    learned: Sequence[str] | None = None,
-    seen: Seen | None = None,
-    units: Mapping[str, str] | None = None,
-    metric: str | None = None,
+    learned: Sequence[str],
+    seen: Seen,
+    units: Mapping[str, str],
+    metric: str | None,
 ) -> None:
     """Write ``metrics.json`` and ``predictions.csv`` of one evaluate task into `folder`.
 
@@ -42,7 +42,7 @@ def write_evaluation(
     ends
         Predictions of the observations of `test`, per atom, with their intervals.
     learned
-        Strings that were trained on or held out; default those of `train`.
+        Strings that were trained on or held out.
     seen
         Crystals that the model was trained on with labels before fine-tuning.
     units
@@ -70,8 +70,8 @@ def write_class_evaluation(
     test: Crystals,
     folder: Path,
     *,
-    learned: Sequence[str] | None = None,
-    seen: Seen | None = None,
+    learned: Sequence[str],
+    seen: Seen,
 ) -> None:
     """Write ``metrics.json`` and ``predictions.csv`` of a classification task; arguments as in `write_evaluation`."""
     counts, marks = _overlap(train, test, learned, seen)
@@ -81,13 +81,16 @@ def write_class_evaluation(
 
 
 def _overlap(
-    train: Crystals, test: Crystals, learned: Sequence[str] | None, seen: Seen | None
+    train: Crystals, test: Crystals, learned: Sequence[str], seen: Seen
 ) -> tuple[dict[str, Any], NDArray[np.bool_]]:
     """Count the crystals, and those that the model was trained on; return the mask (crystals,) of those seen before."""
-    counts: dict[str, Any] = {"crystals": len(test), "train_crystals": len(np.unique(train.crystal))}
-    counts["crystals_in_training"] = len(set(test.texts) & set(train.texts if learned is None else learned))
-    marks = np.zeros(len(test), bool) if seen is None else seen.marks(test.texts)
-    counts["crystals_seen_before"] = int(marks.sum())
+    marks = seen.marks(test.texts)
+    counts = {
+        "crystals": len(test),
+        "train_crystals": len(np.unique(train.crystal)),
+        "crystals_in_training": len(set(test.texts) & set(learned)),
+        "crystals_seen_before": int(marks.sum()),
+    }
     return counts, marks
 
 
@@ -143,11 +146,7 @@ def write_lines(path: Path, lines: list[dict[str, Any]]) -> None:
 
 def _lines(score: Scores) -> Iterator[dict[str, Any]]:
     """Yield one line per observation; the temperature is empty for quantities without one."""
-    known = {
-        "head": score.metrics["head"],
-        "quantity": score.metrics["quantity"],
-        "unit": score.metrics["unit"],
-    }
+    known = {name: score.metrics[name] for name in ("head", "quantity", "unit")}
     for row, (name, text) in enumerate(zip(score.ids, score.texts, strict=True)):
         numbers: dict[str, Any] = {column: float(values[row]) for column, values in score.columns.items()}
         numbers["seen"] = "yes" if score.columns["seen"][row] else "no"

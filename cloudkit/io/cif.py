@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from cloudkit.errors import StructureError
 from cloudkit.io.cif_text import CARTESIAN, COORDINATES, import_gemmi, parse_blocks
 from cloudkit.io.facts import StatedGroup
-from cloudkit.io.record import Record, record_of
+from cloudkit.io.record import Record
 from cloudkit.structure.crystal import Crystal
 
 MODULATED: Final = (
@@ -49,7 +49,7 @@ def read_cif(text: str) -> Iterator[Record]:
     for name, (_, block) in zip(names, blocks, strict=True):
         if isinstance(block, StructureError):
             found = True
-            yield record_of(name, block)
+            yield Record(name, None, block)
         elif block is not None and (record := _read_block(name, block)):
             found = True
             yield record

@@ -302,15 +302,11 @@ def _formula(block: Any) -> frozenset[str]:
     for tag in ("_chemical_formula_sum", "_chemical_formula.sum", "_chemical_formula_structural"):
         value = block.find_value(tag)
         if value is not None:
-            return _elements(gemmi.cif.as_string(value))
+            return frozenset(filter(is_element, re.findall(r"[A-Z][a-z]?", gemmi.cif.as_string(value))))
     return frozenset()
 
 
 @lru_cache(maxsize=1024)
-def _elements(formula: str) -> frozenset[str]:
-    return frozenset(filter(is_element, re.findall(r"[A-Z][a-z]?", formula)))
-
-
 def _occupancy(text: str, label: str) -> float:
     value = float(gemmi.cif.as_number(text)) if text else 1.0
     if not 0 <= value <= FULL:

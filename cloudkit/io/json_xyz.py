@@ -9,7 +9,7 @@ import numpy as np
 
 from cloudkit.errors import StructureError
 from cloudkit.io.objects import HOLDERS, from_arrays, from_mapping
-from cloudkit.io.record import NO_COLUMNS, Record, record_of
+from cloudkit.io.record import NO_COLUMNS, Record
 from cloudkit.structure.crystal import Crystal
 
 NAMES: Final = (
@@ -54,7 +54,7 @@ def read_json_lines(text: str, first_line: int = 1) -> Iterator[Record]:
         try:
             row = _loads(line)
         except (ValueError, RecursionError) as error:
-            yield record_of(str(number), StructureError("S103", f"line {number} is not JSON: {error}"))
+            yield Record(str(number), None, StructureError("S103", f"line {number} is not JSON: {error}"))
             continue
         if not (
             isinstance(row, dict) and ("x-optimade" in row or row.get("type") not in (None, "structures"))
@@ -144,11 +144,11 @@ def read_row(row: Any, number: str) -> Record:
     ('JVASP-1', 1)
     """
     if not isinstance(row, dict):
-        return record_of(number, StructureError("S112", "the entry is not a JSON object with a structure"))
+        return Record(number, None, StructureError("S112", "the entry is not a JSON object with a structure"))
     name = row_name(row, number)
     if row.get("error"):
         error = StructureError("S112", str(row["error"]), "it was received like this; ask the provider")
-        return record_of(name, error)
+        return Record(name, None, error)
     notes: list[str] = []
     given = row
     try:
@@ -157,9 +157,9 @@ def read_row(row: Any, number: str) -> Record:
             row = {"structure": _loads(row[held])}
         return Record(name, from_mapping(row, notes), None, tuple(notes), None, other_columns(given))
     except StructureError as fault:
-        return record_of(name, fault)
+        return Record(name, None, fault)
     except (ValueError, RecursionError) as fault:
-        return record_of(name, StructureError("S103", f"its structure is not JSON: {fault}"))
+        return Record(name, None, StructureError("S103", f"its structure is not JSON: {fault}"))
 
 
 def other_columns(row: Mapping[str, Any]) -> Mapping[str, object]:
@@ -214,12 +214,12 @@ def read_extxyz(text: str, first_frame: int = 1) -> Iterator[Record]:
         number += 1
         n = count_atoms(lines[at])
         if isinstance(n, StructureError):
-            yield record_of(str(number), n)
+            yield Record(str(number), None, n)
             return
         try:
             yield Record(str(number), _read_frame(lines[at + 1 : at + 2 + n], n))
         except StructureError as error:
-            yield record_of(str(number), error)
+            yield Record(str(number), None, error)
         at += n + 2
 
 

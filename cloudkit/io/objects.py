@@ -199,7 +199,7 @@ def read_site(entry: Any) -> Parts:
     if isinstance(entry, Mapping):
         return tuple((read_symbol(str(symbol)), float(x)) for symbol, x in entry.items())
     if isinstance(entry, str):
-        return _one_atom(entry)
+        return ((read_symbol(entry), 1.0),)
     number = int(entry)
     if number != entry or not 1 <= number <= len(ELEMENTS):
         raise StructureError("S107", f"there is no element with atomic number {entry}")
@@ -207,10 +207,6 @@ def read_site(entry: Any) -> Parts:
 
 
 @lru_cache(maxsize=4096)
-def _one_atom(symbol: str) -> Parts:
-    return ((read_symbol(symbol), 1.0),)
-
-
 def _atom(symbol: str, charge: float | None) -> Atom:
     if not is_element(symbol):
         raise StructureError("S107", f"'{symbol}' is not a chemical element")

@@ -35,17 +35,13 @@ NAMES: Final = ("id", "material_id", "entry_id", "provider", "error")
 BATCH: Final = 256  # rows held at a time
 
 
-def read_structure_rows(
-    path: str | Path, groups: Sequence[int] | None = None, keep: bool = False
-) -> Iterator[dict[str, Any]]:
+def read_structure_rows(path: str | Path, keep: bool = False) -> Iterator[dict[str, Any]]:
     """Read the rows of a Parquet file of structures, a few hundred at a time.
 
     Parameters
     ----------
     path : str or Path
         The file.
-    groups : sequence of int, optional
-        Row groups to read; by default all.
     keep : bool
         Whether to read columns of numbers and texts, too.
 
@@ -75,7 +71,7 @@ def read_structure_rows(
                 for field in file.schema_arrow
                 if field.name not in columns and is_plain(field.type)
             ]
-        for batch in file.iter_batches(BATCH, row_groups=groups, columns=columns):
+        for batch in file.iter_batches(BATCH, columns=columns):
             yield from batch.to_pylist()
 
 

@@ -28,7 +28,7 @@ from cloudkit.io.paths import (
     open_bytes,
     read_bytes,
 )
-from cloudkit.io.record import Record, no_structure, record_of
+from cloudkit.io.record import Record, no_structure
 from cloudkit.io.vasp import read_output, read_poscar
 from cloudkit.structure.guards import SMALLEST_VOLUME
 
@@ -230,13 +230,13 @@ def _parse(chunk: Chunk, text: str | StructureError) -> list[Record]:
         for record in _read_chunk(chunk, text):
             records.append(_prefix_id(name, record if chunk.kind == "cif" else _check_volume(record)))
         if not records and chunk.whole:
-            records.append(record_of(name, no_structure()))
+            records.append(Record(name, None, no_structure()))
     except (ImportError, SyntaxError):
         raise
     except StructureError as error:
-        records.append(record_of(chunk.name, error))
+        records.append(Record(chunk.name, None, error))
     except Exception as error:
-        records.append(record_of(chunk.name, unexpected_error("S103", "the text", error)))
+        records.append(Record(chunk.name, None, unexpected_error("S103", "the text", error)))
     return [record._replace(kept=chunk.kept) for record in records] if chunk.kept else records
 
 

@@ -50,15 +50,6 @@ class Record(NamedTuple):
         return self.error or no_structure()
 
 
-def record_of(
-    id: str, found: Crystal | StructureError, notes: tuple[str, ...] = (), stated: StatedGroup | None = None
-) -> Record:
-    """The record of what a reader made of one structure."""
-    if isinstance(found, StructureError):
-        return Record(id, None, found, notes, stated)
-    return Record(id, found, None, notes, stated)
-
-
 def no_structure() -> StructureError:
     """S104, of a file that was read and holds none."""
     return StructureError("S104", CODES["S104"])

@@ -11,7 +11,7 @@ from cloudkit.io.chunks import cell_chunk
 from cloudkit.io.objects import from_object
 from cloudkit.io.paths import mode_of
 from cloudkit.io.read import read_chunks, read_structures, unexpected_error
-from cloudkit.io.record import Record, no_structure, record_of
+from cloudkit.io.record import Record, no_structure
 from cloudkit.structure.crystal import Crystal
 
 _LOG: Final = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ def read_cell(name: str, value: object, column: str, folder: Path | None = None)
         if len(records) == 1:
             return records[0]._replace(id=name)
         count = f"the cell has {len(records)} structures"
-        return record_of(name, StructureError("S111", count, "give each its own row"))
+        return Record(name, None, StructureError("S111", count, "give each its own row"))
     return as_record(name, value)
 
 

@@ -147,17 +147,13 @@ def read_table(path: str | Path) -> Table:
     return table
 
 
-def read_batches(
-    path: str | Path, columns: Sequence[str] | None = None, size: int = BATCH
-) -> Iterator[Columns]:
+def read_batches(path: str | Path, size: int = BATCH) -> Iterator[Columns]:
     """Read a table some rows at a time.
 
     Parameters
     ----------
     path : str or Path
         See `read_table`.
-    columns : sequence of str, optional
-        Only these are read, where Parquet allows it.
     size : int
         Rows at a time, at most.
 
@@ -179,9 +175,9 @@ def read_batches(
     path = Path(path)
     kind = classify(path.name)
     if path.is_dir():
-        return chain.from_iterable(_parquet(shard, columns, size) for shard in Manifest.load(path).paths)
+        return chain.from_iterable(_parquet(shard, size) for shard in Manifest.load(path).paths)
     if kind == "parquet":
-        return _parquet(path, columns, size)
+        return _parquet(path, size)
     if kind == "csv":
         return _csv(path, size)
     if kind == "lines":
@@ -312,16 +308,14 @@ def _columns(records: list[dict[str, object]]) -> Columns:
     return {name: [record.get(name) for record in records] for name in names}
 
 
-def _parquet(path: Path, columns: Sequence[str] | None, size: int) -> Iterator[Columns]:
+def _parquet(path: Path, size: int) -> Iterator[Columns]:
     arrow, parquet = require("pyarrow", "tables"), require("pyarrow.parquet", "tables")
     try:
         with parquet.ParquetFile(path, pre_buffer=False) as file:
-            names = file.schema_arrow.names
-            chosen = None if columns is None else [name for name in columns if name in names]
-            for batch in file.iter_batches(size, columns=chosen):
+            for batch in file.iter_batches(size):
                 yield {name: batch.column(name).to_pylist() for name in batch.schema.names}
             if not file.metadata.num_rows:
-                yield {name: [] for name in names}
+                yield {name: [] for name in file.schema_arrow.names}
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except (arrow.ArrowException, OSError) as error:

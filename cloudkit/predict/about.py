@@ -144,15 +144,12 @@ def pretraining_data(init_from: str | None) -> list[tuple[str, str]]:
 
 def _quantity(entry: dict[str, Any]) -> Quantity:
     name = entry["quantity"]
+    unit = canonical_unit(name) or SCALAR_QUANTITIES.get(name, "")
     errors = entry["mae"], entry["trees_mae"], entry["mean_mae"], entry["coverage_of_80"]
     thirds = entry.get("intervals", {}).get("thirds", [])
     inside = tuple(float(one["coverage"]) for one in thirds)
     ratio = float(thirds[-1]["mae"] / thirds[0]["mae"]) if thirds else None
-    return Quantity(name, _unit(name), *errors, entry["rows"], inside, ratio)
-
-
-def _unit(name: str) -> str:
-    return canonical_unit(name) or SCALAR_QUANTITIES.get(name, "")
+    return Quantity(name, unit, *errors, entry["rows"], inside, ratio)
 
 
 def _data_of(card: str) -> list[str]:

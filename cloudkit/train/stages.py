@@ -437,11 +437,10 @@ def _record(path: Path) -> dict[str, Any]:
 
 def _differences(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
     """Describe each changed input: keys of the spec with both values, files and stages by name."""
-    names = [name for name in (*new, *(old.keys() - new.keys())) if old.get(name) != new.get(name)]
-    return [_difference(name, old.get(name), new.get(name)) for name in names]
-
-
-def _difference(name: str, old: str | None, new: str | None) -> str:
-    if not (re.fullmatch(r"[\w.]+", name) and old and new):  # hashes are not shown
-        return f"{name} changed"
-    return f"{name} was {old} and is {new}"
+    found = []
+    for name in (*new, *(old.keys() - new.keys())):
+        before, now = old.get(name), new.get(name)
+        if before != now:  # hashes are not shown
+            is_key = re.fullmatch(r"[\w.]+", name) and before and now
+            found.append(f"{name} was {before} and is {now}" if is_key else f"{name} changed")
+    return found

@@ -267,7 +267,8 @@ def fit(
     -----
     Only rank 0 writes and returns weights. torch's global generator is restored at the end.
     """
-    with _isolated_rng(fabric):
+    devices = [fabric.device] if fabric.device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
         ema = ema_copy(fabric, module)
         _freeze(module, config)
         wrapped = fabric.setup_module(module)
@@ -284,14 +285,6 @@ def fit(
         progress.stop()
         fabric.barrier()  # rank 0 has written everything
         return state.weights(folder), state.curves
-
-
-@contextmanager
-def _isolated_rng(fabric: Fabric) -> Iterator[None]:
-    """Restore torch's global generators at the end of the block."""
-    devices = [fabric.device] if fabric.device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        yield
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from cloudkit.errors import StructureError
-from cloudkit.io import Record, as_crystal, read_structure_rows, read_structures
+from cloudkit.io import Record, as_crystal, read_structures
 from cloudkit.io.chunks import LINES
 from cloudkit.io.paths import MAX_TEXT
 from cloudkit.io.read import READ_AHEAD, find_chunks
@@ -276,7 +276,6 @@ def test_parquet_is_read_in_every_form_and_a_half_written_one_is_named(tmp_path:
         "g.parquet": "S101",
     }
     np.testing.assert_allclose(one(read(tmp_path / "a.parquet")[0]).positions, fractional)
-    assert len(list(read_structure_rows(tmp_path / "a.parquet", groups=[0, 2]))) == n - 40
 
 
 def test_a_long_file_of_frames_is_read_a_few_at_a_time(tmp_path: Path) -> None:
