@@ -16,7 +16,7 @@ from baselines.padded_encoder import Padded
 from torch import Tensor
 from torch.nn import functional
 
-from cloudkit.models import CloudModel, Inputs, build_model
+from cloudkit.models import CloudModel, Inputs
 from cloudkit.modelspec import parse_spec
 from cloudkit.tokens import Tokenizer
 
@@ -33,7 +33,7 @@ tasks: [{kind: pretrain, head: mlm, data: {builtin: minerals}}]
 
 @pytest.fixture(scope="module")
 def model() -> CloudModel:
-    return build_model(parse_spec(SPEC, "bench.yaml", Path()), Tokenizer("cloud"))
+    return CloudModel(parse_spec(SPEC, "bench.yaml", Path()), Tokenizer("cloud"))
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ from baselines import transformers_mlm as rival
 from conftest import ONE_THREAD, read_orbit_strings, read_reduced_strings
 
 from cloudkit.data import Crystals, Tokens, make_batch, tokenize
-from cloudkit.models import CloudModel, MultiTaskModel, build_model, read_published
+from cloudkit.models import CloudModel, MultiTaskModel, read_published
 from cloudkit.modelspec import parse_spec, template
 from cloudkit.tokens import Tokenizer
 from cloudkit.train.objectives import draw_tokens, mixed_loss
@@ -109,7 +109,7 @@ def packed_model(layers: int, dialect: str, vocabulary: str) -> CloudModel:
     text = text.replace("dialect: reduced", f"dialect: {dialect}").replace(
         "vocabulary: cloud", f"vocabulary: {vocabulary}"
     )
-    return build_model(parse_spec(text, "published", Path()), Tokenizer(vocabulary))
+    return CloudModel(parse_spec(text, "published", Path()), Tokenizer(vocabulary))
 
 
 def compare_states(theirs: Any, tokens: Tokens, count: int) -> float:

@@ -88,9 +88,8 @@ class Check:
             code, seconds = self.attempt(name, self.commands(run)[stage], patience)
             if code in (0, 1):  # 1: done, some structures have failed
                 if left > 0 and not (self.options.seconds and stage == "encode"):
-                    expected = (
-                        seconds  # it was faster than the moment drawn: forget what it made, and draw again
-                    )
+                    # it was faster than the moment drawn: forget what it made, and draw again
+                    expected = seconds
                     self.forget(run, stage)
                     continue
                 self.state["done"].append(name)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cloudkit.data import Crystals, Tokens
-from cloudkit.models import CloudModel, build_model
+from cloudkit.models import CloudModel
 from cloudkit.modelspec import FinetuneTask, Spec
 from cloudkit.tokens import Tokenizer
 from cloudkit.train.calibrate import fit_value_scales, head_module
@@ -45,7 +45,7 @@ def train_head(
     """
     task = next(task for task in reversed(spec.tasks) if isinstance(task, FinetuneTask))
     spec = spec.model_copy(update={"run": spec.run.model_copy(update={"seed": seed})})
-    model = build_model(spec, Tokenizer(spec.tokens.vocabulary))
+    model = CloudModel(spec, Tokenizer(spec.tokens.vocabulary))
     model.load_state_dict(dict(load_init_weights(spec) if start is None else start), strict=False)
     head = model.value_head(task.head)
     known = crystals.renumbered(head.outputs)

@@ -113,9 +113,8 @@ def _read(file: str) -> "tuple[Record, Crystal]":
         raise CloudkitError(f"no such file: {path}" + (f"; {hint}" if hint else ""))
     records = list(read_structures([path]))
     whole = Path(path).name
-    names = [
-        re.sub(f"^{re.escape(whole)}/", f"{whole}#", record.id) for record in records
-    ]  # members of archives
+    # members of archives
+    names = [re.sub(f"^{re.escape(whole)}/", f"{whole}#", record.id) for record in records]
     if block:
         records = [record for record, name in zip(records, names, strict=True) if name.endswith(f"#{block}")]
     if len(records) != 1:

@@ -176,9 +176,8 @@ def make_batch(tokens: Tokens, chosen: NDArray[np.int64], crystals: Crystals | N
     >>> make_batch(tokens, np.array([1])).ids
     array([2, 3])
     """
-    lengths = (
-        tokens.offsets[chosen + 1] - tokens.offsets[chosen]
-    )  # of these only: there may be millions of strings
+    # of these only: there may be millions of strings
+    lengths = tokens.offsets[chosen + 1] - tokens.offsets[chosen]
     order = np.argsort(lengths, kind="stable")
     chosen, lengths = chosen[order], lengths[order]
     ids, offsets = _gather(tokens.ids, tokens.offsets[chosen], lengths)

@@ -9,9 +9,8 @@ from cloudkit.structure.symmetry import Engine, Search, default_engine, load_eng
 
 DIALECTS: Final = ("orbit", "reduced", "full")
 ORDERS: Final = ("canonical", "input")
-PUBLISHED_ANGLE_TOLERANCE: Final = (
-    5.0  # degrees; pymatgen's default, which the published strings were made with
-)
+# degrees; pymatgen's default, which the published strings were made with
+PUBLISHED_ANGLE_TOLERANCE: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)

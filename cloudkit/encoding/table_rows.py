@@ -14,12 +14,8 @@ from cloudkit.io.record import Record
 from cloudkit.io.single import as_record, read_cell
 from cloudkit.io.tables import Table, read_batches
 
-LATTICES: Final = (
-    "lattice",
-    "lattice_vectors",
-    "lattice_mat",
-    "attributes",
-)  # of rows that are structures as a whole
+# of rows that are structures as a whole
+LATTICES: Final = ("lattice", "lattice_vectors", "lattice_mat", "attributes")
 
 
 class CrystalColumn(NamedTuple):

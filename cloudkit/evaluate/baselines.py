@@ -18,14 +18,8 @@ from cloudkit.predict.features import features
 Array = npt.NDArray[np.float64]
 MEAN_GRID: Final = 200  # maximum number of temperatures of the mean curve
 ALPHAS: Final = np.logspace(-1, 5, 13)  # candidate penalties of ridge
-SCALES: Final = (
-    25.0,
-    50.0,
-    100.0,
-    200.0,
-    400.0,
-    800.0,
-)  # K; T / (T + scale) are ridge's functions of temperature
+# K; T / (T + scale) are ridge's functions of temperature
+SCALES: Final = (25.0, 50.0, 100.0, 200.0, 400.0, 800.0)
 
 
 class Rows(NamedTuple):

@@ -15,9 +15,8 @@ from cloudkit.predict.classes import decide
 Array = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
 N_BINS: Final = 10  # of equal width, in which calibration is measured
-MIN_PROBABILITY: Final = float(
-    np.finfo(np.float64).eps
-)  # probability that a logarithm is taken of, as in scikit-learn
+# probability that a logarithm is taken of, as in scikit-learn
+MIN_PROBABILITY: Final = float(np.finfo(np.float64).eps)
 SCORES: Final = ("roc_auc", "balanced_accuracy", "f1", "accuracy", "log_loss", "brier", "calibration_error")
 
 

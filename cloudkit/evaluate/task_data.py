@@ -47,9 +47,8 @@ from cloudkit.modelspec import Target as SpecTarget
 from cloudkit.units import DULONG_PETIT
 
 Rows = NDArray[np.int64]
-MIN_HELD_OUT: Final = (
-    5  # held-out crystals of the first source; with fewer, intervals and thresholds use all sources
-)
+# held-out crystals of the first source; with fewer, intervals and thresholds use all sources
+MIN_HELD_OUT: Final = 5
 GROUP_KEYS: Final[dict[str, Callable[[str], str]]] = {
     "string": str,
     "composition": composition_key,

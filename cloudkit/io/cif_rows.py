@@ -331,9 +331,8 @@ def _raw(block: Any, sites: dict[str, list[str]], tag: str) -> list[str]:
     if tag in sites:
         return sites[tag]
     column = block.find_values(tag)
-    return (
-        list(column) if len(column) else []
-    )  # the end of an iteration is a C++ exception, which takes its time
+    # the end of an iteration is a C++ exception, which takes its time
+    return list(column) if len(column) else []
 
 
 def _text(value: str) -> str:

@@ -26,9 +26,8 @@ _TOKEN: Final = re.compile(
     r"|(?P<comment>(?<!\S)\#[^\n]*)|(?P<open>(?<!\S)[\[{])",
     re.DOTALL | re.MULTILINE,
 )
-_QUOTE_OVER_LINES = re.compile(
-    r"^_\S+[ \t]+'[^'\n]*\n[^'_]*'[ \t]*$", re.MULTILINE
-)  # not CIF, but written by some programs
+# not CIF, but written by some programs
+_QUOTE_OVER_LINES = re.compile(r"^_\S+[ \t]+'[^'\n]*\n[^'_]*'[ \t]*$", re.MULTILINE)
 
 
 @cache

@@ -117,9 +117,8 @@ def _formula_fault(facts: StatedFacts, counts: Mapping[str, float]) -> str:
         return ""
     of_cell = facts.formula_units and all(n % facts.formula_units == 0 for n, _ in stated.values())
     if facts.formula_units:
-        tried = (
-            (facts.formula_units, 1.0) if of_cell else (facts.formula_units,)
-        )  # pymatgen states the formula of the cell
+        # pymatgen states the formula of the cell
+        tried = (facts.formula_units, 1.0) if of_cell else (facts.formula_units,)
     else:
         tried = (sum(read.values()) / sum(n for n, _ in stated.values()),)
     if stated.keys() == read.keys() and any(_fits(stated, read, units) for units in tried):

@@ -12,13 +12,8 @@ from cloudkit.io.objects import HOLDERS, from_arrays, from_mapping
 from cloudkit.io.record import NO_COLUMNS, Record
 from cloudkit.structure.crystal import Crystal
 
-NAMES: Final = (
-    "id",
-    "material_id",
-    "entry_id",
-    "jid",
-    "mbid",
-)  # keys of a row that may hold its name, the first that is there
+# keys of a row that may hold its name, the first that is there
+NAMES: Final = ("id", "material_id", "entry_id", "jid", "mbid")
 NO_LABELS: Final = {
     *HOLDERS,
     "id",

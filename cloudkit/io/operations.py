@@ -15,17 +15,15 @@ from cloudkit.errors import StructureError
 # Å; images of one atom closer than this are one atom on a special position (0.33 for 1/3 in a 10 Å cell)
 SPECIAL_DISTANCE: Final = 0.1
 MAX_ENTRY: Final = 4  # entries of crystallographic rotations are -1, 0, 1 in most settings, at most ±4 in all
-SAME_POSITION: Final = (
-    1e-5  # fractional; images that coincide after the atom was moved onto its special position
-)
+# fractional; images that coincide after the atom was moved onto its special position
+SAME_POSITION: Final = 1e-5
 TWENTY_FOURTHS: Final = 24  # all translations of space groups are multiples of 1/24
 MAX_OPERATIONS: Final = 384  # the largest group has 192; magnetic lists can hold each operation twice
 MAX_DENOMINATOR: Final = 100
 MAX_TERM: Final = 1_000  # in a triplet
 MAX_UNIT: Final = 2_700  # common denominators beyond it would not fit form_group's keys
-_Op = tuple[
-    tuple[int, ...], tuple[int, ...]
-]  # nine entries of the rotation, three of the translation in 1/unit
+# nine entries of the rotation, three of the translation in 1/unit
+_Op = tuple[tuple[int, ...], tuple[int, ...]]
 _TERM: Final = re.compile(r"([+-]?)(?:(\d+)/(\d+)|(\d*\.\d+|\d+\.?))?\*?([xyz])?")
 
 

@@ -26,9 +26,8 @@ FourTensors = tuple[Tensor, Tensor, Tensor, Tensor]
 X_AT_ZERO: Final = 1e120  # x at T = 0: its inverse cube is 0 in float64, its square is finite
 X_MIN: Final = 2.3e-308  # smallest x, so that ln x stays finite
 X_MAX: Final = 708.0  # the largest x for which e^-x is a normal number
-BLOCK: Final = (
-    16384  # elements, per thread, that go through all operations together: 128 KiB a tensor stay in L2
-)
+# elements, per thread, that go through all operations together: 128 KiB a tensor stay in L2
+BLOCK: Final = 16384
 
 
 class Solid(NamedTuple):

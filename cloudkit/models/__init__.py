@@ -29,7 +29,6 @@ if TYPE_CHECKING:
         MultiSourceModel,
         MultiTaskModel,
         build_member,
-        build_model,
         layer_groups,
     )
     from cloudkit.models.predict import (
@@ -59,7 +58,6 @@ __all__ = [
     "Thermal",
     "ValueHead",
     "build_member",
-    "build_model",
     "layer_groups",
     "load_model",
     "load_weights",
@@ -86,7 +84,7 @@ _NAMES = {
     "folder": ("to_half", "load_model", "load_weights", "read_weights", "save_model", "save_weights", "vocabulary_text"),
     "heads": ("IntervalHead", "Geometry", "MaskedTokens", "Regression", "ValueHead"),
     "inputs": ("Inputs", "make_inputs"),
-    "model": ("CloudModel", "HeadModel", "MultiTaskModel", "MultiSourceModel", "build_model", "build_member", "layer_groups"),
+    "model": ("CloudModel", "HeadModel", "MultiTaskModel", "MultiSourceModel", "build_member", "layer_groups"),
     "predict": ("make_width_inputs", "pool", "predict_interval", "predict_members", "predict_modes", "predict_probabilities", "predict_values"),
     "published": ("read_published", "write_published"),
     "runtime.runtime": ("shipped",),

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from cloudkit.errors import CloudkitError, ModelError
 from cloudkit.io import atomic_path
-from cloudkit.models.model import CloudModel, build_model
+from cloudkit.models.model import CloudModel
 from cloudkit.models.runtime.runtime import OUTDATED, check_folder, check_vocabulary, is_outdated, read_spec
 from cloudkit.modelspec import BertEncoder, Spec, dump, load_spec
 from cloudkit.tokens import Tokenizer
@@ -205,7 +205,7 @@ def load_model(folder: str | Path) -> CloudModel:
     check_vocabulary(folder / "vocab.txt", tokenizer)
     path = folder / "model.safetensors"
     weights = read_weights(path, spec)
-    model = build_model(spec, tokenizer)
+    model = CloudModel(spec, tokenizer)
     load_weights(model, weights, str(path))
     return model.eval()
 

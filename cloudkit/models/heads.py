@@ -170,9 +170,8 @@ class ValueHead(nn.Module):
     def _fit_one(self, index: int, labels: Tensor) -> None:
         spread, center = float(labels.std(correction=0)), float(labels.mean())
         self.center[index] = center
-        self.spread[index] = (
-            spread if spread > 1e-12 * abs(center) else 1.0
-        )  # rounding leaves equal labels a spread
+        # rounding leaves equal labels a spread
+        self.spread[index] = spread if spread > 1e-12 * abs(center) else 1.0
 
     def transform(self, value: Tensor) -> Tensor:
         """Transform labels before they are standardized."""

@@ -1,4 +1,4 @@
-"""A model: one encoder, any number of heads. `build_model` initializes it from a spec and its seed."""
+"""A model: one encoder, any number of heads, initialized from a spec and its seed."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -29,7 +29,7 @@ from cloudkit.tokens import Tokenizer
 
 
 class CloudModel(nn.Module):
-    """An encoder with its heads.
+    """An encoder with its heads, untrained and on the CPU at first.
 
     Attributes
     ----------
@@ -313,37 +313,15 @@ def _encode(encoder: Encoder | Bert, statistics: Statistics, inputs: Inputs) -> 
     return encoded._replace(pooled=torch.cat([encoded.pooled, columns.to(encoded.pooled)], dim=1))
 
 
-def build_model(spec: Spec, tokenizer: Tokenizer) -> CloudModel:
-    """Initialize an untrained model.
-
-    Parameters
-    ----------
-    spec : Spec
-        Declares the encoder, the heads and ``run.seed``, from which weights are drawn.
-    tokenizer : Tokenizer
-        Of the vocabulary of the spec.
-
-    Returns
-    -------
-    CloudModel
-        On the CPU.
-
-    Examples
-    --------
-    >>> from cloudkit.models import load_model, shipped
-    >>> model = load_model(shipped()["elastic"])
-    >>> build_model(model.spec, model.tokenizer).parameters_count == model.parameters_count
-    True
-    """
-    return CloudModel(spec, tokenizer)
-
-
 def _make_head(
     head: Head, spec: Spec, encoder: Encoder | Bert, statistics: int, tokenizer: Tokenizer
 ) -> nn.Module:
     width, pooled = spec.encoder.width, encoder.pooled_width
     if isinstance(head, MaskedTokensHead):
-        ordinary = sorted(set(range(tokenizer.size)) - set(_special(tokenizer)))
+        special = {
+            tokenizer.cls_id, tokenizer.pad_id, tokenizer.sep_id, tokenizer.unk_id, tokenizer.mask_id
+        }  # fmt: skip
+        ordinary = sorted(set(range(tokenizer.size)) - special)
         arguments = (
             width,
             tokenizer.size,
@@ -367,7 +345,3 @@ def _make_head(
         shape = pooled, statistics, head.hidden or width, head.dropout
         return Classification(head.output, head.classes, head.positive, head.class_weights, *shape)
     return Thermal(head.outputs, head.modes, pooled, statistics, width, head.cp_minus_cv or 0.0, head.dropout)
-
-
-def _special(tokenizer: Tokenizer) -> tuple[int, ...]:
-    return tokenizer.cls_id, tokenizer.pad_id, tokenizer.sep_id, tokenizer.unk_id, tokenizer.mask_id

@@ -15,7 +15,7 @@ from torch import Tensor
 from cloudkit.errors import ModelError
 from cloudkit.models.bert import Bert
 from cloudkit.models.folder import check_size, load_weights, save_weights
-from cloudkit.models.model import CloudModel, build_model
+from cloudkit.models.model import CloudModel
 from cloudkit.models.published_folder import ACTIVATIONS, read_config, read_tensors, read_vocabulary
 from cloudkit.modelspec import BertEncoder, MaskedTokensHead, Spec, Tokens
 from cloudkit.tokens import Tokenizer
@@ -58,9 +58,8 @@ def from_transformers(
         else:
             ours[mine] = take(name)
     ours["encoder.embedding.table.weight"] = ours["encoder.embedding.table.weight"][:size]
-    biases = [
-        theirs.pop(f"cls.predictions.{name}", None) for name in ("decoder.bias", "bias")
-    ]  # an untied decoder uses its own
+    # an untied decoder uses its own
+    biases = [theirs.pop(f"cls.predictions.{name}", None) for name in ("decoder.bias", "bias")]
     bias = next((one for one in biases if one is not None), None)
     if bias is None:
         raise ModelError(f"{where} lack cls.predictions.bias; is this a BertForMaskedLM?")
@@ -149,7 +148,7 @@ def read_published(folder: str | Path) -> tuple[CloudModel, list[str]]:
     theirs = {name: tensor for name, tensor in theirs.items() if not name.startswith(IGNORED_PREFIXES)}
     narrow = {str(t.dtype) for t in theirs.values() if t.dtype != torch.float32}
     notes += [f"weights of {', '.join(sorted(narrow))} become float32"] if narrow else []
-    model = build_model(spec, tokenizer)
+    model = CloudModel(spec, tokenizer)
     where = f"{folder}: the weights"
     _check_rows(theirs, config, where)
     weights = {

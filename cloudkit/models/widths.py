@@ -21,9 +21,8 @@ MIN_LABELS: Final = 20  # below it all intervals of an output have the same widt
 FOLDS: Final = 5
 DAMPING: Final = 1e-2  # times the mean variance of the states, added to the diagonal of their covariance
 ERROR_FLOOR: Final = 0.5  # times the median error, added to errors before the logarithm
-MEAN_ERROR_FLOOR: Final = (
-    0.25  # times the mean error, at least added: the median may be 0, as for gaps of metals
-)
+# times the mean error, at least added: the median may be 0, as for gaps of metals
+MEAN_ERROR_FLOOR: Final = 0.25
 RIDGE_PENALTIES: Final = np.geomspace(1e-1, 1e5, 25)
 MAX_WIDTH_COVERAGE: Final = 0.98  # of held-out labels by the widest half width, since the line is unbounded
 

@@ -26,9 +26,8 @@ Rows = NDArray[np.int64]
 TREE_SHARES: Final = np.linspace(0.0, 1.0, 21)  # candidate weights of the trees in the mean
 N_TREES: Final = 300
 MIN_PROBABILITY: Final = 1e-15  # clipped to it before the logarithm
-SMALL_SPREAD: Final = (
-    1e-4  # standard deviation of labels, absolute or relative to their mean, up to which they are scaled
-)
+# standard deviation of labels, absolute or relative to their mean, up to which they are scaled
+SMALL_SPREAD: Final = 1e-4
 _COLUMNS: Final = ("roots", "feature", "threshold", "left", "right", "value")
 
 
@@ -90,9 +89,8 @@ def fit_forest(x: Array, value: Array, seed: int, weight: Array | None = None) -
     start = 0
     for one in (tree.tree_ for tree in trees.estimators_):
         inner = one.children_left >= 0
-        cut = one.threshold.astype(
-            np.float32
-        )  # the largest float32 that is not above: the same crystals go left
+        # the largest float32 that is not above: the same crystals go left
+        cut = one.threshold.astype(np.float32)
         cut = np.where(cut > one.threshold, np.nextafter(cut, np.float32(-np.inf)), cut)
         values = one.value[:, :, 0] if value.ndim == 2 else one.value[:, 0, 0]
         parts.append((start, np.where(inner, one.feature, -1), cut, one.children_left + start,

@@ -212,9 +212,8 @@ __all__ = ["SQUARE", "Axis", "Series", "chart", "css", "standalone"]
 
 BOTTOM: Final = 40.0
 HEIGHT: Final = 262.0  # of the whole chart; a legend takes its rows from the plot
-SQUARE: Final = (
-    TOP + WIDTH - LEFT - RIGHT + BOTTOM
-)  # height at which a chart without legend has a square plot
+# height at which a chart without legend has a square plot
+SQUARE: Final = TOP + WIDTH - LEFT - RIGHT + BOTTOM
 
 
 @cache

@@ -19,9 +19,8 @@ from cloudkit.tables import ELEMENT, LETTERS, SPACE_GROUPS, generator_text
 from cloudkit.tables.composition import round_fraction
 
 Counts = tuple[int, ...]  # one number per element, per orbit size, or per letter
-Content = tuple[
-    int, ...
-]  # elements on one letter, as indices in order, then the number of elements as the end mark
+# elements on one letter, as indices in order, then the number of elements as the end mark
+Content = tuple[int, ...]
 
 
 class Assignments:

@@ -44,9 +44,8 @@ class Atom(NamedTuple):
         return ELEMENT[self.element].order, self.symbol, self.charge or 0.0
 
 
-Parts = tuple[
-    tuple[Atom, float], ...
-]  # one site: the atoms on it with their occupancies, in the order of the source
+# one site: the atoms on it with their occupancies, in the order of the source
+Parts = tuple[tuple[Atom, float], ...]
 
 
 def is_element(symbol: str) -> bool:

@@ -32,9 +32,8 @@ OF_CRYSTALS: Final = {
     "stiffness": "greatest over orbits of log_inverse_reduced_mass / 2 - 1.5 log_nearest_distance: the logarithm of a "
     "frequency whose force constant goes as the distance to the power of -3 (Badger, J. Chem. Phys. 2 (1934) 128)",
 }
-MAX_STATISTIC: Final = (
-    2.0  # times the shortest distance of an atom: what lies beyond weighs nothing (below 1e-5)
-)
+# times the shortest distance of an atom: what lies beyond weighs nothing (below 1e-5)
+MAX_STATISTIC: Final = 2.0
 ROOM: Final = 1_000_000  # distances held at once
 
 

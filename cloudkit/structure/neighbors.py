@@ -17,9 +17,8 @@ except ModuleNotFoundError as error:  # built without a C compiler
         return len(close_pairs(lattice, positions, cutoff)[0]) > 0
 
 
-MAX_PAIRS = (
-    200_000  # candidates looked at per direction; only crystals with heaps of coinciding atoms have more
-)
+# candidates looked at per direction; only crystals with heaps of coinciding atoms have more
+MAX_PAIRS = 200_000
 THIN = 0.5  # Å
 MAX_ALL_PAIRS = 100  # atoms up to which trying all pairs is faster than sorting them into bins
 

@@ -7,14 +7,8 @@ from cloudkit.tables import _generated
 
 LETTERS: Final = "abcdefghijklmnopqrstuvwxyzA"  # Wyckoff letters in order; 'A' is the 27th of space group 47
 
-CENTERING_POINTS: Final = {
-    "P": 1,
-    "A": 2,
-    "C": 2,
-    "I": 2,
-    "R": 3,
-    "F": 4,
-}  # lattice points per conventional cell
+# lattice points per conventional cell
+CENTERING_POINTS: Final = {"P": 1, "A": 2, "C": 2, "I": 2, "R": 3, "F": 4}
 
 
 class WyckoffPosition(NamedTuple):

@@ -11,7 +11,7 @@ from cloudkit.data import Crystals, error_floor
 from cloudkit.errors import CloudkitError, DataError, ModelError, ScopeError
 from cloudkit.evaluate.leakage import composition_key
 from cloudkit.evaluate.task_data import split_task
-from cloudkit.models import build_model, load_weights, read_weights, shipped
+from cloudkit.models import CloudModel, load_weights, read_weights, shipped
 from cloudkit.modelspec import ClassificationHead, EvaluateTask, FinetuneTask, RegressionHead, Spec, load_spec
 from cloudkit.scope import parse
 from cloudkit.tokens import Tokenizer
@@ -20,11 +20,8 @@ if TYPE_CHECKING:
     from cloudkit.train.stages import Stage
 
 MAX_RATIO: Final = 20.0  # ratio of the 99 % to the 1 % quantile above which labels are worth a logarithm
-SHAPE_INDEPENDENT_KEYS: Final = {
-    "dropout",
-    "kind",
-    "size",
-}  # keys of an encoder that do not change the shape of its weights
+# keys of an encoder that do not change the shape of its weights
+SHAPE_INDEPENDENT_KEYS: Final = {"dropout", "kind", "size"}
 
 MIN_LABELS_PER_CLASS: Final = 2  # of a class: one to train on, one to hold out
 
@@ -91,7 +88,7 @@ def load_init_weights(spec: Spec) -> dict[str, Tensor]:
     other = load_spec(folder / "spec.yaml", check_files=False)
     path = folder / "model.safetensors"
     weights = read_weights(path, other)
-    load_weights(build_model(other, Tokenizer(other.tokens.vocabulary)), weights, str(path))
+    load_weights(CloudModel(other, Tokenizer(other.tokens.vocabulary)), weights, str(path))
     same = {name for name, head in spec.heads.items() if other.heads.get(name) == head}
     return {
         name: tensor.float() if tensor.is_floating_point() else tensor

@@ -9,7 +9,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from cloudkit.data import Crystals, Tokens, tokenize
-from cloudkit.models import CloudModel, MultiTaskModel, build_model
+from cloudkit.models import CloudModel, MultiTaskModel
 from cloudkit.modelspec import FinetuneTask, PretrainTask, Spec, heads_of
 from cloudkit.tokens import Tokenizer
 from cloudkit.train.calibrate import head_module
@@ -74,7 +74,7 @@ def estimate_costs(
         for stage in stages
         if stage.kind == "encode"
     }
-    model = build_model(spec, tokenizer)
+    model = CloudModel(spec, tokenizer)
     costs = []
     for stage in (stage for stage in stages if stage.kind in TRAINING):
         data = stage.reads["crystals"].name
@@ -119,9 +119,8 @@ def training_cost(model: CloudModel, stage: Stage, crystals: Crystals, tokens: T
         value.backward()
     module.zero_grad()
     times = task.ensemble.members if isinstance(task, FinetuneTask) and task.ensemble else 1
-    scale = float(
-        lengths.mean() / lengths[rows].sum()
-    )  # per token of the sample, times tokens of a mean string
+    # per token of the sample, times tokens of a mean string
+    scale = float(lengths.mean() / lengths[rows].sum())
     return Cost(
         f"{stage.kind} {stage.label}", len(tokens), times * task.epochs, float(lengths.mean()),
         float(lengths.mean() * tokens.ids.itemsize), forward * scale, counter.get_total_flops() * scale, sum(saved.values()) * scale,

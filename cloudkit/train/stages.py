@@ -60,9 +60,8 @@ _MODEL_CODE: Final = (
     "cloudkit.evaluate.leakage",
     "cloudkit.evaluate.task_data",
 )
-CODE: Final[
-    dict[Kind, tuple[str, ...]]
-] = {  # the modules that make a stage, besides the stages that it reads
+# the modules that make a stage, besides the stages that it reads
+CODE: Final[dict[Kind, tuple[str, ...]]] = {
     "encode": (
         "cloudkit.data",
         "cloudkit.encoding",

@@ -23,7 +23,6 @@ from cloudkit.models import (
     CloudModel,
     MultiTaskModel,
     build_member,
-    build_model,
     save_weights,
 )
 from cloudkit.models.runtime.layers import read_safetensors
@@ -103,7 +102,7 @@ class BuildContext:
 
     def model(self, stage: Stage) -> CloudModel:
         """Return the initial model of a stage, on the CPU."""
-        model = build_model(self.spec, self.tokenizer())
+        model = CloudModel(self.spec, self.tokenizer())
         model.load_state_dict(self.weights(stage), strict=False)
         return model
 

@@ -16,9 +16,8 @@ import numpy as np
 from data_crystal import Entry, encode_entries, entry_formula
 
 COLUMNS: Final = ("id", "formula", "scope", "n_atoms", "source", "teacher", "band_gap", "frequencies")
-SOFT: Final = (
-    -0.3
-)  # THz; a lowest frequency above it is noise of the acoustic sum rule, one below it is a soft mode
+# THz; a lowest frequency above it is noise of the acoustic sum rule, one below it is a soft mode
+SOFT: Final = -0.3
 STEP: Final = 0.02  # THz; frequencies are kept as multiples of it
 LOWEST: Final = 0.1  # THz; noise around zero is kept as this
 

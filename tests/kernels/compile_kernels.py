@@ -27,21 +27,13 @@ TARGETS: Final = {
     "gfx942": GPUTarget("hip", "gfx942", 64),
 }
 SIZES: Final = {"fp16": 2, "bf16": 2, "fp32": 4, "fp64": 8}
-SHARED_LIMITS: Final = {
-    "sm_80": 166912,
-    "sm_90": 232448,
-    "sm_100": 232448,
-    "gfx942": 65536,
-}  # bytes of a program
+# bytes of a program
+SHARED_LIMITS: Final = {"sm_80": 166912, "sm_90": 232448, "sm_100": 232448, "gfx942": 65536}
 TOOLS: Final = Path(triton.__file__).parent / "backends" / "nvidia" / "bin"
 TENSOR_CORES: Final = re.compile(r"\b(HMMA|HGMMA|UTCHMMA|v_mfma_f32)")
 ELEMENTS: Final = ("theta", "temperature", "u", "cv", "s", "f", "by_theta", "by_temperature", "q", "k", "v", "out", "grad", "dq", "dk", "dv")  # fmt: skip
-FIXED: Final = {
-    "sequence": "i32",
-    "tiles": "i32",
-    "blocks": "i32",
-    "seed": "i64",
-}  # other pointers are float32
+# other pointers are float32
+FIXED: Final = {"sequence": "i32", "tiles": "i32", "blocks": "i32", "seed": "i64"}
 
 
 class Case(NamedTuple):

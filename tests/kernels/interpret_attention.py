@@ -15,7 +15,7 @@ from torch import Tensor
 
 from cloudkit.data import read_builtin, read_crystals
 from cloudkit.kernels import packed_attention, packed_attention_qkv
-from cloudkit.models import build_model
+from cloudkit.models import CloudModel
 from cloudkit.modelspec import parse_spec
 from cloudkit.tokens import Tokenizer
 
@@ -146,7 +146,7 @@ def encoder_error() -> float:
     heads: {mlm: {kind: masked_tokens}}
     tasks: [{kind: pretrain, head: mlm, data: {builtin: minerals}}]
     """
-    model = build_model(parse_spec(text, "tiny.yaml", Path()), Tokenizer()).eval()
+    model = CloudModel(parse_spec(text, "tiny.yaml", Path()), Tokenizer()).eval()
     texts = read_crystals(read_builtin("minerals")).texts[:60:7]
     inputs = model.inputs(*model.tokenizer.encode_batch(sorted(texts, key=len)))
     found = []

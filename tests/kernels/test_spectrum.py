@@ -76,9 +76,8 @@ def test_the_laws_hold_for_every_density(density: Tensor) -> None:
 @given(densities())
 def test_the_cube_law_holds_with_the_temperature_of_the_quadratic_start(density: Tensor) -> None:
     total = density[0] * GRID[0] / 3 + torch.trapezoid(density, GRID)
-    theta = float(
-        (3 * GRID[0] ** 2 * total / density[0]) ** (1 / 3)
-    )  # its density starts as 3 total nu² / theta³
+    # its density starts as 3 total nu² / theta³
+    theta = float((3 * GRID[0] ** 2 * total / density[0]) ** (1 / 3))
     for part in (1.0, 0.3):
         kelvin = part * min(theta / 50, float(GRID[0]) / 20)
         cv = spectrum_thermodynamics(GRID, density, kelvin).heat_capacity.item()

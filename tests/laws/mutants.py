@@ -38,9 +38,8 @@ CHARACTERS = [
     ":0.5, ",
 ]
 
-FULL_PART = re.compile(
-    r"(?<=[^,] )(\S+):1\.0(?= |$)"
-)  # clause 5.11: a site of one part that fills it means its element
+# clause 5.11: a site of one part that fills it means its element
+FULL_PART = re.compile(r"(?<=[^,] )(\S+):1\.0(?= |$)")
 
 
 class Readers:

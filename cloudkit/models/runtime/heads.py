@@ -17,9 +17,8 @@ MAX_STATISTIC: Final = 4.0  # standardized statistics are clipped to ±4
 
 # Thermal heads
 THERMAL: tuple[str, ...] = ("heat_capacity", "internal_energy", "entropy", "free_energy")
-TYPICAL_THETA: Final = (
-    450.0  # K, roughly the median Debye temperature of crystals, predicted by an untrained head
-)
+# K, roughly the median Debye temperature of crystals, predicted by an untrained head
+TYPICAL_THETA: Final = 450.0
 # cumulative fractions of the modes at the grid points of a spectrum; below the first the density is quadratic
 GRID_FRACTIONS: Final = (0.004, 0.015, 0.04, 0.09, 0.17, 0.27, 0.38, 0.5, 0.62, 0.74, 0.85, 0.94, 1.0)
 QUADRATURE_POINTS: Final = 3  # Gauss-Legendre points between two grid points

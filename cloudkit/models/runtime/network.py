@@ -30,7 +30,7 @@ class OrbitStates(NamedTuple):
         """Return mean over atoms, minimum and maximum of values (n, columns) in each string: (count, 3 columns)."""
         total = np.bincount(self.string, weights=self.share, minlength=count)
         weight = (self.share / np.maximum(total, MIN_DENOMINATOR)[self.string]).astype(np.float32)[:, None]
-        ends = (_extreme(how, values, self.string, count) for how in (np.minimum, np.maximum))
+        ends = (_reduce(how, values, self.string, count) for how in (np.minimum, np.maximum))
         return np.concatenate([_sums(values * weight, self.string, count), *ends], axis=1)
 
 
@@ -258,8 +258,8 @@ class Network:
             [atoms, np.bincount(at_site, minlength=count), np.bincount(at, minlength=count)], axis=1
         )
         parts = [
-            mean, spread, _extreme(np.minimum, of_element, at, count), _extreme(np.maximum, of_element, at, count),
-            _sums(of_site * portion, at_site, count), _extreme(np.maximum, of_site, at_site, count),
+            mean, spread, _reduce(np.minimum, of_element, at, count), _reduce(np.maximum, of_element, at, count),
+            _sums(of_site * portion, at_site, count), _reduce(np.maximum, of_site, at_site, count),
             _sums(of_group, layout.sequence[groups], count),
             np.log(np.maximum(counts, 1)).astype(np.float32),
         ]  # fmt: skip
@@ -291,12 +291,8 @@ def _sums(values: Array, index: Indices, count: int) -> Array:
     return _reduce(np.add, values, index, count)
 
 
-def _extreme(how: np.ufunc, values: Array, index: Indices, count: int) -> Array:
-    """Take the minimum or maximum of rows of values by ascending index, to (count, columns); 0 for indices without rows."""
-    return _reduce(how, values, index, count)
-
-
 def _reduce(how: np.ufunc, values: Array, index: Indices, count: int) -> Array:
+    """Reduce rows of values by ascending index, to (count, columns); 0 for indices without rows."""
     out = np.zeros((count, values.shape[1]), dtype=np.float32)
     if len(index):
         starts = np.flatnonzero(np.diff(index, prepend=-1))

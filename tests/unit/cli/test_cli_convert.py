@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from cloudkit.models import build_model, load_model, save_model
+from cloudkit.models import CloudModel, load_model, save_model
 from cloudkit.modelspec import parse_spec, template
 from cloudkit.scope import candidates, project
 from cloudkit.tokens import Tokenizer
@@ -111,7 +111,7 @@ def test_labels_come_from_a_column_of_a_table(cloudkit, tmp_path):
 
 def test_a_model_goes_to_hugging_face_and_comes_back_the_same(cloudkit, tmp_path):
     text = template("published").replace("layers: 12", "layers: 1").replace("width: 768", "width: 24")
-    save_model(build_model(parse_spec(text, "small.yaml", tmp_path), Tokenizer("cloud")), tmp_path / "first")
+    save_model(CloudModel(parse_spec(text, "small.yaml", tmp_path), Tokenizer("cloud")), tmp_path / "first")
     answer = cloudkit("convert", tmp_path / "first", "--to", "hf", "-o", tmp_path / "hf")
     assert (answer.code, answer.out) == (0, f"wrote {tmp_path / 'hf'}\n")
     assert {path.name for path in (tmp_path / "hf").iterdir()} == {

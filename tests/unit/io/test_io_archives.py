@@ -189,13 +189,14 @@ def bombs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_gigabyte_of_zeros_is_refused_in_bounded_memory_and_nothing_is_written(bombs: Path) -> None:
     before = sorted(bombs.rglob("*"))
+    # its own peak: that of getrusage starts from the process that forked it
     code = (
         "import json, sys\n"
         "from cloudkit.io import read_structures\n"
         "for r in read_structures([sys.argv[1]]):\n"
         "    print(json.dumps([r.id, f'{r.error.code} {r.error.message}' if r.error else 'ok']))\n"
         "print(next(line for line in open('/proc/self/status') if line.startswith('VmHWM')).split()[1])\n"
-    )  # its own peak: that of getrusage starts from the process that forked it
+    )
     process = subprocess.Popen(
         [sys.executable, "-c", code, str(bombs)],
         stdout=subprocess.PIPE,
@@ -280,9 +281,8 @@ def test_a_zip_file_that_states_few_members_but_lists_many_is_refused(tmp_path: 
 @pytest.mark.parametrize("kind", KINDS)
 def test_all_members_together_are_limited(tmp_path: Path, kind: str) -> None:
     path = pack(tmp_path / f"x.{kind}", {f"{i}.cif": ROCK_SALT.encode() for i in range(5)})
-    most = 3 * (
-        len(ROCK_SALT) if kind == "zip" else 1024
-    )  # a tar file has blocks of 512 for headers and for contents
+    # a tar file has blocks of 512 for headers and for contents
+    most = 3 * (len(ROCK_SALT) if kind == "zip" else 1024)
     with mock.patch.object(archives, "MAX_UNPACKED", most):
         found = read(path)
     assert [text[:4] for text in found.values()] == ["ok", "ok", "ok", "S116"]

@@ -12,7 +12,6 @@ from cloudkit.kernels import thermodynamics
 from cloudkit.models import (
     CloudModel,
     HeadModel,
-    build_model,
     load_model,
     predict_modes,
     predict_values,
@@ -57,7 +56,7 @@ def tiny(
 
 
 def model_of(spec: Spec) -> CloudModel:
-    return build_model(spec, Tokenizer(spec.tokens.vocabulary)).eval()
+    return CloudModel(spec, Tokenizer(spec.tokens.vocabulary)).eval()
 
 
 def pooled(model: CloudModel, texts: list[str]) -> torch.Tensor:
@@ -134,7 +133,7 @@ def test_building_a_model_does_not_touch_the_global_generator() -> None:
 
 @pytest.mark.parametrize("head", ["mlm", "thermal", "gap"])
 def test_every_parameter_that_a_head_uses_gets_a_finite_gradient(head: str, minerals: Crystals) -> None:
-    model = build_model(tiny(), Tokenizer())
+    model = CloudModel(tiny(), Tokenizer())
     inputs = model.inputs(*model.tokenizer.encode_batch(minerals.texts[:20]))
     index = torch.arange(20)
     rest = (index,) if head == "mlm" else (index, index % 2, torch.full((20,), 200.0))

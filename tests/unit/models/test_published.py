@@ -11,7 +11,7 @@ import torch
 
 from cloudkit.data import make_batch, read_builtin, read_crystals, tokenize
 from cloudkit.errors import ModelError, SpecError
-from cloudkit.models import HeadModel, build_model, load_model, read_published, save_model, write_published
+from cloudkit.models import CloudModel, HeadModel, load_model, read_published, save_model, write_published
 from cloudkit.modelspec import parse_spec
 from cloudkit.tokens import Tokenizer
 
@@ -123,7 +123,7 @@ def test_what_heads_read_is_the_same_alone_and_in_a_batch(
     pooling: str, dialect: str, vocabulary: str
 ) -> None:
     text = BERT.replace("DIALECT", dialect).replace("VOCABULARY", vocabulary).replace("POOLING", pooling)
-    model = build_model(parse_spec(text, "tiny.yaml", Path()), Tokenizer(vocabulary)).eval()
+    model = CloudModel(parse_spec(text, "tiny.yaml", Path()), Tokenizer(vocabulary)).eval()
     texts = read_crystals(read_builtin("minerals"), dialect=dialect).texts[:60:7]
 
     def read(some: list[str]) -> torch.Tensor:
@@ -205,7 +205,7 @@ def test_a_model_without_a_counterpart_is_not_written(
     )
     spec = parse_spec(text, "tiny.yaml", Path())
     with pytest.raises(ModelError, match=message):
-        write_published(build_model(spec, Tokenizer(spec.tokens.vocabulary)), tmp_path / "out")
+        write_published(CloudModel(spec, Tokenizer(spec.tokens.vocabulary)), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

@@ -14,7 +14,6 @@ from cloudkit.kernels.solids_numpy import debye, einstein
 from cloudkit.models import (
     CloudModel,
     IntervalHead,
-    build_model,
     load_model,
     pool,
     predict_modes,
@@ -156,7 +155,7 @@ def assert_ends(mine: Interval, theirs: Interval) -> None:
 def toy(folder: Path, encoder: str, head: tuple[str, str], dialect: str = "orbit") -> tuple[Runtime, object]:
     text = SPEC.replace("ENCODER", encoder).replace("HEAD", head[0]).replace("TARGET", head[1])
     spec = parse_spec(text.replace("DIALECT", dialect), "toy.yaml", Path(), check_files=False)
-    model = build_model(spec, Tokenizer("compact"))
+    model = CloudModel(spec, Tokenizer("compact"))
     with torch.no_grad():
         for name, tensor in model.named_parameters():
             if name.startswith(("heads", "members")):  # untrained heads say almost nothing
@@ -193,7 +192,7 @@ def test_every_form_of_encoder_gives_the_numbers_of_torch(tmp_path: Path, encode
 def test_an_ensemble_is_the_mean_of_its_networks(tmp_path: Path) -> None:
     text = SPEC.replace("ENCODER", ENCODERS[0]).replace("HEAD", REGRESSION[0]).replace("DIALECT", "orbit")
     text = text.replace("[TARGET]}", "[{column: a, quantity: a}]}\n    ensemble: {members: 3}")
-    model = build_model(parse_spec(text, "toy.yaml", Path(), check_files=False), Tokenizer("compact"))
+    model = CloudModel(parse_spec(text, "toy.yaml", Path(), check_files=False), Tokenizer("compact"))
     give_widths(model)
     save_model(model, tmp_path / "toy")
     runtime = read_runtime(tmp_path / "toy")

@@ -19,11 +19,8 @@ STUBBED = {
 NOT_OFFERED = {"letter_index", "not_a_token"}  # helpers that the module keeps to itself
 
 
-NO_TWIN = {
-    "find_symmetry",
-    "encode_crystals",
-    "encode_columns",
-}  # of crystals: moyo and spglib are the oracles
+# of crystals: moyo and spglib are the oracles
+NO_TWIN = {"find_symmetry", "encode_crystals", "encode_columns"}
 OTHERS = {"COMPILED", "SYMMETRY_VERSION", "SpeciesTable"}
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cloudkit.models import build_model, save_weights, vocabulary_text
+from cloudkit.models import CloudModel, save_weights, vocabulary_text
 from cloudkit.modelspec import dump, parse_spec
 from cloudkit.tokens import Tokenizer
 
@@ -40,5 +40,5 @@ def make_model(
     folder.mkdir()
     (folder / "spec.yaml").write_text(dump(spec), encoding="utf-8")
     (folder / "vocab.txt").write_text(vocabulary_text(tokenizer), encoding="utf-8")
-    save_weights(build_model(spec, tokenizer).state_dict(), folder / "model.safetensors")
+    save_weights(CloudModel(spec, tokenizer).state_dict(), folder / "model.safetensors")
     return folder

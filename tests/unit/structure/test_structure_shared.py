@@ -186,8 +186,7 @@ def test_files_that_are_plain_mean_the_same_when_read_row_by_row(
 
 def test_input_order_with_moyo_comes_back_from_every_cell(shared: Path) -> None:
     with gzip.open(shared / "data" / "mp20_binary_ternary.jsonl.gz", "rt") as file:
-        rows = [
-            json.loads(line)["structure"] for line in islice(file, 160, 180)
-        ]  # moyo 0.21 stays in the tenth
+        # moyo 0.21 stays in the tenth
+        rows = [json.loads(line)["structure"] for line in islice(file, 160, 180)]
     batch = encode_batch(rows, order="input", engine="moyo")  # for ever when it is given an angle tolerance
     assert all(batch.texts)

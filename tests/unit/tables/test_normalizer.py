@@ -14,15 +14,8 @@ from cloudkit.scope.aflow import AXES_KEPT
 from cloudkit.tables import LETTERS, SPACE_GROUPS, letter_permutations, origin_shift_permutations
 
 ROOT = Path(__file__).resolve().parents[3]
-ORIGIN_ONLY = {
-    2,
-    3,
-    10,
-    11,
-    12,
-    13,
-    14,
-}  # where pymatgen knows shifts of the origin, and not the changes of axes
+# where pymatgen knows shifts of the origin, and not the changes of axes
+ORIGIN_ONLY = {2, 3, 10, 11, 12, 13, 14}
 SIZES = {1: 1, 2: 1344, 3: 24, 10: 48, 12: 16, 13: 8, 15: 8, 16: 48, 47: 48, 69: 12, 73: 6, 146: 1, 225: 2, 227: 2, 230: 1}  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 import cloudkit
 from cloudkit.errors import CloudkitError
 from cloudkit.io import read_table
-from cloudkit.models import build_model, load_model
+from cloudkit.models import CloudModel, load_model
 from cloudkit.modelspec import Spec, load_spec, parse_spec
 from cloudkit.predict import load
 from cloudkit.report.sheet import sheet_page
@@ -260,7 +260,7 @@ def test_a_dry_run_counts_parameters_operations_and_bytes(project: Path, spec: A
     lines: list[str] = []
     shape = ["encoder.width=64", "encoder.layers=3", "encoder.heads=4"]
     metrics = build(spec(*shape), project / "run", dry_run=True, log=lines.append).metrics
-    assert metrics["parameters"] == build_model(spec(*shape), Tokenizer("compact")).parameters_count
+    assert metrics["parameters"] == CloudModel(spec(*shape), Tokenizer("compact")).parameters_count
     assert any(f"parameters: {metrics['parameters']:,}; " in line for line in lines)
     pretrain, finetune = metrics["costs"]
     assert (pretrain["stage"], finetune["stage"]) == ("pretrain mlm", "finetune thermal")

@@ -32,7 +32,7 @@ STILL = [
 ]
 HOLD = """
 import json, pathlib
-from cloudkit.models import MultiTaskModel, build_model
+from cloudkit.models import MultiTaskModel, CloudModel
 from cloudkit.modelspec import load_spec
 from cloudkit.tokens import Tokenizer
 from cloudkit.train.devices import make_fabric
@@ -40,7 +40,7 @@ from cloudkit.train.devices import ema_copy
 
 spec = load_spec("tiny.yaml", ["run.strategy=fsdp"])
 fabric = make_fabric(spec.run)
-module = MultiTaskModel(build_model(spec, Tokenizer(spec.tokens.vocabulary)), ["mlm"])
+module = MultiTaskModel(CloudModel(spec, Tokenizer(spec.tokens.vocabulary)), ["mlm"])
 found = {"all": sum(weight.numel() for weight in module.parameters()), "ema": ema_copy(fabric, module)}
 fabric.setup_module(module)
 for name, part in (("module", module), ("ema", found["ema"])):
@@ -74,9 +74,8 @@ def finish(command: list[str], project: Path) -> Any:
     """Run a command to its end; what it prints as JSON."""
     done = subprocess.run(command, cwd=project, env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(
-        done.stdout[done.stdout.index("{\n") :]
-    )  # gloo of torch 2.9 says on stdout whom it reached
+    # gloo of torch 2.9 says on stdout whom it reached
+    return json.loads(done.stdout[done.stdout.index("{\n") :])
 
 
 def kill(command: list[str], project: Path, out: str, delay: float) -> bool:
