@@ -1,4 +1,4 @@
-"""The result of the thermodynamic functions, and checks of their arguments before a kernel starts."""
+"""Result of the thermodynamic functions, and checks of their arguments before a kernel starts."""
 
 import math
 from collections.abc import Mapping
@@ -23,7 +23,22 @@ RULES: Final = {
 
 
 class Thermodynamics(NamedTuple):
-    """Of `n_atoms` moles of atoms: U and F in J/mol, with the zero-point energy; Cv and S in J/mol/K."""
+    """Result of `thermodynamics`, per mole of cells with `n_atoms` atoms each.
+
+    Attributes
+    ----------
+    internal_energy, free_energy : Tensor
+        U and F in J/mol, with the zero-point energy.
+    heat_capacity, entropy : Tensor
+        Cv and S in J/mol/K.
+
+    Examples
+    --------
+    >>> from cloudkit.kernels import thermodynamics
+    >>> energy, cv, entropy, free_energy = thermodynamics(428, torch.tensor([0.0, 300.0]))
+    >>> cv
+    tensor([ 0.0000, 22.5785])
+    """
 
     internal_energy: Tensor
     heat_capacity: Tensor
@@ -32,9 +47,9 @@ class Thermodynamics(NamedTuple):
 
 
 def as_tensors(given: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The arguments as real floating tensors of one dtype on one device.
+    """Convert arguments to real floating tensors of one dtype on one device.
 
-    Raises ValueError with the argument and its rule. Values are not checked under `torch.compile`.
+    Raises ValueError naming the argument and its rule. Values are not checked under `torch.compile`.
     """
     device = next((value.device for value in given.values() if isinstance(value, Tensor)), CPU)
     tensors = {name: _as_tensor(name, value, device) for name, value in given.items()}
@@ -48,7 +63,7 @@ def as_tensors(given: Mapping[str, Any]) -> dict[str, Tensor]:
 
 
 def check_shapes(tensors: Mapping[str, Tensor]) -> torch.Size:
-    """The common broadcast shape. Raises ValueError, with all shapes, if there is none."""
+    """Return the common broadcast shape; raise ValueError with all shapes if there is none."""
     try:
         return torch.broadcast_shapes(*(tensor.shape for tensor in tensors.values()))
     except RuntimeError as error:
@@ -57,7 +72,7 @@ def check_shapes(tensors: Mapping[str, Tensor]) -> torch.Size:
 
 
 def uses_triton(impl: Impl, tensor: Tensor) -> bool:
-    """Whether to use the Triton kernels for tensors like this one.
+    """Return whether to use the Triton kernels for tensors like this one.
 
     "auto" uses them on a GPU if Triton is installed, but not under `torch.compile`, which fuses the torch code itself.
     Raises ValueError for an unknown `impl`, MissingExtra if Triton is required but not installed.
@@ -72,7 +87,7 @@ def uses_triton(impl: Impl, tensor: Tensor) -> bool:
 
 @cache
 def has_triton() -> bool:
-    """Whether Triton is installed."""
+    """Return whether Triton is installed."""
     return find_spec("triton") is not None
 
 
@@ -91,7 +106,7 @@ def _as_tensor(name: str, value: Any, device: torch.device) -> Tensor:
 
 
 def _promote(tensors: list[Tensor]) -> torch.dtype:
-    """torch's promotion: tensors with dimensions decide, then those without, then the default dtype; integers never do."""
+    """Promote as torch does: tensors with dimensions decide, then those without, then the default dtype; never integers."""
     for group in ([t.dtype for t in tensors if t.dim()], [t.dtype for t in tensors]):
         dtype = reduce(torch.promote_types, group, torch.uint8)
         if dtype.is_floating_point:
@@ -100,17 +115,17 @@ def _promote(tensors: list[Tensor]) -> torch.dtype:
 
 
 def _check_values(tensors: dict[str, Tensor]) -> None:
-    """One pass per argument and one transfer from the device; the offending element is located only if the check fails."""
-    legal = [_legal(name, *torch.aminmax(t.detach())) for name, t in tensors.items() if t.numel()]
-    if not legal or bool(torch.stack(legal).all()):
+    """Check values with one pass per argument and one transfer; the wrong element is located only if a check fails."""
+    valid = [_is_valid(name, *torch.aminmax(t.detach())) for name, t in tensors.items() if t.numel()]
+    if not valid or bool(torch.stack(valid).all()):
         return
     for name, tensor in tensors.items():
-        wrong = (~_legal(name, tensor, tensor)).nonzero()
+        wrong = (~_is_valid(name, tensor, tensor)).nonzero()
         if len(wrong):
             where = tuple(wrong[0].tolist())
             place = f" at index {where}" if where else ""
             raise ValueError(f"{name} must be finite and {RULES[name]}, found {tensor[where].item()}{place}")
 
 
-def _legal(name: str, low: Tensor, high: Tensor) -> Tensor:
+def _is_valid(name: str, low: Tensor, high: Tensor) -> Tensor:
     return (low > 0 if RULES[name] == "> 0" else low >= 0) & (high < math.inf)

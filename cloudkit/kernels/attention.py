@@ -1,4 +1,4 @@
-"""Softmax attention of each sequence of a packed batch with itself: checks the arguments, runs the torch or the Triton path.
+"""Softmax self-attention within each sequence of a packed batch: checks the arguments, runs the torch or the Triton path.
 
 On GPUs the Triton path is one operator, ``torch.ops.cloudkit.packed_attention``; on CPUs runs of equal length go through
 torch's scaled_dot_product_attention, except under `torch.compile`, which takes the operator everywhere.
@@ -27,7 +27,7 @@ def attention(
     dropout: float,
     fused: bool,
 ) -> tuple[Tensor, Tensor]:
-    """out (tokens, heads, dim), and for the gradient lse (heads, tokens) float32: log2 of each row's sum of weights.
+    """Return out (tokens, heads, dim), and for the gradient lse (heads, tokens) float32: log2 of the sum of weights of each row.
 
     The operator as torch.compile, autograd and opcheck see it. parts: Q, K and V (tokens, heads, dim), or one fused (tokens, 3,
     heads, dim). fused: run the Triton kernels; otherwise the torch path, which needs no lse and runs forward again in the
@@ -54,7 +54,7 @@ def attention_backward(
     dropout: float,
     fused: bool,
 ) -> list[Tensor]:
-    """Gradients of the parts and, where there is one, of bias."""
+    """Return the gradients of the parts and, if given, of bias."""
     packing = read_offsets(offsets, len(out))
     if fused:
         grads: list[Tensor] = _launcher().backward(grad, parts, packing, bias, seed, out, lse, scale, dropout)
@@ -122,17 +122,47 @@ def packed_attention(
     seed: int | None = None,
     impl: Impl = "auto",
 ) -> Tensor:
-    """softmax(scale q kᵀ + bias) v within each sequence: (tokens, heads, dim) x3 -> (tokens, heads, dim), contiguous.
+    """Compute softmax(scale q kᵀ + bias) v within each sequence of a packed batch.
 
-    q, k, v: float16, bfloat16, float32 or float64 on one device; the last two dimensions contiguous, so that views of a
-    fused projection need no copy. offsets (sequences + 1,): int32 or int64, ascending from 0 to `tokens`; sequence i is
-    rows offsets[i] … offsets[i + 1] - 1 and may be empty. Best kept on the CPU, where reading them waits for nothing.
-    bias (tokens, heads): float32 (float64 with float64 inputs), added to the scores of a key; -inf hides it, one key of each
-    sequence must be left. scale: 1/sqrt(dim) unless given. dropout: share of weights dropped, in [0, 1), the others scaled
-    up; seed in [0, 2**63) decides which, the same on every device, and is drawn from torch's generator unless given.
-    impl: "triton" on GPUs, for head sizes 16, 24 … 128 and all dtypes but float64; "torch" anywhere; "auto" takes Triton
-    where it can. Accumulates in float32 (torch on CPUs: as torch does); float32 products are IEEE, not TF32.
-    Raises ValueError naming the argument and the rule it breaks; MissingExtra without Triton.
+    Accumulates in float32 (torch on CPUs: as torch does); float32 products are IEEE, not TF32.
+
+    Parameters
+    ----------
+    q, k, v
+        (tokens, heads, dim), float16, bfloat16, float32 or float64 on one device. The last two dimensions are contiguous, so
+        views of a fused projection need no copy.
+    offsets
+        (sequences + 1,), int32 or int64, ascending from 0 to `tokens`: sequence i is rows offsets[i] to offsets[i + 1] - 1 and
+        may be empty. Keep it on the CPU, where reading it does not wait for the device.
+    bias
+        (tokens, heads), float32 (float64 with float64 inputs), added to the scores of a key. -inf masks the key; each sequence
+        needs one that is not masked.
+    scale
+        By default 1/sqrt(dim).
+    dropout
+        Fraction of the weights that is dropped, in [0, 1); the others are scaled up.
+    seed
+        In [0, 2**63), determines the dropped weights on every device; by default drawn from torch's generator.
+    impl
+        "triton": on GPUs, for head sizes 16, 24 … 128, without float64; "torch": anywhere; "auto": Triton if it can.
+
+    Returns
+    -------
+    Tensor
+        (tokens, heads, dim), contiguous.
+
+    Raises
+    ------
+    ValueError
+        Naming the argument and its rule.
+    MissingExtra
+        For "triton" without Triton (extra `gpu`).
+
+    Examples
+    --------
+    >>> q, v = torch.zeros(3, 1, 16), torch.tensor([5.0, 1.0, 3.0])[:, None, None].repeat(1, 1, 16)
+    >>> packed_attention(q, q, v, torch.tensor([0, 1, 3]))[:, 0, 0]
+    tensor([5., 2., 2.])
     """
     for name, part in (("q", q), ("k", k), ("v", v)):
         _check_part(name, part, "(tokens, heads, dim)", 3, q)
@@ -149,7 +179,30 @@ def packed_attention_qkv(
     seed: int | None = None,
     impl: Impl = "auto",
 ) -> Tensor:
-    """packed_attention of one fused tensor (tokens, 3, heads, dim), whose gradient is one fused tensor too."""
+    """Compute `packed_attention` of one fused tensor, whose gradient is one fused tensor too.
+
+    Parameters
+    ----------
+    qkv
+        (tokens, 3, heads, dim).
+    offsets, bias, scale, dropout, seed, impl
+        As in `packed_attention`.
+
+    Returns
+    -------
+    Tensor
+        (tokens, heads, dim), contiguous.
+
+    Raises
+    ------
+    ValueError, MissingExtra
+        As `packed_attention`.
+
+    Examples
+    --------
+    >>> packed_attention_qkv(torch.zeros(3, 3, 2, 16), torch.tensor([0, 1, 3])).shape
+    torch.Size([3, 2, 16])
+    """
     _check_part("qkv", qkv, "(tokens, 3, heads, dim)", 4, qkv)
     if qkv.shape[1] != 3:
         raise ValueError(f"qkv must have the shape (tokens, 3, heads, dim), found {tuple(qkv.shape)}")
@@ -186,7 +239,9 @@ def _check_part(name: str, part: Tensor, form: str, dims: int, first: Tensor) ->
     if not isinstance(part, Tensor):
         raise ValueError(f"{name} must be a tensor {form}, found {type(part).__name__}")
     if part.dim() != dims or 0 in part.shape[1:]:
-        raise ValueError(f"{name} must have the shape {form}, none but tokens 0, found {tuple(part.shape)}")
+        raise ValueError(
+            f"{name} must have the shape {form}, only tokens may be 0, found {tuple(part.shape)}"
+        )
     if part.shape != first.shape:
         raise ValueError(f"{name} must have the shape of q, {tuple(first.shape)}, found {tuple(part.shape)}")
     if part.dtype not in DTYPES or part.dtype != first.dtype:
@@ -228,7 +283,7 @@ def _check_bias(bias: Tensor | None, first: Tensor, shape: tuple[int, int]) -> N
 
 
 def _seed(seed: int | None, dropout: float, device: torch.device) -> Tensor:
-    """The seed where the kernel reads it, (1,) int64."""
+    """Return the seed as the kernels read it, (1,) int64 on the device."""
     if seed is not None and not 0 <= seed < 2**63:
         raise ValueError(f"seed must be in [0, 2**63), found {seed}")
     if not dropout:

@@ -1,9 +1,9 @@
-"""Which attention kernel runs on which rows, in which configuration, and its launch.
+"""Chooses the attention kernel for each row and its configuration, and launches it.
 
 Whole-sequence programs take sequences of up to 64 rows in tiles of 64, longer ones of two-byte dtypes in tiles of 128; the
-rest is streamed. The forward and the backward pass may draw the line at different lengths, as neither reads what the other
-kept of its tiles. The configurations are few, and the same on every chip; benchmarks/results/kernels.txt says what each
-needs on each chip, and spec/decisions/0006-packed-attention.md why these.
+rest is streamed. The limit may differ between the forward and the backward pass, because neither reads tiles of the other.
+benchmarks/results/kernels.txt lists registers and memory of each configuration on each chip,
+spec/decisions/0006-packed-attention.md the reasons for the choice.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ VENDOR = "amd" if torch.version.hip else "nvidia"
 
 
 class Configuration(NamedTuple):
-    """How a kernel runs: rows of queries and of keys that a program has at hand, padded head size, warps."""
+    """Configuration of a kernel: rows of queries and keys per program, padded head size, warps."""
 
     kernel: str
     queries: int
@@ -38,7 +38,7 @@ Shape = tuple[str, int, int, int]  # kernel, queries, keys, warps
 
 
 class Plan(NamedTuple):
-    """whole: by rows of a tile, ascending; stream: the passes over what is longer, in order."""
+    """Configurations. whole: by rows of a tile, ascending; stream: the passes over longer sequences, in order."""
 
     whole: tuple[Configuration, ...]
     stream: tuple[Configuration, ...]
@@ -78,7 +78,7 @@ def _plan(head_size: int, whole: list[Shape], stream: list[Shape]) -> Plan:
 
 
 def _launch(plan: Plan, packing: Packing, arguments: dict[str, Any]) -> None:
-    """Each whole-sequence kernel on its tiles, then each streaming kernel on its blocks."""
+    """Run each whole-sequence kernel on its tiles, then each streaming kernel on its blocks."""
     device, above = arguments["q_ptr"].device, 0
     for chosen in plan.whole:
         tiles = packing.tiles(above, chosen.keys, device)
@@ -91,7 +91,7 @@ def _launch(plan: Plan, packing: Packing, arguments: dict[str, Any]) -> None:
 
 
 def _run(chosen: Configuration, programs: int, arguments: dict[str, Any]) -> None:
-    """One program for each tile or block and head."""
+    """Run a kernel with one program for each tile or block and head."""
     if not programs:
         return
     kernel = getattr(attention_triton, chosen.kernel)
@@ -128,7 +128,7 @@ def backward(
     scale: float,
     dropout: float,
 ) -> list[Tensor]:
-    """Gradients of the parts and, where there is one, of bias."""
+    """Return the gradients of the parts and, if given, of bias."""
     grads = [torch.empty(part.shape, dtype=part.dtype, device=part.device) for part in parts]
     views = dict(zip(("q", "k", "v", "dq", "dk", "dv"), (*_views(parts), *_views(grads)), strict=True))
     arguments = _arguments(views | {"out": out, "grad": _aligned(grad)}, bias, seed, lse, scale, dropout)
@@ -145,18 +145,16 @@ def _views(parts: Sequence[Tensor]) -> Sequence[Tensor]:
 def _arguments(
     rows: dict[str, Tensor], bias: Tensor | None, seed: Tensor, lse: Tensor, scale: float, dropout: float
 ) -> dict[str, Any]:
-    """Pointers and strides under the names that the kernels use."""
+    """Return pointers and strides by the names that the kernels use."""
     tokens, heads, dim = rows["q"].shape
     if not rows["q"].is_cuda and not INTERPRETED:
         raise ValueError(f"impl='triton' needs q on a GPU, found {rows['q'].device}; use impl='torch' there")
     if tokens * heads >= INDEX_LIMIT:
         raise ValueError(f"q must have fewer than 2**31 rows, tokens times heads, found {tokens} x {heads}")
     for name, part in rows.items():
-        apart = part.stride(0) if tokens > 1 else 0
-        if apart % 8 or not 0 <= apart < STRIDE_LIMIT or part.data_ptr() % 16:
-            rule = (
-                "rows must start at multiples of 16 bytes, a multiple of 8 and fewer than 2**24 numbers apart"
-            )
+        stride = part.stride(0) if tokens > 1 else 0
+        if stride % 8 or not 0 <= stride < STRIDE_LIMIT or part.data_ptr() % 16:
+            rule = "rows must start at multiples of 16 bytes, and their stride must be a multiple of 8 below 2**24"
             found = f"found stride {part.stride(0)}; call .clone()"
             raise ValueError(f"{name}: its {rule} for impl='triton', {found}")
     pointers = {f"{name}_ptr": part for name, part in rows.items()}

@@ -13,9 +13,9 @@ from torch.nn import functional
 
 from cloudkit.kernels.attention_packing import Run
 
-WORD: Final = 0xFFFFFFFF
+UINT32_MAX: Final = 0xFFFFFFFF
 GOLDEN: Final = 0x9E3779B9
-NOTHING: Final[Run] = (0, 0, 1)  # the run of a batch without tokens
+EMPTY: Final[Run] = (0, 0, 1)  # the run of a batch without tokens
 
 
 def attend(
@@ -26,7 +26,7 @@ def attend(
     scale: float,
     dropout: float,
 ) -> Tensor:
-    """(tokens, heads, dim); parts: Q, K and V of that shape, or one (tokens, 3, heads, dim). See packed_attention."""
+    """Return (tokens, heads, dim); parts: Q, K and V of that shape, or one (tokens, 3, heads, dim). See packed_attention."""
     out = []
     for run, q, k, v, added in _blocks(parts, runs, bias):
         if dropout or not q.numel():  # an empty batch still depends on its bias
@@ -47,7 +47,7 @@ def pull_back(
     scale: float,
     dropout: float,
 ) -> list[Tensor]:
-    """Gradients of the parts and, where there is one, of bias from that of the output; what the kernels compute."""
+    """Return the gradients of the parts and, if given, of bias from that of the output; as the kernels compute them."""
     grads: list[list[Tensor]] = [[], [], [], []]
     rows = _split(grad, runs)
     for (run, q, k, v, added), grad_rows in zip(_blocks(parts, runs, bias), rows, strict=True):
@@ -72,8 +72,8 @@ def pull_back(
 def _blocks(
     parts: Sequence[Tensor], runs: Sequence[Run], bias: Tensor | None
 ) -> Iterator[tuple[Run, Tensor, Tensor, Tensor, Tensor | None]]:
-    """Each run, its Q, K and V as (sequences, heads, length, dim), its bias as (sequences, heads, 1, length)."""
-    runs = runs or [NOTHING]
+    """Yield each run, its Q, K and V as (sequences, heads, length, dim), its bias as (sequences, heads, 1, length)."""
+    runs = runs or [EMPTY]
     biases = [None] * len(runs) if bias is None else _split(bias, runs)
     for run, added, *rows in zip(runs, biases, *(_split(part, runs) for part in parts), strict=True):
         q, k, v = _dense(rows)
@@ -81,14 +81,14 @@ def _blocks(
 
 
 def _split(part: Tensor, runs: Sequence[Run]) -> Iterator[Tensor]:
-    """Each run's rows as (sequences, length, ...); one split, so that its gradient is one concatenation."""
-    runs = runs or [NOTHING]
+    """Yield the rows of each run as (sequences, length, ...); one split, so that its gradient is one concatenation."""
+    runs = runs or [EMPTY]
     pieces = part.split([count * length for _, count, length in runs])
     return (piece.unflatten(0, run[1:]) for piece, run in zip(pieces, runs, strict=True))
 
 
 def _dense(rows: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    """Q, K, V as (sequences, heads, length, dim), from one fused block or three."""
+    """Return Q, K, V as (sequences, heads, length, dim), from one fused block or three."""
     if len(rows) == 1:
         return rows[0].permute(2, 0, 3, 1, 4).unbind()
     return tuple(part.transpose(1, 2) for part in rows)
@@ -102,23 +102,23 @@ def _weights(q: Tensor, k: Tensor, bias: Tensor | None, scale: float) -> Tensor:
 
 
 def _factor(run: Run, weights: Tensor, seed: Tensor, dropout: float) -> Tensor:
-    """What dropout multiplies the weights of a run by."""
-    return kept(run, weights.shape[1], seed, dropout).to(weights.dtype) / (1 - dropout)
+    """Return the factors with which dropout multiplies the weights of a run."""
+    return _kept(run, weights.shape[1], seed, dropout).to(weights.dtype) / (1 - dropout)
 
 
-def kept(run: Run, heads: int, seed: Tensor, dropout: float) -> Tensor:
-    """Which weights of a run survive, (sequences, heads, queries, keys); the same bits as attention_triton._kept."""
+def _kept(run: Run, heads: int, seed: Tensor, dropout: float) -> Tensor:
+    """Return which weights of a run are kept, (sequences, heads, queries, keys); the same bits as attention_triton._kept."""
     first, count, length = run
     token = torch.arange(first, first + count * length, device=seed.device).view(count, 1, length)
     head = torch.arange(heads, device=seed.device).view(heads, 1)
-    low, high = seed & WORD, (seed >> 32) & WORD
-    row = _mix(_mix((token + low) & WORD) ^ ((head * GOLDEN + high) & WORD))
-    bits = _mix((row[..., :, None] + (token * GOLDEN)[..., None, :]) & WORD)
+    low, high = seed & UINT32_MAX, (seed >> 32) & UINT32_MAX
+    row = _mix(_mix((token + low) & UINT32_MAX) ^ ((head * GOLDEN + high) & UINT32_MAX))
+    bits = _mix((row[..., :, None] + (token * GOLDEN)[..., None, :]) & UINT32_MAX)
     return (bits >> 8) * 2.0**-24 >= torch.tensor(dropout, dtype=torch.float32, device=seed.device)
 
 
 def _mix(x: Tensor) -> Tensor:
-    """A bijection of uint32, held in int64 (lowbias32, Wellons 2018)."""
-    x = (x ^ (x >> 16)) * 0x7FEB352D & WORD
-    x = (x ^ (x >> 15)) * 0x846CA68B & WORD
+    """Hash uint32, stored as int64; a bijection (lowbias32, Wellons 2018)."""
+    x = (x ^ (x >> 16)) * 0x7FEB352D & UINT32_MAX
+    x = (x ^ (x >> 15)) * 0x846CA68B & UINT32_MAX
     return x ^ (x >> 16)

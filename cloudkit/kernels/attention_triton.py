@@ -1,7 +1,7 @@
 """Attention within each sequence of a packed batch, as Triton kernels; attention.py checks, plans and launches.
 
-A *tile* is a stretch of whole neighbouring sequences with at most KEYS rows (tokens). `whole_*` kernels take one tile and
-one head per program: all keys of a query are at hand, so the softmax needs one pass, the mask is block-diagonal, and one
+A *tile* is a run of whole neighbouring sequences with at most KEYS rows (tokens). `whole_*` kernels take one tile and
+one head per program: it has all keys of a query, so the softmax needs one pass, the mask is block-diagonal, and one
 backward program writes dQ, dK and dV without atomics. `stream_*` kernels take one block of a longer sequence and run
 over the rest of it.
 
@@ -39,7 +39,7 @@ def _mix(x):  # type: ignore[no-untyped-def]
 
 @triton.jit
 def _kept(seed_ptr, head, queries, keys, dropout):  # type: ignore[no-untyped-def]
-    """Which weights survive: a function of seed, head and the two tokens' rows; queries and keys broadcast together."""
+    """Return which weights are kept: a function of seed, head and the two tokens' rows; queries and keys broadcast together."""
     seed = tl.load(seed_ptr)
     low, high = seed.to(tl.uint32), (seed >> 32).to(tl.uint32)
     row = _mix(_mix(queries.to(tl.uint32) + low) ^ (head.to(tl.uint32) * _GOLDEN + high))
@@ -70,7 +70,7 @@ def _write(ptr, values, first, stride, stop, head, dim, ROWS: tl.constexpr, DIM:
 
 @triton.jit
 def _bias(bias_ptr, keys, stop, has_bias, beyond):  # type: ignore[no-untyped-def]
-    """Of each key in units of log2, 0 without one; `beyond` after the end, where -inf hides a key."""
+    """Return the bias of each key in units of log2, 0 without one, `beyond` after the end; -inf masks a key."""
     bias = tl.load(bias_ptr + keys, mask=keys < stop * has_bias, other=0.0) * _LOG2E
     return tl.where(keys < stop, bias, beyond)
 
@@ -125,7 +125,7 @@ def _weights(  # type: ignore[no-untyped-def]
     PRECISION: tl.constexpr,
 ):  # fmt: skip
     """Weights, weights after dropout, and gradient of the weights of one block; rows are queries and columns keys, or
-    the other way round, as the five products want it: what enters a product first should have many rows."""
+    the other way round: the first operand of the five products should have many rows."""
     scores = tl.dot(row, tl.trans(column), input_precision=PRECISION) * (scale * _LOG2E) + shift
     weights = tl.exp2(scores)
     by_weights = tl.dot(row_value, tl.trans(column_value), input_precision=PRECISION)
@@ -280,7 +280,7 @@ def stream_backward_keys(  # type: ignore[no-untyped-def]
     q_stride, k_stride, v_stride, grad_stride, dk_stride, dv_stride, tokens, heads, dim8, has_bias, scale, dropout,
     QUERIES: tl.constexpr, KEYS: tl.constexpr, DIM: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """dk, dv and dbias of one block of keys of a long sequence, for one head; reads what the pass over queries left."""
+    """dk, dv and dbias of one block of keys of a long sequence, for one head; reads delta of the pass over queries."""
     dim = dim8 * 8
     head, first, start, stop = _block(blocks_ptr, heads)
     keys = first + tl.arange(0, KEYS)

@@ -3,8 +3,8 @@
 A density of states on a frequency grid: below the first grid point the density grows as the square of the frequency, so
 that part is a Debye solid, exactly; between the points it is linear and integrated by Gauss-Legendre points, each of which
 is an Einstein solid. The laws (dU/dT = Cv, ...) hold for each of them and so for the sum, whatever the number of points.
-The work is one small table (modes, temperatures) of Debye and Einstein functions, by their own torch or Triton path, and
-four matrix products with the shares of the modes: on any device the least that can be done for many densities.
+The cost is one small table (modes, temperatures) of Debye and Einstein functions, by their own torch or Triton path, and
+four matrix products with the shares of the modes.
 """
 
 from typing import Any, Literal
@@ -18,15 +18,36 @@ from cloudkit.kernels.solids_torch import FourTensors, debye, einstein
 
 
 def thermodynamics(theta: Any, temperature: Any, n_atoms: Any = 1, *, impl: Impl = "auto") -> Thermodynamics:
-    """U, Cv, S and F of a solid with one Debye temperature (Debye 1912), with exact gradients of any order.
+    """Compute U, Cv, S and F of a solid with one Debye temperature (Debye 1912), with exact gradients of any order.
 
-    theta: Debye temperature in K, finite and > 0. temperature: in K, finite and >= 0. n_atoms: atoms per
-    cell, >= 0. Tensors (floating or integer) on one device, arrays or numbers, that broadcast together; the
-    results have the broadcast shape and the dtype that torch promotes the three to. Arithmetic is float64.
-    impl: "torch" on any device with float64; "triton" on GPUs; "auto" takes Triton on a GPU that has it, and
-    leaves the fusing to the compiler under `torch.compile` (where values are not checked).
-    At T = 0: U = F = 9/8 n R theta, Cv = S = 0, and gradients are the limits. Limit as T grows: Cv -> 3 n R.
-    Raises ValueError naming the argument and the rule it breaks; MissingExtra without Triton.
+    At T = 0: U = F = 9/8 n R theta, Cv = S = 0, and gradients are the limits. As T grows: Cv -> 3 n R. Arithmetic is float64.
+
+    Parameters
+    ----------
+    theta, temperature
+        Debye temperature > 0 and temperature >= 0 in K, finite: tensors on one device, arrays or numbers.
+    n_atoms
+        Atoms per cell, >= 0. The three broadcast together.
+    impl
+        "torch": any device with float64; "triton": GPUs; "auto": Triton on a GPU if it is installed, and torch under
+        `torch.compile`, which fuses it (values are not checked there).
+
+    Returns
+    -------
+    Thermodynamics
+        Per mole of cells; of the broadcast shape and the dtype to which torch promotes the three.
+
+    Raises
+    ------
+    ValueError
+        Naming the argument and its rule.
+    MissingExtra
+        For "triton" without Triton (extra `gpu`).
+
+    Examples
+    --------
+    >>> round(float(thermodynamics(428, 300).heat_capacity), 2)
+    22.58
     """
     return _solid("debye", theta, temperature, n_atoms, impl)
 
@@ -34,9 +55,31 @@ def thermodynamics(theta: Any, temperature: Any, n_atoms: Any = 1, *, impl: Impl
 def einstein_thermodynamics(
     theta: Any, temperature: Any, n_atoms: Any = 1, *, impl: Impl = "auto"
 ) -> Thermodynamics:
-    """The same of a solid whose 3 modes per atom have one frequency, theta = h nu / k in K (Einstein 1907).
+    """Compute U, Cv, S and F of a solid whose 3 modes per atom have one frequency (Einstein 1907).
 
-    At T = 0: U = F = 3/2 n R theta. All else as `thermodynamics`.
+    At T = 0: U = F = 3/2 n R theta.
+
+    Parameters
+    ----------
+    theta
+        The frequency as a temperature, h nu / k, in K, > 0.
+    temperature, n_atoms, impl
+        As in `thermodynamics`.
+
+    Returns
+    -------
+    Thermodynamics
+        As `thermodynamics`.
+
+    Raises
+    ------
+    ValueError, MissingExtra
+        As `thermodynamics`.
+
+    Examples
+    --------
+    >>> round(float(einstein_thermodynamics(300, 300).heat_capacity), 2)
+    22.96
     """
     return _solid("einstein", theta, temperature, n_atoms, impl)
 
@@ -69,13 +112,42 @@ def _times(outputs: FourTensors, atoms: Tensor) -> FourTensors:
 def spectrum_thermodynamics(
     frequency: Any, density: Any, temperature: Any, n_atoms: Any = 1, *, points: int = 8, impl: Impl = "auto"
 ) -> Thermodynamics:
-    """U, Cv, S and F of harmonic oscillators with a density of states, with exact gradients of any order.
+    """Compute U, Cv, S and F of harmonic oscillators with a density of states, with exact gradients of any order.
 
-    frequency (g,): grid, h nu / k in K, ascending, > 0. density (..., g): at the grid points, >= 0, not all 0; linear
-    between them, quadratic from 0 to the first, normalized here to 3 modes per atom. temperature (m,) or (): in K, >= 0.
-    n_atoms: >= 0, broadcasts with the results (..., m). points: Gauss-Legendre points between neighbours on the grid;
-    8 keep the integrals within 1e-9 where no frequency is more than twice the one before.
-    Low temperatures follow Debye's T³ law with the theta whose density, 9 nu² / theta³, starts as this one. Raises ValueError as `thermodynamics`.
+    At low temperature, Cv follows Debye's T³ law with the theta whose density, 9 nu² / theta³, starts like this one.
+
+    Parameters
+    ----------
+    frequency
+        Grid (g,), h nu / k in K, ascending, > 0.
+    density
+        (..., g) at the grid points, >= 0, not all 0; linear between them, quadratic from 0 to the first. Normalized here to
+        3 modes per atom.
+    temperature
+        (m,) or (), in K, >= 0.
+    n_atoms
+        Atoms per cell, >= 0; broadcasts with the results.
+    points
+        Gauss-Legendre points between neighbours on the grid; 8 keep the integrals within 1e-9 if each frequency is at most
+        twice the one before.
+    impl
+        As in `thermodynamics`.
+
+    Returns
+    -------
+    Thermodynamics
+        (..., m), per mole of cells.
+
+    Raises
+    ------
+    ValueError, MissingExtra
+        As `thermodynamics`.
+
+    Examples
+    --------
+    >>> grid = torch.linspace(50, 428, 64)
+    >>> round(float(spectrum_thermodynamics(grid, grid**2, 300).heat_capacity), 2)
+    22.58
     """
     arguments = as_tensors(
         {"frequency": frequency, "density": density, "temperature": temperature, "n_atoms": n_atoms}
@@ -84,7 +156,7 @@ def spectrum_thermodynamics(
     _check_grid(grid, wide, arguments["temperature"])
     kelvin = arguments["temperature"].double()
     row = kelvin.reshape(1, -1)
-    nodes, shares = modes(grid, wide, points)
+    nodes, shares = _modes(grid, wide, points)
     first = thermodynamics(grid[:1, None], row, impl=impl)
     rest = einstein_thermodynamics(nodes[:, None], row, impl=impl)
     atoms, shape = arguments["n_atoms"].double(), (*wide.shape[:-1], *kelvin.shape)
@@ -96,13 +168,13 @@ def spectrum_thermodynamics(
     )
 
 
-def modes(grid: Tensor, density: Tensor, points: int) -> tuple[Tensor, Tensor]:
-    """Frequencies (k,) of the Einstein modes, and the shares (..., 1 + k) of the Debye part and of each mode; sums are 1.
+def _modes(grid: Tensor, density: Tensor, points: int) -> tuple[Tensor, Tensor]:
+    """Return frequencies (k,) of the Einstein modes, and shares (..., 1 + k) of the Debye part and of each mode; their sum is 1.
 
     Shares are linear in the density (..., g) before they are normalized. All float64.
     """
     x, w = (torch.as_tensor(part, device=grid.device) for part in np.polynomial.legendre.leggauss(points))
-    up = (0.5 * (1 + x))[:, None]  # place between two neighbours, 0 to 1
+    up = (0.5 * (1 + x))[:, None]  # between two neighbours, 0 to 1
     low, high = grid[:-1], grid[1:]
     nodes = low + up * (high - low)
     weight = 0.5 * w[:, None] * (high - low)
@@ -114,7 +186,7 @@ def modes(grid: Tensor, density: Tensor, points: int) -> tuple[Tensor, Tensor]:
 
 def _check_grid(grid: Tensor, density: Tensor, temperature: Tensor) -> None:
     if grid.dim() != 1 or len(grid) < 2:
-        raise ValueError(f"frequency must be a grid of two points or more, found shape {tuple(grid.shape)}")
+        raise ValueError(f"frequency must be a grid of at least two points, found shape {tuple(grid.shape)}")
     if density.dim() < 1 or density.shape[-1] != len(grid):
         raise ValueError(
             f"density must have one value per point of frequency ({len(grid)}) in its last dimension, "
@@ -125,6 +197,6 @@ def _check_grid(grid: Tensor, density: Tensor, temperature: Tensor) -> None:
     if torch.compiler.is_compiling():
         return
     if not bool((grid[1:] > grid[:-1]).all()):
-        raise ValueError("frequency must ascend")
+        raise ValueError("frequency must be in ascending order")
     if not bool((density.detach().amax(-1) > 0).all()):
         raise ValueError("density must be above 0 somewhere in each row")

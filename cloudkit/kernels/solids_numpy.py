@@ -1,4 +1,4 @@
-"""Debye and Einstein thermodynamics in NumPy, float64: what `solids_torch` evaluates, without torch.
+"""Debye and Einstein thermodynamics in NumPy, float64; the functions of `solids_torch` without torch.
 
 Formulas and branches: solids_torch.py; derivation and error: spec/decisions/0002-debye-quadrature.md.
 """
@@ -21,7 +21,7 @@ TAIL: Final = math.pi**4 / 5  # the Debye function -> TAIL / x³
 
 
 class Thermodynamics(NamedTuple):
-    """Per mole of atoms: U and F in J/mol, with the zero-point energy; Cv and S in J/mol/K."""
+    """U and F in J/mol, with the zero-point energy; Cv and S in J/mol/K; per mole of atoms."""
 
     internal_energy: Array
     heat_capacity: Array
@@ -30,7 +30,23 @@ class Thermodynamics(NamedTuple):
 
 
 def debye(theta: Array, temperature: Array) -> Thermodynamics:
-    """U, Cv, S, F of solids with one Debye temperature; theta > 0 and temperature >= 0 in K, broadcast together."""
+    """Compute U, Cv, S, F of solids with one Debye temperature.
+
+    Parameters
+    ----------
+    theta, temperature
+        In K, theta > 0 and temperature >= 0; they broadcast together.
+
+    Returns
+    -------
+    Thermodynamics
+        Of the broadcast shape.
+
+    Examples
+    --------
+    >>> float(debye(np.array(428.0), np.array(300.0)).heat_capacity.round(2))
+    22.58
+    """
     x, n, log1p_n = _ratio(theta, temperature)
     near = np.minimum(x, SPLIT)
     debye_near = (near * _polynomial(BULGE, near * near) - 0.375) * near + 1
@@ -48,7 +64,23 @@ def debye(theta: Array, temperature: Array) -> Thermodynamics:
 
 
 def einstein(theta: Array, temperature: Array) -> Thermodynamics:
-    """The same of solids whose 3 modes per atom have one frequency, theta = h nu / k in K."""
+    """Compute U, Cv, S, F of solids whose 3 modes per atom have one frequency, theta = h nu / k.
+
+    Parameters
+    ----------
+    theta, temperature
+        As in `debye`.
+
+    Returns
+    -------
+    Thermodynamics
+        Of the broadcast shape.
+
+    Examples
+    --------
+    >>> float(einstein(np.array(300.0), np.array(300.0)).heat_capacity.round(2))
+    22.96
+    """
     x, n, log1p_n = _ratio(theta, temperature)
     half = np.minimum(x, FROZEN) * 0.5
     return Thermodynamics(
@@ -60,7 +92,7 @@ def einstein(theta: Array, temperature: Array) -> Thermodynamics:
 
 
 def _ratio(theta: Array, temperature: Array) -> tuple[Array, Array, Array]:
-    """x = theta / T, n = 1 / (e^x - 1) and ln(1 + n)."""
+    """Return x = theta / T, n = 1 / (e^x - 1) and ln(1 + n)."""
     with np.errstate(divide="ignore", over="ignore"):
         x = np.clip(theta / temperature, TINY, COLD)
         n = 1 / np.expm1(x)
@@ -68,7 +100,7 @@ def _ratio(theta: Array, temperature: Array) -> tuple[Array, Array, Array]:
 
 
 def _polynomial(coefficients: tuple[float, ...], y: Array) -> Array:
-    """Horner's rule, highest power first."""
+    """Evaluate a polynomial by Horner's rule, highest power first."""
     value = np.full_like(y, coefficients[0])
     for coefficient in coefficients[1:]:
         value = value * y + coefficient

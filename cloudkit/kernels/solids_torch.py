@@ -1,4 +1,4 @@
-"""Debye and Einstein thermodynamics in torch, float64: the path for CPUs, and the twins that the Triton kernels must equal.
+"""Debye and Einstein thermodynamics in torch, float64: the path for CPUs, and the reference of the Triton kernels.
 
 x = theta / T, n = 1 / (e^x - 1), E = (x/2 / sinh(x/2))² = x² n (n + 1) the heat capacity of one oscillator, D the Debye function.
 Debye: below SPLIT, D is a polynomial in x²; above, exponential series. dU/dtheta and x dCv/dx = 9 R E - 3 Cv.
@@ -26,14 +26,14 @@ FourTensors = tuple[Tensor, Tensor, Tensor, Tensor]
 X_AT_ZERO: Final = 1e120  # x at T = 0: its inverse cube is 0 in float64, its square is finite
 X_MIN: Final = 2.3e-308  # smallest x, so that ln x stays finite
 X_MAX: Final = 708.0  # the largest x for which e^-x is a normal number
-# elements, per thread, that go through all operations together: 128 KiB a tensor stay in L2
+# elements per thread that go through all operations together; 128 KiB per tensor fit into L2
 BLOCK: Final = 16384
 
 
 class Solid(NamedTuple):
-    """A law of one temperature per solid; float64 tensors of one shape, n = 1 / (e^x - 1).
+    """A model of solids with one characteristic temperature; float64 tensors of one shape, n = 1 / (e^x - 1).
 
-    evaluate(theta, T) -> U, Cv, S, F per mole of atoms, and n. slopes(x, n, Cv) -> dU/dtheta and x dCv/dx; differentiable.
+    evaluate(theta, T) -> U, Cv, S, F per mole of atoms, and n. slopes(x, n, Cv) -> dU/dtheta and x dCv/dx, differentiable.
     """
 
     evaluate: Callable[[Tensor, Tensor], tuple[Tensor, ...]]
@@ -41,7 +41,7 @@ class Solid(NamedTuple):
 
 
 def polynomial(coefficients: tuple[float, ...], y: Tensor) -> Tensor:
-    """Horner's rule, highest power first."""
+    """Evaluate a polynomial by Horner's rule, highest power first."""
     if torch.compiler.is_compiling():
         first, second, *rest = torch.tensor(coefficients, dtype=y.dtype, device=y.device).unbind()
     else:
@@ -54,13 +54,13 @@ def polynomial(coefficients: tuple[float, ...], y: Tensor) -> Tensor:
 
 @cache
 def _on(coefficients: tuple[float, ...], device: torch.device) -> tuple[Tensor, ...]:
-    """Coefficients as float64 tensors, made once: for short blocks that takes as long as the polynomial itself."""
+    """Return coefficients as float64 tensors, cached: for short blocks, making them takes as long as the polynomial."""
     with torch.inference_mode(False):
         return torch.tensor(coefficients, dtype=torch.float64, device=device).unbind()
 
 
 def choose(condition: Tensor, yes: Tensor, no: Tensor) -> Tensor:
-    """torch.where for finite tensors: exact, and without its branch, which costs 4 ns an element on a CPU."""
+    """Do torch.where for finite tensors: exact, without its branch, which costs 4 ns per element on a CPU."""
     return torch.lerp(no, yes, condition.to(yes.dtype))
 
 
@@ -69,13 +69,15 @@ def apply_blockwise(
 ) -> tuple[Tensor, ...]:
     """Apply `function` to tensors of one shape (None stays None) block by block, so that intermediates stay in the cache.
 
-    Twice as fast as all at once from 100,000 elements on one thread. Not for tensors whose gradients are recorded.
+    From 100,000 elements on, this is twice as fast on one thread. Not for tensors whose gradients are recorded.
     """
     first = next(tensor for tensor in tensors if tensor is not None)
     if torch.compiler.is_compiling() or first.device.type != "cpu":
         return function(*tensors)
     threads = torch.get_num_threads()
-    size = BLOCK if threads == 1 else 2 * BLOCK * threads  # torch splits work of 32,768 elements and more
+    size = (
+        BLOCK if threads == 1 else 2 * BLOCK * threads
+    )  # torch uses several threads from 32,768 elements on
     if first.numel() <= size:
         return function(*tensors)
     flat = [None if tensor is None else tensor.reshape(-1) for tensor in tensors]
@@ -89,7 +91,7 @@ def apply_blockwise(
 
 
 def ratio(theta: Tensor, temperature: Tensor) -> tuple[Tensor, Tensor]:
-    """x and n; differentiable, also at T = 0, where x is X_AT_ZERO."""
+    """Return x and n; differentiable, also at T = 0, where x is X_AT_ZERO."""
     x = (theta / temperature.clamp(min=1 / X_AT_ZERO)).clamp(max=X_AT_ZERO)
     n = torch.expm1(x.clamp(X_MIN, X_MAX)).reciprocal()
     return x, n * (x < X_MAX)
@@ -106,7 +108,7 @@ def pull_back(
     n: Tensor,
     *grads: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
-    """Gradients for theta and temperature from those of U, Cv, S and F (None: unused); differentiable."""
+    """Return gradients of theta and temperature from those of U, Cv, S and F (None: unused); differentiable."""
     for_u, for_cv, for_s, for_f = grads
     by_theta: list[Tensor] = []
     by_temperature: list[Tensor] = []
@@ -131,7 +133,7 @@ def pull_back(
 
 
 def differentiable(solid: Solid) -> Callable[[Tensor, Tensor], FourTensors]:
-    """(theta, temperature) -> U, Cv, S, F; float64 tensors of one shape, differentiable to any order."""
+    """Return a function (theta, temperature) -> U, Cv, S, F of float64 tensors of one shape, differentiable to any order."""
 
     class Law(torch.autograd.Function):
         @staticmethod
@@ -164,7 +166,7 @@ TAIL: Final = math.pi**4 / 5  # D -> TAIL / x³
 
 
 def evaluate_debye(theta: Tensor, temperature: Tensor) -> tuple[Tensor, ...]:
-    """U, Cv, S and F of one mole of atoms, and n; float64 tensors of one shape, theta > 0, temperature >= 0."""
+    """Return U, Cv, S and F of one mole of atoms, and n; float64 tensors of one shape, theta > 0, temperature >= 0."""
     x = (theta / temperature).clamp(X_MIN, X_AT_ZERO)
     n = torch.expm1(x).reciprocal()
     log1p_n = torch.log1p(n)  # -ln(1 - e^-x), to full precision at both ends
@@ -184,7 +186,7 @@ def evaluate_debye(theta: Tensor, temperature: Tensor) -> tuple[Tensor, ...]:
 
 
 def debye_slopes(x: Tensor, n: Tensor, heat_capacity: Tensor) -> tuple[Tensor, Tensor]:
-    """dU/dtheta, and x dCv/dx = theta dCv/dtheta = -T dCv/dT; differentiable."""
+    """Return dU/dtheta, and x dCv/dx = theta dCv/dtheta = -T dCv/dT; differentiable."""
     near, far, n = x.clamp(max=of_debye.SERIES), x.clamp(min=1.0), n.clamp(max=0.6)  # n(1) = 0.58
     y, short = near * near, (x < of_debye.SERIES).to(x.dtype)
     soft, bent = near * R * polynomial(of_debye.STIFFENING, y), y * R * polynomial(of_debye.CURVATURE, y)
@@ -200,7 +202,7 @@ FROZEN: Final = 1400.0  # x above which E is 0 in float64
 
 
 def evaluate_einstein(theta: Tensor, temperature: Tensor) -> tuple[Tensor, ...]:
-    """U, Cv, S and F of one mole of atoms, and n; float64 tensors of one shape, theta > 0, temperature >= 0."""
+    """Return U, Cv, S and F of one mole of atoms, and n; float64 tensors of one shape, theta > 0, temperature >= 0."""
     x = (theta / temperature).clamp(X_MIN, X_AT_ZERO)
     n = torch.expm1(x).reciprocal()
     log1p_n = torch.log1p(n)  # -ln(1 - e^-x), to full precision at both ends
@@ -214,7 +216,7 @@ def evaluate_einstein(theta: Tensor, temperature: Tensor) -> tuple[Tensor, ...]:
 
 
 def einstein_slopes(x: Tensor, n: Tensor, heat_capacity: Tensor) -> tuple[Tensor, Tensor]:
-    """dU/dtheta, and x dCv/dx = theta dCv/dtheta = -T dCv/dT; differentiable."""
+    """Return dU/dtheta, and x dCv/dx = theta dCv/dtheta = -T dCv/dT; differentiable."""
     near, far, n = x.clamp(max=of_einstein.SERIES), x.clamp(1.0, FROZEN), n.clamp(max=0.6)  # n(1) = 0.58
     y, short = near * near, (x < of_einstein.SERIES).to(x.dtype)
     soft, bent = (

@@ -1,4 +1,4 @@
-"""Debye's and Einstein's solids as two pointwise Triton kernels; formulas and coefficients as in the torch twins.
+"""Debye and Einstein thermodynamics as two pointwise Triton kernels; formulas and coefficients as in solids_torch.py.
 
 Per element of b bytes the forward kernel moves 6 b (reads 2, writes 4) and the backward kernel 8 b (reads 6,
 writes 2). For Debye the forward kernel runs about 60 float64 multiply-adds, 7 divisions, one exponential and two
@@ -62,7 +62,7 @@ def _expm1(x):  # type: ignore[no-untyped-def]
 
 @triton.jit
 def _log1p(n):  # type: ignore[no-untyped-def]
-    """ln(1 + n) to full precision for n >= 0, by the same device."""
+    """ln(1 + n) to full precision for n >= 0, by the same method."""
     u = 1.0 + n
     near_one = u == 1.0
     return tl.where(near_one, n, tl.log(u) * (n / tl.where(near_one, 1.0, u - 1.0)))

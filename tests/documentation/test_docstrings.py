@@ -29,6 +29,7 @@ WITH_EXAMPLES = (
     "cloudkit.fetch",
     "cloudkit.html",
     "cloudkit.io",
+    "cloudkit.kernels",
     "cloudkit.models",
     "cloudkit.models.runtime",
     "cloudkit.predict",

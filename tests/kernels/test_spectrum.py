@@ -103,12 +103,12 @@ def test_gradients_of_both_orders_pass_the_numeric_check() -> None:
 @pytest.mark.parametrize(
     ("frequency", "density", "temperature", "message"),
     [
-        ([100.0, 90.0], [1.0, 1.0], 1.0, "frequency must ascend"),
+        ([100.0, 90.0], [1.0, 1.0], 1.0, "frequency must be in ascending order"),
         ([0.0, 90.0], [1.0, 1.0], 1.0, "frequency must be finite and > 0, found 0.0 at index (0,)"),
         ([80.0, 90.0], [1.0, -1.0], 1.0, "density must be finite and >= 0, found -1.0 at index (1,)"),
         ([80.0, 90.0], [0.0, 0.0], 1.0, "density must be above 0 somewhere"),
         ([80.0, 90.0], [1.0, 1.0, 1.0], 1.0, "density must have one value per point of frequency (2)"),
-        ([80.0], [1.0], 1.0, "frequency must be a grid of two points or more"),
+        ([80.0], [1.0], 1.0, "frequency must be a grid of at least two points"),
         ([80.0, 90.0], [1.0, 1.0], [-1.0], "temperature must be finite and >= 0, found -1.0 at index (0,)"),
         ([80.0, 90.0], [1.0, 1.0], [[1.0]], "temperature must be a number or (m,), found shape (1, 1)"),
     ],
