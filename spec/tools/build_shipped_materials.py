@@ -1,7 +1,7 @@
 """Make the models of `cloudkit predict materials`: python spec/tools/build_shipped_materials.py SHARED_DATA [RUNS]
 
 For each spec in spec/tools/shipped: the tables of data_materials.py, `cloudkit build`, weights in float16, a card with the
-errors on the compositions held out. RUNS keeps the builds; one that is there already, whole, is not made again.
+errors on the compositions held out. RUNS keeps the builds; finished ones are reused.
 Each model has an `about.json` (errors, data, licences); shipped/materials holds that of the quantities which follow from several
 models, and `known.npz` (what the models learned from).
 """

@@ -1,9 +1,9 @@
-"""Write spec/vectors: strings with what any reader of SCOPE must find in them; CI diffs the result (`make vectors`).
+"""Write spec/vectors: strings, and what every reader of SCOPE must find in them; CI diffs the result (`make vectors`).
 
     python spec/tools/build_vectors.py
 
-Trees, canonical texts, codes, offsets and compact ids are known by construction, from spec/tables and spec/vocab alone: no
-reader of cloudkit is asked. Only the ids of the published vocabulary are the Python twin's; tests/laws/test_published_tokenizer.py
+Trees, canonical texts, codes, offsets and compact ids follow from the construction with spec/tables and spec/vocab alone,
+without a reader of cloudkit. Only the ids of the published vocabulary are the Python twin's; tests/laws/test_published_tokenizer.py
 compares that twin with the `tokenizers` package. The generator is seeded, so it writes the same files each time.
 """
 

@@ -1,4 +1,4 @@
-"""What the three readers of built-in data share: a crystal as read, its formula, and the one call that makes text of it.
+"""Shared by the readers of built-in data: a crystal as read, its formula, and the function that encodes crystals.
 
 Readers (data_thermal, data_minerals, data_prototypes) -> Entry -> `encode_entries` -> rows (build_data).
 """

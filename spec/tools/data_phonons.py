@@ -1,7 +1,7 @@
 """Vibrational frequencies of crystals by interatomic potentials: the shared file of spec/tools/label_phonons.py -> rows.
 
-A record holds a structure and 64 quantiles of its density of states. Kept are crystals without imaginary modes, one row for each
-string and teacher (the name of the potential); of several records the first.
+A record holds a structure and 64 quantiles of its density of states. Crystals with imaginary modes are left out. There is one row for
+each string and teacher (the name of the potential), made from the first record.
 """
 
 import gzip

@@ -1,4 +1,4 @@
-"""Prototypes: the 288 AFLOW structure prototypes that pymatgen carries, one example crystal each."""
+"""Prototypes: the 288 AFLOW structure prototypes in pymatgen, one example crystal each."""
 
 import gzip
 import hashlib

@@ -1,4 +1,4 @@
-"""What the table builders share: the operations of a space group, and coordinates such as `x,2x,1/4+y` as arrays."""
+"""Shared by the builders of tables: the operations of a space group, and coordinates such as `x,2x,1/4+y` as arrays."""
 
 import loci
 import moyopy
