@@ -111,7 +111,13 @@ def encode_corpus(
                     yield unit
 
         try:
-            for shard in _make(todo(), folder, options, jobs, pool, note):
+            units = todo()
+            shards = (
+                _make_on_ray(list(units), folder, options)
+                if pool == "ray"
+                else _make_here(units, folder, options, jobs, note)
+            )
+            for shard in shards:
                 manifest.add(shard)
                 step(shard.given)
             gone = manifest.arrange(keys)
@@ -122,19 +128,6 @@ def encode_corpus(
             ) from error
     made = len(set(keys) - finished)
     return CorpusResult(manifest.counts, made, len(keys) - made, damaged, gone)
-
-
-def _make(
-    units: Iterator[Unit],
-    folder: Path,
-    options: EncodeOptions,
-    jobs: int,
-    pool: str,
-    note: Callable[[Encoded], object],
-) -> Iterator[Shard]:
-    if pool == "ray":
-        return _make_on_ray(list(units), folder, options)
-    return _make_here(units, folder, options, jobs, note)
 
 
 def _make_here(
@@ -184,12 +177,7 @@ def write_shard(unit: Unit, encoded: Iterable[Encoded], folder: Path) -> Shard:
                 rows += 1
                 continue
             faults = faults or stack.enter_context(atomic_write(ledger))
-            entry = {
-                "id": row.id,
-                "code": row.error.code,
-                "message": row.error.message,
-                "hint": row.error.hint,
-            }
+            entry = {"id": row.id} | {name: getattr(row.error, name) for name in ("code", "message", "hint")}
             line = (json.dumps(entry, ensure_ascii=False) + "\n").encode(errors="backslashreplace")
             faults.write(line)
             digest.update(line)

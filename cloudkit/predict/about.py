@@ -28,6 +28,11 @@ SCALAR_QUANTITIES: Final = {  # quantity -> unit, in the order of the tables of 
 FAMILY: Final = "materials"
 
 
+def unit_of(quantity: str) -> str:
+    """Return the unit of a quantity of a data sheet, "" if it has none."""
+    return canonical_unit(quantity) or SCALAR_QUANTITIES.get(quantity, "")
+
+
 class Quantity(NamedTuple):
     """A quantity that a model predicts, with its errors on held-out crystals; None if there are none.
 
@@ -144,12 +149,11 @@ def pretraining_data(init_from: str | None) -> list[tuple[str, str]]:
 
 def _quantity(entry: dict[str, Any]) -> Quantity:
     name = entry["quantity"]
-    unit = canonical_unit(name) or SCALAR_QUANTITIES.get(name, "")
     errors = entry["mae"], entry["trees_mae"], entry["mean_mae"], entry["coverage_of_80"]
     thirds = entry.get("intervals", {}).get("thirds", [])
     inside = tuple(float(one["coverage"]) for one in thirds)
     ratio = float(thirds[-1]["mae"] / thirds[0]["mae"]) if thirds else None
-    return Quantity(name, unit, *errors, entry["rows"], inside, ratio)
+    return Quantity(name, unit_of(name), *errors, entry["rows"], inside, ratio)
 
 
 def _data_of(card: str) -> list[str]:

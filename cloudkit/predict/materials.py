@@ -17,14 +17,14 @@ from cloudkit.errors import ModelError, suggest
 from cloudkit.models.runtime import Runtime, read_runtime, shipped
 from cloudkit.models.runtime.heads import GeometryHead
 from cloudkit.models.widths import Interval
-from cloudkit.predict.about import SCALAR_QUANTITIES, measured_error
+from cloudkit.predict.about import SCALAR_QUANTITIES, measured_error, unit_of
 from cloudkit.predict.inputs import Failure, ModelInput, raise_failures
 from cloudkit.predict.model import ROOM_TEMPERATURE, Model, Predictor
 from cloudkit.predict.sheet import CURVE_TEMPERATURES, DOS_FREQUENCIES, Sheet, trim_density
 from cloudkit.predict.tables import Columns, Values, long_columns
 from cloudkit.predict.training_crystals import read_training_crystals
 from cloudkit.scope import parse, project, reduced_formula
-from cloudkit.units import Per, canonical_unit
+from cloudkit.units import Per
 
 Array = npt.NDArray[np.float64]
 NAME: Final = "materials"
@@ -41,11 +41,6 @@ EXPANSION_TEMPERATURE: Final = 300.0  # K, of the labels of thermal expansion
 # is 0.59; Cp - Cv is proportional to its square
 MEASURED_EXPANSION: Final = 0.59
 JOULE_PER_MOL: Final = 602.214076  # 1 GPa Å³ per atom
-
-
-def unit_of(quantity: str) -> str:
-    """Return the unit of a quantity of a data sheet, "" if it has none."""
-    return canonical_unit(quantity) or SCALAR_QUANTITIES.get(quantity, "")
 
 
 def errors_of(quantity: str) -> tuple[float | None, float | None]:
