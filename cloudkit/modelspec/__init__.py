@@ -1,4 +1,4 @@
-"""Model specs: YAML text -> a checked `Spec`. The only door to pydantic and yaml."""
+"""Model specs: YAML text -> a checked `Spec`. The only package that imports pydantic and yaml."""
 
 from cloudkit.modelspec.loader import load_spec, parse_spec, presets, template
 from cloudkit.modelspec.spec import (

@@ -10,7 +10,7 @@ from cloudkit.errors import CloudkitError, Problem, SpecError, suggest
 from cloudkit.io.formats import classify
 from cloudkit.io.paths import missing_hint
 from cloudkit.modelspec.rules import check_rules
-from cloudkit.modelspec.schema_check import Shape, check_keys, findings, nearest_name
+from cloudkit.modelspec.schema_check import SchemaCheck, check_keys, findings, nearest_name
 from cloudkit.modelspec.spec import SIZES, Spec, json_schema
 from cloudkit.modelspec.yaml_tree import (
     MAX_BYTES,
@@ -31,16 +31,45 @@ _FOLDER = files("cloudkit.modelspec") / "presets"
 
 
 def presets() -> dict[str, str]:
-    """Name -> summary in one line (the file's first comment)."""
+    """List the presets.
+
+    Returns
+    -------
+    dict
+        Name -> summary in one line, the first comment of the file.
+
+    Examples
+    --------
+    >>> "thermal" in presets()
+    True
+    """
     entries = (entry.name for entry in _FOLDER.iterdir() if entry.name.endswith(".yaml"))
     names = sorted(entry.removesuffix(".yaml") for entry in entries)
     return {name: _text(name).split("\n", 1)[0].lstrip("# ") for name in names}
 
 
 def template(preset: str = "thermal") -> str:
-    """The commented text of a preset, to start a spec from.
+    """Return the commented text of a preset, to start a spec from.
 
-    Raises CloudkitError with the nearest name if there is none.
+    Parameters
+    ----------
+    preset
+        A name of `presets`.
+
+    Returns
+    -------
+    str
+        YAML.
+
+    Raises
+    ------
+    CloudkitError
+        With the nearest name for an unknown one.
+
+    Examples
+    --------
+    >>> "name: thermal" in template("thermal")
+    True
     """
     if preset not in presets():
         raise CloudkitError(f"no preset '{preset}'" + suggest(preset, presets()))
@@ -54,13 +83,15 @@ def _text(preset: str) -> str:
 SET = "--set"
 
 
-def apply_overrides(tree: Node, overrides: Iterable[str], shape: Shape) -> list[Problem]:
-    """Change the tree; return the errors. Unknown keys are put in as well: the check of all keys reports them."""
+def apply_overrides(tree: Node, overrides: Iterable[str], check: SchemaCheck) -> list[Problem]:
+    """Apply overrides to the tree; return the errors. Unknown keys are added too, since `check_keys` reports them."""
     problems: list[Problem] = []
     for number, text in enumerate(overrides, 1):
         target, equals, value = text.partition("=")
         if not equals or not target.strip():
-            problems.append(Problem(SET, number, 1, f"'{text}' is not of the form a.b=c"))
+            problems.append(
+                Problem(SET, number, 1, f"'{text}' is not of the form KEY=VALUE, such as encoder.width=128")
+            )
             continue
         try:
             node, mistakes = read(value, Mark(SET, number, len(target) + 2))
@@ -68,14 +99,14 @@ def apply_overrides(tree: Node, overrides: Iterable[str], shape: Shape) -> list[
             problems.extend(error.problems)
             continue
         problems.extend(mistakes)
-        message = _put(tree, target.strip().split("."), node, shape)
+        message = _put(tree, target.strip().split("."), node, check)
         if message:
             problems.append(Problem(SET, number, 1, message))
     return problems
 
 
-def _put(tree: Node, parts: list[str], new: Node, shape: Shape) -> str | None:
-    """Put a node at a path, making mappings that are not written; a message if that is impossible."""
+def _put(tree: Node, parts: list[str], new: Node, check: SchemaCheck) -> str | None:
+    """Put a node at a path, adding missing mappings; return a message if that is impossible."""
     new.key = Mark(SET, new.mark.line, 1)
     path: KeyPath = ()
     node = tree
@@ -93,7 +124,7 @@ def _put(tree: Node, parts: list[str], new: Node, shape: Shape) -> str | None:
         if last:
             node.value[part] = new
         elif part not in node.value:
-            named = "additionalProperties" in shape.at(tree, path) and "properties" not in shape.at(
+            named = "additionalProperties" in check.at(tree, path) and "properties" not in check.at(
                 tree, path
             )
             if named:
@@ -104,9 +135,9 @@ def _put(tree: Node, parts: list[str], new: Node, shape: Shape) -> str | None:
 
 
 def resolve_files(tree: Node, folder: Path, *, check: bool) -> list[Finding]:
-    """Make each `path` of a task's data absolute; returns those that are not there (if `check`).
+    """Make each `path` of a task's data absolute; return those of missing files (if `check`).
 
-    Paths count from `folder`, those of ``--set`` from the working directory; `init_from` may name a shipped model instead.
+    Paths are relative to `folder`, those of ``--set`` to the working directory; `init_from` may name a shipped model instead.
     """
     findings: list[Finding] = []
     start = child(tree, "init_from")
@@ -127,7 +158,7 @@ def resolve_files(tree: Node, folder: Path, *, check: bool) -> list[Finding]:
 
 
 def _paths(tree: Node) -> Iterator[tuple[KeyPath, Node]]:
-    """The node of each key `path` of a table of data, joined or not, or of tables to exclude, with its path."""
+    """Yield the node of each key `path` of the tables of tasks, also joined and excluded ones, with its path in the tree."""
     tasks = child(tree, "tasks")
     for index, task in enumerate(tasks.value if tasks and isinstance(tasks.value, list) else []):
         data = child(task, "data")
@@ -147,21 +178,21 @@ def _paths(tree: Node) -> Iterator[tuple[KeyPath, Node]]:
 
 
 def _missing(file: Path) -> str | None:
-    """Why a file cannot be read, with the nearest name in its folder; None if it can."""
+    """Return why a file cannot be read, with the nearest name in its folder; None if it can."""
     try:
         if file.is_file():
             return None
         if file.is_dir():
             return f"{file} is a folder, not a file"
         names = sorted(other.name for other in file.parent.iterdir() if other.is_file())[:1000]
-    except OSError:  # a folder that is missing, closed to us, or a name too long
+    except OSError:  # a missing or unreadable folder, or a name that is too long
         return f"no such file: {file}"
     near = nearest_name(file.name, names)
     return f"no such file in {file.parent}" + (f"; did you mean '{near}'?" if near else "")
 
 
 def fill_size(tree: Node) -> None:
-    """Write out the keys that `encoder.size` of a transformer sets."""
+    """Add the keys that `encoder.size` of a transformer sets."""
     encoder = child(tree, "encoder")
     size, kind = (child(encoder, name) if encoder else None for name in ("size", "kind"))
     if encoder is None or size is None or kind is None or kind.value != "transformer":
@@ -173,11 +204,33 @@ def fill_size(tree: Node) -> None:
 
 
 def load_spec(source: str | Path, overrides: Sequence[str] = (), *, check_files: bool = True) -> Spec:
-    """Read a spec from a file or a preset's name (a file wins), changed by texts such as "encoder.width=128".
+    """Read a spec from a YAML file or a preset.
 
-    Paths of data files become absolute; check_files=False accepts missing ones, since a trained
-    model outlives its data.
-    Raises SpecError with all errors; CloudkitError if there is no such file or preset.
+    Parameters
+    ----------
+    source
+        Path, or name of a preset; a file of that name takes precedence. Paths of data files become absolute.
+    overrides
+        Such as "encoder.width=128" or "tasks.0.epochs=5".
+    check_files
+        False accepts missing data files, which the spec of a trained model may name.
+
+    Returns
+    -------
+    Spec
+        The checked spec.
+
+    Raises
+    ------
+    SpecError
+        With all errors, each with line and column.
+    CloudkitError
+        If there is no such file or preset.
+
+    Examples
+    --------
+    >>> load_spec("thermal", ["encoder.width=128"]).encoder.width
+    128
     """
     path = Path(source)
     kind = _kind(path)
@@ -204,7 +257,35 @@ def load_spec(source: str | Path, overrides: Sequence[str] = (), *, check_files:
 def parse_spec(
     text: str, file: str, folder: Path, overrides: Iterable[str] = (), *, check_files: bool = True
 ) -> Spec:
-    """Read a spec from text; `file` is its name in messages, `folder` where its data paths count from."""
+    """Read a spec from YAML text.
+
+    Parameters
+    ----------
+    text
+        YAML.
+    file
+        Name of the spec in messages.
+    folder
+        Folder to which paths of data files are relative.
+    overrides, check_files
+        As in `load_spec`.
+
+    Returns
+    -------
+    Spec
+        The checked spec.
+
+    Raises
+    ------
+    SpecError
+        With all errors, each with line and column.
+
+    Examples
+    --------
+    >>> parse_spec("cloudkit: 1\\nnam: x", "model.yaml", Path())
+    Traceback (most recent call last):
+    cloudkit.errors.SpecError: model.yaml:1:1  ...
+    """
     tree, problems = read(text, Mark(file, 1, 1))
     if not isinstance(tree.value, dict):
         what = "is empty" if tree.value is None else "has no keys"
@@ -215,10 +296,10 @@ def parse_spec(
 
 
 def _kind(path: Path) -> str | None:
-    """ "file" (or a pipe), "folder", or None where there is nothing."""
+    """Return "file" (or a pipe), "folder", or None if there is nothing."""
     try:
         return ("folder" if path.is_dir() else "file") if path.exists() else None
-    except OSError:  # a text too long for a file's name
+    except OSError:  # text that is too long for a file name
         return None
 
 
@@ -227,7 +308,7 @@ def _read_file(path: Path) -> str:
         with path.open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
     except OSError as error:
-        raise CloudkitError(f"cannot read {path}: {error.strerror}") from error
+        raise CloudkitError(f"cannot read {path} ({error.strerror}); check its permissions") from error
     if len(raw) > MAX_BYTES:
         raise SpecError([Problem(str(path), 1, 1, TOO_LARGE)])
     try:
@@ -241,16 +322,16 @@ def _read_file(path: Path) -> str:
 def _check(
     tree: Node, problems: list[Problem], folder: Path, texts: Iterable[str], check_files: bool
 ) -> Spec:
-    """The second half of `parse_spec`; raises SpecError with `problems` and all that is found here."""
-    shape = Shape(json_schema())
-    problems += apply_overrides(tree, texts, shape)
+    """Check the tree and make the spec; raise SpecError with `problems` and all that are found here."""
+    check = SchemaCheck(json_schema())
+    problems += apply_overrides(tree, texts, check)
     missing = resolve_files(tree, folder, check=check_files)
-    check_keys(shape, shape.root, tree)
+    check_keys(check, check.root, tree)
     fill_size(tree)
-    spec, wrong = _validate(tree, shape)
-    wrong += check_rules(shape, tree) + missing
+    spec, wrong = _validate(tree, check)
+    wrong += check_rules(check, tree) + missing
     problems += [
-        Problem(*(at or locate(tree, path)), message) for path, message, at in shape.findings + wrong
+        Problem(*(at or locate(tree, path)), message) for path, message, at in check.findings + wrong
     ]
     if problems or spec is None:
         unique = sorted(dict.fromkeys(problems), key=lambda p: (p.file == SET, p.line, p.column))
@@ -258,8 +339,8 @@ def _check(
     return spec
 
 
-def _validate(tree: Node, shape: Shape) -> tuple[Spec | None, list[Finding]]:
+def _validate(tree: Node, check: SchemaCheck) -> tuple[Spec | None, list[Finding]]:
     try:
         return Spec.model_validate(plain(tree)), []
     except ValidationError as error:
-        return None, findings(error.errors(include_url=False), tree, shape)
+        return None, findings(error.errors(include_url=False), tree, check)

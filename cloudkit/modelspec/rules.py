@@ -1,7 +1,7 @@
 """Rules that involve several keys of a spec: the encoder, the data, tasks and their heads, targets and their units, classes.
 
 Rules read a draft, made by `make_draft`: plain dicts with all defaults, in which UNKNOWN replaces what is absent or already
-reported. They say nothing about values of the wrong type, so all rules run however broken the rest is.
+reported. They ignore values of the wrong type, so all rules run whatever other errors there are.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ from math import log
 from typing import Any, Final, get_args
 
 from cloudkit.errors import suggest
-from cloudkit.modelspec.schema_check import Schema, Shape, nearest_name, one_of
+from cloudkit.modelspec.schema_check import Schema, SchemaCheck, nearest_name, one_of
 from cloudkit.modelspec.spec import ClassMetric
 from cloudkit.modelspec.yaml_tree import Finding, KeyPath, Node, dotted
 from cloudkit.units import MOLAR_QUANTITIES, QUANTITIES, canonical_unit, per_of, units_of
@@ -22,47 +22,47 @@ UNKNOWN: Final = object()  # replaces in a draft a value that is absent or alrea
 LABELLED = ("regression", "classification", "thermal")  # kinds of heads that learn labels
 
 
-def check_rules(shape: Shape, tree: Node) -> list[Finding]:
-    """Apply all rules to a checked tree."""
-    draft = make_draft(shape, shape.root, tree)
+def check_rules(check: SchemaCheck, tree: Node) -> list[Finding]:
+    """Apply all rules to a tree."""
+    draft = make_draft(check, check.root, tree)
     return [finding for rule in RULES for finding in rule(draft)]
 
 
-def make_draft(shape: Shape, schema: Schema, node: Node, path: KeyPath = ()) -> Any:
-    """Plain data with defaults for absent keys; UNKNOWN where there is none or the value was reported."""
-    if path in shape.bad:
+def make_draft(check: SchemaCheck, schema: Schema, node: Node, path: KeyPath = ()) -> Any:
+    """Return plain data with defaults for absent keys; UNKNOWN if there is none or the value was reported."""
+    if path in check.reported:
         return UNKNOWN
-    found = shape.variant(schema, node)
+    found = check.variant(schema, node)
     if isinstance(node.value, list):
-        return [make_draft(shape, shape.member(found, i), m, (*path, i)) for i, m in enumerate(node.value)]
+        return [make_draft(check, check.member(found, i), m, (*path, i)) for i, m in enumerate(node.value)]
     if not isinstance(node.value, dict):
         return node.value
     defaults = {name: value.get("default", UNKNOWN) for name, value in found.get("properties", {}).items()}
-    given = {k: make_draft(shape, shape.member(found, k), m, (*path, k)) for k, m in node.value.items()}
+    given = {k: make_draft(check, check.member(found, k), m, (*path, k)) for k, m in node.value.items()}
     return {**defaults, **given}
 
 
 def section(draft: Draft, name: str) -> Draft:
-    """A mapping inside the draft; empty if it is not one."""
+    """Return a mapping inside the draft; empty if it is not one."""
     value = draft.get(name)
     return value if isinstance(value, dict) else {}
 
 
 def items(draft: Draft, name: str) -> list[Any]:
-    """A list inside the draft; empty if it is not one."""
+    """Return a list inside the draft; empty if it is not one."""
     value = draft.get(name)
     return value if isinstance(value, list) else []
 
 
 def mappings(draft: Draft, name: str) -> Iterator[tuple[int, Draft]]:
-    """The readable mappings of a list inside the draft, with their indices."""
+    """Yield the mappings of a list inside the draft, with their indices."""
     for index, value in enumerate(items(draft, name)):
         if isinstance(value, dict):
             yield index, value
 
 
 def head_name(draft: Draft, task: Draft) -> str | None:
-    """Name of the head that a task means: a misspelt one (it is reported elsewhere) counts as the nearest."""
+    """Return the name of the head of a task; the nearest one if it is misspelt, which is reported elsewhere."""
     name, heads = task.get("head"), section(draft, "heads")
     if not isinstance(name, str):
         return None
@@ -70,14 +70,14 @@ def head_name(draft: Draft, task: Draft) -> str | None:
 
 
 def head_names(draft: Draft, task: Draft) -> list[str]:
-    """Names of the heads that a task means, one or a list, as `head_name` reads them."""
+    """Return the names of the heads of a task, one or a list, by `head_name`."""
     given = task.get("head")
     found = [head_name(draft, {"head": one}) for one in (given if isinstance(given, list) else [given])]
     return [name for name in found if name is not None]
 
 
 def head_of(draft: Draft, task: Draft) -> Draft:
-    """The head whose labels a task reads: the only one, or the one of values in a mix; empty if there is none."""
+    """Return the head whose labels a task reads: the only one, or one that learns labels; empty if there is none."""
     names = head_names(draft, task)
     labelled = [n for n in names if section(section(draft, "heads"), n).get("kind") in LABELLED]
     name = next(iter(labelled + names), None)
@@ -85,20 +85,20 @@ def head_of(draft: Draft, task: Draft) -> Draft:
 
 
 def outputs_of(head: Draft) -> list[str]:
-    """What a head predicts, as targets name it."""
+    """Return the quantities that a head predicts."""
     given = [head.get("output")] if head.get("kind") == "classification" else items(head, "outputs")
     return [name for name in given if isinstance(name, str)]
 
 
 def all_tables(task: Draft) -> Iterator[tuple[tuple[str | int, ...], Draft]]:
-    """The tables of a task's data, and those whose crystals it excludes, each with its path below the task."""
+    """Yield the tables of a task's data, and those whose crystals it excludes, with their path below the task."""
     yield from tables(task)
     for number, table in mappings(task, "exclude_from"):
         yield ("exclude_from", number), table
 
 
 def tables(task: Draft) -> Iterator[tuple[tuple[str | int, ...], Draft]]:
-    """The tables of a task's data, one or several joined ones, each with its path below the task."""
+    """Yield the tables of a task's data, one or several joined ones, with their path below the task."""
     data = section(task, "data")
     if "join" not in data:
         yield ("data",), data
@@ -107,14 +107,14 @@ def tables(task: Draft) -> Iterator[tuple[tuple[str | int, ...], Draft]]:
 
 
 CLASS_METRICS: Final = get_args(ClassMetric)
-TWO: Final = "is for two classes only, and there are"
+TWO_CLASSES_ONLY: Final = "is for two classes only, and there are"
 SPECTRAL = tuple(name for name in QUANTITIES if name not in MOLAR_QUANTITIES)
 
 EXAMPLE = "[{column: cv, quantity: heat_capacity, temperature: 300, unit: J/mol_cell/K}]"
 
 
 def targets_fit(draft: Draft) -> Iterator[Finding]:
-    """Labels fit the head that learns them."""
+    """Check that labels fit the head that learns them."""
     for index, task in mappings(draft, "tasks"):
         for below, data in tables(task):
             path = ("tasks", index, *below, "targets")
@@ -138,7 +138,7 @@ def targets_fit(draft: Draft) -> Iterator[Finding]:
 
 
 def _name(draft: Draft, head: Draft) -> str | None:
-    """The name of a head in the spec."""
+    """Return the name of a head in the spec."""
     return next((name for name, value in section(draft, "heads").items() if value is head), None)
 
 
@@ -172,7 +172,7 @@ def _frequency(path: KeyPath, target: Draft) -> Iterator[Finding]:
 
 
 def _modes(path: KeyPath, target: Draft, head: Draft) -> Iterator[Finding]:
-    """What a kind of modes cannot give, and what is needed to give it."""
+    """Check that the kind of modes determines the quantity."""
     quantity, modes, where = target.get("quantity"), head.get("modes"), (*path, "quantity")
     if head.get("kind") != "thermal":
         return
@@ -192,7 +192,7 @@ def _modes(path: KeyPath, target: Draft, head: Draft) -> Iterator[Finding]:
 
 
 def kinds_have_their_labels(draft: Draft) -> Iterator[Finding]:
-    """A spectrum of several parameters needs labels of more than one end of it."""
+    """Check that a spectrum with several parameters has labels that determine both of its ends."""
     ends = {"debye_temperature": "the low end", "highest_frequency": "the high end"}
     for index, task in mappings(draft, "tasks"):
         head = head_of(draft, task)
@@ -232,7 +232,7 @@ HEADS_OF = {
 
 
 def heads_exist_and_fit(draft: Draft) -> Iterator[Finding]:
-    """A task names a head of the spec of a suitable kind."""
+    """Check that a task names a head of a suitable kind."""
     heads = section(draft, "heads")
     for index, task in mappings(draft, "tasks"):
         given, path = task.get("head"), ("tasks", index, "head")
@@ -250,7 +250,7 @@ def heads_exist_and_fit(draft: Draft) -> Iterator[Finding]:
 
 
 def finetuning_is_possible(draft: Draft) -> Iterator[Finding]:
-    """At most all parts are frozen; patience and trees have held-out crystals; thermal heads have no ensemble."""
+    """Check frozen parts, held-out crystals for patience and trees, and that thermal heads have no ensemble."""
     layers = section(draft, "encoder").get("layers")
     for index, task in mappings(draft, "tasks"):
         if task.get("kind") != "finetune":
@@ -278,9 +278,9 @@ def finetuning_is_possible(draft: Draft) -> Iterator[Finding]:
 
 
 def evaluated_heads_are_trained(draft: Draft) -> Iterator[Finding]:
-    """An evaluate task follows a finetune task of its head that learns the same quantities.
+    """Check that an evaluate task follows a finetune task of its head that learns the same quantities.
 
-    A thermal head may predict what it never learned, but then there are no rows to train baselines on.
+    A thermal head can predict quantities without labels, but then baselines have no rows to be trained on.
     """
     trained: dict[str, set[str]] = {}
     for index, task in mappings(draft, "tasks"):
@@ -297,7 +297,7 @@ def evaluated_heads_are_trained(draft: Draft) -> Iterator[Finding]:
 
 
 def sources_agree(draft: Draft) -> Iterator[Finding]:
-    """Labels of one quantity have one unit in all tables of a regression head, and a head is evaluated on its first source."""
+    """Check that a regression head has one unit per quantity, and that a head is evaluated on its first source."""
     units: dict[tuple[str, str], str] = {}
     first: dict[str, str] = {}
     for index, task in mappings(draft, "tasks"):
@@ -333,7 +333,7 @@ def _quantities(task: Draft) -> set[str]:
 
 
 def _untrained(index: int, name: str, quantities: set[str], head: Draft) -> Iterator[Finding]:
-    """Quantities that a head never learned; those that it does not even have are reported elsewhere."""
+    """Report quantities of a head without labels; unknown quantities are reported elsewhere."""
     hint = "; with 'baselines: []' the thermal head can still predict it" if head["kind"] == "thermal" else ""
     for quantity in outputs_of(head):
         if quantity in quantities:
@@ -344,7 +344,7 @@ def _untrained(index: int, name: str, quantities: set[str], head: Draft) -> Iter
 
 
 def heads_divide_width(draft: Draft) -> Iterator[Finding]:
-    """Every attention head gets the same share of the width."""
+    """Check that the number of attention heads divides the width."""
     heads, width = section(draft, "encoder").get("heads"), section(draft, "encoder").get("width")
     if isinstance(heads, int) and isinstance(width, int) and width % heads:
         divisors = [d for d in range(1, min(width, 1024) + 1) if width % d == 0]
@@ -355,7 +355,7 @@ def heads_divide_width(draft: Draft) -> Iterator[Finding]:
 
 
 def vocabulary_fits(draft: Draft) -> Iterator[Finding]:
-    """What each vocabulary can hold, and which one the known features belong to."""
+    """Check that the vocabulary supports the dialect, merged orbits and features."""
     tokens, encoder = section(draft, "tokens"), section(draft, "encoder")
     if tokens.get("vocabulary") == "compact" and tokens.get("dialect") == "full":
         message = (
@@ -372,7 +372,7 @@ def vocabulary_fits(draft: Draft) -> Iterator[Finding]:
 
 
 def positions_suffice(draft: Draft) -> Iterator[Finding]:
-    """There are as many learned positions as tokens, and the padding row is in the vocabulary."""
+    """Check that there are as many learned positions as tokens."""
     length, positions = section(draft, "tokens").get("max_length"), section(draft, "encoder").get("positions")
     if isinstance(length, int) and isinstance(positions, int) and positions < length:
         message = f"encoder.positions = {positions} is less than tokens.max_length = {length}; raise it or lower max_length"
@@ -380,7 +380,7 @@ def positions_suffice(draft: Draft) -> Iterator[Finding]:
 
 
 def positions_fit(draft: Draft) -> Iterator[Finding]:
-    """Merged orbits have no order; rotary positions need an even head width."""
+    """Check positions: merged orbits have no order, and rotary positions need an even head width."""
     encoder = section(draft, "encoder")
     positions, heads, width = (encoder.get(key) for key in ("positions", "heads", "width"))
     if positions in ("learned", "rotary") and encoder.get("merge") is True:
@@ -392,7 +392,7 @@ def positions_fit(draft: Draft) -> Iterator[Finding]:
 
 
 def precision_fits(draft: Draft) -> Iterator[Finding]:
-    """Sharded weights (fsdp) support the precisions of Lightning's ModelParallelStrategy."""
+    """Check that Lightning's ModelParallelStrategy (fsdp) supports the precision."""
     run = section(draft, "run")
     if run.get("strategy") == "fsdp" and run.get("precision") in ("16-mixed", "64-true"):
         message = f"run.precision = '{run['precision']}' cannot be combined with run.strategy = 'fsdp'; use 32-true or bf16-mixed"
@@ -400,7 +400,7 @@ def precision_fits(draft: Draft) -> Iterator[Finding]:
 
 
 def parts_exist(draft: Draft) -> Iterator[Finding]:
-    """Among built-in tables, only some have a train/test split."""
+    """Check that a built-in table has a train/test split if a part is used."""
     for index, task in mappings(draft, "tasks"):
         for below, data in all_tables(task):
             name, part = data.get("builtin"), data.get("part")
@@ -413,7 +413,7 @@ def parts_exist(draft: Draft) -> Iterator[Finding]:
 
 
 def folds_exist(draft: Draft) -> Iterator[Finding]:
-    """A table with a part needs `folds`, and a fold below its count."""
+    """Check that a table with a part has `folds`, and that the fold exists."""
     folds = draft.get("folds")
     for index, task in mappings(draft, "tasks"):
         for below, data in all_tables(task):
@@ -427,7 +427,7 @@ def folds_exist(draft: Draft) -> Iterator[Finding]:
 
 
 def lists_have_no_duplicates(draft: Draft) -> Iterator[Finding]:
-    """Outputs, classes and baselines are sets."""
+    """Check that outputs, classes and baselines have no duplicates."""
     heads = section(draft, "heads")
     lists: list[tuple[KeyPath, list[object]]] = [
         (("heads", name, key), items(section(heads, name), key))
@@ -442,7 +442,7 @@ def lists_have_no_duplicates(draft: Draft) -> Iterator[Finding]:
 
 
 def exclusions_have_a_measure(draft: Draft) -> Iterator[Finding]:
-    """Tables to exclude need to know what their crystals must not share."""
+    """Check that tables to exclude come with `exclude_shared`."""
     for index, task in mappings(draft, "tasks"):
         if items(task, "exclude_from") and task.get("exclude_shared") == "none":
             message = (
@@ -452,7 +452,7 @@ def exclusions_have_a_measure(draft: Draft) -> Iterator[Finding]:
 
 
 def structures_for_geometry(draft: Draft) -> Iterator[Finding]:
-    """A geometry head learns from structures, which no built-in table has, or from columns of geometry."""
+    """Check that a geometry head has structures, which built-in tables lack."""
     for index, task in mappings(draft, "tasks"):
         kinds = [head_of(draft, {"head": name}).get("kind") for name in head_names(draft, task)]
         for below, data in tables(task):
@@ -469,7 +469,7 @@ def structures_for_geometry(draft: Draft) -> Iterator[Finding]:
 
 
 def classification_heads(draft: Draft) -> Iterator[tuple[str, Draft]]:
-    """The classification heads of the draft by name."""
+    """Yield the classification heads of the draft by name."""
     for name in section(draft, "heads"):
         head = section(section(draft, "heads"), name)
         if head.get("kind") == "classification":
@@ -477,7 +477,7 @@ def classification_heads(draft: Draft) -> Iterator[tuple[str, Draft]]:
 
 
 def classes_are_named(draft: Draft) -> Iterator[Finding]:
-    """Check that positive class and weights name classes, that binary keys come with two classes, and that the output is not the name of a number."""
+    """Check positive class, weights and output of classification heads, and keys that are for two classes."""
     for name, head in classification_heads(draft):
         path, classes = ("heads", name), items(head, "classes")
         positive, output = head.get("positive"), head.get("output")
@@ -491,7 +491,9 @@ def classes_are_named(draft: Draft) -> Iterator[Finding]:
             yield Finding((*path, "positive"), message + suggest(positive, [str(one) for one in classes]))
         for key in ("positive", "threshold"):
             if len(classes) > 2 and isinstance(head.get(key), str) and head[key] != "none":
-                yield Finding((*path, key), f"heads.{name}.{key} {TWO} {len(classes)}; remove it")
+                yield Finding(
+                    (*path, key), f"heads.{name}.{key} {TWO_CLASSES_ONLY} {len(classes)}; remove it"
+                )
         weights = head.get("class_weights")
         if isinstance(weights, dict) and classes and set(weights) != set(classes):
             wanted = ", ".join(str(one) for one in classes)
@@ -502,7 +504,7 @@ def classes_are_named(draft: Draft) -> Iterator[Finding]:
 
 
 def cuts_make_classes(draft: Draft) -> Iterator[Finding]:
-    """Cuts ascend, are one fewer than the classes, and belong to a classification head."""
+    """Check that cuts ascend, are one fewer than the classes, and belong to a classification head."""
     for index, task in mappings(draft, "tasks"):
         head = head_of(draft, task)
         for below, data in tables(task):
@@ -528,7 +530,7 @@ def _cuts(path: KeyPath, cuts: list[object], head: Draft) -> Iterator[Finding]:
 
 
 def thresholds_have_their_crystals(draft: Draft) -> Iterator[Finding]:
-    """A threshold is chosen on held-out crystals; cross-entropy has no other loss."""
+    """Check that a threshold has held-out crystals, and that classes are learned by cross-entropy."""
     for index, task in mappings(draft, "tasks"):
         head = head_of(draft, task)
         if task.get("kind") != "finetune" or head.get("kind") != "classification":
@@ -543,7 +545,7 @@ def thresholds_have_their_crystals(draft: Draft) -> Iterator[Finding]:
 
 
 def metrics_fit(draft: Draft) -> Iterator[Finding]:
-    """A head of numbers is judged by an error, one of classes by a metric of classes."""
+    """Check that the metric suits the head: an error for numbers, a metric of classes for classes."""
     for index, task in mappings(draft, "tasks"):
         metric, kind = task.get("metric"), head_of(draft, task).get("kind")
         if task.get("kind") != "evaluate" or not isinstance(metric, str) or kind not in LABELLED:
@@ -557,7 +559,7 @@ def metrics_fit(draft: Draft) -> Iterator[Finding]:
 
 
 def stratified_folds_have_classes(draft: Draft) -> Iterator[Finding]:
-    """Strata are classes: each table of a fold is read for a classification head."""
+    """Check that stratified folds belong to classification heads."""
     if section(draft, "folds").get("stratified") is not True:
         return
     for index, task in mappings(draft, "tasks"):

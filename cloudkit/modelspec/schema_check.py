@@ -1,4 +1,4 @@
-"""A tree checked against the JSON Schema of the spec: unknown keys and kinds, and pydantic's errors as sentences.
+"""Checks a tree against the JSON Schema of the spec: unknown keys and kinds, and pydantic's errors as sentences.
 
 A key or kind with one plausible meaning is reported and then read as that, so that the rest is still checked and one error gives
 one message.
@@ -13,13 +13,13 @@ from cloudkit.modelspec.yaml_tree import Finding, KeyPath, Node, child, dotted, 
 Schema = dict[str, Any]
 
 
-class Shape:
-    """The schema, the findings of comparing a tree with it, and in `bad` the paths whose value was reported."""
+class SchemaCheck:
+    """The schema, findings of checking a tree, and paths whose value was reported."""
 
     def __init__(self, schema: Schema) -> None:
         self.root = schema
         self.findings: list[Finding] = []
-        self.bad: set[KeyPath] = set()
+        self.reported: set[KeyPath] = set()
 
     def report(self, path: KeyPath, message: str, node: Node | None = None) -> None:
         """Add a finding, at the node if there is one."""
@@ -32,7 +32,7 @@ class Shape:
         return target
 
     def member(self, schema: Schema, part: object) -> Schema:
-        """Schema of a key or list item; empty where nothing is known."""
+        """Return the schema of a key or list item; empty if unknown."""
         schema = self.resolve(schema)
         if isinstance(part, int):
             return dict(schema.get("items", {}))
@@ -40,7 +40,7 @@ class Shape:
         return known if isinstance(known, dict) else {}
 
     def at(self, tree: Node, path: KeyPath) -> Schema:
-        """Schema of the value at a path, with unions resolved by the content of the tree."""
+        """Return the schema of the value at a path, with unions resolved by the content of the tree."""
         schema, node = self.root, tree
         for part in path:
             schema = self.member(self.variant(schema, node), part)
@@ -48,7 +48,7 @@ class Shape:
         return self.resolve(schema)
 
     def variant(self, schema: Schema, node: Node) -> Schema:
-        """The member of a union that a mapping is; if undecided, one with the keys of all members."""
+        """Return the member of a union that a mapping is; if undecided, one with the keys of all members."""
         schema = self.resolve(schema)
         if "anyOf" in schema and isinstance(node.value, dict):  # a part that may be null
             parts = (self.resolve(branch) for branch in schema["anyOf"])
@@ -68,17 +68,17 @@ class Shape:
 
 
 def nearest_name(name: str, known: Iterable[str]) -> str | None:
-    """The known name most like a misspelt one, without regard to case and hyphens; None if none is close."""
+    """Return the known name most like a misspelt one, ignoring case and hyphens; None if none is close."""
     found = nearest(name.casefold().replace("-", "_")[:100], known, cutoff=0.5)
     return found[0] if found else None
 
 
 def one_of(names: list[str]) -> str:
-    """``a, b or c``."""
+    """Join names as in ``a, b or c``."""
     return " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
-RENAMED: Final = {  # keys as other tools or earlier specs call them, too unlike ours for the nearest name to be right
+RENAMED: Final = {  # keys of other tools or earlier specs, too different for `nearest_name`
     "average": "ema_decay",
     "ema": "ema_decay",
     "valid": "validation_fraction",
@@ -93,23 +93,23 @@ RENAMED: Final = {  # keys as other tools or earlier specs call them, too unlike
 }
 
 
-def check_keys(shape: Shape, schema: Schema, node: Node, path: KeyPath = ()) -> None:
-    """Report and repair unknown keys and kinds, here and below."""
+def check_keys(check: SchemaCheck, schema: Schema, node: Node, path: KeyPath = ()) -> None:
+    """Report and repair unknown keys and kinds, in a node and below."""
     if isinstance(node.value, dict):
-        _check_rivals(shape, schema, node, path)
-        _check_names(shape, schema, node, path)  # may mend the key that decides what else is known
-        _check_kind(shape, schema, node, path)
-        _check_names(shape, schema, node, path)
-        found = shape.variant(schema, node)
+        _check_rivals(check, schema, node, path)
+        _check_names(check, schema, node, path)  # may repair the key that decides which keys are known
+        _check_kind(check, schema, node, path)
+        _check_names(check, schema, node, path)
+        found = check.variant(schema, node)
         for key, member in list(node.value.items()):
-            check_keys(shape, shape.member(found, key), member, (*path, key))
+            check_keys(check, check.member(found, key), member, (*path, key))
     elif isinstance(node.value, list):
         for index, member in enumerate(node.value):
-            check_keys(shape, shape.member(schema, index), member, (*path, index))
+            check_keys(check, check.member(schema, index), member, (*path, index))
 
 
-def _check_names(shape: Shape, schema: Schema, node: Node, path: KeyPath) -> None:
-    found = shape.variant(schema, node)
+def _check_names(check: SchemaCheck, schema: Schema, node: Node, path: KeyPath) -> None:
+    found = check.variant(schema, node)
     if "properties" not in found:
         return
     absent = [name for name in found["properties"] if name not in node.value]
@@ -124,53 +124,53 @@ def _check_names(shape: Shape, schema: Schema, node: Node, path: KeyPath) -> Non
         end = f"; did you mean '{near}'?" if near else suggest(name, found["properties"])
         where = dotted(path)
         member = node.value.pop(name)
-        shape.report((*path, name), f"unknown key {show(name)} in {where}{end}", member)
+        check.report((*path, name), f"unknown key {show(name)} in {where}{end}", member)
         if near in absent:
             node.value[near] = member
             absent.remove(near)
 
 
-def _check_rivals(shape: Shape, schema: Schema, node: Node, path: KeyPath) -> None:
-    """In a union without kinds, keys that each decide for another member."""
-    choices = _deciding_keys(shape, schema)
+def _check_rivals(check: SchemaCheck, schema: Schema, node: Node, path: KeyPath) -> None:
+    """Report keys of different members of a union without kinds."""
+    choices = _deciding_keys(check, schema)
     given = [key for key in choices if key in node.value]
     for key in given[1:]:
-        shape.report(
+        check.report(
             (*path, key), f"{dotted(path)} has both '{given[0]}' and '{key}'; keep one", node.value[key]
         )
     if len(given) > 1:
-        keep = shape.variant(schema, node)["properties"]
+        keep = check.variant(schema, node)["properties"]
         node.value = {name: member for name, member in node.value.items() if name in keep}
 
 
-def _deciding_keys(shape: Shape, schema: Schema) -> list[str]:
-    schema = shape.resolve(schema)
+def _deciding_keys(check: SchemaCheck, schema: Schema) -> list[str]:
+    schema = check.resolve(schema)
     branches = [] if "discriminator" in schema else schema.get("oneOf", [])
-    return [key for branch in branches for key in shape.resolve(branch)["required"]]
+    return [key for branch in branches for key in check.resolve(branch)["required"]]
 
 
-def _check_kind(shape: Shape, schema: Schema, node: Node, path: KeyPath) -> None:
-    """The key that decides between members of a union must be there and known."""
-    choices = _deciding_keys(shape, schema)
-    if "discriminator" in shape.resolve(schema):
-        _check_named_kind(shape, list(shape.resolve(schema)["discriminator"]["mapping"]), node, path)
+def _check_kind(check: SchemaCheck, schema: Schema, node: Node, path: KeyPath) -> None:
+    """Report a missing or unknown key that decides between members of a union."""
+    choices = _deciding_keys(check, schema)
+    if "discriminator" in check.resolve(schema):
+        _check_named_kind(check, list(check.resolve(schema)["discriminator"]["mapping"]), node, path)
     elif choices and not any(key in node.value for key in choices):
-        shape.report(path, f"{dotted(path)} needs the key {one_of([repr(key) for key in choices])}", node)
-        shape.bad.add(path)
+        check.report(path, f"{dotted(path)} needs the key {one_of([repr(key) for key in choices])}", node)
+        check.reported.add(path)
 
 
-def _check_named_kind(shape: Shape, known: list[str], node: Node, path: KeyPath) -> None:
+def _check_named_kind(check: SchemaCheck, known: list[str], node: Node, path: KeyPath) -> None:
     kind = node.value.get("kind")
     if kind is None:
-        shape.report(path, f"{dotted(path)} needs the key 'kind': {one_of(known)}", node)
+        check.report(path, f"{dotted(path)} needs the key 'kind': {one_of(known)}", node)
     elif kind.value not in known:
         near = nearest_name(kind.value, known) if isinstance(kind.value, str) else None
         hint = f"; did you mean '{near}'?" if near else ""
         message = f"{dotted(path)}.kind must be {one_of(known)}, not {show(plain(kind))}{hint}"
-        shape.findings.append(Finding((*path, "kind"), message, kind.mark))
+        check.findings.append(Finding((*path, "kind"), message, kind.mark))
         kind.value = near
     if kind is None or kind.value is None:
-        shape.bad.add(path)
+        check.reported.add(path)
 
 
 _LIMITS = {
@@ -191,13 +191,13 @@ _TYPES = {
 }
 
 
-def allowed(schema: Schema, shape: Shape) -> str:
-    """What a schema allows, in words."""
-    schema = shape.resolve(schema)
+def allowed(schema: Schema, check: SchemaCheck) -> str:
+    """Describe what a schema allows."""
+    schema = check.resolve(schema)
     if "oneOf" in schema:
         return _TYPES["object"]
     if "anyOf" in schema:
-        return one_of([allowed(option, shape) for option in schema["anyOf"]])
+        return one_of([allowed(option, check) for option in schema["anyOf"]])
     if "enum" in schema or "const" in schema:
         return one_of([str(value) for value in schema.get("enum", [schema.get("const")])])
     if "minimum" in schema and schema["minimum"] == schema.get("maximum"):
@@ -217,15 +217,15 @@ def allowed(schema: Schema, shape: Shape) -> str:
     return f"{words} ({', '.join(limits)})" if limits else words
 
 
-def choices(schema: Schema, shape: Shape) -> list[str]:
-    """The words among the allowed values."""
-    schema = shape.resolve(schema)
+def choices(schema: Schema, check: SchemaCheck) -> list[str]:
+    """Return the allowed values that are text."""
+    schema = check.resolve(schema)
     own = [*schema.get("enum", []), *([schema["const"]] if "const" in schema else [])]
-    return own + [word for option in schema.get("anyOf", []) for word in choices(option, shape)]
+    return own + [word for option in schema.get("anyOf", []) for word in choices(option, check)]
 
 
 def tree_path(tree: Node, location: Iterable[object]) -> KeyPath:
-    """pydantic's location without the names of union members that it puts between the keys."""
+    """Return pydantic's location without the names of union members between the keys."""
     path: list[str | int] = []
     node = tree
     for part in location:
@@ -236,25 +236,25 @@ def tree_path(tree: Node, location: Iterable[object]) -> KeyPath:
     return tuple(path)
 
 
-def findings(errors: Iterable[Any], tree: Node, shape: Shape) -> list[Finding]:
-    """One finding per wrong value or missing key; their paths join `shape.bad`."""
+def findings(errors: Iterable[Any], tree: Node, check: SchemaCheck) -> list[Finding]:
+    """Return one finding per wrong value or missing key, and mark their paths as reported."""
     found: dict[KeyPath, Finding] = {}
     for error in errors:
         location = error["loc"]
         path = tree_path(tree, location)
-        if any(path[:n] in shape.bad for n in range(len(path) + 1)):
+        if any(path[:n] in check.reported for n in range(len(path) + 1)):
             continue
         if error["type"] == "missing":
             name = location[-1]
-            words = allowed(shape.at(tree, (*path, name)), shape)
+            words = allowed(check.at(tree, (*path, name)), check)
             found[*path, name] = Finding(path, f"{dotted(path)} needs the key '{name}': {words}")
         elif location[-1] == "[key]":
-            words = allowed({"type": "string", **shape.at(tree, path[:-1])["propertyNames"]}, shape)
+            words = allowed({"type": "string", **check.at(tree, path[:-1])["propertyNames"]}, check)
             message = f"the name {show(path[-1])} in {dotted(path[:-1])} must be {words}"
             found[path] = Finding(path, message, _node(tree, path).key)
         else:
-            found[path] = Finding(path, _wrong_value(path, tree, shape))
-    shape.bad.update(found)
+            found[path] = Finding(path, _wrong_value(path, tree, check))
+    check.reported.update(found)
     return list(found.values())
 
 
@@ -264,18 +264,18 @@ def _node(tree: Node, path: KeyPath) -> Node:
     return tree
 
 
-def _wrong_value(path: KeyPath, tree: Node, shape: Shape) -> str:
+def _wrong_value(path: KeyPath, tree: Node, check: SchemaCheck) -> str:
     value = plain(_node(tree, path))
-    schema = shape.at(tree, path)
+    schema = check.at(tree, path)
     counted = isinstance(value, list) and value and schema.get("type") == "array"
     found = f"a list of {len(value)}" if counted else show(value)
-    message = f"{dotted(path)} must be {allowed(schema, shape)}, not {found}"
-    near = nearest_name(value, choices(schema, shape)) if isinstance(value, str) else None
+    message = f"{dotted(path)} must be {allowed(schema, check)}, not {found}"
+    near = nearest_name(value, choices(schema, check)) if isinstance(value, str) else None
     if near:
         return f"{message}; did you mean '{near}'?"
     quotable = (
         schema.get("type") == "string"
         and isinstance(value, bool | int | float)
-        and not choices(schema, shape)
+        and not choices(schema, check)
     )
     return message + ("; put it in quotes to make it text" if quotable else "")

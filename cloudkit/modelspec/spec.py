@@ -1,4 +1,4 @@
-"""The spec file as pydantic models: every key with its type, default and explanation, in one place.
+"""The spec file as pydantic models: every key with its type, default and description, in one place.
 
 The JSON Schema, error messages and templates are made from these. Rules that involve several keys are in rules.py.
 """
@@ -43,7 +43,13 @@ Activation = Literal["gelu", "gelu_tanh", "relu", "silu"]
 
 
 class BertEncoder(Part):
-    """The published post-norm transformer (Devlin 2018), parameter for parameter; defaults are the published values."""
+    """The published post-norm transformer (Devlin 2018), parameter for parameter; defaults are the published values.
+
+    Examples
+    --------
+    >>> BertEncoder(kind="bert").width
+    768
+    """
 
     kind: Literal["bert"] = Field(description="kind of encoder")
     layers: Count = Field(default=12, description="number of transformer layers")
@@ -96,7 +102,13 @@ ModeKind = Literal["debye", "einstein", "debye_einstein", "spectrum"]
 
 
 class MaskedTokensHead(Part):
-    """Predicts masked tokens from the rest of the string; for pretraining."""
+    """Predicts masked tokens from the rest of the string; for pretraining.
+
+    Examples
+    --------
+    >>> MaskedTokensHead(kind="masked_tokens").mask
+    0.15
+    """
 
     kind: Literal["masked_tokens"] = Field(description="masked tokens are predicted from the others")
     mask: Annotated[float, Field(gt=0, lt=1)] = Field(
@@ -127,7 +139,13 @@ ALL_GEOMETRY: tuple[GeometryTarget, ...] = get_args(GeometryTarget)
 
 
 class GeometryHead(Part):
-    """Predicts what the structure behind a string looks like; for pretraining on structures."""
+    """Predicts the geometry of a structure from its string; for pretraining on structures.
+
+    Examples
+    --------
+    >>> GeometryHead(kind="geometry", targets=["log_volume_per_atom"]).targets
+    ['log_volume_per_atom']
+    """
 
     kind: Literal["geometry"] = Field(
         description="geometry of the structure, predicted from its string; for pretraining"
@@ -143,7 +161,13 @@ class GeometryHead(Part):
 
 
 class RegressionHead(Part):
-    """Predicts numbers directly, one per output."""
+    """Predicts numbers directly, one per output.
+
+    Examples
+    --------
+    >>> RegressionHead(kind="regression", outputs=["bulk_modulus"], transform="log").outputs
+    ['bulk_modulus']
+    """
 
     kind: Literal["regression"] = Field(description="numbers predicted directly, without a physical model")
     outputs: list[Text] = Field(
@@ -164,7 +188,13 @@ MAX_CLASSES: Final = 100
 
 
 class ClassificationHead(Part):
-    """Predicts which of two or more classes a crystal belongs to, with a probability for each."""
+    """Predicts the class of a crystal, one of two or more, with a probability for each.
+
+    Examples
+    --------
+    >>> ClassificationHead(kind="classification", output="is_metal", classes=["no", "yes"]).threshold
+    'none'
+    """
 
     kind: Literal["classification"] = Field(description="two or more classes, with probabilities")
     output: Text = Field(description="name of what is classified; targets refer to it")
@@ -194,7 +224,13 @@ class ClassificationHead(Part):
 
 
 class ThermalHead(Part):
-    """Predicts vibrational modes; all thermodynamic quantities at any temperature follow from them."""
+    """Predicts vibrational modes; all thermodynamic quantities at any temperature follow from them.
+
+    Examples
+    --------
+    >>> ThermalHead(kind="thermal", modes="spectrum").outputs
+    ['heat_capacity', 'internal_energy', 'entropy', 'free_energy']
+    """
 
     kind: Literal["thermal"] = Field(description="vibrational modes, which determine all thermal quantities")
     modes: ModeKind = Field(
@@ -222,7 +258,13 @@ Head = Annotated[
 
 
 class Target(Part):
-    """One column of labels."""
+    """One column of labels.
+
+    Examples
+    --------
+    >>> Target(column="cv", quantity="heat_capacity", temperature=300.0, unit="J/mol_cell/K").missing
+    'error'
+    """
 
     column: Text = Field(description="column of the label")
     quantity: Text = Field(description="what the label is: one of the outputs of the task's head")
@@ -252,7 +294,13 @@ class Target(Part):
 
 
 class Columns(Part):
-    """Which columns of a table hold what besides the labels."""
+    """Names of the columns of a table, except labels.
+
+    Examples
+    --------
+    >>> Columns(text="string").n_atoms
+    'n_atoms'
+    """
 
     text: Text = Field(default="scope", description="column of SCOPE strings")
     n_atoms: Text | None = Field(
@@ -273,7 +321,13 @@ class Columns(Part):
 
 
 class BuiltinData(Part):
-    """A table that ships with cloudkit."""
+    """A table that ships with cloudkit.
+
+    Examples
+    --------
+    >>> BuiltinData(builtin="thermal", part="train").fraction
+    1.0
+    """
 
     builtin: Literal["thermal", "minerals", "prototypes", "phonons"] = Field(description="name of the table")
     part: Literal["train", "test", "all"] = Field(
@@ -296,7 +350,13 @@ class BuiltinData(Part):
 
 
 class FileData(Part):
-    """A table of the user: .csv, .jsonl or .parquet, gzipped or not; or .json as matminer keeps it."""
+    """A table of the user: .csv, .jsonl or .parquet, gzipped or not, or .json as matminer writes it.
+
+    Examples
+    --------
+    >>> FileData(path="labels.csv").columns.text
+    'scope'
+    """
 
     path: Text = Field(description="the file, relative to the folder of the spec")
     part: Literal["train", "test", "all"] = Field(
@@ -320,7 +380,7 @@ class FileData(Part):
 
 
 def _source(value: object) -> str:
-    """Tag of the union member that a `data` mapping is."""
+    """Return the tag of the union member that a `data` mapping is."""
     if "join" in value if isinstance(value, Mapping) else isinstance(value, JointData):
         return "<joint>"
     builtin = "builtin" in value if isinstance(value, Mapping) else isinstance(value, BuiltinData)
@@ -333,7 +393,13 @@ Table = Annotated[
 
 
 class JointData(Part):
-    """Several tables whose labels are learned together; a string in two of them is one crystal."""
+    """Several tables whose labels are learned together; a string in two of them is one crystal.
+
+    Examples
+    --------
+    >>> len(JointData(join=[BuiltinData(builtin="thermal"), FileData(path="labels.csv")]).join)
+    2
+    """
 
     join: list[Table] = Field(min_length=1, description="the tables, each with its own targets")
 
@@ -347,12 +413,45 @@ Data = Annotated[
 
 
 def tables_of(data: Data) -> tuple[BuiltinData | FileData, ...]:
-    """The tables of a task, one or several."""
+    """Return the tables of a task.
+
+    Parameters
+    ----------
+    data
+        Key `data` of the task.
+
+    Returns
+    -------
+    tuple of BuiltinData or FileData
+        Several for `JointData`.
+
+    Examples
+    --------
+    >>> [table.path for table in tables_of(FileData(path="labels.csv"))]
+    ['labels.csv']
+    """
     return tuple(data.join) if isinstance(data, JointData) else (data,)
 
 
 def targets_of(data: Data) -> list[Target]:
-    """The labels of a task, of all its tables."""
+    """Return the targets of a task, of all its tables.
+
+    Parameters
+    ----------
+    data
+        Key `data` of the task.
+
+    Returns
+    -------
+    list of Target
+        By table.
+
+    Examples
+    --------
+    >>> data = FileData(path="labels.csv", targets=[Target(column="gap", quantity="band_gap")])
+    >>> [target.column for target in targets_of(data)]
+    ['gap']
+    """
     return [target for table in tables_of(data) for target in table.targets]
 
 
@@ -362,7 +461,7 @@ ALL_BASELINES: tuple[Baseline, ...] = ("mean", "ridge", "extra_trees", "boosted_
 
 
 class Training(Part):
-    """What pretrain and finetune share."""
+    """Keys that pretrain and finetune tasks share."""
 
     kind: str
     head: HeadName | list[HeadName]
@@ -404,7 +503,13 @@ class Training(Part):
 
 
 class PretrainTask(Training):
-    """Learns from strings and structures, with one head or several at once, whose losses are added."""
+    """Learns from strings and structures, with one head or several at once, whose losses are added.
+
+    Examples
+    --------
+    >>> PretrainTask(kind="pretrain", head="tokens", data=BuiltinData(builtin="minerals")).epochs
+    20
+    """
 
     kind: Literal["pretrain"] = Field(description="learn from strings or structures")
     head: HeadName | list[HeadName] = Field(
@@ -421,7 +526,7 @@ class PretrainTask(Training):
 
 
 class Ensemble(Part):
-    """Several models instead of one, for a regression or classification head: the mean of their values or probabilities is predicted."""
+    """Several models, for a regression or classification head, whose values or probabilities are averaged."""
 
     members: Count = Field(
         default=3,
@@ -440,7 +545,13 @@ class Ensemble(Part):
 
 
 class FinetuneTask(Training):
-    """Learns labels; needs a regression, classification or thermal head and `data.targets`."""
+    """Learns labels; needs a regression, classification or thermal head and `data.targets`.
+
+    Examples
+    --------
+    >>> FinetuneTask(kind="finetune", head="cv", data=BuiltinData(builtin="thermal")).loss
+    'l1'
+    """
 
     kind: Literal["finetune"] = Field(description="learn labels")
     head: HeadName = Field(description="name of the head, as in `heads`")
@@ -469,7 +580,13 @@ class FinetuneTask(Training):
 
 
 class EvaluateTask(Part):
-    """Measures a fine-tuned head and baselines on rows that it has not seen."""
+    """Measures a fine-tuned head and baselines on rows that training has not seen.
+
+    Examples
+    --------
+    >>> EvaluateTask(kind="evaluate", head="cv", data=BuiltinData(builtin="thermal", part="test")).baselines
+    ['mean', 'ridge', 'extra_trees', 'boosted_trees']
+    """
 
     kind: Literal["evaluate"] = Field(description="measure errors")
     head: HeadName = Field(description="name of a head that an earlier finetune task trains")
@@ -485,7 +602,23 @@ class EvaluateTask(Part):
 
 
 def heads_of(task: "Task") -> tuple[str, ...]:
-    """The heads that a task trains or measures; several where a pretrain task mixes them."""
+    """Return the names of the heads that a task trains or measures.
+
+    Parameters
+    ----------
+    task
+        A task of any kind.
+
+    Returns
+    -------
+    tuple of str
+        Several only for a pretrain task.
+
+    Examples
+    --------
+    >>> heads_of(PretrainTask(kind="pretrain", head=["tokens", "shape"], data=FileData(path="cells.parquet")))
+    ('tokens', 'shape')
+    """
     return (task.head,) if isinstance(task.head, str) else tuple(task.head)
 
 
@@ -493,7 +626,13 @@ Task = Annotated[PretrainTask | FinetuneTask | EvaluateTask, Field(discriminator
 
 
 class Tokens(Part):
-    """How crystals become token ids."""
+    """How crystals become token ids.
+
+    Examples
+    --------
+    >>> Tokens(dialect="reduced").max_length
+    64
+    """
 
     dialect: Literal["orbit", "reduced", "full"] = Field(
         default="orbit", description="SCOPE dialect that the model reads"
@@ -508,7 +647,13 @@ class Tokens(Part):
 
 
 class TransformerEncoder(Part):
-    """A pre-norm transformer over the tokens of one crystal."""
+    """A pre-norm transformer over the tokens of one crystal.
+
+    Examples
+    --------
+    >>> TransformerEncoder(kind="transformer", layers=2).width
+    256
+    """
 
     kind: Literal["transformer"] = Field(description="kind of encoder")
     size: Size | None = Field(
@@ -556,7 +701,13 @@ Encoder = Annotated[TransformerEncoder | BertEncoder, Field(discriminator="kind"
 
 
 class Run(Part):
-    """Where and how the build runs."""
+    """Where and how the build runs.
+
+    Examples
+    --------
+    >>> Run(seed=7).precision
+    'auto'
+    """
 
     seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(default=0, description="random seed")
     precision: Literal["auto", "32-true", "16-mixed", "bf16-mixed", "64-true"] = Field(
@@ -579,7 +730,13 @@ class Run(Part):
 
 
 class Sweep(Part):
-    """The spec at every point of a grid, for `cloudkit sweep`."""
+    """The spec at every point of a grid, for `cloudkit sweep`.
+
+    Examples
+    --------
+    >>> Sweep(grid={"encoder.width": [32, 64]}).grid
+    {'encoder.width': [32, 64]}
+    """
 
     grid: dict[Text, Annotated[list[Any], Field(min_length=1)]] = Field(
         min_length=1,
@@ -588,7 +745,13 @@ class Sweep(Part):
 
 
 class Folds(Part):
-    """Cross-validation folds of a file: scikit-learn's KFold(count, shuffle=True, random_state=seed)."""
+    """Cross-validation folds of a file: scikit-learn's KFold(count, shuffle=True, random_state=seed).
+
+    Examples
+    --------
+    >>> Folds(count=10).fold
+    0
+    """
 
     count: Annotated[int, Field(ge=2)] = Field(default=5, description="number of folds")
     seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(
@@ -604,7 +767,15 @@ class Folds(Part):
 
 
 class Spec(Part):
-    """A model and what is done with it."""
+    """A model, and the tasks that train and measure it.
+
+    Examples
+    --------
+    >>> from cloudkit.modelspec import load_spec
+    >>> spec = load_spec("thermal")
+    >>> spec.encoder.kind, [task.kind for task in spec.tasks]
+    ('transformer', ['finetune', 'evaluate'])
+    """
 
     cloudkit: Annotated[int, Field(ge=1, le=1)] = Field(description="version of the spec format")
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)] = Field(
@@ -634,11 +805,13 @@ class _Generator(GenerateJsonSchema):
         return False
 
 
-def _close_names(schema: dict[str, Any]) -> None:
-    """Refuse names of heads that do not match their pattern; pydantic's schema leaves them unchecked."""
+def _correct_schema(schema: dict[str, Any]) -> None:
+    """Check the names of heads, which pydantic's schema does not, and remove examples from descriptions."""
     for value in schema.values():
         if isinstance(value, dict):
-            _close_names(value)
+            _correct_schema(value)
+    if isinstance(schema.get("description"), str):
+        schema["description"] = schema["description"].partition("\n\n")[0]
     if "patternProperties" in schema:
         ((pattern, member),) = schema.pop("patternProperties").items()
         schema["propertyNames"] = {"pattern": pattern, **schema.get("propertyNames", {})}
@@ -648,16 +821,27 @@ def _close_names(schema: dict[str, Any]) -> None:
 @functools.cache
 def _schema() -> dict[str, Any]:
     schema = Spec.model_json_schema(schema_generator=_Generator)
-    _close_names(schema)
+    _correct_schema(schema)
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "cloudkit model spec"}
     return {**head, **{key: value for key, value in schema.items() if key not in head}}
 
 
 def json_schema() -> dict[str, Any]:
-    """The schema (draft 2020-12) as a dict that the caller may change."""
+    """Return the JSON Schema (draft 2020-12) of a spec.
+
+    Returns
+    -------
+    dict
+        A copy, which may be changed.
+
+    Examples
+    --------
+    >>> json_schema()["required"]
+    ['cloudkit', 'name', 'encoder', 'heads', 'tasks']
+    """
     return copy.deepcopy(_schema())
 
 
 def schema_text() -> str:
-    """The schema as the committed file holds it."""
+    """Return the text of schemas/model.schema.json."""
     return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"

@@ -1,4 +1,4 @@
-"""YAML text -> a tree of nodes that know their line and column. Safe: plain values only, bounded in size, depth and aliases.
+"""YAML text -> a tree of nodes with line and column. Safe: plain values only; size, depth and aliases are bounded.
 
 Scalars follow YAML 1.2, not the 1.1 of PyYAML: 1e-3 is a number, only true and false are booleans; 1:30, 0o7, dates, yes and no
 are text.
@@ -28,7 +28,7 @@ class Mark(NamedTuple):
 
 @dataclass(slots=True)
 class Node:
-    """`value`: a scalar, a list of nodes or a dict of nodes; `key`: the place of its name, if any."""
+    """A value of the tree: a scalar, a list of nodes or a dict of nodes. key: where its name is written, if it has one."""
 
     value: Any
     mark: Mark
@@ -36,12 +36,12 @@ class Node:
 
     @property
     def start(self) -> Mark:
-        """Where a reader looks for it: its key, else itself."""
+        """Return where its key is written, or without key the value."""
         return self.key or self.mark
 
 
 class Finding(NamedTuple):
-    """Something wrong at `path` of the tree; `at` overrides the place that follows from the path."""
+    """An error at `path` of the tree; `at` overrides the line and column that follow from the path."""
 
     path: KeyPath
     message: str
@@ -49,12 +49,12 @@ class Finding(NamedTuple):
 
 
 def dotted(path: KeyPath) -> str:
-    """Name of a path in messages and in ``--set``; the root is "the spec"."""
+    """Return the name of a path in messages and in ``--set``; the root is "the spec"."""
     return ".".join(map(str, path)) or "the spec"
 
 
 def child(node: Node, part: object) -> Node | None:
-    """The member of a mapping or list, None if there is none."""
+    """Return a member of a mapping or list, None if there is none."""
     if isinstance(node.value, dict) and isinstance(part, str):
         return node.value.get(part)
     if isinstance(node.value, list) and isinstance(part, int) and 0 <= part < len(node.value):
@@ -64,7 +64,7 @@ def child(node: Node, part: object) -> Node | None:
 
 
 def locate(root: Node, path: KeyPath) -> Mark:
-    """Where the value at `path` is written; for an absent one, where its nearest written ancestor starts."""
+    """Return where the value at `path` is written; if it is missing, where the nearest ancestor starts."""
     node = root
     for part in path:
         found = child(node, part)
@@ -75,7 +75,7 @@ def locate(root: Node, path: KeyPath) -> Mark:
 
 
 def plain(node: Node) -> Any:
-    """The tree without marks."""
+    """Return the tree as plain data, without marks."""
     if isinstance(node.value, dict):
         return {key: plain(member) for key, member in node.value.items()}
     if isinstance(node.value, list):
@@ -84,7 +84,7 @@ def plain(node: Node) -> Any:
 
 
 def show(value: object) -> str:
-    """A value as messages quote it: short, in YAML notation."""
+    """Return a value as messages quote it: short, in YAML notation."""
     if isinstance(value, dict | list):
         return ("a" if value else "an empty") + (" mapping" if isinstance(value, dict) else " list")
     if value is None or isinstance(value, bool):
@@ -107,13 +107,13 @@ PATTERNS: Final = {  # type -> (pattern, first characters), in the order of tria
 
 
 def add_scalars(cls: Any) -> None:
-    """Teach these rules to a PyYAML loader or dumper class."""
+    """Add these rules to a PyYAML loader or dumper class."""
     for kind, (pattern, first) in PATTERNS.items():
         cls.add_implicit_resolver(TAG + kind, re.compile(rf"(?:{pattern})\Z"), first)
 
 
 def scalar(tag: str, text: str) -> Any:
-    """The value of a scalar with this tag.
+    """Return the value of a scalar with this tag.
 
     Raises ValueError for a tag that is not plain (such as !!python/name) or does not fit the text.
     """
@@ -143,7 +143,7 @@ TOO_MANY: Final = f"more than {MAX_NODES} values, counting aliases each time the
 
 
 class _Loader(yaml.SafeLoader):
-    """Composes nodes; counts the depth, since the composer recurses."""
+    """Composes nodes, and limits the depth, because the composer recurses."""
 
     depth = 0
 
@@ -162,7 +162,7 @@ add_scalars(_Loader)
 
 
 class _Builder:
-    """Turns PyYAML's nodes into ours; `problems` lists mistakes that do not stop the reading."""
+    """Converts PyYAML's nodes to ours; problems: errors that do not stop the reading."""
 
     def __init__(self, origin: Mark) -> None:
         self.origin = origin
@@ -170,7 +170,7 @@ class _Builder:
         self.problems: list[Problem] = []
 
     def mark(self, mark: Any) -> Mark:
-        """Our mark for PyYAML's, which counts from 0 at the origin."""
+        """Convert a mark of PyYAML, which counts from 0 at the origin."""
         file, line, column = self.origin
         return Mark(file, line + mark.line, mark.column + (column if mark.line == 0 else 1))
 
@@ -239,12 +239,12 @@ def read(text: str, origin: Mark) -> tuple[Node, list[Problem]]:
 
 
 def position(before: str) -> tuple[int, int]:
-    """Line and column, from 1, of the character that follows this text."""
+    """Return line and column, from 1, of the character after this text."""
     return before.count("\n") + 1, len(before) - before.rfind("\n")
 
 
 class _Dumper(yaml.SafeDumper):
-    """Puts text in quotes where YAML 1.1 or our reader would take it for something else."""
+    """Quotes text that YAML 1.1 or our reader would read as another type."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -254,7 +254,7 @@ add_scalars(_Dumper)
 
 
 def _write_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    """Only double quotes keep text that holds line ends such as U+0085."""
+    """Write text with line ends such as U+0085 in double quotes, which alone preserve them."""
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if text.isprintable() else '"')
 
 
@@ -262,6 +262,23 @@ _Dumper.add_representer(str, _write_text)
 
 
 def dump(spec: "Spec") -> str:
-    """YAML with every key written out, defaults included, in the order of the models."""
+    """Write a spec as YAML with all keys, also those with default values.
+
+    Parameters
+    ----------
+    spec
+        A checked spec.
+
+    Returns
+    -------
+    str
+        YAML, keys in the order of the models; `parse_spec` reads it back.
+
+    Examples
+    --------
+    >>> from cloudkit.modelspec import load_spec
+    >>> dump(load_spec("thermal")).splitlines()[:2]
+    ['cloudkit: 1', 'name: thermal']
+    """
     data = spec.model_dump(mode="json")
     return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
