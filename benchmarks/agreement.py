@@ -72,7 +72,7 @@ def read_set(name: str) -> Iterator[Sample]:
             yield Sample(name, row, str(record["id"]), as_crystal(record["structure"]))
 
 
-def find(crystal: Crystal, engine: str, symprec: float) -> Symmetry | str:
+def symmetry_or_code(crystal: Crystal, engine: str, symprec: float) -> Symmetry | str:
     """The symmetry, or the error's code."""
     try:
         return find_symmetry(crystal, engine=engine, symprec=symprec)
@@ -111,7 +111,9 @@ def descriptions(crystal: Crystal, seed: int) -> Iterator[Crystal]:
 def onset(crystal: Crystal, engine: str, group: str, symprec: float) -> float | None:
     """The smallest symprec, between a tenth and ten times the one asked for, at which an engine finds the group."""
     grid = symprec * np.geomspace(0.1, 10, 401)
-    return next((float(s) for s in grid if group_of(find(crystal, engine, float(s))) == group), None)
+    return next(
+        (float(s) for s in grid if group_of(symmetry_or_code(crystal, engine, float(s))) == group), None
+    )
 
 
 def explain(counts: dict[str, Counter[str]], onsets: dict[str, float | None], symprec: float) -> str:
@@ -136,9 +138,9 @@ def investigate(
     counts = {engine: Counter[str]() for engine in ENGINES}
     for crystal in descriptions(sample.crystal, sample.row):
         for engine, count in counts.items():
-            count[group_of(find(crystal, engine, symprec))] += 1
+            count[group_of(symmetry_or_code(crystal, engine, symprec))] += 1
     groups = {engine: group_of(answer) for engine, answer in found.items()}
-    groups["spglib"] = group_of(find(sample.crystal, "spglib", symprec))
+    groups["spglib"] = group_of(symmetry_or_code(sample.crystal, "spglib", symprec))
     onsets = {engine: onset(sample.crystal, engine, groups["native"], symprec) for engine in ENGINES}
     spelled = {
         f"{engine}_descriptions": "; ".join(f"{group}: {n}" for group, n in count.most_common())
@@ -154,7 +156,7 @@ def compare(samples: Iterator[Sample], symprec: float) -> dict[str, object]:
     """Counts of a set, and its differences."""
     total, groups, answers, differences = 0, 0, 0, []
     for sample in samples:
-        found = {engine: find(sample.crystal, engine, symprec) for engine in ("native", "moyo")}
+        found = {engine: symmetry_or_code(sample.crystal, engine, symprec) for engine in ("native", "moyo")}
         differs = difference(found["native"], found["moyo"])
         total += 1
         groups += differs != "group"

@@ -15,7 +15,7 @@ import torch
 import triton
 from baselines import flash_varlen, flex_document, sdpa_padded
 from baselines.attention_rival import Rival
-from kernel_floor import Lengths, least, sample
+from kernel_floor import Lengths, lower_bounds, sample
 from torch import Tensor
 
 from cloudkit.kernels import packed_attention, packed_attention_qkv, thermodynamics
@@ -80,7 +80,7 @@ def attention(
     print(
         f"{'':32} {'forward':>12} {'bytes':>8} {'oper.':>8} {'with gradient':>15} {'bytes':>8} {'oper.':>8}"
     )
-    forward, backward = least(lengths, heads, dim, dtype.itemsize)
+    forward, backward = lower_bounds(lengths, heads, dim, dtype.itemsize)
     for way in [*ours(qkv, offsets), *(rival for rival in rivals if rival)]:
         tolerances = TOLERANCE if way.name.startswith("cloudkit") else RIVAL_TOLERANCE
         check(way, expected, tolerances[dtype])

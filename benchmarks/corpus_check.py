@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 from corpus_structures import write
-from memory import resident
+from memory import resident_bytes
 
 from cloudkit.corpus.encode import make_shard
 from cloudkit.corpus.units import find_units
@@ -117,7 +117,7 @@ class Check:
             [sys.executable, "-c", code, *arguments], stderr=subprocess.PIPE, text=True
         )
         while process.poll() is None:
-            most = max(most, resident(process.pid))
+            most = max(most, resident_bytes(process.pid))
             if time.monotonic() - start > patience or time.monotonic() > self.end:
                 process.kill()
             time.sleep(0.1)

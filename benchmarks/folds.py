@@ -37,24 +37,24 @@ def train_head(
     rows: Rows,
     seed: int,
     start: Mapping[str, Tensor] | None = None,
-    held: Rows | None = None,
+    holdout: Rows | None = None,
 ) -> CloudModel:
     """A model of a spec whose last finetune task is done on some rows of `crystals`.
 
-    start: weights that pretraining left; without them those of the model that the spec starts from, if any. held: rows that choose the epoch; the last without them.
+    start: weights that pretraining left; without them those of the model that the spec starts from, if any. holdout: rows that choose the epoch; the last without them.
     """
     task = next(task for task in reversed(spec.tasks) if isinstance(task, FinetuneTask))
     spec = spec.model_copy(update={"run": spec.run.model_copy(update={"seed": seed})})
     model = CloudModel(spec, Tokenizer(spec.tokens.vocabulary))
     model.load_state_dict(dict(load_init_weights(spec) if start is None else start), strict=False)
     head = model.value_head(task.head)
-    known = crystals.renumbered(head.outputs)
-    fit_value_scales(model, head, tokens, known, rows)
-    loss = label_loss(model, head, tokens, known, task.loss)
-    recipe = train_config(task, spec.run.model_copy(update={"seed": seed}))
-    module = head_module(model, task.head, known, rows)
+    numbered = crystals.renumbered(head.outputs)
+    fit_value_scales(model, head, tokens, numbered, rows)
+    loss = label_loss(model, head, tokens, numbered, task.loss)
+    config = train_config(task, spec.run.model_copy(update={"seed": seed}))
+    module = head_module(model, task.head, numbered, rows)
     with tempfile.TemporaryDirectory() as folder, threads_for(spec.encoder.width):
-        valid = np.empty(0, np.int64) if held is None else held
-        weights, _ = fit(make_fabric(spec.run), module, loss, rows, valid, recipe, Path(folder), Silent(), "")
+        valid = np.empty(0, np.int64) if holdout is None else holdout
+        weights, _ = fit(make_fabric(spec.run), module, loss, rows, valid, config, Path(folder), Silent(), "")
     module.load_state_dict(weights)
     return model.eval()

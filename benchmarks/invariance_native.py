@@ -102,7 +102,7 @@ class Sample(NamedTuple):
     crystal: Crystal
 
 
-def solve(crystal: Crystal, symprec: float) -> Answer:
+def answer_for(crystal: Crystal, symprec: float) -> Answer:
     """Space group and canonical orbits, or the error."""
     try:
         found = find_symmetry(crystal, engine="native", symprec=symprec)
@@ -148,7 +148,7 @@ def check_groups(seed: int, settings: int = 4, every: int = 1) -> tuple[int, lis
             rng = np.random.default_rng([seed, number, ord(letter), setting])
             crystal, orbits = make_crystal(number, letter, rng)
             expected = (number, canonical_orbits(number, orbits))
-            answer = solve(random_setting(crystal, rng), 1e-3)
+            answer = answer_for(random_setting(crystal, rng), 1e-3)
             if answer != expected:
                 wrong.append(f"{number}{letter}, setting {setting}: {short(answer)}, not {short(expected)}")
     return len(positions) * settings, wrong
@@ -158,16 +158,16 @@ def check_variants(samples: list[Sample], symprec: float, seed: int) -> tuple[in
     """Number of perturbed cells and those whose string is not that of the crystal as given."""
     changed = []
     for index, (id, crystal) in enumerate(samples):
-        before = solve(crystal, symprec)
+        before = answer_for(crystal, symprec)
         for place, (name, perturb) in enumerate(VARIANTS.items()):
             rng = np.random.default_rng([seed, index, place])
-            after = solve(perturb(crystal, rng), symprec)
+            after = answer_for(perturb(crystal, rng), symprec)
             if after != before:
                 changed.append(f"{id}, {name}: {short(before)} became {short(after)}")
     return len(samples) * len(VARIANTS), changed
 
 
-def ways(crystal: Crystal, rng: np.random.Generator, count: int = 5) -> Iterator[Crystal]:
+def other_settings(crystal: Crystal, rng: np.random.Generator, count: int = 5) -> Iterator[Crystal]:
     """A crystal as given and in other settings of the same cell or lattice."""
     yield crystal
     for _ in range(count):
@@ -175,8 +175,8 @@ def ways(crystal: Crystal, rng: np.random.Generator, count: int = 5) -> Iterator
         yield permute_atoms(moved, rng)
 
 
-def split(crystal: Crystal, symprec: float, rng: np.random.Generator) -> set[Answer]:
-    return {solve(way, symprec) for way in ways(crystal, rng)}
+def distinct_answers(crystal: Crystal, symprec: float, rng: np.random.Generator) -> set[Answer]:
+    return {answer_for(way, symprec) for way in other_settings(crystal, rng)}
 
 
 def displace(crystal: Crystal, length: float, rng: np.random.Generator) -> Crystal:
@@ -203,7 +203,7 @@ def check_noise(
         for place, size in enumerate(noises):
             rng = np.random.default_rng([seed, index, place, *times])
             noisy = displace(supercell_of(crystal, np.diag(times)), size * symprec, rng)
-            answers = split(noisy, symprec, rng)
+            answers = distinct_answers(noisy, symprec, rng)
             if len(answers) > 1:
                 several.append(
                     f"{id} {times}, noise {size:g} symprec: {'; '.join(sorted(map(short, answers)))}"
@@ -211,7 +211,9 @@ def check_noise(
     return len(samples) * len(noises), several
 
 
-def strained(vectors: list[list[float]], strain: float, symprec: float, rng: np.random.Generator) -> Crystal:
+def strained_crystal(
+    vectors: list[list[float]], strain: float, symprec: float, rng: np.random.Generator
+) -> Crystal:
     """One atom on a lattice whose vectors change by about strain * symprec / 5 per Å."""
     lattice: NDArray[np.float64] = (
         1.3 * np.array(vectors) @ (np.eye(3) + rng.normal(size=(3, 3)) * strain * symprec / 5)
@@ -226,7 +228,7 @@ def check_strain(count: int, symprec: float, seed: int) -> tuple[int, list[str]]
         for index in range(count):
             for place, strain in enumerate(STRAINS):
                 rng = np.random.default_rng([seed, index, place])
-                answers = split(strained(vectors, strain, symprec, rng), symprec, rng)
+                answers = distinct_answers(strained_crystal(vectors, strain, symprec, rng), symprec, rng)
                 if len(answers) > 1:
                     several.append(f"{name}, strain {strain:g}: {'; '.join(sorted(map(short, answers)))}")
     return len(LATTICES) * count * len(STRAINS), several

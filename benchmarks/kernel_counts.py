@@ -15,7 +15,7 @@ os.environ["TRITON_INTERPRET"] = "1"  # before Triton is imported
 
 import numpy as np
 import torch
-from kernel_floor import CHIPS, Count, Lengths, least, sample
+from kernel_floor import CHIPS, Count, Lengths, lower_bounds, sample
 from triton.runtime import interpreter
 
 from cloudkit.kernels import packed_attention_qkv
@@ -72,7 +72,7 @@ def report(name: str, lengths: Lengths, heads: int, dim: int, line: Callable[[st
     ratios = []
     for title, need, have in zip(
         ("forward", "backward"),
-        least(lengths, heads, dim, ELEMENT.itemsize),
+        lower_bounds(lengths, heads, dim, ELEMENT.itemsize),
         moved(lengths, heads, dim),
         strict=True,
     ):

@@ -33,7 +33,7 @@ class Count(NamedTuple):
     operations: int
 
 
-def least(lengths: Lengths, heads: int, dim: int, size: int) -> tuple[Count, Count]:
+def lower_bounds(lengths: Lengths, heads: int, dim: int, size: int) -> tuple[Count, Count]:
     """What any exact forward and backward pass must do: read Q, K, V and offsets, write the result; four and ten n² d."""
     rows, pairs, offsets = (
         int(lengths.sum()) * heads * dim * size,

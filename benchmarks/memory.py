@@ -3,7 +3,7 @@
 from pathlib import Path
 
 
-def resident(process: int) -> int:
+def resident_bytes(process: int) -> int:
     """Bytes resident in a process and all below it."""
     total, todo = 0, [process]
     while todo:

@@ -62,7 +62,7 @@ def finished(name: str) -> list[Path]:
     return [out for out in every if is_current(name, out, f"folds.fold={out.name.rpartition('-')[2]}")]
 
 
-def measure(name: str, folder: Path) -> list[Fold]:
+def read_fold(name: str, folder: Path) -> list[Fold]:
     """What one fold says of each number that it predicts: absolute errors of the model and the baselines."""
     with (folder / "predictions.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -72,8 +72,8 @@ def measure(name: str, folder: Path) -> list[Fold]:
             continue
         own = [row for row in rows if row["quantity"] == task["quantity"]]
         about = {"quantity": task["quantity"], "unit": task.get("unit") or "", "rows": len(own)}
-        errors, target = absolute(own, task["baselines"]), column(own, "target")
-        scale = np.ones(len(own)) if name not in PER_CELL else atoms(name, folder, PER_CELL[name])
+        errors, target = absolute_errors(own, task["baselines"]), column(own, "target")
+        scale = np.ones(len(own)) if name not in PER_CELL else read_cell_atoms(name, folder, PER_CELL[name])
         errors = {key: error * scale for key, error in errors.items()}
         if name in PER_CELL:
             spread = np.abs(target * scale - (target * scale).mean()).mean()
@@ -90,13 +90,13 @@ def column(rows: list[dict[str, str]], name: str) -> Array:
     return np.array([float(row.get(name) or "nan") for row in rows])
 
 
-def absolute(rows: list[dict[str, str]], baselines: dict[str, Any]) -> dict[str, Array]:
+def absolute_errors(rows: list[dict[str, str]], baselines: dict[str, Any]) -> dict[str, Array]:
     """Absolute errors of the model and of each baseline."""
     names = {"model": "prediction", **{name: name for name in baselines}}
     return {key: np.abs(column(rows, name) - column(rows, "target")) for key, name in names.items()}
 
 
-def atoms(name: str, folder: Path, of: str) -> Array:
+def read_cell_atoms(name: str, folder: Path, of: str) -> Array:
     """The atoms of the cell of each label that a fold was evaluated on, in the order of predictions.csv."""
     spec = load_spec(SPECS / f"{name}.yaml", [f"folds.fold={folder.name.rpartition('-')[2]}"])
     data = next(task.data for task in spec.tasks if isinstance(task, EvaluateTask))
@@ -104,28 +104,34 @@ def atoms(name: str, folder: Path, of: str) -> Array:
     return read_task_data(spec, table.model_copy(update={"targets": [Target(column=of, quantity=of)]})).value
 
 
-def networks(spec: Spec) -> int:
+def count_networks(spec: Spec) -> int:
     """How many networks a spec fine-tunes."""
     task = next(task for task in spec.tasks if isinstance(task, FinetuneTask))
     return task.ensemble.members if task.ensemble else 1
 
 
-def line(name: str, folds: list[list[Fold]], place: int) -> str:
+def format_row(name: str, folds: list[list[Fold]], place: int) -> str:
     """One quantity over the folds that are built: means of the folds, and the paired gain over the better trees."""
     parts = [fold[place] for fold in folds]
     first = parts[0]
     mean = {key: float(np.mean([part["errors"][key].mean() for part in parts])) for key in first["errors"]}
-    gain = paired([part["errors"] for part in parts], min(TREES, key=lambda key: mean[key]))
+    gain = format_gain([part["errors"] for part in parts], min(TREES, key=lambda key: mean[key]))
     inside = f"{100 * np.concatenate([part['inside'] for part in parts]).mean():.0f} %"
     assert not sum(part["seen"] for part in parts), f"{name}: pretraining has seen crystals to test on"
-    cells = [name, first["quantity"], first["unit"], len(folds), networks(load_spec(SPECS / f"{name}.yaml"))]
+    cells = [
+        name,
+        first["quantity"],
+        first["unit"],
+        len(folds),
+        count_networks(load_spec(SPECS / f"{name}.yaml")),
+    ]
     cells += [PUBLISHED.get(name, "-"), f"{mean['mean']:.4g}"]
     numbers = "".join(f"{mean[key]:>14.4g}" for key in (*TREES, "model"))
     left = "".join(f"{cell!s:<{width}}" for cell, width in zip(cells, WIDTHS.values(), strict=True))
     return f"{left}{numbers}{gain:>20}{inside:>10}"
 
 
-def paired(errors: list[dict[str, Array]], rival: str) -> str:
+def format_gain(errors: list[dict[str, Array]], rival: str) -> str:
     """The mean gain over a rival, row by row, with its 95 % interval."""
     gain = np.concatenate([part[rival] - part["model"] for part in errors])
     return f"{gain.mean():.3g} ± {1.96 * gain.std() / len(gain) ** 0.5:.2g}"
@@ -149,16 +155,16 @@ def measure_classes(out: Path) -> list[dict[str, Any]]:
     return found
 
 
-def area(positive: np.ndarray, score: np.ndarray) -> float:
+def binary_roc_auc(positive: np.ndarray, score: np.ndarray) -> float:
     """ROC-AUC."""
     return float(roc_auc(positive.astype(np.int64), np.stack([1 - score, score], axis=1), 1) or np.nan)
 
 
-def class_line(name: str, folds: list[list[dict[str, Any]]], place: int) -> str:
+def format_class_row(name: str, folds: list[list[dict[str, Any]]], place: int) -> str:
     """ROC-AUC over the folds that are done, and the paired gain over the better trees with the 95 % interval of resampled rows."""
     parts = [fold[place] for fold in folds]
     mean = {
-        key: np.mean([area(part["positive"], part["scores"][key]) for part in parts])
+        key: np.mean([binary_roc_auc(part["positive"], part["scores"][key]) for part in parts])
         for key in parts[0]["scores"]
     }
     best = max((key for key in TREES if key in mean), key=lambda key: mean[key])
@@ -168,7 +174,7 @@ def class_line(name: str, folds: list[list[dict[str, Any]]], place: int) -> str:
         for part in parts:
             rows = draw.integers(0, len(part["positive"]), len(part["positive"]))
             model, trees = (
-                area(part["positive"][rows], part["scores"][key][rows]) for key in ("model", best)
+                binary_roc_auc(part["positive"][rows], part["scores"][key][rows]) for key in ("model", best)
             )
             each.append(model - trees)
         gains.append(np.mean(each))
@@ -188,7 +194,7 @@ def class_table(names: list[str]) -> list[str]:
     lines = []
     for name in names:
         folds = [measure_classes(out) for out in finished(name)]
-        lines += [class_line(name, folds, place) for place in range(len(folds[0]))] if folds else []
+        lines += [format_class_row(name, folds, place) for place in range(len(folds[0]))] if folds else []
     head = f"{'spec':<22}{'quantity':<20}{'folds':>5}{'extra_trees':>14}{'boosted_trees':>14}{'model':>10}"
     return ["", "ROC-AUC", head + "   gain over trees, 95 %   balanced accuracy", *lines] if lines else []
 
@@ -201,8 +207,8 @@ def write_table(names: list[str]) -> None:
     ]
     notes = []
     for name in names:
-        folds = [measure(name, out) for out in finished(name)]
-        lines += [line(name, folds, place) for place in range(len(folds[0]))] if folds else []
+        folds = [read_fold(name, out) for out in finished(name)]
+        lines += [format_row(name, folds, place) for place in range(len(folds[0]))] if folds else []
         comment = (SPECS / f"{name}.yaml").read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
         notes += [f"{name}: {comment}"] if folds else []
     lines.append(

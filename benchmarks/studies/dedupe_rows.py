@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from memory import resident
+from memory import resident_bytes
 
 from cloudkit.data import builtin_path
 from cloudkit.io import read_table
@@ -63,7 +63,7 @@ def run(command: list[str]) -> tuple[float, float]:
     """Seconds of CPU and the most resident memory of a command that must succeed."""
     process, most = subprocess.Popen(command), 0.0
     while process.poll() is None:
-        most = max(most, resident(process.pid))
+        most = max(most, resident_bytes(process.pid))
         time.sleep(0.1)
     if process.returncode:
         sys.exit(f"{' '.join(command)} ended with {process.returncode}")

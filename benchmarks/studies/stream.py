@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from memory import resident
+from memory import resident_bytes
 
 PLACES = (
     [0, 0, 0],
@@ -90,7 +90,7 @@ def main() -> None:
             text=True,
         )
         while process.poll() is None:
-            samples.append(resident(process.pid) / 1e6)
+            samples.append(resident_bytes(process.pid) / 1e6)
             time.sleep(0.2)
         spent = time.monotonic() - start
         with out.open(newline="") as file:

@@ -59,7 +59,7 @@ def find_units(inputs: Iterable[str | Path], size: int = UNIT_SIZE) -> Iterator[
     named = list(map(str, inputs))
     names = file_names(named)
     for given in named:
-        for unit in _cut(_found(given, names[given], size), size):
+        for unit in _cut(_units_and_chunks(given, names[given], size), size):
             if unit.key in seen:
                 raise CloudkitError(
                     f"{unit.label} is given twice; its structures would be counted twice; name it once"
@@ -68,7 +68,7 @@ def find_units(inputs: Iterable[str | Path], size: int = UNIT_SIZE) -> Iterator[
             yield unit
 
 
-def _found(given: str, called: str, size: int) -> Iterator[Unit | Chunk]:
+def _units_and_chunks(given: str, called: str, size: int) -> Iterator[Unit | Chunk]:
     """Find units of Parquet files, and chunks of other files."""
     if given == STANDARD_INPUT:
         yield from find_chunks([given])

@@ -103,11 +103,11 @@ def _weights(q: Tensor, k: Tensor, bias: Tensor | None, scale: float) -> Tensor:
 
 def _factor(run: Run, weights: Tensor, seed: Tensor, dropout: float) -> Tensor:
     """Return the factors with which dropout multiplies the weights of a run."""
-    return _kept(run, weights.shape[1], seed, dropout).to(weights.dtype) / (1 - dropout)
+    return _keep_mask(run, weights.shape[1], seed, dropout).to(weights.dtype) / (1 - dropout)
 
 
-def _kept(run: Run, heads: int, seed: Tensor, dropout: float) -> Tensor:
-    """Return which weights of a run are kept, (sequences, heads, queries, keys); the same bits as attention_triton._kept."""
+def _keep_mask(run: Run, heads: int, seed: Tensor, dropout: float) -> Tensor:
+    """Return which weights of a run are kept, (sequences, heads, queries, keys); the same bits as attention_triton._keep_mask."""
     first, count, length = run
     token = torch.arange(first, first + count * length, device=seed.device).view(count, 1, length)
     head = torch.arange(heads, device=seed.device).view(heads, 1)

@@ -38,7 +38,7 @@ def _mix(x):  # type: ignore[no-untyped-def]
 
 
 @triton.jit
-def _kept(seed_ptr, head, queries, keys, dropout):  # type: ignore[no-untyped-def]
+def _keep_mask(seed_ptr, head, queries, keys, dropout):  # type: ignore[no-untyped-def]
     """Return which weights are kept: a function of seed, head and the two tokens' rows; queries and keys broadcast together."""
     seed = tl.load(seed_ptr)
     low, high = seed.to(tl.uint32), (seed >> 32).to(tl.uint32)
@@ -113,7 +113,9 @@ def whole_forward(  # type: ignore[no-untyped-def]
         weights = tl.exp2(scores - largest[:, None])
         total = tl.sum(weights, 1)
         if dropout > 0.0:
-            weights = tl.where(_kept(seed_ptr, head, queries[:, None], keys[None, :], dropout), weights, 0.0)
+            weights = tl.where(
+                _keep_mask(seed_ptr, head, queries[:, None], keys[None, :], dropout), weights, 0.0
+            )
         out = tl.dot(weights.to(v.dtype), v, input_precision=PRECISION) / (total * (1.0 - dropout))[:, None]
         _write(out_ptr, out, first, out_stride * 8, stop, head, dim, QUERIES, DIM)
         tl.store(lse_ptr + head * tokens + queries, largest + tl.log2(total), mask=queries < stop)
@@ -131,7 +133,7 @@ def _weights(  # type: ignore[no-untyped-def]
     by_weights = tl.dot(row_value, tl.trans(column_value), input_precision=PRECISION)
     left = weights
     if dropout > 0.0:
-        kept = tl.where(_kept(seed_ptr, head, queries, keys, dropout), 1.0 / (1.0 - dropout), 0.0)
+        kept = tl.where(_keep_mask(seed_ptr, head, queries, keys, dropout), 1.0 / (1.0 - dropout), 0.0)
         left = weights * kept
         by_weights = by_weights * kept
     return weights, left, by_weights
@@ -215,7 +217,9 @@ def stream_forward(  # type: ignore[no-untyped-def]
         shrink = tl.exp2(largest - level)
         total = total * shrink + tl.sum(weights, 1)
         if dropout > 0.0:
-            weights = tl.where(_kept(seed_ptr, head, queries[:, None], keys[None, :], dropout), weights, 0.0)
+            weights = tl.where(
+                _keep_mask(seed_ptr, head, queries[:, None], keys[None, :], dropout), weights, 0.0
+            )
         out = tl.dot(weights.to(v.dtype), v, out * shrink[:, None], input_precision=PRECISION)
         largest = larger
     _write(

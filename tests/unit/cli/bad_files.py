@@ -20,7 +20,7 @@ Make = Callable[[Path], None]
 MADE: dict[str, Make] = {}
 
 
-def made(make: Make) -> Make:
+def registered(make: Make) -> Make:
     """Known to the table by its name."""
     MADE[make.__name__.replace("_", " ")] = make
     return make
@@ -50,60 +50,60 @@ def put(path: Path, content: object) -> None:
             raise ValueError(f"{path.name}: no way to make {content!r}")
 
 
-@made
+@registered
 def model(path: Path) -> None:
     shutil.copytree(shipped()["thermal"], path)
 
 
-@made
+@registered
 def truncated_model(path: Path) -> None:
     model(path)
     weights = path / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1000])
 
 
-@made
+@registered
 def huge_header(path: Path) -> None:
     """The header of safetensors says that it is 2**60 bytes long."""
     model(path)
     (path / "model.safetensors").write_bytes((1 << 60).to_bytes(8, "little") + b"{}")
 
 
-@made
+@registered
 def pickled_model(path: Path) -> None:
     model(path)
     (path / "model.safetensors").write_bytes(pickle.dumps(Bomb()))
 
 
-@made
+@registered
 def other_vocabulary(path: Path) -> None:
     model(path)
     lines = (path / "vocab.txt").read_text(encoding="utf-8").splitlines()
     (path / "vocab.txt").write_text("\n".join([*lines[:-2], lines[-1], lines[-2]]) + "\n", encoding="utf-8")
 
 
-@made
+@registered
 def other_width(path: Path) -> None:
     model(path)
     spec = (path / "spec.yaml").read_text(encoding="utf-8")
     (path / "spec.yaml").write_text(spec.replace("width: 96", "width: 128"), encoding="utf-8")
 
 
-@made
+@registered
 def huge_width(path: Path) -> None:
     model(path)
     spec = (path / "spec.yaml").read_text(encoding="utf-8")
     (path / "spec.yaml").write_text(spec.replace("width: 96", "width: 4000000"), encoding="utf-8")
 
 
-@made
+@registered
 def tagged_spec(path: Path) -> None:
     model(path)
     text = "cloudkit: 1\nname: !!python/object/apply:builtins.open [owned, w]\n"
     (path / "spec.yaml").write_text(text, encoding="utf-8")
 
 
-@made
+@registered
 def older_model(path: Path) -> None:
     """A model whose intervals had one width for all crystals."""
     from safetensors.numpy import load_file, save_file
@@ -113,53 +113,53 @@ def older_model(path: Path) -> None:
     save_file({name: part for name, part in load_file(weights).items() if "width_" not in name}, weights)
 
 
-@made
+@registered
 def newer_model(path: Path) -> None:
     model(path)
     spec = (path / "spec.yaml").read_text(encoding="utf-8")
     (path / "spec.yaml").write_text(spec.replace("cloudkit: 1", "cloudkit: 2"), encoding="utf-8")
 
 
-@made
+@registered
 def long_string(path: Path) -> None:
     """A table with a string that is longer than any model reads."""
     text = f"{generator_text(1)} | " + " ".join(["Na 1a Cl 1a"] * 200)
     path.write_text(f"id,scope\nlong,{text}\n", encoding="utf-8")
 
 
-@made
+@registered
 def unfinished_model(path: Path) -> None:
     model(path)
     (path / "model.safetensors").unlink()
 
 
-@made
+@registered
 def published_pickle(path: Path) -> None:
     path.mkdir()
     (path / "config.json").write_text(json.dumps({"model_type": "bert"}), encoding="utf-8")
     (path / "pytorch_model.bin").write_bytes(pickle.dumps(Bomb()))
 
 
-@made
+@registered
 def published_list(path: Path) -> None:
     path.mkdir()
     (path / "config.json").write_text("[1, 2]", encoding="utf-8")
 
 
-@made
+@registered
 def published_deep(path: Path) -> None:
     path.mkdir()
     (path / "config.json").write_text("[" * 200_000, encoding="utf-8")
 
 
-@made
+@registered
 def published_odd_tokenizer(path: Path) -> None:
     path.mkdir()
     (path / "config.json").write_text(json.dumps({"model_type": "bert"}), encoding="utf-8")
     (path / "tokenizer.json").write_text("{}", encoding="utf-8")
 
 
-@made
+@registered
 def published_outside(path: Path) -> None:
     """An index whose shard lies outside the folder."""
     path.mkdir()
@@ -168,19 +168,19 @@ def published_outside(path: Path) -> None:
     (path / "model.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")
 
 
-@made
+@registered
 def zip_bomb(path: Path) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         archive.writestr("bomb.cif", b"\0" * (136 * MEBIBYTE))
 
 
-@made
+@registered
 def zip_outside(path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("../../escaped.vasp", POSCAR)
 
 
-@made
+@registered
 def zip_cut(path: Path) -> None:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
@@ -188,7 +188,7 @@ def zip_cut(path: Path) -> None:
     path.write_bytes(packed.getvalue()[:-30])
 
 
-@made
+@registered
 def tar_link(path: Path) -> None:
     with tarfile.open(path, "w:gz") as archive:
         link = tarfile.TarInfo("passwords.cif")
@@ -196,33 +196,33 @@ def tar_link(path: Path) -> None:
         archive.addfile(link)
 
 
-@made
+@registered
 def gzip_bomb(path: Path) -> None:
     path.write_bytes(gzip.compress(b" " * (16 * MEBIBYTE)) * 20)
 
 
-@made
+@registered
 def gzip_cut(path: Path) -> None:
     path.write_bytes(gzip.compress(f"scope\n{ROCK_SALT}\n".encode())[:-9])
 
 
-@made
+@registered
 def strange_shards(path: Path) -> None:
     path.mkdir()
     (path / "thesis.docx").write_text("of one's own", encoding="utf-8")
 
 
-@made
+@registered
 def broken_manifest(path: Path) -> None:
     path.mkdir()
     (path / "manifest.json").write_text('{"version": 1, "shards"', encoding="utf-8")
 
 
-@made
+@registered
 def structure(path: Path) -> None:
     path.write_text(POSCAR, encoding="utf-8")
 
 
-@made
+@registered
 def strings(path: Path) -> None:
     path.write_text(f"scope\n{ROCK_SALT}\n", encoding="utf-8")

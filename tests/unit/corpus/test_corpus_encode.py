@@ -26,7 +26,7 @@ SIZE = 20
 
 
 @pytest.fixture
-def given(tmp_path: Path) -> Path:
+def structures_folder(tmp_path: Path) -> Path:
     """Two files of 60 and 40 structures in row groups of 20, one in ten of them without volume."""
     folder = tmp_path / "structures"
     folder.mkdir()
@@ -39,12 +39,14 @@ def content(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != ".lock"}
 
 
-def run(given: Path, folder: Path, **options: object) -> module.CorpusResult:
-    return encode_corpus([given], folder, EncodeOptions(), **({"size": SIZE} | options))  # type: ignore[arg-type]
+def run(structures_folder: Path, folder: Path, **options: object) -> module.CorpusResult:
+    return encode_corpus([structures_folder], folder, EncodeOptions(), **({"size": SIZE} | options))  # type: ignore[arg-type]
 
 
-def test_every_structure_is_a_row_or_a_failure_in_the_order_of_the_input(given: Path, tmp_path: Path) -> None:
-    report = run(given, tmp_path / "out")
+def test_every_structure_is_a_row_or_a_failure_in_the_order_of_the_input(
+    structures_folder: Path, tmp_path: Path
+) -> None:
+    report = run(structures_folder, tmp_path / "out")
     table = read_table(tmp_path / "out")
     failed = [entry["id"] for entry in read_failures(tmp_path / "out")]
     assert report.counts == {"given": 100, "rows": 90, "failed": 10}
@@ -53,24 +55,24 @@ def test_every_structure_is_a_row_or_a_failure_in_the_order_of_the_input(given: 
     assert table.column("scope")[0] == encode({**rock_salt(0), "frac": rock_salt(0)["positions"]})
 
 
-def test_two_jobs_write_the_bytes_that_one_writes(given: Path, tmp_path: Path) -> None:
-    run(given, tmp_path / "one")
-    run(given, tmp_path / "two", jobs=2)
+def test_two_jobs_write_the_bytes_that_one_writes(structures_folder: Path, tmp_path: Path) -> None:
+    run(structures_folder, tmp_path / "one")
+    run(structures_folder, tmp_path / "two", jobs=2)
     assert content(tmp_path / "one") == content(tmp_path / "two")
 
 
-def test_a_finished_folder_is_not_made_again(given: Path, tmp_path: Path) -> None:
-    run(given, tmp_path / "out")
+def test_a_finished_folder_is_not_made_again(structures_folder: Path, tmp_path: Path) -> None:
+    run(structures_folder, tmp_path / "out")
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*.parquet")}
-    report = run(given, tmp_path / "out")
+    report = run(structures_folder, tmp_path / "out")
     assert (report.made, report.kept) == (0, 5)
     assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*.parquet")}
 
 
 def test_sigkill_at_any_moment_costs_no_finished_shard_and_changes_no_byte(
-    given: Path, tmp_path: Path
+    structures_folder: Path, tmp_path: Path
 ) -> None:
-    run(given, tmp_path / "whole", jobs=2)
+    run(structures_folder, tmp_path / "whole", jobs=2)
     out = tmp_path / "out"
     main = "from cloudkit.cli import main; main()"
     command = [
@@ -78,7 +80,7 @@ def test_sigkill_at_any_moment_costs_no_finished_shard_and_changes_no_byte(
         "-c",
         main,
         "encode",
-        str(given),
+        str(structures_folder),
         "-o",
         str(out),
         "--jobs",
@@ -103,9 +105,9 @@ def test_sigkill_at_any_moment_costs_no_finished_shard_and_changes_no_byte(
 
 
 def test_a_full_disk_keeps_what_is_finished_and_the_next_run_goes_on(
-    given: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    structures_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run(given, tmp_path / "whole")
+    run(structures_folder, tmp_path / "whole")
     write, made = module.write_shard, list[str]()
 
     def full(unit: module.Unit, rows: Iterator[object], folder: Path) -> Shard:
@@ -121,36 +123,38 @@ def test_a_full_disk_keeps_what_is_finished_and_the_next_run_goes_on(
         CloudkitError,
         match=r"No space left on device while writing a.parquet, row groups 2 to 2; 2 shards are finished",
     ):
-        run(given, tmp_path / "out")
+        run(structures_folder, tmp_path / "out")
     assert sorted(p.stem for p in (tmp_path / "out").glob("*.parquet")) == sorted(made)
     monkeypatch.undo()
-    assert run(given, tmp_path / "out").kept == 2
+    assert run(structures_folder, tmp_path / "out").kept == 2
     assert content(tmp_path / "out") == content(tmp_path / "whole")
 
 
 def test_a_half_written_input_is_one_failure_and_is_encoded_once_it_is_whole(
-    given: Path, tmp_path: Path
+    structures_folder: Path, tmp_path: Path
 ) -> None:
-    whole = (given / "b.parquet").read_bytes()
-    (given / "b.parquet").write_bytes(whole[: len(whole) // 2])
-    report = run(given, tmp_path / "out")
+    whole = (structures_folder / "b.parquet").read_bytes()
+    (structures_folder / "b.parquet").write_bytes(whole[: len(whole) // 2])
+    report = run(structures_folder, tmp_path / "out")
     assert report.counts == {"given": 61, "rows": 54, "failed": 7}
     last = list(read_failures(tmp_path / "out"))[-1]
     assert (last["id"], last["code"]) == ("b.parquet", "S101")
-    (given / "b.parquet").write_bytes(whole)
-    report = run(given, tmp_path / "out")
+    (structures_folder / "b.parquet").write_bytes(whole)
+    report = run(structures_folder, tmp_path / "out")
     assert (report.counts, report.kept, report.gone) == ({"given": 100, "rows": 90, "failed": 10}, 3, 1)
-    run(given, tmp_path / "fresh")
+    run(structures_folder, tmp_path / "fresh")
     assert content(tmp_path / "out") == content(tmp_path / "fresh")
 
 
-def test_damage_inside_a_row_group_fails_its_rows_and_no_other(given: Path, tmp_path: Path) -> None:
-    path = given / "a.parquet"
+def test_damage_inside_a_row_group_fails_its_rows_and_no_other(
+    structures_folder: Path, tmp_path: Path
+) -> None:
+    path = structures_folder / "a.parquet"
     start = pq.read_metadata(path).row_group(1).column(0).dictionary_page_offset
     data = bytearray(path.read_bytes())
     data[start : start + 40] = bytes(40)
     path.write_bytes(data)
-    assert run(given, tmp_path / "out").counts == {"given": 100, "rows": 72, "failed": 28}
+    assert run(structures_folder, tmp_path / "out").counts == {"given": 100, "rows": 72, "failed": 28}
 
 
 def test_a_row_that_does_not_fit_together_is_the_only_one_that_fails(tmp_path: Path) -> None:
@@ -164,45 +168,49 @@ def test_a_row_that_does_not_fit_together_is_the_only_one_that_fails(tmp_path: P
     assert [entry["code"] for entry in read_failures(tmp_path / "out")] == ["S112", "S112", "S107"]
 
 
-def test_a_damaged_shard_is_named_and_made_again(given: Path, tmp_path: Path) -> None:
-    run(given, tmp_path / "out")
+def test_a_damaged_shard_is_named_and_made_again(structures_folder: Path, tmp_path: Path) -> None:
+    run(structures_folder, tmp_path / "out")
     before = content(tmp_path / "out")
     victim = next((tmp_path / "out").glob("*.parquet"))
     victim.write_bytes(victim.read_bytes()[:-9])
-    report = run(given, tmp_path / "out")
+    report = run(structures_folder, tmp_path / "out")
     assert (report.damaged, report.made) == ([victim.name], 1)
     assert content(tmp_path / "out") == before
 
 
-def test_shards_of_other_options_or_of_another_version_are_left_alone(given: Path, tmp_path: Path) -> None:
+def test_shards_of_other_options_or_of_another_version_are_left_alone(
+    structures_folder: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
-    run(given, out)
+    run(structures_folder, out)
     before = content(out)
     with pytest.raises(DataError, match="made with dialect = orbit, not reduced"):
-        encode_corpus([given], out, EncodeOptions("reduced"), size=SIZE)
+        encode_corpus([structures_folder], out, EncodeOptions("reduced"), size=SIZE)
     manifest = json.loads((out / "manifest.json").read_text())
     (out / "manifest.json").write_text(json.dumps(manifest | {"version": 9}))
-    for work in (lambda: run(given, out), lambda: read_table(out)):
+    for work in (lambda: run(structures_folder, out), lambda: read_table(out)):
         with pytest.raises(DataError, match="schema version 9, and this cloudkit knows version 1"):
             work()
     (out / "manifest.json").write_bytes(before["manifest.json"])
     assert content(out) == before
 
 
-def test_a_folder_that_holds_other_things_is_refused(given: Path, tmp_path: Path) -> None:
+def test_a_folder_that_holds_other_things_is_refused(structures_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.tex").touch()
     with pytest.raises(DataError, match=r"thesis\.tex"):
-        run(given, tmp_path / "out")
+        run(structures_folder, tmp_path / "out")
 
 
-def test_new_files_are_added_and_those_that_are_gone_are_removed(given: Path, tmp_path: Path) -> None:
-    run(given, tmp_path / "out")
-    write_parquet(given / "c.parquet", range(100, 120))
-    (given / "a.parquet").unlink()
-    report = run(given, tmp_path / "out")
+def test_new_files_are_added_and_those_that_are_gone_are_removed(
+    structures_folder: Path, tmp_path: Path
+) -> None:
+    run(structures_folder, tmp_path / "out")
+    write_parquet(structures_folder / "c.parquet", range(100, 120))
+    (structures_folder / "a.parquet").unlink()
+    report = run(structures_folder, tmp_path / "out")
     assert (report.counts["given"], report.made, report.kept, report.gone) == (60, 1, 2, 3)
-    run(given, tmp_path / "fresh")
+    run(structures_folder, tmp_path / "fresh")
     assert content(tmp_path / "out") == content(tmp_path / "fresh")
 
 
@@ -230,17 +238,17 @@ def test_files_of_one_name_have_their_paths_as_ids(tmp_path: Path) -> None:
     assert read_table(tmp_path / "out").column("id") == [f"{path}#x" for path in paths]
 
 
-def test_a_file_given_twice_is_refused(given: Path, tmp_path: Path) -> None:
+def test_a_file_given_twice_is_refused(structures_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(CloudkitError, match="given twice"):
-        encode_corpus([given, given], tmp_path / "out", EncodeOptions())
+        encode_corpus([structures_folder, structures_folder], tmp_path / "out", EncodeOptions())
 
 
-def test_two_writers_cannot_share_a_folder(given: Path, tmp_path: Path) -> None:
+def test_two_writers_cannot_share_a_folder(structures_folder: Path, tmp_path: Path) -> None:
     def second(structures: int) -> None:
         with pytest.raises(CloudkitError, match="another process is at work"):
-            run(given, tmp_path / "out")
+            run(structures_folder, tmp_path / "out")
 
-    run(given, tmp_path / "out", step=second)
+    run(structures_folder, tmp_path / "out", step=second)
 
 
 def test_files_of_other_kinds_become_shards_too(shared: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ TEXTS = [f"{ROCK_SALT} | {a} 4a {b} 4b" for a in ("Li", "Na", "K", "Rb") for b i
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> Path:
+def trees_file(tmp_path: Path) -> Path:
     """Sound trees in a file."""
     forest = fit_forest(features(TEXTS), np.arange(12.0), seed=0)
     Blend(np.array([0.5]), (forest,)).save(tmp_path / "trees.npz")
@@ -39,23 +39,23 @@ def test_trees_are_the_same_in_every_unit() -> None:
         ("roots.0", -(10**6)),
     ],
 )
-def test_nodes_that_form_no_trees_are_refused(kept: Path, name: str, value: int) -> None:
-    arrays = read_arrays(kept)
-    assert Blend.load(kept).share.tolist() == [0.5]
+def test_nodes_that_form_no_trees_are_refused(trees_file: Path, name: str, value: int) -> None:
+    arrays = read_arrays(trees_file)
+    assert Blend.load(trees_file).share.tolist() == [0.5]
     arrays[name][:] = value
-    np.savez(kept, **arrays)
+    np.savez(trees_file, **arrays)
     with pytest.raises(ModelError, match="invalid nodes"):
-        Blend.load(kept)
+        Blend.load(trees_file)
 
 
-def test_what_lacks_an_array_or_a_pair_of_ends_is_refused(kept: Path) -> None:
-    arrays = read_arrays(kept)
-    np.savez(kept, **{name: array for name, array in arrays.items() if name != "value.0"})
+def test_what_lacks_an_array_or_a_pair_of_ends_is_refused(trees_file: Path) -> None:
+    arrays = read_arrays(trees_file)
+    np.savez(trees_file, **{name: array for name, array in arrays.items() if name != "value.0"})
     with pytest.raises(ModelError, match="does not hold trees"):
-        Blend.load(kept)
-    np.savez(kept, **(arrays | {"left.0": arrays["left.0"][:-1]}))
+        Blend.load(trees_file)
+    np.savez(trees_file, **(arrays | {"left.0": arrays["left.0"][:-1]}))
     with pytest.raises(ModelError, match="does not hold trees"):
-        Blend.load(kept)
+        Blend.load(trees_file)
 
 
 def test_pickles_and_bombs_are_not_opened(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ class HardCell:
     groups: dict[float, int]
 
 
-def given(lattice: object, positions: object, elements: list[str]) -> Callable[[], Crystal]:
+def make_cell(lattice: object, positions: object, elements: list[str]) -> Callable[[], Crystal]:
     return lambda: as_crystal((np.array(lattice, float), np.array(positions, float), elements))
 
 
@@ -188,18 +188,18 @@ def magnesium_antimonide() -> Crystal:
 # ---- The list -------------------------------------------------------------------------------------------------------
 
 TWENTY = (
-    HardCell("spglib#567: strained along one vector", given([*FCC, [0, 0, 4.1246]], SALT, ["Na", "Cl"]), dict.fromkeys((1e-6, 1e-5, 1e-2, 1e-1), 12)),
+    HardCell("spglib#567: strained along one vector", make_cell([*FCC, [0, 0, 4.1246]], SALT, ["Na", "Cl"]), dict.fromkeys((1e-6, 1e-5, 1e-2, 1e-1), 12)),
     HardCell("spglib#36: Delaunay reduction of a skew cell never ends", skewed_molecules, {1e-6: 2, 1e-2: 2}),
-    HardCell("spglib#35: rhombohedral, 50 degrees", given([[10, 0, 0], [6.4278760969, 7.6604444312, 0], [6.4278760969, 2.9973678496, 7.0496946641]], [[0, 0, 0]], ["Po"]), {1e-5: 166, 1e-2: 166}),
-    HardCell("spglib#59, pymatgen#1113: nearly body-centred tin", given(TIN, [[0, 0, 0]], ["Sn"]), {1e-3: 71, 1e-2: 71, 1e-1: 139}),
-    HardCell("spglib#68, #140: graphene with noise of 1e-8", given(GRAPHENE, [[0, 0, 0], [0.33333333, 0.33333333, 0]], ["C", "C"]), {1e-6: 191, 1e-5: 191, 1e-2: 191}),
-    HardCell("spglib#14: graphite with four digits", given(GRAPHITE.T, GRAPHITE_SITES, ["C"] * 4), {1e-5: 63, 1e-3: 194, 1e-2: 194}),
-    HardCell("spglib#14: rows taken for columns", given(GRAPHITE_AS_ROWS, GRAPHITE_SITES, ["C"] * 4), {1e-5: 11, 1e-2: 11}),
-    HardCell("spglib#6, #515: left-handed basis", given(IRON_OXIDE, IRON_OXIDE_SITES, ["O", "O", "Fe", "Fe"]), {1e-5: 225, 1e-2: 225}),
+    HardCell("spglib#35: rhombohedral, 50 degrees", make_cell([[10, 0, 0], [6.4278760969, 7.6604444312, 0], [6.4278760969, 2.9973678496, 7.0496946641]], [[0, 0, 0]], ["Po"]), {1e-5: 166, 1e-2: 166}),
+    HardCell("spglib#59, pymatgen#1113: nearly body-centred tin", make_cell(TIN, [[0, 0, 0]], ["Sn"]), {1e-3: 71, 1e-2: 71, 1e-1: 139}),
+    HardCell("spglib#68, #140: graphene with noise of 1e-8", make_cell(GRAPHENE, [[0, 0, 0], [0.33333333, 0.33333333, 0]], ["C", "C"]), {1e-6: 191, 1e-5: 191, 1e-2: 191}),
+    HardCell("spglib#14: graphite with four digits", make_cell(GRAPHITE.T, GRAPHITE_SITES, ["C"] * 4), {1e-5: 63, 1e-3: 194, 1e-2: 194}),
+    HardCell("spglib#14: rows taken for columns", make_cell(GRAPHITE_AS_ROWS, GRAPHITE_SITES, ["C"] * 4), {1e-5: 11, 1e-2: 11}),
+    HardCell("spglib#6, #515: left-handed basis", make_cell(IRON_OXIDE, IRON_OXIDE_SITES, ["O", "O", "Fe", "Fe"]), {1e-5: 225, 1e-2: 225}),
     HardCell("spglib#584: Fdd2 in a basis with entries of 2", odd_fdd2, {1e-3: 43}),
-    HardCell("spglib#591: face-centred in a basis with entries of 2", given(ODD_CUBIC, [[-0.25] * 3, [0.25] * 3, [0, 0, 0], [0.5, 0.5, -0.5]], ["H", "H", "He", "He"]), {1e-5: 225, 1e-2: 225}),
+    HardCell("spglib#591: face-centred in a basis with entries of 2", make_cell(ODD_CUBIC, [[-0.25] * 3, [0.25] * 3, [0, 0, 0], [0.5, 0.5, -0.5]], ["H", "H", "He", "He"]), {1e-5: 225, 1e-2: 225}),
     HardCell("spglib#126, #90, #413: a supercell that breaks the point group", lambda: repeat((1, 1, 2))(rock_salt(), np.random.default_rng(0)), {1e-5: 225, 1e-2: 225}),
-    HardCell("moyo#38: derived from a jittered lattice", given(JITTERED, JITTERED_SITES, ["Mn"] * 5 + ["Ga"] * 5 + ["Co"] * 10), {1e-3: 12, 5e-3: 12, 1e-2: 12, 2e-2: 225, 1e-1: 225}),
+    HardCell("moyo#38: derived from a jittered lattice", make_cell(JITTERED, JITTERED_SITES, ["Mn"] * 5 + ["Ga"] * 5 + ["Co"] * 10), {1e-3: 12, 5e-3: 12, 1e-2: 12, 2e-2: 225, 1e-1: 225}),
     HardCell("moyo#35: vectors that differ by less than the tolerance", nearly_degenerate, {1e-8: 2, 1e-6: 225, 1e-5: 225, 1e-2: 225}),
     HardCell("moyo#89: a rattled supercell", lambda: rattled(repeat((2, 2, 2))(rock_salt(), np.random.default_rng(0)), 0.02), {1e-2: 1, 2e-1: 225}),
     HardCell("moyo#54, aviary#96: skew C2/c", skewed_c2c, {1e-5: 15, 1e-2: 15}),
@@ -210,18 +210,18 @@ TWENTY = (
 )  # fmt: skip
 
 TWELVE = (
-    HardCell("spglib#32: the axes of Pmm2", given(np.diag([3.68678289, 2.53729961, 2]), [[0, 0, 0], [0.22876069, 0.21176057, 0], [0.77123931, 0.21176057, 0]], ["O", "H", "H"]), {1e-5: 25, 1e-2: 25}),
-    HardCell("spglib#123: a tolerance below the errors of the lattice", given([[4.47994, 0, 0], [6.14618e-08, 5.05112, 0], [6.14618e-08, -0.144273, 8.83069]], [[0, 0, 0]], ["Po"]), {1e-8: 2, 1e-4: 10}),
+    HardCell("spglib#32: the axes of Pmm2", make_cell(np.diag([3.68678289, 2.53729961, 2]), [[0, 0, 0], [0.22876069, 0.21176057, 0], [0.77123931, 0.21176057, 0]], ["O", "H", "H"]), {1e-5: 25, 1e-2: 25}),
+    HardCell("spglib#123: a tolerance below the errors of the lattice", make_cell([[4.47994, 0, 0], [6.14618e-08, 5.05112, 0], [6.14618e-08, -0.144273, 8.83069]], [[0, 0, 0]], ["Po"]), {1e-8: 2, 1e-4: 10}),
     HardCell("spglib#19: dense, at a large tolerance", dense, {1e-2: 1, 1e-1: 1}),
-    HardCell("spglib#15", given(HEUSLER, [[0] * 3, [0.75] * 3, [0.5] * 3, [0.25] * 3], ["Na", "Na", "Na", "Cl"]), {1e-2: 12, 1e-1: 12}),
-    HardCell("moyo#191: F-centred, of special lengths", given(np.diag([EDGE, 4, 5]), [[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]], ["C"] * 4), {1e-5: 69, 1e-2: 69}),
-    HardCell("moyo#198: diamond in a skew basis", given([[-2.9850125, -0.29950025, 3], [-0.29950025, 2.9850125, 3], [-6.26952524, 2.386012, 3]], [[0, 0, 0], [0, 0.25, 0.25]], ["C", "C"]), {1e-5: 227, 1e-2: 227}),
-    HardCell("moyo#259: Pm", given([[3.257571047854788, 5.13694762170866, 0], [1.1682550269259515, 2.7631829820086553, 0], [-0.9210609940028851, 0.3894183423086505, 5]], [[0, 0, 0], [-0.2, 0.6, 0.3]], ["Na", "Cl"]), {1e-5: 6, 1e-2: 6}),
-    HardCell("moyo#370: body-centred orthorhombic", given(np.diag([3.1118027, 5.35005134, 5.78662637]), [[0, 0, 0.5], [0.5, 0.5, 0], [0, 0, 0], [0.5, 0.5, 0.5]], ["Na", "Na", "Cl", "Cl"]), {1e-4: 71, 1e-2: 71}),
+    HardCell("spglib#15", make_cell(HEUSLER, [[0] * 3, [0.75] * 3, [0.5] * 3, [0.25] * 3], ["Na", "Na", "Na", "Cl"]), {1e-2: 12, 1e-1: 12}),
+    HardCell("moyo#191: F-centred, of special lengths", make_cell(np.diag([EDGE, 4, 5]), [[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]], ["C"] * 4), {1e-5: 69, 1e-2: 69}),
+    HardCell("moyo#198: diamond in a skew basis", make_cell([[-2.9850125, -0.29950025, 3], [-0.29950025, 2.9850125, 3], [-6.26952524, 2.386012, 3]], [[0, 0, 0], [0, 0.25, 0.25]], ["C", "C"]), {1e-5: 227, 1e-2: 227}),
+    HardCell("moyo#259: Pm", make_cell([[3.257571047854788, 5.13694762170866, 0], [1.1682550269259515, 2.7631829820086553, 0], [-0.9210609940028851, 0.3894183423086505, 5]], [[0, 0, 0], [-0.2, 0.6, 0.3]], ["Na", "Cl"]), {1e-5: 6, 1e-2: 6}),
+    HardCell("moyo#370: body-centred orthorhombic", make_cell(np.diag([3.1118027, 5.35005134, 5.78662637]), [[0, 0, 0.5], [0.5, 0.5, 0], [0, 0, 0], [0.5, 0.5, 0.5]], ["Na", "Na", "Cl", "Cl"]), {1e-4: 71, 1e-2: 71}),
     HardCell("pymatgen#1543: Mg3Sb2", magnesium_antimonide, {1e-5: 164, 1e-2: 164}),
-    HardCell("one atom", given([[3, 0.1, 0], [0.2, 4, 0.3], [0, 0.7, 5]], [[0.1, 0.2, 0.3]], ["Fe"]), {1e-5: 2, 1e-2: 2}),
-    HardCell("a tolerance of 1e-12", given(4 * np.eye(3), SALT, ["Cs", "Cl"]), {1e-12: 221, 1e-8: 221}),
-    HardCell("a tolerance larger than half the cell", given(4.12 * np.eye(3), SALT, ["Cs", "Cl"]), {2.5: 221, 9.9: 221}),
+    HardCell("one atom", make_cell([[3, 0.1, 0], [0.2, 4, 0.3], [0, 0.7, 5]], [[0.1, 0.2, 0.3]], ["Fe"]), {1e-5: 2, 1e-2: 2}),
+    HardCell("a tolerance of 1e-12", make_cell(4 * np.eye(3), SALT, ["Cs", "Cl"]), {1e-12: 221, 1e-8: 221}),
+    HardCell("a tolerance larger than half the cell", make_cell(4.12 * np.eye(3), SALT, ["Cs", "Cl"]), {2.5: 221, 9.9: 221}),
 )  # fmt: skip
 
 # Crystals of the shared sets whose answer by other engines depends on the origin, the order of atoms or a tie.
