@@ -77,11 +77,6 @@ def check_target(path: Path, suffixes: Sequence[str] = ()) -> None:
         raise CloudkitError(f"{path}: no such folder: {path.parent}")
 
 
-def draft_of(path: Path) -> Path:
-    """Return the temporary path from which this process replaces a file; `writer_of` parses it."""
-    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
-
-
 def writer_of(path: Path) -> int | None:
     """Return the process id in the name of a temporary file; None for any other file."""
     found = re.fullmatch(r"\..+\.(\d+)\.tmp", path.name)
@@ -95,7 +90,8 @@ def replacing(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
     from cloudkit.io.atomic import atomic_write
 
     path = path.resolve()
-    with atomic_write(path, mode, draft_of(path)) as file:
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")  # `writer_of` reads the number
+    with atomic_write(path, mode, draft) as file:
         yield file
 
 

@@ -138,7 +138,9 @@ def fit_widths(
         states = states._replace(hidden=np.zeros_like(states.hidden))
     for output, errors in labels.items():
         x = _columns(states, distance, output)[errors.crystal]
-        expected, line = _cross_fit(x, np.log(errors.error + _floor(errors.error)))
+        median, mean = float(np.median(errors.error)), float(errors.error.mean())
+        floor = max(ERROR_FLOOR * median, MEAN_ERROR_FLOOR * mean, 1e-6)
+        expected, line = _cross_fit(x, np.log(errors.error + floor))
         needed = errors.error[:, None] if errors.needed is None else errors.needed
         band = _fit_band(expected[errors.first], needed[errors.first])
         if band is not None:
@@ -170,10 +172,6 @@ def _log_distance(hidden: Array, center: Array, root: Array) -> Array:
     lower_triangle[np.tril_indices(len(center))] = root
     distance: Array = np.log(np.square((hidden - center) @ lower_triangle.T).mean(axis=1) + 1e-3)
     return distance
-
-
-def _floor(error: Array) -> float:
-    return max(ERROR_FLOOR * float(np.median(error)), MEAN_ERROR_FLOOR * float(error.mean()), 1e-6)
 
 
 def _cross_fit(x: Array, target: Array) -> tuple[Array, Array]:

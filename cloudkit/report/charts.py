@@ -63,9 +63,9 @@ class Scale(NamedTuple):
         return self.start + (data - self.low) / (self.high - self.low) * (self.end - self.start)
 
 
-def ticks(low: float, high: float, about: int = 6) -> list[float]:
-    """Return about `about` round numbers (1, 2 or 5 times a power of ten) from low to high."""
-    raw = (high - low) / about
+def ticks(low: float, high: float) -> list[float]:
+    """Return about 6 round numbers (1, 2 or 5 times a power of ten) from low to high."""
+    raw = (high - low) / 6
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw * 0.999)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)

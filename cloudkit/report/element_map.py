@@ -41,15 +41,11 @@ def element_map(counts: Mapping[str, int], what: str) -> str:
         *(
             _tile(element, counts.get(element.symbol, 0), most, what)
             for element in ELEMENTS
-            if _is_drawn(element)
+            if element.number <= ELEMENT["Lr"].number
         ),
         "</svg>",
     ]
     return "".join(parts)
-
-
-def _is_drawn(element: Element) -> bool:
-    return element.number <= ELEMENT["Lr"].number
 
 
 def _tile(element: Element, count: int, most: float, what: str) -> str:

@@ -48,14 +48,20 @@ class _Built(_Crystals):
     changes: str | Sequence[str]
     random_state: Any
 
-    def _as_changes(self, keys: dict[str, Any]) -> list[str]:
-        """Return overrides of the preset: the values of keys, the common parameters and the user's changes."""
+    def _build(
+        self, keys: dict[str, Any], labels: Sequence[str], texts: list[str], rows: list[list[Any]]
+    ) -> Model:
+        """Build the first task of the preset, with some keys, on strings and columns of labels, in a temporary folder."""
         seed = self.random_state
         if not isinstance(seed, int):
             seed = int(check_random_state(seed).randint(2**31))
+        targets = [{"column": name, "quantity": name} for name in labels]
         keys = {
             "init_from": self.init_from,
             **keys,
+            "tasks.0.data.part": "all",
+            "tasks.0.data.targets": targets,
+            "tasks.1.data.targets": targets,
             "tasks.0.epochs": self.epochs,
             "tasks.0.learning_rate": self.learning_rate,
             "tasks.0.validation_fraction": self.validation_fraction,
@@ -64,25 +70,17 @@ class _Built(_Crystals):
         if not self.validation_fraction:
             keys["tasks.0.ensemble"] = None  # the weight of the preset's trees is chosen on held-out crystals
         changes = [self.changes] if isinstance(self.changes, str) else self.changes
-        return [*(f"{key}={json.dumps(value)}" for key, value in keys.items()), *changes]
-
-    def _build(self, changes: list[str], names: list[str], texts: list[str], rows: list[list[Any]]) -> Model:
-        """Build the first task of the preset `property` on a table of strings and labels, in a temporary folder."""
+        overrides = [*(f"{key}={json.dumps(value)}" for key, value in keys.items()), *changes]
         with tempfile.TemporaryDirectory(prefix="cloudkit-fit-") as temporary:
             folder = Path(temporary)
             with (folder / "labels.csv").open("w", newline="", encoding="utf-8") as file:
                 lines = ([text, *row] for text, row in zip(texts, rows, strict=True))
-                csv.writer(file).writerows([["scope", *names], *lines])
-            spec = parse_spec(template("property"), type(self).__name__, folder, changes)
+                csv.writer(file).writerows([["scope", *labels], *lines])
+            spec = parse_spec(template("property"), type(self).__name__, folder, overrides)
             spec = spec.model_copy(update={"tasks": spec.tasks[:1]})
             model = Model(build(spec, folder / "model").folder)
             _ = model.network  # load before the folder is removed
         return model
-
-
-def _labels(targets: list[dict[str, str]]) -> dict[str, Any]:
-    """Return overrides that read all rows of the table, with these columns of labels."""
-    return {"tasks.0.data.part": "all", "tasks.0.data.targets": targets, "tasks.1.data.targets": targets}
 
 
 def _check_lengths(texts: list[str], labels: Any) -> None:
@@ -147,20 +145,10 @@ class CloudRegressor(RegressorMixin, _Built):
         _check_lengths(texts, labels)
         table = labels.reshape(len(texts), -1)
         names = [f"value{index}" for index in range(table.shape[1])]
-        self.model_: Model = self._build(self._changes(names), names, texts, table.tolist())
+        head = {"heads.value.outputs": names, "heads.value.transform": self.transform}
+        self.model_: Model = self._build(head, names, texts, table.tolist())
         self.flat_, self.outputs_ = labels.ndim == 1, table.shape[1]
         return self
-
-    def _changes(self, names: Sequence[str]) -> list[str]:
-        """Return the parameters as overrides of the preset."""
-        targets = [{"column": name, "quantity": name} for name in names]
-        return self._as_changes(
-            {
-                "heads.value.outputs": list(names),
-                "heads.value.transform": self.transform,
-                **_labels(targets),
-            }
-        )
 
     def predict(self, X: Any) -> Array:
         """Predict values (n,), or (n, outputs) if fitted to several labels."""
@@ -255,12 +243,6 @@ class CloudClassifier(ClassifierMixin, _Built):
         if not 2 <= len(self.classes_) <= MAX_CLASSES:
             raise CloudkitError(f"y has {len(self.classes_)} classes; from 2 to {MAX_CLASSES} can be learned")
         names = _class_names(self.classes_)
-        rows = [[names[index]] for index in indices.tolist()]
-        self.model_: Model = self._build(self._changes(names), ["class"], texts, rows)
-        return self
-
-    def _changes(self, names: list[str]) -> list[str]:
-        """Return the parameters as overrides of the preset."""
         weights = self.class_weight
         if isinstance(weights, dict):
             weights = {
@@ -274,8 +256,9 @@ class CloudClassifier(ClassifierMixin, _Built):
             "class_weights": weights or "none",
             "threshold": self.threshold,
         }
-        targets = [{"column": "class", "quantity": "class"}]
-        return self._as_changes({"heads.value": head, **_labels(targets)})
+        rows = [[names[index]] for index in indices.tolist()]
+        self.model_: Model = self._build({"heads.value": head}, ["class"], texts, rows)
+        return self
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Predict classes (n,)."""
