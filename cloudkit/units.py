@@ -169,7 +169,7 @@ def parse_unit(text: str) -> Unit:
 
 
 def per_of(unit: str) -> Per:
-    """Read off a unit what it counts per.
+    """Return what a unit counts per.
 
     Parameters
     ----------

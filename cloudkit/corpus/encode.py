@@ -164,7 +164,7 @@ def write_shard(unit: Unit, encoded: Iterable[Encoded], folder: Path) -> Shard:
     path, ledger = folder / f"{unit.key}.parquet", folder / Shard(unit.key, 0, 0, 0, "").ledger
     digest = hashlib.sha256()
     kept: dict[str, tuple[str, type]] = {}
-    if not unit.path:  # of Parquet, which may be large, no other columns are kept
+    if not unit.path:  # other columns of Parquet inputs, which may be large, are not kept
         encoded, kept = find_kept_columns(encoded, COLUMNS)
     with ExitStack() as stack:
         file = stack.enter_context(atomic_write(path))

@@ -128,7 +128,7 @@ def overlaps(connection: Any, column: str = "source") -> list[dict[str, Any]]:
 
 
 def coverage(connection: Any) -> dict[str, Any]:
-    """Distinct strings by space group, element, both, sites, number of elements and orbits; lengths in tokens."""
+    """Count distinct strings by space group, element, both, sites, number of elements and orbits; lengths in tokens."""
     distinct = f"SELECT f.* FROM facts f JOIN ({COPIES}) USING (place)"
 
     def counts(expression: str, table: str = "") -> Mapping[Any, int]:

@@ -86,7 +86,7 @@ class Shards:
                 write_structures(file, rows, {KEY: json.dumps({"schema": SCHEMA, **asdict(state)})})
         except OSError as error:
             raise FetchError(
-                f"{path} cannot be written: {error.strerror}; finished shards are kept, run it again to resume"
+                f"{path} cannot be written: {error.strerror}; finished shards are kept; run the command again to resume"
             ) from error
         self.paths.append(path)
 

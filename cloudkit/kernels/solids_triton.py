@@ -31,7 +31,7 @@ from cloudkit.kernels.solids_torch import (
 from cloudkit.units import GAS_CONSTANT
 
 Law = Literal["debye", "einstein"]
-BLOCK: Final = 256  # elements of one program; not tuned, no GPU was at hand
+BLOCK: Final = 256  # elements of one program; not tuned on a GPU
 
 _R = tl.constexpr(GAS_CONSTANT)
 _SPLIT, _SERIES = tl.constexpr(of_debye.SPLIT), tl.constexpr(of_debye.SERIES)
@@ -180,7 +180,7 @@ class FusedSolid(torch.autograd.Function):
 
     @staticmethod
     def forward(theta: Tensor, temperature: Tensor, law: Law) -> FourTensors:
-        """All four functions, read and written once."""
+        """Compute all four functions; each value is read and written once."""
         energy, cv = torch.empty_like(theta), torch.empty_like(theta)
         entropy, free_energy = torch.empty_like(theta), torch.empty_like(theta)
         _launch(solid_forward, law, theta, temperature, energy, cv, entropy, free_energy)
@@ -188,13 +188,13 @@ class FusedSolid(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Law], output: FourTensors) -> None:
-        """Keep the inputs: the backward kernel computes the functions anew rather than read them."""
+        """Keep the inputs: the backward kernel recomputes the functions instead of reading them."""
         ctx.save_for_backward(*inputs[:2])
         ctx.law = inputs[2]
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None]:
-        """By theta and by temperature; through torch in float64 where second derivatives are wanted."""
+        """Return gradients of theta and temperature; through torch in float64 if second derivatives follow."""
         theta, temperature = ctx.saved_tensors
         if torch.is_grad_enabled():  # create_graph: second derivatives follow
             solid, law = (DEBYE, debye) if ctx.law == "debye" else (EINSTEIN, einstein)

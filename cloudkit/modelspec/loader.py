@@ -248,9 +248,9 @@ def load_spec(source: str | Path, overrides: Sequence[str] = (), *, check_files:
     if kind == "folder":
         raise CloudkitError(f"{source} is a folder; give a spec file or a preset: {', '.join(presets())}")
     hint = missing_hint(str(source))
-    said = f"no file or preset '{source}'"
+    message = f"no file or preset '{source}'"
     raise CloudkitError(
-        f"{said}; a spec is a YAML file; {hint}" if hint else said + suggest(str(source), presets())
+        f"{message}; a spec is a YAML file; {hint}" if hint else message + suggest(str(source), presets())
     )
 
 
