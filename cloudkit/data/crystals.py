@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,19 +76,19 @@ class Crystals:
     def __len__(self) -> int:
         return len(self.texts)
 
+    def _observations(self) -> dict[str, Any]:
+        """Return the columns of the labels, each (observations,)."""
+        columns = {name: getattr(self, name) for name in ("crystal", "quantity", "temperature", "value")}
+        return columns | {"source": self.source_index(), "weight": self.label_weight()}
+
+    def _where(self, keep: NDArray[np.bool_]) -> "Crystals":
+        return replace(self, **{name: column[keep] for name, column in self._observations().items()})
+
     def save(self, folder: Path) -> None:
         """Write ``crystals.csv``, ``observations.npz`` and ``crystals.json``."""
         with (folder / "crystals.csv").open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([("id", "scope"), *zip(self.ids, self.texts, strict=True)])
-        np.savez(
-            folder / "observations.npz",
-            crystal=self.crystal,
-            quantity=self.quantity,
-            temperature=self.temperature,
-            value=self.value,
-            source=self.source_index(),
-            weight=self.label_weight(),
-        )
+        np.savez(folder / "observations.npz", **self._observations())
         if self.geometry is not None:
             self.geometry.save(folder)
         head = {
@@ -100,16 +101,7 @@ class Crystals:
 
     def select(self, chosen: NDArray[np.int64]) -> "Crystals":
         """Keep the observations of some crystals only."""
-        keep = np.isin(self.crystal, chosen)
-        return replace(
-            self,
-            crystal=self.crystal[keep],
-            quantity=self.quantity[keep],
-            temperature=self.temperature[keep],
-            value=self.value[keep],
-            source=self.source_index()[keep],
-            weight=self.label_weight()[keep],
-        )
+        return self._where(np.isin(self.crystal, chosen))
 
     def strata(self) -> NDArray[np.int64] | None:
         """Return the class of each crystal (crystals,), the first of several, -1 without one; None unless all labels are classes."""
@@ -121,17 +113,7 @@ class Crystals:
 
     def first_source(self) -> "Crystals":
         """Keep the observations of the first source only."""
-        keep = self.source_index() == 0
-        columns = {
-            name: getattr(self, name)[keep] for name in ("crystal", "quantity", "temperature", "value")
-        }
-        return replace(
-            self,
-            **columns,
-            sources=self.sources[:1],
-            source=self.source_index()[keep],
-            weight=self.label_weight()[keep],
-        )
+        return replace(self._where(self.source_index() == 0), sources=self.sources[:1])
 
     def labels_at(self, temperature: float) -> dict[int, dict[str, float]]:
         """Return crystal -> quantity -> label within 10 K of a temperature in K, or without one; the first source wins."""
@@ -159,16 +141,11 @@ class Crystals:
                 [row[1] for row in rows],
                 [row[0] for row in rows],
                 tuple(head["quantities"]),
-                arrays["crystal"],
-                arrays["quantity"],
-                arrays["temperature"],
-                arrays["value"],
-                tuple(head["notes"]),
-                PackedGeometry.load(folder),
-                tuple(head["sources"]),
-                arrays["source"],
-                arrays["weight"],
-                {name: tuple(classes) for name, classes in head["classes"].items()},
+                notes=tuple(head["notes"]),
+                geometry=PackedGeometry.load(folder),
+                sources=tuple(head["sources"]),
+                classes={name: tuple(classes) for name, classes in head["classes"].items()},
+                **arrays,
             )
 
 
