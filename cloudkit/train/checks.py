@@ -10,7 +10,7 @@ from torch import Tensor
 from cloudkit.data import Crystals, error_floor
 from cloudkit.errors import CloudkitError, DataError, ModelError, ScopeError
 from cloudkit.evaluate.leakage import composition_key
-from cloudkit.evaluate.task_data import split_task
+from cloudkit.evaluate.task_data import split_members, split_task
 from cloudkit.models import CloudModel, load_weights, read_weights, shipped
 from cloudkit.modelspec import ClassificationHead, EvaluateTask, FinetuneTask, RegressionHead, Spec, load_spec
 from cloudkit.scope import parse
@@ -111,6 +111,7 @@ def check_tasks(spec: Spec, stages: Sequence["Stage"], crystals: Mapping[str, Cr
 
 def _check_finetuned(spec: Spec, stage: "Stage", crystals: Mapping[str, Crystals]) -> None:
     own = crystals[stage.reads["crystals"].name]
+    _check_split(stage, own, crystals, spec.run.seed)
     if isinstance(spec.heads[stage.task.head], ClassificationHead):
         _check_classes(stage, own, crystals, spec.run.seed)
     else:
@@ -121,6 +122,7 @@ def _check_evaluated(spec: Spec, stage: "Stage", crystals: Mapping[str, Crystals
     if stage.task.baselines and spec.tokens.vocabulary == "cloud":
         for source in ("crystals", "train_crystals"):
             _check_texts(stage.reads[source].label, crystals[stage.reads[source].name])
+    _check_test_labels(stage, crystals)
     if isinstance(spec.heads[stage.task.head], ClassificationHead):
         data = stage.reads["crystals"]
         _check_evaluated_classes(data.label, crystals[data.name])
@@ -151,6 +153,49 @@ def _check_labels(spec: Spec, task: FinetuneTask, crystals: Crystals) -> None:
     raise DataError(f"heads.{task.head}.transform = {head.transform} needs labels above 0, found {found}")
 
 
+def _check_split(stage: "Stage", own: Crystals, crystals: Mapping[str, Crystals], seed: int) -> None:
+    """Raise DataError if a quantity has no label to train on, or if the held-out crystals have no label at all."""
+    task: FinetuneTask = stage.task
+    name = stage.reads["crystals"].label
+    for number, quantity in enumerate(own.quantities):
+        if not (own.quantity == number).any():
+            raise DataError(f"{name}: no row has a label of {quantity}; add labels, or remove the target")
+    for train, held_out in split_members(task, own, _evaluated_texts(stage, crystals), seed):
+        labelled = own.select(train)
+        missing = [
+            quantity
+            for number, quantity in enumerate(own.quantities)
+            if not (labelled.quantity == number).any()
+        ]
+        if missing:
+            raise DataError(
+                f"{name}: no row with a label of {missing[0]} is left to train on: all are held out or left out; add labels, or "
+                f"change exclude_shared ({task.exclude_shared}), split_by ({task.split_by}) or validation_fraction ({task.validation_fraction:g})"
+            )
+        if task.validation_fraction and not len(own.select(held_out).value):
+            raise DataError(
+                f"{name}: no held-out row has a label ({len(np.unique(own.crystal))} of {len(own)} crystals have one, and "
+                f"validation_fraction = {task.validation_fraction:g} holds out {len(held_out)}); add labels, or set validation_fraction: 0"
+            )
+
+
+def _check_test_labels(stage: "Stage", crystals: Mapping[str, Crystals]) -> None:
+    """Raise DataError if a quantity has no label to evaluate on."""
+    test, train = (crystals[stage.reads[name].name] for name in ("crystals", "train_crystals"))
+    for number, quantity in enumerate(test.quantities):
+        if not (test.quantity == number).any():
+            raise DataError(
+                f"{stage.reads['crystals'].label}: no row to evaluate on has a label of {quantity} (rows to evaluate on: {len(test)}, "
+                f"crystals with labels to train on: {len(np.unique(train.crystal))}); add labels, or take another fold or fewer of them (folds)"
+            )
+
+
+def _evaluated_texts(stage: "Stage", crystals: Mapping[str, Crystals]) -> list[str]:
+    """Return the strings that a stage may not train on."""
+    excluded = [crystals[one.name].texts for key, one in stage.reads.items() if key.startswith("excluded_")]
+    return [text for texts in excluded for text in texts]
+
+
 def _check_classes(stage: "Stage", own: Crystals, crystals: Mapping[str, Crystals], seed: int) -> None:
     """Raise DataError for a class that occurs less than twice, or that is not among the training rows."""
     task: FinetuneTask = stage.task
@@ -162,8 +207,7 @@ def _check_classes(stage: "Stage", own: Crystals, crystals: Mapping[str, Crystal
             f"{stage.reads['crystals'].label}: class '{classes[place]}' of {name} occurs {often} among {len(own.value):,} labels; a class needs "
             "two rows or more: add some, or remove it from the head's classes and its rows from the table"
         )
-    evaluated = [crystals[one.name].texts for key, one in stage.reads.items() if key.startswith("excluded_")]
-    train, _ = split_task(task, own, [text for texts in evaluated for text in texts], seed)
+    train, _ = split_task(task, own, _evaluated_texts(stage, crystals), seed)
     left = set(own.select(train).value.astype(int).tolist())
     for place in (place for place in range(len(classes)) if place not in left):
         raise DataError(
