@@ -17,7 +17,7 @@ def table(
     Parameters
     ----------
     heads
-        Names of the columns; no header if all are empty.
+        Names of the columns, escaped unless they have an ``__html__`` method; no header if all are empty.
     rows
         Cells: numbers are aligned right, floats have three significant digits, None is a dash. A cell with an ``__html__``
         method, such as markupsafe's Markup, is inserted as it is.
@@ -40,7 +40,7 @@ def table(
     numeric = [
         bool(body) and all(isinstance(row[i], int | float | None) for row in body) for i in range(len(heads))
     ]
-    top = "".join(_tag("th", escape(head), right) for head, right in zip(heads, numeric, strict=True))
+    top = "".join(_tag("th", _cell(head, False), right) for head, right in zip(heads, numeric, strict=True))
     top = f"<thead><tr>{top}</tr></thead>" if any(heads) else ""
     lines = []
     for number, row in enumerate(body):

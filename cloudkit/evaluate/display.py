@@ -18,6 +18,7 @@ QUANTITIES: Final = {
     "debye_temperature": "Debye temperature",
     "youngs_modulus": "Young's modulus",
     "poisson_ratio": "Poisson's ratio",
+    "metal_probability": "probability of a metal",
 }
 BASELINE_NAMES: Final = {
     "mean": "mean of labels",

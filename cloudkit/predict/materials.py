@@ -135,7 +135,7 @@ class Materials(Predictor):
             NAME, record.id, ready.text, reduced_formula(scope), scope.space_group, at, table,  # type: ignore[arg-type]
             {name: unit_of(name) for name in table}, {name: errors_of(name) for name in table}, {},
             CURVE_TEMPERATURES, {name: Interval(*(part[0, 1:] for part in found[name])) for name in THERMAL},
-            *trim_density(density), trained_on.unlike(scope), trained_on.nearest(scope),
+            *trim_density(density), trained_on.unlike(scope), trained_on.nearest(scope), trained_on.other_forms(scope), record.notes,
         )  # fmt: skip
 
     def properties(self, texts: list[str], kelvin: Array) -> dict[str, Interval]:

@@ -449,11 +449,12 @@ class Model(Predictor):
                 classes[values.quantities[0]] = PredictedClass(str(values.classes[0, 0, 0]), names)
             if self._is_thermal(head):
                 density = self.density(head, tokens, DOS_FREQUENCIES)[0]
-        scope = parse(ready.text)
+        scope, known = parse(ready.text), self.training_crystals
         return Sheet(
             self.name, record.id, ready.text, reduced_formula(scope), scope.space_group, at if curves else np.nan, table, units,
             run_errors(self.folder), classes, CURVE_TEMPERATURES, curves, *trim_density(density),
-            self.training_crystals.unlike(scope) if self.training_crystals else [], self.training_crystals.nearest(scope) if self.training_crystals else [],
+            known.unlike(scope) if known else [], known.nearest(scope) if known else [], known.other_forms(scope) if known else [],
+            record.notes,
         )  # fmt: skip
 
     def values(self, head: str, tokens: Tokens, kelvin: Array) -> Values:

@@ -1,5 +1,6 @@
 """The content of a data sheet: all predictions of a model for one crystal, and how far to trust them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -22,7 +23,7 @@ class PredictedClass(NamedTuple):
     classes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Sheet:
     """The data sheet of one crystal: all predictions of a model.
 
@@ -46,8 +47,10 @@ class Sheet:
         Phonon density of states (f,) in modes/THz/atom at frequencies (f,) in THz; NaN without one.
     unlike : list of str
         How the crystal differs from all training crystals, so that the values may be wrong.
-    nearest : list of Neighbor
-        Nearest training crystals.
+    nearest, other_forms : list of Neighbor
+        Nearest training crystals, and those of the same composition with other sites.
+    notes : tuple of str
+        What the reader of the structure left out or assumed, and what contradicts the file.
 
     Examples
     --------
@@ -73,6 +76,23 @@ class Sheet:
     density: Array
     unlike: list[str]
     nearest: list[Neighbor]
+    other_forms: list[Neighbor]
+    notes: tuple[str, ...]
+
+    @property
+    def labels(self) -> Mapping[str, float]:
+        """Labels of the training crystal with this composition, space group and Wyckoff positions; {} if there is none."""
+        return next((one.labels for one in self.nearest if one.is_same), {})
+
+    def __repr__(self) -> str:
+        lines = [f"{self.formula}, space group {self.space_group}, model {self.model}"]
+        width = max(map(len, self.table))
+        for name, (value, lower, upper) in self.table.items():
+            shown = self.classes[name].name if name in self.classes else f"{value:.4g}"
+            ends = "" if np.isnan(lower) else f"{lower:.4g} to {upper:.4g}"
+            lines.append(f"{name:{width}}  {shown:>10}  {self.units[name]:12}  {ends}".rstrip())
+        lines += [f"unlike the training crystals: {reason}" for reason in self.unlike]
+        return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
     def _repr_html_(self) -> str:
         rows = [
@@ -80,7 +100,8 @@ class Sheet:
             for name, ends in self.table.items()
         ]
         parts = [html.paragraph(self.text), html.table(("quantity", "value", "from", "to", "unit"), rows)]
-        parts += [html.paragraph(f"Do not trust: {reason}") for reason in self.unlike]
+        parts += [html.paragraph(f"Unlike the training crystals: {reason}") for reason in self.unlike]
+        parts += [html.paragraph(f"Note: {note}") for note in self.notes]
         return html.titled(f"{self.formula}, space group {self.space_group}", *parts)
 
 

@@ -20,7 +20,10 @@ from cloudkit.tables import ELEMENT, ELEMENTS, Element
 from cloudkit.tables.composition import whole_numbers
 
 FAR_DISTANCE: Final = 2.0  # from the nearest training composition; 2 % of held-out crystals are farther
-OTHER_SITES_PENALTY: Final = 1.0  # added to the distance if the Wyckoff positions differ
+OTHER_SITES_PENALTY: Final = (
+    2.0  # added to the distance if the Wyckoff positions differ: AlB2 is nearer to MgB2 than CuBi2
+)
+SAME_DISTANCE: Final = 1e-3  # distance below which two compositions are equal
 ROUNDING: Final = 1e-2  # bound on rounding errors of sums in float32
 MIN_CRYSTALS: Final = 5  # crystals; elements and space groups of fewer training crystals are reported
 CRYSTALS_FILE: Final = "known.npz"  # in a model folder
@@ -36,6 +39,11 @@ class Neighbor(NamedTuple):
     same_sites: bool
     distance: float
     labels: Mapping[str, float]
+
+    @property
+    def is_same(self) -> bool:
+        """Whether it has the composition, space group and Wyckoff positions of the crystal that it is near to."""
+        return self.same_sites and self.distance < SAME_DISTANCE
 
 
 class TrainingCrystals:
@@ -131,16 +139,32 @@ class TrainingCrystals:
         return reasons
 
     def nearest(self, scope: Scope, count: int = 5) -> list[Neighbor]:
-        """Return the nearest crystals by composition and sites, nearest first."""
-        sites, limit = site_hash(scope), 2 * FAR_DISTANCE
+        """Return the nearest crystals by composition and sites, nearest first, without those of `other_forms`."""
+        limit = 2 * FAR_DISTANCE
         while True:
-            rows, distance = self.distances(scope, limit)
-            same = self.sites[rows] == sites
+            rows, distance, same = self._compare(scope, limit)
             total = distance + OTHER_SITES_PENALTY * ~same
-            order = np.lexsort((rows, np.round(total, 4)))[:count]
+            listed = np.flatnonzero(same | (distance >= SAME_DISTANCE))
+            order = listed[np.lexsort((rows[listed], np.round(total[listed], 4)))][:count]
             if limit > MENDELEEV_SLOTS or (len(order) == count and total[order[-1]] <= limit):
                 return [self._neighbor(int(rows[at]), bool(same[at]), float(distance[at])) for at in order]
             limit *= 4
+
+    def other_forms(self, scope: Scope, count: int = 5) -> list[Neighbor]:
+        """Return crystals of the same composition with other sites, those with the most labels first."""
+        rows, distance, same = self._compare(scope, SAME_DISTANCE)
+        forms = np.flatnonzero(~same & (distance < SAME_DISTANCE))
+        labels = (~np.isnan(self.labels[rows[forms]])).sum(axis=1)
+        order = forms[np.lexsort((rows[forms], -labels))][:count]
+        return [self._neighbor(int(rows[at]), False, float(distance[at])) for at in order]
+
+    def _compare(
+        self, scope: Scope, limit: float
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.bool_]]:
+        """Return `distances`, and whether the sites are the same; mixed sites are not if all training crystals are ordered."""
+        rows, distance = self.distances(scope, limit)
+        comparable = self.mixed or not _has_mixed_sites(scope)
+        return rows, distance, (self.sites[rows] == site_hash(scope)) & comparable
 
     def _neighbor(self, row: int, same: bool, distance: float) -> Neighbor:
         pairs = zip(self.numbers[row].tolist(), self.amounts[row].tolist(), strict=True)

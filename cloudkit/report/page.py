@@ -11,6 +11,7 @@ from cloudkit.report.charts import css
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
 
 class Figure(NamedTuple):
@@ -26,10 +27,17 @@ def render(template: str, **values: Any) -> str:
     return _environment().get_template(template).render(**values)
 
 
+def formula_html(text: str) -> "Markup":
+    """Return a chemical formula with subscripts."""
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub(r"(?<=[A-Za-z)])[\d.]+", r"<sub>\g<0></sub>", str(escape(text))))
+
+
 @cache
 def _environment() -> "Environment":
     import jinja2
-    from markupsafe import Markup, escape
+    from markupsafe import Markup
 
     def table(heads: Sequence[str], rows: Iterable[Sequence[object]], **options: Any) -> Any:
         return Markup(html.table(heads, rows, **options))
@@ -45,7 +53,7 @@ def _environment() -> "Environment":
         quantity=quantity_name,
         baseline=baseline_name,
         short=short_scope,
-        formula=lambda text: Markup(re.sub(r"(?<=[A-Za-z)])[\d.]+", r"<sub>\g<0></sub>", str(escape(text)))),
+        formula=formula_html,
         svg=Markup,  # drawn by charts.py, which escapes its labels
     )
     return found

@@ -3,47 +3,44 @@
 from typing import Final
 
 import numpy as np
-from markupsafe import Markup, escape
 
+from cloudkit.evaluate.display import quantity_name
 from cloudkit.html import format_number
 from cloudkit.predict.materials import METAL_THRESHOLD, NAME
 from cloudkit.predict.sheet import Array, Sheet
+from cloudkit.predict.training_crystals import Neighbor
 from cloudkit.report.charts import Axis, Series, chart
-from cloudkit.report.page import Figure, render
-from cloudkit.tables import SPACE_GROUPS
+from cloudkit.report.page import Figure, formula_html, render
+from cloudkit.tables import ELEMENT, SPACE_GROUPS
 from cloudkit.units import DULONG_PETIT
 
-NAMES: Final = {
-    "heat_capacity": "heat capacity Cv",
-    "heat_capacity_p": "heat capacity Cp",
-    "internal_energy": "internal energy U",
-    "free_energy": "free energy F",
-    "entropy": "entropy S",
-    "debye_temperature": "Debye temperature",
-    "youngs_modulus": "Young's modulus",
-    "poisson_ratio": "Poisson's ratio",
-    "metal_probability": "probability of a metal",
-    "formation_energy": "formation energy",
-}
 LABELS: Final = {  # quantities of the table of nearest crystals, and names of its rows
-    "bulk_modulus": "K (GPa)",
-    "shear_modulus": "G (GPa)",
-    "debye_temperature": "Debye (K)",
-    "thermal_conductivity": "conductivity (W/m/K)",
-    "formation_energy": "formation (eV/atom)",
-    "band_gap": "gap (eV)",
-    "refractive_index": "index",
+    "bulk_modulus": "bulk modulus (GPa)",
+    "shear_modulus": "shear modulus (GPa)",
+    "debye_temperature": "Debye temperature (K)",
+    "thermal_conductivity": "thermal conductivity (W/m/K)",
+    "formation_energy": "formation energy (eV/atom)",
+    "band_gap": "band gap (eV)",
+    "refractive_index": "refractive index",
 }
 MAX_LABELS: Final = 7  # columns of labels in the table of nearest crystals
-SAME_DISTANCE: Final = 1e-3  # distance below which two compositions are equal
 STRING_ALONE: Final = "The model reads the string alone: two crystals with the same string get the same values, whatever their volume."
 INTERVALS: Final = "Intervals hold 80 % of the labels of compositions that training has not seen, of easy and of hard crystals; one value in five lies outside."
 ERRORS: Final = "Errors are means over such crystals (command: cloudkit models)."
+LEARNED: Final = (
+    "Training has seen a crystal with this formula, space group and Wyckoff positions. The table has its labels; a prediction need "
+    "not agree with the label, and quantities without a label are predicted as for any other crystal."
+)
+ELEMENT_ENERGY: Final = (
+    "The formation energy of an element is relative to its most stable form, for which it is 0; predictions for elements are "
+    "often too high, up to a few tenths of an eV/atom."
+)
 COMPUTED: Final = (
     "Labels were computed (PBE), not measured: gaps are about 40 % below measured ones; thermal conductivity and expansion "
     "are those of a quasi-harmonic Debye model (AFLOW), expansion about 1.7 times the measured one."
 )
 HARMONIC: Final = "Thermal values are harmonic: no magnetism, electrons, melting or change of phase. U and F include zero-point energy."
+Row = tuple[str, ...]
 
 
 def sheet_page(sheet: Sheet) -> str:
@@ -75,8 +72,9 @@ def sheet_page(sheet: Sheet) -> str:
         sentence=_sentence(sheet) if sheet.model == NAME else "",
         rows=_rows(sheet),
         figures_over_temperature=_figures(sheet),
-        nearest_heads=("", *(one.formula for one in sheet.nearest)),
-        nearest=_nearest(sheet),
+        heads=_heads(sheet),
+        nearest=_neighbor_table(sheet, sheet.nearest, with_distance=True),
+        other_forms=_neighbor_table(sheet, sheet.other_forms, with_distance=False),
         doubts=[*_doubts(sheet), *_limits(sheet)],
     )
 
@@ -89,49 +87,64 @@ def _sentence(sheet: Sheet) -> str:
         if metal > METAL_THRESHOLD
         else f"an insulator or semiconductor with a gap of {gap:.1f} eV (PBE)"
     )
-    return f"Probably {kind}; formation energy {format_number(energy)} eV/atom, bulk modulus {sheet.table['bulk_modulus'][0]:.0f} GPa."
+    formation = "" if _is_element(sheet) else f"formation energy {format_number(energy)} eV/atom, "
+    return f"Probably {kind}; {formation}bulk modulus {sheet.table['bulk_modulus'][0]:.0f} GPa."
+
+
+def _is_element(sheet: Sheet) -> bool:
+    return sheet.formula in ELEMENT
+
+
+def _heads(sheet: Sheet) -> tuple[str, ...]:
+    """Return the column heads of the table of predictions; labels are shown if training has seen the crystal."""
+    label = ("label in training",) if sheet.labels else ()
+    return ("quantity", "predicted", "unit", "80 % interval", *label, "mean error", "error of trees")
 
 
 def _rows(sheet: Sheet) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
     for name, (value, low, high) in sheet.table.items():
         ends = "–" if np.isnan(low) else f"{format_number(low)} to {format_number(high)}"
-        label = NAMES.get(name, name.replace("_", " "))
+        label = (_label(sheet, name, sheet.labels.get(name)),) if sheet.labels else ()
         shown = sheet.classes[name].name if name in sheet.classes else None if np.isnan(value) else value
-        rows.append((label, shown, _unit(sheet.units[name]), ends, *sheet.errors.get(name, (None, None))))
+        errors = sheet.errors.get(name, (None, None))
+        rows.append((quantity_name(name), shown, sheet.units[name], ends, *label, *errors))
     return rows
-
-
-def _unit(unit: str) -> Markup:
-    """Return a unit that may be broken after each of its parts, for narrow screens."""
-    return Markup(str(escape(unit)).replace("/", "/<wbr>").replace("_", "_<wbr>"))
 
 
 def _labels(sheet: Sheet) -> dict[str, str]:
     """Return the quantities of the table of nearest crystals, and the names of its rows."""
     if sheet.model == NAME:
         return LABELS
-    names = [name for name in sheet.table if any(name in one.labels for one in sheet.nearest)][:MAX_LABELS]
+    near = [*sheet.nearest, *sheet.other_forms]
+    names = [name for name in sheet.table if any(name in one.labels for one in near)][:MAX_LABELS]
     return {
-        name: f"{name.replace('_', ' ')} ({sheet.units[name]})"
-        if sheet.units[name]
-        else name.replace("_", " ")
+        name: f"{quantity_name(name)} ({sheet.units[name]})" if sheet.units[name] else quantity_name(name)
         for name in names
     }
 
 
-def _nearest(sheet: Sheet) -> list[tuple[str, ...]]:
-    """Return the rows of the table of nearest crystals, which has a column for each."""
-    near = sheet.nearest
-    return [
-        ("space group", *(str(one.space_group) for one in near)),
-        ("same sites", *("yes" if one.same_sites else "no" for one in near)),
-        ("distance", *(f"{one.distance:.2f}" for one in near)),
-        *(
-            (head, *(_label(sheet, name, one.labels.get(name)) for one in near))
-            for name, head in _labels(sheet).items()
-        ),
+def _neighbor_table(
+    sheet: Sheet, near: list[Neighbor], *, with_distance: bool
+) -> tuple[list[str], list[Row]]:
+    """Return heads and rows of a table with a column for each training crystal."""
+    names = [f"{one.formula} ({one.space_group})" for one in near]
+    marks = [chr(ord("a") + names[:place].count(name)) for place, name in enumerate(names)]
+    heads = [
+        formula_html(one.formula) + f" ({one.space_group}{mark if names.count(name) > 1 else ''})"
+        for one, name, mark in zip(near, names, marks, strict=True)
     ]
+    rows: list[Row] = []
+    if with_distance:
+        rows += [
+            ("same sites", *("yes" if one.same_sites else "no" for one in near)),
+            ("distance of composition", *(f"{one.distance:.2f}" for one in near)),
+        ]
+    rows += [
+        (head, *(_label(sheet, name, one.labels.get(name)) for one in near))
+        for name, head in _labels(sheet).items()
+    ]
+    return ["", *heads], rows
 
 
 def _label(sheet: Sheet, name: str, label: float | None) -> str:
@@ -152,10 +165,8 @@ def _limits(sheet: Sheet) -> list[str]:
 def _doubts(sheet: Sheet) -> list[str]:
     """Return reasons to doubt the values of this crystal."""
     found = [f"Unlike the training crystals: {text}." for text in sheet.unlike]
-    if any(one.same_sites and one.distance < SAME_DISTANCE for one in sheet.nearest):
-        found.append(
-            "This crystal is among those that training has seen: its values are recalled, not predicted."
-        )
+    if sheet.labels:
+        found.append(LEARNED)
     return found + (_family_doubts(sheet) if sheet.model == NAME else [])
 
 
@@ -171,7 +182,9 @@ def _family_doubts(sheet: Sheet) -> list[str]:
         )
     if np.isnan(sheet.table["heat_capacity"][0]):
         found.append("The string is too long for the thermal model.")
-    if sheet.table["formation_energy"][0] > 0:
+    if _is_element(sheet):
+        found.append(ELEMENT_ENERGY)
+    elif sheet.table["formation_energy"][0] > 0:
         found.append("A formation energy above 0: the elements are more stable than this crystal.")
     return found
 

@@ -1,10 +1,11 @@
 """The chemical formula of a string: elements by electronegativity, smallest whole numbers; and a string in a notebook."""
 
 from collections.abc import Mapping
+from math import gcd
 from typing import TYPE_CHECKING
 
 from cloudkit.tables import ELEMENT, SPACE_GROUPS
-from cloudkit.tables.composition import round_fraction, whole_numbers
+from cloudkit.tables.composition import WHOLE_TOLERANCE, round_fraction, whole_numbers
 
 if TYPE_CHECKING:
     from cloudkit.scope.tree import Scope
@@ -13,7 +14,7 @@ MAX_FORMULA_ATOMS = 400  # the largest formula unit looked for behind two-decima
 
 
 def reduced_formula(scope: "Scope") -> str:
-    """The formula with the smallest whole numbers, such as SrTiO3; with up to four decimals for mixed sites (Fe0.5Ni0.5).
+    """The formula with the smallest whole numbers, such as SrTiO3; with up to four decimals for mixed sites (AlFe0.7Co0.3).
 
     A `reduced` string has fractions of two decimals. Its formula is the smallest unit that rounds to them, which may
     differ from the crystal's if the unit cell has many atoms.
@@ -48,7 +49,7 @@ def formula_amounts(scope: "Scope") -> Mapping[str, float]:
     Returns
     -------
     mapping
-        Element to count; the composition itself if no whole numbers fit.
+        Element to count; with partly filled sites, the whole numbers among them have no common divisor.
 
     Examples
     --------
@@ -56,9 +57,12 @@ def formula_amounts(scope: "Scope") -> Mapping[str, float]:
     >>> formula_amounts(parse("1 0 0 | Ca 1a F 2i"))
     {'Ca': 1, 'F': 2}
     """
+    amounts = scope.composition
     if scope.dialect == "reduced":
-        return _smallest_unit(scope.composition)
-    return whole_numbers(scope.composition) or scope.composition
+        return _smallest_unit(amounts)
+    whole = [round(amount) for amount in amounts.values() if abs(round(amount) - amount) < WHOLE_TOLERANCE]
+    divisor = gcd(*whole) or 1
+    return whole_numbers(amounts) or {element: amount / divisor for element, amount in amounts.items()}
 
 
 def _smallest_unit(fractions: Mapping[str, float]) -> dict[str, float]:

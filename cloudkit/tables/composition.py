@@ -5,6 +5,7 @@ from math import gcd
 
 from cloudkit.tables import ELEMENT
 
+WHOLE_TOLERANCE = 1e-6  # of amounts that count as whole numbers
 Species = tuple[tuple[str, float], ...]  # ((element, occupancy), ...) of one site; the sum is at most 1
 
 
@@ -24,10 +25,11 @@ def sum_left_to_right(numbers: Iterable[float]) -> float:
 
 
 def whole_numbers(amounts: Mapping[str, float]) -> dict[str, int] | None:
-    """Reduce amounts to the smallest whole numbers; None unless all are whole numbers above 0 (within 1e-6)."""
+    """Reduce amounts to the smallest whole numbers; None unless all are whole numbers above 0 (within WHOLE_TOLERANCE)."""
     counts = {element: round(amount) for element, amount in amounts.items()}
     if any(
-        abs(counts[element] - amount) > 1e-6 or not counts[element] for element, amount in amounts.items()
+        abs(counts[element] - amount) > WHOLE_TOLERANCE or not counts[element]
+        for element, amount in amounts.items()
     ):
         return None
     divisor = gcd(*counts.values())

@@ -9,6 +9,7 @@ import pytest
 import cloudkit
 from cloudkit.cli.app import main
 from cloudkit.errors import CloudkitError, ModelError
+from cloudkit.html import format_number
 from cloudkit.models.runtime import shipped
 from cloudkit.models.widths import Interval
 from cloudkit.modelspec import dump, load_spec
@@ -31,6 +32,9 @@ ROOT = Path(__file__).parents[3]
 ROCK_SALT = f"{generator_text(225)} | Na 4a Cl 4b"
 COPPER = f"{generator_text(225)} | Cu 4a"
 ALLOY = f"{generator_text(225)} | Fe 0.5 Ni 0.5 4a"
+CORUNDUM = f"{generator_text(167)} | Al 12c O 18e"
+MAGNESIUM_DIBORIDE = f"{generator_text(191)} | Mg 1a B 2d"
+SPINEL = generator_text(227)
 LONG = f"{generator_text(1)} | " + " ".join(["Na 1a Cl 1a"] * 200)
 
 
@@ -140,7 +144,7 @@ def test_the_nearest_known_crystal_of_one_that_was_learned_is_itself() -> None:
     known = read_training_crystals()
     first = known.nearest(parse(ROCK_SALT), 3)
     assert [one.distance for one in first] == sorted(one.distance for one in first)
-    assert first[0].same_sites and first[0].distance < 0.5 and first[0].labels
+    assert first[0].is_same and first[0].formula == "NaCl" and first[0].labels
     assert site_hash(parse(ROCK_SALT)) != site_hash(parse(COPPER))
 
 
@@ -168,9 +172,26 @@ def test_the_nearest_crystals_are_those_of_a_search_through_all() -> None:
         scope = parse(text)
         rows, distance = known.distances(scope)
         assert len(rows) == len(known)
-        total = distance + (known.sites[rows] != site_hash(scope))
-        nearest = [one.distance + (not one.same_sites) for one in known.nearest(scope, 20)]
+        same = (known.sites[rows] == site_hash(scope)) & (
+            text != ALLOY
+        )  # a mixed site is in no training crystal
+        total = (distance + 2 * ~same)[same | (distance > 1e-3)]
+        nearest = [one.distance + 2 * (not one.same_sites) for one in known.nearest(scope, 20)]
         np.testing.assert_allclose(nearest, np.sort(total)[:20], atol=1e-4)
+
+
+def test_a_crystal_of_the_same_structure_is_nearer_than_one_of_similar_elements_on_other_sites() -> None:
+    known = read_training_crystals()
+    names = [one.formula for one in known.nearest(parse(MAGNESIUM_DIBORIDE))]
+    assert names[:2] == ["MgB2", "AlB2"] and names.index("AlB2") < names.index("CuBi2")
+
+
+def test_other_forms_of_a_composition_are_listed_apart() -> None:
+    known, scope = read_training_crystals(), parse(CORUNDUM)
+    forms = known.other_forms(scope)
+    assert {one.formula for one in forms} == {"Al2O3"} and len({one.space_group for one in forms}) == 5
+    assert not any(one.same_sites for one in forms)
+    assert [one.formula for one in known.nearest(scope)].count("Al2O3") == 1
 
 
 def test_known_crystals_are_saved_merged_and_read_again(tmp_path: Path) -> None:
@@ -213,6 +234,45 @@ def test_the_page_of_a_sheet_is_whole_and_escaped(family: Materials) -> None:
     assert "nan" not in text.lower().replace("dominant", "")
 
 
+def test_a_sheet_has_the_labels_of_a_training_crystal_and_calls_all_else_predicted(family: Materials) -> None:
+    sheet = family.sheet(CORUNDUM)
+    page = sheet_page(sheet)
+    assert "label in training" in page and "recalled" not in page
+    for number in (sheet.table["bulk_modulus"][0], sheet.labels["bulk_modulus"]):
+        assert f">{format_number(number)}</td>" in page
+    assert "heat_capacity" not in sheet.labels
+    assert "label in training" not in sheet_page(family.sheet(ALLOY))
+
+
+def test_a_mixed_crystal_is_not_taken_for_the_ordered_one_of_training(family: Materials) -> None:
+    inverse = f"{SPINEL} | Mg 0.78 Al 0.22 8a Mg 0.11 Al 0.89 16d O 32e"
+    assert family.sheet(f"{SPINEL} | Mg 8a Al 16d O 32e").labels
+    sheet = family.sheet(inverse)
+    assert not sheet.labels and not any(one.same_sites for one in sheet.nearest)
+    assert "mixed or partly filled sites" in sheet_page(sheet) and "Training has seen" not in sheet_page(
+        sheet
+    )
+
+
+def test_the_energy_of_an_element_is_said_to_be_relative_to_its_most_stable_form(family: Materials) -> None:
+    page = sheet_page(family.sheet(f"{SPINEL} | Si 8a"))
+    assert "relative to its most stable form" in page and "elements are more stable" not in page
+    assert "formation energy" not in page.partition("<table")[0]
+
+
+def test_notes_of_the_reader_are_on_the_sheet(family: Materials) -> None:
+    (record,) = encode_inputs(ROCK_SALT)
+    sheet = family.sheet_of(record._replace(notes=("atoms <Na1> and Cl1 are 1.06 Å apart",)))
+    assert "atoms &lt;Na1&gt; and Cl1 are 1.06 Å apart" in sheet_page(sheet)
+    assert "1.06 Å apart" in repr(sheet) and "1.06 Å apart" in sheet._repr_html_()
+
+
+def test_a_printed_sheet_has_a_line_for_each_quantity(family: Materials) -> None:
+    lines = str(family.sheet(ROCK_SALT)).splitlines()
+    assert lines[0] == "NaCl, space group 225, model materials" and len(lines) == 1 + len(family.quantities)
+    assert any(line.startswith("bulk_modulus") and "GPa" in line for line in lines)
+
+
 def run(*arguments: object) -> int:
     with pytest.raises(SystemExit) as stop:
         main([str(one) for one in arguments])
@@ -235,7 +295,7 @@ def test_a_crystal_of_an_element_that_no_training_crystal_has_is_answered_and_fl
     answer = capsys.readouterr()
     assert "bulk_modulus" in answer.out and "Es is in no training crystal" in answer.err
     page = sheet_page(family.sheet(rare))
-    assert "Es is in no training crystal" in page and "Nearest known crystals" in page
+    assert "Es is in no training crystal" in page and "Nearest training crystals" in page
 
 
 def test_a_crystal_unlike_the_training_crystals_has_wider_intervals(family: Materials) -> None:
@@ -258,7 +318,7 @@ def test_the_command_writes_csv_with_notes_and_pages(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.glob("two*")} == {"two-1.html", "two-2.html"}
     assert run("predict", "thermal", ROCK_SALT, "--page", tmp_path / "thermal.html", "-t", "77") == 0
     page = (tmp_path / "thermal.html").read_text()
-    assert "Properties at 77 K" in page and "Nearest known crystals" in page and "band gap" not in page
+    assert "Properties at 77 K" in page and "Nearest training crystals" in page and "band gap" not in page
     assert run("predict", "elastic", ROCK_SALT, "--page", tmp_path / "elastic.html") == 0
     assert "Predicted by elastic" in (tmp_path / "elastic.html").read_text()
     assert run("predict", "elastic", ROCK_SALT, "--page", tmp_path / "no.html", "-t", "77") == 2

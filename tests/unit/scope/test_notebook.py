@@ -1,7 +1,8 @@
 """What a notebook shows: readable tables in which nothing of the input can run."""
 
 import cloudkit
-from cloudkit.scope import project
+from cloudkit.scope import parse, project, reduced_formula
+from cloudkit.tables import generator_text
 
 TEXT = "1 6 a O D D a D O D b O O O c O O O d O O O e O O O 0 | Na 4a Cl 4b"
 
@@ -43,3 +44,9 @@ def test_findings_of_sound_strings_have_no_tables() -> None:
 def test_text_of_others_is_escaped() -> None:
     (finding,) = cloudkit.validate("<script>alert(1)</script> | Na 4a")[:1]
     assert "<script>" not in finding._repr_html_() and "&lt;script&gt;" in finding._repr_html_()
+
+
+def test_partly_filled_sites_keep_their_decimals_and_whole_numbers_are_reduced() -> None:
+    text = f"{generator_text(152)} | S 3a O 0.33 3a Ca 6c O 6c O 6c"
+    assert reduced_formula(parse(text)) == "Ca2SO4.33"
+    assert reduced_formula(parse(f"{generator_text(225)} | Al 4a Fe 0.7 Co 0.3 4b")) == "AlFe0.7Co0.3"

@@ -61,7 +61,9 @@ def test_a_model_names_what_it_has_not_seen_and_its_nearest_crystals(project: Pa
     )
     assert sheet.errors["heat_capacity"][0] == pytest.approx(result.metrics["tasks"][0]["mae"])
     page = sheet_page(sheet)
-    assert "Nearest known crystals" in page and "training has seen" in page and "Properties at 300 K" in page
+    assert (
+        "Nearest training crystals" in page and "label in training" in page and "Properties at 300 K" in page
+    )
     assert "refractive" not in page and "nan" not in page.lower()
 
 
@@ -70,7 +72,7 @@ def test_a_model_without_a_record_of_its_crystals_predicts_without_notes(project
     (folder / "known.npz").unlink()
     text = str(labels("train", 1)[0]["scope"])
     assert set(load(folder).predict(text)["note"]) == {""}
-    assert "Nearest known crystals" not in sheet_page(load(folder).sheet(text))
+    assert "Nearest training crystals" not in sheet_page(load(folder).sheet(text))
 
 
 def test_a_build_leaves_a_whole_model_and_its_story(project: Path, spec: Any) -> None:
