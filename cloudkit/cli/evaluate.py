@@ -1,23 +1,28 @@
 """`cloudkit evaluate`: errors of a model and of baselines on labelled data."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from cloudkit.cli.columns import Column
 from cloudkit.cli.terminal import complete_models, emit, emit_json, emit_table, say
+from cloudkit.errors import CloudkitError, suggest
 
 if TYPE_CHECKING:
+    from cloudkit.data import Target
     from cloudkit.evaluate.metrics import Measure
+    from cloudkit.predict import Model
 
 HEADS: Final = {"share_of_3R": "% of 3R", "mae_over_mad": "MAE/MAD", "coverage_of_80": "in 80 %"}
 IN_PERCENT: Final = ("share_of_3R",)
 
 
 def command(
-    model: Annotated[str, typer.Argument(metavar="MODEL", autocompletion=complete_models, help="Folder written by `cloudkit build`, or a shipped model: thermal.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", autocompletion=complete_models, help="Folder written by `cloudkit build`, or a shipped model: thermal, elastic, ... (see `cloudkit models`).")],
     data: Annotated[str, typer.Argument(metavar="DATA", help="Table with labels (.csv, .jsonl, .parquet), or built-in data such as thermal:test.")],
     column: Column = None,
+    label: Annotated[list[str] | None, typer.Option("--label", "-l", metavar="QUANTITY=COLUMN", help="Column with the labels of a quantity, in the unit that the model predicts; can be repeated. [default: as in the model's spec, or columns named after quantities]", show_default=False)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print metrics and notes as one JSON document.")] = False,
 ) -> None:  # fmt: skip
     """Measure a model's errors on labelled data, and those of baselines trained on the same rows.
@@ -27,11 +32,17 @@ def command(
     \b
     Example:
       cloudkit evaluate runs/thermal thermal:test
+      cloudkit evaluate elastic moduli.csv --label bulk_modulus=K_VRH
     """
     from cloudkit.evaluate import evaluate
-    from cloudkit.predict import Model
+    from cloudkit.predict import Materials, load
 
-    found = evaluate(Model(model), data, text=column)
+    trained = load(model)
+    if isinstance(trained, Materials):
+        raise CloudkitError(
+            f"{model} is all shipped models together; evaluate one of them: {', '.join(trained.members)}"
+        )
+    found = evaluate(trained, data, targets=_targets(trained, label or ()), text=column)
     metrics = [score.metrics for score in found.scores]
     if as_json:
         emit_json({"tasks": metrics, "notes": found.notes}, indent=1)
@@ -40,6 +51,24 @@ def command(
             show_errors(task)
     for note in found.notes:
         say(f"note: {note}")
+
+
+def _targets(trained: "Model", labels: Sequence[str]) -> "list[Target]":
+    """Return the columns of labels that --label names. Raises CloudkitError for a quantity that the model does not predict."""
+    from cloudkit.data import Target
+    from cloudkit.units import MOLAR_QUANTITIES, canonical_unit
+
+    targets = []
+    for given in labels:
+        quantity, _, column = given.partition("=")
+        if not column:
+            raise CloudkitError(f"--label '{given}': write QUANTITY=COLUMN, such as bulk_modulus=K_VRH")
+        if quantity not in trained.quantities:
+            known = suggest(quantity, trained.quantities)
+            raise CloudkitError(f"--label '{given}': model {trained.name} does not predict {quantity}{known}")
+        at = "temperature" if quantity in MOLAR_QUANTITIES else None
+        targets.append(Target(column, quantity, at, canonical_unit(quantity)))
+    return targets
 
 
 def show_errors(task: dict[str, Any]) -> None:

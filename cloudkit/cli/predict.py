@@ -1,6 +1,7 @@
 """`cloudkit predict`: predict properties of structures and strings with a trained model."""
 
 import re
+import shlex
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -54,8 +55,22 @@ Measured = Annotated[Path | None, typer.Option("--measured", metavar="F", help="
 Failures = Annotated[Path | None, typer.Option("--failures", metavar="FILE", help="JSON lines with id, code and message of each failure. [default: standard error]")]  # fmt: skip
 
 
+def _check_model(model: str) -> str:
+    """Return the first argument. Raises CloudkitError for a structure, before a missing INPUT is reported."""
+    from cloudkit.io import classify
+    from cloudkit.io.paths import missing_hint
+
+    path = Path(model)
+    if not path.is_dir() and (path.is_file() or "|" in model or classify(model) or missing_hint(model)):
+        named = shlex.quote(model)
+        raise CloudkitError(
+            f"{model} is not a model; the first argument is the model, such as: cloudkit predict materials {named}"
+        )
+    return model
+
+
 def command(
-    model: Annotated[str, typer.Argument(metavar="MODEL", autocompletion=complete_predictors, help="Folder written by `cloudkit build`, or a shipped model: materials (all of them), thermal, ... (see `cloudkit models`).")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", autocompletion=complete_predictors, callback=_check_model, help="Folder written by `cloudkit build`, or a shipped model: materials (all of them), thermal, ... (see `cloudkit models`).")],
     inputs: Inputs,
     output: Output = None,
     column: Column = None,

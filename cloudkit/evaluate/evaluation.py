@@ -156,8 +156,10 @@ def evaluate(
             add_intervals(compared, test, ends)
             scores += compared
     if not scores:
-        names = ", ".join(name for head in model.heads for name in model.network.value_head(head).outputs)
-        raise DataError(f"{table.name}: no column of labels found; name one of {names}, or give the targets")
+        names = " or ".join(name for head in model.heads for name in model.network.value_head(head).outputs)
+        raise DataError(
+            f"{table.name}: no column of labels found; name one {names}, or use --label (in Python: targets)"
+        )
     return Evaluation(scores, list(dict.fromkeys(notes)))
 
 

@@ -20,6 +20,7 @@ from cloudkit.tables import ELEMENT
 
 UNREADABLE: Final = (OSError, EOFError, zlib.error, LZMAError, BadZipFile, TarError)
 BLOCK: Final = 1 << 16  # bytes read at once
+FORMULA: Final = rf"(?:(?:{'|'.join(sorted(ELEMENT, key=len, reverse=True))})(?:\d*\.\d+|\d+)?)+"
 MAX_TEXT: Final = 1 << 27  # bytes of a file, unpacked, or of one line of it, that are held at once
 
 
@@ -218,10 +219,18 @@ def missing_hint(name: str) -> str:
         return "download it first, or use `cloudkit fetch optimade URL` for an OPTIMADE provider"
     if re.fullmatch(r"(mp|mvc)-\d+", name):
         return f"fetch it: cloudkit fetch optimade https://optimade.materialsproject.org --filter 'id=\"{name}\"' -o shards"
-    parts = re.findall(r"([A-Z][a-z]?)\d*\.?\d*", name)
-    if re.fullmatch(r"([A-Z][a-z]?\d*\.?\d*)+", name) and all(part in ELEMENT for part in parts):
+    if is_formula(name):
         return "a formula does not say which structure; give a file, or `cloudkit enumerate` candidates of a prototype"
     return ""
+
+
+def is_formula(name: str) -> bool:
+    """Tell whether a name starts with a formula: Al2O3, "TiO2 anatase", and with digits also mgal2o4."""
+    first = (name.split() or [""])[0]
+    if re.fullmatch(FORMULA, first):
+        return True
+    lower = len(first) < 25 and any(map(str.isdigit, first))  # longer ones take exponential time
+    return lower and re.fullmatch(FORMULA, first, re.IGNORECASE) is not None
 
 
 def describe_read_error(path: str, error: Exception) -> str:

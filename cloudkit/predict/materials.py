@@ -226,7 +226,7 @@ def load(path: str | Path) -> Model | Materials:
         return Materials()
     if folder.is_file():
         raise ModelError(
-            f"{path} is a file, not a model; the model comes first, such as: cloudkit predict materials {path}"
+            f"{path} is a file, not a model; name a folder that `cloudkit build` wrote, or a shipped model"
         )
     if not folder.exists() and str(path) not in shipped():
         raise ModelError(f"{path}: no such model folder{suggest(path, (NAME, *shipped()))}")

@@ -183,6 +183,13 @@ def test_evaluate_shows_the_model_beside_its_baselines(cloudkit, trained):
     assert "mean" in document["tasks"][0]["baselines"]
 
 
+def test_a_label_column_may_have_another_name(cloudkit, tmp_path):
+    table = tmp_path / "moduli.csv"
+    table.write_text(f"scope,K_VRH\n{ROCK_SALT},25\n")
+    answer = cloudkit("evaluate", "elastic", table, "--label", "bulk_modulus=K_VRH")
+    assert (answer.code, "bulk_modulus, 1 row" in answer.out) == (0, True)
+
+
 @pytest.mark.parametrize(
     "content", ["scope,heat\nx,1\n", f"scope,cv\n{ROCK_SALT},nan\n", "", "scope,cv\nx,1\n"]
 )

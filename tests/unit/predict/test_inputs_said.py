@@ -101,6 +101,9 @@ def test_predicting_uses_one_thread_and_leaves_torch_as_it_was(monkeypatch: pyte
     [
         ("NaCl", "a formula does not say which structure"),
         ("Fe2O3", "a formula"),
+        ("mgal2o4", "a formula"),
+        ("TiO2 anatase", "a formula"),
+        ("in2.cif", ""),
         ("mp-149", "fetch optimade"),
         ("https://example.org/a.cif", "download it first"),
         ("missing.cif", ""),
