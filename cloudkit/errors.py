@@ -224,7 +224,7 @@ def check_many(given: object, single: str) -> None:
 
 
 def nearest(name: object, known: Iterable[str], count: int = 1, cutoff: float = 0.6) -> list[str]:
-    """Return the known names most like a misspelt one.
+    """Return the known names most like a misspelt one, or most like it without regard to case.
 
     Parameters
     ----------
@@ -247,7 +247,13 @@ def nearest(name: object, known: Iterable[str], count: int = 1, cutoff: float = 
     """
     from difflib import get_close_matches  # only on the way to an error message
 
-    return get_close_matches(name, list(known), count, cutoff) if isinstance(name, str) else []
+    if not isinstance(name, str):
+        return []
+    names = list(known)
+    if found := get_close_matches(name, names, count, cutoff):
+        return found
+    spelled = {text.casefold(): text for text in names}
+    return [spelled[text] for text in get_close_matches(name.casefold(), spelled, count, cutoff)]
 
 
 def suggest(name: object, known: Iterable[str], cutoff: float = 0.6) -> str:

@@ -75,6 +75,7 @@ def _summary(found: dict[str, Any]) -> Iterator[str]:
     """Yield the lines of the summary."""
     for entry in found["files"]:
         yield f"{entry['file']}: {entry['rows']:,} rows, {entry['invalid']:,} invalid, {entry['strings']:,} distinct strings ({entry['dialects']})"
+        yield from (f"{entry['file']}: {note}" for note in entry["label_notes"])
     counts = found["duplicates"]
     yield f"{counts['repeated']:,} strings occur more than once; {counts['surplus']:,} rows are redundant"
     for entry in found["labels"]:

@@ -114,7 +114,8 @@ def _files(connection: Any, sources: list[Source]) -> list[dict[str, Any]]:
     return [
         {"file": source.name, "rows": source.rows, "invalid": source.invalid}
         | {key: known.get(number, empty)[key] for key in empty}
-        | {"labels": source.labels, "first_invalid": [list(one) for one in source.shown]}
+        | {"labels": source.labels, "label_notes": source.label_notes()}
+        | {"first_invalid": [list(one) for one in source.shown]}
         for number, source in enumerate(sources)
     ]
 

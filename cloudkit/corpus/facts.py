@@ -3,6 +3,7 @@
 Each input is read once, some thousand rows at a time, in bounded memory.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from cloudkit.encoding import Encoded, encode_files
 from cloudkit.encoding.table_rows import LATTICES, encode_table_rows, find_crystal_column
@@ -52,18 +54,31 @@ FACTS: Final[dict[str, type]] = {
 LABELS: Final[dict[str, type]] = {"place": int, "name": str, "value": float}
 NO_LABELS: Final = ("id", "row", "number", "space_group", "symprec", "n_atoms", "copies", "temperature")
 MAX_SHOWN: Final = 20
+Array = npt.NDArray[np.float64]
 LabelledRow = tuple[Encoded, str | None, Mapping[str, float]]  # string, part of the split, labels
 
 
 @dataclass(slots=True)
 class Source:
-    """One input. invalid: number of rows without a valid string; shown: the first of them, (id, reason)."""
+    """One input. invalid: number of rows without a valid string; shown: the first of them, (id, reason); missing: number of empty
+    labels by column; odd: number of labels that are not numbers by column, with the first of them.
+    """
 
     name: str
     rows: int = 0
     invalid: int = 0
     shown: list[tuple[str, str]] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
+    missing: Counter[str] = field(default_factory=Counter)
+    odd: dict[str, tuple[int, str]] = field(default_factory=dict)
+
+    def label_notes(self) -> list[str]:
+        """Return what is wrong with the labels, column by column."""
+        notes = [f"{name}: {count:,} empty labels" for name, count in self.missing.items() if count]
+        return notes + [
+            f"{name}: {count:,} labels are not numbers, at which a build stops; the first: {first}"
+            for name, (count, first) in self.odd.items()
+        ]
 
 
 class ColumnNames(NamedTuple):
@@ -90,7 +105,7 @@ def gather_facts(
         for number, given in enumerate(inputs):
             source = Source(given)
             sources.append(source)
-            for row, part, values in read_rows(given, named):
+            for row, part, values in read_rows(given, named, source):
                 source.rows += 1
                 place += 1
                 known = _facts(row, source, tokenizer if report else None)
@@ -159,8 +174,8 @@ def _length(tokenizer: Tokenizer, text: str) -> int | None:
         return None
 
 
-def read_rows(given: str, named: ColumnNames) -> Iterator[LabelledRow]:
-    """Read the rows of a table, a folder of shards, or files of structures."""
+def read_rows(given: str, named: ColumnNames, source: Source) -> Iterator[LabelledRow]:
+    """Read the rows of a table, a folder of shards, or files of structures; count missing and odd labels in `source`."""
     if not is_table(given):
         yield from ((row, None, {}) for row in encode_files([given]))
         return
@@ -168,11 +183,11 @@ def read_rows(given: str, named: ColumnNames) -> Iterator[LabelledRow]:
     for batch in read_batches(given):
         table = Table(given, batch, range(first, first + len(next(iter(batch.values()), []))))
         if len(table):
-            yield from _table_rows(table, named, first)
+            yield from _table_rows(table, named, source)
         first += len(table)
 
 
-def _table_rows(table: Table, named: ColumnNames, first: int) -> Iterator[LabelledRow]:
+def _table_rows(table: Table, named: ColumnNames, source: Source) -> Iterator[LabelledRow]:
     columns, count = table.columns, len(table)
     part = named.part or next((name for name in ("split", "part") if name in columns), None)
     parts = table.column(part) if part else [None] * count
@@ -180,34 +195,44 @@ def _table_rows(table: Table, named: ColumnNames, first: int) -> Iterator[Labell
     encoded = encode_table_rows(table, crystals, table.ids())
     skip = {*NO_LABELS, *STRUCTURE_COLUMNS, *LATTICES, crystals.name, part}
     names = list(named.labels) if named.labels is not None else [name for name in columns if name not in skip]
-    numbers = {name: values for name in names if (values := _numbers(table.column(name))) is not None}
-    if named.labels is not None and len(numbers) < len(names):
-        _refuse_label(table, next(name for name in names if name not in numbers), first)
+    numbers = {}
+    for name in names:
+        values, odd = _numbers(table.column(name))
+        if named.labels is not None and odd:
+            _refuse_label(table, name, odd[0])
+        if named.labels is not None or 2 * len(odd) <= np.isfinite(values).sum() + len(odd):
+            numbers[name] = values
+            _count_labels(table, name, values, odd, source)
     for index, (row, value) in enumerate(zip(encoded, parts, strict=True)):
         labels = {name: float(v[index]) for name, v in numbers.items() if v[index] == v[index]}
         yield row, None if value is None else str(value), labels
 
 
-def _refuse_label(table: Table, name: str, first: int) -> None:
-    """Raise DataError for the first value of a wanted label that is not a number."""
-    for row, value in enumerate(table.column(name), start=first):
-        if _numbers([value]) is None:
-            raise DataError(
-                f"{table.name}: row {row}, column '{name}': a label must be a number or empty, found {value!r}"
-            )
+def _refuse_label(table: Table, name: str, row: int) -> None:
+    """Raise DataError for a value of a wanted label that is not a number."""
+    raise DataError(
+        f"{table.name}: row {table.number(row)}, column '{name}': a label must be a number or empty, found {table.column(name)[row]!r}"
+    )
 
 
-def _numbers(values: Iterable[object]) -> Any:
-    """Convert a column to float64, missing values to NaN; None if it contains anything else."""
-    out = []
-    for value in values:
-        if value is None or value == "":
+def _count_labels(table: Table, name: str, values: Array, odd: Sequence[int], source: Source) -> None:
+    """Count the empty labels of a column, and those that are not numbers."""
+    source.missing[name] += int(np.isnan(values).sum()) - len(odd)
+    if odd:
+        count, first = source.odd.get(
+            name, (0, f"row {table.number(odd[0])}, {table.column(name)[odd[0]]!r}")
+        )
+        source.odd[name] = count + len(odd), first
+
+
+def _numbers(values: Iterable[object]) -> tuple[Array, list[int]]:
+    """Convert a column to float64, NaN for missing values and for what is not a number; also return the rows of the latter."""
+    out, odd = [], []
+    for row, value in enumerate(values):
+        number = None if isinstance(value, bool) else float("nan") if value in (None, "") else value
+        try:
+            out.append(float(number))  # type: ignore[arg-type]
+        except (TypeError, ValueError, OverflowError):
             out.append(float("nan"))
-        elif isinstance(value, bool) or not isinstance(value, str | int | float):
-            return None
-        else:
-            try:
-                out.append(float(value))
-            except (ValueError, OverflowError):
-                return None
-    return np.array(out)
+            odd.append(row)
+    return np.array(out), odd

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from cloudkit.corpus.facts import ColumnNames, read_rows
+from cloudkit.corpus.facts import ColumnNames, Source, read_rows
 from cloudkit.data import builtin_path
 from cloudkit.encoding import Encoded
 from cloudkit.errors import CloudkitError, require
@@ -173,7 +173,7 @@ class Reference:
         self.formulas: set[str] = set()
         self.rows = 0
         for given in files or [str(builtin_path(name)) for name in REFERENCE]:
-            for row, _, _ in read_rows(given, ColumnNames(labels=())):
+            for row, _, _ in read_rows(given, ColumnNames(labels=()), Source(given)):
                 if row.scope is None:
                     continue
                 self.rows += 1

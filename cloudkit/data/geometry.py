@@ -23,6 +23,7 @@ from cloudkit.structure import OF_CRYSTALS, OF_ORBITS, Geometry
 Array = NDArray[np.float64]
 ORBIT_TARGETS: Final = tuple(OF_ORBITS)
 CRYSTAL_TARGETS: Final = tuple(OF_CRYSTALS)
+MAX_NAMED: Final = 5  # failures in a note
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,25 +87,36 @@ def encode_table(
 ) -> tuple[Table, list[str]]:
     """Add a column ``scope`` encoded from structures, and optionally geometry; rows that fail are left out.
 
-    Returns notes with the number of failures and the first of them.
+    Returns notes with the number of failures and the first of them. Raises DataError if all rows fail.
     """
     options = EncodeOptions(dialect, geometry=geometry)
     rows = list(encode_table_rows(table, column, table.ids(id), options))
-    failed = [row for row in rows if row.error is not None]
-    if len(failed) == len(rows):
-        raise DataError(
-            f"{table.name}: column '{column.name}': no structure could be read; the first: {failed[0].error}"
-        )
+    failed = [(row.id, str(row.error)) for row in rows if row.error is not None]
+    notes = note_failures(table, failed, "structures have no string")
     kept = table.where([row.error is None for row in rows])
     columns: dict[str, list[object]] = {name: v for name, v in kept.columns.items() if name != column.name}
     columns["scope"] = [row.scope for row in rows if row.error is None]
     if geometry:
         cells = [geometry_columns(row.geometry) for row in rows if row.geometry is not None]
         columns |= {name: [row[name] for row in cells] for name in (*ORBIT_TARGETS, *CRYSTAL_TARGETS)}
-    note = (
-        f"{table.name}: {len(failed)} of {len(rows)} structures have no string and are left out; the first: "
-    )
-    return replace(kept, columns=columns), [f"{note}{failed[0].id}: {failed[0].error}"] if failed else []
+    return replace(kept, columns=columns), notes
+
+
+def note_failures(table: Table, failed: Sequence[tuple[str, str]], what: str) -> list[str]:
+    """Return a note with the number of rows that are left out and the first of them, (name, reason); [] if none failed.
+
+    Raises DataError if all rows failed.
+    """
+    if not failed:
+        return []
+    named = [f"{name}: {reason}" for name, reason in failed]
+    count = f"{len(failed)} of {len(table)} {what}"
+    if len(failed) == len(table):
+        raise DataError(f"{table.name}: {named[0]} ({count})")
+    if len(failed) == 1:
+        return [f"{table.name}: {count} and are left out; the first: {named[0]}"]
+    more = f"; and {len(failed) - MAX_NAMED} more" if len(failed) > MAX_NAMED else ""
+    return [f"{table.name}: {count} and are left out: {'; '.join(named[:MAX_NAMED])}{more}"]
 
 
 def read_geometry(table: Table, texts: Sequence[str], place: Mapping[str, int]) -> PackedGeometry:

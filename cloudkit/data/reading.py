@@ -1,7 +1,7 @@
 """Tables to crystals: strings are validated and converted to one dialect, labels to finite numbers per atom."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from cloudkit.data.classes import holds_class_names, is_missing, read_classes
 from cloudkit.data.crystals import Crystals
-from cloudkit.data.geometry import encode_table, read_geometry
+from cloudkit.data.geometry import encode_table, note_failures, read_geometry
 from cloudkit.encoding.table_rows import LATTICES, CrystalColumn, find_crystal_column
 from cloudkit.errors import DataError, ScopeError
 from cloudkit.io.chunks import STRUCTURE_COLUMNS
@@ -113,7 +113,8 @@ def read_crystals(
     Raises
     ------
     DataError
-        Naming file, row and column of the first error.
+        Naming file, row and column of the first bad label, or of the first string or structure if none can be read; a few of
+        those are left out with a note.
 
     Examples
     --------
@@ -121,13 +122,15 @@ def read_crystals(
     >>> read_crystals(table, targets=[Target("gap", "band_gap", unit="eV")]).value
     array([1.1, 5.5])
     """
-    encode_notes: list[str] = []
     column = find_crystals(table, text, structure)
     if column.structures:
-        text, (table, encode_notes) = "scope", encode_table(table, column, id, dialect, geometry)
+        text, (table, failed) = "scope", encode_table(table, column, id, dialect, geometry)
     else:
-        text = column.name or "scope"
-    texts, projected, invalid = _strings(table, text, dialect, any_text)
+        text, failed = column.name or "scope", []
+    dialects, errors = _dialects(table, text, any_text)
+    if not column.structures:
+        table, failed = _without_invalid(table, text, errors)
+    texts, projected, invalid = _project(table, text, dialect, dialects)
     place = {name: index for index, name in enumerate(dict.fromkeys(texts))}
     rows = np.array([place[name] for name in texts], dtype=np.int64)
     first = {index: row for row, index in reversed(list(enumerate(rows.tolist())))}
@@ -149,7 +152,7 @@ def read_crystals(
             f"carried over; encode with --dialect {dialect} --geometry"
         )
     shapes = read_geometry(table, texts, place) if geometry else None
-    notes = [*encode_notes, *_skipped(table, targets, parts)]
+    notes = [*failed, *_skipped(table, targets, parts)]
     notes += [f"{table.name}: {projected} strings projected to the {dialect} dialect"] if projected else []
     notes += (
         [f"{table.name}: {invalid} strings are not valid SCOPE and are taken as plain text"]
@@ -185,32 +188,48 @@ def _skipped(table: Table, targets: Sequence[Target], parts: Sequence[Observed])
     return [f"{table.name}: {count} rows have no label in column '{name}'" for name, count in counts if count]
 
 
-def _strings(table: Table, column: str, dialect: str, any_text: bool) -> tuple[list[str], int, int]:
+def _dialects(table: Table, column: str, any_text: bool) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the dialect of each distinct string, "" for text that is not SCOPE, and why other strings are not valid."""
+    dialects, invalid = dict[str, str](), dict[str, str]()
+    for text in {value for value in table.column(column) if isinstance(value, str)}:
+        try:
+            dialects[text] = parse(text).dialect
+        except ScopeError as error:
+            if any_text and text.strip():
+                dialects[text] = ""
+            else:
+                first = error.diagnostics[0]
+                invalid[text] = f"{first.code}: {first.message} at offset {first.offset}"
+    return dialects, invalid
+
+
+def _without_invalid(table: Table, column: str, invalid: Mapping[str, str]) -> tuple[Table, list[str]]:
+    """Leave out rows without a valid string, with a note. Raises DataError if all rows are."""
+    failed = {
+        row: invalid[value] if isinstance(value, str) and value.strip() else f"expected text, found {value!r}"
+        for row, value in enumerate(table.column(column))
+        if not isinstance(value, str) or value in invalid
+    }
+    named = [(f"row {table.number(row)}, column '{column}'", reason) for row, reason in failed.items()]
+    notes = note_failures(table, named, "strings are not valid")
+    return table.where([row not in failed for row in range(len(table))]), notes
+
+
+def _project(
+    table: Table, column: str, dialect: str, dialects: Mapping[str, str]
+) -> tuple[list[str], int, int]:
     """Return the strings in `dialect`, the number of projected ones, and the number of those that are not SCOPE."""
     done: dict[str, str] = {}
-    projected = invalid = 0
     texts = table.text(column)
     for row, text in enumerate(texts):
         if text in done:
             continue
-        found = _dialect(text)
         try:
-            if isinstance(found, ScopeError) and not any_text:
-                raise found
-            done[text] = text if found == dialect or isinstance(found, ScopeError) else project(text, dialect)
+            done[text] = text if dialects[text] in (dialect, "") else project(text, dialect)
         except ScopeError as error:
             raise DataError(f"{table.name}: row {table.number(row)}, column '{column}': {error}") from None
-        invalid += isinstance(found, ScopeError)
-        projected += done[text] != text
-    return [done[text] for text in texts], projected, invalid
-
-
-def _dialect(text: str) -> str | ScopeError:
-    """Return the dialect of a valid string, or the error."""
-    try:
-        return parse(text).dialect
-    except ScopeError as error:
-        return error
+    projected = sum(text != old for old, text in done.items())
+    return [done[text] for text in texts], projected, sum(not dialects[text] for text in done)
 
 
 def _sources(table: Table, column: str | None) -> tuple[tuple[str, ...], NDArray[np.int64]]:

@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple
 
-from cloudkit.errors import StructureError
+from cloudkit.errors import StructureError, suggest
 from cloudkit.io.formats import KNOWN, SINGLE_SUFFIXES, classify
 from cloudkit.io.json_xyz import NAMES, count_atoms, other_columns, row_name
 from cloudkit.io.objects import HOLDERS
@@ -18,10 +18,11 @@ from cloudkit.io.paths import (
     describe_read_error,
     limited_lines,
     read_limited,
+    split_lines,
     too_long,
 )
 from cloudkit.io.record import NO_COLUMNS
-from cloudkit.io.tables import long_fields
+from cloudkit.io.tables import long_fields, wrong_separator
 
 LINES: Final = 32  # of a file of JSON lines in one chunk, or frames of an extended XYZ file
 MAX_TOGETHER: Final = 1 << 22  # bytes after which a chunk is full
@@ -207,12 +208,15 @@ def _split_csv(
     name: str, file: IO[bytes], wanted: str | None, folder: Path | None, named_by_user: bool
 ) -> Iterator[Chunk]:
     """One structure per row, as the text or the name of a file in one column; the other columns are kept."""
-    reader = csv.reader((line.decode("utf-8-sig", "replace") for line in limited_lines(file)), strict=True)
+    texts = (line.decode("utf-8-sig", "replace") for line in limited_lines(file))
+    reader = csv.reader((line for text in texts for line in split_lines(text)), strict=True)
     rows = long_fields(reader)
     try:
         header = [title.strip() for title in next(rows, [])]
         titles = STRUCTURE_COLUMNS if wanted is None else (wanted,)
         column = next((header.index(title) for title in titles if title in header), None)
+        if wrong := wrong_separator(header):
+            raise StructureError("S103", wrong)
         if column is None:
             raise _no_column(header, wanted)
         held = header[column]
@@ -240,7 +244,7 @@ def _split_csv(
 def _no_column(header: Sequence[str], wanted: str | None) -> StructureError:
     shown = ", ".join(header)[:200]
     if wanted is not None:
-        return StructureError("S104", f"there is no column '{wanted}'; there are {shown}")
+        return StructureError("S104", f"there is no column '{wanted}'{suggest(wanted, header)}")
     if "scope" in header:
         hint = "column scope holds strings already: predict, build, audit and validate read them"
     else:

@@ -204,6 +204,11 @@ def limited_lines(file: IO[bytes]) -> Iterator[bytes]:
         yield line
 
 
+def split_lines(text: str) -> list[str]:
+    """Split text after each line end of Unix, Windows or old Macs, which an edited file may mix."""
+    return re.findall(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+", text) if "\r" in text else [text]
+
+
 def too_long(what: str) -> StructureError:
     """S116 for a file, line or frame of more than MAX_TEXT bytes."""
     return StructureError(
@@ -226,11 +231,12 @@ def missing_hint(name: str) -> str:
 
 def is_formula(name: str) -> bool:
     """Tell whether a name starts with a formula: Al2O3, "TiO2 anatase", and with digits also mgal2o4."""
-    first = (name.split() or [""])[0]
+    first, *more = name.split() or [""]
+    has_digit = any(map(str.isdigit, first))
     if re.fullmatch(FORMULA, first):
-        return True
-    lower = len(first) < 25 and any(map(str.isdigit, first))  # longer ones take exponential time
-    return lower and re.fullmatch(FORMULA, first, re.IGNORECASE) is not None
+        return has_digit or not more
+    # a longer one takes exponential time
+    return has_digit and len(first) < 25 and re.fullmatch(FORMULA, first, re.IGNORECASE) is not None
 
 
 def describe_read_error(path: str, error: Exception) -> str:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from cloudkit.errors import DataError, require, suggest
 from cloudkit.io.formats import classify
 from cloudkit.io.json_xyz import NAMES, plain_text
-from cloudkit.io.paths import open_bytes
+from cloudkit.io.paths import is_formula, open_bytes, split_lines
 from cloudkit.io.shards import Manifest
 
 Columns = dict[str, list[object]]
@@ -112,8 +112,12 @@ class Table:
         strings = [name for name in texts if "|" in str(self.columns[name][0])]
         if len(texts) == 1 or len(strings) == 1:
             return (strings or texts)[0]
+        if any(is_formula(str(self.columns[name][0])) for name in texts) and not strings:
+            hint = "a formula does not say which structure"
+            raise DataError(f"{self.name}: no column holds strings or structures: {', '.join(texts)}; {hint}")
         raise DataError(
-            f"{self.name}: which column holds the strings? candidates: {', '.join(texts) or 'none'}"
+            f"{self.name}: which column holds strings or structures? candidates: {', '.join(strings or texts) or 'none'}; name "
+            "one with --column, or in a spec with columns.text or columns.structure"
         )
 
 
@@ -198,7 +202,7 @@ def _lines(path: Path) -> Iterator[str]:
                 text = line.decode("utf-8" if done else "utf-8-sig")
                 done += len(line)
                 blank = blank and not text.strip()
-                yield text
+                yield from split_lines(text)
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except UnicodeDecodeError as error:
@@ -218,8 +222,8 @@ def _csv(path: Path, size: int) -> Iterator[Columns]:
     try:
         header = [name.strip() for name in next(rows)]
         repeated = sorted({name for name in header if header.count(name) > 1})
-        if len(header) == 1 and (mark := next((mark for mark in ";\t" if mark in header[0]), "")):
-            raise DataError(f"{path}: the first line is separated by {mark!r}; save the table with commas")
+        if wrong := wrong_separator(header):
+            raise DataError(f"{path}: {wrong}")
         if repeated:
             raise DataError(f"{path}: column '{repeated[0]}' occurs more than once in the first line")
         while batch := list(islice(rows, size)):
@@ -234,6 +238,12 @@ def _csv(path: Path, size: int) -> Iterator[Columns]:
             yield {name: [] for name in header}
     except csv.Error as error:
         raise DataError(f"{path}: line {reader.line_num}: {error}") from None
+
+
+def wrong_separator(header: Sequence[str]) -> str:
+    """What is wrong with the first line of a CSV file that is separated by semicolons or tabs; empty if it is not."""
+    mark = next((mark for mark in ";\t" if len(header) == 1 and mark in header[0]), "")
+    return f"the first line is separated by {mark!r}; save the table with commas" if mark else ""
 
 
 def long_fields(rows: Iterator[list[str]]) -> Iterator[list[str]]:

@@ -69,7 +69,7 @@ class SchemaCheck:
 
 def nearest_name(name: str, known: Iterable[str]) -> str | None:
     """Return the known name most like a misspelt one, ignoring case and hyphens; None if none is close."""
-    found = nearest(name.casefold().replace("-", "_")[:100], known, cutoff=0.5)
+    found = nearest(name.replace("-", "_")[:100], known, cutoff=0.5)
     return found[0] if found else None
 
 

@@ -49,6 +49,7 @@ def audit_page(report: Mapping[str, Any]) -> str:
         kind="audit",
         duplicates=report["duplicates"],
         files=[[*(entry[key] for key in keys), ", ".join(entry["labels"])] for entry in report["files"]],
+        label_notes=[f"{entry['file']}: {note}" for entry in report["files"] for note in entry["label_notes"]],
         pair_heads=(
             "first", "second", "same string", f"same {report['same_crystal']}", "rows of the first", "rows of the second",
         ),

@@ -166,6 +166,24 @@ def test_a_column_of_cif_texts_is_encoded_beside_its_labels(tmp_path: Path) -> N
     assert reasons["c"].startswith("S111: the cell has 2 structures") and reasons["d"].startswith("S101")
 
 
+def test_labels_that_are_missing_or_not_numbers_are_counted(tmp_path: Path) -> None:
+    rows = [
+        ("a", NACL, 5.0),
+        ("b", KCL, "n.a."),
+        ("c", CSCL, ""),
+        ("d", FLUORITE, "332.2 GPa"),
+        ("e", ANTI, 4),
+        ("f", KCL, 4),
+    ]
+    found = audit([write(tmp_path / "a.csv", rows)])
+    assert found["files"][0]["labels"] == ["gap"]
+    assert found["files"][0]["label_notes"] == [
+        "gap: 1 empty labels",
+        "gap: 2 labels are not numbers, at which a build stops; the first: row 2, 'n.a.'",
+    ]
+    assert "a build stops" in audit_page(found)
+
+
 def test_a_column_with_a_number_beyond_all_floats_is_no_label(tmp_path: Path) -> None:
     lines = [{"scope": NACL, "gap": 1.0, "odd": 10**400}, {"scope": NACL, "gap": 2.0, "odd": 1}]
     (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, lines)))

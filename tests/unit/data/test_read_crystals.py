@@ -63,10 +63,31 @@ def test_a_reduced_string_cannot_become_an_orbit_string(any_text: bool) -> None:
         read_crystals(table(scope=[SALT, REDUCED, IRON]), any_text=any_text)
 
 
-def test_text_that_is_not_scope_is_refused_with_its_row_unless_any_text_is_allowed() -> None:
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("hello world", "E103: unexpected token 'hello' at offset 0"),
+        ("", "expected text, found ''"),
+        (5, "expected text, found 5"),
+    ],
+)
+def test_a_row_without_a_valid_string_is_left_out_with_a_note(value: object, reason: str) -> None:
+    target = Target("cv", "heat_capacity", 300, "J/mol_atom/K")
+    crystals = read_crystals(table(scope=[SALT, value, IRON]), targets=[target])
+    assert (crystals.ids, crystals.value.tolist()) == (["1", "3"], [80, 160])
+    what = "cv.csv: 1 of 3 strings are not valid and are left out; the first: row 2, column 'scope'"
+    assert crystals.notes == (f"{what}: {reason}",)
+
+
+def test_a_table_without_a_valid_string_is_refused_with_the_first_reason() -> None:
+    with pytest.raises(
+        DataError, match=r"cv.csv: row 1, column 'scope': E104: .* \(3 of 3 strings are not valid\)"
+    ):
+        read_crystals(table(scope=["a", "b", ""]))
+
+
+def test_text_that_is_not_scope_is_kept_where_any_text_is_allowed() -> None:
     odd = table(scope=[SALT, "hello world", IRON])
-    with pytest.raises(DataError, match=r"row 2, column 'scope'"):
-        read_crystals(odd)
     crystals = read_crystals(odd, any_text=True)
     assert crystals.texts[1] == "hello world"
     assert crystals.notes == ("cv.csv: 1 strings are not valid SCOPE and are taken as plain text",)
@@ -78,8 +99,6 @@ def test_text_that_is_not_scope_is_refused_with_its_row_unless_any_text_is_allow
         ({"cv": ["1", "nan", "2"]}, r"row 2, column 'cv': expected a finite number, found 'nan'"),
         ({"t": ["1", "-3", "2"]}, r"row 2, column 't': expected a temperature in K, 0 or above, found '-3'"),
         ({"n": ["1", "0", "2"]}, r"row 2, column 'n': expected a number above 0, found '0'"),
-        ({"scope": [SALT, "", SALT]}, r"row 2, column 'scope': expected text"),
-        ({"scope": [SALT, 5, SALT]}, r"row 2, column 'scope': expected text"),
     ],
 )
 def test_a_wrong_value_is_named_with_file_row_and_column(
@@ -94,8 +113,8 @@ def test_rows_are_numbered_as_in_the_file_where_some_are_left_out() -> None:
     with pytest.raises(DataError, match=r"row 3, column 'n': expected a number above 0, found '0'"):
         read_crystals(table(cv=["", "80", "90"], n=["1", "1", "0"]), n_atoms="n", targets=[skipping])
     part = table().where([False, True, True])
-    with pytest.raises(DataError, match=r"row 2, column 'scope'"):
-        read_crystals(replace(part, columns={**part.columns, "scope": ["", IRON]}))
+    (note,) = read_crystals(replace(part, columns={**part.columns, "scope": ["", IRON]})).notes
+    assert "row 2, column 'scope'" in note
     assert read_crystals(part).ids == ["2", "3"]
 
 

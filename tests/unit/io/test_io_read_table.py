@@ -37,6 +37,11 @@ def test_csv_jsonl_parquet_and_their_gzipped_forms_hold_the_same_table(
         assert table.numbers("cv").tolist() == rows["cv"], path.name
 
 
+def test_a_csv_file_may_mix_line_ends(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes(b'scope,cv\r\n"a, b",24.5\rc,7.0\n')
+    assert read_table(tmp_path / "t.csv").columns == {"scope": ["a, b", "c"], "cv": ["24.5", "7.0"]}
+
+
 def test_half_a_surrogate_pair_is_written_out_so_that_every_table_can_hold_it(tmp_path: Path) -> None:
     (tmp_path / "t.jsonl").write_text('{"id": "\\ud800", "a\\udfff": "\\u00e9"}\n')
     (tmp_path / "t.json").write_text('{"columns": ["id", "a\\udfff"], "data": [["\\ud800", "\\u00e9"]]}')

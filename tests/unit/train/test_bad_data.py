@@ -16,8 +16,6 @@ BAD_CELLS = [
     ("cv", "much", r"test.csv: row 2, column 'cv': expected a finite number, found 'much'"),
     ("t", "-5", r"test.csv: row 2, column 't': expected a temperature"),
     ("n_atoms", "0", r"test.csv: row 2, column 'n_atoms': expected a number above 0"),
-    ("scope", "Na Cl", r"test.csv: row 2, column 'scope'"),
-    ("scope", "", r"test.csv: row 2, column 'scope': expected text"),
 ]
 
 
