@@ -47,7 +47,7 @@ LEDGER = ("id", "code", "message")
 DENSITY = "phonon_density"
 Keep = Callable[["Columns"], None]
 
-Inputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help="Structure files and folders, tables (.csv, .jsonl, .parquet, folders of shards), SCOPE strings; - for a structure on standard input.")]  # fmt: skip
+Inputs = Annotated[list[str] | None, typer.Argument(metavar="INPUT", show_default=False, help="Structure files and folders, tables (.csv, .jsonl, .parquet, folders of shards), SCOPE strings; - for a structure on standard input.")]  # fmt: skip
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="OUT", help="A .csv, .jsonl or .parquet file. [default: a table on standard output]")]  # fmt: skip
 Quantities = Annotated[list[str] | None, typer.Option("--quantity", "-q", metavar="NAME", help="Quantities to print or plot, separated by commas; can be repeated. phonon_density works with --plot only. [default: all, and heat_capacity for --plot]", show_default=False)]  # fmt: skip
 Plot = Annotated[Path | None, typer.Option("--plot", metavar="F", help="Plot curves of the first crystals with 80 % intervals, one panel per quantity, to a .png, .svg or .pdf file. Values are printed only with -o or --json.")]  # fmt: skip
@@ -55,8 +55,8 @@ Measured = Annotated[Path | None, typer.Option("--measured", metavar="F", help="
 Failures = Annotated[Path | None, typer.Option("--failures", metavar="FILE", help="JSON lines with id, code and message of each failure. [default: standard error]")]  # fmt: skip
 
 
-def _check_model(model: str) -> str:
-    """Return the first argument. Raises CloudkitError for a structure, before a missing INPUT is reported."""
+def _check_model(model: str) -> None:
+    """Raise CloudkitError if the first argument is a structure."""
     from cloudkit.io import classify
     from cloudkit.io.paths import missing_hint
 
@@ -66,12 +66,11 @@ def _check_model(model: str) -> str:
         raise CloudkitError(
             f"{model} is not a model; the first argument is the model, such as: cloudkit predict materials {named}"
         )
-    return model
 
 
 def command(
-    model: Annotated[str, typer.Argument(metavar="MODEL", autocompletion=complete_predictors, callback=_check_model, help="Folder written by `cloudkit build`, or a shipped model: materials (all of them), thermal, ... (see `cloudkit models`).")],
-    inputs: Inputs,
+    model: Annotated[str, typer.Argument(metavar="MODEL", autocompletion=complete_predictors, help="Folder written by `cloudkit build`, or a shipped model: materials (all of them), thermal, ... (see `cloudkit models`).")],
+    inputs: Inputs = None,
     output: Output = None,
     column: Column = None,
     temperatures: Annotated[str | None, typer.Option("--temperatures", "-t", metavar="T", help="In K: 300 or 75,300 or 0:600:10 (start:stop:step, both ends included). [default: 298.15]", show_default=False)] = None,
@@ -101,6 +100,9 @@ def command(
       cloudkit predict thermal a.cif b.cif -t 0:600:5 --plot cv.png --measured points.csv
       cloudkit predict thermal a.cif b.cif -t 0:600:5 --plot thermal.png -q heat_capacity,entropy,phonon_density
     """
+    _check_model(model)
+    if not inputs:
+        raise CloudkitError(f"no input; give a structure, such as: cloudkit predict {model} my.cif")
     for path, suffixes in ((output, table_suffixes()), (plot, PICTURES), (failures, ())):
         if path:
             check_target(path, suffixes)
