@@ -126,8 +126,8 @@ first-contact:
 
 # The picture of the README, from the model that ships.
 picture: $(VENV)/.test
-	cd docs/examples/crystals && $(CURDIR)/$(BIN)/cloudkit predict thermal diamond.cif corundum.cif periclase.cif rutile.cif sodium_chloride.cif \
-		--temperatures 0:600:5 --plot $(CURDIR)/docs/cv.png --measured ../measured_five.csv > /dev/null
+	cd docs/examples/crystals && $(CURDIR)/$(BIN)/cloudkit predict materials diamond.cif corundum.cif periclase.cif rutile.cif sodium_chloride.cif \
+		--temperatures 0:600:5 --quantity heat_capacity_p --plot $(CURDIR)/docs/cp.png --measured ../measured_five.csv > /dev/null
 
 # The data sheet in README and front page, light and dark, from the models that ship: headless Chromium takes it.
 SHOT = chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1120,1345

@@ -5,6 +5,7 @@ import shlex
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -51,7 +52,7 @@ Inputs = Annotated[list[str] | None, typer.Argument(metavar="INPUT", show_defaul
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="OUT", help="A .csv, .jsonl or .parquet file. [default: a table on standard output]")]  # fmt: skip
 Quantities = Annotated[list[str] | None, typer.Option("--quantity", "-q", metavar="NAME", help="Quantities to print or plot, separated by commas; can be repeated. phonon_density works with --plot only. [default: all, and heat_capacity for --plot]", show_default=False)]  # fmt: skip
 Plot = Annotated[Path | None, typer.Option("--plot", metavar="F", help="Plot curves of the first crystals with 80 % intervals, one panel per quantity, to a .png, .svg or .pdf file. Values are printed only with -o or --json.")]  # fmt: skip
-Measured = Annotated[Path | None, typer.Option("--measured", metavar="F", help="Measured points to add to --plot: a table with the columns id, temperature, value and optionally quantity, unit, n_atoms.")]  # fmt: skip
+Measured = Annotated[Path | None, typer.Option("--measured", metavar="F", help="Measured points to add to --plot: a table with the columns id, temperature, value and optionally quantity (heat_capacity by default), unit, n_atoms. Without -q, the plot shows the quantities of the points.")]  # fmt: skip
 Failures = Annotated[Path | None, typer.Option("--failures", metavar="FILE", help="JSON lines with id, code and message of each failure. [default: standard error]")]  # fmt: skip
 
 
@@ -97,7 +98,7 @@ def command(
       cloudkit predict materials crystal.cif --page sheet.html
       cloudkit predict thermal crystal.cif --temperatures 0:600:10 -o cv.csv
       cloudkit predict materials candidates.csv --top 50 --where "band_gap > 3 and novelty == 'new'" --page top.html
-      cloudkit predict thermal a.cif b.cif -t 0:600:5 --plot cv.png --measured points.csv
+      cloudkit predict materials a.cif b.cif -t 0:600:5 -q heat_capacity_p --plot cp.png --measured points.csv
       cloudkit predict thermal a.cif b.cif -t 0:600:5 --plot thermal.png -q heat_capacity,entropy,phonon_density
     """
     _check_model(model)
@@ -144,22 +145,24 @@ def command(
     kelvin = None if temperatures is None else parse_temperatures(temperatures)
     trained = load(model)
     chosen = _choose_quantities(trained, quantity, plot)
-    keeps, drawing = [], None
+    drawing = None
     if plot:
         drawing = _Drawing(trained, () if kelvin is None else kelvin, chosen, measured, per)
         rows = drawing.pass_on(rows)
-        keeps.append(drawing.keep)
     begun = time.monotonic()
     with counting("crystals") as bar, ExitStack() as stack:
         given = _Counted(rows, bar)
         batches = trained.predict_columns(given, kelvin, per)
         names = None if wide else trained.columns
         show = stack.enter_context(_writer(output, names)) if output else _shown(as_json, not plot)
-        keeps.append(lambda table: show(_shape(table, chosen, wide)))
+        shape = partial(_shape, chosen=chosen, wide=wide)
         ledger = stack.enter_context(table_writer(failures, LEDGER)) if failures else None
-        failed, values = _write(batches, keeps, ledger, as_json and not output)
-    if trained.caveat and values:
-        say(f"note: {trained.caveat}")
+        failed, values = _write(
+            batches, drawing.keep if drawing else None, shape, show, ledger, as_json and not output
+        )
+    caveats = [text for name, text in trained.caveats.items() if name in (chosen or trained.quantities)]
+    if caveats and values and (output or not plot):
+        say(f"note: {'; '.join(caveats)}")
     if plot and drawing:
         drawing.save(plot)
         say(f"picture: {plot}")
@@ -271,17 +274,21 @@ class _Counted:
 
 def _write(
     batches: "Iterator[tuple[Columns, list[Failure]]]",
-    keeps: Sequence[Keep],
+    draw: Keep | None,
+    shape: "Callable[[Columns], Columns]",
+    show: Keep,
     ledger: Write | None,
     as_json: bool,
 ) -> tuple[int, int]:
-    """Write each batch; return the numbers of failed inputs and of rows."""
+    """Draw and show each batch; return the numbers of failed inputs and of rows shown."""
     failed = rows = 0
     for table, failures in batches:
-        if count := len(table["id"]):
-            for keep in keeps:
-                keep(table)
-        rows += count
+        if len(table["id"]):
+            if draw:
+                draw(table)
+            shaped = shape(table)
+            show(shaped)
+            rows += len(shaped["id"])
         failed += len(failures)
         for failure in failures:
             if ledger:

@@ -30,10 +30,11 @@ Array = npt.NDArray[np.float64]
 NAME: Final = "materials"
 MEMBERS: Final = ("thermal", "lattice", "elastic", "electronic", "optical")
 THERMAL: Final = ("heat_capacity", "heat_capacity_p", "entropy", "internal_energy", "free_energy")
-CAVEAT: Final = (
-    "values are as computed (PBE), not as measured: band gaps are about 40 % too small, thermal expansion (AFLOW) is about 1.7 times "
-    "the measured one"
-)
+CAVEATS: Final = {
+    "thermal_expansion": "thermal expansion is as computed (AFLOW), about 1.7 times the measured one",
+    "band_gap": "band gaps are as computed (PBE), about 40 % below measured ones",
+    "formation_energy": "formation energies are as computed (PBE)",
+}
 TOO_LONG: Final = "the string is too long for the thermal model"
 METAL_THRESHOLD: Final = 0.5  # metal probability above which the refractive index is NaN
 EXPANSION_TEMPERATURE: Final = 300.0  # K, of the labels of thermal expansion
@@ -66,7 +67,7 @@ class Materials(Predictor):
 
     name, heads, thermal = NAME, (NAME,), True
     thermal_count = len(THERMAL)
-    caveat = CAVEAT
+    caveats = CAVEATS
     quantities = (*THERMAL, *SCALAR_QUANTITIES)
 
     def __init__(self) -> None:

@@ -1,9 +1,10 @@
 """A trained model at work: structures or SCOPE strings in, a tidy table of values with units out."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -77,8 +78,8 @@ class Predictor:
         Dialect of the strings that it reads.
     width : int
         Width of the encoder.
-    caveat : str
-        A limitation of all values, shown with them; "" if there is none.
+    caveats : mapping of str to str
+        quantity -> how its values differ from measured ones, shown with them.
 
     Examples
     --------
@@ -91,7 +92,7 @@ class Predictor:
     thermal_count = len(THERMAL)  # thermal quantities of one crystal at one temperature
     dialect = "orbit"
     width = 0
-    caveat = ""
+    caveats: Mapping[str, str] = MappingProxyType({})
     quantities: tuple[str, ...] = ()
 
     def predict(

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cloudkit.errors import CloudkitError, DataError, require
-from cloudkit.evaluate.display import QUANTITIES, quantity_name
+from cloudkit.evaluate.display import quantity_name
 from cloudkit.io import Table, atomic_write, read_table
+from cloudkit.predict.materials import THERMAL
 from cloudkit.units import DULONG_PETIT, Per, UnitError, canonical_unit, to_per_atom
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 MAX_CURVES: Final = 8  # crystals in one picture; more cannot be distinguished
 COLORS: Final = ("#1d5fd1", "#b4500b", "#1b7f4b", "#8a3fb0", "#c2185b", "#00838f", "#6b5b00", "#6b7482")
 DASHES: Final = ("-", (0, (7, 2)), (0, (2, 1.5)), (0, (8, 2, 2, 2)), (0, (1, 1)))
-DRAWN: Final = (*QUANTITIES, "heat_capacity_p")  # quantities with a curve; measured Cp is drawn over Cv
+CV, CP, DENSITY = "heat_capacity", "heat_capacity_p", "phonon_density"
 Array = npt.NDArray[np.float64]
 Points = dict[tuple[str, str], list[tuple[float, float]]]  # (id, quantity) -> (T in K, value)
 
@@ -57,9 +58,9 @@ def read_points(path: Path, per: Per = "atom") -> Points:
     values = table.numbers("value")
     out: Points = {}
     for row, (name, value) in enumerate(zip(ids, values.tolist(), strict=True)):
-        quantity = quantities[row] or "heat_capacity"
-        if quantity not in DRAWN:
-            known = ", ".join(DRAWN)
+        quantity = quantities[row] or CV
+        if quantity not in THERMAL:
+            known = ", ".join(THERMAL)
             raise DataError(
                 f"{path}: row {row + 1}, column 'quantity': no curve of '{quantity}'; known: {known}"
             )
@@ -107,7 +108,8 @@ class CurvePlot:
     points
         Measured points, from `read_points`.
     quantities
-        One panel each, by default the heat capacity; then those of the points.
+        One panel each; by default those of the points that are predicted, or else the heat capacity. Points are drawn in the panel
+        of their quantity; measured Cp is drawn over Cv if Cp is not predicted.
 
     Examples
     --------
@@ -140,14 +142,8 @@ class CurvePlot:
         """Write a .png, .svg or .pdf; raise CloudkitError without crystals, and for points of a crystal that is not drawn."""
         if not self._tables and not self._densities:
             raise CloudkitError("nothing to plot: no crystal has values")
-        unknown = {name for name, _ in self.points} - set(self._ids)
-        if unknown:
-            names = ", ".join(sorted(unknown))
-            raise CloudkitError(
-                f"measured points of {names}, which is not drawn; drawn: {', '.join(self._ids)}"
-            )
-        measured = {quantity for _, quantity in self.points}
-        shown = list(dict.fromkeys([*(self.quantities or ["heat_capacity"]), *sorted(measured)]))
+        shown = self._panels()
+        self._check_points(shown)
         require("matplotlib", "train")
         figure_of = require("matplotlib.figure", "train").Figure
         columns = min(len(shown), 2)
@@ -155,7 +151,7 @@ class CurvePlot:
         figure = figure_of(figsize=(6.4 * columns + 0.8, 4.6 * lines), dpi=150, layout="constrained")
         panels = figure.subplots(lines, columns, squeeze=False).ravel()
         for axes, quantity in zip(panels, shown, strict=False):
-            if quantity == "phonon_density":
+            if quantity == DENSITY:
                 self._draw_density(axes)
             else:
                 self._draw(axes, quantity)
@@ -175,43 +171,64 @@ class CurvePlot:
         _finish(axes, "frequency (THz)", "phonon density of states (modes/THz/atom)", self._note(""))
         axes.set_ylim(bottom=0)
 
+    def _predicted(self) -> set[str]:
+        return set().union(*(table["quantity"] for table in self._tables))
+
+    def _panels(self) -> list[str]:
+        """Return the quantities to draw."""
+        measured, predicted = {quantity for _, quantity in self.points}, self._predicted()
+        default = [quantity for quantity in THERMAL if quantity in measured & predicted]
+        return list(dict.fromkeys(self.quantities or default or [CV]))
+
+    def _check_points(self, shown: Sequence[str]) -> None:
+        """Raise CloudkitError for points of a crystal that is not drawn, and if no point belongs to a panel."""
+        unknown = {name for name, _ in self.points} - set(self._ids)
+        if unknown:
+            names = ", ".join(sorted(unknown))
+            raise CloudkitError(
+                f"measured points of {names}, which is not drawn; drawn: {', '.join(self._ids)}"
+            )
+        measured = sorted({quantity for _, quantity in self.points})
+        if measured and not any(self._measured(quantity) for quantity in shown):
+            known = ", ".join(quantity for quantity in THERMAL if quantity in self._predicted())
+            raise CloudkitError(
+                f"the measured points are {', '.join(measured)}, and the plot shows {', '.join(shown)}; curves of this model: {known}"
+            )
+
+    def _measured(self, quantity: str) -> list[str]:
+        """Return the quantities of the points in the panel of a quantity; Cp is drawn over Cv if Cp is not predicted."""
+        over = [CP] if quantity == CV and CP not in self._predicted() else []
+        return [name for name in (quantity, *over) if any(of == name for _, of in self.points)]
+
     def _draw(self, axes: Any, quantity: str) -> None:
         unit = ""
-        predicted = set().union(*(table["quantity"] for table in self._tables))
-        base = "heat_capacity" if quantity == "heat_capacity_p" and quantity not in predicted else quantity
         for index, (name, table) in enumerate(zip(self._ids, self._tables, strict=True)):
-            rows = table[table["quantity"] == base].sort_values("temperature")
+            rows = table[table["quantity"] == quantity].sort_values("temperature")
             kelvin, color = rows["temperature"].to_numpy(), COLORS[index % len(COLORS)]
             axes.plot(kelvin, rows["value"], label=_short(name), **_look(index))
             if rows["lower"].notna().any():
                 axes.fill_between(kelvin, rows["lower"], rows["upper"], color=color, alpha=0.13, linewidth=0)
-            points = self.points.get((name, quantity), [])
-            if points:
-                x, y = zip(*points, strict=True)
+            for measured in self._measured(quantity):
+                points = self.points.get((name, measured), [])
+                look = {"markeredgecolor": "white", "markeredgewidth": 0.6, "clip_on": False}
                 axes.plot(
-                    x,
-                    y,
-                    "o",
-                    color=color,
-                    markersize=4.5,
-                    markeredgecolor="white",
-                    markeredgewidth=0.6,
-                    clip_on=False,
-                )
+                    [kelvin for kelvin, _ in points], [value for _, value in points], "o", color=color, markersize=4.5, **look
+                )  # fmt: skip
             unit = str(rows["unit"].iloc[0])
-        if unit == "J/mol_atom/K" and base == "heat_capacity":
+        if unit == "J/mol_atom/K" and quantity == CV:
             axes.axhline(DULONG_PETIT, color="#5b6675", linewidth=0.8, linestyle=":")
             axes.annotate("3R", (1, DULONG_PETIT), xycoords=("axes fraction", "data"), xytext=(3, 0),
                           textcoords="offset points", va="center", fontsize=9, color="#5b6675")  # fmt: skip
         _finish(axes, "temperature (K)", f"{quantity_name(quantity)} ({unit})", self._note(quantity))
 
     def _note(self, quantity: str) -> str | None:
+        measured = [quantity_name(name).split()[-1] for name in self._measured(quantity)]  # the symbol
         notes: Sequence[str] = [
             f"the first {len(self._ids)} of {len(self._ids) + self._left_out} crystals"
             if self._left_out
             else "",
-            "points: measured" if any(name == quantity for _, name in self.points) else "",
-            "shaded: 80 % band"
+            f"points: measured {' and '.join(measured)}" if measured else "",
+            "shaded: 80 % intervals"
             if quantity and self._tables and self._tables[0]["lower"].notna().any()
             else "",
         ]

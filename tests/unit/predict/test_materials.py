@@ -284,7 +284,17 @@ def test_the_command_prints_one_table_and_the_flags(capsys: pytest.CaptureFixtur
     answer = capsys.readouterr()
     assert "bulk_modulus" in answer.out and "mixed or partly filled sites" in answer.err
     assert "mixed" not in answer.out
-    assert "note: values are as computed (PBE), not as measured" in answer.err
+    assert "band gaps are as computed (PBE), about 40 % below measured ones" in answer.err
+
+
+def test_the_command_names_the_limits_of_the_printed_quantities_only(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run("predict", "materials", ROCK_SALT, "-q", "bulk_modulus,heat_capacity_p") == 0
+    assert "as computed" not in capsys.readouterr().err
+    assert run("predict", "materials", ROCK_SALT, "-q", "thermal_expansion") == 0
+    found = capsys.readouterr().err
+    assert "1.7 times the measured one" in found and "band gaps" not in found
 
 
 def test_a_crystal_of_an_element_that_no_training_crystal_has_is_answered_and_flagged(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cloudkit.errors import DataError
+from cloudkit.errors import CloudkitError, DataError
 from cloudkit.predict import load
 from cloudkit.report import CurvePlot, read_points
 
@@ -50,7 +50,9 @@ def test_a_point_that_cannot_be_drawn_is_named(tmp_path: Path, row: tuple[object
         read_points(write(tmp_path / "points.csv", good, row))
 
 
-def test_every_quantity_that_points_may_have_is_drawn(thermal_folder: Path, tmp_path: Path) -> None:
+def test_every_quantity_of_the_points_is_drawn_and_cp_over_cv_if_it_is_not_predicted(
+    thermal_folder: Path, tmp_path: Path
+) -> None:
     model = load(thermal_folder)
     names = ("heat_capacity", "heat_capacity_p", "entropy", "internal_energy", "free_energy")
     rows = [
@@ -60,7 +62,24 @@ def test_every_quantity_that_points_may_have_is_drawn(thermal_folder: Path, tmp_
     plot.add(model.predict([ROCK_SALT], [0, 200, 400]).assign(id="1"))
     plot.save(tmp_path / "curves.svg")
     text = (tmp_path / "curves.svg").read_text()
-    assert text.count('id="axes_') == len(names)
+    assert text.count('id="axes_') == len(names) - 1
+    assert "points: measured Cv and Cp" in text
+
+
+def test_points_are_in_the_panel_of_their_quantity_and_open_no_other(tmp_path: Path) -> None:
+    points = read_points(write(tmp_path / "p.csv", ("1", 200, 20.0, "heat_capacity_p", "J/mol_atom/K", "")))
+    table = load("materials").predict([ROCK_SALT], [0, 200, 400]).dropna(subset="temperature").assign(id="1")
+    for chosen, panels in (([], 1), (["heat_capacity", "heat_capacity_p"], 2)):
+        plot = CurvePlot(3, points, chosen)
+        plot.add(table)
+        plot.save(tmp_path / "curves.svg")
+        text = (tmp_path / "curves.svg").read_text()
+        assert text.count('id="axes_') == panels
+        assert text.count("points: measured Cp") == 1 and "measured Cv" not in text
+    plot = CurvePlot(3, points, ["heat_capacity"])
+    plot.add(table)
+    with pytest.raises(CloudkitError, match="points are heat_capacity_p, and the plot shows heat_capacity"):
+        plot.save(tmp_path / "curves.svg")
 
 
 def test_two_crystals_of_one_id_are_two_curves(thermal_folder: Path, tmp_path: Path) -> None:
