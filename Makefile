@@ -17,6 +17,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CON
 # Build the environment, then train and evaluate a thermal model on the built-in data: runs/thermal/report.html.
 demo: $(VENV)/.train
 	$(BIN)/cloudkit build thermal
+	@echo "next: . $(BIN)/activate && cloudkit predict runs/thermal docs/examples/crystals/corundum.cif"
 
 # On all cores, up to eight; a file of tests stays in one process, with one thread for its arithmetic.
 test: $(VENV)/.test

@@ -6,6 +6,7 @@ CLOUDKIT_REQUIRE_CORE=1 makes a failed compilation an error.
 
 import os
 import sys
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -127,7 +128,9 @@ class WithCheckout:
         return self
 
     def __exit__(self, *error: Any) -> None:
-        self.strategy.__exit__(*error)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a folder of the same name, for which the .pth file cares
+            self.strategy.__exit__(*error)
 
 
 setup(

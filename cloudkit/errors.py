@@ -203,9 +203,8 @@ class MissingExtra(CloudkitError, ImportError):
     """
 
     def __init__(self, module: str, extra: str) -> None:
-        super().__init__(
-            f"this needs {module}, which is not installed: pip install '{DISTRIBUTION}[{extra}]'"
-        )
+        self.install = f"pip install '{DISTRIBUTION}[{extra}]'"
+        super().__init__(f"this needs {module}, which is not installed: {self.install}")
         self.extra = extra
 
 

@@ -5,6 +5,7 @@ JSON Schema, the codes from the tables that the program itself uses.
 """
 
 import json
+import posixpath
 import re
 import subprocess
 import sys
@@ -15,11 +16,22 @@ from typing import Any
 from latex2mathml.converter import convert
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTES = sorted((ROOT / "spec" / "decisions").glob("*.md"))
 # Code, or group 1: a formula outside of it, which may go over a line but not a paragraph.
 FORMULA = re.compile(r"```.*?```|`[^`]*`|\$((?:[^$`\n]|\n(?!\n))+)\$", re.DOTALL)
+PAGE_OF = {  # documents of the repository and their pages
+    "spec/scope.md": "standard.md",
+    "benchmarks/README.md": "benchmarks.md",
+    "schemas/model.schema.json": "reference/spec.md",
+    **{f"spec/decisions/{note.name}": f"decisions/{note.name}" for note in NOTES},
+    **{
+        f"docs/notebooks/{path.name}": f"notebooks/{path.stem}.md"
+        for path in (ROOT / "docs/notebooks").glob("*.ipynb")
+    },
+}
 LINK = re.compile(r"(?<!!)\[([^\]]*)\]\((?!https?:|#)([^)]*)\)")
 
 
@@ -140,13 +152,32 @@ def pages() -> Iterator[tuple[str, Callable[[], str]]]:
         yield f"decisions/{note.name}", copied(str(note.relative_to(ROOT)))
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Turn $formulas$ into MathML, which browsers show without scripts (called by mkdocs)."""
+def to_pages(markdown: str, source: str) -> str:
+    """Replace links to documents of the repository, which work in a checkout, by links to their pages."""
+
+    def replaced(found: re.Match[str]) -> str:
+        path, mark, part = found[2].partition("#")
+        whole = posixpath.normpath(posixpath.join("docs", posixpath.dirname(source), path))
+        if whole not in PAGE_OF:
+            return found[0]
+        return (
+            f"[{found[1]}]({posixpath.relpath(PAGE_OF[whole], posixpath.dirname(source) or '.')}{mark}{part})"
+        )
+
+    return LINK.sub(replaced, markdown)
+
+
+def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
+    """Lead links to pages, and turn $formulas$ into MathML, which browsers show without scripts (called by mkdocs)."""
+    if page.file.src_uri not in PAGE_OF.values():
+        markdown = to_pages(markdown, page.file.src_uri)
     return FORMULA.sub(lambda found: convert(found[1]) if found[1] else found[0], markdown)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages (called by mkdocs)."""
     for address, make in pages():
+        if (stub := files.get_file_from_path(address)) is not None:
+            files.remove(stub)
         files.append(File.generated(config, address, content=make()))
     return files

@@ -14,7 +14,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import zipfile
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -22,11 +21,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 LIMIT = 240.0  # seconds from nothing to the data sheet
 SHEET = "--page sheet.html"
+ENTER = "mkdir try && cd try"
 LEFT_OUT = {
     "make test": "the tests are what CI runs",
     "example.org": "it is not a provider",
 }
-PART = 1  # exit code: done, and some structures failed; the tutorial has a broken one on purpose
+PART = 1  # exit code: done, and some structures failed; the examples have a broken one on purpose
 
 
 def blocks(page: str, kind: str) -> list[str]:
@@ -48,17 +48,8 @@ def tutorial_commands(page: str) -> list[str]:
 
 
 def own_files(clone: Path) -> None:
-    """What the reader of the README has: a crystal, folders of crystals, an archive. The tutorial's own folder is `lesson`."""
-    crystals = clone / "docs/examples/crystals"
-    whole = [path for path in crystals.glob("*.cif") if path.stem != "unfinished"]
-    shutil.copy(crystals / "corundum.cif", clone / "my.cif")
-    for name in ("my_cifs", "shards", "structures"):
-        (clone / name).mkdir()
-        for path in whole:
-            shutil.copy(path, clone / name)
-    with zipfile.ZipFile(clone / "more.zip", "w") as archive:
-        archive.write(whole[0], "more.cif")
-    shutil.copytree(crystals, clone / "lesson/crystals")
+    """What the reader of tutorial and notebooks has, in the folder `lesson`."""
+    shutil.copytree(clone / "docs/examples/crystals", clone / "lesson/crystals")
     for table in (clone / "docs/examples").glob("*.csv"):
         shutil.copy(table, clone / "lesson")
     for path in (clone / "docs/notebooks").glob("*.ipynb"):
@@ -72,15 +63,18 @@ def notebook_program(path: Path) -> str:
 
 
 def steps(clone: Path) -> Iterator[tuple[Path, str]]:
-    """(folder, command), the way to the data sheet first."""
+    """(folder, command), the way to the data sheet first. The README enters the folder `try` after `make demo`."""
     readme = [
         line
         for line in readme_commands((clone / "README.md").read_text("utf-8"))
         if not any(word in line for word in LEFT_OUT)
     ]
-    first = [line for line in readme if line.startswith("make demo") or SHEET in line]
-    yield from ((clone, line) for line in first)
-    yield from ((clone, line) for line in readme if line not in first)
+    entered = readme.index(ENTER)
+    work = clone / "try"
+    yield from ((clone, line) for line in readme[: entered + 1])
+    first = [line for line in readme[entered + 1 :] if line.startswith("cp ") or SHEET in line]
+    yield from ((work, line) for line in first)
+    yield from ((work, line) for line in readme[entered + 1 :] if line not in first)
     yield from (
         (clone / "lesson", line)
         for line in tutorial_commands((clone / "docs/tutorial.md").read_text("utf-8"))
@@ -116,7 +110,7 @@ def main() -> int:
                 print(f"exit code {done.returncode}\n{done.stdout}", file=sys.stderr)
                 return 1
             if SHEET in command and not sheet:
-                assert (clone / "sheet.html").stat().st_size > 10_000
+                assert (clone / "try/sheet.html").stat().st_size > 10_000
                 sheet = time.monotonic() - begun
                 log.append(f"{sheet:8.1f} s  from nothing to the data sheet of one's own CIF")
                 print(log[-1], flush=True)

@@ -187,14 +187,16 @@ def read_output(text: str, form: str) -> Iterator[Record]:
         ase = require("ase.io", "interop")
     except MissingExtra as error:
         raise StructureError(
-            "S102", "outputs of VASP are read by ASE, which is not installed", str(error)
+            "S102",
+            "outputs of VASP are read by ASE, which is not installed",
+            f"{error.install}, or give the CONTCAR of the run",
         ) from error
     try:
         atoms = ase.read(_NamedFile(text), format=form, index=-1)
     except Exception as error:
         raise StructureError(
             "S103",
-            f"ASE cannot read the output: {type(error).__name__}: {error}",
+            f"ASE cannot read the output ({str(error) or type(error).__name__}); is the run complete?",
             "give the CONTCAR of the run",
         ) from error
     yield Record("", from_object(atoms), None, ("the last structure of the output is read",))

@@ -121,6 +121,16 @@ def test_the_spec_of_the_examples_is_the_one_of_its_page() -> None:
     assert f"```yaml\n# file: bulk_modulus.yaml\n{example}```\n" in page
 
 
+def test_links_lead_to_files_of_the_checkout() -> None:
+    """But for `made/`, which `make docs` makes; the site replaces the others by links to its pages (docs/generate.py)."""
+    dead = []
+    for page in (*PAGES, ROOT / "README.md", ROOT / "CONTRIBUTING.md"):
+        for link in re.findall(r"\]\(([^)\s#]+)", page.read_text(encoding="utf-8")):
+            if not re.match(r"https?:|made/", link) and not (page.parent / link).exists():
+                dead.append(f"{page.relative_to(ROOT)}: {link}")
+    assert dead == []
+
+
 def test_notebooks_are_kept_without_outputs() -> None:
     kept = sorted((DOCS / "notebooks").glob("*.ipynb"))
     assert kept
