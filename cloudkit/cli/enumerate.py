@@ -30,7 +30,7 @@ def command(
 
     \b
     Example:
-      cloudkit enumerate perovskite --elements Sr,Ba,Ti,Zr,Hf -e O=O,S -o candidates.csv
+      cloudkit enumerate perovskite -e Ca=Ca,Sr,Ba -e Ti=Ti,Zr,Hf -e O=O,S -o candidates.csv
       cloudkit predict materials candidates.csv --top 50 --page top.html
     """
     if output:

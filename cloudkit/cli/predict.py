@@ -83,7 +83,7 @@ def command(
     by: Annotated[str | None, typer.Option("--by", metavar="QUANTITY", help="With --top: rank by this. [default: formation_energy, or the model's first quantity]", show_default=False)] = None,
     lowest: Annotated[bool | None, typer.Option("--lowest/--highest", help="With --top: which values are best. [default: lowest for energies, highest otherwise]", show_default=False)] = None,
     where: Annotated[str | None, typer.Option("--where", metavar="CONDITION", help="With --top: keep only matching rows, such as \"value > 20 and novelty == 'new'\". Columns: formula, elements, space_group, novelty, value, lower, upper and each quantity.", show_default=False)] = None,
-    reference: Annotated[list[str] | None, typer.Option("--reference", metavar="FILE", help="With --top: known crystals, for novelty; can be repeated. [default: built-in minerals and prototypes]", show_default=False)] = None,
+    reference: Annotated[list[str] | None, typer.Option("--reference", metavar="FILE", help="With --top: known crystals, for novelty, besides those that the model was trained on; can be repeated. [default: built-in minerals and prototypes]", show_default=False)] = None,
     page: Annotated[Path | None, typer.Option("--page", metavar="PAGE", help="Write an .html data sheet of each crystal; with --top, one page with the best.")] = None,
     wide: Annotated[bool, typer.Option("--wide", help="One row per crystal and temperature, one column per quantity.")] = False,
     failures: Failures = None,

@@ -44,7 +44,8 @@ def rank_inputs(
     kelvin = None if temperatures is None else parse_temperatures(temperatures)
     if kelvin is not None and len(kelvin) != 1:
         raise CloudkitError(f"--top ranks at one temperature, but {temperatures} gives {len(kelvin)}")
-    trained, known = load(model), Reference(reference)
+    trained = load(model)
+    known = Reference(reference, trained)
     with counting("candidates") as bar:
 
         def counted() -> "Iterator[Encoded]":
@@ -83,6 +84,6 @@ def rank_inputs(
     by = f" by {found.quantity}" if found.quantity else ""
     say(
         f"{found.predicted:,} predicted, {len(found.failures):,} failed; {found.kept:,} meet the condition, {found.novel:,} of them "
-        f"not among the {known.rows:,} known crystals; listed: the best {len(rows)}{by}"
+        f"not among the known crystals ({known.description}); listed: the best {len(rows)}{by}"
     )
     return 1 if found.failures else 0

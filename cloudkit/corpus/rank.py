@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cloudkit.corpus.facts import ColumnNames, Source, read_rows
@@ -10,6 +11,7 @@ from cloudkit.data import builtin_path
 from cloudkit.encoding import Encoded
 from cloudkit.errors import CloudkitError, require
 from cloudkit.predict import Failure, Predictor
+from cloudkit.predict.training_crystals import site_hash
 from cloudkit.scope import Scope, canonical_scope, parse, project_scope, reduced_formula
 from cloudkit.units import Per
 
@@ -128,6 +130,8 @@ class Ranking:
         What candidates are ranked by.
     units : dict
         quantity -> unit.
+    reference : str
+        The known crystals, in words.
     predicted, kept, novel : int
         Number of all candidates with a prediction, those that meet the condition, and new ones among these.
     failures : list of Failure
@@ -144,6 +148,7 @@ class Ranking:
     quantity: str
     unit: str
     units: dict[str, str] = field(default_factory=dict)
+    reference: str = ""
     predicted: int = 0
     kept: int = 0
     novel: int = 0
@@ -155,12 +160,14 @@ class Ranking:
 
 
 class Reference:
-    """Known crystals, by canonical string and by formula.
+    """Known crystals, by canonical string, by formula and Wyckoff positions, and by formula.
 
     Parameters
     ----------
     files
         Tables of strings or structures; by default the built-in minerals and prototypes.
+    model
+        Model whose training crystals are known too.
 
     Examples
     --------
@@ -168,25 +175,36 @@ class Reference:
     'known formula'
     """
 
-    def __init__(self, files: Sequence[str] = ()) -> None:
+    def __init__(self, files: Sequence[str] = (), model: Predictor | None = None) -> None:
         self.texts: set[str] = set()
         self.formulas: set[str] = set()
-        self.rows = 0
+        rows = 0
         for given in files or [str(builtin_path(name)) for name in REFERENCE]:
             for row, _, _ in read_rows(given, ColumnNames(labels=()), Source(given)):
                 if row.scope is None:
                     continue
-                self.rows += 1
+                rows += 1
                 text, formula = _identity(parse(row.scope))
                 self.texts.add(text)
                 self.formulas.add(formula)
+        learned = list(model.training_crystals.identities()) if model and model.training_crystals else []
+        self.learned = set(learned)
+        self.formulas |= {formula for formula, _ in learned}
+        names = ", ".join(Path(name).name for name in files) or "the built-in minerals and prototypes"
+        self.description = f"{rows:,} crystals of {names}"
+        if model and learned:
+            self.description += f", and the {len(learned):,} training crystals of {model.name}"
 
     def novelty(self, scope: Scope) -> str:
-        """Return "known" (same canonical string, or reduced string if the reference has that), "known formula" or "new"."""
+        """Return "known", "known formula" or "new".
+
+        A crystal is known if a file has its canonical string, or its reduced string, or if a training crystal has its formula,
+        space group and Wyckoff positions (training crystals are stored without the element of each position).
+        """
         text, formula = _identity(scope)
-        if text in self.texts or (
-            scope.dialect != "reduced" and str(project_scope(parse(text), "reduced")) in self.texts
-        ):
+        if text in self.texts or (formula, site_hash(parse(text))) in self.learned:
+            return KNOWN
+        if scope.dialect != "reduced" and str(project_scope(parse(text), "reduced")) in self.texts:
             return KNOWN
         return FORMULA if formula in self.formulas else NEW
 
@@ -244,7 +262,7 @@ def rank(
     (['Po', 'CsCl'], 'bulk_modulus', 2)
     """
     pandas = require("pandas", "train")
-    best = Ranking(pandas.DataFrame(columns=list(COLUMNS)), "", "")
+    best = Ranking(pandas.DataFrame(columns=list(COLUMNS)), "", "", reference=reference.description)
     held: dict[str, Encoded] = {}
     for table, failures in model.predict_batches(_numbered(inputs, held), temperature, per):
         best.failures += [failure._replace(id=held[failure.id].id) for failure in failures]

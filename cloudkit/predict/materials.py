@@ -22,7 +22,7 @@ from cloudkit.predict.inputs import Failure, ModelInput, raise_failures
 from cloudkit.predict.model import ROOM_TEMPERATURE, Model, Predictor
 from cloudkit.predict.sheet import CURVE_TEMPERATURES, DOS_FREQUENCIES, Sheet, trim_density
 from cloudkit.predict.tables import Columns, Values, long_columns
-from cloudkit.predict.training_crystals import read_training_crystals
+from cloudkit.predict.training_crystals import TrainingCrystals, read_training_crystals
 from cloudkit.scope import parse, project, reduced_formula
 from cloudkit.units import Per
 
@@ -77,6 +77,11 @@ class Materials(Predictor):
         return f"<Materials: predicts {', '.join(self.quantities)}>"
 
     @cached_property
+    def training_crystals(self) -> TrainingCrystals:
+        """The crystals that the shipped models learned from."""
+        return read_training_crystals()
+
+    @cached_property
     def _geometry(self) -> tuple[Runtime, GeometryHead]:
         runtime = read_runtime(shipped()["geometry"])
         return runtime, next(iter(runtime.geometry_heads.values()))
@@ -98,7 +103,7 @@ class Materials(Predictor):
         found = self.properties([item.text for item in kept], kelvin)
         fits = np.isfinite(found["heat_capacity"].value[:, 0]).tolist()
         notes = [
-            "; ".join([*read_training_crystals().unlike(parse(item.text)), *([] if fit else [TOO_LONG])])
+            "; ".join([*self.training_crystals.unlike(parse(item.text)), *([] if fit else [TOO_LONG])])
             for item, fit in zip(kept, fits, strict=True)
         ]
         thermal = Interval(*(np.stack(parts, axis=2) for parts in zip(*map(found.get, THERMAL), strict=True)))
@@ -131,7 +136,7 @@ class Materials(Predictor):
         density = np.full(len(DOS_FREQUENCIES), np.nan)
         if tokens.lengths[0] <= model.max_length:
             density = model.density(model.heads[0], tokens, DOS_FREQUENCIES)[0]
-        trained_on = read_training_crystals()
+        trained_on = self.training_crystals
         return Sheet(
             NAME, record.id, ready.text, reduced_formula(scope), scope.space_group, at, table,  # type: ignore[arg-type]
             {name: unit_of(name) for name in table}, {name: errors_of(name) for name in table}, {},

@@ -94,6 +94,12 @@ class Predictor:
     width = 0
     caveats: Mapping[str, str] = MappingProxyType({})
     quantities: tuple[str, ...] = ()
+    name = ""
+
+    @cached_property
+    def training_crystals(self) -> TrainingCrystals | None:
+        """The crystals that it learned from; None if there is no record of them."""
+        raise NotImplementedError
 
     def predict(
         self, inputs: Any, temperatures: Any = None, per: Per = "atom", *, wide: bool = False

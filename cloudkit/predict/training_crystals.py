@@ -4,7 +4,7 @@ The distance between two compositions is the earth mover's distance of their ele
 C. J. Hargreaves et al., Chem. Mater. 32 (2020) 10610). It is about 1 for neighbours such as NaCl and KCl.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from cloudkit.errors import ModelError, ScopeError
 from cloudkit.models.runtime.runtime import SHIPPED
 from cloudkit.predict.arrays import read_arrays
-from cloudkit.scope import Scope, parse
+from cloudkit.scope import Scope, formula_text, parse
 from cloudkit.tables import ELEMENT, ELEMENTS, Element
 from cloudkit.tables.composition import whole_numbers
 
@@ -166,19 +166,22 @@ class TrainingCrystals:
         comparable = self.mixed or not _has_mixed_sites(scope)
         return rows, distance, (self.sites[rows] == site_hash(scope)) & comparable
 
-    def _neighbor(self, row: int, same: bool, distance: float) -> Neighbor:
+    def formula(self, row: int) -> str:
+        """Return the formula of a crystal, as `cloudkit.scope.reduced_formula` writes it."""
         pairs = zip(self.numbers[row].tolist(), self.amounts[row].tolist(), strict=True)
-        parts = [(ELEMENTS[number - 1], amount) for number, amount in pairs if number]
-        parts.sort(key=lambda part: part[0].order)
-        formula = "".join(
-            f"{element.symbol}{'' if amount == 1 else f'{amount:.4g}'}" for element, amount in parts
-        )
+        return formula_text({ELEMENTS[number - 1].symbol: amount for number, amount in pairs if number})
+
+    def identities(self) -> Iterator[tuple[str, int]]:
+        """Yield the formula and the `site_hash` of each crystal."""
+        return ((self.formula(row), int(self.sites[row])) for row in range(len(self)))
+
+    def _neighbor(self, row: int, same: bool, distance: float) -> Neighbor:
         labels = {
             name: float(value)
             for name, value in zip(self.quantities, self.labels[row], strict=True)
             if not np.isnan(value)
         }
-        return Neighbor(formula, int(self.group[row]), same, distance, labels)
+        return Neighbor(self.formula(row), int(self.group[row]), same, distance, labels)
 
 
 def site_hash(scope: Scope) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 from cloudkit.evaluate.display import quantity_name, short_scope
 from cloudkit.report.charts import Axis, Series, chart
 from cloudkit.report.element_map import element_map
-from cloudkit.report.page import Figure, render
+from cloudkit.report.page import Figure, formula_html, render
 from cloudkit.tables import ELEMENT
 from cloudkit.units import QUANTITIES
 
@@ -169,8 +169,8 @@ def rank_page(ranking: "Ranking", options: "RankOptions", model: str) -> str:
     Returns
     -------
     str
-        Self-contained HTML: a plot, and a table with formula, sites, prediction ± half of its 80 % interval, and all other
-        quantities.
+        Self-contained HTML: a plot, and a table with formula, prediction ± half of its 80 % interval, novelty, all other
+        quantities, sites and id.
 
     Examples
     --------
@@ -190,13 +190,13 @@ def rank_page(ranking: "Ranking", options: "RankOptions", model: str) -> str:
         ),
     )
     heads = [
-        "rank", "id", "formula", "sites", "novelty", _with_unit(name, ranking.unit), "±",
-        *(_with_unit(quantity_name(quantity), ranking.units[quantity]) for quantity in others),
+        "rank", "formula", _with_unit(name, ranking.unit), "±", "novelty",
+        *(_with_unit(quantity_name(quantity), ranking.units[quantity]) for quantity in others), "sites", "id",
     ]  # fmt: skip
     rows = [
         (
-            rank, row["id"], row["formula"], short_scope(row["scope"]), row["novelty"], row["value"],
-            (row["upper"] - row["lower"]) / 2, *(row[ranking.column(quantity)] for quantity in others),
+            rank, formula_html(row["formula"]), row["value"], (row["upper"] - row["lower"]) / 2, row["novelty"],
+            *(row[ranking.column(quantity)] for quantity in others), short_scope(row["scope"]), row["id"],
         )
         for rank, row in enumerate(best, start=1)
     ]  # fmt: skip

@@ -17,7 +17,7 @@ from cloudkit.corpus.candidates import is_neutral
 from cloudkit.encoding import Encoded
 from cloudkit.errors import CloudkitError
 from cloudkit.io import read_table
-from cloudkit.predict import Failure
+from cloudkit.predict import Failure, load
 from cloudkit.scope import canonical_text, parse
 from cloudkit.tables import ELEMENT, ELEMENTS
 
@@ -124,6 +124,18 @@ def test_novelty_is_by_canonical_string_then_by_formula(tmp_path: Path) -> None:
         assert reference.novelty(parse(text)) == novelty
 
 
+def test_training_crystals_are_known() -> None:
+    model = load("materials")
+    (zirconate,) = enumerate_candidates("perovskite", ["Ca=Ba", "Ti=Zr", "O=O"])
+    scope = parse(zirconate.scope)
+    assert Reference().novelty(scope) == "new"
+    reference = Reference(model=model)
+    assert reference.novelty(scope) == "known"
+    assert "minerals" in reference.description and "training crystals of materials" in reference.description
+    (other,) = enumerate_candidates("perovskite", ["Ca=Cs", "Ti=Hg", "O=F"])
+    assert reference.novelty(parse(other.scope)) == "new"
+
+
 class TwoOutputs:
     """A model of two quantities, one of which is called as a column of rankings is."""
 
@@ -168,7 +180,8 @@ def test_candidates_are_ranked_by_formation_energy_first(
     assert all(float(row["band_gap"]) > 1 and float(row["bulk_modulus"]) > 0 for row in rows)
     heads = page.read_text().split("<th")[2:]
     names = [head.partition(">")[2].partition("<")[0] for head in heads]
-    assert names[2:8] == ["formula", "sites", "novelty", "formation energy (eV/atom)", "±", "band gap (eV)"]
+    assert names[1:6] == ["formula", "formation energy (eV/atom)", "±", "novelty", "band gap (eV)"]
+    assert "training crystals of materials" in page.read_text()
     formulas = [row["formula"] for row in rows]
     assert ("once for each arrangement" in page.read_text()) == (len(set(formulas)) < len(formulas))
     with pytest.raises(SystemExit) as ended:
