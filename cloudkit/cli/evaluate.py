@@ -27,11 +27,13 @@ def command(
 ) -> None:  # fmt: skip
     """Measure a model's errors on labelled data, and those of baselines trained on the same rows.
 
-    Labels are in the columns that the model's spec names, or in columns named after the quantities.
+    Labels are in the columns that the model's spec names, or in columns named after the quantities. Use crystals that the model was
+    not trained on: `cloudkit build` has already written the errors on the test rows of its spec, and a note says how many of your
+    crystals were among the training rows.
 
     \b
     Example:
-      cloudkit evaluate runs/thermal thermal:test
+      cloudkit evaluate runs/bulk_modulus new_labels.csv
       cloudkit evaluate elastic moduli.csv --label bulk_modulus=K_VRH
     """
     from cloudkit.evaluate import evaluate
@@ -42,15 +44,13 @@ def command(
         raise CloudkitError(
             f"{model} is all shipped models together; evaluate one of them: {', '.join(trained.members)}"
         )
-    found = evaluate(trained, data, targets=_targets(trained, label or ()), text=column)
+    found = evaluate(trained, data, targets=_targets(trained, label or ()), text=column, log=say)
     metrics = [score.metrics for score in found.scores]
     if as_json:
         emit_json({"tasks": metrics, "notes": found.notes}, indent=1)
     else:
         for task in metrics:
             show_errors(task)
-    for note in found.notes:
-        say(f"note: {note}")
 
 
 def _targets(trained: "Model", labels: Sequence[str]) -> "list[Target]":

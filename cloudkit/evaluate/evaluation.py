@@ -1,6 +1,6 @@
 """Evaluation of a trained model on a table of labels, with baselines trained on its training rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -43,6 +43,7 @@ from cloudkit.predict.model import Model
 from cloudkit.units import MOLAR_QUANTITIES, canonical_unit
 
 Array = npt.NDArray[np.float64]
+Log = Callable[[str], None]
 ALL_BASELINES: Final = tuple(BASELINES)
 
 
@@ -95,6 +96,7 @@ def evaluate(
     id: str | None = None,
     n_atoms: str | None = None,
     baselines: Sequence[str] = ALL_BASELINES,
+    log: Log = lambda line: None,
 ) -> Evaluation:
     """Evaluate a model on the labels of a table, with baselines trained on the same rows as the model.
 
@@ -111,6 +113,8 @@ def evaluate(
         Columns of strings, ids and atoms.
     baselines : sequence of str
         Names in BASELINES.
+    log : callable
+        Called with one line per note, before anything is trained, and per quantity whose baselines are trained.
 
     Returns
     -------
@@ -131,7 +135,14 @@ def evaluate(
     ('bulk_modulus', 1)
     """
     table = data if isinstance(data, Table) else open_data(data)
-    scores, notes = list[Scores | ClassScores](), list[str]()
+    scores, notes = list[Scores | ClassScores](), dict[str, None]()
+
+    def note(lines: Sequence[str]) -> None:
+        for line in lines:
+            if line not in notes:
+                log(f"note: {line}")
+        notes.update(dict.fromkeys(lines))
+
     for head in model.heads:
         largest = harmonic_limits([model.spec.heads[head]])  # the limits of labels that it has in training
         limited = [
@@ -144,15 +155,15 @@ def evaluate(
                 text=text or _text_column(model, head, table), n_atoms=n_atoms or ("n_atoms" if "n_atoms" in table.columns else None),
             )  # fmt: skip
             rows, learned, row_notes = _finetune_rows(model, head)
-            notes += [*test.notes, *row_notes, *_overlap(learned, test)]
+            note([*_overlap(learned, test), *test.notes, *row_notes])
             if isinstance(model.spec.heads[head], ClassificationHead):
+                note(_absent(test))
                 scores.append(_classified(model, head, rows, test, baselines))
-                notes += _absent(test)
                 continue
             train = None if rows is None else rows.train
             units = {target.quantity: target.unit for target in limited}
             ends = predict_crystals(model, head, test)
-            compared = compare(head, train, test, ends.value, baselines, model.spec.run.seed, units)
+            compared = compare(head, train, test, ends.value, baselines, model.spec.run.seed, units, log)
             add_intervals(compared, test, ends)
             scores += compared
     if not scores:
@@ -160,7 +171,7 @@ def evaluate(
         raise DataError(
             f"{table.name}: no column of labels found; name one {names}, or use --label (in Python: targets)"
         )
-    return Evaluation(scores, list(dict.fromkeys(notes)))
+    return Evaluation(scores, list(notes))
 
 
 def open_data(name: str | Path) -> Table:
@@ -238,6 +249,7 @@ def compare(
     baselines: Sequence[str],
     seed: int = 0,
     units: Mapping[str, str] | None = None,
+    log: Log = lambda line: None,
 ) -> list[Scores]:
     """Score predictions of a head, quantity by quantity, together with baselines.
 
@@ -257,6 +269,8 @@ def compare(
         For trees.
     units : mapping, optional
         Units of quantities without a canonical unit.
+    log : callable
+        Called with a line for each quantity whose baselines are trained.
 
     Returns
     -------
@@ -270,13 +284,13 @@ def compare(
     >>> compare("gap", None, test, np.array([1.5]), [])[0].metrics["mae"]
     0.5
     """
-    units = units or {}
-    return [
-        _score(
-            head, name, canonical_unit(name) or units.get(name, ""), train, test, prediction, baselines, seed
-        )
-        for name in test.quantities
-    ]
+    scores = []
+    for name in test.quantities:
+        unit = canonical_unit(name) or (units or {}).get(name, "")
+        if train is not None and name in train.quantities and baselines:
+            log(f"{name}: training the baselines {', '.join(baselines)}")
+        scores.append(_score(head, name, unit, train, test, prediction, baselines, seed))
+    return scores
 
 
 def _score(

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from cloudkit.errors import DISTRIBUTION
 from cloudkit.evaluate.class_metrics import SCORES
 from cloudkit.evaluate.display import baseline_name, quantity_name
 from cloudkit.evaluate.metrics import MEASURES
@@ -187,7 +186,7 @@ def _use(spec: Spec) -> str:
     thermal = any(isinstance(head, ThermalHead) for head in spec.heads.values())
     option, argument = (" --temperatures 0:600:10", ", temperatures=[75, 300]") if thermal else ("", "")
     return "\n".join([
-        "## Use", "", "```sh", f"pip install '{DISTRIBUTION}[train]'", f"cloudkit predict FOLDER crystal.cif{option}", "```", "",
+        "## Use", "", "```sh", f"cloudkit predict FOLDER crystal.cif{option}", "```", "",
         "```python", "import cloudkit", "", 'model = cloudkit.load("FOLDER")', f'model.predict("crystal.cif"{argument})', "```", "",
         "FOLDER is the folder of this card. Values are per mole of atoms unless `--per` says otherwise.",
     ])  # fmt: skip

@@ -70,10 +70,11 @@ def test_strings_that_were_trained_on_are_reported(model):
     table = read_builtin("thermal", "train")
     text = table.text("scope")[0]
     seen = table.where([one == text for one in table.text("scope")])
-    assert any(
-        "1 of 1 strings were also used for training" in note
-        for note in evaluate(model, seen, baselines=[]).notes
-    )
+    lines: list[str] = []
+    found = evaluate(model, seen, baselines=["mean"], log=lines.append)
+    assert "1 of 1 strings were also used for training" in found.notes[0]
+    assert lines[0] == f"note: {found.notes[0]}"  # before anything is trained
+    assert any(line.endswith("training the baselines mean") for line in lines[1:])
 
 
 def test_baselines_learn_from_the_rows_that_the_model_was_fitted_to(model, small_test):

@@ -1,6 +1,8 @@
 """The family `materials`: plausible numbers with units and intervals, flags, sheets, and what the command prints of them."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -332,6 +334,16 @@ def test_the_command_writes_csv_with_notes_and_pages(tmp_path: Path) -> None:
     assert run("predict", "elastic", ROCK_SALT, "--page", tmp_path / "elastic.html") == 0
     assert "Predicted by elastic" in (tmp_path / "elastic.html").read_text()
     assert run("predict", "elastic", ROCK_SALT, "--page", tmp_path / "no.html", "-t", "77") == 2
+
+
+def test_a_page_needs_no_torch(tmp_path: Path) -> None:
+    program = "import sys; sys.modules['torch'] = None; from cloudkit.cli import main; main(sys.argv[1:])"
+    command = ["predict", "materials", ROCK_SALT, "--page", str(tmp_path / "sheet.html")]
+    done = subprocess.run(
+        [sys.executable, "-c", program, *command], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "NaCl" in (tmp_path / "sheet.html").read_text()
 
 
 def test_shipped_models_are_listed_with_errors_below_those_of_trees(

@@ -18,10 +18,11 @@ def test_the_card_says_what_from_what_how_good_and_how_to_use(tmp_path):
         "NCrystal",
         "0.500",
         "extra trees",
-        "pip install 'cloudkit-scope[train]'",
+        "cloudkit predict FOLDER crystal.cif --temperatures",
         "volume",
     ):
         assert fact in text, fact
+    assert "pip install" not in text  # prediction needs no extra
 
 
 def test_the_card_lists_what_the_model_started_from_with_licence_and_citation(tmp_path):
