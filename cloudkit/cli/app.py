@@ -89,7 +89,7 @@ Crystals as short symmetry strings (SCOPE), and models that predict properties f
   cloudkit encode my.cif                           # the crystal as a string
   cloudkit explain my.cif                          # its symmetry by engine and tolerance
   cloudkit predict materials my.cif                # its properties, from the shipped models
-  cloudkit new my.yaml && cloudkit build my.yaml   # your own model, with a report
+  cloudkit new my.yaml --preset property           # a spec to edit, for a model of your own table
   cloudkit doctor                                  # what is installed and what is missing
 
 All commands: cloudkit --help

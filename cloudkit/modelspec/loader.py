@@ -6,11 +6,12 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from cloudkit.errors import CloudkitError, Problem, SpecError, suggest
+from cloudkit.errors import CloudkitError, Problem, SpecError, nearest, suggest
 from cloudkit.io.formats import classify
 from cloudkit.io.paths import missing_hint
+from cloudkit.modelspec.column_check import check_columns
 from cloudkit.modelspec.rules import check_rules
-from cloudkit.modelspec.schema_check import SchemaCheck, check_keys, findings, nearest_name
+from cloudkit.modelspec.schema_check import SchemaCheck, check_keys, findings
 from cloudkit.modelspec.spec import SIZES, Spec, json_schema
 from cloudkit.modelspec.yaml_tree import (
     MAX_BYTES,
@@ -139,7 +140,7 @@ def resolve_files(tree: Node, folder: Path, *, check: bool) -> list[Finding]:
 
     Paths are relative to `folder`, those of ``--set`` to the working directory; `init_from` may name a shipped model instead.
     """
-    findings: list[Finding] = []
+    findings, reported = list[Finding](), set[Mark]()
     start = child(tree, "init_from")
     if start is not None and isinstance(start.value, str) and "\0" not in start.value:
         base = Path.cwd() if start.mark.file == SET else folder.absolute()
@@ -150,7 +151,8 @@ def resolve_files(tree: Node, folder: Path, *, check: bool) -> list[Finding]:
             continue
         written, base = node.value, Path.cwd() if node.mark.file == SET else folder.absolute()
         message = _missing(base / Path(written)) if check and "\0" not in written else None
-        if "\0" in written or message:
+        if ("\0" in written or message) and node.mark not in reported:
+            reported.add(node.mark)  # an alias is written once
             end = message or "it contains a null character"
             findings.append(Finding(path, f"{dotted(path)} = '{written}': {end}"))
         node.value = str(base / written)
@@ -187,8 +189,8 @@ def _missing(file: Path) -> str | None:
         names = sorted(other.name for other in file.parent.iterdir() if other.is_file())[:1000]
     except OSError:  # a missing or unreadable folder, or a name that is too long
         return f"no such file: {file}"
-    near = nearest_name(file.name, names)
-    return f"no such file in {file.parent}" + (f"; did you mean '{near}'?" if near else "")
+    near = nearest(file.name, names, cutoff=0.7)
+    return f"no such file in {file.parent}" + (f"; did you mean '{near[0]}'?" if near else "")
 
 
 def fill_size(tree: Node) -> None:
@@ -330,6 +332,8 @@ def _check(
     fill_size(tree)
     spec, wrong = _validate(tree, check)
     wrong += check_rules(check, tree) + missing
+    if spec is not None and check_files:
+        wrong += check_columns(spec)
     problems += [
         Problem(*(at or locate(tree, path)), message) for path, message, at in check.findings + wrong
     ]

@@ -12,7 +12,7 @@ from cloudkit.modelspec import parse_spec
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     for name in ("cv.csv", "g.csv", "gap.csv", "metals.csv"):
-        (tmp_path / name).write_text("cloud\n")
+        (tmp_path / name).touch()  # columns are not checked in an empty file
     return tmp_path
 
 

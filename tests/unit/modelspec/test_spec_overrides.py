@@ -72,7 +72,7 @@ def test_a_path_of_the_command_line_counts_from_the_working_directory(
     folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     elsewhere = tmp_path_factory.mktemp("elsewhere")
-    (elsewhere / "other.csv").write_text("cloud\n")
+    (elsewhere / "other.csv").touch()
     (folder / "m.yaml").write_text(RICH)
     monkeypatch.chdir(elsewhere)
     spec = load_spec(folder / "m.yaml", ["tasks.1.data.path=other.csv"])

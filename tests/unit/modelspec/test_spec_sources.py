@@ -57,6 +57,14 @@ def test_all_missing_files_are_reported_together_with_the_nearest_name(folder: P
     ]
 
 
+def test_a_missing_file_of_the_preset_is_reported_once_and_without_an_unlike_name(folder: Path) -> None:
+    with pytest.raises(SpecError) as caught:
+        parse_spec(template("property"), "m.yaml", folder)
+    assert [problem.message for problem in caught.value.problems] == [
+        f"tasks.0.data.path = 'labels.csv': no such file in {folder}"
+    ]
+
+
 @pytest.mark.parametrize("path", ["no/such/folder/cv.csv", '"a\\0b"', "x" * 5000, "cv.csv/inside"])
 def test_a_path_that_cannot_exist_is_a_problem_not_a_crash(folder: Path, path: str) -> None:
     with pytest.raises(SpecError) as caught:

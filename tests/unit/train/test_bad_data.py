@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cloudkit.errors import CloudkitError, DataError
+from cloudkit.errors import CloudkitError, DataError, SpecError
 from cloudkit.train import build
 
 from .train_examples import labels, write_csv
@@ -33,7 +33,7 @@ def test_a_bad_cell_of_the_last_file_is_found_before_training(
 
 
 def test_a_missing_column_names_the_nearest_one(project: Path, spec: Any) -> None:
-    with pytest.raises(DataError, match="no column 'cvv'; did you mean 'cv'"):
+    with pytest.raises(SpecError, match=r"no column 'cvv' in train.csv; did you mean 'cv'"):
         build(spec("tasks.1.data.targets.0.column=cvv"), project / "run")
     assert not (project / "run").exists()
 
@@ -98,7 +98,7 @@ def test_text_that_only_the_cloud_vocabulary_takes_is_refused_where_baselines_mu
 def test_bad_data_keeps_the_stages_of_an_earlier_build(project: Path, spec: Any) -> None:
     build(spec(), project / "run")
     kept = {path.name for path in (project / "run" / "stages").iterdir()}
-    (project / "test.csv").write_text("scope\n")
+    (project / "test.csv").write_text("name,scope,n_atoms,t,cv\n")
     with pytest.raises(DataError, match="no rows"):
         build(spec(), project / "run")
     assert {path.name for path in (project / "run" / "stages").iterdir()} == kept
