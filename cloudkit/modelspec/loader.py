@@ -189,8 +189,9 @@ def _missing(file: Path) -> str | None:
         names = sorted(other.name for other in file.parent.iterdir() if other.is_file())[:1000]
     except OSError:  # a missing or unreadable folder, or a name that is too long
         return f"no such file: {file}"
-    near = nearest(file.name, names, cutoff=0.7)
-    return f"no such file in {file.parent}" + (f"; did you mean '{near[0]}'?" if near else "")
+    stems = {name.partition(".")[0]: name for name in names}  # names are alike by their suffix alone
+    near = nearest(file.name.partition(".")[0], stems)
+    return f"no such file in {file.parent}" + (f"; did you mean '{stems[near[0]]}'?" if near else "")
 
 
 def fill_size(tree: Node) -> None:
