@@ -190,7 +190,8 @@ def fold_specs(
 
     Examples
     --------
-    >>> [spec.folds.fold for spec in fold_specs("matbench", "matbench_phonons", Path("strings.csv"))]
+    >>> _ = Path("phonons.csv").write_text("structure,last phdos peak\\nsalt.vasp,1\\n")
+    >>> [spec.folds.fold for spec in fold_specs("matbench", "matbench_phonons", Path("phonons.csv"))]
     [0, 1, 2, 3, 4]
     """
     base = load_spec(source, changes, check_files=False)
@@ -244,9 +245,10 @@ def matbench(
 
     Examples
     --------
-    >>> matbench("matbench_phonons", fold_specs("matbench", "matbench_phonons", Path("strings.csv")), Path("out"))
+    >>> _ = Path("phonons.csv").write_text("structure,last phdos peak\\nsalt.vasp,1\\n")
+    >>> matbench("matbench_phonons", fold_specs("matbench", "matbench_phonons", Path("phonons.csv")), Path("out"))
     Traceback (most recent call last):
-    cloudkit.errors.DataError: ...strings.csv: matbench_phonons has 1265 rows, found 1; the folds need all rows of the data set in its order
+    cloudkit.errors.DataError: ...phonons.csv: matbench_phonons has 1265 rows, found 1; the folds need all rows of the data set in its order
     """
     data = _test_data(specs[0])
     table = read_table(data.path)
