@@ -3,6 +3,7 @@
 from typing import Final
 
 import numpy as np
+from markupsafe import Markup, escape
 
 from cloudkit.evaluate.display import quantity_name
 from cloudkit.html import format_number
@@ -72,7 +73,6 @@ def sheet_page(sheet: Sheet) -> str:
         sentence=_sentence(sheet) if sheet.model == NAME else "",
         rows=_rows(sheet),
         figures_over_temperature=_figures(sheet),
-        heads=_heads(sheet),
         nearest=_neighbor_table(sheet, sheet.nearest, with_distance=True),
         other_forms=_neighbor_table(sheet, sheet.other_forms, with_distance=False),
         doubts=[*_doubts(sheet), *_limits(sheet)],
@@ -95,21 +95,23 @@ def _is_element(sheet: Sheet) -> bool:
     return sheet.formula in ELEMENT
 
 
-def _heads(sheet: Sheet) -> tuple[str, ...]:
-    """Return the column heads of the table of predictions; labels are shown if training has seen the crystal."""
-    label = ("label in training",) if sheet.labels else ()
-    return ("quantity", "predicted", "unit", "80 % interval", *label, "mean error", "error of trees")
-
-
 def _rows(sheet: Sheet) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
     for name, (value, low, high) in sheet.table.items():
-        ends = "–" if np.isnan(low) else f"{format_number(low)} to {format_number(high)}"
-        label = (_label(sheet, name, sheet.labels.get(name)),) if sheet.labels else ()
+        ends = escape("–" if np.isnan(low) else f"{format_number(low)} to {format_number(high)}")
+        if name in sheet.labels:
+            ends += Markup('<br><span class="dim">label in training: {}</span>').format(
+                _label(sheet, name, sheet.labels[name])
+            )
         shown = sheet.classes[name].name if name in sheet.classes else None if np.isnan(value) else value
         errors = sheet.errors.get(name, (None, None))
-        rows.append((quantity_name(name), shown, sheet.units[name], ends, *label, *errors))
+        rows.append((quantity_name(name), shown, _unit(sheet.units[name]), ends, *errors))
     return rows
+
+
+def _unit(unit: str) -> Markup:
+    """Return a unit that may be broken after each of its parts, for narrow screens."""
+    return Markup(str(escape(unit)).replace("/", "/<wbr>").replace("_", "_<wbr>"))
 
 
 def _labels(sheet: Sheet) -> dict[str, str]:
