@@ -41,6 +41,9 @@ _SHARE = re.compile(r"\s*([\d.]+)(?:\(\d+\))?\s*([A-Z]\S*)\s*")  # one part of "
 _PARTS = re.compile(r"([A-Z][a-z]?)[:\s]*(0?\.\d+)")  # one part of "Nb0.5Ta0.5"
 
 
+MAX_NAMED: Final = 3  # atoms in a note
+
+
 class Rows(NamedTuple):
     """The listed atoms: labels; kinds: the distinct atoms with their occupancies (one, but for mixtures); kind (n,): which
     of them each row is; places (n, 3); multiplicities (n,): as stated, 0 where they are not; disorder (n,): the group of
@@ -118,7 +121,8 @@ def read_rows(block: Any, lattice: NDArray[np.float64], notes: list[str]) -> Row
         atoms = [atoms[i] for i in kept]
     places = _join(axes)
     if not complete:
-        _refuse_places(places, kept, labels, block, sites)
+        kept = _with_places(places, kept, atoms, labels, notes, block, sites)
+        atoms = [meaning[given[i]] for i in kept]
     number = {parts: i for i, parts in enumerate(dict.fromkeys([parts for parts, _ in atoms]))}
     kind = [number[parts] for parts, _ in atoms]
     return Rows(
@@ -190,22 +194,33 @@ def _unlisted_hydrogens(rows: list[Atoms]) -> list[float]:
     return [hydrogens for _, hydrogens in rows]
 
 
-def _refuse_places(
+def _with_places(
     places: NDArray[np.float64],
     kept: Sequence[int],
+    atoms: list[Atoms],
     labels: list[str],
+    notes: list[str],
     block: Any,
     sites: dict[str, list[str]],
-) -> None:
-    """Raise StructureError for the first kept atom whose place is not complete."""
-    bad = next((i for i in kept if not np.isfinite(places[i]).all()), None)
-    if bad is not None:
-        texts = (_raw(block, sites, tag)[bad] for tag in _tags(block))
-        raise StructureError(
-            "S106",
-            f"atom {labels[bad]} has no complete coordinates ({', '.join(map(gemmi.cif.as_string, texts))})",
-            "the composition would be wrong without it",
-        )
+) -> list[int]:
+    """The kept atoms but for hydrogens without a place; raises StructureError for the first other atom without one."""
+    bad = {i: one for i, one in zip(kept, atoms, strict=True) if not np.isfinite(places[i]).all()}
+    for i, one in bad.items():
+        if any(atom.element != "H" for atom, _ in one.parts):
+            texts = [_raw(block, sites, tag)[i] for tag in _tags(block)]
+            is_letter = any(re.search(r"[Oo]\.?\d|\d[Oo]", text) for text in texts)
+            hint = (
+                "is the letter O there for the digit 0?"
+                if is_letter
+                else "the composition would be wrong without it"
+            )
+            message = f"atom {labels[i]} has no complete coordinates ({', '.join(texts)})"
+            raise StructureError("S106", message, hint)
+    if bad:
+        named = [labels[i] for i in bad]
+        more = f" and {len(named) - MAX_NAMED} more" if len(named) > MAX_NAMED else ""
+        notes.append(f"hydrogens without coordinates are left out: {', '.join(named[:MAX_NAMED])}{more}")
+    return [i for i in kept if i not in bad]
 
 
 def _site_loop(block: Any) -> dict[str, list[str]]:

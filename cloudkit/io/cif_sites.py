@@ -303,6 +303,11 @@ def _merge(listed: list[Parts], labels: list[str], notes: list[str]) -> Parts:
     if filled > max(FULL, 1 + 0.005 * len(total)):
         names = " and ".join(labels)
         where = f"atoms {names} share one site, and their" if len(labels) > 1 else f"on site {names} the"
-        raise StructureError("S108", f"{where} occupancies add up to {filled:g}")
+        hint = (
+            "is this another setting of the space group, or are occupancies missing?"
+            if len(labels) > 1
+            else ""
+        )
+        raise StructureError("S108", f"{where} occupancies add up to {filled:g}", hint)
     scale = filled if filled > 1 else 1.0
     return tuple((atom, x / scale) for atom, x in total.items())

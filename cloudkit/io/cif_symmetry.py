@@ -11,7 +11,7 @@ import gemmi
 import numpy as np
 from numpy.typing import NDArray
 
-from cloudkit.errors import StructureError
+from cloudkit.errors import StructureError, nearest
 from cloudkit.io.facts import StatedGroup
 from cloudkit.io.operations import Operations, parse_operations
 from cloudkit.io.settings import MONOCLINIC, find_hall, find_settings, settings_of, with_code
@@ -100,9 +100,16 @@ def read_symmetry(block: Any, lattice: NDArray[np.float64]) -> Readings:
         raise StructureError(
             "S109",
             f"the file lists no symmetry operations, and {group.unknown} is not known",
-            "list the operations in _space_group_symop_operation_xyz",
+            _near_names(name),
         )
     return _fitting(listed, group, tuple(notes), lattice)
+
+
+def _near_names(name: str) -> str:
+    """What to do about a name that is not understood: the nearest known one, or list the operations."""
+    near = nearest(name, [one.xhm() for one in gemmi.spacegroup_table()], cutoff=0.75)
+    did = f"did you mean '{near[0]}'? Otherwise " if near else ""
+    return f"{did}list the operations in _space_group_symop_operation_xyz"
 
 
 def _fitting(

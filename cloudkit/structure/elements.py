@@ -3,7 +3,7 @@
 import re
 from typing import Final, NamedTuple
 
-from cloudkit.errors import StructureError
+from cloudkit.errors import StructureError, nearest
 from cloudkit.tables import ELEMENT
 
 HYDROGEN_ISOTOPES: Final = ("D", "T")
@@ -53,6 +53,13 @@ def is_element(symbol: str) -> bool:
     return symbol in ELEMENT or symbol in HYDROGEN_ISOTOPES
 
 
+def _near_elements(text: str) -> str:
+    near = nearest(text, ELEMENT, count=3, cutoff=0.5)
+    return (
+        f"did you mean {' or '.join(near)}?" if near else "write the symbol of one element, such as Na or Cl"
+    )
+
+
 def read_symbol(text: str, known: frozenset[str] = frozenset()) -> Atom:
     """An exact symbol, with or without a charge: "Fe", "FE1", "Fe3+", "O2-", "D".
 
@@ -72,9 +79,7 @@ def read_symbol(text: str, known: frozenset[str] = frozenset()) -> Atom:
             return Atom(symbol, _charge(text.strip()))
         if symbol.upper() in WATER_LABELS:
             return Atom(WATER_LABELS[symbol.upper()], _charge(text.strip()))
-    raise StructureError(
-        "S107", f"'{text}' is not a chemical element", "write the symbol of one element, such as Na or Cl"
-    )
+    raise StructureError("S107", f"'{text}' is not a chemical element", _near_elements(text))
 
 
 def read_type_symbol(text: str, known: frozenset[str] = frozenset()) -> Atom:

@@ -42,6 +42,7 @@ SHORTEST_CONTACT: Final = 0.1
 MAX_SITES: Final = 20_000  # random sites take the native engine a second, moyo 40 s
 SAME_PLACE: Final = 0.05  # Å; alternatives (occupancies adding up to 1) closer than this are one mixed site
 FULL: Final = 1.01  # largest sum of occupancies that rounding in a file explains
+FLAT: Final = 1e-3  # of the product of the lengths; a smaller volume means vectors in one plane
 SMALLEST_VOLUME: Final = 0.1  # Å³; the densest atom known takes about 1
 LARGEST_LENGTH: Final = 1e5  # Å
 LARGEST_COORDINATE: Final = 1e6  # cells away from the origin: ten digits of the place are left
@@ -102,10 +103,16 @@ def validate_crystal(crystal: Crystal, max_sites: int = MAX_SITES) -> None:
         total_occupancy(species)
     volume = abs(float(np.linalg.det(crystal.lattice)))
     if not volume > SMALLEST_VOLUME:
+        box = float(np.prod(np.linalg.norm(crystal.lattice, axis=1)))
+        flat = not volume > FLAT * box
         raise StructureError(
             "S203",
-            f"the unit cell has no volume ({volume:.3g} Å³)",
-            "its three vectors lie in one plane, or an angle is impossible",
+            f"the unit cell has no volume ({volume:.3g} Å³)"
+            if flat
+            else f"the unit cell has only {volume:.3g} Å³",
+            "its three vectors lie in one plane, or an angle is impossible"
+            if flat
+            else "are the lengths in nm, or Bohr?",
         )
     shortest = float(np.linalg.norm(compact_cell(crystal.lattice), axis=1).min())
     if shortest < THIN:  # no lattice repeats faster than the shortest bond

@@ -182,6 +182,12 @@ def test_what_is_left_out_is_noted() -> None:
     assert all(part in _notes(text) for part in ("dummy atom Q1", "K1 left out", "4 hydrogen atoms"))
 
 
+def test_hydrogens_without_coordinates_are_left_out_with_a_note() -> None:
+    text = cif("Na1 0 0 0\nO1 0.5 0 0\nH1 ? ? ?\nD2 . . .")
+    assert _contents(_read(text)) == {"Na": 1, "O": 1}
+    assert "hydrogens without coordinates are left out: H1, D2" in _notes(text)
+
+
 def test_a_point_for_zero_is_read_where_the_file_writes_half_without_a_zero() -> None:
     assert _contents(_read(cif("Mn1 . . .\nF1 .5 . ."))) == {"Mn": 1, "F": 1}
     assert _code(cif("Mn1 . . .\nF1 0.5 . .")) == "S106"
