@@ -281,6 +281,27 @@ def suggest(name: object, known: Iterable[str], cutoff: float = 0.6) -> str:
     return f"; known: {', '.join(names) or 'none'}"
 
 
+def count_noun(count: int, noun: str) -> str:
+    """Return a count with its noun, in the plural by s unless there is one.
+
+    Parameters
+    ----------
+    count, noun
+        The count, and the noun in the singular.
+
+    Returns
+    -------
+    str
+        With commas at thousands.
+
+    Examples
+    --------
+    >>> count_noun(1, "row"), count_noun(2000, "row")
+    ('1 row', '2,000 rows')
+    """
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def unwritable(path: Path, error: OSError, what: str = "place") -> CloudkitError:
     """Return the error for a file or folder that cannot be opened for writing."""
     return CloudkitError(f"{path}: cannot be written ({error.strerror}); choose another {what}")

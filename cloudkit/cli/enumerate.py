@@ -8,19 +8,29 @@ from typing import Annotated
 import typer
 
 from cloudkit.cli.files import Write, check_target, table_suffixes, table_writer
-from cloudkit.cli.terminal import counting, emit, emit_json, say
+from cloudkit.cli.terminal import counting, emit, emit_json, emit_table, say
 
 COLUMNS = {"id": str, "scope": str, "space_group": int, "prototype": str}
 
-Prototype = Annotated[str, typer.Argument(metavar="PROTOTYPE", help="Name (perovskite, spinel, half-heusler, …), AFLOW label or orbit string.")]  # fmt: skip
+Prototype = Annotated[str, typer.Argument(metavar="PROTOTYPE", help="Name (perovskite, spinel, half-heusler, …), formula or label of a built-in prototype, AFLOW label with elements, or orbit string.")]  # fmt: skip
 Elements = Annotated[list[str], typer.Option("--elements", "-e", metavar="LIST", help="Elements for all positions (Sr,Ba,Ti) or in place of one element (O=F,Cl); can be repeated.")]  # fmt: skip
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="OUT", help="A .csv, .jsonl or .parquet file. [default: one string per line on standard output]")]  # fmt: skip
+
+
+def _list_prototypes(wanted: bool) -> None:
+    if wanted:
+        from cloudkit.corpus import list_prototypes
+
+        rows = [(one.label, one.space_group, one.formula, one.names) for one in list_prototypes()]
+        emit_table(("label", "space group", "formula", "names"), rows)
+        raise typer.Exit
 
 
 def command(
     prototype: Prototype,
     elements: Elements,
     output: Output = None,
+    names: Annotated[bool, typer.Option("--list", callback=_list_prototypes, is_eager=True, help="List the built-in prototypes: label, space group, formula, names.")] = False,
     keep_charged: Annotated[bool, typer.Option("--keep-charged", help="Keep candidates that no choice of oxidation states makes charge-neutral. They are kept anyway if none is neutral, as in alloys.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on standard output; with -o, only the counts.")] = False,
 ) -> None:  # fmt: skip

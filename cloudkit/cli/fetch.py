@@ -7,7 +7,7 @@ import typer
 
 from cloudkit.cli.files import replacing
 from cloudkit.cli.terminal import Bar, counting, emit_json, say, to_json
-from cloudkit.errors import CloudkitError
+from cloudkit.errors import CloudkitError, count_noun
 
 if TYPE_CHECKING:
     from cloudkit.fetch import Client, Outcome
@@ -79,8 +79,9 @@ def _fetch(
 def _report(outcome: "Outcome", as_json: bool) -> None:
     for problem in outcome.problems:
         say(f"warning: {problem}")
-    state = "complete" if outcome.complete else "incomplete: run the same command again to resume"
-    say(f"{outcome.url}: {outcome.received:,} structures, {outcome.failed:,} malformed, {state}")
+    again = f"run the same command again{' to resume' if outcome.received else ''}"
+    state = "complete" if outcome.complete else f"incomplete: {again}"
+    say(f"{outcome.url}: {count_noun(outcome.received, 'structure')}, {outcome.failed:,} malformed, {state}")
     if as_json:
         emit_json(outcome._asdict())
 

@@ -33,7 +33,7 @@ from cloudkit.cli.terminal import (
     say,
     say_failure,
 )
-from cloudkit.errors import CloudkitError, suggest
+from cloudkit.errors import CloudkitError, count_noun, suggest
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -170,9 +170,8 @@ def command(
         emit_json({"predicted": given.count - failed, "failed": failed, "output": str(output)})
     if failed or output or plot:
         rate = values / max(time.monotonic() - begun, 1e-9)
-        say(
-            f"{given.count - failed:,} predicted, {failed:,} failed; {values:,} {'values' if wide else 'rows'}, {rate:,.0f} per second"
-        )
+        speed = f"; {values:,} {'values' if wide else 'rows'}, {rate:,.0f} per second" if values else ""
+        say(f"{given.count - failed:,} predicted, {failed:,} failed{speed}")
     raise typer.Exit(1 if failed else 0)
 
 
@@ -374,7 +373,7 @@ def write_sheets(
     """Write PAGE, or one PAGE-ID.html per crystal if there are several; return the exit code."""
     check_target(page, (".html",))
     from cloudkit.predict import load, parse_temperatures
-    from cloudkit.predict.inputs import as_failure, encode_named
+    from cloudkit.predict.inputs import Failure, as_failure, encode_named, prepare_input
     from cloudkit.report.sheet import sheet_page
 
     trained = load(model)
@@ -386,6 +385,11 @@ def write_sheets(
     given = list(Notes().pass_on(encode_named(inputs, column)))
     failed = 0
     for record in given:
+        ready = prepare_input(record, trained.dialect, "atom")
+        if isinstance(ready, Failure):
+            say_failure(record.id, ready)
+            failed += 1
+            continue
         try:
             sheet = trained.sheet_of(record, at)
         except CloudkitError as error:
@@ -396,6 +400,8 @@ def write_sheets(
         with replacing(target) as file:
             file.write(sheet_page(sheet))
         say(f"sheet: {target}")
+    if len(given) > 1:
+        say(f"{count_noun(len(given) - failed, 'sheet')}, {failed:,} failed")
     return 1 if failed else 0
 
 

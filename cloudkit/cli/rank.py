@@ -1,5 +1,6 @@
 """`cloudkit predict --top`: rank candidates, with uncertainty and novelty."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,7 +72,9 @@ def rank_inputs(
         for row in rows:
             emit_json(row)
     elif not output and not page:
-        emit_table(list(SHOWN), [[row[name] for name in SHOWN] for row in rows])
+        named = re.findall(r"\w+", wanted.where or "")
+        shown = [*SHOWN, *(name for name in values if name in named and name != found.quantity)]
+        emit_table(shown, [[row[name] for name in shown] for row in rows])
     if failures:
         with table_writer(failures, LEDGER) as write:
             for failure in found.failures:
@@ -82,8 +85,9 @@ def rank_inputs(
         if len(found.failures) > MAX_SHOWN:
             say(f"... and {len(found.failures) - MAX_SHOWN:,} more; --failures FILE writes them all")
     by = f" by {found.quantity}" if found.quantity else ""
+    kept = f"{found.kept:,} meet the condition, " if wanted.where else ""
     say(
-        f"{found.predicted:,} predicted, {len(found.failures):,} failed; {found.kept:,} meet the condition, {found.novel:,} of them "
+        f"{found.predicted:,} predicted, {len(found.failures):,} failed; {kept}{found.novel:,} of them "
         f"not among the known crystals ({known.description}); listed: the best {len(rows)}{by}"
     )
     return 1 if found.failures else 0

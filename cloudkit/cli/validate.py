@@ -6,6 +6,7 @@ import typer
 
 from cloudkit.cli.columns import Column, File, Strings, Texts, gather
 from cloudkit.cli.terminal import counting, emit, emit_json, say
+from cloudkit.errors import count_noun
 
 if TYPE_CHECKING:
     from cloudkit.scope import Diagnostic
@@ -49,7 +50,9 @@ def command(
         emit_json({**counts, "diagnostics": entries} | ({"schema": breaches} if schema else {}), indent=1)
     else:
         show(texts, found)
-    say(f"{len(texts.texts):,} strings, {len(invalid):,} invalid, {len(doubtful):,} with warnings")
+    say(
+        f"{count_noun(len(texts.texts), 'string')}, {len(invalid):,} invalid, {len(doubtful):,} with warnings"
+    )
     raise typer.Exit(1 if invalid else 0)
 
 

@@ -4,7 +4,7 @@ structures -> encode_corpus -> folder of shards -> audit, dedupe -> ids that tra
 """
 
 from cloudkit.corpus.audit import audit
-from cloudkit.corpus.candidates import Candidate, enumerate_candidates, find_prototype
+from cloudkit.corpus.candidates import Candidate, enumerate_candidates, find_prototype, list_prototypes
 from cloudkit.corpus.encode import CorpusResult, encode_corpus, read_failures
 from cloudkit.corpus.rank import Ranking, RankOptions, Reference, rank
 
@@ -18,6 +18,7 @@ __all__ = [
     "encode_corpus",
     "enumerate_candidates",
     "find_prototype",
+    "list_prototypes",
     "rank",
     "read_failures",
 ]  # fmt: skip

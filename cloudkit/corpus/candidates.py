@@ -146,7 +146,7 @@ def _slots(places: Sequence[str], elements: Sequence[str]) -> dict[str, tuple[st
     bare = [place for place, choice in slots.items() if not choice]
     if bare:
         raise CloudkitError(
-            f"no elements are given for {', '.join(bare)}: --elements Sr,Ba or --elements {bare[0]}=Sr,Ba"
+            f"no elements are given for {', '.join(bare)}: --elements Sr,Ba or --elements {bare[0]}=Sr,Ba; {bare[0]}={bare[0]} keeps it"
         )
     return slots
 
@@ -157,7 +157,7 @@ def find_prototype(prototype: str) -> tuple[str, Scope]:
     Parameters
     ----------
     prototype
-        A name such as perovskite or an AFLOW label of a built-in prototype, an AFLOW label with elements, or an orbit string.
+        A name such as perovskite, a formula or an AFLOW label of a built-in prototype, an AFLOW label with elements, or an orbit string.
 
     Returns
     -------
@@ -167,7 +167,7 @@ def find_prototype(prototype: str) -> tuple[str, Scope]:
     Raises
     ------
     CloudkitError
-        With the nearest names for an unknown one.
+        With the nearest names for an unknown one, and with all labels for a formula of several.
 
     Examples
     --------
@@ -184,15 +184,65 @@ def find_prototype(prototype: str) -> tuple[str, Scope]:
         return prototype, parse(from_aflow(prototype))
     known = _read_prototypes()
     found = known.get(prototype.casefold())
+    same = [row.label for row in list_prototypes() if row.formula == prototype]
+    if found is None and len(same) == 1:
+        found = known[same[0].casefold()]
+    elif found is None and same:
+        raise CloudkitError(
+            f"{len(same)} prototypes have the formula {prototype}; choose one: {', '.join(same)}"
+        )
     if found is None:
         near = nearest(prototype.casefold(), known, count=3, cutoff=0.5)
         hint = f"; near: {', '.join(near)}" if near else ""
         raise CloudkitError(
-            f"unknown prototype '{prototype}'{hint}; give a name or label of the built-in prototypes, an AFLOW label with "
-            "elements, or an orbit string"
+            f"unknown prototype '{prototype}'{hint}; give a name, label or formula of the built-in prototypes "
+            "(--list shows them), an AFLOW label with elements, or an orbit string"
         )
     label, text = found
     return label, parse(text)
+
+
+class Prototype(NamedTuple):
+    """A built-in prototype.
+
+    Attributes
+    ----------
+    label, names, formula : str
+        AFLOW label, common names (perhaps none), and formula of the crystal that it is named after.
+    space_group : int
+        Number of its space group.
+
+    Examples
+    --------
+    >>> next(one for one in list_prototypes() if one.formula == "MgB4").names
+    'Magnesium tetraboride'
+    """
+
+    label: str
+    names: str
+    formula: str
+    space_group: int
+
+
+def list_prototypes() -> list[Prototype]:
+    """List the built-in prototypes.
+
+    Returns
+    -------
+    list of Prototype
+        In the order of their labels.
+
+    Examples
+    --------
+    >>> [one.label for one in list_prototypes() if "spinel" in one.names.casefold()]
+    ['A2BC4_cF56_227_d_a_e']
+    """
+    table = read_builtin("prototypes")
+    columns = [map(str, table.column(name)) for name in ("id", "name", "formula", "space_group")]
+    return [
+        Prototype(label, name, formula, int(group))
+        for label, name, formula, group in zip(*columns, strict=True)
+    ]
 
 
 @cache

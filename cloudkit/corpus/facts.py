@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from cloudkit.encoding import Encoded, encode_files
 from cloudkit.encoding.table_rows import LATTICES, encode_table_rows, find_crystal_column
-from cloudkit.errors import CloudkitError, DataError, ScopeError
+from cloudkit.errors import CloudkitError, DataError, ScopeError, count_noun
 from cloudkit.io import (
     Table,
     atomic_write,
@@ -74,7 +74,9 @@ class Source:
 
     def label_notes(self) -> list[str]:
         """Return what is wrong with the labels, column by column."""
-        notes = [f"{name}: {count:,} empty labels" for name, count in self.missing.items() if count]
+        notes = [
+            f"{name}: {count_noun(count, 'empty label')}" for name, count in self.missing.items() if count
+        ]
         return notes + [
             f"{name}: {count:,} labels are not numbers, at which a build stops; the first: {first}"
             for name, (count, first) in self.odd.items()

@@ -1,6 +1,7 @@
 """The best of many candidates by a trained model, with intervals and novelty, in bounded memory."""
 
 import ast
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from cloudkit.corpus.facts import ColumnNames, Source, read_rows
 from cloudkit.data import builtin_path
 from cloudkit.encoding import Encoded
-from cloudkit.errors import CloudkitError, require
+from cloudkit.errors import CloudkitError, nearest, require
 from cloudkit.predict import Failure, Predictor
 from cloudkit.predict.training_crystals import site_hash
 from cloudkit.scope import Scope, canonical_scope, parse, project_scope, reduced_formula
@@ -37,6 +38,9 @@ def _keep_rows(frame: "pd.DataFrame", condition: str) -> "pd.DataFrame":
     except Exception as error:
         why = error.msg if isinstance(error, SyntaxError) else error
         columns = ", ".join(map(str, frame.columns))
+        found = re.fullmatch(r"name '(\w+)' is not defined", str(why))
+        if found and (near := nearest(found[1], map(str, frame.columns), cutoff=0.5)):
+            why = f"no column '{found[1]}'; did you mean '{near[0]}'"
         raise CloudkitError(
             f'--where "{condition}": {why}; write it like "{EXAMPLE}" with the columns {columns}'
         ) from error

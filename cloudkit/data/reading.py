@@ -11,7 +11,7 @@ from cloudkit.data.classes import holds_class_names, is_missing, read_classes
 from cloudkit.data.crystals import Crystals
 from cloudkit.data.geometry import encode_table, note_failures, read_geometry
 from cloudkit.encoding.table_rows import LATTICES, CrystalColumn, find_crystal_column
-from cloudkit.errors import DataError, ScopeError
+from cloudkit.errors import DataError, ScopeError, count_noun
 from cloudkit.io.chunks import STRUCTURE_COLUMNS
 from cloudkit.io.tables import Table
 from cloudkit.scope import parse, project
@@ -185,7 +185,11 @@ def find_crystals(table: Table, text: str | None = None, structure: str | None =
 def _skipped(table: Table, targets: Sequence[Target], parts: Sequence[Observed]) -> list[str]:
     """Note the columns with missing labels."""
     counts = [(target.column, len(table) - len(part[0])) for target, part in zip(targets, parts, strict=True)]
-    return [f"{table.name}: {count} rows have no label in column '{name}'" for name, count in counts if count]
+    return [
+        f"{table.name}: {count_noun(count, 'row')} without a label in column '{name}'"
+        for name, count in counts
+        if count
+    ]
 
 
 def _dialects(table: Table, column: str, any_text: bool) -> tuple[dict[str, str], dict[str, str]]:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from cloudkit.errors import FetchError, require
+from cloudkit.errors import FetchError, count_noun, require
 
 ATTEMPTS: Final = 8
 UNKNOWN_HOST_ATTEMPTS: Final = 2  # an unknown name rarely becomes known within a minute
@@ -72,7 +72,7 @@ class Client:
                 return self._ask(url)
             except _TransientError as error:
                 if attempt >= min(self._attempts, error.attempts):
-                    raise FetchError(f"{url}: {error}; asked {attempt} times") from error
+                    raise FetchError(f"{url}: {error}; asked {count_noun(attempt, 'time')}") from error
                 schedule = schedule.increment("GET", url, error=error)
                 pause = schedule.get_backoff_time() if error.retry_after is None else error.retry_after
                 if pause > MAX_PAUSE:
@@ -142,7 +142,7 @@ class _TransientError(Exception):
 
 def _unknown_host(url: str) -> str:
     host = url.split("/")[2]
-    return f"no host is called {host}: is the address right and the network up?"
+    return f"the host {host} is unknown; check the address and the network"
 
 
 def _reason(error: Exception) -> str:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from cloudkit.encoding import Encoded, encode, encode_records
 from cloudkit.encoding.table_rows import encode_table_file
-from cloudkit.errors import CloudkitError, ScopeError, StructureError
+from cloudkit.errors import CloudkitError, ScopeError, StructureError, count_noun
 from cloudkit.io import classify, file_names, holds_structures, is_table, open_bytes, read_structures
 from cloudkit.scope import parse, project
 from cloudkit.units import Per
@@ -167,7 +167,9 @@ def raise_failures(failures: Sequence[Failure], count: int) -> None:
     """Raise CloudkitError if any of `count` inputs failed, with the number of failures and the first of them."""
     if failures:
         first = f"input {failures[0].id}: {failures[0].code}: {failures[0].message}"
-        raise CloudkitError(f"{len(failures)} of {count} inputs cannot be read; {first}")
+        raise CloudkitError(
+            first if count == 1 else f"{len(failures)} of {count} inputs cannot be read; {first}"
+        )
 
 
 def report_failures(failures: Sequence[Failure], inputs: Any, rows: int) -> None:
@@ -178,7 +180,7 @@ def report_failures(failures: Sequence[Failure], inputs: Any, rows: int) -> None
     if not rows and _is_single(inputs):
         raise CloudkitError(first)
     warnings.warn(
-        f"{len(failures)} inputs have no prediction: their values are NaN, with the reason as note; the first is {first}",
+        f"{count_noun(len(failures), 'input')} without a prediction: values are NaN, with the reason as note; the first is {first}",
         stacklevel=3,
     )
 

@@ -175,6 +175,20 @@ def test_a_temperature_below_zero_is_refused_before_anything_is_written(cloudkit
     assert list(tmp_path.iterdir()) == []
 
 
+def test_sheets_of_several_crystals_are_counted(cloudkit, trained, tmp_path):
+    answer = cloudkit("predict", trained, ROCK_SALT, "1 2 | Na 4a", "--page", tmp_path / "all.html")
+    assert answer.code == 1
+    assert "2: E201: no space group has the generators" in answer.err
+    assert answer.err.endswith("1 sheet, 1 failed\n")
+
+
+def test_prototypes_are_listed_and_found_by_formula(cloudkit):
+    listed = cloudkit("enumerate", "--list")
+    assert (listed.code, listed.err) == (0, "")
+    assert "AB2_hP3_191_a_d" in listed.out and "AlB2" in listed.out
+    assert cloudkit("enumerate", "AlB2", "-e", "Al=Mg,Ti", "-e", "B=B").out.count("B 2d") == 2
+
+
 def test_evaluate_shows_the_model_beside_its_baselines(cloudkit, trained):
     rows = trained.parent / "rows.csv"
     assert "this model" in cloudkit("evaluate", trained, rows).out

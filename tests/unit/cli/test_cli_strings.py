@@ -14,7 +14,7 @@ DOUBTFUL = ROCK_SALT.partition("|")[0] + "| 4a 4b | Na 0.0 Cl 1.0"
 
 
 def test_a_valid_string_passes_in_silence(cloudkit):
-    assert cloudkit("validate", ROCK_SALT) == (0, "", "1 strings, 0 invalid, 0 with warnings\n")
+    assert cloudkit("validate", ROCK_SALT) == (0, "", "1 string, 0 invalid, 0 with warnings\n")
 
 
 def test_an_invalid_string_is_shown_with_a_caret_under_what_is_wrong(cloudkit):
@@ -27,7 +27,7 @@ def test_an_invalid_string_is_shown_with_a_caret_under_what_is_wrong(cloudkit):
 
 def test_a_warning_leaves_a_string_valid(cloudkit):
     answer = cloudkit("validate", DOUBTFUL)
-    assert (answer.code, answer.err) == (0, "1 strings, 0 invalid, 1 with warnings\n")
+    assert (answer.code, answer.err) == (0, "1 string, 0 invalid, 1 with warnings\n")
     assert "W401" in answer.out
 
 

@@ -178,7 +178,7 @@ def test_labels_that_are_missing_or_not_numbers_are_counted(tmp_path: Path) -> N
     found = audit([write(tmp_path / "a.csv", rows)])
     assert found["files"][0]["labels"] == ["gap"]
     assert found["files"][0]["label_notes"] == [
-        "gap: 1 empty labels",
+        "gap: 1 empty label",
         "gap: 2 labels are not numbers, at which a build stops; the first: row 2, 'n.a.'",
     ]
     assert "a build stops" in audit_page(found)

@@ -58,8 +58,8 @@ def test_one_provider_that_is_gone_does_not_stop_the_others(
         code, _, err = run(capsys, "fetch", "optimade", gone, url, "-o", tmp_path, "--attempts", 1)
     assert code == 1
     assert f"warning: {gone}" in err
-    assert f"{gone}: 0 structures, 0 malformed, incomplete: run the same command again to resume" in err
-    assert f"{url}: 1 structures, 0 malformed, complete" in err
+    assert f"{gone}: 0 structures, 0 malformed, incomplete: run the same command again" in err
+    assert f"{url}: 1 structure, 0 malformed, complete" in err
     code, _, err = run(capsys, "fetch", "optimade", gone, "-o", tmp_path / "none", "--attempts", 1)
     assert code == 2
     assert "nothing was fetched" in err

@@ -25,7 +25,7 @@ def test_a_single_input_without_a_prediction_is_an_error(model: str) -> None:
 def test_one_bad_input_among_several_is_warned_of(model: str) -> None:
     with pytest.warns(
         UserWarning,
-        match=r"^1 inputs have no prediction: their values are NaN, with the reason as note; the first is 1: E",
+        match=r"^1 input without a prediction: values are NaN, with the reason as note; the first is 1: E",
     ):
         table = cloudkit.load(model).predict([ROCK_SALT, "0 0 0 | Xx 1a"])
     assert table["id"].unique().tolist() == ["0", "1"]
@@ -42,7 +42,7 @@ def test_a_folder_is_read_as_on_the_command_line(tmp_path) -> None:  # type: ign
     assert list(dict.fromkeys(table["id"])) == ["a.vasp", "b.vasp"]
 
 
-@pytest.mark.filterwarnings("ignore:1 inputs have no prediction")
+@pytest.mark.filterwarnings("ignore:1 input without a prediction")
 def test_the_index_of_pandas_is_kept_and_a_wide_table_joins_it(tmp_path: Path) -> None:
     (tmp_path / "a.vasp").write_text(POSCAR)
     files = pd.DataFrame(
