@@ -19,8 +19,8 @@ from cloudkit.errors import DISTRIBUTION, CloudkitError, SpecError
 FAILED, NOTHING_DONE, INTERRUPTED = 1, 2, 130
 
 VERBS = (
-    *("build", "fetch", "sweep", "matbench", "encode", "explain", "validate", "decode", "convert"),
-    *("tokenize", "audit", "enumerate", "predict", "models", "evaluate", "new", "schema", "bench", "doctor"),
+    *("encode", "explain", "predict", "models", "enumerate", "audit", "new", "build", "evaluate", "sweep"),
+    *("matbench", "fetch", "validate", "decode", "convert", "tokenize", "schema", "bench", "doctor"),
 )
 
 

@@ -130,7 +130,9 @@ def _quantity(group: Predictions, gallery: bool) -> dict[str, Any]:
     marks = "every held-out row"
     if figures.is_dense(group):
         marks = "discs by the number of held-out rows around them"
-    plots = [Figure("", f"Model: {marks}; the dotted line is exact.", figures.parity(group))]
+    plots = [
+        Figure("", f"Model: {marks}; on the dotted line, predictions equal labels.", figures.parity(group))
+    ]
     if best:
         caption = f"The same for the best baseline, {baseline_name(best)}."
         plots.append(Figure("", caption, figures.parity(group, best)))

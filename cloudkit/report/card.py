@@ -177,7 +177,7 @@ def _limits(spec: Spec) -> str:
     ]
     if any(isinstance(head, ThermalHead) for head in spec.heads.values()):
         lines.append("Thermal values come from the modes of each crystal: harmonic, constant volume, no electrons, magnetism, melting or "
-                     "change of phase; low temperatures are the least certain. U and F include zero-point energy. Bands hold 80 % of the "
+                     "other phase transitions; low temperatures are the least certain. U and F include zero-point energy. Bands hold 80 % of the "
                      "validation crystals; without validation crystals there are none.")  # fmt: skip
     return "## Limits\n\n" + "\n".join(f"- {line}" for line in lines)
 

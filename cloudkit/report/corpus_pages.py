@@ -105,7 +105,7 @@ def _coverage(report: Mapping[str, Any]) -> list[Figure]:
     elements, groups = report["elements"], report["space_groups"]
     return [
         Figure("Elements", f"{len(elements)} occur; the darker, the more strings.", element_map(elements, "strings")),
-        Figure("Elements and space groups", "Dots grow with the strings: 1, 2, from 4, 10 and 30 on.", _pair_map(report["space_groups_of_elements"])),
+        Figure("Elements and space groups", "A larger dot means more strings: 1, 2, 4 or more, 10 or more, 30 or more.", _pair_map(report["space_groups_of_elements"])),
         Figure("Space groups", f"{len(groups)} of 230 occur.", _counts(groups, "space group")),
         Figure("Sites of the conventional cell", "", _counts(report["sites"], "sites")),
         Figure("Orbits of a crystal", "", _counts(report["orbits"], "orbits")),
@@ -141,7 +141,7 @@ def _counts(counts: Mapping[int, int], label: str) -> str:
     """Draw bars on a logarithmic axis that starts below 1, so that a single string is visible."""
     bars = [(at, end) for at, count in counts.items() for end in (BAR_START, count)]
     x, y = np.array(bars, float).reshape(-1, 2).T
-    strings = Axis("strings", BAR_START, log=True)
+    strings = Axis("strings (logarithmic)", BAR_START, log=True)
     return chart([Series(x, y, kind="bars")], Axis(label), strings, title=f"strings by {label}")
 
 

@@ -40,7 +40,7 @@ COMPUTED: Final = (
     "Labels were computed (PBE), not measured: gaps are about 40 % below measured ones; thermal conductivity and expansion "
     "are those of a quasi-harmonic Debye model (AFLOW), expansion about 1.7 times the measured one."
 )
-HARMONIC: Final = "Thermal values are harmonic: no magnetism, electrons, melting or change of phase. U and F include zero-point energy."
+HARMONIC: Final = "Thermal values are harmonic: no magnetism, electrons, melting or other phase transitions. U and F include zero-point energy."
 Row = tuple[str, ...]
 
 
@@ -180,7 +180,7 @@ def _family_doubts(sheet: Sheet) -> list[str]:
         found.append(f"It may or may not be a metal: probability {metal:.2f}.")
     if metal > METAL_THRESHOLD:
         found.append(
-            "No refractive index is given for what is probably a metal; its heat capacity lacks the electrons."
+            "No refractive index is given for what is probably a metal; its heat capacity lacks the electronic part."
         )
     if np.isnan(sheet.table["heat_capacity"][0]):
         found.append("The string is too long for the thermal model.")
@@ -215,7 +215,7 @@ def _figures(sheet: Sheet) -> list[Figure]:
         svg = chart(
             density, Axis("frequency (THz)", 0), Axis("modes/THz/atom", 0), title="Phonon density of states"
         )
-        out.append(Figure("Phonon density of states", "as steps that hold given shares of the modes", svg))
+        out.append(Figure("Phonon density of states", "each step holds a fixed share of the modes", svg))
     return out
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from cloudkit.errors import count_noun
 from cloudkit.evaluate.display import baseline_name, quantity_name
 from cloudkit.evaluate.metrics import MEASURES, Measure, main_measure
 from cloudkit.html import format_number
@@ -20,11 +21,11 @@ def lead(task: dict[str, Any]) -> str:
     new, measure = task.get("new_crystals", {}), main_measure(task)
     name = "error" if measure.key == "mae" else measure.text
     rest = (
-        f"; on the other {new['crystals']:,} the {name} is {_with_unit(measure, new, task)}"
+        f"; on the other {count_noun(new['crystals'], 'crystal')} the {name} is {_with_unit(measure, new, task)}"
         if measure.key in new
         else ""
     )
-    return f"{where} whose labels training has not seen, {what}. Pretraining has seen the structures or other labels of {before:,} of the crystals{rest}."
+    return f"{where} whose labels training has not seen, {what}. The pretrained weights that it starts from have seen the structures or other labels of {before:,} of the crystals{rest}."
 
 
 def _off(task: dict[str, Any]) -> str:
@@ -110,11 +111,13 @@ def _coverage(task: dict[str, Any]) -> list[str]:
     held = f"{100 * share:.0f} % of the labels lie within their 80 % intervals"
     if not thirds:
         return [f"{held}."]
-    each = ", ".join(f"{100 * one['coverage']:.0f} %" for one in thirds)
+    *most, last = (f"{100 * one['coverage']:.0f} %" for one in thirds)
     narrow, widest = thirds[0]["mae"], thirds[-1]["mae"]
-    ratio = f"; the widest err {widest / narrow:.1f} times as much as the narrowest" if narrow > 0 else ""
+    ratio = (
+        f"; the wide third errs {widest / narrow:.1f} times as much as the narrow one" if narrow > 0 else ""
+    )
     return [
-        f"{held} ({each} from the third of the crystals with the narrowest to that with the widest{ratio})."
+        f"{held}: {', '.join(most)} and {last} in the thirds of the crystals with narrow, medium and wide ones{ratio}."
     ]
 
 

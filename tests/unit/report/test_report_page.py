@@ -133,7 +133,7 @@ def test_what_pretraining_has_seen_is_one_sentence_with_the_error_on_the_rest():
     said = lead(task)
     assert "181 crystals whose labels training has not seen" in said
     assert said.endswith(
-        "structures or other labels of 61 of the crystals; on the other 120 the error is 10.4 GPa."
+        "structures or other labels of 61 of the crystals; on the other 120 crystals the error is 10.4 GPa."
     )
 
 
@@ -249,8 +249,8 @@ def test_intervals_are_shown_by_thirds_and_kinds_in_report_and_card(tmp_path):
     metrics["tasks"][0] |= {"coverage_of_80": 0.797, "intervals": {"thirds": thirds, "kinds": kinds}}
     (folder / "metrics.json").write_text(json.dumps(metrics))
     page = read(folder).text.replace("\N{NO-BREAK SPACE}", " ")
-    assert "80 % of the labels lie within their 80 % intervals (78 %, 80 %, 81 % from the third" in page
-    assert "the widest err 3.4 times as much as the narrowest" in page
+    assert "80 % of the labels lie within their 80 % intervals: 78 %, 80 % and 81 % in the thirds" in page
+    assert "the wide third errs 3.4 times as much as the narrow one" in page
     assert "widest third" in page and "oxides" in page
     card = write_card(folder).read_text(encoding="utf-8")
     assert "| oxides | 33 | 70 % | 2.50 | 0.600 |" in card
