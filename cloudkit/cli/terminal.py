@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 MAX_SHOWN = 20  # failures or notes, of which the others are counted
 PATIENCE = 1.0  # seconds before progress is shown
 BLINK = 0.1  # seconds between two changes of what is shown
+LOG_EVERY = 60.0  # seconds between two lines of progress in a file or pipe
 
 
 @functools.cache
@@ -92,9 +93,9 @@ def _cell(value: object) -> str:
 
 
 class Bar:
-    """A progress bar on a terminal's standard error, shown after a moment; nothing elsewhere.
+    """Progress on standard error: on a terminal a bar, shown after a moment; elsewhere a line every LOG_EVERY seconds.
 
-    A timer shows it, so it also appears while the first step takes long.
+    A timer shows the bar, so it also appears while the first step takes long.
     """
 
     def __init__(self, patience: float = PATIENCE) -> None:
@@ -102,15 +103,16 @@ class Bar:
         self._bar: Progress | None = None
         self._label = ""
         self._total: int | None = None
-        self._shown = 0.0
-        self._done = 0
+        self._shown = self._started = 0.0
+        self._done = self._first = 0
         self._timer: threading.Timer | None = None
         self._drawing = threading.Lock()
 
     def start(self, label: str, total: int | None = None, done: int = 0) -> None:
         """Begin at `done` of `total` steps; without a total, only count; a single step shows no numbers."""
         self.stop()
-        self._label, self._total, self._done, self._shown = label, total, done, 0.0
+        self._label, self._total, self._done, self._first = label, total, done, done
+        self._shown = self._started = time.monotonic()
         if not sys.stderr.isatty():
             return
         self._timer = threading.Timer(self._patience, self._draw)
@@ -127,6 +129,20 @@ class Bar:
         if bar is not None and now - self._shown >= BLINK:
             self._shown = now
             bar.update(bar.task_ids[0], completed=self._done, description=f"{self._label} {note}".rstrip())
+        elif self._timer is None and now - self._shown >= LOG_EVERY:
+            self._shown = now
+            say(self._line(note, now - self._started))
+
+    def _line(self, note: str, seconds: float) -> str:
+        """What a log shows: label, steps, note, and the time left if the total is known."""
+        parts = [
+            f"{self._label}: {self._done:,.0f}" + (f" of {self._total:,.0f}" if self._total else ""),
+            note,
+        ]
+        if self._total:
+            left = seconds * (self._total - self._done) / max(self._done - self._first, 1)
+            parts.append(f"about {left / 60:.0f} min left" if left >= 60 else "less than a minute left")
+        return ", ".join(filter(None, parts))
 
     def _draw(self) -> None:
         """Draw the bar; rich takes longer to import than most commands take to run."""

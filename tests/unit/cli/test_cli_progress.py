@@ -7,8 +7,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+
+from cloudkit.cli import terminal
 
 from .cli_examples import POSCAR
 
@@ -112,3 +115,19 @@ def test_a_command_whose_output_is_a_file_shows_no_bar(tmp_path: Path) -> None:
         time.sleep(2.5)  # longer than it waits with a bar
         _, said = process.communicate(POSCAR)
     assert said == "1 encoded, 0 failed\n"
+
+
+def test_a_log_has_a_line_of_progress_now_and_then(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([0.0, 10.0, 70.0, 90.0, 150.0])
+    monkeypatch.setattr(terminal, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    bar = terminal.Bar()
+    bar.start("finetune value", total=4000, done=1000)
+    for _ in range(4):
+        bar.advance(250, "epoch 2 of 4")
+    bar.stop()
+    assert capsys.readouterr().err.splitlines() == [
+        "finetune value: 1,500 of 4,000, epoch 2 of 4, about 6 min left",
+        "finetune value: 2,000 of 4,000, epoch 2 of 4, about 5 min left",
+    ]
