@@ -1,25 +1,39 @@
 """`cloudkit fetch`: structures from providers into a folder of Parquet shards, which `encode` reads."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from cloudkit.cli.files import replacing
 from cloudkit.cli.terminal import Bar, counting, emit_json, say, to_json
 from cloudkit.errors import CloudkitError, count_noun
+from cloudkit.io.paths import missing_hint
 
 if TYPE_CHECKING:
     from cloudkit.fetch import Client, Outcome
 
+SOURCE: Final = "optimade"
 ATTEMPTS, SECONDS, SHARD_ROWS = 8, 120.0, 10_000  # as in cloudkit.fetch, which is imported on first use
 
 Urls = Annotated[list[str], typer.Argument(metavar="URL...", help="Base URLs of providers, such as https://example.org/optimade.")]  # fmt: skip
 Folder = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of shards; an interrupted fetch resumes there.")]  # fmt: skip
 
 
+def _check_source(value: str) -> str:
+    """Return the kind of provider; raise BadParameter with the command that was probably meant."""
+    if value == SOURCE:
+        return value
+    if value.startswith(("http://", "https://")):
+        raise typer.BadParameter(
+            f"name the kind of provider first: cloudkit fetch {SOURCE} {value} -o shards"
+        )
+    hint = missing_hint(value) or f"the only one is {SOURCE}: cloudkit fetch {SOURCE} URL -o shards"
+    raise typer.BadParameter(f"{value!r} is not a kind of provider; {hint}")
+
+
 def command(
-    source: Annotated[Literal["optimade"], typer.Argument(help="Kind of provider.", show_default=False)],
+    source: Annotated[str, typer.Argument(metavar="optimade", callback=_check_source, help="Kind of provider.", show_default=False)],
     urls: Urls,
     output: Folder,
     filter: Annotated[str, typer.Option("--filter", metavar="F", help="An OPTIMADE filter, such as 'nelements=2 AND elements HAS \"O\"'.")] = "",
