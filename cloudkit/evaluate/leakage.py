@@ -1,6 +1,6 @@
 """Leakage: which crystals a model was trained on, by string, or by composition and space group.
 
-Crystals trained on with labels (geometry counts as a label) are stored in ``seen.npz`` as hashes, the first 8 bytes of SHA-256, so
+Crystals trained on with labels (geometry counts as a label) are stored in ``seen.npz`` as hashes, the first 5 bytes of SHA-256, so
 that rows of a new table can be checked against a model folder.
 """
 
@@ -33,8 +33,8 @@ class Seen(NamedTuple):
         return np.asarray(by_string | np.isin(hashes.compositions, self.compositions))
 
     def save(self, path: Path) -> None:
-        """Write both arrays as uint64."""
-        np.savez(path, strings=self.strings, compositions=self.compositions)
+        """Write both arrays as uint64, whose three highest bytes are 0 and take no space."""
+        np.savez_compressed(path, strings=self.strings, compositions=self.compositions)
 
 
 def hash_texts(texts: Iterable[str], *, sort: bool = True) -> Seen:
@@ -106,4 +106,4 @@ def prototype_key(text: str) -> str:
 
 
 def _hash(text: str) -> int:
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:5], "big")

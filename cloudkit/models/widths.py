@@ -17,6 +17,7 @@ COVERAGE: Final = 0.8  # nominal coverage of intervals and bands on unseen cryst
 PREDICTORS: Final = ("value", "value squared", "ln length", "ln distance", "ln disagreement")
 THIRDS: Final = 3
 LABELS_PER_THIRD: Final = 30  # below it all thirds share one band
+BAND_ROUNDS: Final = 5
 MIN_LABELS: Final = 20  # below it all intervals of an output have the same width on the scale of the head
 FOLDS: Final = 5
 DAMPING: Final = 1e-2  # times the mean variance of the states, added to the diagonal of their covariance
@@ -219,16 +220,23 @@ def _ridge(x: Array, target: Array) -> tuple[float, Array]:
 
 
 def _fit_band(expected: Array, needed: Array) -> tuple[Array, Array] | None:
-    """Fit knots and band (THIRDS,) to the half widths that labels need (n, k); None if there are too few."""
-    ratio = needed / np.exp(expected)[:, None]
-    common = conformal_quantile(ratio)
+    """Fit knots and band (THIRDS,) to the half widths that labels need (n, k); None if there are too few.
+
+    The band is interpolated between the knots, so each round corrects it in each third by the conformal quantile of
+    needed half width over half width.
+    """
+    common = conformal_quantile(needed / np.exp(expected)[:, None])
     if common is None:
         return None
     knots, band = np.zeros(THIRDS), np.full(THIRDS, max(common, 1e-12))
-    if len(needed) >= THIRDS * LABELS_PER_THIRD:
-        for place, part in enumerate(np.array_split(np.argsort(expected, kind="stable"), THIRDS)):
-            knots[place] = np.median(expected[part])
-            band[place] = max(conformal_quantile(ratio[part]) or 0.0, 1e-12)
+    if len(needed) < THIRDS * LABELS_PER_THIRD:
+        return knots, band
+    thirds = np.array_split(np.argsort(expected, kind="stable"), THIRDS)
+    knots = np.array([np.median(expected[part]) for part in thirds])
+    for _ in range(BAND_ROUNDS):
+        ratio = needed / np.exp(expected + _log_band(expected, knots, band))[:, None]
+        factors = [conformal_quantile(ratio[part]) or 0.0 for part in thirds]
+        band = np.maximum(band * factors, 1e-12)
     return knots, band
 
 

@@ -259,7 +259,7 @@ def finetuning_is_possible(draft: Draft) -> Iterator[Finding]:
         if isinstance(freeze, int) and isinstance(layers, int) and freeze > layers + 1:
             message = f"{at}.freeze = {freeze}: the embedding and {layers} layers make {layers + 1} parts; use at most {layers + 1}, or encoder"
             yield Finding(("tasks", index, "freeze"), message)
-        blends = isinstance(ensemble, dict) and ensemble.get("blend") == "extra_trees"
+        blends = isinstance(ensemble, dict) and ensemble.get("blend", "none") != "none"
         for key, asked in (("patience", isinstance(task.get("patience"), int)), ("ensemble", blends)):
             if asked and task.get("validation_fraction") == 0:
                 message = f"{at}.{key} needs held-out crystals; set {at}.validation_fraction, such as 0.1"

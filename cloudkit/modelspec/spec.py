@@ -532,9 +532,9 @@ class Ensemble(Part):
         default=3,
         description="networks that are fine-tuned, from seeds run.seed, run.seed + 1 and so on",
     )
-    blend: Literal["none", "extra_trees"] = Field(
+    blend: Literal["none", "extra_trees", "boosted_trees"] = Field(
         default="none",
-        description="extra_trees: average with trees on composition, symmetry and, if `init_from` is a geometry model, the geometry that it predicts; "
+        description="average with extra or boosted trees on composition, symmetry and, if `init_from` is a geometry model, the geometry that it predicts; "
         "weighted for the smallest error (classes: log loss) on the crystals that `validation_fraction` holds out",
     )
     validation: Literal["same", "different"] = Field(

@@ -1,12 +1,12 @@
 """Trees that an ensemble averages with its networks, stored as plain arrays: a model folder contains no pickle.
 
-Extra trees on the features of strings (cloudkit.predict.features) and on the geometry that the pretrained model, from which the
-networks start, reads out of them (cloudkit.predict.geometry); one forest per output, fitted to the labels of the networks. Their
-weight is chosen on held-out crystals.
+Extra or boosted trees on the features of strings (cloudkit.predict.features) and on the geometry that the pretrained model, from
+which the networks start, reads out of them (cloudkit.predict.geometry); one forest per output, fitted to the labels of the
+networks. Their weight is chosen on held-out crystals.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,81 +25,153 @@ Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
 TREE_SHARES: Final = np.linspace(0.0, 1.0, 21)  # candidate weights of the trees in the mean
 N_TREES: Final = 300
+BOOSTED: Final = {"max_iter": 150, "learning_rate": 0.1, "early_stopping": False}
+ROWS_AT_ONCE: Final = 256
+ABSENT: Final = -50.0  # logit of a class that no training row has
 MIN_PROBABILITY: Final = 1e-15  # clipped to it before the logarithm
 # standard deviation of labels, absolute or relative to their mean, up to which they are scaled
 SMALL_SPREAD: Final = 1e-4
-_COLUMNS: Final = ("roots", "feature", "threshold", "left", "right", "value")
+_COLUMNS: Final = ("roots", "feature", "number", "right")
 
 
 @dataclass(frozen=True, slots=True)
 class Forest:
-    """Trees as flat arrays.
+    """Trees as flat arrays, each tree in preorder.
 
-    roots (trees,); feature, threshold, left, right, value (nodes,); value (nodes, classes) for classes. A leaf has feature -1.
-    A row goes left if its feature is at most the threshold.
+    roots (trees,); feature, right (nodes,); number (nodes, 1), or (nodes, classes) for classes. A leaf has feature -1, and its
+    number is its value; any other node has its threshold in the first column: a row whose feature is at most the threshold goes
+    to the next node, any other row `right` nodes on. logits: whether the mean of the trees gives logits of classes, not probabilities.
     """
 
     roots: NDArray[np.int32]
     feature: NDArray[np.int16]
-    threshold: NDArray[np.float32]
-    left: NDArray[np.int32]
+    number: NDArray[np.float32]
     right: NDArray[np.int32]
-    value: NDArray[np.float32]
+    logits: bool = False
 
     def is_sound(self, inputs: int) -> bool:
-        """Return whether the trees read that many inputs at most, children follow their parents, so that each path ends in a leaf, and all indices are in range."""
-        count, inner = len(self.feature), self.feature >= 0
-        columns = (
-            self.threshold,
-            self.left,
-            self.right,
-            self.value if self.value.ndim == 1 else self.value[:, 0],
-        )
-        if any(column.shape != (count,) for column in (self.feature, *columns)) or not self.roots.size:
-            return False
-        below = np.stack([self.left, self.right])[:, inner]
+        """Return whether the trees read that many inputs at most and each path ends in a leaf: children follow their parents."""
+        count, inner = len(self.feature), np.flatnonzero(self.feature >= 0)
+        shapes = self.feature.shape == self.right.shape == self.number.shape[:1] == (count,)
         return bool(
-            (below > np.flatnonzero(inner)).all()
-            and (below < count).all()
+            shapes
+            and self.number.ndim == 2
+            and self.roots.size
+            and (self.right[inner] > 0).all()
+            and (inner + self.right[inner] < count).all()
+            and (inner + 1 < count).all()
             and (self.feature < inputs).all()
             and ((self.roots >= 0) & (self.roots < count)).all()
         )
 
     def predict(self, x: Array) -> Array:
         """Average all trees, (n,) or (n, classes), for features x (n, columns)."""
-        rows, total = x.astype(np.float32), np.zeros((len(x), *self.value.shape[1:]))
-        for root in self.roots.tolist():
-            node = np.full(len(rows), root, dtype=np.int64)
-            while len(open_rows := np.flatnonzero(self.feature[node] >= 0)):
-                at = node[open_rows]
-                goes_left = rows[open_rows, self.feature[at]] <= self.threshold[at]
-                node[open_rows] = np.where(goes_left, self.left[at], self.right[at])
-            total += self.value[node]
-        return total / len(self.roots)
+        rows = x.astype(np.float32)
+        total = np.empty((len(x), self.number.shape[1]))
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            part = slice(start, start + ROWS_AT_ONCE)
+            total[part] = self.number[self._leaves(rows[part])].mean(axis=1, dtype=np.float64)
+        if self.logits:
+            total = np.exp(total - total.max(axis=1, keepdims=True))
+            total /= total.sum(axis=1, keepdims=True)
+        return total if self.number.shape[1] > 1 else total[:, 0]
+
+    def _leaves(self, rows: NDArray[np.float32]) -> Rows:
+        """Return the leaf (n, trees) that each row (n, columns) reaches in each tree."""
+        node = np.tile(self.roots.astype(np.int64), len(rows))
+        row = np.repeat(np.arange(len(rows)), len(self.roots))
+        walking = np.flatnonzero(self.feature[node] >= 0)
+        while len(walking):
+            at = node[walking]
+            goes_left = rows[row[walking], self.feature[at]] <= self.number[at, 0]
+            node[walking] = at + np.where(goes_left, 1, self.right[at])
+            walking = walking[self.feature[node[walking]] >= 0]
+        return node.reshape(len(rows), -1)
 
 
-def fit_forest(x: Array, value: Array, seed: int, weight: Array | None = None) -> Forest:
-    """Fit extra trees, with the settings of the baseline, to labels (n,) or (n, classes) with weights (n,) at x (n, columns)."""
+def fit_forest(kind: str, x: Array, value: Array, seed: int, weight: Array | None = None) -> Forest:
+    """Fit `extra_trees` or `boosted_trees` to labels (n,), or to classes as 0 and 1 (n, classes), with weights (n,) at x (n, columns)."""
+    x = x.astype(np.float32).astype(np.float64)  # as `Forest.predict` reads it
+    if kind == "extra_trees":
+        return _fit_extra_trees(x, value, seed, weight)
+    return (
+        _fit_boosted_classes(x, value, seed, weight)
+        if value.ndim == 2
+        else _fit_boosted_trees(x, value, seed, weight)
+    )
+
+
+def _fit_extra_trees(x: Array, value: Array, seed: int, weight: Array | None) -> Forest:
+    """Fit extra trees with the settings of the baseline."""
     trees = require("sklearn.ensemble", "train").ExtraTreesRegressor(
         N_TREES, max_features=0.5, random_state=seed
     )
     center, scale = label_scale(value)
     trees.fit(x, (value - center) / scale, sample_weight=weight)
     parts: list[tuple[Any, ...]] = []
-    start = 0
     for one in (tree.tree_ for tree in trees.estimators_):
-        inner = one.children_left >= 0
-        # the largest float32 that is not above: the same crystals go left
-        cut = one.threshold.astype(np.float32)
-        cut = np.where(cut > one.threshold, np.nextafter(cut, np.float32(-np.inf)), cut)
-        values = one.value[:, :, 0] if value.ndim == 2 else one.value[:, 0, 0]
-        parts.append((start, np.where(inner, one.feature, -1), cut, one.children_left + start,
-                      one.children_right + start, center + scale * values))  # fmt: skip
-        start += one.node_count
-    roots, *columns = zip(*parts, strict=True)
-    kinds = (np.int16, np.float32, np.int32, np.int32, np.float32)
-    joined = (np.concatenate(column).astype(kind) for column, kind in zip(columns, kinds, strict=True))
-    return Forest(np.array(roots, dtype=np.int32), *joined)
+        values = one.value[:, :, 0] if value.ndim == 2 else one.value[:, 0]
+        feature = np.where(one.children_left >= 0, one.feature, -1)
+        parts.append((feature, one.threshold, center + scale * values, one.children_right))
+    return _join_trees(parts)
+
+
+def _fit_boosted_trees(x: Array, value: Array, seed: int, weight: Array | None) -> Forest:
+    """Fit gradient-boosted trees to squared errors."""
+    trees = require("sklearn.ensemble", "train").HistGradientBoostingRegressor(random_state=seed, **BOOSTED)
+    center, scale = label_scale(value)
+    trees.fit(x, (value - center) / scale, sample_weight=weight)
+    return _join_trees(_boosted(trees, lambda leaves, _: center + scale * leaves[:, None]))
+
+
+def _fit_boosted_classes(x: Array, value: Array, seed: int, weight: Array | None) -> Forest:
+    """Fit gradient-boosted trees to log loss; logits of classes that no row has are ABSENT."""
+    label, classes = value.argmax(axis=1), value.shape[1]
+    there = np.unique(label)
+    absent = np.where(np.isin(np.arange(classes), there), 0.0, ABSENT)
+    if len(there) == 1:
+        return Forest(np.zeros(1, np.int32), np.full(1, -1, np.int16), absent[None].astype(np.float32), np.zeros(1, np.int32), True)  # fmt: skip
+    trees = require("sklearn.ensemble", "train").HistGradientBoostingClassifier(random_state=seed, **BOOSTED)
+    trees.fit(x, label, sample_weight=weight)
+    columns = there[1:] if len(there) == 2 else there  # two classes have one logit, that of the second
+
+    def spread(leaves: Array, output: int) -> Array:
+        logits = np.tile(absent, (len(leaves), 1))
+        logits[:, columns[output]] = leaves
+        return logits
+
+    return replace(_join_trees(_boosted(trees, spread, len(columns))), logits=True)
+
+
+def _boosted(trees: Any, spread: Callable[[Array, int], Array], outputs: int = 1) -> list[tuple[Any, ...]]:
+    """Convert the trees of scikit-learn, whose leaves add up, to trees whose mean is predicted.
+
+    spread: of values of leaves (nodes,) and the output that they belong to, the numbers (nodes, columns).
+    """
+    rounds, base = trees._predictors, trees._baseline_prediction.ravel()
+    parts = []
+    for output in range(outputs):
+        for one in (predictors[output].nodes for predictors in rounds):
+            leaves = outputs * (base[output] + len(rounds) * one["value"])
+            feature = np.where(one["is_leaf"], -1, one["feature_idx"].astype(np.int64))
+            parts.append(
+                (feature, one["num_threshold"], spread(leaves, output), one["right"].astype(np.int64))
+            )
+    return parts
+
+
+def _join_trees(parts: Sequence[tuple[Any, ...]]) -> Forest:
+    """Join trees in preorder, each (feature, threshold, value (nodes, columns), right child), to a forest."""
+    sizes = [len(feature) for feature, *_ in parts]
+    roots = np.cumsum(sizes) - sizes
+    feature, threshold, value = (np.concatenate([part[place] for part in parts]) for place in range(3))
+    right = np.concatenate([part[3] - np.arange(size) for part, size in zip(parts, sizes, strict=True)])
+    cut = threshold.astype(np.float32)  # the largest float32 that is not above: the same crystals go left
+    cut = np.where(cut > threshold, np.nextafter(cut, np.float32(-np.inf)), cut)
+    number, leaf = value.astype(np.float32), feature < 0
+    number[~leaf] = 0
+    number[~leaf, 0], right[leaf] = cut[~leaf], 0
+    return Forest(roots.astype(np.int32), feature.astype(np.int16), number, right.astype(np.int32))
 
 
 def label_scale(value: Array) -> tuple[float, float]:
@@ -135,6 +207,7 @@ class Blend:
         arrays: dict[str, Any] = {"share": self.share}
         for index, forest in enumerate(self.forests):
             arrays |= {f"{name}.{index}": getattr(forest, name) for name in _COLUMNS}
+            arrays[f"logits.{index}"] = np.array(forest.logits)
         arrays |= self.geometry.arrays() if self.geometry else {}
         np.savez_compressed(path, **arrays)
 
@@ -144,7 +217,10 @@ class Blend:
         arrays = read_arrays(path)
         try:
             share = arrays["share"].astype(np.float64)
-            forests = tuple(Forest(*(arrays[f"{name}.{i}"] for name in _COLUMNS)) for i in range(share.size))
+            forests = tuple(
+                Forest(*(arrays[f"{name}.{i}"] for name in _COLUMNS), logits=bool(arrays[f"logits.{i}"]))  # type: ignore[arg-type, misc]
+                for i in range(share.size)
+            )
             geometry = read_geometry(arrays)
         except (KeyError, ValueError, ModelError) as error:
             raise ModelError(f"{path} does not hold trees ({error}); copy the model folder again") from None

@@ -36,7 +36,9 @@ CAVEATS: Final = {
     "formation_energy": "formation energies are as computed (PBE)",
 }
 TOO_LONG: Final = "the string is too long for the thermal model"
-METAL_THRESHOLD: Final = 0.5  # metal probability above which the refractive index is NaN
+METAL: Final = "conductor_metal"  # what the electronic model calls metal_probability
+# metal probability above which the band gap is 0 and the refractive index is NaN
+METAL_THRESHOLD: Final = 0.5
 EXPANSION_TEMPERATURE: Final = 300.0  # K, of the labels of thermal expansion
 # AFLOW's thermal expansion (AGL) is too large: over the 17 solids in docs/howto/materials.md the median of measured / predicted
 # is 0.59; Cp - Cv is proportional to its square
@@ -157,13 +159,14 @@ class Materials(Predictor):
                 quantity: Interval(*(part[:, 0] for part in ends)) for quantity, ends in of_member.items()
             }
         found |= derived_moduli(found["bulk_modulus"], found["shear_modulus"])
-        for quantity, bounds in (("band_gap", (0.0, np.inf)), ("metal_probability", (0.0, 1.0)), ("refractive_index", (1.0, np.inf))):  # fmt: skip
-            found[quantity] = found[quantity].clipped(*bounds)
-        found["metal_probability"] = Interval.unknown(found["metal_probability"].value)  # labels are 0 or 1
+        found["metal_probability"] = found.pop(METAL)
         metal = found["metal_probability"].value > METAL_THRESHOLD
-        found["refractive_index"] = Interval(
-            *(np.where(metal, np.nan, part) for part in found["refractive_index"])
+        value, lower, upper = found["band_gap"].clipped(0.0)  # of an insulator
+        found["band_gap"] = Interval(
+            np.where(metal, 0.0, value), *(np.where(metal, np.nan, end) for end in (lower, upper))
         )
+        index = found["refractive_index"].clipped(1.0)
+        found["refractive_index"] = Interval(*(np.where(metal, np.nan, part) for part in index))
         found["heat_capacity_p"] = self._constant_pressure(texts, found, kelvin)
         return found
 

@@ -138,8 +138,8 @@ def fit_held_out(
         return None, {}
     held_out = [calibration_rows(crystals.select(valid)) for _, valid in splits]
     blend, found = None, predict_unseen(model, task.head, tokens, held_out)
-    if task.ensemble and task.ensemble.blend == "extra_trees":
-        blend, found = fit_blend(crystals, splits, held_out, found, seed, geometry)
+    if task.ensemble and task.ensemble.blend != "none":
+        blend, found = fit_blend(task.ensemble.blend, crystals, splits, held_out, found, seed, geometry)
     if isinstance(head, Thermal):
         fit_thermal_widths(model, task.head, tokens, crystals, splits[0])
     elif isinstance(head, Regression):
@@ -174,9 +174,10 @@ def fit_threshold(
     head, held_out, blend = model.heads[task.head], calibration_rows(crystals.select(valid)), None
     assert isinstance(head, Classification)
     label = held_out.value.astype(np.int64)
-    if task.ensemble and task.ensemble.blend == "extra_trees" and len(valid):
+    if task.ensemble and task.ensemble.blend != "none" and len(valid):
         networks = predict_probabilities(model, task.head, tokens)[held_out.crystal]
-        blend = fit_class_blend(head, networks, crystals.select(train), held_out, seed, geometry)
+        kind = task.ensemble.blend
+        blend = fit_class_blend(kind, head, networks, crystals.select(train), held_out, seed, geometry)
     if not len(label):
         return blend, {}
     found = predict_classes(model, blend, task.head, tokens)[held_out.crystal]
@@ -189,12 +190,12 @@ def fit_threshold(
 
 
 def fit_class_blend(
-    head: Classification, networks: NDArray[np.float64], train: Crystals, held_out: Crystals, seed: int,
+    kind: str, head: Classification, networks: NDArray[np.float64], train: Crystals, held_out: Crystals, seed: int,
     geometry: GeometryModel | None = None,
 ) -> Blend:  # fmt: skip
     """Fit trees to the classes of `train`, and choose their weight by log loss on held-out crystals."""
     inputs, label = tree_inputs(train.texts, geometry), train.value.astype(np.int64)
-    forest = fit_forest(inputs[train.crystal], np.eye(len(head.classes))[label], seed)
+    forest = fit_forest(kind, inputs[train.crystal], np.eye(len(head.classes))[label], seed)
     trees = forest.predict(inputs[held_out.crystal])
     share = choose_class_share(networks, trees, held_out.value.astype(np.int64))
     return Blend(np.array([share]), (forest,), geometry)
@@ -210,7 +211,7 @@ def predict_unseen(model: CloudModel, head: str, tokens: Tokens, held_out: Seque
 
 
 def fit_blend(
-    crystals: Crystals, splits: Splits, held_out: Sequence[Crystals], networks: Array, seed: int,
+    kind: str, crystals: Crystals, splits: Splits, held_out: Sequence[Crystals], networks: Array, seed: int,
     geometry: GeometryModel | None = None,
 ) -> tuple[Blend, Array]:  # fmt: skip
     """Fit trees to the training labels of the networks, and choose their weight by the error on held-out labels.
@@ -218,7 +219,7 @@ def fit_blend(
     networks (observations,): their predictions of `held_out`. Returns the trees, and the blended predictions.
     """
     inputs = tree_inputs(crystals.texts, geometry)
-    forests = [fit_forests(inputs, crystals.select(train), seed) for train, _ in splits]
+    forests = [fit_forests(kind, inputs, crystals.select(train), seed) for train, _ in splits]
     trees = np.concatenate([predict_forests(*pair, inputs) for pair in zip(forests, held_out, strict=True)])
     quantity, value = _joined(held_out, "quantity"), _joined(held_out, "value")
     share = np.zeros(len(crystals.quantities))
@@ -226,19 +227,23 @@ def fit_blend(
         mine = quantity == index
         share[index] = choose_share(networks[mine], trees[mine], value[mine])
     last = (
-        forests[0] if len(splits) == 1 else fit_forests(inputs, crystals.select(join_splits(splits)[0]), seed)
+        forests[0]
+        if len(splits) == 1
+        else fit_forests(kind, inputs, crystals.select(join_splits(splits)[0]), seed)
     )
     return Blend(share, last, geometry), (1 - share[quantity]) * networks + share[quantity] * trees
 
 
-def fit_forests(inputs: Array, train: Crystals, seed: int) -> tuple[Forest, ...]:
+def fit_forests(kind: str, inputs: Array, train: Crystals, seed: int) -> tuple[Forest, ...]:
     """Fit trees for each quantity to all labels with their weights; inputs (crystals, columns)."""
     weight, forests = train.label_weight(), []
     for index in range(len(train.quantities)):
         own = train.quantity == index
         uneven = len(np.unique(weight[own])) > 1
         forests.append(
-            fit_forest(inputs[train.crystal[own]], train.value[own], seed, weight[own] if uneven else None)
+            fit_forest(
+                kind, inputs[train.crystal[own]], train.value[own], seed, weight[own] if uneven else None
+            )
         )
     return tuple(forests)
 

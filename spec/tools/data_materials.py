@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from cloudkit import encode_batch
 from cloudkit.scope import parse, reduced_formula
+from cloudkit.tables import generator_text
 
 CHUNK: Final = 2000  # structures encoded at a time
 TEST: Final = 0.1  # share of the compositions
@@ -49,7 +50,16 @@ LIMITS: Final = {
     "formation_energy": (-6.0, 4.0),
     "band_gap": (0.0, 20.0),
 }
-Labels = dict[str, dict[str, list[float]]]  # string -> quantity -> labels
+# elements whose most stable form has a simple structure (C. Kittel, Introduction to Solid State Physics):
+# space group and orbit; their formation energy is 0 by definition, and the sources hold few of them
+ELEMENTS: Final = {
+    (225, "4a"): "Ne Al Ar Ca Ni Cu Kr Sr Rh Pd Ag Xe Ce Yb Ir Pt Au Pb Ac Th",
+    (229, "2a"): "Li Na K V Cr Fe Rb Nb Mo Cs Ba Eu Ta W",
+    (194, "2c"): "Be Mg Sc Ti Co Zn Y Zr Tc Ru Cd La Pr Nd Gd Tb Dy Ho Er Tm Lu Hf Re Os Tl",
+    (227, "8a"): "Si Ge",
+}
+CLASSES: Final = "conductor"  # metal or insulator; only insulators have a band gap
+Labels = dict[str, dict[str, list[Any]]]  # string -> quantity -> labels
 
 
 def main(shared: Path, out: Path) -> None:
@@ -63,12 +73,17 @@ def main(shared: Path, out: Path) -> None:
                     low, high = LIMITS[quantity]
                     if row.get(column) is not None and low <= row[column] <= high:
                         known.setdefault(quantity, []).append(row[column])
+        if table == "electronic":
+            for text in elements():
+                labels.setdefault(text, {}).setdefault("formation_energy", []).append(0.0)
         quantities = list(dict.fromkeys(name for columns in files.values() for name in columns))
         if "band_gap" in quantities:
-            quantities.append("metal")
+            quantities.append(CLASSES)
             for known in labels.values():
                 if gaps := known.get("band_gap"):
-                    known["metal"] = [float(statistics.median(gaps) == 0)]
+                    known[CLASSES] = ["insulator" if statistics.median(gaps) > 0 else "metal"]
+                    if known[CLASSES] == ["metal"]:
+                        del known["band_gap"]
         write(out, table, quantities, labels)
     write(out, "optical", ["refractive_index"], refractive(shared))
 
@@ -86,6 +101,13 @@ def encoded(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         for text, row in zip(encode_batch(structures).texts, part, strict=True):
             if text is not None:
                 yield text, row
+
+
+def elements() -> Iterator[str]:
+    """Orbit strings of ELEMENTS."""
+    for (group, orbit), symbols in ELEMENTS.items():
+        for symbol in symbols.split():
+            yield f"{generator_text(group)} | {symbol} {orbit}"
 
 
 def refractive(shared: Path) -> Labels:

@@ -21,12 +21,20 @@ from cloudkit.models import (
     save_model,
 )
 from cloudkit.models.features import ELEMENT_KIND
-from cloudkit.models.runtime import RegressionHead, Runtime, read_runtime, read_safetensors, shipped
+from cloudkit.models.runtime import (
+    ClassificationHead,
+    RegressionHead,
+    Runtime,
+    read_runtime,
+    read_safetensors,
+    shipped,
+)
 from cloudkit.models.runtime.heads import N_PARAMETERS
 from cloudkit.models.runtime.runtime import reason_for_torch
 from cloudkit.models.widths import THIRDS, Interval
 from cloudkit.modelspec import parse_spec
 from cloudkit.predict.engines import NumpyEngine, TorchEngine
+from cloudkit.predict.ensembles import load_blends
 from cloudkit.scope import project
 from cloudkit.tokens import Tokenizer
 
@@ -113,6 +121,13 @@ def test_the_heads_of_shipped_models_say_what_they_say_in_torch(name: str) -> No
     for head, module in runtime.heads.items():
         if isinstance(module, RegressionHead):
             assert_regression(runtime, model, head, tokens)
+            continue
+        if isinstance(module, ClassificationHead):
+            trees = load_blends(shipped()[name], [head])[head]
+            mine, theirs = (
+                engine.classify(head, tokens, trees) for engine in (NumpyEngine(runtime), TorchEngine(model))
+            )
+            assert_close(mine.probability, theirs.probability)
             continue
         kelvin = np.array([0.0, 10.0, 300.0, 1500.0])
         modes, band = predict_modes(model, head, tokens)

@@ -33,6 +33,23 @@ def test_intervals_hold_four_fifths_of_easy_and_of_hard_crystals_and_are_wider_f
     assert error[thirds[2]].mean() > 2 * error[thirds[0]].mean()
 
 
+def test_each_third_holds_four_fifths_where_most_errors_are_tiny_and_some_large() -> None:
+    """Like errors of band gaps: most crystals are metals, whose gap is known to be 0, and few have a gap of some eV."""
+
+    def draw(count: int, seed: int) -> tuple[WidthInputs, np.ndarray]:
+        states, error = crystals(count, seed)
+        return states, error * np.where(states.hidden[:, 0] > 0.4, 1.0, 0.01)
+
+    labels = draw(2400, 0)
+    fit = fit_widths(
+        draw(500, 1)[0].hidden, labels[0], {0: Labels(np.arange(2400), labels[1], np.ones(2400, dtype=bool))}
+    )
+    states, error = draw(20000, 7)
+    half = fit.half(states)[:, 0]
+    thirds = np.array_split(np.argsort(half, kind="stable"), 3)
+    assert [float((error <= half)[rows].mean()) for rows in thirds] == pytest.approx([0.8] * 3, abs=0.035)
+
+
 @pytest.mark.parametrize(("labels", "inside"), [(3, 0.0), (4, 0.8), (12, 0.8), (40, 0.8)])
 def test_few_labels_give_one_width_and_too_few_none(labels: int, inside: float) -> None:
     states, error = crystals(3000, 7)

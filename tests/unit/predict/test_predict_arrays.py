@@ -19,21 +19,23 @@ TEXTS = [f"{ROCK_SALT} | {a} 4a {b} 4b" for a in ("Li", "Na", "K", "Rb") for b i
 @pytest.fixture
 def trees_file(tmp_path: Path) -> Path:
     """Sound trees in a file."""
-    forest = fit_forest(features(TEXTS), np.arange(12.0), seed=0)
+    forest = fit_forest("extra_trees", features(TEXTS), np.arange(12.0), seed=0)
     Blend(np.array([0.5]), (forest,)).save(tmp_path / "trees.npz")
     return tmp_path / "trees.npz"
 
 
-def test_trees_are_the_same_in_every_unit() -> None:
-    plain, small = (fit_forest(features(TEXTS), unit * np.arange(12.0), seed=0) for unit in (1.0, 1e-13))
-    known = features(TEXTS)
+@pytest.mark.parametrize("kind", ["extra_trees", "boosted_trees"])
+def test_trees_are_the_same_in_every_unit(kind: str) -> None:
+    known, value = np.tile(features(TEXTS), (5, 1)), np.tile(np.arange(12.0), 5)
+    plain, small = (fit_forest(kind, known, unit * value, seed=0) for unit in (1.0, 1e-13))
+    assert np.ptp(plain.predict(known)) > 5
     assert small.predict(known) == pytest.approx(1e-13 * plain.predict(known), rel=1e-5, abs=1e-19)
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("left.0", 0),  # a branch that leads back to the root never ends
+        ("right.0", 0),  # a branch that leads back to the root never ends
         ("right.0", 10**6),
         ("feature.0", 30_000),
         ("roots.0", -(10**6)),
@@ -50,10 +52,10 @@ def test_nodes_that_form_no_trees_are_refused(trees_file: Path, name: str, value
 
 def test_what_lacks_an_array_or_a_pair_of_ends_is_refused(trees_file: Path) -> None:
     arrays = read_arrays(trees_file)
-    np.savez(trees_file, **{name: array for name, array in arrays.items() if name != "value.0"})
+    np.savez(trees_file, **{name: array for name, array in arrays.items() if name != "number.0"})
     with pytest.raises(ModelError, match="does not hold trees"):
         Blend.load(trees_file)
-    np.savez(trees_file, **(arrays | {"left.0": arrays["left.0"][:-1]}))
+    np.savez(trees_file, **(arrays | {"right.0": arrays["right.0"][:-1]}))
     with pytest.raises(ModelError, match="does not hold trees"):
         Blend.load(trees_file)
 

@@ -87,7 +87,7 @@ def test_three_classes_have_no_threshold_and_the_most_probable_is_predicted(make
 
 
 def test_members_are_averaged_in_probability_and_trees_join_by_a_share(make: Make) -> None:
-    folder = make("tasks.0.ensemble={members: 2, blend: extra_trees}", "tasks.0.epochs=3")
+    folder = make("tasks.0.ensemble={members: 2, blend: boosted_trees}", "tasks.0.epochs=3")
     from cloudkit.data import Tokens
     from cloudkit.models import load_model, pool
     from cloudkit.predict import load

@@ -139,18 +139,42 @@ def test_an_ensemble_predicts_the_mean_of_its_networks_as_it_was_evaluated(folde
 
 
 def test_trees_in_a_model_folder_predict_as_those_of_sklearn() -> None:
-    from sklearn.ensemble import ExtraTreesRegressor
+    from sklearn.ensemble import ExtraTreesRegressor, HistGradientBoostingRegressor
 
     columns = read_builtin("thermal", "all").columns
     texts = [str(text) for text in dict.fromkeys(columns["scope"])]
     value = np.random.default_rng(0).normal(size=len(texts))
     half = len(texts) // 2
-    forest = fit_forest(features(texts[:half]), value[:half], seed=3)
-    trees = ExtraTreesRegressor(300, max_features=0.5, random_state=3).fit(
-        features(texts[:half]), value[:half]
-    )
     known = features(texts)
-    assert forest.predict(known) == pytest.approx(trees.predict(known), abs=1e-6)
+    rivals = {
+        "extra_trees": ExtraTreesRegressor(300, max_features=0.5, random_state=3),
+        "boosted_trees": HistGradientBoostingRegressor(
+            max_iter=150, learning_rate=0.1, early_stopping=False, random_state=3
+        ),
+    }
+    for kind, trees in rivals.items():
+        forest = fit_forest(kind, known[:half], value[:half], seed=3)
+        trees.fit(known[:half].astype(np.float32), value[:half])
+        assert forest.predict(known) == pytest.approx(trees.predict(known.astype(np.float32)), abs=1e-5)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_boosted_classes_of_a_model_folder_are_those_of_sklearn(classes: int) -> None:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    draws = np.random.default_rng(1)
+    x = draws.normal(size=(300, 4)).astype(np.float32)
+    label = (x[:, 0] + x[:, 1] ** 2 + draws.normal(size=300) > 1).astype(int) + (classes == 3) * (x[:, 2] > 1)
+    one_hot = np.eye(classes + 1)[label]  # the last class has no rows
+    forest = fit_forest("boosted_trees", x, one_hot, seed=3)
+    trees = HistGradientBoostingClassifier(
+        max_iter=150, learning_rate=0.1, early_stopping=False, random_state=3
+    )
+    wanted = trees.fit(x, label).predict_proba(x)
+    assert forest.predict(x)[:, :-1] == pytest.approx(wanted, abs=1e-5)
+    assert forest.predict(x)[:, -1].max() < 1e-12
+    alone = fit_forest("boosted_trees", x, np.eye(3)[np.ones(300, int)], seed=3)
+    assert alone.predict(x) == pytest.approx(np.tile([0.0, 1.0, 0.0], (300, 1)))
 
 
 def test_trees_are_mixed_in_and_kept_in_the_folder_of_the_model(folder: Path) -> None:
@@ -238,7 +262,9 @@ def test_the_share_of_the_trees_is_chosen_on_what_each_member_has_held_out(folde
         networks = predict_values(
             model.network, "value", tokens, rows.crystal, rows.quantity, rows.temperature, [index]
         )
-        forest = fit_forest(features([crystals.texts[row] for row in known.crystal]), known.value, 0)
+        forest = fit_forest(
+            "extra_trees", features([crystals.texts[row] for row in known.crystal]), known.value, 0
+        )
         trees = forest.predict(features([crystals.texts[row] for row in rows.crystal]))
         for column, values in zip(found, (networks, trees, rows.value), strict=True):
             column.extend(values.tolist())
