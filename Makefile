@@ -131,7 +131,7 @@ picture: $(VENV)/.test
 		--temperatures 0:600:5 --quantity heat_capacity_p --plot $(CURDIR)/docs/cp.png --measured ../measured_five.csv > /dev/null
 
 # The data sheet in README and front page, light and dark, from the models that ship: headless Chromium takes it.
-SHOT = chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1120,1345
+SHOT = chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1120,1540
 sheet-picture: $(VENV)/.train
 	mkdir -p build
 	$(BIN)/cloudkit predict materials docs/examples/crystals/corundum.cif --page build/sheet.html
