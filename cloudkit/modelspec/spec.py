@@ -534,8 +534,8 @@ class Ensemble(Part):
     )
     blend: Literal["none", "extra_trees", "boosted_trees"] = Field(
         default="none",
-        description="average with extra or boosted trees on composition, symmetry and, if `init_from` is a geometry model, the geometry that it predicts; "
-        "weighted for the smallest error (classes: log loss) on the crystals that `validation_fraction` holds out",
+        description="average with trees on composition and symmetry; extra_trees also read the geometry that `init_from` predicts, if it is a geometry model; "
+        "boosted_trees are for tables of more than ten thousand crystals; weighted for the smallest error (classes: log loss) on the crystals that `validation_fraction` holds out",
     )
     validation: Literal["same", "different"] = Field(
         default="same",

@@ -135,8 +135,12 @@ class BuildContext:
         for stage in (stage for stage in self.plan if stage.kind == "finetune"):
             crystals = self.crystals(stage)
             train, _ = self.split(stage, crystals)
-            labels = crystals.select(train).labels_at(ROOM_TEMPERATURE)
-            yield from ((crystals.texts[index], labels.get(index, {})) for index in train.tolist())
+            labelled = crystals.select(train)
+            labels = labelled.labels_at(ROOM_TEMPERATURE)
+            yield from (
+                (crystals.texts[index], labels.get(index, {}))
+                for index in np.unique(labelled.crystal).tolist()
+            )
 
     def seen_before(self, stage: Stage) -> Seen:
         """Return the crystals that were trained on with labels before a training stage."""
@@ -214,7 +218,7 @@ def finetune(build: BuildContext, stage: Stage, folder: Path) -> None:
     save_weights(build.weights(stage) | new, folder / "model.safetensors")
     _write_json(folder / "curves.json", curves)
     train, valid = join_splits(splits)
-    _write_seen(build, stage, crystals, train, folder)
+    _write_seen(build, stage, crystals, np.unique(crystals.select(train).crystal), folder)
     _write_counts(folder, train, valid, **facts, **found)
 
 
@@ -308,8 +312,9 @@ def _fit_held_out(
     """Fit to the crystals held out what is not learned by gradient steps; the trees of an ensemble, and facts for training.json."""
     task: FinetuneTask = stage.task
     described, seed = build.spec.heads[task.head], build.spec.run.seed
-    has_trees = task.ensemble is not None and task.ensemble.blend == "extra_trees"
-    geometry = build.geometry(stage) if has_trees else None
+    # boosted trees, which are for large tables, read composition and symmetry alone: geometry hardly changes them there
+    reads_geometry = task.ensemble is not None and task.ensemble.blend == "extra_trees"
+    geometry = build.geometry(stage) if reads_geometry else None
     if isinstance(described, ClassificationHead):
         return fit_threshold(model, task, described.threshold, tokens, crystals, splits[0], seed, geometry)
     blend, errors = fit_held_out(model, task, tokens, crystals, splits, seed, geometry)

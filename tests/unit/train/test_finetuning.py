@@ -18,6 +18,7 @@ from cloudkit.models.runtime import read_runtime, shipped
 from cloudkit.modelspec import FinetuneTask, parse_spec
 from cloudkit.predict.ensembles import choose_share, fit_forest
 from cloudkit.predict.features import features
+from cloudkit.tables import generator_text
 from cloudkit.tokens import Tokenizer
 from cloudkit.train import build
 
@@ -316,3 +317,19 @@ def test_a_thermal_head_is_no_ensemble(folder: Path) -> None:
     text = text.replace("quantity: cv}", "quantity: heat_capacity, temperature: 300, unit: J/mol_atom/K}")
     with pytest.raises(SpecError, match="thermal heads have no ensembles"):
         parse_spec(text, "m.yaml", folder, ["tasks.0.ensemble={members: 2}"])
+
+
+def test_a_crystal_without_a_label_is_not_among_those_that_training_has_seen(folder: Path) -> None:
+    from cloudkit.evaluate.leakage import load_seen
+
+    alone = f"{generator_text(14)} | Cs 2a"
+    lines = (folder / "train.csv").read_text().splitlines()
+    (folder / "unlabelled.csv").write_text("\n".join([*lines, f"unlabelled,{alone},"]) + "\n")
+    made = tuned(
+        folder, "unlabelled", f"tasks.0.data.path={folder / 'unlabelled.csv'}", "tasks.0.data.targets.0.missing=skip",
+        "tasks.0.validation_fraction=0",
+    )  # fmt: skip
+    model = cloudkit.load(made)
+    assert model.predict([alone]).loc[0, "note"].startswith("Cs is in no training crystal")
+    known = [line.split(",")[1] for line in lines[1:]]
+    assert load_seen(made).marks([alone, *known[:3]]).tolist() == [False, True, True, True]
