@@ -1,8 +1,8 @@
 """Trees that an ensemble averages with its networks, stored as plain arrays: a model folder contains no pickle.
 
-Extra or boosted trees on the features of strings (cloudkit.predict.features) and on the geometry that the pretrained model, from
-which the networks start, reads out of them (cloudkit.predict.geometry); one forest per output, fitted to the labels of the
-networks. Their weight is chosen on held-out crystals.
+Extra or boosted trees on the features of strings (cloudkit.predict.features); extra trees also read the geometry that the
+pretrained model, from which the networks start, predicts (cloudkit.predict.geometry). One forest per output, fitted to the labels
+of the networks; its weight is chosen on held-out crystals.
 """
 
 from collections.abc import Callable, Sequence

@@ -121,8 +121,10 @@ def ship(name: str, tables: Path, run: Path) -> dict[str, Any]:
     spec = re.sub(r"(path: )\S*/", r"\1", (run / "spec.yaml").read_text(encoding="utf-8"))
     (target / "spec.yaml").write_text(spec, encoding="utf-8")
     save_weights(to_half(load_file(run / "model.safetensors")), target / "model.safetensors")
-    for trees in (*target.glob("trees-*.npz"), *run.glob("trees-*.npz")):
-        trees.unlink() if trees.parent == target else shutil.copyfile(trees, target / trees.name)
+    for old in target.glob("trees-*.npz"):
+        old.unlink()
+    for trees in run.glob("trees-*.npz"):
+        shutil.copyfile(trees, target / trees.name)
     weights = (target / "model.safetensors").read_bytes()
     about: dict[str, Any] = {
         "sha256": hashlib.sha256(weights).hexdigest(),
